@@ -1,0 +1,68 @@
+# make demo: set up, then from nothing to a flashable, verified project.
+# make test: set up, then every check.
+# Both need Python 3.10 to 3.13, make and a C++ compiler; the rest is installed into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEMO ?= sine-esp32
+# What some tests compile with; they skip with a reason where it is missing and cannot be installed.
+DEBIAN := g++ clang doctest-dev gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib xxd
+
+.PHONY: demo test lint types cpp-format cpp-test pytest format debian benchmark clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/microgen build --board esp32 --out $(DEMO)
+
+test: lint types cpp-format cpp-test pytest
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test.stamp
+	$(BIN)/mypy
+
+CPP := $(wildcard firmware/*/*.h firmware/*/*.cc firmware/*/*.cpp tests/firmware/*.h tests/firmware/*.cc \
+	tests/firmware/*/*.h) $(shell find firmware/host/tflm -name '*.h')
+
+cpp-format: $(VENV)/test.stamp
+	$(BIN)/clang-format --dry-run -Werror $(CPP)
+
+cpp-test: $(VENV)/test.stamp debian
+	$(MAKE) -C tests/firmware test
+
+pytest: $(VENV)/test.stamp debian
+	$(BIN)/python -m pytest
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP)
+
+# Debian packages that are missing are installed when this runs as root.
+debian:
+	@missing=$$(for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing $$missing"; \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) \
+	    >/dev/null 2>&1 || echo "not installed: $$missing; the tests that need them skip"; \
+	fi
+
+benchmark: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[train,flash]'
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/demo.stamp
+	$(PIP) install -c constraints.txt -e '.[train,flash,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache

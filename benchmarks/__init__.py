@@ -1,0 +1,1 @@
+"""What microgen is measured against. `make benchmark` runs all of it."""

@@ -1,0 +1,152 @@
+"""Runs the benchmarks and prints one table: medians of whole processes, the tools taking turns.
+
+Peers are installed at pinned versions into an environment of their own (`build/peers`). Models are read from
+shared/models beside the project, as in the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT.parent / "shared" / "models"
+PEERS = ROOT / "build" / "peers"
+PINNED = ["tinyml-deployer==0.1.0"]
+RUNS = 5
+
+
+@dataclass
+class Row:
+    what: str
+    tool: str
+    seconds: float
+    spread: tuple[float, float]
+    peak_mb: float
+    remark: str = ""
+
+
+def measure(command: list[str], cwd: Path) -> tuple[float, float]:
+    """Return wall seconds and peak memory in MB, over the process and the children that it waited for."""
+    started = time.perf_counter()
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        stderr = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - started
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed: {stderr.decode()[-500:]}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def compare(what: str, tools: dict[str, Callable[[Path], list[str]]], remarks: dict[str, str]) -> list[Row]:
+    """Run each tool RUNS times after a warm-up, in turns, each time in a clean folder."""
+    found: dict[str, list[tuple[float, float]]] = {tool: [] for tool in tools}
+    for turn in range(RUNS + 1):
+        for tool, command in tools.items():
+            with tempfile.TemporaryDirectory() as folder:
+                result = measure(command(Path(folder)), Path(folder))
+            if turn:
+                found[tool].append(result)
+    return [
+        Row(
+            what,
+            tool,
+            statistics.median(s for s, _ in runs),
+            (min(s for s, _ in runs), max(s for s, _ in runs)),
+            max(m for _, m in runs),
+            remarks.get(tool, ""),
+        )
+        for tool, runs in found.items()
+    ]
+
+
+def peers() -> Path:
+    """Return the folder of the peers' programs, installing them when they are missing."""
+    stamp = PEERS / "installed"
+    if not stamp.exists() or stamp.read_text() != "\n".join(PINNED):
+        subprocess.run([sys.executable, "-m", "venv", PEERS], check=True)
+        subprocess.run([PEERS / "bin/python", "-m", "pip", "install", "-q", *PINNED], check=True)
+        stamp.write_text("\n".join(PINNED))
+    return PEERS / "bin"
+
+
+def build_rows() -> list[Row]:
+    model = MODELS / "kws_ref_model.tflite"
+    if not model.is_file():
+        print(f"skipped: {model} is not here", file=sys.stderr)
+        return []
+    microgen = [str(Path(sys.executable).parent / "microgen")]
+    return compare(
+        "project from kws_ref_model.tflite",
+        {
+            "microgen build": lambda _: [*microgen, "build", str(model), "--board", "esp32", "--out", "p"],
+            "microgen build --no-verify": lambda _: [*microgen, "build", str(model), "--no-verify", "--out", "p"],
+            "tinyml-deployer deploy": lambda _: [
+                str(peers() / "tinyml-deployer"), "deploy", "--target", "esp32", "--output", "p", str(model),
+            ],
+        },
+        {
+            "microgen build": "100 samples in LiteRT, TFLM and the compiled firmware",
+            "microgen build --no-verify": "arena measured, samples in LiteRT and TFLM, nothing compiled",
+            "tinyml-deployer deploy": "verifies nothing",
+        },
+    )  # fmt: skip
+
+
+def help_rows() -> list[Row]:
+    microgen = str(Path(sys.executable).parent / "microgen")
+    return compare("--help", {"microgen --help": lambda _: [microgen, "--help"]}, {})
+
+
+def array_rows() -> list[Row]:
+    """Writing a C array of 4 MiB, both as a whole process."""
+    if not shutil.which("xxd"):
+        print("skipped: xxd is not installed", file=sys.stderr)
+        return []
+    code = (
+        "import sys; from pathlib import Path; from microgen.render import render;"
+        "data = Path(sys.argv[1]).read_bytes();"
+        "Path('m.cc').write_bytes(render('model_data.cc.j2', name='m', sha256='', data=data))"
+    )
+
+    def ours(folder: Path) -> list[str]:
+        (folder / "m.tflite").write_bytes(DATA)
+        return [sys.executable, "-c", code, "m.tflite"]
+
+    def theirs(folder: Path) -> list[str]:
+        (folder / "m.tflite").write_bytes(DATA)
+        return ["xxd", "-i", "m.tflite", "m.cc"]
+
+    return compare("C array of 4 MiB", {"microgen": ours, "xxd -i": theirs}, {"microgen": "start of Python included"})
+
+
+DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
+
+
+def main() -> None:
+    rows = [*build_rows(), *help_rows(), *array_rows()]
+    print(
+        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {RUNS} runs\n"
+    )
+    print("| what | tool | median s | min to max | peak MB | |\n|---|---|---|---|---|---|")
+    for r in rows:
+        low, high = r.spread
+        print(f"| {r.what} | {r.tool} | {r.seconds:.2f} | {low:.2f} to {high:.2f} | {r.peak_mb:.0f} | {r.remark} |")
+    target = ROOT / "build" / "benchmarks.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps([asdict(r) for r in rows], indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,377 @@
+#include "dut.h"
+
+#include <cstring>
+
+namespace dut {
+namespace {
+
+using model::kInputCount;
+using model::kInputs;
+using model::kOutputCount;
+using model::kOutputs;
+using model::TensorInfo;
+
+constexpr size_t InputOffset(size_t index) {
+  size_t offset = 0;
+  for (size_t i = 0; i < index; ++i) offset += kInputs[i].bytes;
+  return offset;
+}
+static_assert(InputOffset(kInputCount) == model::kInputBytes, "model_config.h contradicts itself");
+
+// Bounds how long one command can keep the board busy.
+constexpr uint32_t kMaxInferences = 1000000;
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+bool ParseUnsigned(const char* word, uint32_t* value) {
+  uint64_t sum = 0;
+  for (const char* c = word; *c != '\0'; ++c) {
+    if (*c < '0' || *c > '9') return false;
+    sum = sum * 10 + static_cast<uint64_t>(*c - '0');
+    if (sum > UINT32_MAX) return false;
+  }
+  *value = static_cast<uint32_t>(sum);
+  return true;
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// zlib's CRC-32, half a byte at a time.
+uint32_t Crc32(uint32_t crc, const uint8_t* bytes, size_t n) {
+  static constexpr uint32_t kTable[16] = {
+      0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+      0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+      0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+  };
+  crc = ~crc;
+  for (size_t i = 0; i < n; ++i) {
+    crc ^= bytes[i];
+    crc = crc >> 4 ^ kTable[crc & 0xf];
+    crc = crc >> 4 ^ kTable[crc & 0xf];
+  }
+  return ~crc;
+}
+
+// Enough decimals to tell an output's neighbouring values apart, and at least three.
+int Decimals(const TensorInfo& tensor) {
+  if (tensor.type == model::ElementType::kFloat32) return 9;
+  int decimals = 3;
+  for (float step = 1e-3f; tensor.scale > 0 && step > tensor.scale / 2 && decimals < 12;
+       step /= 10) {
+    ++decimals;
+  }
+  return decimals;
+}
+
+}  // namespace
+
+const Dut::Command Dut::kCommands[] = {
+    {"help", &Dut::Help, "help         : Print this information"},
+    {"name", &Dut::Name, "name         : Print the name of the device"},
+    {"profile", &Dut::Profile, "profile      : Print the protocol and the model"},
+    {"timestamp", &Dut::Timestamp, "timestamp    : Print the time in microseconds"},
+    {"db", &Dut::Db,
+     "db SUBCMD    : Fill the chosen input\r\n"
+     "  load N     : Expect N bytes: the tensor's own, or float32 for a quantized tensor\r\n"
+     "  HH[HH]*    : Take bytes in hex until N have come\r\n"
+     "  print      : Print the input in hex"},
+    {"infer", &Dut::Infer,
+     "infer N W    : Time N inferences (1) after W to warm up (10), print the results"},
+    {"results", &Dut::Results, "results I    : Print output I (0) as numbers"},
+    {"input", &Dut::SelectInput, "input I      : Choose the input that `db` fills (0)"},
+    {"output", &Dut::Output, "output I     : Print output I (0) as bytes in hex, and their CRC-32"},
+    {"crc", &Dut::Crc, "crc          : Print the CRC-32 of the bytes since `db load`"},
+    {"arena", &Dut::Arena, "arena        : Print the arena's bytes used, and its size"},
+    {"hash", &Dut::Hash, "hash         : Print the SHA-256 of the model"},
+    {"reset", &Dut::Reset, "reset        : Put the model's state back to its start"},
+};
+
+void Dut::Begin(const Io& io, model::Status init_status) {
+  io_ = io;
+  init_status_ = init_status;
+  out_.Open(io.write, io.ctx);
+  Ok(init_status);
+  out_.Text("m-init-done").Line();
+  out_.Text("m-ready").Line();
+}
+
+void Dut::Feed(const uint8_t* bytes, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    const char c = static_cast<char>(bytes[i]);
+    if (c == '%') {
+      Execute();
+    } else if (command_size_ == 0 && IsSpace(c)) {
+      // A terminal's line ends between commands.
+    } else if (command_size_ < kCommandBytes) {
+      command_[command_size_++] = c;
+    } else {
+      too_long_ = true;
+    }
+  }
+}
+
+// A bare `%` is answered too, so that a client can find back into step.
+void Dut::Execute() {
+  // A NUL would hide what comes after it.
+  for (size_t i = 0; i < command_size_; ++i) {
+    if (command_[i] == '\0') command_[i] = '?';
+  }
+  command_[command_size_] = '\0';
+  cursor_ = command_;
+  if (too_long_) {
+    Error("Command too long");
+  } else if (const char* name = NextWord()) {
+    const Command* found = nullptr;
+    for (const Command& command : kCommands) {
+      if (std::strcmp(command.name, name) == 0) found = &command;
+    }
+    if (found != nullptr) {
+      (this->*found->run)();
+    } else {
+      out_.Text("e-[Unknown command: ").Quoted(name).Char(']').Line();
+    }
+  }
+  command_size_ = 0;
+  too_long_ = false;
+  out_.Text("m-ready").Line();
+}
+
+// Cuts the next word out of the command; null at its end.
+const char* Dut::NextWord() {
+  while (IsSpace(*cursor_)) ++cursor_;
+  if (*cursor_ == '\0') return nullptr;
+  const char* word = cursor_;
+  while (*cursor_ != '\0' && !IsSpace(*cursor_)) ++cursor_;
+  if (*cursor_ != '\0') *cursor_++ = '\0';
+  return word;
+}
+
+// The index of a tensor as the command's argument, 0 if there is none.
+bool Dut::NextIndex(size_t count, size_t* index) {
+  uint32_t value = 0;
+  const char* word = NextWord();
+  if (word != nullptr && (!ParseUnsigned(word, &value) || value >= count)) {
+    out_.Text("e-[Index must be 0 to ").Unsigned(count - 1).Char(']').Line();
+    return false;
+  }
+  *index = value;
+  return true;
+}
+
+// A number of inferences as the command's argument; `*count` stays what it is if there is none.
+bool Dut::NextCount(const char* what, uint32_t least, uint32_t* count) {
+  const char* word = NextWord();
+  if (word == nullptr) return true;
+  if (ParseUnsigned(word, count) && *count >= least && *count <= kMaxInferences) return true;
+  out_.Text("e-[Inference ").Text(what).Text(" must be ").Unsigned(least);
+  out_.Text(" to ").Unsigned(kMaxInferences).Char(']').Line();
+  return false;
+}
+
+void Dut::Help() {
+  out_.Text(model::kToolVersion).Line();
+  out_.Line();
+  for (const Command& command : kCommands) out_.Text(command.help).Line();
+}
+
+void Dut::Name() { out_.Text("m-name-dut-[").Text(model::kBoard).Char(']').Line(); }
+
+// MLPerf's hosts know the protocol by this profile.
+void Dut::Profile() {
+  out_.Text("m-profile-[ULPMark for tinyML Firmware V0.0.1]").Line();
+  out_.Text("m-model-[").Text(model::kName).Char(']').Line();
+}
+
+void Dut::Timestamp() { PrintTime(Now()); }
+
+void Dut::Db() {
+  const char* word = NextWord();
+  if (word == nullptr) return Error("Command 'db' requires a subcommand");
+  if (std::strcmp(word, "load") == 0) return DbLoad();
+  if (std::strcmp(word, "print") == 0) return DbPrint();
+  DbBytes(word);
+}
+
+void Dut::DbLoad() {
+  const TensorInfo& tensor = kInputs[selected_input_];
+  const uint32_t as_floats = model::IsQuantized(tensor) ? tensor.elements * sizeof(float) : 0;
+  const char* word = NextWord();
+  if (word == nullptr) return Error("Command 'db load' requires the # of bytes");
+  uint32_t bytes = 0;
+  if (!ParseUnsigned(word, &bytes) || bytes == 0 || (bytes != tensor.bytes && bytes != as_floats)) {
+    out_.Text("e-[Command 'db load' takes ").Unsigned(tensor.bytes).Text(" bytes");
+    if (as_floats != 0) out_.Text(", or ").Unsigned(as_floats).Text(" as float32");
+    return out_.Char(']').Line();
+  }
+  load_ = Load();
+  load_.input = selected_input_;
+  load_.expected = bytes;
+  load_.floats = bytes != tensor.bytes;
+  loaded_[selected_input_] = false;
+  out_.Text("m-[Expecting ").Unsigned(bytes).Text(" bytes]").Line();
+}
+
+void Dut::DbPrint() {
+  const uint8_t* bytes = input_ + InputOffset(selected_input_);
+  const size_t n = kInputs[selected_input_].bytes;
+  for (size_t i = 0; i < n; ++i) {
+    out_.Text(i % 8 == 0 ? "m-buffer-" : "-").Hex(bytes[i], 2);
+    if (i % 8 == 7 || i + 1 == n) out_.Line();
+  }
+}
+
+// Takes all of a command's bytes or, if one is wrong, none, so that it can be sent again.
+void Dut::DbBytes(const char* hex) {
+  if (load_.received == load_.expected) return Error("No bytes expected, 'db load' comes first");
+  const size_t digits = std::strlen(hex);
+  if (digits % 2 != 0) return Error("Odd number of hex digits");
+  for (size_t i = 0; i < digits; ++i) {
+    if (HexDigit(hex[i]) >= 0) continue;
+    const char pair[] = {hex[i & ~size_t{1}], hex[i | 1], '\0'};
+    return out_.Text("e-[Invalid hex digit '").Quoted(pair).Text("']").Line();
+  }
+  for (size_t i = 0; i < digits && load_.received < load_.expected; i += 2) {
+    Store(static_cast<uint8_t>(HexDigit(hex[i]) << 4 | HexDigit(hex[i + 1])));
+  }
+  if (load_.received == load_.expected) {
+    loaded_[load_.input] = true;
+    out_.Text("m-load-done").Line();
+  }
+}
+
+// Floats are quantized as they arrive: a buffer for all of them would be four times the input.
+void Dut::Store(uint8_t byte) {
+  const TensorInfo& tensor = kInputs[load_.input];
+  uint8_t* input = input_ + InputOffset(load_.input);
+  const uint32_t position = load_.received++;
+  load_.crc = Crc32(load_.crc, &byte, 1);
+  if (!load_.floats) {
+    input[position] = byte;
+    return;
+  }
+  load_.pending[position % sizeof(float)] = byte;
+  if (load_.received % sizeof(float) == 0) {
+    float value;
+    std::memcpy(&value, load_.pending, sizeof(value));
+    model::Quantize(tensor, value, input + position / sizeof(float) * model::ElementBytes(tensor));
+  }
+}
+
+void Dut::Infer() {
+  uint32_t runs = 1;
+  uint32_t warmups = 10;
+  if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
+  for (size_t i = 0; i < kInputCount; ++i) {
+    if (!loaded_[i]) return out_.Text("e-[Input ").Unsigned(i).Text(" is not loaded]").Line();
+  }
+
+  out_.Text("m-warmup-start-").Unsigned(warmups).Line();
+  if (!Run(warmups)) return;
+  out_.Text("m-warmup-done").Line();
+  out_.Text("m-infer-start-").Unsigned(runs).Line();
+  const uint64_t start = Now();
+  if (!Run(runs)) return;
+  const uint64_t end = Now();
+  // Both after the runs: printing takes time.
+  PrintTime(start);
+  PrintTime(end);
+  out_.Text("m-infer-done").Line();
+  PrintResults(0);
+}
+
+bool Dut::Run(uint32_t count) {
+  for (; count > 0; --count) {
+    inferred_ = false;
+    for (size_t i = 0; i < kInputCount; ++i) {
+      if (!Ok(model::SetInput(i, input_ + InputOffset(i), kInputs[i].bytes))) return false;
+    }
+    inferred_ = Ok(model::Invoke());
+    if (!inferred_) return false;
+  }
+  return true;
+}
+
+void Dut::Results() {
+  size_t index = 0;
+  if (NextIndex(kOutputCount, &index)) PrintResults(index);
+}
+
+void Dut::PrintResults(size_t index) {
+  const uint8_t* bytes = nullptr;
+  size_t n = 0;
+  if (!FetchOutput(index, &bytes, &n)) return;
+  const TensorInfo& tensor = kOutputs[index];
+  const int decimals = Decimals(tensor);
+  out_.Text("m-results-[");
+  for (size_t i = 0; i < tensor.elements; ++i) {
+    if (i > 0) out_.Char(',');
+    out_.Decimal(model::Dequantize(tensor, bytes, i), decimals);
+  }
+  out_.Char(']').Line();
+}
+
+bool Dut::FetchOutput(size_t index, const uint8_t** bytes, size_t* n) {
+  if (!Ok(init_status_)) return false;
+  if (!inferred_) {
+    Error("No inference yet");
+    return false;
+  }
+  return Ok(model::Output(index, bytes, n));
+}
+
+void Dut::SelectInput() {
+  if (!NextIndex(kInputCount, &selected_input_)) return;
+  out_.Text("m-input-[").Unsigned(selected_input_).Char(',');
+  out_.Unsigned(kInputs[selected_input_].bytes).Char(']').Line();
+}
+
+void Dut::Output() {
+  size_t index = 0;
+  const uint8_t* bytes = nullptr;
+  size_t n = 0;
+  if (!NextIndex(kOutputCount, &index) || !FetchOutput(index, &bytes, &n)) return;
+  out_.Text("m-output-[").Unsigned(index).Char(',').Unsigned(n).Char(',');
+  for (size_t i = 0; i < n; ++i) out_.Hex(bytes[i], 2);
+  out_.Char(',').Hex(Crc32(0, bytes, n), 8).Char(']').Line();
+}
+
+void Dut::Crc() {
+  out_.Text("m-crc-[").Unsigned(load_.received).Char(',').Hex(load_.crc, 8).Char(']').Line();
+}
+
+void Dut::Arena() {
+  out_.Text("m-arena-[").Unsigned(model::ArenaUsedBytes()).Char(',');
+  out_.Unsigned(model::kArenaBytes).Char(']').Line();
+}
+
+void Dut::Hash() { out_.Text("m-hash-[").Text(model::kSha256).Char(']').Line(); }
+
+void Dut::Reset() {
+  if (Ok(model::Reset())) out_.Text("m-reset-done").Line();
+}
+
+// The board's clock wraps after 71 minutes, the one that is printed does not.
+uint64_t Dut::Now() {
+  now_us_ += io_.now_us(io_.ctx) - static_cast<uint32_t>(now_us_);
+  return now_us_;
+}
+
+void Dut::PrintTime(uint64_t time_us) { out_.Text("m-lap-us-").Unsigned(time_us).Line(); }
+
+void Dut::Error(const char* text) { out_.Text("e-[").Text(text).Char(']').Line(); }
+
+// Reports a status that is not kOk. A model that never came up says why each time, since the client
+// may have connected after Begin() said so.
+bool Dut::Ok(model::Status status) {
+  if (status == model::Status::kOk) return true;
+  if (status == model::Status::kNotInitialised) status = init_status_;
+  out_.Text("e-[model: ").Text(model::StatusName(status)).Char(']').Line();
+  return false;
+}
+
+}  // namespace dut

@@ -1,0 +1,102 @@
+// The serial commands of a device under test: MLPerf Tiny's protocol, and a few of our own.
+//
+// Bytes in, bytes out: this knows no UART, allocates nothing, and answers any input with `m-ready`.
+// A command ends with `%`; `help%` lists them all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "model_config.h"
+#include "model_runner.h"
+#include "writer.h"
+
+namespace dut {
+
+struct Io {
+  void (*write)(void* ctx, const char* data, size_t n);
+  uint32_t (*now_us)(void* ctx);  // may wrap around
+  void* ctx;
+};
+
+class Dut {
+ public:
+  // `init_status` is what model::Init() returned; a failed model is reported, not hidden.
+  void Begin(const Io& io, model::Status init_status);
+  void Feed(const uint8_t* bytes, size_t n);
+
+ private:
+  static constexpr size_t kCommandBytes = 128;  // 62 bytes of hex; MLPerf's host sends 31
+
+  struct Command {
+    const char* name;
+    void (Dut::*run)();
+    const char* help;
+  };
+  static const Command kCommands[];
+
+  // One transfer by `db load` and `db HH..`.
+  struct Load {
+    size_t input = 0;
+    uint32_t expected = 0;  // bytes on the wire; 0: no transfer asked for yet
+    uint32_t received = 0;
+    uint32_t crc = 0;  // of the bytes received
+    bool floats = false;
+    uint8_t pending[sizeof(float)] = {};  // a float that is still arriving
+  };
+
+  void Execute();
+  const char* NextWord();
+  bool NextIndex(size_t count, size_t* index);
+  bool NextCount(const char* what, uint32_t least, uint32_t* count);
+
+  void Help();
+  void Name();
+  void Profile();
+  void Timestamp();
+  void Db();
+  void Infer();
+  void Results();
+  void SelectInput();
+  void Output();
+  void Crc();
+  void Arena();
+  void Hash();
+  void Reset();
+
+  void DbLoad();
+  void DbPrint();
+  void DbBytes(const char* hex);
+  void Store(uint8_t byte);
+
+  bool Run(uint32_t count);
+  void PrintResults(size_t index);
+  bool FetchOutput(size_t index, const uint8_t** bytes, size_t* n);
+  uint64_t Now();
+  void PrintTime(uint64_t time_us);
+
+  void Error(const char* text);
+  bool Ok(model::Status status);
+
+  // Everything starts as zero, so that a static Dut takes no room in flash.
+  Io io_ = {};
+  Writer out_;
+  model::Status init_status_ = {};
+
+  char command_[kCommandBytes + 1] = {};
+  size_t command_size_ = 0;
+  bool too_long_ = false;
+  char* cursor_ = nullptr;  // where NextWord() goes on
+
+  size_t selected_input_ = 0;
+  Load load_;
+  bool loaded_[model::kInputCount] = {};
+  bool inferred_ = false;
+  uint64_t now_us_ = 0;
+
+  // All inputs side by side. Outside the arena, because TFLM may overwrite an input tensor while it
+  // infers, so that each inference needs its input anew.
+  uint8_t input_[model::kInputBytes] = {};
+};
+
+}  // namespace dut

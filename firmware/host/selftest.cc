@@ -1,0 +1,61 @@
+#include "selftest.h"
+
+#include <cstring>
+
+#include "selftest_model.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+using namespace tflite;
+using namespace tflite::micro;
+
+namespace {
+
+alignas(16) uint8_t g_arena[4096];
+
+template <size_t kRank>
+bool HasShape(const TfLiteTensor& tensor, const int (&dims)[kRank]) {
+  return tensor.dims->size == static_cast<int>(kRank) &&
+         std::memcmp(tensor.dims->data, dims, sizeof(dims)) == 0;
+}
+
+bool IsInt8(const TfLiteTensor& tensor, size_t bytes, float scale, int32_t zero_point) {
+  return tensor.type == kTfLiteInt8 && tensor.bytes == bytes && tensor.params.scale == scale &&
+         tensor.params.zero_point == zero_point;
+}
+
+}  // namespace
+
+const char* SelfTest() {
+  const Model* model = GetModel(kSelfTestModel);
+  if (model->version() != TFLITE_SCHEMA_VERSION) return "the model's version is misread";
+
+  MicroMutableOpResolver<2> resolver;
+  if (resolver.AddFullyConnected() != kTfLiteOk || resolver.AddReshape() != kTfLiteOk) {
+    return "ops cannot be registered";
+  }
+  MicroInterpreter interpreter(model, resolver, g_arena, sizeof(g_arena));
+  if (interpreter.AllocateTensors() != kTfLiteOk) return "tensors cannot be allocated";
+  const size_t used = interpreter.arena_used_bytes();
+  if (used == 0 || used > sizeof(g_arena)) return "the arena's use is misread";
+
+  const TfLiteTensor* input = interpreter.input(0);
+  const TfLiteTensor* output = interpreter.output(0);
+  if (input == nullptr || !IsInt8(*input, sizeof(kSelfTestInput), 0.5f, 1) ||
+      !HasShape(*input, {1, 4})) {
+    return "the input tensor is misread";
+  }
+  if (output == nullptr || !IsInt8(*output, sizeof(kSelfTestOutput), 0.5f, -7) ||
+      !HasShape(*output, {3})) {
+    return "the output tensor is misread";
+  }
+
+  std::memcpy(input->data.raw, kSelfTestInput, sizeof(kSelfTestInput));
+  if (interpreter.Reset() != kTfLiteOk) return "the state cannot be reset";
+  if (interpreter.Invoke() != kTfLiteOk) return "the model cannot be invoked";
+  if (std::memcmp(output->data.raw, kSelfTestOutput, sizeof(kSelfTestOutput)) != 0) {
+    return "the answer is wrong";
+  }
+  return nullptr;
+}

@@ -1,0 +1,117 @@
+#include "model_runner.h"
+
+#include <cstring>
+#include <new>
+
+#include "model_config.h"
+#include "model_data.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+// TFLM's classes are in `tflite`, or since autumn 2026 in `tflite::micro`: unqualified names find
+// both.
+namespace tflite {
+namespace micro {}
+}  // namespace tflite
+using namespace tflite;
+using namespace tflite::micro;
+
+// A board that keeps the arena in special memory names it here, by a build flag:
+// -DMODEL_ARENA_ATTRIBUTE='__attribute__((section(".ext_ram.bss")))'
+#ifndef MODEL_ARENA_ATTRIBUTE
+#define MODEL_ARENA_ATTRIBUTE
+#endif
+
+namespace model {
+namespace {
+
+using Resolver = MicroMutableOpResolver<kOpCount>;
+
+alignas(16) uint8_t g_arena[kArenaBytes] MODEL_ARENA_ATTRIBUTE;
+
+// Placement new into static storage: constructed when Init() says so, never destroyed, no heap.
+alignas(Resolver) unsigned char g_resolver[sizeof(Resolver)];
+alignas(MicroInterpreter) unsigned char g_interpreter_storage[sizeof(MicroInterpreter)];
+MicroInterpreter* g_interpreter = nullptr;  // set once Init() has succeeded
+
+TfLiteType TypeOf(const TensorInfo& info) {
+  switch (info.type) {
+    case ElementType::kInt8:
+      return kTfLiteInt8;
+    case ElementType::kInt16:
+      return kTfLiteInt16;
+    case ElementType::kUInt8:
+      return kTfLiteUInt8;
+    case ElementType::kInt32:
+      return kTfLiteInt32;
+    case ElementType::kFloat32:
+      return kTfLiteFloat32;
+    case ElementType::kBool:
+      return kTfLiteBool;
+  }
+  return kTfLiteNoType;
+}
+
+bool Matches(const TfLiteTensor* tensor, const TensorInfo& info) {
+  return tensor != nullptr && tensor->type == TypeOf(info) && tensor->bytes == info.bytes;
+}
+
+}  // namespace
+
+Status Init() {
+  if (g_interpreter != nullptr) return Status::kOk;
+
+  const Model* flatbuffer = GetModel(g_model_data);
+  if (flatbuffer->version() != TFLITE_SCHEMA_VERSION) return Status::kSchemaVersion;
+
+  auto* resolver = new (g_resolver) Resolver();
+#define MODEL_REGISTER(Add) \
+  if (resolver->Add() != kTfLiteOk) return Status::kOpRegistration;
+  MODEL_OPS(MODEL_REGISTER)
+#undef MODEL_REGISTER
+
+  auto* interpreter =
+      new (g_interpreter_storage) MicroInterpreter(flatbuffer, *resolver, g_arena, kArenaBytes);
+  if (interpreter->AllocateTensors() != kTfLiteOk) return Status::kAllocateTensors;
+
+  // Also catches a library that was compiled with another layout of TfLiteTensor than this file.
+  for (size_t i = 0; i < kInputCount; ++i) {
+    if (!Matches(interpreter->input(i), kInputs[i])) return Status::kTensorMismatch;
+  }
+  for (size_t i = 0; i < kOutputCount; ++i) {
+    if (!Matches(interpreter->output(i), kOutputs[i])) return Status::kTensorMismatch;
+  }
+  g_interpreter = interpreter;
+  return Status::kOk;
+}
+
+Status SetInput(size_t index, const uint8_t* bytes, size_t n) {
+  if (g_interpreter == nullptr) return Status::kNotInitialised;
+  if (index >= kInputCount) return Status::kIndex;
+  if (n != kInputs[index].bytes) return Status::kSize;
+  std::memcpy(g_interpreter->input(index)->data.raw, bytes, n);
+  return Status::kOk;
+}
+
+Status Invoke() {
+  if (g_interpreter == nullptr) return Status::kNotInitialised;
+  return g_interpreter->Invoke() == kTfLiteOk ? Status::kOk : Status::kInvoke;
+}
+
+Status Output(size_t index, const uint8_t** bytes, size_t* n) {
+  if (g_interpreter == nullptr) return Status::kNotInitialised;
+  if (index >= kOutputCount) return Status::kIndex;
+  *bytes = reinterpret_cast<const uint8_t*>(g_interpreter->output(index)->data.raw);
+  *n = kOutputs[index].bytes;
+  return Status::kOk;
+}
+
+Status Reset() {
+  if (g_interpreter == nullptr) return Status::kNotInitialised;
+  return g_interpreter->Reset() == kTfLiteOk ? Status::kOk : Status::kReset;
+}
+
+size_t ArenaUsedBytes() { return g_interpreter == nullptr ? 0 : g_interpreter->arena_used_bytes(); }
+
+}  // namespace model

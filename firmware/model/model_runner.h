@@ -1,0 +1,68 @@
+// TensorFlow Lite Micro behind a handful of functions: one model, one arena, no heap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "model_types.h"
+
+namespace model {
+
+enum class Status : uint8_t {
+  kOk,
+  kNotInitialised,
+  kSchemaVersion,
+  kOpRegistration,
+  kAllocateTensors,
+  kTensorMismatch,
+  kIndex,
+  kSize,
+  kInvoke,
+  kReset,
+};
+
+constexpr const char* StatusName(Status status) {
+  switch (status) {
+    case Status::kOk:
+      return "ok";
+    case Status::kNotInitialised:
+      return "not-initialised";
+    case Status::kSchemaVersion:
+      return "schema-version";
+    case Status::kOpRegistration:
+      return "op-registration";
+    case Status::kAllocateTensors:
+      return "allocate-tensors";
+    case Status::kTensorMismatch:
+      return "tensor-mismatch";
+    case Status::kIndex:
+      return "index";
+    case Status::kSize:
+      return "size";
+    case Status::kInvoke:
+      return "invoke";
+    case Status::kReset:
+      return "reset";
+  }
+  return "unknown";
+}
+
+// Call once, before everything else; calling it again after success does nothing.
+Status Init();
+
+// Copies `n` bytes into input `index`. Do so before every Invoke(): TFLM may reuse the memory of an
+// input for later layers.
+Status SetInput(size_t index, const uint8_t* bytes, size_t n);
+
+Status Invoke();
+
+// Points `*bytes` at output `index`, valid until the next Invoke().
+Status Output(size_t index, const uint8_t** bytes, size_t* n);
+
+// Puts the state that a model keeps between inferences back to its start.
+Status Reset();
+
+// What the arena really needs, known after Init(); 0 before.
+size_t ArenaUsedBytes();
+
+}  // namespace model

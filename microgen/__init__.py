@@ -1,0 +1,60 @@
+"""microgen: from a neural network to a flashable, verified TensorFlow Lite Micro firmware project.
+
+import microgen
+result = microgen.build("kws.tflite", "esp32", out="kws-esp32")
+print(result.verdict.summary())
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import EngineError, InputError, MicrogenError, SetupError
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .boards import Board, list_boards, load_board
+    from .pipeline import BuildResult, build, inspect, verify
+    from .tflite import TfliteModel, load
+    from .verification import Verdict
+
+# Imported when first used, so that `import microgen` and `microgen --help` stay cheap.
+_LAZY = {
+    "Board": "boards",
+    "list_boards": "boards",
+    "load_board": "boards",
+    "BuildResult": "pipeline",
+    "build": "pipeline",
+    "inspect": "pipeline",
+    "verify": "pipeline",
+    "TfliteModel": "tflite",
+    "load": "tflite",
+    "Verdict": "verification",
+}
+
+__all__ = [
+    "Board",
+    "BuildResult",
+    "EngineError",
+    "InputError",
+    "MicrogenError",
+    "SetupError",
+    "TfliteModel",
+    "Verdict",
+    "__version__",
+    "build",
+    "inspect",
+    "list_boards",
+    "load",
+    "load_board",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module 'microgen' has no attribute '{name}'")

@@ -1,0 +1,50 @@
+"""Entry point: runs a command, and turns every failure into two lines and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 diverged, 2 bad input, 3 the environment lacks something."""
+    from .cli import app
+    from .errors import MicrogenError, one_line
+
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except MicrogenError as error:
+        _fail(error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", "nothing was left half-written", 130)
+    except BrokenPipeError:
+        # Whoever read the output, `head` say, has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except SystemExit:
+        raise
+    except Exception as error:
+        # Errors of the command line come with their own message and the command that they belong to.
+        if hasattr(error, "format_message"):
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "microgen"
+            _fail(one_line(error.format_message()), f"{command} --help", getattr(error, "exit_code", 2))
+        if os.environ.get("MICROGEN_TRACEBACK"):
+            raise
+        _fail(
+            f"internal error: {type(error).__name__}: {one_line(str(error))}",
+            "this is a fault of microgen; MICROGEN_TRACEBACK=1 shows where",
+            2,
+        )
+
+
+def _fail(message: str, hint: str, code: int) -> NoReturn:
+    print(f"error: {message}\nhint: {hint}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,374 @@
+"""Boards and the TFLM snapshots that they build with, read from the TOML files in `boards/`.
+
+A board is data: adding one is adding a file. So is what a kernel library asks of the arena: it stands in the
+snapshot's file as an expression over the shapes of an operator's tensors, next to where it was read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from . import resources, toml
+from .errors import InputError
+from .shapes import OpShape, check_expression, holds, worst
+
+_LIST_HINT = "`microgen boards` lists the boards"
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _check_sorted(values: tuple[str, ...]) -> tuple[str, ...]:
+    if list(values) != sorted(set(values)):
+        raise ValueError("must be sorted, each entry once")
+    return values
+
+
+# ---- what the files say
+
+_Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+_Url = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+_BoardName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+_SnapshotName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Date = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])(-\d\d)?$")]
+_OpName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+_Sources = Annotated[tuple[_Url, ...], Field(min_length=1)]
+_OpNames = Annotated[tuple[_OpName, ...], AfterValidator(_check_sorted)]
+_Expression = Annotated[str, AfterValidator(check_expression)]
+PerChannel = Literal["supported", "refused", "silently-wrong"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Arena(_Model):
+    """What is added to the arena that a model was measured to need on the host.
+
+    Attributes:
+        margin_percent: percent of the measured minimum.
+        margin_bytes: bytes on top of that.
+    """
+
+    margin_percent: NonNegativeInt
+    margin_bytes: NonNegativeInt
+
+
+class KnownIssue(_Model):
+    """Something that this snapshot's kernels get wrong.
+
+    Attributes:
+        ops: the operators concerned.
+        when: expression over an operator's shapes, true where it goes wrong.
+        effect: "wrong-values" (a wrong answer without a word) or "overrun" (it reads or writes memory that is
+            not its own).
+        text: what happens, for people.
+        url: where it was reported, or the source that shows it.
+    """
+
+    ops: Annotated[_OpNames, Field(min_length=1)]
+    when: _Expression = "1"
+    effect: Literal["wrong-values", "overrun"]
+    text: _Text
+    url: _Url
+
+
+class TflmSnapshot(_Model):
+    """One version of TensorFlow Lite Micro with its kernels, as some boards build it.
+
+    Attributes:
+        name: the name of its file, without ".toml".
+        version: of the library that carries it.
+        date: when its TFLM was taken from upstream, year and month, with the day where it is known.
+        sources: where the figures were read.
+        kernels: the optimised kernel library and its version.
+        per_channel_fully_connected: what it makes of FULLY_CONNECTED with int8 activations and one weight scale
+            a channel; `_int16` is the same for int16 activations.
+        int16x8: operators seen to have a kernel for int16 activations (not every one: those looked for).
+        ops: schema names of the built-in operators that its MicroMutableOpResolver can register, sorted.
+        custom_ops: the custom operators that it has a method for.
+        lib_deps: PlatformIO libraries, as in `lib_deps`.
+        build_flags: flags that library and firmware both need.
+        exclude_sources: patterns of the library's sources that must not be built, from its source folder.
+        arena: the margin of the arena.
+        scratch: for each operator, an expression for the bytes of arena that this kernel library asks beyond
+            what TFLM's reference kernels ask, while the operator runs. An upper bound; 0 for operators that are
+            not here.
+        persistent: the same for what it asks for good.
+        known_issues: what it gets wrong.
+        notes: what else a user should know.
+    """
+
+    name: _SnapshotName
+    title: _Text
+    version: _Text
+    date: _Date
+    sources: _Sources
+    kernels: _Text
+    per_channel_fully_connected: PerChannel
+    per_channel_fully_connected_int16: PerChannel
+    int16x8: _OpNames = ()
+    ops: Annotated[_OpNames, Field(min_length=1)]
+    custom_ops: Annotated[tuple[_Text, ...], AfterValidator(_check_sorted)] = ()
+    lib_deps: tuple[_Text, ...] = ()
+    build_flags: tuple[_Text, ...] = ()
+    exclude_sources: tuple[_Text, ...] = ()
+    arena: Arena
+    scratch: Mapping[_OpName, _Expression] = Field(default_factory=dict)
+    persistent: Mapping[_OpName, _Expression] = Field(default_factory=dict)
+    known_issues: tuple[KnownIssue, ...] = ()
+    notes: tuple[_Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_its_own_ops(self) -> TflmSnapshot:
+        concerned = (op for issue in self.known_issues for op in issue.ops)
+        used = {*self.scratch, *self.persistent, *self.int16x8, *concerned}
+        if strange := sorted(used - set(self.ops)):
+            raise ValueError(f"other fields name {', '.join(strange)}, which 'ops' lacks")
+        return self
+
+    def kernel_bytes(self, operators: Iterable[tuple[str, OpShape]]) -> int:
+        """Return the arena bytes that a model's operators take here beyond what reference kernels take.
+
+        What one operator needs while it runs is free for the next one: the largest counts. What operators keep
+        adds up.
+        """
+        found = tuple(operators)
+        scratch = max((self.scratch_bytes(op, shape) for op, shape in found), default=0)
+        return scratch + sum(self.persistent_bytes(op, shape) for op, shape in found)
+
+    def scratch_bytes(self, op: str, shape: OpShape) -> int:
+        """Return an upper bound of the arena bytes that `op` takes while it runs, beyond the reference kernel's."""
+        return worst(self.scratch.get(op), shape)
+
+    def persistent_bytes(self, op: str, shape: OpShape) -> int:
+        """Return an upper bound of the arena bytes that `op` takes for good, beyond the reference kernel's."""
+        return worst(self.persistent.get(op), shape)
+
+    def issues(self, op: str, shape: OpShape) -> tuple[KnownIssue, ...]:
+        """Return the known issues that an operator of this shape meets, or may meet."""
+        return tuple(issue for issue in self.known_issues if op in issue.ops and holds(issue.when, shape))
+
+    def margin_bytes(self, arena_bytes: int) -> int:
+        """Return the bytes to add to an arena of which `arena_bytes` were found to be needed."""
+        return -(-arena_bytes * self.arena.margin_percent // 100) + self.arena.margin_bytes
+
+
+class Mcu(_Model):
+    """The microcontroller of a board.
+
+    Attributes:
+        clock_hz: clock in Hz, as the board's core sets it.
+        flash_bytes: bytes of flash that the program and its model may take, as partitioned here.
+        ram_bytes: bytes of RAM for all static data. What the board's core itself needs is part of it.
+        fpu: whether it computes single-precision floats in hardware.
+    """
+
+    name: _Text
+    cpu: _Text
+    clock_hz: PositiveInt
+    flash_bytes: PositiveInt
+    ram_bytes: PositiveInt
+    fpu: bool
+
+
+class Platformio(_Model):
+    """The board's part of platformio.ini.
+
+    Attributes:
+        options: further options of the environment, in this order.
+        build_flags, build_unflags, lib_deps: on top of the snapshot's.
+    """
+
+    platform: _Text
+    board: _Text
+    framework: Literal["arduino"]
+    options: Mapping[_Text, str | int] = Field(default_factory=dict)
+    build_flags: tuple[_Text, ...] = ()
+    build_unflags: tuple[_Text, ...] = ()
+    lib_deps: tuple[_Text, ...] = ()
+
+
+class _BoardFile(_Model):
+    name: _BoardName
+    title: _Text
+    vendor: _Text
+    url: _Url
+    aliases: tuple[_BoardName, ...] = ()
+    tflm: _SnapshotName
+    mcu: Mcu
+    platformio: Platformio
+    upload: _Text
+    status: _Text
+    sources: _Sources
+
+
+class Board(_BoardFile):
+    """A board, complete with the TFLM snapshot that it builds with.
+
+    Attributes:
+        name: the name of its file, without ".toml", and of its PlatformIO environment.
+        aliases: other names that people type for it.
+        tflm: name of the snapshot.
+        snapshot: the snapshot itself.
+        upload: what a person has to do so that uploading works.
+        status: what was proven for this board, and how.
+        sources: where the figures were read.
+    """
+
+    snapshot: TflmSnapshot
+
+    @property
+    def build_flags(self) -> tuple[str, ...]:
+        """Compiler flags of the snapshot, then of the board."""
+        return self.snapshot.build_flags + self.platformio.build_flags
+
+    @property
+    def lib_deps(self) -> tuple[str, ...]:
+        """PlatformIO libraries of the snapshot, then of the board."""
+        return self.snapshot.lib_deps + self.platformio.lib_deps
+
+
+# ---- reading them
+
+
+def board_names() -> list[str]:
+    """Return the names of the boards that ship with microgen, sorted."""
+    return sorted(p.stem for p in resources.path("boards").glob("*.toml"))
+
+
+def list_boards() -> list[Board]:
+    """Return the boards that ship with microgen, sorted by name."""
+    return [_read_board(_shipped(name)) for name in board_names()]
+
+
+def load_board(name_or_path: str) -> Board:
+    """Return a board by its name or an alias, in upper or lower case, or from a .toml file.
+
+    What ends with ".toml" or has a path separator in it is a file.
+
+    Raises:
+        InputError: there is no such board, or its file is wrong; the message names the file and the field.
+    """
+    separators = {"/", os.sep, os.altsep or "/"}
+    if name_or_path.lower().endswith(".toml") or any(s in name_or_path for s in separators):
+        return _read_board(Path(name_or_path))
+    wanted = name_or_path.strip().lower()
+    if wanted in board_names():
+        return _read_board(_shipped(wanted))
+    known = {alias: board for board in list_boards() for alias in (board.name, *board.aliases)}
+    if board := known.get(wanted):
+        return board
+    near = difflib.get_close_matches(wanted, sorted(known), 1)
+    hint = f"did you mean '{near[0]}'? {_LIST_HINT}" if near else f"{_LIST_HINT}; a file of your own ends with .toml"
+    raise InputError(f"there is no board '{name_or_path}'", hint)
+
+
+def _shipped(name: str) -> Path:
+    return resources.path("boards") / f"{name}.toml"
+
+
+def _read_board(path: Path) -> Board:
+    data = _read_toml(path, "board")
+    file = _validate(_BoardFile, data, path)
+    return Board(**{**dict(file), "snapshot": _read_snapshot(file.tflm, path)})
+
+
+def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:
+    folder = resources.path("boards") / "tflm"
+    path = folder / f"{name}.toml"
+    names = sorted(p.stem for p in folder.glob("*.toml"))
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        raise InputError(
+            f"{asked_by}: field 'tflm': there is no TFLM snapshot '{name}'",
+            f"did you mean '{near[0]}'?" if near else f"one of {', '.join(names)}",
+        )
+    data = _read_toml(path, "TFLM snapshot")
+    base = data.pop("extends", None)
+    if base is not None:
+        data = _merge(dict(_read_toml(folder / f"{base}.toml", "TFLM snapshot")), data)
+    return _validate(TflmSnapshot, data, path)
+
+
+def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Lay one snapshot's file over the one it extends: tables by key, `known_issues` and `notes` after the base's."""
+    merged = {**base, **own}
+    for key in ("known_issues", "notes"):
+        merged[key] = base.get(key, ()) + own.get(key, ())
+    for key in ("scratch", "persistent"):
+        merged[key] = {**base.get(key, {}), **own.get(key, {})}
+    return merged
+
+
+def _read_toml(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        data = toml.load(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such {kind} file", f"check the path; {_LIST_HINT}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}", "save the file as UTF-8") from None
+    except toml.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML: {error}", "correct that line") from None
+    except ValueError as error:  # a path with a NUL in it
+        raise InputError(f"{path}: cannot be read: {error}", "check the path") from None
+    frozen: dict[str, Any] = _freeze(data)
+    return frozen
+
+
+def _freeze(value: Any) -> Any:  # noqa: ANN401
+    """Turn TOML's lists into tuples, so that nobody can change a loaded board."""
+    if isinstance(value, dict):
+        return {key: _freeze(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_freeze(item) for item in value)
+    return value
+
+
+def _validate(model: type[_M], data: dict[str, Any], path: Path) -> _M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        what, hint = (
+            f"field '{field}' is missing",
+            "add it; the boards that ship with microgen show every field",
+        )
+    elif first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field.rpartition(".")[2], sorted(_fields(model, first["loc"][:-1])), 1)
+        what = f"unknown field '{field}'"
+        hint = f"did you mean '{near[0]}'?" if near else "remove it"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        what = f"field '{field}': {message}" if field else message
+        hint = f"it is {first['input']!r} now" if isinstance(first["input"], str | int | float) else "correct it"
+    more = f" (and {len(others)} more)" if others else ""
+    raise InputError(f"{path}: {what}{more}", hint)
+
+
+def _fields(model: type[BaseModel], table: tuple[int | str, ...]) -> set[str]:
+    """Return the names of the fields in one table of a file."""
+    for part in table:
+        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return set()
+        model = inner
+    return set(model.model_fields)

@@ -1,0 +1,165 @@
+"""A model decided for a board: its operators, its arena, its golden vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .boards import Board, TflmSnapshot
+from .errors import InputError
+from .shapes import OpShape
+from .tflite import Operator, Subgraph, TfliteModel
+from .tflite.check import check_board, check_runnable, resolver_methods
+
+# TFLM aligns its arena and everything that it plans inside to 16 bytes.
+_ALIGNMENT = 16
+_GOLDEN_MAX = 8
+_GOLDEN_FLASH_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The tensor arena in bytes, and where the figure comes from.
+
+    Attributes:
+        bytes: what the firmware reserves.
+        min_bytes: the smallest with which the host's TFLM (64-bit, reference kernels) runs the model.
+        scratch_bytes: an upper bound of what the board's own kernels want on top.
+        margin_bytes: what is added to both.
+    """
+
+    bytes: int
+    min_bytes: int
+    scratch_bytes: int
+    margin_bytes: int
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Golden vectors: for each sample all inputs' bytes side by side, and TFLM's answer."""
+
+    inputs: tuple[bytes, ...]
+    outputs: tuple[bytes, ...]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over inputs and outputs in their order."""
+        return hashlib.sha256(b"".join((*self.inputs, *self.outputs))).hexdigest()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything that a project is rendered from.
+
+    Attributes:
+        name: the firmware's name.
+        resolver_methods: what registers the model's operators.
+        warnings: what the board's own kernels are known to get wrong in this model.
+    """
+
+    name: str
+    model: TfliteModel
+    board: Board
+    arena: Arena
+    labels: tuple[str, ...]
+    resolver_methods: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check(model: TfliteModel, board: Board) -> None:
+    """Refuse a model that this board's TFLM cannot run; see `microgen.tflite.check`."""
+    check_runnable(model)
+    check_board(model, board.snapshot)
+    resolver_methods(model)
+
+
+def deploy(name: str, model: TfliteModel, board: Board, arena_min_bytes: int, labels: Sequence[str] = ()) -> Deployment:
+    """Decide how a model goes onto a board.
+
+    Args:
+        name: the firmware's name.
+        model: a model that `check` let pass.
+        board: the board.
+        arena_min_bytes: the smallest arena that works on the host, measured.
+        labels: names of the elements of the first output.
+
+    Raises:
+        InputError: the labels do not fit the first output.
+    """
+    classes = model.outputs[0].elements
+    if labels and len(labels) != classes:
+        raise InputError(
+            f"{len(labels)} labels for the {classes} elements of output '{model.outputs[0].name}'",
+            "give one label a line, in the order of the output's elements",
+        )
+    return Deployment(
+        name=name,
+        model=model,
+        board=board,
+        arena=plan_arena(model, board.snapshot, arena_min_bytes),
+        labels=tuple(labels),
+        resolver_methods=tuple(resolver_methods(model)),
+        warnings=known_issues(model, board.snapshot),
+    )
+
+
+def choose_golden(
+    model: TfliteModel, inputs: Sequence[npt.NDArray[Any]], outputs: Sequence[npt.NDArray[Any]]
+) -> Golden:
+    """Take golden vectors from the first samples, as many as fit into a few KiB of flash, at least one.
+
+    Args:
+        model: the model.
+        inputs, outputs: samples and TFLM's answers, one array a tensor, samples first.
+    """
+    vector_bytes = sum(t.bytes for t in (*model.inputs, *model.outputs))
+    count = min(max(_GOLDEN_FLASH_BYTES // vector_bytes, 1), _GOLDEN_MAX, len(inputs[0]))
+    return Golden(_side_by_side(inputs, count), _side_by_side(outputs, count))
+
+
+def plan_arena(model: TfliteModel, snapshot: TflmSnapshot, min_bytes: int) -> Arena:
+    """Size the arena: the measured minimum, the kernels' own scratch, the snapshot's margin, rounded up to 16.
+
+    Optimised kernels (CMSIS-NN, ESP-NN) ask the arena for memory that the reference kernels do not; the snapshot
+    knows how much at most.
+    """
+    scratch = snapshot.kernel_bytes(
+        (op.name, op_shape(graph, op)) for graph in model.subgraphs for op in graph.operators
+    )
+    total = math.ceil((min_bytes + scratch + snapshot.margin_bytes(min_bytes)) / _ALIGNMENT) * _ALIGNMENT
+    return Arena(total, min_bytes, scratch, total - min_bytes - scratch)
+
+
+def known_issues(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
+    """Return what the board's own kernels are known to get wrong in this model, one line an operator."""
+    return tuple(
+        f"operator {op.index} ({op.name}) on {snapshot.kernels}: {issue.text}; {issue.url}"
+        for graph in model.subgraphs
+        for op in graph.operators
+        for issue in snapshot.issues(op.name, op_shape(graph, op))
+    )
+
+
+def op_shape(graph: Subgraph, op: Operator) -> OpShape:
+    """Return the shapes of one operator, as a kernel library's scratch memory depends on them."""
+    inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
+    data = next((t for t in inputs if not t.is_constant), None)
+    weights = next((t for t in inputs if t.is_constant and len(t.shape) >= 2), None)
+    return OpShape(
+        input=data.shape if data else (),
+        output=graph.tensors[op.outputs[0]].shape if op.outputs else (),
+        filter=weights.shape if weights else (),
+        activation_bytes=data.bytes // data.elements if data and data.elements else 1,
+        strides=op.strides,
+        dilations=op.dilations,
+    )
+
+
+def _side_by_side(arrays: Sequence[npt.NDArray[Any]], count: int) -> tuple[bytes, ...]:
+    return tuple(b"".join(np.ascontiguousarray(a[s]).tobytes() for a in arrays) for s in range(count))

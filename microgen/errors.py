@@ -1,0 +1,46 @@
+"""Every failure that a user can meet: one line that says what and where, one hint, one exit code."""
+
+from __future__ import annotations
+
+
+class MicrogenError(Exception):
+    """A failure with a message, a hint and the exit code of the command that meets it.
+
+    Attributes:
+        message: one line that says what failed and where.
+        hint: one line that says what to do about it.
+        exit_code: 1 diverged, 2 bad input, 3 the environment lacks something.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = one_line(message)
+        self.hint = one_line(hint)
+
+
+class InputError(MicrogenError):
+    """A model, board, data set or option that cannot be used (exit code 2)."""
+
+
+class EngineError(MicrogenError):
+    """An engine (LiteRT, TFLM, the converter) refused, crashed or hung on this input (exit code 2)."""
+
+    def __init__(self, engine: str, reason: str, hint: str, log: str = "") -> None:
+        super().__init__(f"{engine}: {reason}", hint)
+        self.engine = engine
+        self.reason = reason
+        self.log = log
+
+
+class SetupError(MicrogenError):
+    """This machine lacks something: a compiler, a package, a port (exit code 3)."""
+
+    exit_code = 3
+
+
+def one_line(text: str) -> str:
+    """Fold white space and make control characters visible, so that a message stays on its line."""
+    folded = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)

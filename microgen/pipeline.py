@@ -1,0 +1,419 @@
+"""The public functions: build, verify, inspect. A command parses, calls one of these, and prints."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import __version__, hostbuild, project, quantization, resources
+from .boards import Board, load_board
+from .deployment import Deployment, Golden, check, choose_golden, deploy
+from .errors import InputError
+from .render import render
+from .tflite import Tensor, TfliteModel, load, parse
+from .tflite.macs import model_macs, operator_macs
+from .verification import NOT_VERIFIED, EngineRun, Verdict, judge, make_samples, quantize_samples, run_firmware
+
+DEFAULT_SAMPLES = 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+# The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
+_ELEMENT_TYPES = {
+    "int8": "kInt8",
+    "int16": "kInt16",
+    "uint8": "kUInt8",
+    "int32": "kInt32",
+    "float32": "kFloat32",
+    "bool": "kBool",
+}
+_MAX_RANK = 6
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What `build` made.
+
+    Attributes:
+        project: the project's folder.
+        deployment: what it was rendered from.
+        verdict: what the verification found.
+        metrics: what a recipe's training measured.
+        timings_s: wall time of each step.
+    """
+
+    project: Path
+    deployment: Deployment
+    verdict: Verdict
+    metrics: dict[str, float]
+    timings_s: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        return {
+            "project": str(self.project),
+            "model": _model_json(self.deployment.name, self.deployment.model),
+            "board": self.deployment.board.name,
+            "arena_bytes": self.deployment.arena.bytes,
+            "verdict": self.verdict.to_json(),
+            "warnings": list(self.deployment.warnings),
+            "metrics": self.metrics,
+            "timings_s": self.timings_s,
+        }
+
+
+def build(
+    model: str | Path | None = None,
+    board: str | Path = "esp32",
+    *,
+    out: str | Path | None = None,
+    name: str | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    calibration: str | Path | None = None,
+    recipe: str = "sine",
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    verify: bool = True,
+    force: bool = False,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> BuildResult:
+    """Make a firmware project from a model, and verify it.
+
+    Args:
+        model: a .tflite, or a .keras together with `calibration`; None trains `recipe`.
+        board: a board's name or alias, or the path of a board file.
+        out: the project's folder; `NAME-BOARD` in the current folder otherwise.
+        name: the firmware's name: letters, digits, dot, dash, underscore; from the file otherwise.
+        labels: names of the first output's elements, or a text file with one a line.
+        calibration: .npz or .npy with samples of the inputs, samples first.
+        recipe: what is trained when there is no model.
+        samples: how many inputs the verification runs.
+        seed: seed of training and samples.
+        verify: whether to compile the firmware for this machine and compare it.
+        force: overwrite edited generated files and src/main.cpp.
+        on_step: is told what is done next, for a progress display.
+
+    Returns:
+        The project, what it was made from, and the verdict; a verdict of `diverged` is returned, not raised.
+
+    Raises:
+        InputError: the model, board, data or an option cannot be used; nothing was written.
+        SetupError: this machine lacks something; nothing was written.
+    """
+    clock = _Clock()
+    if samples < 1:
+        raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
+    target = load_board(str(board))
+    name = _checked_name(name or (_slug(Path(model).stem) if model else recipe))
+    path = Path(out) if out is not None else Path(f"{name}-{target.name}")
+    project.check_target(path, force=force)
+    named = _read_labels(labels)
+    on_step("reading the model" if model else f"training {recipe}")
+    source = _source(model, recipe, calibration, name, target, seed)
+    check(source.model, target)
+    _check_edges(source.model)
+    clock.lap("model")
+
+    on_step(f"running LiteRT and TFLM on {samples} samples")
+    inputs = make_samples(source.model, samples, seed, source.calibration or None)
+    obstacle = hostbuild.host_obstacle()
+    with EngineRun(source.model, inputs) as running, tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
+        clock.lap("arena")
+        deployment = deploy(name, source.model, target, running.arena_min_bytes, named or source.labels)
+        files = render_project(deployment)
+        user_files = {"src/main.cpp": files.pop("src/main.cpp")}
+        firmware = None
+        if verify and not obstacle:
+            on_step("compiling the firmware for this machine and running it")
+            kept = path / "src/main.cpp"
+            main = kept.read_bytes() if kept.is_file() and not force else user_files["src/main.cpp"]
+            _write(Path(folder), {**files, "src/main.cpp": main})
+            firmware = run_firmware(Path(folder), source.model, inputs)
+            clock.lap("firmware")
+        engines = running.result()
+        clock.lap("engines")
+    verdict = Verdict(NOT_VERIFIED, reason="--no-verify was given")
+    if verify:
+        verdict = judge(source.model, inputs, engines, firmware, seed, obstacle)
+        clock.lap("verdict")
+    golden = choose_golden(source.model, inputs, engines.tflm)
+    files |= render_golden(golden)
+    files["README.md"] = _readme(deployment, golden, verdict)
+    project.write(path, files, user_files, _manifest(deployment, golden, verdict), force=force)
+    clock.lap("write")
+    return BuildResult(path, deployment, verdict, source.metrics, clock.laps)
+
+
+def verify(
+    path: str | Path,
+    *,
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Verdict:
+    """Compile an existing project for this machine and compare it with TFLM and LiteRT again.
+
+    Args:
+        path: the project's folder.
+        samples: how many inputs to run.
+        seed: their seed.
+        on_step: is told what is done next, for a progress display.
+
+    Raises:
+        InputError: not a project, or its model file is not the one that it was built from.
+        SetupError: this machine lacks a compiler.
+    """
+    if samples < 1:
+        raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
+    opened = project.open_project(path)
+    model = project_model(opened)
+    inputs = make_samples(model, samples, seed)
+    on_step(f"running LiteRT and TFLM on {samples} samples")
+    obstacle = hostbuild.host_obstacle()
+    with EngineRun(model, inputs) as running:
+        on_step("compiling the firmware for this machine and running it")
+        firmware = None if obstacle else run_firmware(opened.path, model, inputs)
+        engines = running.result()
+    return judge(model, inputs, engines, firmware, seed, obstacle)
+
+
+def project_model(opened: project.Project) -> TfliteModel:
+    """Return the model of a project, after checking that its file is the one that was built.
+
+    Raises:
+        InputError: it is missing or another one.
+    """
+    recorded = opened.manifest.get("model")
+    if not isinstance(recorded, dict) or not {"name", "sha256"} <= set(recorded):
+        raise InputError(f"{opened.path / project.MANIFEST}: does not name its model", "build the project again")
+    model = load(opened.model_file(), str(recorded["name"]))
+    if model.sha256 != recorded["sha256"]:
+        raise InputError(
+            f"{opened.model_file()}: not the model that this project was built from",
+            "build the project again",
+        )
+    return model
+
+
+def inspect(model: str | Path) -> dict[str, Any]:
+    """Describe a .tflite: inputs, outputs, operators, MACs, sizes, as plain data.
+
+    Raises:
+        InputError: it is not a sound .tflite.
+    """
+    loaded = load(model)
+    main = loaded.main
+    return {
+        **_model_json(loaded.name, loaded),
+        "description": loaded.description,
+        "stateful": loaded.is_stateful,
+        "subgraphs": len(loaded.subgraphs),
+        "tensors": sum(len(g.tensors) for g in loaded.subgraphs),
+        "weight_bytes": sum({t.buffer: t.size for g in loaded.subgraphs for t in g.tensors}.values()),
+        "macs": model_macs(loaded),
+        "layers": [
+            {
+                "index": op.index,
+                "op": op.name,
+                "version": op.version,
+                "output_shape": list(main.tensors[op.outputs[0]].shape) if op.outputs else [],
+                "output_dtype": main.tensors[op.outputs[0]].dtype if op.outputs else "",
+                "macs": operator_macs(main, op),
+            }
+            for op in main.operators
+        ],
+    }
+
+
+def render_project(deployment: Deployment) -> dict[str, bytes]:
+    """Render all files of a project except golden vectors, README and manifest, by their path inside it."""
+    firmware = resources.path("firmware")
+    copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").iterdir()) if p.is_file()}
+    copied |= {f"lib/dut/{p.name}": p for p in sorted((firmware / "dut").iterdir()) if p.is_file()}
+    copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").iterdir()) if p.is_file()}
+    copied["src/main.cpp"] = firmware / "app" / "main.cpp"
+    model = deployment.model
+    values: dict[str, Any] = {
+        "version": __version__,
+        "name": deployment.name,
+        "board": deployment.board,
+        "snapshot": deployment.board.snapshot,
+        "sha256": model.sha256,
+        "data": model.data,
+        "model_bytes": len(model.data),
+        "arena": deployment.arena,
+        "labels": deployment.labels,
+        "inputs": model.inputs,
+        "outputs": model.outputs,
+        "stateful": model.is_stateful,
+        "resolver_methods": deployment.resolver_methods,
+        "element_types": _ELEMENT_TYPES,
+    }
+    rendered = {
+        "lib/model/model_data.cc": "model_data.cc.j2",
+        "lib/model/model_config.h": "model_config.h.j2",
+        "platformio.ini": "platformio.ini.j2",
+    }
+    if deployment.board.snapshot.exclude_sources:
+        rendered["exclude_sources.py"] = "exclude_sources.py.j2"
+    return {
+        **{name: path.read_bytes() for name, path in copied.items()},
+        **{name: render(template, **values) for name, template in rendered.items()},
+        "model.tflite": model.data,
+    }
+
+
+def render_golden(golden: Golden) -> dict[str, bytes]:
+    """Render the golden vectors, by their path inside the project."""
+    return {
+        f"test/test_golden/{name}": render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")
+    }
+
+
+def _readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> bytes:
+    return render(
+        "README.md.j2",
+        version=__version__,
+        d=deployment,
+        golden=golden,
+        board=deployment.board,
+        model=deployment.model,
+        verdict=verdict,
+    )
+
+
+def _manifest(deployment: Deployment, golden: Golden, verdict: Verdict) -> dict[str, Any]:
+    snapshot = deployment.board.snapshot
+    return {
+        "microgen": __version__,
+        "model": _model_json(deployment.name, deployment.model),
+        "labels": list(deployment.labels),
+        "board": deployment.board.name,
+        "tflm": {"name": snapshot.name, "version": snapshot.version, "kernels": snapshot.kernels},
+        "arena": {
+            "bytes": deployment.arena.bytes,
+            "min_bytes": deployment.arena.min_bytes,
+            "scratch_bytes": deployment.arena.scratch_bytes,
+            "margin_bytes": deployment.arena.margin_bytes,
+        },
+        "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
+        "verdict": verdict.to_json(),
+    }
+
+
+def _model_json(name: str, model: TfliteModel) -> dict[str, Any]:
+    return {
+        "name": name,
+        "sha256": model.sha256,
+        "bytes": len(model.data),
+        "inputs": [_tensor_json(t) for t in model.inputs],
+        "outputs": [_tensor_json(t) for t in model.outputs],
+        "ops": dict(sorted(model.ops.items())),
+    }
+
+
+def _tensor_json(tensor: Tensor) -> dict[str, Any]:
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": tensor.scale,
+        "zero_point": tensor.zero_point,
+        "bytes": tensor.bytes,
+    }
+
+
+def _source(
+    model: str | Path | None, recipe: str, calibration: str | Path | None, name: str, board: Board, seed: int
+) -> quantization.Quantized:
+    """Bring a model in, whatever it is."""
+    per_channel_dense = board.snapshot.per_channel_fully_connected == "supported"
+    if model is None:
+        if calibration is not None:
+            raise InputError(
+                "--calibration without a model", f"leave it out: the recipe '{recipe}' brings its own data"
+            )
+        trained = quantization.train_recipe(recipe, per_channel_dense=per_channel_dense, seed=seed)
+        return quantization.Quantized(
+            parse(trained.model.data, name), trained.calibration, trained.labels, trained.metrics
+        )
+    path = Path(model)
+    if path.suffix == ".keras":
+        if calibration is None:
+            raise InputError(
+                f"{path}: a float model needs calibration data to be quantized",
+                "give samples of its input: --calibration data.npz",
+            )
+        data = quantization.load_calibration(calibration)
+        return quantization.quantize_keras(path, data, name, per_channel_dense=per_channel_dense, seed=seed)
+    loaded = load(path, name)
+    if calibration is None:
+        return quantization.Quantized(loaded, (), (), {})
+    stored = quantization.load_calibration(calibration)
+    names = [t.name for t in loaded.inputs]
+    ordered = [stored[n] for n in names] if set(names) == set(stored) else list(stored.values())
+    return quantization.Quantized(loaded, quantize_samples(loaded, ordered), (), {})
+
+
+def _check_edges(model: TfliteModel) -> None:
+    for tensor in (*model.inputs, *model.outputs):
+        if tensor.dtype not in _ELEMENT_TYPES or len(tensor.shape) > _MAX_RANK:
+            raise InputError(
+                f"{model.name}: tensor '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, "
+                "which the firmware cannot take in or give out",
+                f"inputs and outputs may be {', '.join(_ELEMENT_TYPES)} with up to {_MAX_RANK} dimensions",
+            )
+
+
+def _read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
+    if labels is None:
+        return ()
+    if not isinstance(labels, (str, Path)):
+        return tuple(labels)
+    path = Path(labels)
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file", "give a text file with one label a line") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})", "give one label a line") from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise InputError(f"{path}: has no labels", "give one label a line")
+    return tuple(line.strip() for line in lines)
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"name {name!r} cannot be a firmware's name",
+            "use letters, digits, dot, dash and underscore, at most 63",
+        )
+    return name
+
+
+def _slug(stem: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+class _Clock:
+    """Laps of wall time."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now

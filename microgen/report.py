@@ -1,0 +1,124 @@
+"""What people read on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .boards import Board
+    from .pipeline import BuildResult
+    from .verification import Verdict
+
+Pairs = list[tuple[str, str]]
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people, in binary units where it is a round one: "4 MiB", "320 KiB", "983,040 B"."""
+    for unit, factor in (("MiB", 2**20), ("KiB", 2**10)):
+        if count >= factor and count % (factor // 4) == 0:
+            return f"{count / factor:g} {unit}"
+    return f"{count:,} B"
+
+
+def build_lines(result: BuildResult) -> Pairs:
+    """Return what `microgen build` says in the end."""
+    d = result.deployment
+    arena = d.arena
+    lines = [
+        ("model", f"{d.name}: {len(d.model.data):,} bytes, {_counted(d.model.ops)}"),
+        ("board", f"{d.board.title}, {d.board.snapshot.title}"),
+        (
+            "arena",
+            f"{arena.bytes:,} bytes: {arena.min_bytes:,} measured on the host, {arena.scratch_bytes:,} for the board's "
+            f"kernels, {arena.margin_bytes:,} margin",
+        ),
+    ]
+    if result.metrics:
+        lines.append(("training", ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items()) + " on held-out data"))
+    lines += [("warning", text) for text in d.warnings]
+    lines += _layer_lines(result.verdict)
+    lines += [
+        ("project", str(result.project)),
+        ("verdict", result.verdict.summary()),
+        ("flash", f"pio run -d {_shell(str(result.project))} -t upload"),
+    ]
+    return lines
+
+
+def verdict_lines(verdict: Verdict) -> Pairs:
+    """Return what `microgen verify` says."""
+    engines = verdict.engines or {}
+    return [
+        ("engines", ", ".join(f"{k} {v}" for k, v in engines.items()) or "none"),
+        *_layer_lines(verdict),
+        ("verdict", verdict.summary()),
+    ]
+
+
+def inspect_lines(found: dict[str, Any]) -> Pairs:
+    """Return the head of `microgen inspect`."""
+    lines = [("model", f"{found['name']}: {found['bytes']:,} bytes, {found['weight_bytes']:,} of them weights")]
+    for kind in ("inputs", "outputs"):
+        for tensor in found[kind]:
+            real = f", real = {tensor['scale']:.6g} * (q - {tensor['zero_point']})" if tensor["scale"] else ""
+            lines.append((kind[:-1], f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}{real}"))
+    return [
+        *lines,
+        ("operators", _counted(found["ops"])),
+        ("MACs", f"{found['macs']:,}"),
+        ("sha256", found["sha256"]),
+    ]
+
+
+def board_lines(board: Board) -> Pairs:
+    """Return what `microgen boards NAME` says."""
+    return [
+        ("name", board.name),
+        ("board", f"{board.title} ({board.vendor}), {board.url}"),
+        ("also called", ", ".join(board.aliases) or "-"),
+        ("MCU", f"{board.mcu.name}, {board.mcu.cpu} at {board.mcu.clock_hz / 1e6:g} MHz"),
+        ("memory", f"{size(board.mcu.flash_bytes)} flash, {size(board.mcu.ram_bytes)} RAM"),
+        ("TFLM", f"{board.snapshot.title} of {board.snapshot.date}, kernels: {board.snapshot.kernels}"),
+        ("PlatformIO", f"{board.platformio.platform}, board {board.platformio.board}"),
+        ("status", board.status),
+    ]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print a table; on a pipe its columns are not cut."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(80, math.ceil(sum(max(map(len, c)) + 3 for c in zip(heads, *rows, strict=True)))))
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for i, head in enumerate(heads):
+        grid.add_column(head, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    console.print(grid)
+
+
+def _layer_lines(verdict: Verdict) -> Pairs:
+    return [
+        (
+            "layer",
+            f"{x.index} {x.op} '{x.tensor}' {list(x.shape)}: {x.max_abs_diff_lsb:g} LSB, bound {x.bound_lsb}",
+        )
+        for x in verdict.layers
+    ]
+
+
+def _counted(ops: dict[str, int]) -> str:
+    return ", ".join(f"{n} {op}" if n > 1 else op for op, n in sorted(ops.items(), key=lambda x: (-x[1], x[0])))
+
+
+def _shell(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)

@@ -1,0 +1,138 @@
+"""Refuses, before anything is built, the models that TFLM would refuse, or run wrongly, on a board."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..errors import InputError
+from . import schema
+from .model import Operator, Subgraph, TfliteModel
+
+_QUANTIZE_HINT = (
+    "quantize it to full int8: microgen build MODEL.keras --calibration DATA.npz, "
+    "or TFLiteConverter with a representative dataset and int8 input and output"
+)
+# Operators that only move values between float and integer; they may touch float tensors.
+_BOUNDARY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
+# The weights that a channel-wise FULLY_CONNECTED kernel must know about.
+_FULLY_CONNECTED = "FULLY_CONNECTED"
+
+
+class Snapshot(Protocol):
+    """What must be known of a board's TFLM to tell whether it runs a model."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def ops(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def custom_ops(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def per_channel_fully_connected(self) -> str: ...  # noqa: D102
+    @property
+    def per_channel_fully_connected_int16(self) -> str: ...  # noqa: D102
+
+
+def check_runnable(model: TfliteModel) -> None:
+    """Refuse what no TFLM runs: dynamic shapes, float16, hybrid and float32 models.
+
+    Raises:
+        InputError: names the tensor or operator.
+    """
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if any(d < 0 for d in tensor.signature[1:]):
+                raise InputError(
+                    f"{model.name}: tensor '{tensor.name}' has a dynamic shape {list(tensor.signature)}",
+                    "TFLM needs fixed shapes: convert again with a fixed input shape (only the batch may be open)",
+                )
+            if tensor.dtype in ("float16", "bfloat16"):
+                raise InputError(f"{model.name}: tensor '{tensor.name}' is {tensor.dtype}", _QUANTIZE_HINT)
+            if tensor.is_sparse:
+                raise InputError(
+                    f"{model.name}: tensor '{tensor.name}' is stored sparse, which TFLM cannot read",
+                    "convert again without sparsity (tf.lite.Optimize.EXPERIMENTAL_SPARSITY)",
+                )
+        for op in graph.operators:
+            _check_quantized(model, graph, op)
+    for tensor in (*model.inputs, *model.outputs):
+        _ = tensor.numpy_dtype
+        if not tensor.elements:
+            raise InputError(f"{model.name}: tensor '{tensor.name}' has no elements", "convert again with a batch of 1")
+
+
+def check_board(model: TfliteModel, snapshot: Snapshot) -> None:
+    """Refuse what this board's TFLM lacks or computes wrongly.
+
+    Raises:
+        InputError: names the operators.
+    """
+    lacking = sorted(
+        {
+            op.name
+            for graph in model.subgraphs
+            for op in graph.operators
+            if op.name not in (snapshot.custom_ops if op.is_custom else snapshot.ops)
+        }
+    )
+    if lacking:
+        raise InputError(
+            f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",
+            "build the model from layers that TFLM has, or choose a board with a newer TFLM (microgen boards)",
+        )
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            if op.name != _FULLY_CONNECTED or not _per_channel_weights(graph, op):
+                continue
+            support = {
+                "int8": snapshot.per_channel_fully_connected,
+                "int16": snapshot.per_channel_fully_connected_int16,
+            }.get(graph.tensors[op.inputs[0]].dtype, "supported")
+            if support != "supported":
+                effect = "refuses it on the device" if support == "refused" else "computes it wrongly without a word"
+                raise InputError(
+                    f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
+                    "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True, "
+                    "or choose a board with a newer TFLM (microgen boards)",
+                )
+
+
+def resolver_methods(model: TfliteModel) -> list[str]:
+    """Return the methods of MicroMutableOpResolver that register just what the model uses, sorted.
+
+    Raises:
+        InputError: TFLM has no such operator at all.
+    """
+    methods = set()
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            table = schema.CUSTOM_RESOLVER_METHODS if op.is_custom else schema.RESOLVER_METHODS
+            if op.name not in table:
+                raise InputError(
+                    f"{model.name}: TFLM has no operator {op.name}",
+                    "build the model from layers that TFLM has",
+                )
+            methods.add(table[op.name])
+    return sorted(methods)
+
+
+def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
+    inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
+    activations = [t for t in inputs if not t.is_constant]
+    if op.name in _BOUNDARY:
+        return
+    if not any(t.dtype == "float32" for t in (*activations, *(graph.tensors[i] for i in op.outputs))):
+        return
+    if any(t.is_constant and t.dtype in ("int8", "uint8", "int4") and t.quantization for t in inputs):
+        raise InputError(
+            f"{model.name}: operator {op.index} ({op.name}) is hybrid: int8 weights on float32 activations",
+            f"dynamic-range quantization does not run in TFLM; {_QUANTIZE_HINT}",
+        )
+    raise InputError(f"{model.name}: operator {op.index} ({op.name}) computes in float32", _QUANTIZE_HINT)
+
+
+def _per_channel_weights(graph: Subgraph, op: Operator) -> bool:
+    quantization = graph.tensors[op.inputs[1]].quantization if len(op.inputs) > 1 and op.inputs[1] >= 0 else None
+    return quantization is not None and quantization.per_channel

@@ -1,0 +1,38 @@
+"""The process in which a compiled firmware runs: its standard input and output are the serial port.
+
+Arguments: the firmware's library, TFLM's library, and a file into which the model array is written as it lies
+in the compiled firmware, before it starts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+SELFTEST_FAILED = 70
+
+
+def main() -> None:
+    """Load TFLM and the firmware, check that they fit each other, run the firmware until its input ends."""
+    library, tflm, array = sys.argv[1:4]
+    # What C++ code prints must not get between the answers of the serial port.
+    serial_out = os.dup(1)
+    os.dup2(2, 1)
+    ctypes.CDLL(tflm, mode=ctypes.RTLD_GLOBAL)
+    firmware = ctypes.CDLL(library)
+    firmware.microgen_selftest_reason.restype = ctypes.c_char_p
+    if firmware.microgen_selftest() != 0:
+        reason = firmware.microgen_selftest_reason().decode("utf-8", "replace")
+        print(
+            f"the declared TFLM API and the tflite-micro package disagree: {reason}",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(SELFTEST_FAILED)
+    size = ctypes.c_size_t()
+    firmware.microgen_model_data.restype = ctypes.c_void_p
+    address = firmware.microgen_model_data(ctypes.byref(size))
+    Path(array).write_bytes(ctypes.string_at(address, size.value))
+    os._exit(firmware.microgen_host_run(0, serial_out))

@@ -1,0 +1,146 @@
+"""The inputs that a verification runs on: edges, calibration data, seeded random values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..tflite import Tensor, TfliteModel
+
+Samples = tuple[npt.NDArray[Any], ...]
+
+_UNBOUNDED_INTEGERS = {"int32", "int64", "uint32", "uint16", "uint64"}
+
+
+def make_samples(
+    model: TfliteModel, count: int, seed: int, calibration: Sequence[npt.NDArray[Any]] | None = None
+) -> Samples:
+    """Make the inputs of a verification.
+
+    The first samples are edges (all values smallest, all largest, all at the zero point), then up to half of
+    `count` from the calibration data, then seeded random values over the whole range of the dtype.
+
+    Args:
+        model: the model.
+        count: how many samples, at least 1.
+        seed: seed of the random values.
+        calibration: one array an input, samples first; float values are quantized with the input's own
+            scale and zero point, integer values must be of the input's dtype.
+
+    Returns:
+        One array an input, of shape (count, *input shape) and the input's dtype.
+
+    Raises:
+        InputError: the calibration data does not fit the inputs.
+    """
+    rng = np.random.default_rng(seed)
+    quantized = quantize_samples(model, calibration) if calibration is not None else None
+    result = []
+    take = 0
+    if quantized is not None:
+        take = min(len(quantized[0]), max(count // 2, 1))
+        chosen = np.sort(rng.choice(len(quantized[0]), take, replace=False))
+    for k, tensor in enumerate(model.inputs):
+        low, high = value_range(model, tensor)
+        parts = [np.full((1, *tensor.shape), v) for v in (low, high, _middle(tensor, low, high))]
+        if quantized is not None:
+            parts.append(quantized[k][chosen])
+        missing = count - len(parts[:3]) - take
+        if missing > 0:
+            parts.append(_random(rng, tensor, low, high, missing))
+        result.append(np.concatenate(parts)[:count].astype(tensor.numpy_dtype))
+    return tuple(result)
+
+
+def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Samples:
+    """Bring data to the dtype and shape of the model's inputs.
+
+    Float data goes into an integer input as round(x / scale) + zero_point, saturated, ties to even as NumPy
+    rounds them.
+
+    Args:
+        model: the model.
+        data: one array an input, samples first.
+
+    Raises:
+        InputError: number of arrays, shape or dtype does not fit.
+    """
+    if len(data) != len(model.inputs):
+        raise InputError(
+            f"{model.name} has {len(model.inputs)} inputs, the data has {len(data)} arrays",
+            "store one array an input, in the order of microgen inspect",
+        )
+    if len({len(d) for d in data}) != 1 or not len(data[0]):
+        raise InputError("the data has no samples, or not the same number for each input", "give at least one sample")
+    result = []
+    for tensor, values in zip(model.inputs, data, strict=True):
+        one = tensor.shape[1:] if tensor.shape and tensor.shape[0] == 1 else tensor.shape
+        if values.shape[1:] not in (one, tensor.shape):
+            raise InputError(
+                f"input '{tensor.name}' takes samples of shape {list(one)}, the data has {list(values.shape[1:])}",
+                "the first dimension of the data counts the samples",
+            )
+        shaped = values.reshape(len(values), *tensor.shape)
+        if tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype:
+            result.append(shaped.astype(tensor.numpy_dtype))
+        elif values.dtype.kind == "f" and tensor.quantization:
+            limits = np.iinfo(np.dtype(tensor.dtype))
+            scaled = np.round(shaped / tensor.scale) + tensor.zero_point
+            result.append(np.clip(scaled, limits.min, limits.max).astype(tensor.numpy_dtype))
+        else:
+            raise InputError(
+                f"input '{tensor.name}' is {tensor.dtype}, the data is {values.dtype}",
+                "give float values as in training, or values already quantized to the input's dtype",
+            )
+    return tuple(result)
+
+
+def value_range(model: TfliteModel, tensor: Tensor) -> tuple[float, float]:
+    """Return the smallest and the largest value to feed to an input.
+
+    An integer input takes its dtype's whole range; a float one takes what the QUANTIZE operator behind it can
+    represent; an index (int32 and such, not quantized) takes 0 and 1.
+    """
+    if tensor.dtype == "bool":
+        return 0, 1
+    if tensor.dtype == "float32":
+        for op in model.main.operators:
+            if op.name == "QUANTIZE" and tensor.index in op.inputs:
+                output = model.main.tensors[op.outputs[0]]
+                limits = np.iinfo(np.dtype(output.dtype))
+                return (
+                    (limits.min - output.zero_point) * output.scale,
+                    (limits.max - output.zero_point) * output.scale,
+                )
+        return -1.0, 1.0
+    if tensor.dtype in _UNBOUNDED_INTEGERS:
+        return 0, 1
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    return int(limits.min), int(limits.max)
+
+
+def output_lsb(model: TfliteModel, tensor: Tensor) -> float:
+    """Return what one step of an output is: 1 for integers, the scale behind DEQUANTIZE for floats."""
+    if tensor.dtype != "float32":
+        return 1.0
+    for op in model.main.operators:
+        if op.name == "DEQUANTIZE" and tensor.index in op.outputs:
+            return model.main.tensors[op.inputs[0]].scale or 1.0
+    return 1.0
+
+
+def _middle(tensor: Tensor, low: float, high: float) -> float:
+    if tensor.dtype == "float32":
+        return 0.0
+    return min(max(tensor.zero_point, low), high)
+
+
+def _random(rng: np.random.Generator, tensor: Tensor, low: float, high: float, count: int) -> npt.NDArray[Any]:
+    shape = (count, *tensor.shape)
+    if tensor.dtype == "float32":
+        return rng.uniform(low, high, shape)
+    return rng.integers(int(low), int(high), shape, endpoint=True)

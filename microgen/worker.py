@@ -1,0 +1,230 @@
+"""Runs a function in a process of its own: a crash, a hang or a flood of output there is an ordinary error here.
+
+LiteRT, TFLM and the TensorFlow converter all take their process with them on some inputs (FACTS measured
+double frees, SIGSEGV and SIGFPE), so no command ever calls them in its own process.
+
+A job is a function `f(values, arrays) -> (values, arrays)`, named as "package.module:function"; values are
+JSON, arrays are NumPy. Both cross in files of a private folder; standard output and error of the worker, C++
+included, are captured into a third.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import EngineError, MicrogenError, one_line
+
+Values = dict[str, Any]
+Arrays = dict[str, npt.NDArray[Any]]
+
+_LOG_LIMIT = 64 * 2**20
+# The package's own folder takes the place of the current one, where a user's numpy.py or queue.py may lie.
+_CHILD = f"import sys; sys.path[0] = {str(Path(__file__).parent.parent)!r}; from microgen.worker import main; main()"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a job returned, and what it printed."""
+
+    values: Values
+    arrays: Arrays
+    log: str
+
+
+class Job:
+    """A running worker; `result()` waits for it."""
+
+    def __init__(
+        self, engine: str, folder: tempfile.TemporaryDirectory[str], process: subprocess.Popen[bytes], alive: int
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._process = process
+        # The read end of a pipe that the worker holds open: it ends when the worker does. Popen.wait() with a
+        # deadline would poll, and find out up to 50 ms late.
+        self._alive = alive
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Kill the worker if it still runs, and remove its files."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
+        if self._alive >= 0:
+            os.close(self._alive)
+            self._alive = -1
+
+    def result(self, deadline_s: float) -> Reply:
+        """Wait for the worker and return its reply.
+
+        Args:
+            deadline_s: seconds after the start at which it counts as hung.
+
+        Raises:
+            EngineError: it crashed, hung, or the engine raised; the message has the reason.
+            MicrogenError: the job raised one itself; it is raised again here.
+        """
+        folder = Path(self._folder.name)
+        try:
+            remaining = max(0.1, self._started + deadline_s - time.monotonic())
+            if not select.select([self._alive], [], [], remaining)[0]:
+                raise EngineError(
+                    self._engine, f"no answer after {deadline_s:.0f} s", "the model makes this engine hang; simplify it"
+                )
+            code = self._process.wait()
+            log = (folder / "log").read_bytes()[-_LOG_LIMIT:].decode("utf-8", "replace")
+            if code != 0 or not (folder / "reply.json").exists():
+                raise _crash(self._engine, code, log)
+            reply = json.loads((folder / "reply.json").read_text())
+            if "error" in reply:
+                raise _raised(self._engine, reply["error"], log)
+            with np.load(folder / "reply.npz", allow_pickle=False) as stored:
+                return Reply(reply["values"], {k: stored[k] for k in stored.files}, log)
+        finally:
+            self.stop()
+
+
+def start(
+    engine: str,
+    target: str,
+    values: Mapping[str, Any],
+    arrays: Mapping[str, npt.NDArray[Any]] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Job:
+    """Start a job in a process of its own.
+
+    Args:
+        engine: what to call it in messages ("TFLM", "LiteRT", ...).
+        target: the function, "package.module:function".
+        values: its JSON arguments.
+        arrays: its array arguments.
+        environment: variables set for the worker, on top of this process's.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="microgen-")
+    path = Path(folder.name)
+    try:
+        (path / "call.json").write_text(json.dumps({"target": target, "values": dict(values)}))
+        np.savez(path / "call.npz", **dict(arrays or {}))  # type: ignore[arg-type]
+        alive, held = os.pipe()
+        try:
+            with (path / "log").open("wb") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", _CHILD, folder.name],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0", **(environment or {})},
+                    pass_fds=[held],
+                    start_new_session=True,
+                )
+        finally:
+            os.close(held)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return Job(engine, folder, process, alive)
+
+
+def call(
+    engine: str,
+    target: str,
+    values: Mapping[str, Any],
+    arrays: Mapping[str, npt.NDArray[Any]] | None = None,
+    deadline_s: float = 120.0,
+) -> Reply:
+    """Start a job and wait for it; see `start` and `Job.result`."""
+    with start(engine, target, values, arrays) as job:
+        return job.result(deadline_s)
+
+
+def main() -> None:
+    """Run the job whose folder is the first argument. Called in the worker process only."""
+    _die_with_parent()
+    folder = Path(sys.argv[1])
+    request = json.loads((folder / "call.json").read_text())
+    reply: dict[str, Any]
+    try:
+        module, _, function = request["target"].partition(":")
+        with np.load(folder / "call.npz", allow_pickle=False) as stored:
+            arrays = {k: stored[k] for k in stored.files}
+        values, results = getattr(importlib.import_module(module), function)(request["values"], arrays)
+        np.savez(folder / "reply.npz", **results)
+        reply = {"values": values}
+    except MicrogenError as error:
+        reply = {"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}}
+    except Exception as error:
+        reply = {"error": {"type": "", "message": f"{type(error).__name__}: {error}", "hint": ""}}
+        import traceback
+
+        traceback.print_exc()
+    (folder / "reply.json").write_text(json.dumps(reply))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: LiteRT frees twice in its destructor on some models, after the answer is complete.
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this worker when its parent dies, and bound what it may write."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**31, 2**31))
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def last_words(log: str) -> str:
+    """Return the line of an engine's output that most likely says why it stopped."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    lines = [x for x in lines if not x.startswith(("INFO:", "I0000", "WARNING:", "Traceback", "File ", "^", "~"))]
+    return one_line(lines[-1])[:300] if lines else ""
+
+
+def _crash(engine: str, code: int, log: str) -> EngineError:
+    how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    said = last_words(log)
+    return EngineError(
+        engine,
+        how + (f" after printing: {said}" if said else ""),
+        "the model is not sound for this engine",
+        log,
+    )
+
+
+def _raised(engine: str, error: dict[str, str], log: str) -> MicrogenError:
+    from . import errors
+
+    kind = getattr(errors, error["type"], None) if error["type"] else None
+    if kind is not None and not issubclass(kind, EngineError):
+        return kind(error["message"], error["hint"])  # type: ignore[no-any-return]
+    # TFLM prints its reason and raises a bare status; the printed line is the better message.
+    reason = error["message"].removeprefix(f"{engine}: ")
+    printed = last_words(log[: log.rfind("Traceback")] if "Traceback" in log else log)
+    if printed and printed not in reason:
+        reason = f"{reason} ({printed})"
+    return EngineError(engine, reason, error["hint"] or "the model is not sound for this engine", log)

@@ -1,0 +1,26 @@
+// A stand-in for TFLM behind model_runner.h, which tests look into and make fail.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "model_config.h"
+#include "model_runner.h"
+
+namespace fake {
+
+// What a test arranges: each status is what the function of that name answers.
+inline model::Status set_input = model::Status::kOk;
+inline model::Status invoke = model::Status::kOk;
+inline model::Status reset = model::Status::kOk;
+inline std::vector<uint8_t> outputs[model::kOutputCount];
+
+// What a test finds out. `inferred` has the inputs of each Invoke().
+inline std::vector<uint8_t> inputs[model::kInputCount];
+inline std::vector<std::vector<uint8_t>> inferred;
+inline int resets = 0;
+
+void Clear();
+
+}  // namespace fake

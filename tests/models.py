@@ -1,0 +1,136 @@
+"""Small .tflite models made on the spot, so that tests need no files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+TYPES = {"int8": 9, "int16": 7, "int32": 2, "float32": 0, "float16": 1, "uint8": 3, "bool": 6, "int64": 4}
+
+
+class ModelBuilder:
+    """Collects tensors and operators, and packs them into a .tflite."""
+
+    def __init__(self) -> None:
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.graph.inputs, self.graph.outputs = [], []
+        self.codes: list[Any] = []
+        self.buffers = [schema.BufferT()]
+
+    def tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: str = "int8",
+        scale: float | Sequence[float] = 0.05,
+        zero_point: int = 0,
+        values: Any = None,
+        signature: Sequence[int] | None = None,
+        dimension: int = 0,
+        variable: bool = False,
+    ) -> int:
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.type = name, list(shape), TYPES[dtype]
+        tensor.isVariable = variable
+        if signature is not None:
+            tensor.shapeSignature = list(signature)
+        scales = [scale] if isinstance(scale, float) else list(scale)
+        if scales and dtype in ("int8", "int16", "int32", "int64", "uint8"):
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale = scales
+            tensor.quantization.zeroPoint = [zero_point] * len(scales)
+            tensor.quantization.quantizedDimension = dimension
+        if values is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.ascontiguousarray(values, dtype).tobytes(), np.uint8)
+            tensor.buffer = len(self.buffers)
+            self.buffers.append(buffer)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def op(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None, custom: str = ""
+    ) -> int:
+        code = schema.OperatorCodeT()
+        code.builtinCode = 32 if custom else getattr(schema.BuiltinOperator, name)
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+        code.version = 1
+        if custom:
+            code.customCode = custom
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.codes)
+        self.codes.append(code)
+        operator.inputs, operator.outputs = list(inputs), list(outputs)
+        if options is not None:
+            operator.builtinOptions = options
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.graph.operators.append(operator)
+        return len(self.graph.operators) - 1
+
+    def build(self, inputs: Sequence[int], outputs: Sequence[int], version: int = 3) -> bytes:
+        self.graph.inputs, self.graph.outputs = list(inputs), list(outputs)
+        model = schema.ModelT()
+        model.version, model.description = version, "test model"
+        model.operatorCodes, model.buffers, model.subgraphs = self.codes, self.buffers, [self.graph]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def fully_connected(
+    units: int = 4, width: int = 8, per_channel: bool = False, dtype: str = "int8", weights: Any = None, **tensor: Any
+) -> bytes:
+    """A dense layer: int8 [1, width] to [1, units]."""
+    rng = np.random.default_rng(3)
+    b = ModelBuilder()
+    x = b.tensor("x", [1, width], dtype, zero_point=-5 if dtype == "int8" else 0, **tensor)
+    if weights is None:
+        weights = rng.integers(-127, 128, (units, width))
+    scales = [0.01 + 0.002 * k for k in range(units)] if per_channel else [0.013]
+    w = b.tensor("weights", [units, width], "int8", scales, values=weights)
+    kind = "int64" if dtype == "int16" else "int32"
+    bias = b.tensor("bias", [units], kind, [0.05 * s for s in scales], values=rng.integers(-200, 200, units))
+    y = b.tensor("y", [1, units], dtype, scale=0.11, zero_point=7 if dtype == "int8" else 0)
+    b.op("FULLY_CONNECTED", [x, w, bias], [y], schema.FullyConnectedOptionsT())
+    return b.build([x], [y])
+
+
+def two_by_two() -> bytes:
+    """Two inputs, two outputs: a + b, and a concatenated with b."""
+    b = ModelBuilder()
+    left, right = (b.tensor(n, [1, 6], zero_point=z) for n, z in (("left", 3), ("right", -9)))
+    total = b.tensor("total", [1, 6], scale=0.1, zero_point=1)
+    both = b.tensor("both", [1, 12], scale=0.05, zero_point=3)
+    moved = b.tensor("moved", [1, 6], scale=0.05, zero_point=3)
+    b.op("ADD", [left, right], [total], schema.AddOptionsT())
+    b.op("QUANTIZE", [right], [moved])
+    concatenation = schema.ConcatenationOptionsT()
+    concatenation.axis = 1
+    b.op("CONCATENATION", [left, moved], [both], concatenation)
+    return b.build([left, right], [total, both])
+
+
+def float_edges() -> bytes:
+    """Float32 at its edges, int8 inside: QUANTIZE, RELU, DEQUANTIZE."""
+    b = ModelBuilder()
+    x = b.tensor("x", [1, 5], "float32")
+    q = b.tensor("q", [1, 5], zero_point=4)
+    r = b.tensor("r", [1, 5], zero_point=4)
+    y = b.tensor("y", [1, 5], "float32")
+    b.op("QUANTIZE", [x], [q])
+    b.op("RELU", [q], [r])
+    b.op("DEQUANTIZE", [r], [y])
+    return b.build([x], [y])
+
+
+def one_operator(name: str, options: Any = None, custom: str = "", dtype: str = "int8", **tensor: Any) -> bytes:
+    """One operator with one input and one output of the same shape."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", [1, 4], dtype, **tensor), b.tensor("y", [1, 4], dtype)
+    b.op(name, [x], [y], options, custom)
+    return b.build([x], [y])

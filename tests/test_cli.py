@@ -1,0 +1,233 @@
+"""The commands as a user meets them: in a process of their own, in a clean folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from microgen.boards import board_names
+
+from . import models
+from .test_project import tree
+from .tools import needs_host
+
+RUN = [sys.executable, "-m", "microgen"]
+
+
+def run(*args, cwd, **options):
+    return subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=300, **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "small.tflite").write_bytes(models.fully_connected())
+    (tmp_path / "float.tflite").write_bytes(models.one_operator("RELU", dtype="float32"))
+    (tmp_path / "hybrid.tflite").write_bytes(models.fully_connected(dtype="float32"))
+    (tmp_path / "truncated.tflite").write_bytes(models.fully_connected()[:400])
+    (tmp_path / "empty.tflite").write_bytes(b"")
+    (tmp_path / "text.tflite").write_text("once upon a time there was a file\n")
+    return tmp_path
+
+
+def test_help_and_version_are_cheap_and_complete(tmp_path):
+    for args in ([], ["--help"], ["build", "--help"]):
+        done = run(*args, cwd=tmp_path)
+        assert "Usage" in done.stdout
+    assert re.match(r"microgen \d+\.\d+\.\d+$", run("--version", cwd=tmp_path).stdout)
+    code = "import sys; sys.argv = ['microgen', '--help']\n"
+    code += "try:\n import microgen.__main__ as m; m.main()\nexcept SystemExit: pass\n"
+    code += "print([m for m in ('numpy', 'tensorflow', 'pydantic', 'jinja2') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("[]\n")
+
+
+def test_build_says_project_verdict_and_how_to_flash(folder):
+    needs_host()
+    done = run("build", "small.tflite", "--board", "pico", cwd=folder)
+    assert done.returncode == 0 and done.stderr == ""
+    last = done.stdout.splitlines()[-3:]
+    assert last[0].split() == ["project", "small-pico"]
+    assert re.match(r"verdict +(bit-exact|within-bound) on 100 samples", last[1])
+    assert last[2].split(maxsplit=1) == ["flash", "pio run -d small-pico -t upload"]
+
+
+def test_build_json_is_one_document(folder):
+    needs_host()
+    done = run("build", "small.tflite", "--board", "esp32", "--json", "--samples", "10", cwd=folder)
+    found = json.loads(done.stdout)
+    assert set(found) >= {"project", "model", "board", "arena_bytes", "verdict", "timings_s"}
+    assert set(found["model"]) >= {"name", "sha256", "bytes", "inputs", "outputs", "ops"}
+    assert set(found["verdict"]) >= {"status", "samples", "max_abs_diff_lsb", "ops"}
+    assert found["board"] == "esp32" and found["verdict"]["samples"] == 10
+
+
+def test_verify_inspect_boards_doctor(folder):
+    needs_host()
+    run("build", "small.tflite", "--board", "esp32", "--samples", "5", cwd=folder)
+    done = run("verify", "small-esp32", "--samples", "20", "--seed", "3", "--json", cwd=folder)
+    assert done.returncode == 0 and json.loads(done.stdout)["verdict"]["samples"] == 20
+    found = json.loads(run("inspect", "small.tflite", "--json", cwd=folder).stdout)
+    assert found["ops"] == {"FULLY_CONNECTED": 1} and found["macs"] == 32 and found["inputs"][0]["zero_point"] == -5
+    assert "FULLY_CONNECTED" in run("inspect", "small.tflite", cwd=folder).stdout
+    listed = json.loads(run("boards", "--json", cwd=folder).stdout)
+    assert [b["name"] for b in listed] == board_names()
+    assert json.loads(run("boards", "arduino", "--json", cwd=folder).stdout)["name"] == "nano33ble"
+    assert "nano33ble" in run("boards", cwd=folder).stdout
+    doctor = run("doctor", "--json", cwd=folder)
+    assert doctor.returncode == 0 and {f["name"] for f in json.loads(doctor.stdout)} >= {"C++ compiler", "LiteRT"}
+
+
+REFUSED = [
+    ("build", "none.tflite"),
+    ("build", "empty.tflite"),
+    ("build", "text.tflite"),
+    ("build", "truncated.tflite"),
+    ("build", "float.tflite"),
+    ("build", "hybrid.tflite"),
+    ("build", "small.tflite", "--board", "esp23"),
+    ("build", "small.tflite", "--board", "none.toml"),
+    ("build", "small.tflite", "--out", "/proc/x/y"),
+    ("build", "small.tflite", "--out", "text.tflite"),
+    ("build", "small.tflite", "--name", "a b"),
+    ("build", "small.tflite", "--labels", "none.txt"),
+    ("build", "small.tflite", "--calibration", "text.tflite"),
+    ("build", "small.tflite", "--samples", "0"),
+    ("build", "small.tflite", "--samples", "many"),
+    ("build", "small.tflite", "--bord", "esp32"),
+    ("build", "--recipe", "sinus"),
+    ("build", "x.keras"),
+    ("build", "--calibration", "x.npz"),
+    ("verify", "."),
+    ("verify", "none"),
+    ("inspect", "text.tflite"),
+    ("simulate", "none"),
+    ("boards", "nano"),
+    ("nonsense",),
+]
+
+
+@pytest.mark.parametrize("args", REFUSED, ids=" ".join)
+def test_bad_input_is_two_lines_and_exit_code_2_and_nothing_is_written(args, folder):
+    before = tree(folder)
+    done = run(*args, cwd=folder)
+    assert done.returncode == 2, done
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("error: ") and lines[1].startswith("hint: ") and len(lines[1]) > 8
+    assert done.stdout == "" and tree(folder) == before
+
+
+def test_the_nearest_board_is_suggested(folder):
+    assert "esp32" in run("build", "small.tflite", "--board", "esp23", cwd=folder).stderr.splitlines()[1]
+
+
+def test_real_models_that_must_be_refused(shared_models, tmp_path):
+    kws = (shared_models / "kws_ref_model.tflite").read_bytes()
+    (tmp_path / "truncated.tflite").write_bytes(kws[:30000])
+    for path, says in (
+        (shared_models / "kws_ref_model_float32.tflite", "hybrid"),
+        (shared_models / "hello_world_float.tflite", "float32"),
+        (tmp_path / "truncated.tflite", "truncated"),
+    ):
+        done = run("build", path, "--out", "p", cwd=tmp_path)
+        assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 2
+        assert not (tmp_path / "p").exists()
+
+
+def test_a_users_main_is_kept_and_an_edited_generated_file_stops_the_rebuild(folder):
+    needs_host()
+    args = ("build", "small.tflite", "--board", "esp32", "--out", "p", "--samples", "4")
+    assert run(*args, cwd=folder).returncode == 0
+    main = folder / "p/src/main.cpp"
+    main.write_text(main.read_text() + "\n// my own line\n")
+    assert run(*args, cwd=folder).returncode == 0
+    assert main.read_text().endswith("// my own line\n")
+    ini = folder / "p/platformio.ini"
+    ini.write_text(ini.read_text() + "upload_port = /dev/ttyUSB0\n")
+    before = tree(folder)
+    done = run(*args, cwd=folder)
+    assert done.returncode == 2 and "platformio.ini" in done.stderr and "--force" in done.stderr
+    assert tree(folder) == before
+
+
+def test_a_diverging_project_is_exit_code_1(folder):
+    needs_host()
+    run("build", "small.tflite", "--board", "esp32", "--samples", "4", cwd=folder)
+    source = folder / "small-esp32/lib/model/model_data.cc"
+    text = source.read_text()
+    place = text.index("0x", len(text) // 2)
+    source.write_text(text[:place] + f"0x{(int(text[place + 2 : place + 4], 16) + 1) % 256:02x}" + text[place + 4 :])
+    done = run("verify", "small-esp32", "--samples", "4", cwd=folder)
+    assert done.returncode == 1 and "the compiled array is not the model" in done.stdout
+
+
+def test_killed_in_the_middle_of_a_build(folder):
+    """Whenever it is killed, there is no project or a whole one, and the next build is not hindered."""
+    needs_host()
+    args = [*RUN, "build", "small.tflite", "--board", "esp32", "--out", "p", "--samples", "50"]
+    for delay in (0.1, 0.3, 0.5, 0.8, 1.2):
+        process = subprocess.Popen(args, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (folder / "p").exists() or (folder / "p/microgen.json").exists()
+    assert subprocess.run(args, cwd=folder, capture_output=True).returncode == 0
+    assert run("verify", "p", "--samples", "4", cwd=folder).returncode == 0
+
+
+def test_simulate_on_this_terminal(folder):
+    needs_host()
+    run("build", "small.tflite", "--board", "esp32", "--no-verify", cwd=folder)
+    done = run("simulate", "small-esp32", cwd=folder, input="name%profile%nonsense%")
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["m-init-done", "m-ready"]
+    assert "m-name-dut-[esp32]" in lines and "m-model-[small]" in lines
+    assert lines[-1] == "m-ready" and any(x.startswith("e-[") for x in lines)
+
+
+def test_simulate_on_a_pseudo_terminal(folder):
+    serial = pytest.importorskip("serial", reason="pyserial opens the pseudo terminal as a user's program would")
+    needs_host()
+    run("build", "small.tflite", "--board", "esp32", "--no-verify", cwd=folder)
+    process = subprocess.Popen(
+        [*RUN, "simulate", "small-esp32", "--pty"], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        name = process.stdout.readline().strip()
+        for _ in range(2):  # it outlives the program that opened it
+            with serial.Serial(name, 115200, timeout=10) as port:
+                port.write(b"name%")
+                assert port.read_until(b"m-name-dut-[esp32]\r\n").endswith(b"m-name-dut-[esp32]\r\n")
+                assert port.read_until(b"m-ready\r\n").endswith(b"m-ready\r\n")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_progress_on_a_terminal_only(folder):
+    needs_host()
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [*RUN, "build", "small.tflite", "--samples", "4"], cwd=folder, stdout=subprocess.PIPE, stderr=slave, text=True
+    )
+    os.close(slave)
+    shown = os.read(master, 65536).decode()
+    assert done.returncode == 0 and "running LiteRT and TFLM" in shown
+    assert "\x1b" not in done.stdout
+
+
+def test_output_into_a_pipe_that_closes(folder):
+    done = subprocess.run(
+        f"{sys.executable} -m microgen boards --json | head -c 10",
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""

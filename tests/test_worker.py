@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from microgen import worker
+from microgen.errors import EngineError, InputError
+
+HERE = "tests.test_worker"
+
+
+def echo(values, arrays):
+    print("said something")
+    return {"got": values}, {k: v * 2 for k, v in arrays.items()}
+
+
+def crash(values, arrays):
+    os.write(2, b"about to fall\n")
+    os.kill(os.getpid(), getattr(signal, values["signal"]))
+    return {}, {}
+
+
+def leave(values, arrays):
+    os._exit(values["code"])
+
+
+def hang(values, arrays):
+    time.sleep(60)
+    return {}, {}
+
+
+def refuse(values, arrays):
+    raise InputError("the data is bad", "mend it")
+
+
+def fail(values, arrays):
+    os.write(2, b"kernel.cc:12 bad padding\n")
+    raise RuntimeError("status 1")
+
+
+def test_values_arrays_and_output_cross():
+    reply = worker.call("x", f"{HERE}:echo", {"a": [1, "b"]}, {"in0": np.arange(5, dtype=np.int16)})
+    assert reply.values == {"got": {"a": [1, "b"]}}
+    assert reply.arrays["in0"].dtype == np.int16 and reply.arrays["in0"].tolist() == [0, 2, 4, 6, 8]
+    assert "said something" in reply.log
+
+
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGFPE", "SIGABRT", "SIGKILL"])
+def test_a_crash_is_an_error_with_engine_signal_and_last_words(name):
+    with pytest.raises(EngineError, match=f"TFLM: crashed with {name} after printing: about to fall"):
+        worker.call("TFLM", f"{HERE}:crash", {"signal": name})
+
+
+def test_leaving_without_an_answer_is_an_error():
+    with pytest.raises(EngineError, match="ended with exit code 5"):
+        worker.call("x", f"{HERE}:leave", {"code": 5})
+    with pytest.raises(EngineError, match="ended with exit code 0"):
+        worker.call("x", f"{HERE}:leave", {"code": 0})
+
+
+def test_a_hang_ends_at_the_deadline():
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="no answer after 1 s"):
+        worker.call("x", f"{HERE}:hang", {}, deadline_s=1)
+    assert time.monotonic() - started < 10
+
+
+def test_errors_keep_their_kind_and_the_reason_that_c_printed():
+    with pytest.raises(InputError, match="the data is bad"):
+        worker.call("x", f"{HERE}:refuse", {})
+    with pytest.raises(EngineError, match=r"x: RuntimeError: status 1 \(kernel.cc:12 bad padding\)"):
+        worker.call("x", f"{HERE}:fail", {})
+
+
+def test_a_worker_dies_with_its_parent():
+    code = (
+        f"from microgen import worker; j = worker.start('x', '{HERE}:hang', {{}});"
+        "print(j._process.pid, flush=True); import os, time; time.sleep(1); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    child = int(done.stdout)
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        with open(f"/proc/{child}/stat") as stat:  # noqa: PTH123
+            if stat.read().split()[2] == "Z":
+                return
+        time.sleep(0.05)
+    pytest.fail("the worker outlived its parent")
+
+
+def test_files_in_the_current_folder_do_not_shadow_packages(tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    monkeypatch.chdir(tmp_path)
+    assert worker.call("x", f"{HERE}:echo", {}).values == {"got": {}}

@@ -1,0 +1,31 @@
+"""What tests need from the machine, with the reason for a skip where it is missing."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from microgen import hostbuild
+from microgen.errors import SetupError
+
+
+def compiler() -> list[str]:
+    try:
+        return hostbuild.compiler()
+    except SetupError as error:
+        pytest.skip(error.message)
+
+
+def needs(program: str, package: str) -> str:
+    found = shutil.which(program)
+    if not found:
+        pytest.skip(f"{program} is not installed (Debian: {package})")
+    return found
+
+
+def needs_host() -> None:
+    obstacle = hostbuild.host_obstacle()
+    if obstacle:
+        pytest.skip(obstacle)
+    compiler()
