@@ -322,6 +322,7 @@ def _tensor_json(tensor: Tensor) -> dict[str, Any]:
         "dtype": tensor.dtype,
         "scale": tensor.scale,
         "zero_point": tensor.zero_point,
+        "affine": tensor.affine,
         "bytes": tensor.bytes,
     }
 

@@ -7,6 +7,7 @@ by file; whoever opens the project next finishes moves that a dead build left.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -135,13 +136,25 @@ def write(
 
 def _create(out: Path, contents: Mapping[str, bytes]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
+    for left in out.parent.glob(f".{glob.escape(out.name)}.microgen-*"):
+        if not _is_running(left.name.rpartition("-")[2]):
+            shutil.rmtree(left, ignore_errors=True)
     beside = out.parent / f".{out.name}.microgen-{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
     try:
         _write_all(beside, contents)
         beside.rename(out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
 
 
 def _rebuild(out: Path, contents: Mapping[str, bytes]) -> None:

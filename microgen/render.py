@@ -11,7 +11,6 @@ import numpy as np
 
 from . import resources
 from .errors import InputError
-from .tflite import Tensor
 
 # One entry a byte value: "0x00," ... joined by NumPy look-up, which is what makes large models fast to write.
 _HEX = np.frombuffer("".join(f"0x{i:02x}," for i in range(256)).encode(), np.uint8).reshape(256, 5)
@@ -76,15 +75,6 @@ def markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]#|])", r"\\\1", folded)
 
 
-def affine(tensor: Tensor) -> str:
-    """Return how a quantized tensor's numbers are meant: "real = 0.5 * (q + 3)"; "" for one that is not quantized."""
-    if not tensor.quantization:
-        return ""
-    zero = tensor.zero_point
-    shifted = f"(q {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "q"
-    return f"real = {tensor.scale:.9g} * {shifted}"
-
-
 @functools.cache
 def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when something is rendered
     import jinja2
@@ -97,7 +87,7 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (affine, c_bytes, c_string, c_float, c_comment, ini_value, markdown, python_string):
+    for filter_ in (c_bytes, c_string, c_float, c_comment, ini_value, markdown, python_string):
         environment.filters[filter_.__name__] = filter_
     return environment
 

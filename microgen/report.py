@@ -62,7 +62,7 @@ def inspect_lines(found: dict[str, Any]) -> Pairs:
     lines = [("model", f"{found['name']}: {found['bytes']:,} bytes, {found['weight_bytes']:,} of them weights")]
     for kind in ("inputs", "outputs"):
         for tensor in found[kind]:
-            real = f", real = {tensor['scale']:.6g} * (q - {tensor['zero_point']})" if tensor["scale"] else ""
+            real = f", {tensor['affine']}" if tensor["affine"] else ""
             lines.append((kind[:-1], f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}{real}"))
     return [
         *lines,

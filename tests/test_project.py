@@ -153,8 +153,9 @@ def test_a_first_build_killed_anywhere_leaves_no_project_or_a_whole_one(tmp_path
         if done.returncode == 0:
             assert out.exists()
             break
-        # The next build into the same place is not hindered by what the dead one left.
-        write(out)
+        # The next build into the same place is not hindered by what the dead one left, and clears it away.
+        write(out) if not out.exists() else None
         assert project.open_project(out).edited() == []
+        assert not list(tmp_path.glob(f".p{step}.*"))
     else:
         pytest.fail("the build never finished")

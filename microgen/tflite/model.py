@@ -88,6 +88,15 @@ class Tensor:
         return self.quantization.zero_points[0] if self.quantization else 0
 
     @property
+    def affine(self) -> str:
+        """How its numbers are meant, "real = 0.5 * (q + 3)"; "" when it is not quantized."""
+        if not self.quantization:
+            return ""
+        zero = self.zero_point
+        shifted = f"(q {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "q"
+        return f"real = {self.scale:.9g} * {shifted}"
+
+    @property
     def numpy_dtype(self) -> np.dtype[np.generic]:
         """Its NumPy dtype.
 
