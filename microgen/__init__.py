@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .boards import Board, list_boards, load_board
+    from .fit import Fit, memory_fit
     from .pipeline import BuildResult, build, inspect, verify
     from .tflite import TfliteModel, load
     from .verification import Verdict
@@ -24,6 +25,8 @@ _LAZY = {
     "Board": "boards",
     "list_boards": "boards",
     "load_board": "boards",
+    "Fit": "fit",
+    "memory_fit": "fit",
     "BuildResult": "pipeline",
     "build": "pipeline",
     "inspect": "pipeline",
@@ -37,6 +40,7 @@ __all__ = [
     "Board",
     "BuildResult",
     "EngineError",
+    "Fit",
     "InputError",
     "MicrogenError",
     "SetupError",
@@ -48,6 +52,7 @@ __all__ = [
     "list_boards",
     "load",
     "load_board",
+    "memory_fit",
     "verify",
 ]
 

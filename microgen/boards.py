@@ -87,6 +87,23 @@ class KnownIssue(_Model):
     url: _Url
 
 
+class CodeSize(_Model):
+    """What TFLM's code takes of the flash, as it was measured.
+
+    Attributes:
+        source: how it was measured.
+        error_percent: how far a sum of these figures may be from what a board's own compiler makes of it, for each
+            architecture (`Mcu.architecture`) that boards of this snapshot have.
+        runtime_bytes: a firmware without any operator: interpreter, serial commands, C library.
+        op_bytes: what each operator adds when it is the only one. Operators share code, so a sum is an upper bound.
+    """
+
+    source: _Text
+    error_percent: Mapping[_Text, PositiveInt]
+    runtime_bytes: PositiveInt
+    op_bytes: Mapping[_OpName, NonNegativeInt]
+
+
 class TflmSnapshot(_Model):
     """One version of TensorFlow Lite Micro with its kernels, as some boards build it.
 
@@ -109,6 +126,7 @@ class TflmSnapshot(_Model):
             what TFLM's reference kernels ask, while the operator runs. An upper bound; 0 for operators that are
             not here.
         persistent: the same for what it asks for good.
+        code: what its code takes of the flash.
         known_issues: what it gets wrong.
         notes: what else a user should know.
     """
@@ -130,6 +148,7 @@ class TflmSnapshot(_Model):
     arena: Arena
     scratch: Mapping[_OpName, _Expression] = Field(default_factory=dict)
     persistent: Mapping[_OpName, _Expression] = Field(default_factory=dict)
+    code: CodeSize
     known_issues: tuple[KnownIssue, ...] = ()
     notes: tuple[_Text, ...] = ()
 
@@ -137,8 +156,10 @@ class TflmSnapshot(_Model):
     def _only_its_own_ops(self) -> TflmSnapshot:
         concerned = (op for issue in self.known_issues for op in issue.ops)
         used = {*self.scratch, *self.persistent, *self.int16x8, *concerned}
-        if strange := sorted(used - set(self.ops)):
+        if strange := sorted((used | set(self.code.op_bytes)) - set(self.ops)):
             raise ValueError(f"other fields name {', '.join(strange)}, which 'ops' lacks")
+        if unmeasured := sorted(set(self.ops) - set(self.code.op_bytes)):
+            raise ValueError(f"code.op_bytes lacks {', '.join(unmeasured)}")
         return self
 
     def kernel_bytes(self, operators: Iterable[tuple[str, OpShape]]) -> int:
@@ -168,22 +189,61 @@ class TflmSnapshot(_Model):
         return -(-arena_bytes * self.arena.margin_percent // 100) + self.arena.margin_bytes
 
 
+class Region(_Model):
+    """RAM besides the one that static data goes to, for an arena that does not fit there.
+
+    Attributes:
+        name: "PSRAM", "RAM2".
+        bytes: what of it an arena may take.
+        build_flags: what puts the arena there (see model_runner.cc).
+    """
+
+    name: _Text
+    bytes: PositiveInt
+    build_flags: Annotated[tuple[_Text, ...], Field(min_length=1)]
+
+
+class Core(_Model):
+    """What the board's core takes with an almost empty sketch.
+
+    Attributes:
+        flash_bytes, ram_bytes: as its build reported them.
+        stack_bytes: of the thread that runs loop(), where it lies in the RAM counted here; 0 where it has its own.
+        error_percent: how far flash and RAM may be off.
+        source: where the figures were read.
+        note: under which conditions.
+    """
+
+    flash_bytes: PositiveInt
+    ram_bytes: PositiveInt
+    stack_bytes: NonNegativeInt
+    error_percent: PositiveInt
+    source: _Url
+    note: _Text
+
+
 class Mcu(_Model):
     """The microcontroller of a board.
 
     Attributes:
+        architecture: instruction set, as `CodeSize.error_percent` names it.
         clock_hz: clock in Hz, as the board's core sets it.
         flash_bytes: bytes of flash that the program and its model may take, as partitioned here.
         ram_bytes: bytes of RAM for all static data. What the board's core itself needs is part of it.
+        code_in_ram: whether code is copied to that RAM at the start.
         fpu: whether it computes single-precision floats in hardware.
+        regions: further RAM, the nearest first.
     """
 
     name: _Text
     cpu: _Text
+    architecture: Literal["armv6-m", "armv7e-m", "armv8-m", "rv32imc", "xtensa"]
     clock_hz: PositiveInt
     flash_bytes: PositiveInt
     ram_bytes: PositiveInt
+    code_in_ram: bool = False
     fpu: bool
+    regions: tuple[Region, ...] = ()
 
 
 class Platformio(_Model):
@@ -211,6 +271,7 @@ class _BoardFile(_Model):
     aliases: tuple[_BoardName, ...] = ()
     tflm: _SnapshotName
     mcu: Mcu
+    core: Core
     platformio: Platformio
     upload: _Text
     status: _Text

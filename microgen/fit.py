@@ -1,0 +1,197 @@
+"""Whether a model fits a board: flash and RAM from measured parts, each with its source and its error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .boards import Board, Region
+from .deployment import Deployment
+
+# The firmware's own statics on a 32-bit target: interpreter, serial commands and, for each operator, its entry in the
+# resolver. Upper bounds; tests/test_firmware_objects.py measures the objects again.
+_STATIC_BYTES = 1_024
+_STATIC_BYTES_PER_OP = 40
+_CUSTOM_OP_BYTES = 8_192
+
+Outcome = Literal["fits", "tight", "too large"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one thing takes of a memory.
+
+    Attributes:
+        bytes: the figure.
+        error_bytes: how far it may be off, up or down.
+        source: where the figure is from.
+    """
+
+    name: str
+    bytes: int
+    error_bytes: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One memory of a board, and what lies in it.
+
+    Attributes:
+        name: "flash", "RAM", or the name of a further region.
+        limit_bytes: its size.
+    """
+
+    name: str
+    limit_bytes: int
+    parts: tuple[Part, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The sum of the parts."""
+        return sum(p.bytes for p in self.parts)
+
+    @property
+    def error_bytes(self) -> int:
+        """The sum of their errors: the worst case, not the likely one."""
+        return sum(p.error_bytes for p in self.parts)
+
+    @property
+    def outcome(self) -> Outcome:
+        """ "fits" and "too large" whatever the errors are; "tight" when they decide."""
+        if self.bytes + self.error_bytes <= self.limit_bytes:
+            return "fits"
+        return "tight" if self.bytes - self.error_bytes <= self.limit_bytes else "too large"
+
+    def reason(self) -> str:
+        """Say why it does not fit, or may not; "" when it does."""
+        if self.outcome == "fits":
+            return ""
+        largest = max(self.parts, key=lambda p: p.bytes)
+        what = f"{self.name}: {self.bytes:,} bytes, +-{self.error_bytes:,}, of {self.limit_bytes:,}"
+        return f"{what}; the largest part is the {largest.name} with {largest.bytes:,}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a deployment fits its board.
+
+    Attributes:
+        memories: flash, RAM, and the region of the arena where that is another one.
+        region: where the arena goes; None: with the static data.
+    """
+
+    memories: tuple[Memory, ...]
+    region: Region | None
+
+    @property
+    def flash(self) -> Memory:
+        """The flash."""
+        return self.memories[0]
+
+    @property
+    def ram(self) -> Memory:
+        """The RAM that static data goes to."""
+        return self.memories[1]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of the memories' outcomes."""
+        order: tuple[Outcome, ...] = ("fits", "tight", "too large")
+        return max((m.outcome for m in self.memories), key=order.index)
+
+    @property
+    def fits(self) -> bool:
+        """False when a memory is too small whatever the errors are."""
+        return self.outcome != "too large"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it does not fit, or may not: one line a memory."""
+        return tuple(reason for m in self.memories if (reason := m.reason()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fit as plain data."""
+        return {
+            "outcome": self.outcome,
+            "arena_in": self.region.name if self.region else "RAM",
+            "reasons": list(self.reasons),
+            "memories": [
+                {
+                    "name": m.name,
+                    "bytes": m.bytes,
+                    "error_bytes": m.error_bytes,
+                    "limit_bytes": m.limit_bytes,
+                    "outcome": m.outcome,
+                    "parts": [vars(p) for p in m.parts],
+                }
+                for m in self.memories
+            ],
+        }
+
+
+def memory_fit(deployment: Deployment) -> Fit:
+    """Estimate what a deployment takes of its board's memories, and choose where its arena goes.
+
+    The arena goes to the RAM of the static data when it fits there for certain, else to the first further region
+    that has room, else where it would be least wrong: with the static data.
+    """
+    board = deployment.board
+    flash = Memory("flash", board.mcu.flash_bytes, _flash_parts(deployment))
+    static = _ram_parts(deployment)
+    arena = Part("arena", deployment.arena.bytes, 0, "what the firmware reserves")
+    ram = Memory("RAM", board.mcu.ram_bytes, (arena, *static))
+    if ram.outcome == "fits":
+        return Fit((flash, ram), None)
+    region = next((r for r in board.mcu.regions if r.bytes >= arena.bytes), None)
+    if region is None:
+        return Fit((flash, ram), None)
+    return Fit((flash, Memory("RAM", ram.limit_bytes, static), Memory(region.name, region.bytes, (arena,))), region)
+
+
+def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
+    board = deployment.board
+    return (
+        Part("model", len(deployment.model.data), 0, "the size of the file"),
+        *_code_parts(deployment),
+        _part("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
+    )
+
+
+def _code_parts(deployment: Deployment) -> tuple[Part, ...]:
+    code = deployment.board.snapshot.code
+    operators = {(op.name, op.is_custom) for graph in deployment.model.subgraphs for op in graph.operators}
+    ops = [name for name, is_custom in operators if not is_custom]
+    custom = len(operators) - len(ops)
+    percent = code.error_percent[deployment.board.mcu.architecture]
+    parts = [
+        _part("TFLM runtime and firmware", code.runtime_bytes, percent, code.source),
+        _part(f"kernels of {_counted(len(ops))}", sum(code.op_bytes[op] for op in ops), percent, code.source),
+    ]
+    if custom:
+        parts.append(_part(f"kernels of {custom} custom", _CUSTOM_OP_BYTES * custom, 100, "not measured"))
+    return tuple(parts)
+
+
+def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
+    board = deployment.board
+    inputs = sum(t.bytes for t in deployment.model.inputs)
+    own = _STATIC_BYTES + _STATIC_BYTES_PER_OP * len(deployment.resolver_methods)
+    return (
+        Part("firmware statics", own + inputs, 0, "an upper bound, measured on 32-bit objects"),
+        _part("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
+        Part("stack", board.core.stack_bytes, 0, _core_source(board)),
+        *(_code_parts(deployment) if board.mcu.code_in_ram else ()),
+    )
+
+
+def _part(name: str, size: int, error_percent: int, source: str) -> Part:
+    return Part(name, size, -(-size * error_percent // 100), source)
+
+
+def _core_source(board: Board) -> str:
+    return f"{board.core.note}; {board.core.source}"
+
+
+def _counted(count: int) -> str:
+    return f"{count} operator{'' if count == 1 else 's'}"
