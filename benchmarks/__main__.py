@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from . import protocol
+
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT.parent / "shared" / "models"
 PEERS = ROOT / "build" / "peers"
@@ -143,9 +145,10 @@ def main() -> None:
     for r in rows:
         low, high = r.spread
         print(f"| {r.what} | {r.tool} | {r.seconds:.2f} | {low:.2f} to {high:.2f} | {r.peak_mb:.0f} | {r.remark} |")
+    costs = protocol.report(MODELS)
     target = ROOT / "build" / "benchmarks.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps([asdict(r) for r in rows], indent=2))
+    target.write_text(json.dumps([asdict(r) for r in (*rows, *costs)], indent=2))
 
 
 if __name__ == "__main__":

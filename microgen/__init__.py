@@ -14,14 +14,19 @@ from .errors import EngineError, InputError, MicrogenError, SetupError
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
     from .fit import Fit, memory_fit
     from .pipeline import BuildResult, build, inspect, verify
     from .tflite import TfliteModel, load
+    from .tuning import Tuned, tune
     from .verification import Verdict
 
 # Imported when first used, so that `import microgen` and `microgen --help` stay cheap.
 _LAZY = {
+    "Bench": "benchmark",
+    "bench": "benchmark",
+    "selftest": "benchmark",
     "Board": "boards",
     "list_boards": "boards",
     "load_board": "boards",
@@ -33,10 +38,13 @@ _LAZY = {
     "verify": "pipeline",
     "TfliteModel": "tflite",
     "load": "tflite",
+    "Tuned": "tuning",
+    "tune": "tuning",
     "Verdict": "verification",
 }
 
 __all__ = [
+    "Bench",
     "Board",
     "BuildResult",
     "EngineError",
@@ -45,14 +53,18 @@ __all__ = [
     "MicrogenError",
     "SetupError",
     "TfliteModel",
+    "Tuned",
     "Verdict",
     "__version__",
+    "bench",
     "build",
     "inspect",
     "list_boards",
     "load",
     "load_board",
     "memory_fit",
+    "selftest",
+    "tune",
     "verify",
 ]
 

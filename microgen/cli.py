@@ -20,6 +20,12 @@ app = typer.Typer(
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 _Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
 _Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
+_On = Annotated[str, typer.Option("--on", help="host, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")]
+_Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
+_Record = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Write the session with the firmware to this text file."),
+]
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
 
@@ -59,6 +65,16 @@ def build(
     seed: _Seed = 0,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
+    mlperf: Annotated[
+        str | None, typer.Option(help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.", metavar="TASK")
+    ] = None,
+    selftest_at_boot: Annotated[
+        bool, typer.Option("--selftest-at-boot", help="Run the golden vectors whenever the board starts.")
+    ] = False,
+    arena: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
@@ -77,6 +93,9 @@ def build(
             seed=seed,
             verify=not no_verify,
             force=force,
+            mlperf=mlperf,
+            selftest_at_boot=selftest_at_boot,
+            arena_bytes=arena,
             on_step=progress,
         )
     if as_json:
@@ -89,12 +108,22 @@ def build(
 
 
 @app.command()
-def verify(project: _Project, samples: _Samples = 100, seed: _Seed = 0, as_json: _Json = False) -> None:
-    """Compile a project for this machine again and compare it with TFLM and with Python."""
+def verify(
+    project: _Project,
+    samples: _Samples = 100,
+    seed: _Seed = 0,
+    on: _On = "host",
+    baud: _Baud = 115200,
+    record: _Record = None,
+    as_json: _Json = False,
+) -> None:
+    """Compare a firmware, compiled for this machine or on a board, with TFLM and with Python."""
     from . import pipeline
 
     with _Progress() as progress:
-        verdict = pipeline.verify(project, samples=samples, seed=seed, on_step=progress)
+        verdict = pipeline.verify(
+            project, samples=samples, seed=seed, on=on, baud=baud, record=record, on_step=progress
+        )
     if as_json:
         _print_json({"project": str(project), "verdict": verdict.to_json()})
     else:
@@ -102,6 +131,75 @@ def verify(project: _Project, samples: _Samples = 100, seed: _Seed = 0, as_json:
 
         _print_pairs(verdict_lines(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command()
+def bench(
+    project: _Project,
+    on: _On = "host",
+    runs: Annotated[int, typer.Option(help="How many inferences to time.")] = 100,
+    warmups: Annotated[int, typer.Option(help="How many to run before.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+    against: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The JSON file of an earlier run, on another board say, to compare with."),
+    ] = None,
+    baud: _Baud = 115200,
+    record: _Record = None,
+    as_json: _Json = False,
+) -> None:
+    """Time a firmware's inferences, one by one, on its own clock."""
+    from .benchmark import bench as run
+    from .benchmark import read_bench, write_bench
+
+    earlier = read_bench(against) if against else None
+    with _Progress() as progress:
+        result = run(project, on, runs=runs, warmups=warmups, baud=baud, record=record, on_step=progress)
+    if out:
+        write_bench(result, out)
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        from .report import bench_table
+
+        bench_table([result, earlier] if earlier else [result])
+
+
+@app.command()
+def selftest(project: _Project, on: _On = "host", baud: _Baud = 115200, record: _Record = None) -> None:
+    """Let a firmware run the golden vectors in its own flash."""
+    from .benchmark import selftest as run
+
+    result = run(project, on, baud=baud, record=record)
+    print(f"pass: {result.vectors} golden vectors, every byte" if result.passed else f"fail: {result.fault}")
+    raise typer.Exit(0 if result.passed else 1)
+
+
+@app.command()
+def tune(
+    project: _Project,
+    on: Annotated[str, typer.Option("--on", help="A serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")],
+    calibration: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The data that the project was built with, if any."),
+    ] = None,
+    baud: _Baud = 115200,
+    record: _Record = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite edited generated files.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Set the tensor arena to what the board really used plus a margin, and build the project again."""
+    from .tuning import tune as run
+
+    with _Progress() as progress:
+        result = run(project, on, calibration=calibration, baud=baud, record=record, force=force, on_step=progress)
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        from .report import tune_lines
+
+        _print_pairs(tune_lines(result))
+    raise typer.Exit(0 if result.build.verdict.passed else 1)
 
 
 @app.command()

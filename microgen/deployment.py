@@ -19,7 +19,8 @@ from .tflite.check import check_board, check_runnable, resolver_methods
 
 # TFLM aligns its arena and everything that it plans inside to 16 bytes.
 _ALIGNMENT = 16
-_GOLDEN_MAX = 8
+_HOST_MARGIN = 512
+GOLDEN_MAX = 8
 _GOLDEN_FLASH_BYTES = 16 * 1024
 
 
@@ -32,12 +33,30 @@ class Arena:
         min_bytes: the smallest with which the host's TFLM (64-bit, reference kernels) runs the model.
         scratch_bytes: an upper bound of what the board's own kernels want on top.
         margin_bytes: what is added to both.
+        is_planned: whether it was planned so, and not asked for.
     """
 
     bytes: int
     min_bytes: int
     scratch_bytes: int
     margin_bytes: int
+    is_planned: bool = True
+
+    @property
+    def origin(self) -> str:
+        """Where the figure comes from, for people."""
+        if not self.is_planned:
+            doubt = ", where pointers are longer: only the board shows whether it suffices"
+            return f"as asked for; {self.min_bytes:,} measured on the host{doubt * (self.bytes < self.min_bytes)}"
+        return (
+            f"{self.min_bytes:,} measured on the host, {self.scratch_bytes:,} for the board's kernels, "
+            f"{self.margin_bytes:,} margin"
+        )
+
+    @property
+    def host_bytes(self) -> int:
+        """What the firmware needs on this machine, whose 64-bit pointers take more than the board's."""
+        return max(self.bytes, math.ceil((self.min_bytes + _HOST_MARGIN) / _ALIGNMENT) * _ALIGNMENT)
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,21 @@ class Golden:
 
 
 @dataclass(frozen=True)
+class Options:
+    """How the serial commands behave.
+
+    Attributes:
+        uint8_pixels: whether as many bytes as an int8 input has are uint8 pixels, of which 128 is taken.
+        reconstruction_error: whether `results` is the mean squared error of the first output against the input.
+        selftest_at_boot: whether the golden vectors run when the board starts.
+    """
+
+    uint8_pixels: bool = False
+    reconstruction_error: bool = False
+    selftest_at_boot: bool = False
+
+
+@dataclass(frozen=True)
 class Deployment:
     """Everything that a project is rendered from.
 
@@ -61,6 +95,7 @@ class Deployment:
         name: the firmware's name.
         resolver_methods: what registers the model's operators.
         warnings: what the board's own kernels are known to get wrong in this model.
+        options: how its serial commands behave.
     """
 
     name: str
@@ -70,6 +105,7 @@ class Deployment:
     labels: tuple[str, ...]
     resolver_methods: tuple[str, ...]
     warnings: tuple[str, ...]
+    options: Options = Options()
 
 
 def check(model: TfliteModel, board: Board) -> None:
@@ -79,7 +115,15 @@ def check(model: TfliteModel, board: Board) -> None:
     resolver_methods(model)
 
 
-def deploy(name: str, model: TfliteModel, board: Board, arena_min_bytes: int, labels: Sequence[str] = ()) -> Deployment:
+def deploy(
+    name: str,
+    model: TfliteModel,
+    board: Board,
+    arena_min_bytes: int,
+    labels: Sequence[str] = (),
+    options: Options = Options(),
+    arena_bytes: int | None = None,
+) -> Deployment:
     """Decide how a model goes onto a board.
 
     Args:
@@ -88,10 +132,14 @@ def deploy(name: str, model: TfliteModel, board: Board, arena_min_bytes: int, la
         board: the board.
         arena_min_bytes: the smallest arena that works on the host, measured.
         labels: names of the elements of the first output.
+        options: how the serial commands behave.
+        arena_bytes: size of the arena, where it was found out on the board.
 
     Raises:
-        InputError: the labels do not fit the first output.
+        InputError: the labels do not fit the first output, or the arena is no size.
     """
+    if arena_bytes is not None and not 1 <= arena_bytes < 2**31:
+        raise InputError(f"--arena {arena_bytes}: not a number of bytes", "leave it out to have it planned")
     classes = model.outputs[0].elements
     if labels and len(labels) != classes:
         raise InputError(
@@ -102,10 +150,11 @@ def deploy(name: str, model: TfliteModel, board: Board, arena_min_bytes: int, la
         name=name,
         model=model,
         board=board,
-        arena=plan_arena(model, board.snapshot, arena_min_bytes),
+        arena=plan_arena(model, board.snapshot, arena_min_bytes, arena_bytes),
         labels=tuple(labels),
         resolver_methods=tuple(resolver_methods(model)),
         warnings=known_issues(model, board.snapshot),
+        options=options,
     )
 
 
@@ -118,13 +167,21 @@ def choose_golden(
         model: the model.
         inputs, outputs: samples and TFLM's answers, one array a tensor, samples first.
     """
-    vector_bytes = sum(t.bytes for t in (*model.inputs, *model.outputs))
-    count = min(max(_GOLDEN_FLASH_BYTES // vector_bytes, 1), _GOLDEN_MAX, len(inputs[0]))
+    count = min(golden_bytes(model)[0], len(inputs[0]))
     return Golden(_side_by_side(inputs, count), _side_by_side(outputs, count))
 
 
-def plan_arena(model: TfliteModel, snapshot: TflmSnapshot, min_bytes: int) -> Arena:
-    """Size the arena: the measured minimum, the kernels' own scratch, the snapshot's margin, rounded up to 16.
+def golden_bytes(model: TfliteModel) -> tuple[int, int]:
+    """Return how many golden vectors a firmware has at most, and the flash that they take, in bytes."""
+    vector_bytes = sum(t.bytes for t in (*model.inputs, *model.outputs))
+    count = min(max(_GOLDEN_FLASH_BYTES // vector_bytes, 1), GOLDEN_MAX)
+    return count, count * vector_bytes
+
+
+def plan_arena(model: TfliteModel, snapshot: TflmSnapshot, min_bytes: int, asked_bytes: int | None = None) -> Arena:
+    """Size the arena: the measured minimum, the kernels' own scratch and the snapshot's margin, rounded up to 16.
+
+    Or what was asked for, where a board has shown what it needs.
 
     Optimised kernels (CMSIS-NN, ESP-NN) ask the arena for memory that the reference kernels do not; the snapshot
     knows how much at most.
@@ -132,8 +189,9 @@ def plan_arena(model: TfliteModel, snapshot: TflmSnapshot, min_bytes: int) -> Ar
     scratch = snapshot.kernel_bytes(
         (op.name, op_shape(graph, op)) for graph in model.subgraphs for op in graph.operators
     )
-    total = math.ceil((min_bytes + scratch + snapshot.margin_bytes(min_bytes)) / _ALIGNMENT) * _ALIGNMENT
-    return Arena(total, min_bytes, scratch, total - min_bytes - scratch)
+    wanted = min_bytes + scratch + snapshot.margin_bytes(min_bytes) if asked_bytes is None else asked_bytes
+    total = math.ceil(wanted / _ALIGNMENT) * _ALIGNMENT
+    return Arena(total, min_bytes, scratch, total - min_bytes - scratch, is_planned=asked_bytes is None)
 
 
 def known_issues(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .boards import Board, Region
-from .deployment import Deployment
+from .deployment import Deployment, golden_bytes
 
 # The firmware's own statics on a 32-bit target: interpreter, serial commands and, for each operator, its entry in the
 # resolver. Upper bounds; tests/test_firmware_objects.py measures the objects again.
@@ -153,6 +153,7 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
     return (
         Part("model", len(deployment.model.data), 0, "the size of the file"),
+        Part("golden vectors", golden_bytes(deployment.model)[1], 0, "what the self-test runs"),
         *_code_parts(deployment),
         _part("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
     )
@@ -176,6 +177,8 @@ def _code_parts(deployment: Deployment) -> tuple[Part, ...]:
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
     inputs = sum(t.bytes for t in deployment.model.inputs)
+    if deployment.options.reconstruction_error:  # keeps the input as float32 too
+        inputs += 4 * deployment.model.inputs[0].elements
     own = _STATIC_BYTES + _STATIC_BYTES_PER_OP * len(deployment.resolver_methods)
     return (
         Part("firmware statics", own + inputs, 0, "an upper bound, measured on 32-bit objects"),

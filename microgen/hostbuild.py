@@ -33,6 +33,7 @@ _FLAGS = (
     "-fno-rtti",
 )
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
+_LIBRARIES = ("lib/model", "lib/golden", "lib/dut")
 _TIMEOUT_S = 120
 
 
@@ -94,8 +95,8 @@ def compile_firmware(project: Path, work: Path) -> Path:
     """
     command = compiler()
     host = resources.path("firmware") / "host"
-    includes = [f"-I{p}" for p in (project / "lib/model", project / "lib/dut", host, host / "tflm")]
-    sources = [p for d in ("src", "lib/model", "lib/dut") for p in sorted((project / d).glob("*.c*"))]
+    includes = [f"-I{p}" for p in (*(project / d for d in _LIBRARIES), host, host / "tflm")]
+    sources = [p for d in ("src", *_LIBRARIES) for p in sorted((project / d).glob("*.c*"))]
     sources += sorted(host.glob("*.cc"))
     # The largest first, so that it does not run alone at the end.
     sources.sort(key=lambda p: p.stat().st_size, reverse=True)

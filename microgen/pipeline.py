@@ -6,18 +6,30 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from . import __version__, hostbuild, project, quantization, resources
 from .boards import Board, load_board
-from .deployment import Deployment, Golden, check, choose_golden, deploy
+from .deployment import Deployment, Golden, Options, check, choose_golden, deploy
+from .device import HOST, connected
+from .dut import BAUD
 from .errors import InputError
+from .mlperf import task_options
 from .render import render
 from .tflite import Tensor, TfliteModel, load, parse
 from .tflite.macs import model_macs, operator_macs
-from .verification import NOT_VERIFIED, EngineRun, Verdict, judge, make_samples, quantize_samples, run_firmware
+from .verification import (
+    NOT_VERIFIED,
+    EngineRun,
+    Verdict,
+    ask_firmware,
+    judge,
+    make_samples,
+    quantize_samples,
+    run_firmware,
+)
 
 DEFAULT_SAMPLES = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -78,6 +90,9 @@ def build(
     seed: int = 0,
     verify: bool = True,
     force: bool = False,
+    mlperf: str | None = None,
+    selftest_at_boot: bool = False,
+    arena_bytes: int | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> BuildResult:
     """Make a firmware project from a model, and verify it.
@@ -86,7 +101,8 @@ def build(
         model: a .tflite, or a .keras together with `calibration`; None trains `recipe`.
         board: a board's name or alias, or the path of a board file.
         out: the project's folder; `NAME-BOARD` in the current folder otherwise.
-        name: the firmware's name: letters, digits, dot, dash, underscore; from the file otherwise.
+        name: the firmware's name: letters, digits, dot, dash, underscore; otherwise the code of `mlperf`, or from
+            the file.
         labels: names of the first output's elements, or a text file with one a line.
         calibration: .npz or .npy with samples of the inputs, samples first.
         recipe: what is trained when there is no model.
@@ -94,6 +110,9 @@ def build(
         seed: seed of training and samples.
         verify: whether to compile the firmware for this machine and compare it.
         force: overwrite edited generated files and src/main.cpp.
+        mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
+        selftest_at_boot: run the golden vectors whenever the board starts, and say what came out.
+        arena_bytes: size of the tensor arena, where a board has shown what it needs.
         on_step: is told what is done next, for a progress display.
 
     Returns:
@@ -107,7 +126,7 @@ def build(
     if samples < 1:
         raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
     target = load_board(str(board))
-    name = _checked_name(name or (_slug(Path(model).stem) if model else recipe))
+    name = _checked_name(name or mlperf or (_slug(Path(model).stem) if model else recipe))
     path = Path(out) if out is not None else Path(f"{name}-{target.name}")
     project.check_target(path, force=force)
     named = _read_labels(labels)
@@ -115,6 +134,7 @@ def build(
     source = _source(model, recipe, calibration, name, target, seed)
     check(source.model, target)
     _check_edges(source.model)
+    options = replace(task_options(mlperf, source.model) if mlperf else Options(), selftest_at_boot=selftest_at_boot)
     clock.lap("model")
 
     on_step(f"running LiteRT and TFLM on {samples} samples")
@@ -122,8 +142,11 @@ def build(
     obstacle = hostbuild.host_obstacle()
     with EngineRun(source.model, inputs) as running, tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
         clock.lap("arena")
-        deployment = deploy(name, source.model, target, running.arena_min_bytes, named or source.labels)
-        files = render_project(deployment)
+        deployment = deploy(
+            name, source.model, target, running.arena_min_bytes, named or source.labels, options, arena_bytes
+        )
+        golden = choose_golden(source.model, inputs, running.first)
+        files = render_project(deployment) | render_golden(golden)
         user_files = {"src/main.cpp": files.pop("src/main.cpp")}
         firmware = None
         if verify and not obstacle:
@@ -139,10 +162,9 @@ def build(
     if verify:
         verdict = judge(source.model, inputs, engines, firmware, seed, obstacle)
         clock.lap("verdict")
-    golden = choose_golden(source.model, inputs, engines.tflm)
-    files |= render_golden(golden)
     files["README.md"] = _readme(deployment, golden, verdict)
-    project.write(path, files, user_files, _manifest(deployment, golden, verdict), force=force)
+    manifest = {**_manifest(deployment, golden, verdict), "mlperf": mlperf}
+    project.write(path, files, user_files, manifest, force=force)
     clock.lap("write")
     return BuildResult(path, deployment, verdict, source.metrics, clock.laps)
 
@@ -152,19 +174,26 @@ def verify(
     *,
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
+    on: str = HOST,
+    baud: int = BAUD,
+    record: Path | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Verdict:
-    """Compile an existing project for this machine and compare it with TFLM and LiteRT again.
+    """Compare an existing project's firmware, on this machine or on a board, with TFLM and LiteRT again.
 
     Args:
         path: the project's folder.
         samples: how many inputs to run.
         seed: their seed.
+        on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.device.connected`.
+        baud: the port's speed.
+        record: file to write the session with the firmware to.
         on_step: is told what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or its model file is not the one that it was built from.
-        SetupError: this machine lacks a compiler.
+        SetupError: this machine lacks a compiler, or the port.
+        EngineError: the firmware does not answer, or has another model.
     """
     if samples < 1:
         raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
@@ -172,10 +201,15 @@ def verify(
     model = project_model(opened)
     inputs = make_samples(model, samples, seed)
     on_step(f"running LiteRT and TFLM on {samples} samples")
-    obstacle = hostbuild.host_obstacle()
+    obstacle = hostbuild.host_obstacle() if on == HOST else ""
     with EngineRun(model, inputs) as running:
-        on_step("compiling the firmware for this machine and running it")
-        firmware = None if obstacle else run_firmware(opened.path, model, inputs)
+        if on == HOST:
+            on_step("compiling the firmware for this machine and running it")
+            firmware = None if obstacle else run_firmware(opened.path, model, inputs, record=record)
+        else:
+            on_step(f"running the firmware on {on}")
+            with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+                firmware = ask_firmware(client, on, model, inputs)
         engines = running.result()
     return judge(model, inputs, engines, firmware, seed, obstacle)
 
@@ -233,6 +267,7 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
     firmware = resources.path("firmware")
     copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").iterdir()) if p.is_file()}
     copied |= {f"lib/dut/{p.name}": p for p in sorted((firmware / "dut").iterdir()) if p.is_file()}
+    copied |= {f"lib/golden/{p.name}": p for p in sorted((firmware / "golden").iterdir()) if p.is_file()}
     copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").iterdir()) if p.is_file()}
     copied["src/main.cpp"] = firmware / "app" / "main.cpp"
     model = deployment.model
@@ -251,6 +286,7 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
         "stateful": model.is_stateful,
         "resolver_methods": deployment.resolver_methods,
         "element_types": _ELEMENT_TYPES,
+        "options": deployment.options,
     }
     rendered = {
         "lib/model/model_data.cc": "model_data.cc.j2",
@@ -268,9 +304,7 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
 
 def render_golden(golden: Golden) -> dict[str, bytes]:
     """Render the golden vectors, by their path inside the project."""
-    return {
-        f"test/test_golden/{name}": render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")
-    }
+    return {f"lib/golden/{name}": render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")}
 
 
 def _readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> bytes:
@@ -299,8 +333,10 @@ def _manifest(deployment: Deployment, golden: Golden, verdict: Verdict) -> dict[
             "scratch_bytes": deployment.arena.scratch_bytes,
             "margin_bytes": deployment.arena.margin_bytes,
         },
+        "selftest_at_boot": deployment.options.selftest_at_boot,
         "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
-        "verdict": verdict.to_json(),
+        # Without the device: its times are others each time.
+        "verdict": {k: v for k, v in verdict.to_json().items() if k != "device"},
     }
 
 

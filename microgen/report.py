@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .benchmark import Bench
     from .boards import Board
     from .pipeline import BuildResult
-    from .verification import Verdict
+    from .tuning import Tuned
+    from .verification import Device, Verdict
 
 Pairs = list[tuple[str, str]]
 
@@ -29,11 +31,7 @@ def build_lines(result: BuildResult) -> Pairs:
     lines = [
         ("model", f"{d.name}: {len(d.model.data):,} bytes, {_counted(d.model.ops)}"),
         ("board", f"{d.board.title}, {d.board.snapshot.title}"),
-        (
-            "arena",
-            f"{arena.bytes:,} bytes: {arena.min_bytes:,} measured on the host, {arena.scratch_bytes:,} for the board's "
-            f"kernels, {arena.margin_bytes:,} margin",
-        ),
+        ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
     ]
     if result.metrics:
         lines.append(("training", ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items()) + " on held-out data"))
@@ -52,9 +50,43 @@ def verdict_lines(verdict: Verdict) -> Pairs:
     engines = verdict.engines or {}
     return [
         ("engines", ", ".join(f"{k} {v}" for k, v in engines.items()) or "none"),
+        *_device_lines(verdict.device),
         *_layer_lines(verdict),
         ("verdict", verdict.summary()),
     ]
+
+
+def tune_lines(result: Tuned) -> Pairs:
+    """Return what `microgen tune` says."""
+    built = result.build
+    change = result.before_bytes - result.arena_bytes
+    return [
+        ("device", f"{result.device} uses {result.used_bytes:,} bytes of its arena of {result.before_bytes:,}"),
+        ("arena", f"{result.arena_bytes:,} bytes now: {abs(change):,} {'less' if change >= 0 else 'more'}"),
+        ("project", str(built.project)),
+        ("verdict", built.verdict.summary()),
+        ("flash", f"pio run -d {_shell(str(built.project))} -t upload"),
+    ]
+
+
+def bench_table(results: Sequence[Bench]) -> None:
+    """Print what `microgen bench` found, one column a device."""
+    rows = [
+        ["model", *(f"{b.model} {b.model_sha256[:12]}" for b in results)],
+        ["TFLM", *(f"{b.tflm}, kernels: {b.kernels}" for b in results)],
+        ["inferences", *(f"{b.runs} after {b.warmups}" for b in results)],
+        *(
+            [what, *(microseconds(getattr(b, f"{what}_us")) for b in results)]
+            for what in ("median", "p95", "min", "max")
+        ),
+        ["inferences/s", *(f"{b.inferences_per_s:,.4g}" for b in results)],
+        ["arena used", *(f"{b.arena_used_bytes:,} of {b.arena_bytes:,} bytes" for b in results)],
+    ]
+    if len(results) == 2:
+        rows.append(
+            ["median, of the other's", f"{results[0].median_us / max(results[1].median_us, 1e-9):.3g} times", ""]
+        )
+    table(["", *(f"{b.device} on {b.on}" for b in results)], rows, right=range(1, len(results) + 1))
 
 
 def inspect_lines(found: dict[str, Any]) -> Pairs:
@@ -102,6 +134,25 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[i
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     console.print(grid)
+
+
+def _device_lines(device: Device | None) -> Pairs:
+    if device is None:
+        return []
+    lines = [
+        ("device", f"{device.name} on {device.on}, {microseconds(device.inference_us)} per inference"),
+        ("arena", f"{device.arena_used_bytes:,} of {device.arena_bytes:,} bytes used"),
+        ("model", f"SHA-256 {device.model_sha256}"),
+    ]
+    return [*lines, ("line", f"damaged and sent again: {device.retries} times")] if device.retries else lines
+
+
+def microseconds(value: float) -> str:
+    """Return a time for people: "830 us", "12.4 ms", "1.25 s"."""
+    for limit, unit in ((1e3, "us"), (1e6, "ms")):
+        if value < limit:
+            return f"{value / limit * 1e3:.3g} {unit}"
+    return f"{value / 1e6:.3g} s"
 
 
 def _layer_lines(verdict: Verdict) -> Pairs:

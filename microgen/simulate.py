@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import hostbuild, project
-from .dut.transport import python_child
-from .errors import SetupError
+from . import project
+from .device import host_command
 
 
 def simulate(path: str | Path, *, pty: bool = False) -> int:
@@ -27,18 +26,8 @@ def simulate(path: str | Path, *, pty: bool = False) -> int:
         SetupError: this machine cannot run firmware.
     """
     opened = project.open_project(path)
-    obstacle = hostbuild.host_obstacle()
-    if obstacle:
-        raise SetupError(f"firmware cannot run here: {obstacle}", "microgen doctor says what is needed")
     with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:
-        work = Path(folder)
-        library = hostbuild.compile_firmware(opened.path, work)
-        command = [
-            *python_child("microgen.verification.host"),
-            str(library),
-            str(hostbuild.tflm_library()),
-            str(work / "model.bin"),
-        ]
+        command = host_command(opened.path, Path(folder))
         return _on_pseudo_terminal(command) if pty else _run(command)
 
 

@@ -265,9 +265,11 @@ def test_a_generated_project_compiles_for_32_bits(flags, tmp_path, model):
     arm = needs("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
     out = microgen.build(model, "pico", out=tmp_path / "p", samples=4, verify=False).project
     host = microgen.resources.path("firmware") / "host"
-    includes = [f"-I{p}" for p in (out / "lib/model", out / "lib/dut", host, host / "tflm")]
-    sources = [p for d in ("src", "lib/model", "lib/dut", "test/test_golden") for p in (out / d).glob("*.c*")]
-    assert len(sources) >= 6
+    includes = [f"-I{p}" for p in (out / "lib/model", out / "lib/golden", out / "lib/dut", host, host / "tflm")]
+    sources = [
+        p for d in ("src", "lib/model", "lib/golden", "lib/dut", "test/test_golden") for p in (out / d).glob("*.c*")
+    ]
+    assert len(sources) >= 8
     for source in sources:
         done = subprocess.run(
             [arm, *flags, "-mthumb", "-Os", "-std=gnu++17", "-fno-exceptions", "-fno-rtti",

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "crc32.h"
+#include "golden.h"
+
 namespace dut {
 namespace {
 
@@ -41,20 +44,14 @@ int HexDigit(char c) {
   return -1;
 }
 
-// zlib's CRC-32, half a byte at a time.
-uint32_t Crc32(uint32_t crc, const uint8_t* bytes, size_t n) {
-  static constexpr uint32_t kTable[16] = {
-      0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-      0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-      0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-  };
-  crc = ~crc;
-  for (size_t i = 0; i < n; ++i) {
-    crc ^= bytes[i];
-    crc = crc >> 4 ^ kTable[crc & 0xf];
-    crc = crc >> 4 ^ kTable[crc & 0xf];
+bool ParseCrc(const char* word, uint32_t* value) {
+  *value = 0;
+  for (int i = 0; i < 8; ++i) {
+    const int digit = HexDigit(word[i]);
+    if (digit < 0) return false;
+    *value = *value << 4 | static_cast<uint32_t>(digit);
   }
-  return ~crc;
+  return word[8] == '\0';
 }
 
 // Enough decimals to tell an output's neighbouring values apart, and at least three.
@@ -78,24 +75,31 @@ const Dut::Command Dut::kCommands[] = {
     {"db", &Dut::Db,
      "db SUBCMD    : Fill the chosen input\r\n"
      "  load N     : Expect N bytes: the tensor's own, or float32 for a quantized tensor\r\n"
+     "  load N raw : Expect the tensor's own bytes, even where pixels are usual\r\n"
      "  HH[HH]*    : Take bytes in hex until N have come\r\n"
      "  print      : Print the input in hex"},
     {"infer", &Dut::Infer,
      "infer N W    : Time N inferences (1) after W to warm up (10), print the results"},
+    {"time", &Dut::Time, "time N W     : Time each of N inferences (1) after W to warm up (10)"},
     {"results", &Dut::Results, "results I    : Print output I (0) as numbers"},
     {"input", &Dut::SelectInput, "input I      : Choose the input that `db` fills (0)"},
-    {"output", &Dut::Output, "output I     : Print output I (0) as bytes in hex, and their CRC-32"},
-    {"crc", &Dut::Crc, "crc          : Print the CRC-32 of the bytes since `db load`"},
+    {"output", &Dut::Output,
+     "output I     : Print output I (0): its bytes in hex, their CRC-32, the CRC-32 of all "
+     "inputs\r\n"
+     "               that gave it, and the number of inferences since `reset`"},
+    {"crc", &Dut::Crc,
+     "crc          : Print the last load's input, bytes expected and received, and their CRC-32"},
     {"arena", &Dut::Arena, "arena        : Print the arena's bytes used, and its size"},
     {"hash", &Dut::Hash, "hash         : Print the SHA-256 of the model"},
     {"reset", &Dut::Reset, "reset        : Put the model's state back to its start"},
+    {"selftest", &Dut::SelfTest, "selftest     : Run the golden vectors and compare every byte"},
 };
 
 void Dut::Begin(const Io& io, model::Status init_status) {
   io_ = io;
   init_status_ = init_status;
   out_.Open(io.write, io.ctx);
-  Ok(init_status);
+  if (Ok(init_status) && model::kSelfTestAtBoot) SelfTest();
   out_.Text("m-init-done").Line();
   out_.Text("m-ready").Line();
 }
@@ -123,22 +127,48 @@ void Dut::Execute() {
   }
   command_[command_size_] = '\0';
   cursor_ = command_;
+  const char* tag = nullptr;
   if (too_long_) {
     Error("Command too long");
-  } else if (const char* name = NextWord()) {
-    const Command* found = nullptr;
-    for (const Command& command : kCommands) {
-      if (std::strcmp(command.name, name) == 0) found = &command;
-    }
-    if (found != nullptr) {
-      (this->*found->run)();
-    } else {
-      out_.Text("e-[Unknown command: ").Quoted(name).Char(']').Line();
-    }
+  } else if (Unwrap(&tag)) {
+    Dispatch();
+  }
+  if (tag != nullptr) {
+    const uint32_t crc = out_.CrcOfLines();
+    out_.Text("m-check-[").Quoted(tag).Char(',').Hex(crc, 8).Char(']').Line();
   }
   command_size_ = 0;
   too_long_ = false;
   out_.Text("m-ready").Line();
+}
+
+// A command may come as `#CRC TAG COMMAND`, with the CRC-32 of `TAG COMMAND`: it is carried out if
+// it arrived whole, and a last line `m-check-[TAG,CRC]` seals the answer, with the CRC-32 of the
+// tag and the answer's lines.
+bool Dut::Unwrap(const char** tag) {
+  if (command_[0] != '#') return true;
+  const char* sum = NextWord() + 1;
+  uint32_t crc = 0;
+  if (!ParseCrc(sum, &crc) || Crc32(0, cursor_, std::strlen(cursor_)) != crc) {
+    Error("Damaged command");
+    return false;
+  }
+  *tag = NextWord();
+  if (*tag == nullptr) {
+    Error("Checked command without a tag");
+    return false;
+  }
+  out_.StartCrc(Crc32(0, *tag, std::strlen(*tag)));
+  return true;
+}
+
+void Dut::Dispatch() {
+  const char* name = NextWord();
+  if (name == nullptr) return;
+  for (const Command& command : kCommands) {
+    if (std::strcmp(command.name, name) == 0) return (this->*command.run)();
+  }
+  out_.Text("e-[Unknown command: ").Quoted(name).Char(']').Line();
 }
 
 // Cuts the next word out of the command; null at its end.
@@ -208,10 +238,18 @@ void Dut::DbLoad() {
     if (as_floats != 0) out_.Text(", or ").Unsigned(as_floats).Text(" as float32");
     return out_.Char(']').Line();
   }
+  word = NextWord();
+  if (word != nullptr && (std::strcmp(word, "raw") != 0 || bytes != tensor.bytes)) {
+    return Error("After the # of bytes of the tensor itself only 'raw' may follow");
+  }
   load_ = Load();
   load_.input = selected_input_;
   load_.expected = bytes;
-  load_.floats = bytes != tensor.bytes;
+  if (bytes != tensor.bytes) {
+    load_.format = Format::kFloats;
+  } else if (word == nullptr && model::kUint8Pixels && tensor.type == model::ElementType::kInt8) {
+    load_.format = Format::kPixels;
+  }
   loaded_[selected_input_] = false;
   out_.Text("m-[Expecting ").Unsigned(bytes).Text(" bytes]").Line();
 }
@@ -250,15 +288,21 @@ void Dut::Store(uint8_t byte) {
   uint8_t* input = input_ + InputOffset(load_.input);
   const uint32_t position = load_.received++;
   load_.crc = Crc32(load_.crc, &byte, 1);
-  if (!load_.floats) {
-    input[position] = byte;
+  if (load_.format != Format::kFloats) {
+    // Subtracting 128 from an uint8 turns its highest bit over.
+    input[position] = load_.format == Format::kPixels ? byte ^ 0x80 : byte;
+    if constexpr (model::kReconstructionError) {
+      features_[position] = model::Dequantize(tensor, input, position);
+    }
     return;
   }
   load_.pending[position % sizeof(float)] = byte;
   if (load_.received % sizeof(float) == 0) {
     float value;
     std::memcpy(&value, load_.pending, sizeof(value));
-    model::Quantize(tensor, value, input + position / sizeof(float) * model::ElementBytes(tensor));
+    const uint32_t element = position / sizeof(float);
+    model::Quantize(tensor, value, input + element * model::ElementBytes(tensor));
+    if constexpr (model::kReconstructionError) features_[element] = value;
   }
 }
 
@@ -266,16 +310,14 @@ void Dut::Infer() {
   uint32_t runs = 1;
   uint32_t warmups = 10;
   if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
-  for (size_t i = 0; i < kInputCount; ++i) {
-    if (!loaded_[i]) return out_.Text("e-[Input ").Unsigned(i).Text(" is not loaded]").Line();
-  }
+  if (!InputsAreLoaded()) return;
 
   out_.Text("m-warmup-start-").Unsigned(warmups).Line();
-  if (!Run(warmups)) return;
+  if (!Ok(Run(warmups))) return;
   out_.Text("m-warmup-done").Line();
   out_.Text("m-infer-start-").Unsigned(runs).Line();
   const uint64_t start = Now();
-  if (!Run(runs)) return;
+  if (!Ok(Run(runs))) return;
   const uint64_t end = Now();
   // Both after the runs: printing takes time.
   PrintTime(start);
@@ -284,16 +326,51 @@ void Dut::Infer() {
   PrintResults(0);
 }
 
-bool Dut::Run(uint32_t count) {
+void Dut::Time() {
+  uint32_t runs = 1;
+  uint32_t warmups = 10;
+  if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
+  if (!InputsAreLoaded() || !Ok(Run(warmups))) return;
+  for (uint32_t i = 0; i < runs; ++i) {
+    const uint64_t start = Now();
+    const model::Status status = Run(1);
+    const uint64_t end = Now();
+    if (status != model::Status::kOk) {
+      if (i > 0) out_.Char(']').Line();
+      Ok(status);
+      return;
+    }
+    out_.Text(i == 0 ? "m-times-us-[" : ",").Unsigned(end - start);
+  }
+  out_.Char(']').Line();
+}
+
+// And notes which bytes they are, which `output` tells with what they gave.
+bool Dut::InputsAreLoaded() {
+  for (size_t i = 0; i < kInputCount; ++i) {
+    if (!loaded_[i]) {
+      out_.Text("e-[Input ").Unsigned(i).Text(" is not loaded]").Line();
+      return false;
+    }
+  }
+  inferred_ = false;
+  inferred_crc_ = Crc32(0, input_, sizeof(input_));
+  return true;
+}
+
+model::Status Dut::Run(uint32_t count) {
   for (; count > 0; --count) {
     inferred_ = false;
     for (size_t i = 0; i < kInputCount; ++i) {
-      if (!Ok(model::SetInput(i, input_ + InputOffset(i), kInputs[i].bytes))) return false;
+      const model::Status status = model::SetInput(i, input_ + InputOffset(i), kInputs[i].bytes);
+      if (status != model::Status::kOk) return status;
     }
-    inferred_ = Ok(model::Invoke());
-    if (!inferred_) return false;
+    const model::Status status = model::Invoke();
+    if (status != model::Status::kOk) return status;
+    inferred_ = true;
+    ++runs_since_reset_;
   }
-  return true;
+  return model::Status::kOk;
 }
 
 void Dut::Results() {
@@ -306,13 +383,29 @@ void Dut::PrintResults(size_t index) {
   size_t n = 0;
   if (!FetchOutput(index, &bytes, &n)) return;
   const TensorInfo& tensor = kOutputs[index];
-  const int decimals = Decimals(tensor);
   out_.Text("m-results-[");
+  if constexpr (model::kReconstructionError) {
+    if (index == 0) {
+      return out_.Decimal(ReconstructionError(bytes), 6).Char(']').Line();
+    }
+  }
+  const int decimals = Decimals(tensor);
   for (size_t i = 0; i < tensor.elements; ++i) {
     if (i > 0) out_.Char(',');
     out_.Decimal(model::Dequantize(tensor, bytes, i), decimals);
   }
   out_.Char(']').Line();
+}
+
+// The mean squared error of the first output against the first input.
+float Dut::ReconstructionError(const uint8_t* output) {
+  const TensorInfo& tensor = kOutputs[0];
+  float sum = 0;
+  for (size_t i = 0; i < tensor.elements; ++i) {
+    const float difference = model::Dequantize(tensor, output, i) - features_[i];
+    sum += difference * difference;
+  }
+  return sum / static_cast<float>(tensor.elements);
 }
 
 bool Dut::FetchOutput(size_t index, const uint8_t** bytes, size_t* n) {
@@ -337,11 +430,13 @@ void Dut::Output() {
   if (!NextIndex(kOutputCount, &index) || !FetchOutput(index, &bytes, &n)) return;
   out_.Text("m-output-[").Unsigned(index).Char(',').Unsigned(n).Char(',');
   for (size_t i = 0; i < n; ++i) out_.Hex(bytes[i], 2);
-  out_.Char(',').Hex(Crc32(0, bytes, n), 8).Char(']').Line();
+  out_.Char(',').Hex(Crc32(0, bytes, n), 8).Char(',').Hex(inferred_crc_, 8);
+  out_.Char(',').Unsigned(runs_since_reset_).Char(']').Line();
 }
 
 void Dut::Crc() {
-  out_.Text("m-crc-[").Unsigned(load_.received).Char(',').Hex(load_.crc, 8).Char(']').Line();
+  out_.Text("m-crc-[").Unsigned(load_.input).Char(',').Unsigned(load_.expected).Char(',');
+  out_.Unsigned(load_.received).Char(',').Hex(load_.crc, 8).Char(']').Line();
 }
 
 void Dut::Arena() {
@@ -352,7 +447,26 @@ void Dut::Arena() {
 void Dut::Hash() { out_.Text("m-hash-[").Text(model::kSha256).Char(']').Line(); }
 
 void Dut::Reset() {
-  if (Ok(model::Reset())) out_.Text("m-reset-done").Line();
+  if (!Ok(model::Reset())) return;
+  runs_since_reset_ = 0;
+  out_.Text("m-reset-done").Line();
+}
+
+void Dut::SelfTest() {
+  // It puts its own inputs into the model, and its own outputs where the last inference's were.
+  inferred_ = false;
+  for (unsigned vector = 0; vector < kGoldenCount; ++vector) {
+    const golden::Result result = golden::Check(vector);
+    if (!Ok(result.status)) return;
+    if (!result.pass) {
+      out_.Text("m-selftest-[fail,").Unsigned(vector).Char(',').Unsigned(result.output);
+      out_.Char(',').Unsigned(result.byte).Char(',').Unsigned(result.actual);
+      return out_.Char(',').Unsigned(result.expected).Char(']').Line();
+    }
+  }
+  if (!Ok(model::Reset())) return;
+  runs_since_reset_ = 0;
+  out_.Text("m-selftest-[pass,").Unsigned(kGoldenCount).Char(']').Line();
 }
 
 // The board's clock wraps after 71 minutes, the one that is printed does not.

@@ -1,7 +1,8 @@
 // The serial commands of a device under test: MLPerf Tiny's protocol, and a few of our own.
 //
 // Bytes in, bytes out: this knows no UART, allocates nothing, and answers any input with `m-ready`.
-// A command ends with `%`; `help%` lists them all.
+// A command ends with `%`; `help%` lists them all. On a line that damages bytes, a command is sent
+// as `#CRC TAG COMMAND%`: see Unwrap().
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,7 @@ class Dut {
   void Feed(const uint8_t* bytes, size_t n);
 
  private:
-  static constexpr size_t kCommandBytes = 128;  // 62 bytes of hex; MLPerf's host sends 31
+  static constexpr size_t kCommandBytes = 128;  // MLPerf's host sends 31 bytes of hex, ours 48
 
   struct Command {
     const char* name;
@@ -35,17 +36,22 @@ class Dut {
   };
   static const Command kCommands[];
 
+  // What the bytes of a transfer are: the tensor's own, or something to make them of.
+  enum class Format : uint8_t { kRaw, kFloats, kPixels };
+
   // One transfer by `db load` and `db HH..`.
   struct Load {
     size_t input = 0;
     uint32_t expected = 0;  // bytes on the wire; 0: no transfer asked for yet
     uint32_t received = 0;
     uint32_t crc = 0;  // of the bytes received
-    bool floats = false;
+    Format format = Format::kRaw;
     uint8_t pending[sizeof(float)] = {};  // a float that is still arriving
   };
 
   void Execute();
+  bool Unwrap(const char** tag);
+  void Dispatch();
   const char* NextWord();
   bool NextIndex(size_t count, size_t* index);
   bool NextCount(const char* what, uint32_t least, uint32_t* count);
@@ -63,14 +69,18 @@ class Dut {
   void Arena();
   void Hash();
   void Reset();
+  void Time();
+  void SelfTest();
 
   void DbLoad();
   void DbPrint();
   void DbBytes(const char* hex);
   void Store(uint8_t byte);
 
-  bool Run(uint32_t count);
+  bool InputsAreLoaded();
+  model::Status Run(uint32_t count);
   void PrintResults(size_t index);
+  float ReconstructionError(const uint8_t* output);
   bool FetchOutput(size_t index, const uint8_t** bytes, size_t* n);
   uint64_t Now();
   void PrintTime(uint64_t time_us);
@@ -92,11 +102,17 @@ class Dut {
   Load load_;
   bool loaded_[model::kInputCount] = {};
   bool inferred_ = false;
+  uint32_t inferred_crc_ = 0;  // of all inputs of the last inference
+  uint32_t runs_since_reset_ = 0;
   uint64_t now_us_ = 0;
 
   // All inputs side by side. Outside the arena, because TFLM may overwrite an input tensor while it
   // infers, so that each inference needs its input anew.
   uint8_t input_[model::kInputBytes] = {};
+
+  // The numbers that input 0 stands for, as they were loaded, to compare an autoencoder's output
+  // with.
+  float features_[model::kReconstructionError ? model::kInputs[0].elements : 1] = {};
 };
 
 }  // namespace dut

@@ -2,6 +2,8 @@
 
 #include <cfloat>
 
+#include "crc32.h"
+
 namespace dut {
 
 void Writer::Open(Sink sink, void* ctx) {
@@ -78,6 +80,7 @@ void Writer::Line() {
 }
 
 void Writer::Flush() {
+  crc_ = Crc32(crc_, buffer_, size_);
   sink_(ctx_, buffer_, size_);
   size_ = 0;
 }

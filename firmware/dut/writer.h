@@ -21,6 +21,10 @@ class Writer {
   Writer& Hex(uint32_t value, int digits);
   void Line();  // ends the line and hands over what is buffered
 
+  // A CRC-32 over all that is written from here on, known after each Line().
+  void StartCrc(uint32_t crc) { crc_ = crc; }
+  uint32_t CrcOfLines() const { return crc_; }
+
  private:
   void Flush();
 
@@ -28,6 +32,7 @@ class Writer {
   void* ctx_ = nullptr;
   char buffer_[64] = {};  // a full-speed USB packet
   size_t size_ = 0;
+  uint32_t crc_ = 0;
 };
 
 }  // namespace dut

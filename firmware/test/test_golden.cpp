@@ -1,12 +1,10 @@
-// Runs the golden vectors: inputs whose output bytes TensorFlow Lite Micro gave on the host. The
-// device must give the same bytes. `pio test` starts this and reads its lines:
+// Runs the golden vectors of lib/golden. `pio test` starts this and reads its lines:
 //   golden 0 pass
 //   golden 1 fail output 0 byte 7 is 12, not 11
 //   golden done
 #include <cstdio>
 
-#include "golden_data.h"
-#include "model_runner.h"
+#include "golden.h"
 
 #ifdef MICROGEN_NATIVE
 #define PRINT(...) std::printf(__VA_ARGS__)
@@ -26,43 +24,23 @@
 
 namespace {
 
-void FailStatus(unsigned vector, const char* what, model::Status status) {
-  PRINT("golden %u fail %s: %s\r\n", vector, what, model::StatusName(status));
-}
-
 void RunVector(unsigned vector) {
-  model::Status status = model::Reset();
-  if (status != model::Status::kOk) return FailStatus(vector, "reset", status);
-  const unsigned char* input = g_golden_inputs[vector];
-  for (unsigned i = 0; i < model::kInputCount; ++i) {
-    status = model::SetInput(i, input, model::kInputs[i].bytes);
-    if (status != model::Status::kOk) return FailStatus(vector, "input", status);
-    input += model::kInputs[i].bytes;
+  const golden::Result result = golden::Check(vector);
+  if (result.pass) {
+    PRINT("golden %u pass\r\n", vector);
+  } else if (result.status != model::Status::kOk) {
+    PRINT("golden %u fail model: %s\r\n", vector, model::StatusName(result.status));
+  } else {
+    PRINT("golden %u fail output %u byte %u is %u, not %u\r\n", vector,
+          static_cast<unsigned>(result.output), static_cast<unsigned>(result.byte),
+          static_cast<unsigned>(result.actual), static_cast<unsigned>(result.expected));
   }
-  status = model::Invoke();
-  if (status != model::Status::kOk) return FailStatus(vector, "invoke", status);
-  const unsigned char* expected = g_golden_outputs[vector];
-  for (unsigned i = 0; i < model::kOutputCount; ++i) {
-    const uint8_t* actual = nullptr;
-    size_t bytes = 0;
-    status = model::Output(i, &actual, &bytes);
-    if (status != model::Status::kOk) return FailStatus(vector, "output", status);
-    for (unsigned k = 0; k < bytes; ++k) {
-      if (actual[k] != expected[k]) {
-        PRINT("golden %u fail output %u byte %u is %d, not %d\r\n", vector, i, k, actual[k],
-              expected[k]);
-        return;
-      }
-    }
-    expected += bytes;
-  }
-  PRINT("golden %u pass\r\n", vector);
 }
 
 void RunAll() {
   const model::Status status = model::Init();
   if (status != model::Status::kOk) {
-    FailStatus(0, "init", status);
+    PRINT("golden 0 fail init: %s\r\n", model::StatusName(status));
   } else {
     for (unsigned vector = 0; vector < kGoldenCount; ++vector) RunVector(vector);
   }

@@ -1,7 +1,14 @@
-"""Speaks to a firmware: loads inputs, runs inferences, reads raw output bytes.
+"""Speaks to a firmware: loads inputs, runs inferences, reads raw output bytes, over a line that may damage bytes.
 
 Protocol: commands end with "%", answers are lines that end with CR LF, "m-ready" closes each answer (MLPerf
-Tiny's serial protocol, EEMBC's ULPMark-ML monitor); `input`, `output`, `crc`, `arena`, `hash` and `reset` are ours.
+Tiny's serial protocol, EEMBC's ULPMark-ML monitor). Ours on top are `input`, `output`, `crc`, `time`, `arena`, `hash`,
+`reset`, `selftest`, and an envelope: `#CRC TAG COMMAND%` is carried out only if the CRC-32 of `TAG COMMAND` is right,
+and its answer ends with `m-check-[TAG,CRC]`, the CRC-32 of the tag and of the answer's lines.
+
+Why no verdict can be wrong by a damaged byte: a damaged command is not carried out, a damaged or lost answer is not
+taken for one, and a late answer has another tag. What remains is a `%` that noise puts where it cuts a bare command
+out of an envelope; so each output also tells the CRC-32 of the inputs that gave it, and how many inferences there
+were since the reset.
 """
 
 from __future__ import annotations
@@ -9,36 +16,101 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeVar
 
 from ..errors import EngineError
 from .transport import Transport
 
-# The benchmark's runner sends at most 31 bytes a command, and boards size their buffers for that.
-_BYTES_PER_COMMAND = 31
-_READY = "m-ready"
+# Hex, envelope and all stay within the 128 bytes of a command that the firmware takes.
+_BYTES_PER_COMMAND = 48
+_ATTEMPTS = 8
+_RESTARTS = 3
+# Silence after which a command or its answer may have been lost; doubled each time.
+_QUIET_S = 0.25
+_LONGEST_LINE = 2**24
+# What the firmware says to a command that noise has damaged; never part of a sealed answer.
+_DAMAGED = (b"e-[Damaged command]", b"e-[Command too long]")
+
+_T = TypeVar("_T")
 
 
 class DutError(EngineError):
     """The firmware refused, answered nonsense, or is gone."""
 
-    def __init__(self, reason: str, hint: str = "run it by hand: microgen simulate PROJECT, then help%") -> None:
+    def __init__(self, reason: str, hint: str) -> None:
         super().__init__("firmware", reason, hint)
+
+
+class _Damaged(Exception):
+    """A command or its answer did not arrive whole; asking again may help."""
+
+
+class _Restarted(_Damaged):
+    """The board said that it has just started."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What one inference gave.
+
+    Attributes:
+        outputs: the raw bytes of each output.
+        time_us: microseconds that it took on the device; None where only that was lost on a bad line.
+    """
+
+    outputs: tuple[bytes, ...]
+    time_us: int | None
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What an output comes from: the CRC-32 of all inputs, and the number of inferences since the reset."""
+
+    inputs_crc: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What a firmware's golden vectors gave.
+
+    Attributes:
+        passed: whether every byte is right.
+        vectors: how many vectors passed before the first that did not.
+        fault: where the first byte differs; "" when none does.
+    """
+
+    passed: bool
+    vectors: int
+    fault: str
 
 
 class Client:
     """One conversation with a firmware.
 
+    Attributes:
+        damaged: how many times something was damaged on its way and asked for again.
+
     Args:
         transport: how to reach it.
         timeout_s: seconds to wait for an answer.
+        quiet_s: seconds of silence after which a command may have been lost.
     """
 
-    def __init__(self, transport: Transport, timeout_s: float = 20.0) -> None:
+    def __init__(self, transport: Transport, timeout_s: float = 20.0, quiet_s: float = _QUIET_S) -> None:
+        self.damaged = 0
         self._transport = transport
         self._timeout_s = timeout_s
+        self._quiet_s = quiet_s
         self._pending = b""
+        self._tag = 0
+        self._last = _Origin(0, 0)
+        self._sha256 = ""
+        self._connected = False
+        self._heard = b""  # the last line, for a message
 
     def __enter__(self) -> Client:
         return self
@@ -48,107 +120,266 @@ class Client:
     ) -> None:
         self._transport.close()
 
-    def wait_ready(self) -> None:
-        """Wait for the greeting of a firmware that starts.
+    def connect(self) -> None:
+        """Find into step with a firmware that starts, that has run for long, or that is amid a command.
 
         Raises:
-            DutError: it does not come, or it says that the model could not be set up.
+            DutError: nothing there answers to microgen's commands.
         """
-        _refuse_errors(self._answer(), "start")
+        self._write(b"%")
+        self.command("")
+        self._connected, self.damaged = True, 0
 
     def command(self, text: str) -> list[str]:
-        """Send one command and return its answer's lines, `m-ready` left out.
+        """Send a command that may be carried out twice, and return its answer's lines without the seal.
 
         Raises:
-            DutError: no answer, or an error line `e-[...]`.
+            DutError: no answer, a line that is too noisy, or an error line `e-[...]`.
         """
-        return self.commands([text])[0]
+        return self._repeat(lambda: self._exchange([text])[0])
 
-    def commands(self, texts: Sequence[str]) -> list[list[str]]:
-        """Send several commands, as many at once as the transport bears, and return their answers."""
+    def load(self, inputs: Sequence[bytes]) -> None:
+        """Load the raw bytes of all inputs.
+
+        Raises:
+            DutError: the line is too noisy, or the firmware refused.
+        """
+        for k, data in enumerate(inputs):
+            self._repeat(lambda k=k, data=data: self._load(k, data))  # type: ignore[misc]
+
+    def infer(self, inputs: Sequence[bytes], outputs: int, fresh: bool = True) -> Inference:
+        """Load all inputs, run one inference and return the outputs' raw bytes.
+
+        Args:
+            inputs: the raw bytes of each input.
+            outputs: how many outputs the model has.
+            fresh: whether to put the model's state back to its start first; otherwise this inference follows on the
+                one before.
+
+        Raises:
+            DutError: the line is too noisy, the firmware refused, or it lost the state that this follows on.
+        """
+        wanted = _Origin(zlib.crc32(b"".join(inputs)), 1 if fresh else self._last.runs + 1)
+        asked = [f"output {k}" for k in range(outputs)]
+
+        def attempt() -> Inference:
+            self.load(inputs)
+            try:
+                *_, times, first = self._exchange([*(["reset"] if fresh else []), "time 1 0", asked[0]])
+                time_us: int | None = _times(times)[0]
+            except _Restarted:
+                raise
+            except _Damaged:
+                if fresh or _output(0, first := self.command(asked[0]))[1] == self._last:
+                    raise
+                time_us = None  # it was carried out, and only the answer lost
+            origin = _output(0, first)[1]
+            if origin != wanted:
+                if fresh:
+                    raise _Damaged("the firmware inferred on something else than it was told")
+                raise self._lost_state()
+            rest = [self.command(text) for text in asked[1:]]
+            answers = [_output(k, answer) for k, answer in enumerate([first, *rest])]
+            if any(found != origin for _, found in answers):
+                raise _Damaged("the outputs are not of one inference")
+            self._last = origin
+            return Inference(tuple(data for data, _ in answers), time_us)
+
+        return self._repeat(attempt, starts_anew=fresh)
+
+    def time(self, runs: int, warmups: int) -> list[int]:
+        """Return the microseconds of each of `runs` inferences after `warmups`, on the inputs that are loaded."""
+        return _times(self.command(f"time {runs} {warmups}"))
+
+    def name(self) -> str:
+        """Return the name of the board, as the firmware knows it."""
+        return _match(r"m-name-dut-\[(.*)\]", self.command("name"))[0]
+
+    def model(self) -> str:
+        """Return the name of the model, as the firmware knows it."""
+        return _match(r"m-model-\[(.*)\]", self.command("profile"))[0]
+
+    def hash(self) -> str:
+        """Return the SHA-256 of the model that the firmware says it has."""
+        if not self._sha256:
+            self._sha256 = _match(r"m-hash-\[([0-9a-f]{64})\]", self.command("hash"))[0]
+        return self._sha256
+
+    def arena(self) -> tuple[int, int]:
+        """Return the bytes of the tensor arena in use (0: the model did not come up), and its size."""
+        used, size = _match(r"m-arena-\[(\d+),(\d+)\]", self.command("arena"))
+        return int(used), int(size)
+
+    def selftest(self) -> SelfTest:
+        """Run the golden vectors that lie in the firmware's flash."""
+        result, rest = _match(r"m-selftest-\[(pass|fail),([\d,]+)\]", self.command("selftest"))
+        numbers = [int(x) for x in rest.split(",")]
+        if result == "pass":
+            return SelfTest(True, numbers[0], "")
+        vector, output, byte, actual, expected = numbers
+        fault = f"golden vector {vector}: output {output} byte {byte} is {actual}, not {expected}"
+        return SelfTest(False, vector, fault)
+
+    def _load(self, index: int, data: bytes) -> None:
+        """Load one input, and after damage go on where the firmware says that it is."""
+        texts = [f"input {index}", f"db load {len(data)} raw", *_transfer(data)]
+        best = idle = 0
+        while idle < _ATTEMPTS:
+            try:
+                state = self._exchange(texts)[-1]
+            except _Restarted:
+                raise
+            except _Damaged:
+                self.damaged += 1
+                state = self.command("crc")
+            input_, expected, received, crc = _match(r"m-crc-\[(\d+),(\d+),(\d+),([0-9a-f]{8})\]", state)
+            done = int(received)
+            if (int(input_), int(expected), int(crc, 16)) != (index, len(data), zlib.crc32(data[:done])):
+                done, texts = 0, [f"input {index}", f"db load {len(data)} raw", *_transfer(data)]
+            elif done == len(data):
+                return
+            else:
+                texts = _transfer(data[done:])
+            idle = 0 if done > best else idle + 1
+            best = max(best, done)
+        raise _Damaged("an input was damaged on its way")
+
+    def _repeat(self, action: Callable[[], _T], starts_anew: bool = True) -> _T:
+        """Do something again until nothing was damaged; a board that started anew must not have lost anything."""
+        restarts = 0
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return action()
+            except _Damaged as damage:
+                self.damaged += 1
+                if isinstance(damage, _Restarted):
+                    restarts += 1
+                    if not starts_anew:
+                        raise self._lost_state() from None
+                    if restarts == _RESTARTS:
+                        raise DutError(
+                            f"the board started anew {restarts} times instead of answering",
+                            "a crash, a watchdog or weak power: look at what it prints (pio device monitor)",
+                        ) from None
+                if attempt == _ATTEMPTS:
+                    raise DutError(
+                        f"{damage}, {attempt} times in a row", "check the cable, or lower the port's speed"
+                    ) from None
+        raise AssertionError("unreachable")
+
+    def _exchange(self, texts: Sequence[str]) -> list[list[str]]:
+        """Send commands, as many at once as the transport bears, and return their answers; raises _Damaged."""
+        first, self._tag = self._tag, self._tag + len(texts)
         answers: list[list[str]] = []
         sent = 0
         while len(answers) < len(texts):
             upto = min(len(texts), len(answers) + self._transport.window)
             if sent < upto:
-                self._write("".join(f"{t}%" for t in texts[sent:upto]).encode("ascii"))
+                self._write(b"".join(_checked(first + i, texts[i]) for i in range(sent, upto)))
                 sent = upto
-            answers.append(self._answer())
-            _refuse_errors(answers[-1], texts[len(answers) - 1])
+            answer = self._answer(first + len(answers))
+            _refuse_errors(answer, texts[len(answers)], self._transport.advice)
+            answers.append(answer)
         return answers
 
-    def infer(self, inputs: Sequence[bytes], outputs: int) -> list[bytes]:
-        """Load all inputs, run one inference from a fresh state and return the outputs' raw bytes.
+    def _answer(self, tag: int) -> list[str]:
+        """Read up to the seal with this tag; what comes before that is not of this answer is passed over."""
+        started = time.monotonic()
+        quiet, silent = self._quiet_s, 0.0
+        lines: list[bytes] = []
+        while True:
+            line = self._line(quiet)
+            if line is None:
+                silent += quiet
+                if silent >= self._timeout_s:
+                    raise self._no_answer()
+                # If the command's `%` was lost, this one ends it. If its answer was, the next answer tells.
+                self._write(b"%" + _checked(self._tag, ""))
+                self._tag += 1
+                quiet = min(2 * quiet, self._timeout_s - silent + self._quiet_s)
+                continue
+            if time.monotonic() - started > 2 * self._timeout_s:
+                raise self._no_answer()
+            self._heard = line
+            if line.startswith(_DAMAGED):
+                raise _Damaged("a command was damaged on its way")
+            if line == b"m-init-done\r\n" and self._connected:
+                raise _Restarted("the board started anew")
+            seal = re.fullmatch(rb"m-check-\[([0-9a-f]{1,15}),([0-9a-f]{8})\]\r\n", line)
+            if seal is None or int(seal[1], 16) < tag:
+                lines.append(line)
+                continue
+            # The firmware's owner may print lines of his own between the answers.
+            for start in range(len(lines) + 1):
+                text = b"".join(lines[start:])
+                if int(seal[1], 16) == tag and zlib.crc32(seal[1] + text) == int(seal[2], 16):
+                    return text.decode("ascii", "replace").split("\r\n")[:-1]
+            raise _Damaged("an answer was damaged on its way")
 
-        Args:
-            inputs: the raw bytes of each input.
-            outputs: how many outputs the model has.
-
-        Raises:
-            DutError: a transfer was damaged, or the firmware refused.
-        """
-        texts = ["reset"]
-        checks: dict[int, int] = {}
-        for k, data in enumerate(inputs):
-            texts += [f"input {k}", f"db load {len(data)}"]
-            texts += ["db " + data[i : i + _BYTES_PER_COMMAND].hex() for i in range(0, len(data), _BYTES_PER_COMMAND)]
-            checks[len(texts)] = zlib.crc32(data)
-            texts.append("crc")
-        texts.append("infer 1 0")
-        first = len(texts)
-        texts += [f"output {k}" for k in range(outputs)]
-        answers = self.commands(texts)
-        for position, expected in checks.items():
-            if int(_match(r"m-crc-\[\d+,([0-9a-f]{8})\]", answers[position])[0], 16) != expected:
-                raise DutError("an input was damaged on its way", "check the cable, or lower the port's speed")
-        return [self._output(k, answers[first + k]) for k in range(outputs)]
-
-    def hash(self) -> str:
-        """Return the SHA-256 of the model that the firmware says it has."""
-        return _match(r"m-hash-\[([0-9a-f]{64})\]", self.command("hash"))[0]
-
-    def arena(self) -> tuple[int, int]:
-        """Return the bytes of the tensor arena in use, and its size."""
-        used, size = _match(r"m-arena-\[(\d+),(\d+)\]", self.command("arena"))
-        return int(used), int(size)
-
-    def _output(self, index: int, answer: list[str]) -> bytes:
-        number, length, digits, crc = _match(r"m-output-\[(\d+),(\d+),([0-9a-f]*),([0-9a-f]{8})\]", answer)
-        data = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
-        if int(number) != index or len(data) != int(length) or zlib.crc32(data) != int(crc, 16):
-            raise DutError(f"output {index} was damaged on its way", "check the cable, or lower the port's speed")
-        return data
+    def _line(self, timeout_s: float) -> bytes | None:
+        """Return the next line with its end, or None after so many seconds of silence."""
+        started = time.monotonic()
+        while b"\n" not in self._pending:
+            try:
+                data = self._transport.read(timeout_s)
+            except EOFError:
+                raise self._gone() from None
+            if not data:
+                return None
+            self._pending += data
+            if len(self._pending) > _LONGEST_LINE or time.monotonic() - started > self._timeout_s:
+                raise DutError("it sends without ever ending a line", self._transport.advice)
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line + b"\n"
 
     def _write(self, data: bytes) -> None:
         try:
             self._transport.write(data)
         except OSError:
-            raise DutError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})") from None
+            raise self._gone() from None
 
-    def _answer(self) -> list[str]:
-        """Read lines up to `m-ready`."""
-        deadline = time.monotonic() + self._timeout_s
-        lines: list[str] = []
-        while True:
-            while b"\n" in self._pending:
-                line, _, self._pending = self._pending.partition(b"\n")
-                text = line.decode("ascii", "replace").strip("\r")
-                if text == _READY:
-                    return lines
-                lines.append(text)
-            try:
-                data = self._transport.read(max(0.0, deadline - time.monotonic()))
-            except EOFError:
-                raise DutError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})") from None
-            if not data:
-                raise DutError(f"no answer within {self._timeout_s:.0f} s")
-            self._pending += data
+    @staticmethod
+    def _lost_state() -> DutError:
+        return DutError("it lost the state of its model in the middle of a sequence", "run this again")
+
+    def _gone(self) -> DutError:
+        return DutError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})", self._transport.advice)
+
+    def _no_answer(self) -> DutError:
+        heard = f"; the last that came was {self._heard[:60]!r}" if self._heard else ""
+        return DutError(f"no answer within {self._timeout_s:.0f} s{heard}", self._transport.advice)
 
 
-def _refuse_errors(answer: list[str], command: str) -> None:
+def _checked(tag: int, text: str) -> bytes:
+    body = f"{tag:x} {text}".rstrip().encode("ascii")
+    return b"#%08x %s%%" % (zlib.crc32(body), body)
+
+
+def _transfer(data: bytes) -> list[str]:
+    """Return the commands that send bytes and ask how they came."""
+    chunks = (data[i : i + _BYTES_PER_COMMAND] for i in range(0, len(data), _BYTES_PER_COMMAND))
+    return [*(f"db {chunk.hex()}" for chunk in chunks), "crc"]
+
+
+def _output(index: int, answer: list[str]) -> tuple[bytes, _Origin]:
+    pattern = r"m-output-\[(\d+),(\d+),([0-9a-f]*),([0-9a-f]{8}),([0-9a-f]{8}),(\d+)\]"
+    number, length, digits, crc, inferred, runs = _match(pattern, answer)
+    data = bytes.fromhex(digits)
+    if (int(number), int(length), int(crc, 16)) != (index, len(data), zlib.crc32(data)):
+        raise DutError(f"output {index} contradicts itself", "build and flash the project again")
+    return data, _Origin(int(inferred, 16), int(runs))
+
+
+def _times(answer: list[str]) -> list[int]:
+    return [int(x) for x in _match(r"m-times-us-\[(\d+(?:,\d+)*)\]", answer)[0].split(",")]
+
+
+def _refuse_errors(answer: list[str], command: str, advice: str) -> None:
     for line in answer:
+        if line.startswith("e-[model: "):
+            raise DutError(f"'{command[:40]}' was answered with {line}", advice)
         if line.startswith("e-["):
-            raise DutError(f"'{command[:40]}' was answered with {line}")
+            raise _Damaged(f"'{command[:40]}' was answered with {line}")
 
 
 def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:
@@ -156,4 +387,4 @@ def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:
         found = re.fullmatch(pattern, line)
         if found:
             return found.groups()
-    raise DutError(f"unexpected answer {answer[:3]}")
+    raise DutError(f"unexpected answer {answer[:3]}", "build and flash the project again")

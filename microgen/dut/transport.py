@@ -20,9 +20,11 @@ class Transport(Protocol):
     Attributes:
         window: how many commands may be under way before an answer is read; 1 for a UART, whose receive
             buffer may hold one command only.
+        advice: what to do when the firmware does not answer, as the hint of an error.
     """
 
     window: int
+    advice: str
 
     def write(self, data: bytes) -> None:
         """Send all of `data`; raises OSError when the other side is gone."""
@@ -41,6 +43,7 @@ class HostProcess:
     """A program whose standard input and output are the serial port."""
 
     window = 32
+    advice = "run it by hand: microgen simulate PROJECT, then help%"
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         """Start the program; its standard error goes to the file `log`."""

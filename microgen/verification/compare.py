@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib.metadata
-import tempfile
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import hostbuild, toml, worker
-from ..dut import Client, DutError, HostProcess
-from ..dut.transport import python_child
+from .. import toml, worker
+from ..deployment import GOLDEN_MAX
+from ..device import HOST, host_firmware
+from ..dut import Client, DutError
 from ..errors import EngineError
 from ..tflite import TfliteModel
 from .samples import Samples, output_lsb
-from .verdict import BIT_EXACT, DIVERGED, WITHIN_BOUND, LayerDifference, Verdict
+from .verdict import BIT_EXACT, DIVERGED, WITHIN_BOUND, Device, LayerDifference, Verdict
 
 _DEADLINE_S = 300.0
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
@@ -38,19 +40,17 @@ class Engines:
 
 @dataclass(frozen=True)
 class FirmwareRun:
-    """What the compiled firmware answered.
+    """What the firmware answered.
 
     Attributes:
         outputs: one array an output, samples first.
-        array: the model's bytes as they lie in the compiled program.
-        arena_used: bytes of the arena in use on this machine.
-        claimed_sha256: the model's hash as the firmware tells it.
+        array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look.
+        device: what it ran on; None for a program that does not answer because its model is another one.
     """
 
     outputs: Samples
-    array: bytes
-    arena_used: int
-    claimed_sha256: str
+    array: bytes | None
+    device: Device | None
 
 
 class EngineRun:
@@ -60,6 +60,7 @@ class EngineRun:
 
     Attributes:
         arena_min_bytes: the smallest arena with which TFLM runs the model on this machine.
+        first: what TFLM answers to the first samples, of which golden vectors are made: one array an output.
     """
 
     def __init__(self, model: TfliteModel, inputs: Samples) -> None:
@@ -76,7 +77,7 @@ class EngineRun:
         self._jobs = contextlib.ExitStack()
         module = "microgen.verification.engines"
         arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a for k, a in enumerate(inputs)}}
-        first = {k: v if k == "model" else v[:1] for k, v in arrays.items()}
+        first = {k: v if k == "model" else v[:GOLDEN_MAX] for k, v in arrays.items()}
         try:
             self._litert = self._jobs.enter_context(worker.start("LiteRT", f"{module}:litert_run", {}, arrays))
             try:
@@ -86,6 +87,7 @@ class EngineRun:
                 self._litert.result(_DEADLINE_S)
                 raise
             self.arena_min_bytes = int(found.values["arena_min_bytes"])
+            self.first = _outputs(found.arrays, model)
             values = {"arena_bytes": self.arena_min_bytes}
             self._tflm = self._jobs.enter_context(worker.start("TFLM", f"{module}:tflm_run", values, arrays))
         except BaseException:
@@ -104,46 +106,56 @@ class EngineRun:
         return Engines(_outputs(litert.arrays, self._model), _outputs(tflm.arrays, self._model), self.arena_min_bytes)
 
 
-def start_firmware(project: Path, work: Path) -> HostProcess:
-    """Compile a project for this machine and start it; its model array lands in `work`/model.bin."""
-    library = hostbuild.compile_firmware(project, work)
-    tflm = hostbuild.tflm_library()
-    assert tflm is not None, "host_obstacle() was asked first"
-    command = [*python_child("microgen.verification.host"), str(library), str(tflm), str(work / "model.bin")]
-    return HostProcess(command, work / "firmware.log")
-
-
-def run_firmware(project: Path, model: TfliteModel, inputs: Samples) -> FirmwareRun:
+def run_firmware(project: Path, model: TfliteModel, inputs: Samples, *, record: Path | None = None) -> FirmwareRun:
     """Compile a project for this machine, run it and feed it samples over its serial commands.
+
+    Args:
+        project: the project's folder.
+        model: what it was built from.
+        inputs: one array an input, samples first.
+        record: file to write the session to.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.hostbuild`.
     """
-    with tempfile.TemporaryDirectory(prefix="microgen-host-") as folder:
-        work = Path(folder)
-        array = work / "model.bin"
+    with host_firmware(project, record=record) as (client, array):
         try:
-            with Client(start_firmware(project, work)) as client:
-                client.wait_ready()
-                claimed = client.hash()
-                answers = [
-                    client.infer([np.ascontiguousarray(a[s]).tobytes() for a in inputs], len(model.outputs))
-                    for s in range(len(inputs[0]))
-                ]
-                used, _ = client.arena()
+            client.connect()
+            return dataclasses.replace(ask_firmware(client, HOST, model, inputs), array=array.read_bytes())
         except DutError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
             if array.exists() and array.read_bytes() != model.data:
-                return FirmwareRun((), array.read_bytes(), 0, "")
+                return FirmwareRun((), array.read_bytes(), None)
             raise
-        outputs = []
-        for k, tensor in enumerate(model.outputs):
-            data = b"".join(answer[k] for answer in answers)
-            if len(data) != tensor.bytes * len(answers):
-                raise EngineError("firmware", f"output {k} has the wrong size", "build the project again")
-            outputs.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(answers), *tensor.shape))
-        return FirmwareRun(tuple(outputs), array.read_bytes(), used, claimed)
+
+
+def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples) -> FirmwareRun:
+    """Feed samples to a firmware that runs somewhere.
+
+    Args:
+        client: the way to it.
+        on: what the user calls the place.
+        model: what it has.
+        inputs: one array an input, samples first.
+
+    Raises:
+        EngineError: the firmware crashed, hung or answered nonsense.
+    """
+    sha256 = client.hash()
+    answers = [
+        client.infer([np.ascontiguousarray(a[s]).tobytes() for a in inputs], len(model.outputs))
+        for s in range(len(inputs[0]))
+    ]
+    outputs = []
+    for k, tensor in enumerate(model.outputs):
+        data = b"".join(answer.outputs[k] for answer in answers)
+        if len(data) != tensor.bytes * len(answers):
+            raise EngineError("firmware", f"output {k} has the wrong size", "build the project again")
+        outputs.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(answers), *tensor.shape))
+    median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
+    device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged)
+    return FirmwareRun(tuple(outputs), None, device)
 
 
 def judge(
@@ -177,6 +189,7 @@ def judge(
             for t, a, b in zip(model.outputs, engines.tflm, engines.litert, strict=True)
         ),
         "engines": engine_versions(),
+        "device": firmware.device if firmware else None,
     }
     fault = _firmware_fault(model, engines.tflm, firmware) if firmware else ""
     if fault:
@@ -289,7 +302,7 @@ def _no_proof(
 
 def _firmware_fault(model: TfliteModel, tflm: Samples, firmware: FirmwareRun) -> str:
     """Say in what the firmware is not the model run by TFLM; "" when it is."""
-    if firmware.array != model.data:
+    if firmware.array is not None and firmware.array != model.data:
         if len(firmware.array) != len(model.data):
             return f"the compiled array has {len(firmware.array)} bytes, the model {len(model.data)}"
         ours, theirs = (np.frombuffer(d, np.uint8) for d in (firmware.array, model.data))
@@ -299,7 +312,7 @@ def _firmware_fault(model: TfliteModel, tflm: Samples, firmware: FirmwareRun) ->
             f"the compiled array is not the model: {len(where)} bytes differ, "
             f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
         )
-    if firmware.claimed_sha256 != hashlib.sha256(model.data).hexdigest():
+    if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
         return "the firmware names another model's hash than its array has"
     for tensor, ours, theirs in zip(model.outputs, firmware.outputs, tflm, strict=True):
         differs = _sample_differs(ours, theirs)

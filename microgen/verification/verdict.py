@@ -35,6 +35,28 @@ class LayerDifference:
 
 
 @dataclass(frozen=True)
+class Device:
+    """What the firmware ran on.
+
+    Attributes:
+        name: the board, as the firmware names it.
+        on: "host", or the port that it was reached by.
+        model_sha256: the model that the firmware says it has.
+        arena_used_bytes, arena_bytes: what of the tensor arena is in use there, and its size.
+        inference_us: median time of an inference on the device, in microseconds.
+        retries: how often something was damaged on its way and sent again.
+    """
+
+    name: str
+    on: str
+    model_sha256: str
+    arena_used_bytes: int
+    arena_bytes: int
+    inference_us: float
+    retries: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether the firmware computes what Python computes.
 
@@ -48,6 +70,7 @@ class Verdict:
         firmware: "equal" (to TFLM's wheel, every byte), "differs", or "not-run".
         reason: why it is diverged or not verified, or what could not be run; "" otherwise.
         engines: the versions that were compared.
+        device: what the firmware ran on; None when it did not.
     """
 
     status: str
@@ -60,6 +83,7 @@ class Verdict:
     firmware: str = "not-run"
     reason: str = ""
     engines: dict[str, str] | None = None
+    device: Device | None = None
 
     @property
     def passed(self) -> bool:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crc32.h"
 #include "dut.h"
 #include "fake_model.h"
 
@@ -25,6 +26,25 @@ class Bench {
     const std::vector<uint8_t> bytes(text.begin(), text.end());
     dut_->Feed(bytes.data(), bytes.size());
     return Take();
+  }
+
+  // A command in its envelope, as `#CRC TAG COMMAND%`.
+  static std::string Checked(const std::string& tag, const std::string& command) {
+    const std::string body = command.empty() ? tag : tag + " " + command;
+    return "#" + Crc(body) + " " + body + "%";
+  }
+
+  static std::string Crc(const std::string& text) {
+    const uint32_t crc = dut::Crc32(0, text.data(), text.size());
+    return Hex({static_cast<uint8_t>(crc >> 24), static_cast<uint8_t>(crc >> 16),
+                static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc)});
+  }
+
+  // The line that seals an answer.
+  static std::string Seal(const std::string& tag, const Lines& lines) {
+    std::string text = tag;
+    for (const std::string& line : lines) text += line + "\r\n";
+    return "m-check-[" + tag + "," + Crc(text) + "]";
   }
 
   void Load(size_t input, const std::vector<uint8_t>& bytes) {

@@ -2,6 +2,13 @@
 
 #include <algorithm>
 
+#include "golden_data.h"
+
+// Inputs that begin with their number; outputs of zeros, as the fake gives them unless told
+// otherwise.
+const unsigned char g_golden_inputs[kGoldenCount][model::kInputBytes] = {{1}, {2}};
+const unsigned char g_golden_outputs[kGoldenCount][model::kOutputBytes] = {};
+
 namespace fake {
 
 void Clear() {
@@ -10,6 +17,7 @@ void Clear() {
   for (size_t i = 0; i < model::kOutputCount; ++i) outputs[i].assign(model::kOutputs[i].bytes, 0);
   inferred.clear();
   resets = 0;
+  invokes_left = SIZE_MAX;
 }
 
 }  // namespace fake
@@ -28,12 +36,14 @@ Status SetInput(size_t index, const uint8_t* bytes, size_t n) {
 
 // Overwrites its inputs, as TFLM may.
 Status Invoke() {
+  if (fake::invokes_left == 0) return Status::kInvoke;
+  --fake::invokes_left;
   std::vector<uint8_t> all;
   for (auto& input : fake::inputs) {
     all.insert(all.end(), input.begin(), input.end());
     std::fill(input.begin(), input.end(), uint8_t{0xee});
   }
-  fake::inferred.push_back(all);
+  if (fake::inferred.size() < 1000) fake::inferred.push_back(all);
   return fake::invoke;
 }
 

@@ -10,13 +10,15 @@
 
 namespace fake {
 
-// What a test arranges: each status is what the function of that name answers.
+// What a test arranges: each status is what the function of that name answers. After `invokes_left`
+// inferences Invoke() fails, so that no command of a fuzzer takes for ever.
+inline size_t invokes_left = SIZE_MAX;
 inline model::Status set_input = model::Status::kOk;
 inline model::Status invoke = model::Status::kOk;
 inline model::Status reset = model::Status::kOk;
 inline std::vector<uint8_t> outputs[model::kOutputCount];
 
-// What a test finds out. `inferred` has the inputs of each Invoke().
+// What a test finds out. `inferred` has the inputs of each Invoke(), up to a thousand.
 inline std::vector<uint8_t> inputs[model::kInputCount];
 inline std::vector<std::vector<uint8_t>> inferred;
 inline int resets = 0;

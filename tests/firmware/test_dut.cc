@@ -39,8 +39,9 @@ TEST_CASE("commands that only tell") {
   const Lines help = bench.Send("help%");
   CHECK(help.front() == "microgen 0.1.0");
   CHECK(std::count(help.begin(), help.end(), "m-ready") == 1);
-  for (const char* name : {"help", "name", "profile", "timestamp", "db", "infer", "results",
-                           "input", "output", "crc", "arena", "hash", "reset"}) {
+  for (const char* name :
+       {"help", "name", "profile", "timestamp", "db", "infer", "results", "input", "output", "crc",
+        "arena", "hash", "reset", "time", "selftest"}) {
     CHECK(std::any_of(help.begin(), help.end(), [&](const std::string& line) {
       return line.rfind(std::string(name) + " ", 0) == 0;
     }));
@@ -98,13 +99,13 @@ TEST_CASE("loading bytes") {
                                  input.begin() + static_cast<long>(i) + 31}) +
                      "%") == Lines{"m-ready"});
   }
-  CHECK(bench.Send("crc%")[0].rfind("m-crc-[465,", 0) == 0);
+  CHECK(bench.Send("crc%")[0].rfind("m-crc-[0,490,465,", 0) == 0);
   CHECK(bench.Send("infer%") == Lines{"e-[Input 0 is not loaded]", "m-ready"});
   // More digits than are left are disregarded.
   CHECK(bench.Send("db " + Bench::Hex({input.begin() + 465, input.end()}) + "FFFF%") ==
         Lines{"m-load-done", "m-ready"});
   CHECK(bench.Send("db 00%") == Lines{"e-[No bytes expected, 'db load' comes first]", "m-ready"});
-  CHECK(bench.Send("crc%") == Lines{"m-crc-[490,d36ffe52]", "m-ready"});
+  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,490,490,d36ffe52]", "m-ready"});
 
   const Lines print = bench.Send("db print%");
   REQUIRE(print.size() == 63);
@@ -116,12 +117,12 @@ TEST_CASE("loading bytes") {
 
 TEST_CASE("the CRC is zlib's") {
   Bench bench;
-  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,00000000]", "m-ready"});
+  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,0,0,00000000]", "m-ready"});
   bench.Send("db load 490%");
   bench.Send("db 313233343536373839%");
-  CHECK(bench.Send("crc%") == Lines{"m-crc-[9,cbf43926]", "m-ready"});
+  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,490,9,cbf43926]", "m-ready"});
   bench.Send("db load 490%");
-  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,00000000]", "m-ready"});
+  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,490,0,00000000]", "m-ready"});
 }
 
 TEST_CASE("a bad line of bytes changes nothing and can be sent again") {
@@ -132,7 +133,7 @@ TEST_CASE("a bad line of bytes changes nothing and can be sent again") {
   CHECK(bench.Send("db 01020g%") == Lines{"e-[Invalid hex digit '0g']", "m-ready"});
   CHECK(bench.Send("db 01]2%") == Lines{"e-[Invalid hex digit '?2']", "m-ready"});
   CHECK(bench.Send("db \xff\xff%") == Lines{"e-[Invalid hex digit '?\?']", "m-ready"});
-  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,00000000]", "m-ready"});
+  CHECK(bench.Send("crc%") == Lines{"m-crc-[0,490,0,00000000]", "m-ready"});
   CHECK(bench.Send("db aBcD%") == Lines{"m-ready"});
   CHECK(bench.Send("db print%")[0] == "m-buffer-ab-cd-00-00-00-00-00-00");
 }
@@ -169,7 +170,7 @@ TEST_CASE("floats are quantized as they arrive") {
   expected[489] = 0x80;
   CHECK(bench.Send("infer 1 0%").size() == 8);
   CHECK(fake::inferred == std::vector<std::vector<uint8_t>>{expected});
-  CHECK(bench.Send("crc%")[0].rfind("m-crc-[1960,", 0) == 0);
+  CHECK(bench.Send("crc%")[0].rfind("m-crc-[0,1960,1960,", 0) == 0);
 }
 
 TEST_CASE("infer") {
@@ -189,7 +190,7 @@ TEST_CASE("infer") {
   CHECK(bench.Send("results%") == Lines{results, "m-ready"});
   CHECK(bench.Send("results 0%") == Lines{results, "m-ready"});
   CHECK(bench.Send("output 0%") ==
-        Lines{"m-output-[0,12,807f008180808080808080ff,69700aa9]", "m-ready"});
+        Lines{"m-output-[0,12,807f008180808080808080ff,69700aa9,d36ffe52,5]", "m-ready"});
 }
 
 TEST_CASE("how often to infer") {
@@ -243,6 +244,111 @@ TEST_CASE("reset") {
   Bench bench;
   CHECK(bench.Send("reset%") == Lines{"m-reset-done", "m-ready"});
   CHECK(fake::resets == 1);
+}
+
+TEST_CASE("an output tells which inputs gave it, and how many inferences since the reset") {
+  Bench bench;
+  const auto runs = [&] {
+    const std::string line = bench.Send("output%")[0];
+    return line.substr(line.rfind(',') + 1);
+  };
+  bench.Load(0, Ramp(490));
+  bench.Send("infer 2 3%");
+  CHECK(runs() == "5]");
+  bench.Send("time 4 1%");
+  CHECK(runs() == "10]");
+  fake::reset = Status::kReset;
+  bench.Send("reset%");
+  CHECK(runs() == "10]");
+  fake::reset = Status::kOk;
+  bench.Send("reset%");
+  bench.Send("infer 1 0%");
+  CHECK(runs() == "1]");
+
+  // Loading other bytes does not change what the last inference was of.
+  const Lines before = bench.Send("output%");
+  CHECK(before[0].find(",d36ffe52,") != std::string::npos);
+  bench.Load(0, std::vector<uint8_t>(490, 0));
+  CHECK(bench.Send("output%") == before);
+  bench.Send("infer 1 0%");
+  CHECK(bench.Send("output%")[0].find("," + Bench::Crc(std::string(490, '\0')) + ",") !=
+        std::string::npos);
+}
+
+TEST_CASE("each inference timed by itself") {
+  Bench bench;
+  CHECK(bench.Send("time 2 0%") == Lines{"e-[Input 0 is not loaded]", "m-ready"});
+  bench.Load(0, Ramp(490));
+  bench.clock = {100, 107, 200, 230, 4294967290u, 4u};
+  CHECK(bench.Send("time 3 2%") == Lines{"m-times-us-[7,30,10]", "m-ready"});
+  CHECK(fake::inferred.size() == 5);
+  CHECK(bench.Send("time 0%") == Lines{"e-[Inference iterations must be 1 to 1000000]", "m-ready"});
+  fake::invokes_left = 1;
+  CHECK(bench.Send("time 3 0%") == Lines{"m-times-us-[0]", "e-[model: invoke]", "m-ready"});
+  CHECK(bench.Send("time 3 0%") == Lines{"e-[model: invoke]", "m-ready"});
+  CHECK(bench.Send("output%") == Lines{"e-[No inference yet]", "m-ready"});
+}
+
+TEST_CASE("self-test") {
+  Bench bench;
+  bench.Load(0, Ramp(490));
+  bench.Send("infer 1 0%");
+  fake::inferred.clear();
+  CHECK(bench.Send("selftest%") == Lines{"m-selftest-[pass,2]", "m-ready"});
+  REQUIRE(fake::inferred.size() == 2);
+  CHECK(fake::inferred[0][0] == 1);
+  CHECK(fake::inferred[1][0] == 2);
+  // The outputs in the model are now the golden vectors'.
+  CHECK(bench.Send("output%") == Lines{"e-[No inference yet]", "m-ready"});
+
+  fake::outputs[0][7] = 200;
+  CHECK(bench.Send("selftest%") == Lines{"m-selftest-[fail,0,0,7,200,0]", "m-ready"});
+  fake::invokes_left = 0;
+  CHECK(bench.Send("selftest%") == Lines{"e-[model: invoke]", "m-ready"});
+  fake::reset = Status::kReset;
+  CHECK(bench.Send("selftest%") == Lines{"e-[model: reset]", "m-ready"});
+}
+
+TEST_CASE("a checked command is carried out only if it arrived whole, and its answer is sealed") {
+  Bench bench;
+  const Lines name = {"m-name-dut-[esp32]"};
+  CHECK(bench.Send(Bench::Checked("7f", "name")) ==
+        Lines{name[0], Bench::Seal("7f", name), "m-ready"});
+  CHECK(bench.Send("#8a6fb3b4 1%").size() == 2);  // not its CRC
+  CHECK(bench.Send(Bench::Checked("1", "")) == Lines{Bench::Seal("1", {}), "m-ready"});
+  const Lines unknown = {"e-[Unknown command: nonsense]"};
+  CHECK(bench.Send(Bench::Checked("2", "nonsense")) ==
+        Lines{unknown[0], Bench::Seal("2", unknown), "m-ready"});
+  const Lines times = bench.Send("timestamp%" + Bench::Checked("3", "hash"));
+  CHECK(times[3] == Bench::Seal("3", {times[2]}));
+
+  const Lines damaged = {"e-[Damaged command]", "m-ready"};
+  for (const char* text :
+       {"#%", "# %", "#0%", "#00000000x 1%", "#zzzzzzzz 1 name%", "#123456789 1%"}) {
+    CHECK(bench.Send(text) == damaged);
+  }
+  CHECK(bench.Send("#00000000%") == Lines{"e-[Checked command without a tag]", "m-ready"});
+  CHECK(bench.Send("#" + Bench::Crc("a]b") + " a]b%")[0].rfind("m-check-[a?b,", 0) == 0);
+
+  // With a wrong, lost or doubled byte it is not. Behind the CRC, that is: in front of it, a space
+  // may become a tab, and a digit a capital, and the command is still whole.
+  const std::string reset = Bench::Checked("12", "reset");
+  fake::resets = 0;
+  for (size_t i = reset.find(' ') + 1; i + 1 < reset.size(); ++i) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text = reset;
+      if (static_cast<char>(byte) == text[i]) continue;
+      text[i] = static_cast<char>(byte);
+      bench.Send(text + "%%");
+    }
+    std::string dropped = reset;
+    bench.Send(dropped.erase(i, 1));
+    std::string doubled = reset;
+    bench.Send(doubled.insert(i, 1, reset[i]));
+  }
+  // A `%` in one of two places cuts a bare `reset` off its envelope, in an answer without a seal.
+  // That is why an output tells of what it is.
+  CHECK(fake::resets == 2);
 }
 
 TEST_CASE("indices") {

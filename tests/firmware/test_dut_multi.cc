@@ -62,8 +62,8 @@ TEST_CASE("outputs as bytes") {
   bench.Send("infer 1 0%");
   fake::outputs[1] = {1, 2, 3, 255};
   fake::outputs[4] = {1, 0};
-  CHECK(bench.Send("output 1%") == Lines{"m-output-[1,4,010203ff,9c53d059]", "m-ready"});
-  CHECK(bench.Send("output 4%") == Lines{"m-output-[4,2,0100,58c223be]", "m-ready"});
+  CHECK(bench.Send("output 1%") == Lines{"m-output-[1,4,010203ff,9c53d059,ee00ad46,1]", "m-ready"});
+  CHECK(bench.Send("output 4%") == Lines{"m-output-[4,2,0100,58c223be,ee00ad46,1]", "m-ready"});
   CHECK(bench.Send("output 5%") == Lines{"e-[Index must be 0 to 4]", "m-ready"});
 }
 

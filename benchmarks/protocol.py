@@ -1,0 +1,97 @@
+"""What the serial protocol costs an inference: 1,000 on the host program through it, against TFLM called directly.
+
+Both run the same TFLM (the tflite-micro package's) on the same input. An inference through the protocol loads the
+input in hex, resets the state, infers, and reads the output back in hex, with a CRC on everything. The overhead is
+what each inference took through the protocol less what its call of TFLM took by the firmware's own clock, so that
+both are of the same moment; TFLM called from Python stands beside it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import microgen
+from microgen import worker
+from microgen.device import host_firmware
+from microgen.verification import make_samples
+from microgen.worker import Arrays, Values
+
+RUNS = 1000
+NAMES = ("kws_ref_model", "pretrainedResnet_quant", "ad01_int8")
+
+
+@dataclass
+class Cost:
+    """Microseconds an inference, medians of RUNS."""
+
+    model: str
+    bytes_in: int
+    bytes_out: int
+    python_us: float
+    firmware_us: float
+    protocol_us: float
+    overhead_us: float
+
+
+def tflm_times(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Call TFLM's Python package directly, in a worker: set the input, infer, get the output."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_bytes(arrays["model"].tobytes(), arena_size=int(values["arena"]))
+    times = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        interpreter.reset()
+        interpreter.set_input(arrays["in0"], 0)
+        interpreter.invoke()
+        interpreter.get_output(0)
+        times.append(time.perf_counter() - started)
+    return {"us": statistics.median(times) * 1e6}, {}
+
+
+def measure(path: Path) -> Cost:
+    model = microgen.load(path)
+    sample = make_samples(model, 4, 0)[0][3]
+    arrays = {"model": np.frombuffer(model.data, np.uint8), "in0": sample}
+    with tempfile.TemporaryDirectory() as folder:
+        built = microgen.build(path, "pico", out=Path(folder) / "p", samples=4, verify=False)
+        values = {"arena": built.deployment.arena.bytes}
+        direct = worker.call("TFLM", "benchmarks.protocol:tflm_times", values, arrays).values["us"]
+        data = [np.ascontiguousarray(sample).tobytes()]
+        through, inside = [], []  # microseconds
+        with host_firmware(built.project) as (client, _):
+            client.connect()
+            for _ in range(RUNS):
+                started = time.perf_counter()
+                found = client.infer(data, 1)
+                through.append((time.perf_counter() - started) * 1e6)
+                inside.append(found.time_us or 0)
+    return Cost(
+        path.stem,
+        model.inputs[0].bytes,
+        model.outputs[0].bytes,
+        direct,
+        statistics.median(inside),
+        statistics.median(through),
+        statistics.median(a - b for a, b in zip(through, inside, strict=True)),
+    )
+
+
+def report(models: Path) -> list[Cost]:
+    """Measure, and print a table."""
+    found = [measure(models / f"{name}.tflite") for name in NAMES if (models / f"{name}.tflite").is_file()]
+    print(f"\nserial protocol on the host program, {RUNS} inferences, medians in microseconds\n")
+    print("| model | bytes in, out | TFLM from Python | TFLM in the firmware | through the protocol | overhead |")
+    print("|---|---|---|---|---|---|")
+    for c in found:
+        print(
+            f"| {c.model} | {c.bytes_in}, {c.bytes_out} | {c.python_us:.0f} | {c.firmware_us:.0f} | "
+            f"{c.protocol_us:.0f} | {c.overhead_us:.0f} |"
+        )
+    return found

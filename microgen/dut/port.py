@@ -1,0 +1,98 @@
+"""A serial port, also one behind a network: /dev/ttyUSB0, COM3, a pseudo terminal, tcp://, socket://, rfc2217://."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from ..errors import InputError, SetupError
+
+BAUD = 115200
+_WRITE_TIMEOUT_S = 10.0
+# pyserial may touch the port's settings when its time-out changes, so that one stays; longer ones are made of it.
+_READ_TIMEOUT_S = 0.05
+
+
+class SerialPort:
+    """A port that pyserial opens; see `Transport`."""
+
+    window = 1
+    advice = (
+        "is the board on and flashed with this project, is this its port and baud rate, and is no monitor open on it?"
+    )
+
+    def __init__(self, name: str, baud: int = BAUD) -> None:
+        """Open the port.
+
+        Args:
+            name: a port, or a URL of pyserial; tcp://HOST:PORT is short for socket://HOST:PORT.
+            baud: bits a second; of no meaning to USB and to networks.
+
+        Raises:
+            SetupError: pyserial is missing, or the port cannot be opened.
+            InputError: the name or the speed is none.
+        """
+        try:
+            import serial
+        except ImportError:
+            raise SetupError(
+                f"--on {name}: pyserial is not installed", "install the extra flash: pip install 'microgen[flash]'"
+            ) from None
+        self._name = name
+        url = name.replace("tcp://", "socket://", 1)
+        options: dict[str, Any] = {} if "://" in url else {"exclusive": True}
+        try:
+            self._port = serial.serial_for_url(
+                url, baudrate=baud, timeout=_READ_TIMEOUT_S, write_timeout=_WRITE_TIMEOUT_S, **options
+            )
+            self._port.reset_input_buffer()
+        except ValueError as error:
+            raise InputError(f"--on {name}: {error}", "give a port such as /dev/ttyUSB0 or tcp://host:port") from None
+        except (OSError, EOFError) as error:
+            raise SetupError(f"--on {name}: cannot be opened: {_reason(error)}", _ports()) from None
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`."""
+        try:
+            self._port.write(data)
+        except OSError as error:
+            raise self._gone(error) from None
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has come; see `Transport`."""
+        try:
+            for _ in range(max(1, round(timeout_s / _READ_TIMEOUT_S))):
+                data = self._port.read(1)
+                if data:
+                    return bytes(data) + bytes(self._port.read(self._port.in_waiting))
+        except (OSError, TypeError) as error:  # pyserial raises TypeError when a port is closed under it
+            raise self._gone(error) from None
+        return b""
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+    def diagnosis(self) -> str:
+        """Nothing is known of why a port ended."""
+        return ""
+
+    def _gone(self, error: Exception) -> SetupError:
+        return SetupError(
+            f"{self._name}: the port is gone ({error})", "check the cable and the board's power, then run this again"
+        )
+
+
+def _reason(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number == errno.EAGAIN:
+        return "another program has it open"
+    return os.strerror(number) if number else str(error)
+
+
+def _ports() -> str:
+    from serial.tools import list_ports
+
+    found = [p.device for p in list_ports.comports()]
+    return f"ports here: {', '.join(found)}" if found else "no serial port was found: check the cable and permissions"

@@ -1,0 +1,125 @@
+r"""Sessions with a firmware as text files: what a board once said can be put into a test without the board.
+
+The first line is `microgen session 1, window N`. Each line after it is one chunk: `> ` and what went to the
+firmware, or `< ` and what came from it, in the order of their going and coming, with Python's escapes (`\r\n`,
+`\xff`). Lines that begin with `;` are for people.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import IO
+
+from ..errors import InputError
+from .transport import Transport
+
+_HEAD = "microgen session 1, window"
+
+
+class Recorder:
+    """A transport that writes down what goes through another."""
+
+    def __init__(self, transport: Transport, path: Path) -> None:
+        """Begin a file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        self.window = transport.window
+        self.advice = transport.advice
+        self._transport = transport
+        try:
+            self._file: IO[str] = path.open("w", encoding="ascii")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})", "choose another file") from None
+        print(f"{_HEAD} {self.window}", file=self._file)
+
+    def write(self, data: bytes) -> None:
+        """Send, and write down."""
+        self._note(">", data)
+        self._transport.write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Receive, and write down."""
+        data = self._transport.read(timeout_s)
+        self._note("<", data)
+        return data
+
+    def close(self) -> None:
+        """Close both."""
+        self._file.close()
+        self._transport.close()
+
+    def diagnosis(self) -> str:
+        """Return the other transport's."""
+        return self._transport.diagnosis()
+
+    def _note(self, direction: str, data: bytes) -> None:
+        # A line of the session is a line of the file.
+        for chunk in re.findall(rb"[^\n]*\n|[^\n]+", data):
+            print(direction, chunk.decode("latin-1").encode("unicode_escape").decode("ascii"), file=self._file)
+        self._file.flush()
+
+
+class Replay:
+    """A transport that answers as a recorded firmware did, without waiting."""
+
+    advice = "record the session again with --record"
+
+    def __init__(self, path: Path) -> None:
+        """Read a recording.
+
+        Raises:
+            InputError: it cannot be read, or is none.
+        """
+        self._path = path
+        self._entries: list[tuple[int, str, bytes]] = []
+        try:
+            lines = path.read_text("ascii").splitlines()
+            head = re.fullmatch(rf"{_HEAD} (\d+)", lines[0] if lines else "")
+            if head is None:
+                raise ValueError("its first line is not that of a session")
+            self.window = int(head[1])
+            for number, line in enumerate(lines[1:], 2):
+                if line[:2] in ("> ", "< "):
+                    data = line[2:].encode("ascii").decode("unicode_escape").encode("latin-1")
+                    self._entries.append((number, line[0], data))
+                elif line.strip() and not line.startswith(";"):
+                    raise ValueError(f"line {number} is neither > nor <")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: not a recorded session ({error})", "record one with --record FILE") from None
+        self._next = 0
+        self._due = b""
+
+    def write(self, data: bytes) -> None:
+        """Compare with what was sent when it was recorded."""
+        for chunk in re.findall(rb"[^\n]*\n|[^\n]+", data):
+            place = next((i for i in range(self._next, len(self._entries)) if self._entries[i][1] == ">"), None)
+            if place is None:
+                raise InputError(f"{self._path}: ends before {chunk[:60]!r}", self.advice)
+            number, _, recorded = self._entries[place]
+            if recorded != chunk:
+                raise InputError(
+                    f"{self._path}, line {number}: recorded was {recorded[:60]!r}, now is {chunk[:60]!r}", self.advice
+                )
+            # What came before it and was not read yet is still to be read.
+            self._due += b"".join(entry[2] for entry in self._entries[self._next : place])
+            self._next = place + 1
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what came next; b"" where the recording waits for something to be sent, EOFError at its end."""
+        data, self._due = self._due, b""
+        while self._next < len(self._entries) and self._entries[self._next][1] == "<":
+            data += self._entries[self._next][2]
+            self._next += 1
+        if not data and self._next == len(self._entries):
+            raise EOFError
+        return data
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def diagnosis(self) -> str:
+        """Say where the recording is."""
+        return f"the recording {self._path} ends here"
