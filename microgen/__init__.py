@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
     from .fit import Fit, memory_fit
+    from .fleet import BoardResult, build_all
     from .pipeline import BuildResult, build, inspect, verify
+    from .platformio import compile_project, flash, monitor
     from .tflite import TfliteModel, load
     from .tuning import Tuned, tune
     from .verification import Verdict
@@ -30,6 +32,11 @@ _LAZY = {
     "Board": "boards",
     "list_boards": "boards",
     "load_board": "boards",
+    "BoardResult": "fleet",
+    "build_all": "fleet",
+    "compile_project": "platformio",
+    "flash": "platformio",
+    "monitor": "platformio",
     "Fit": "fit",
     "memory_fit": "fit",
     "BuildResult": "pipeline",
@@ -46,6 +53,7 @@ _LAZY = {
 __all__ = [
     "Bench",
     "Board",
+    "BoardResult",
     "BuildResult",
     "EngineError",
     "Fit",
@@ -58,11 +66,15 @@ __all__ = [
     "__version__",
     "bench",
     "build",
+    "build_all",
+    "compile_project",
+    "flash",
     "inspect",
     "list_boards",
     "load",
     "load_board",
     "memory_fit",
+    "monitor",
     "selftest",
     "tune",
     "verify",

@@ -104,6 +104,18 @@ class CodeSize(_Model):
     op_bytes: Mapping[_OpName, NonNegativeInt]
 
 
+class Native(_Model):
+    """How this snapshot's library is built on a PC, by PlatformIO.
+
+    Attributes:
+        platform: PlatformIO's development platform for the PC.
+        build_flags: on top of the snapshot's.
+    """
+
+    platform: _Text
+    build_flags: tuple[_Text, ...]
+
+
 class TflmSnapshot(_Model):
     """One version of TensorFlow Lite Micro with its kernels, as some boards build it.
 
@@ -121,6 +133,7 @@ class TflmSnapshot(_Model):
         lib_deps: PlatformIO libraries, as in `lib_deps`.
         build_flags: flags that library and firmware both need.
         exclude_sources: patterns of the library's sources that must not be built, from its source folder.
+        native: how it is built on a PC; one snapshot has this, for the golden vectors of every project.
         arena: the margin of the arena.
         scratch: for each operator, an expression for the bytes of arena that this kernel library asks beyond
             what TFLM's reference kernels ask, while the operator runs. An upper bound; 0 for operators that are
@@ -145,6 +158,7 @@ class TflmSnapshot(_Model):
     lib_deps: tuple[_Text, ...] = ()
     build_flags: tuple[_Text, ...] = ()
     exclude_sources: tuple[_Text, ...] = ()
+    native: Native | None = None
     arena: Arena
     scratch: Mapping[_OpName, _Expression] = Field(default_factory=dict)
     persistent: Mapping[_OpName, _Expression] = Field(default_factory=dict)
@@ -250,6 +264,7 @@ class Platformio(_Model):
     """The board's part of platformio.ini.
 
     Attributes:
+        monitor_speed: bits per second of the serial port; the firmware's and the monitor's.
         options: further options of the environment, in this order.
         build_flags, build_unflags, lib_deps: on top of the snapshot's.
     """
@@ -257,6 +272,7 @@ class Platformio(_Model):
     platform: _Text
     board: _Text
     framework: Literal["arduino"]
+    monitor_speed: PositiveInt
     options: Mapping[_Text, str | int] = Field(default_factory=dict)
     build_flags: tuple[_Text, ...] = ()
     build_unflags: tuple[_Text, ...] = ()
@@ -339,6 +355,17 @@ def load_board(name_or_path: str) -> Board:
     raise InputError(f"there is no board '{name_or_path}'", hint)
 
 
+def native_snapshot() -> TflmSnapshot:
+    """Return the snapshot that is built on a PC to run golden vectors.
+
+    Raises:
+        InputError: its file is wrong.
+    """
+    folder = resources.path("boards") / "tflm"
+    names = [p.stem for p in sorted(folder.glob("*.toml")) if "native" in _read_toml(p, "TFLM snapshot")]
+    return _read_snapshot(names[0], folder)
+
+
 def _shipped(name: str) -> Path:
     return resources.path("boards") / f"{name}.toml"
 
@@ -373,6 +400,11 @@ def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         merged[key] = base.get(key, ()) + own.get(key, ())
     for key in ("scratch", "persistent"):
         merged[key] = {**base.get(key, {}), **own.get(key, {})}
+    merged["code"] = {
+        **base["code"],
+        **own.get("code", {}),
+        "op_bytes": {**base["code"]["op_bytes"], **own.get("code", {}).get("op_bytes", {})},
+    }
     return merged
 
 

@@ -26,6 +26,10 @@ _Record = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="Write the session with the firmware to this text file."),
 ]
+_Port = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="The board's port: /dev/ttyUSB0, COM3. Default: looked for."),
+]
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
 
@@ -52,8 +56,15 @@ def build(
         Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
         typer.Argument(help="A .tflite, or a .keras with --calibration. None: the recipe.", show_default=False),
     ] = None,
-    board: Annotated[str, typer.Option(help="A board (microgen boards), or the path of a board file.")] = "esp32",
-    out: Annotated[Path | None, typer.Option(help="The project's folder. Default: NAME-BOARD here.")] = None,
+    board: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="A board (microgen boards), or a board file; may be given again. Default: esp32."),
+    ] = None,
+    all_boards: Annotated[bool, typer.Option("--all-boards", help="A project for every board, and a table.")] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The project's folder (of several: the folder above). Default: NAME-BOARD here."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The firmware's name. Default: the model file's.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Text file: what the outputs stand for, one a line.")] = None,
     calibration: Annotated[
@@ -64,6 +75,7 @@ def build(
     samples: _Samples = 100,
     seed: _Seed = 0,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
+    compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
     mlperf: Annotated[
         str | None, typer.Option(help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.", metavar="TASK")
@@ -78,26 +90,39 @@ def build(
     as_json: _Json = False,
 ) -> None:
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
-    from . import pipeline
+    from . import fleet, pipeline
+    from .errors import InputError
 
+    if all_boards and board:
+        raise InputError("--board and --all-boards together", "give one of them")
+    options: dict[str, Any] = {
+        "out": out,
+        "name": name,
+        "labels": labels,
+        "calibration": calibration,
+        "recipe": recipe,
+        "samples": samples,
+        "seed": seed,
+        "verify": not no_verify,
+        "compile": compile,
+        "force": force,
+        "mlperf": mlperf,
+        "selftest_at_boot": selftest_at_boot,
+        "arena_bytes": arena,
+    }
+    boards = board or ["esp32"]
+    if all_boards or len(boards) > 1:
+        with _Progress() as progress:
+            results = fleet.build_all(model, None if all_boards else boards, on_step=progress, **options)
+        if as_json:
+            _print_json([r.to_json() for r in results])
+        else:
+            from .report import FLEET_HEADS, fleet_rows, table
+
+            table(FLEET_HEADS, fleet_rows(results), right=(2, 3))
+        raise typer.Exit(fleet.exit_code(results, all_boards=all_boards))
     with _Progress() as progress:
-        result = pipeline.build(
-            model,
-            board,
-            out=out,
-            name=name,
-            labels=labels,
-            calibration=calibration,
-            recipe=recipe,
-            samples=samples,
-            seed=seed,
-            verify=not no_verify,
-            force=force,
-            mlperf=mlperf,
-            selftest_at_boot=selftest_at_boot,
-            arena_bytes=arena,
-            on_step=progress,
-        )
+        result = pipeline.build(model, boards[0], on_step=progress, **options)
     if as_json:
         _print_json(result.to_json())
     else:
@@ -234,6 +259,23 @@ def simulate(
     from .simulate import simulate as run
 
     raise typer.Exit(run(project, pty=pty))
+
+
+@app.command()
+def flash(project: _Project, port: _Port = None) -> None:
+    """Compile a project with PlatformIO and write it to its board."""
+    from . import platformio
+
+    platformio.flash(project, port=port, on_line=lambda line: print(line, file=sys.stderr))
+    print(f"flashed; `microgen monitor {project}` shows what the board says")
+
+
+@app.command()
+def monitor(project: _Project, port: _Port = None) -> None:
+    """Show what a board says on its serial port, and send it what is typed."""
+    from . import platformio
+
+    raise typer.Exit(platformio.monitor(project, port=port))
 
 
 @app.command()

@@ -21,6 +21,11 @@ from .tflite.check import check_board, check_runnable, resolver_methods
 _ALIGNMENT = 16
 _HOST_MARGIN = 512
 GOLDEN_MAX = 8
+# What a generated project does about a known issue of the kernels.
+_REMEDY = {
+    "wrong-values": "the project's golden vectors (pio test) show on the board whether its values are wrong",
+    "overrun": "the project's golden vectors (pio test) show on the board whether it does harm",
+}
 _GOLDEN_FLASH_BYTES = 16 * 1024
 
 
@@ -197,7 +202,7 @@ def plan_arena(model: TfliteModel, snapshot: TflmSnapshot, min_bytes: int, asked
 def known_issues(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
     """Return what the board's own kernels are known to get wrong in this model, one line an operator."""
     return tuple(
-        f"operator {op.index} ({op.name}) on {snapshot.kernels}: {issue.text}; {issue.url}"
+        f"operator {op.index} ({op.name}) on {snapshot.kernels}: {issue.text}; {issue.url}; {_REMEDY[issue.effect]}"
         for graph in model.subgraphs
         for op in graph.operators
         for issue in snapshot.issues(op.name, op_shape(graph, op))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from .boards import Board, Region
 from .deployment import Deployment, golden_bytes
+from .errors import InputError
 
 # The firmware's own statics on a 32-bit target: interpreter, serial commands and, for each operator, its entry in the
 # resolver. Upper bounds; tests/test_firmware_objects.py measures the objects again.
@@ -128,6 +129,17 @@ class Fit:
                 for m in self.memories
             ],
         }
+
+
+class DoesNotFit(InputError):
+    """A memory of the board is too small for the model, whatever the errors of the figures are (exit code 2)."""
+
+    def __init__(self, deployment: Deployment, fit: Fit) -> None:
+        super().__init__(
+            f"{deployment.name} does not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
+            "choose a board with more memory (microgen build MODEL --all-boards compares them), or a smaller model",
+        )
+        self.fit = fit
 
 
 def memory_fit(deployment: Deployment) -> Fit:

@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, hostbuild, project, quantization, resources
-from .boards import Board, load_board
+from . import __version__, hostbuild, platformio, project, quantization, resources
+from .boards import Board, TflmSnapshot, load_board, native_snapshot
 from .deployment import Deployment, Golden, Options, check, choose_golden, deploy
 from .device import HOST, connected
 from .dut import BAUD
 from .errors import InputError
+from .fit import DoesNotFit, Fit, memory_fit
 from .mlperf import task_options
 from .render import render
 from .tflite import Tensor, TfliteModel, load, parse
+from .tflite.check import check_board
 from .tflite.macs import model_macs, operator_macs
 from .verification import (
     NOT_VERIFIED,
@@ -52,14 +54,18 @@ class BuildResult:
     Attributes:
         project: the project's folder.
         deployment: what it was rendered from.
+        fit: what it takes of the board's memories.
         verdict: what the verification found.
+        compiled: what PlatformIO made of it, where it was asked to.
         metrics: what a recipe's training measured.
         timings_s: wall time of each step.
     """
 
     project: Path
     deployment: Deployment
+    fit: Fit
     verdict: Verdict
+    compiled: platformio.Compiled | None
     metrics: dict[str, float]
     timings_s: dict[str, float]
 
@@ -70,7 +76,9 @@ class BuildResult:
             "model": _model_json(self.deployment.name, self.deployment.model),
             "board": self.deployment.board.name,
             "arena_bytes": self.deployment.arena.bytes,
+            "fit": self.fit.to_json(),
             "verdict": self.verdict.to_json(),
+            "compiled": self.compiled.to_json() if self.compiled else None,
             "warnings": list(self.deployment.warnings),
             "metrics": self.metrics,
             "timings_s": self.timings_s,
@@ -89,6 +97,7 @@ def build(
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
     verify: bool = True,
+    compile: bool = False,
     force: bool = False,
     mlperf: str | None = None,
     selftest_at_boot: bool = False,
@@ -109,6 +118,7 @@ def build(
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
         verify: whether to compile the firmware for this machine and compare it.
+        compile: whether to let PlatformIO compile the project for its board; the project stays if that fails.
         force: overwrite edited generated files and src/main.cpp.
         mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out.
@@ -126,7 +136,7 @@ def build(
     if samples < 1:
         raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
     target = load_board(str(board))
-    name = _checked_name(name or mlperf or (_slug(Path(model).stem) if model else recipe))
+    name = firmware_name(model, name or mlperf, recipe)
     path = Path(out) if out is not None else Path(f"{name}-{target.name}")
     project.check_target(path, force=force)
     named = _read_labels(labels)
@@ -145,6 +155,7 @@ def build(
         deployment = deploy(
             name, source.model, target, running.arena_min_bytes, named or source.labels, options, arena_bytes
         )
+        fit = _checked_fit(deployment)
         golden = choose_golden(source.model, inputs, running.first)
         files = render_project(deployment) | render_golden(golden)
         user_files = {"src/main.cpp": files.pop("src/main.cpp")}
@@ -166,7 +177,12 @@ def build(
     manifest = {**_manifest(deployment, golden, verdict), "mlperf": mlperf}
     project.write(path, files, user_files, manifest, force=force)
     clock.lap("write")
-    return BuildResult(path, deployment, verdict, source.metrics, clock.laps)
+    compiled = None
+    if compile:
+        on_step(f"compiling for {target.title} with PlatformIO")
+        compiled = platformio.compile_project(path, on_line=on_step)
+        clock.lap("compile")
+    return BuildResult(path, deployment, fit, verdict, compiled, source.metrics, clock.laps)
 
 
 def verify(
@@ -265,17 +281,30 @@ def inspect(model: str | Path) -> dict[str, Any]:
 def render_project(deployment: Deployment) -> dict[str, bytes]:
     """Render all files of a project except golden vectors, README and manifest, by their path inside it."""
     firmware = resources.path("firmware")
+    native = native_snapshot()
+    native_obstacle = _native_obstacle(deployment.model, native)
     copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").iterdir()) if p.is_file()}
     copied |= {f"lib/dut/{p.name}": p for p in sorted((firmware / "dut").iterdir()) if p.is_file()}
     copied |= {f"lib/golden/{p.name}": p for p in sorted((firmware / "golden").iterdir()) if p.is_file()}
-    copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").iterdir()) if p.is_file()}
+    copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").glob("*.cpp"))}
+    copied |= {f"test/{p.name}": p for p in sorted((firmware / "test").glob("*.py"))}
+    if not native_obstacle:
+        standing_in = [p for p in sorted((firmware / "native").rglob("*")) if p.is_file()]
+        copied |= {f"lib/native/{p.relative_to(firmware / 'native').as_posix()}": p for p in standing_in}
+        copied |= {f"lib/native/{name}": firmware / "host" / name for name in ("Arduino.h", "arduino.cc")}
     copied["src/main.cpp"] = firmware / "app" / "main.cpp"
     model = deployment.model
+    region = memory_fit(deployment).region
+    excluded = {*deployment.board.snapshot.exclude_sources, *(() if native_obstacle else native.exclude_sources)}
     values: dict[str, Any] = {
         "version": __version__,
         "name": deployment.name,
         "board": deployment.board,
         "snapshot": deployment.board.snapshot,
+        "placement_flags": region.build_flags if region else (),
+        "native": native,
+        "native_obstacle": native_obstacle,
+        "exclude_sources": sorted(excluded),
         "sha256": model.sha256,
         "data": model.data,
         "model_bytes": len(model.data),
@@ -293,13 +322,30 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
         "lib/model/model_config.h": "model_config.h.j2",
         "platformio.ini": "platformio.ini.j2",
     }
-    if deployment.board.snapshot.exclude_sources:
+    if excluded:
         rendered["exclude_sources.py"] = "exclude_sources.py.j2"
     return {
         **{name: path.read_bytes() for name, path in copied.items()},
         **{name: render(template, **values) for name, template in rendered.items()},
         "model.tflite": model.data,
     }
+
+
+def _checked_fit(deployment: Deployment) -> Fit:
+    """Return what the deployment takes of the memories; raises DoesNotFit where one is too small."""
+    fit = memory_fit(deployment)
+    if not fit.fits:
+        raise DoesNotFit(deployment, fit)
+    return fit
+
+
+def _native_obstacle(model: TfliteModel, native: TflmSnapshot) -> str:
+    """Say why the TFLM that builds on a PC cannot run the model; "" when it can."""
+    try:
+        check_board(model, native)
+    except InputError as error:
+        return error.message
+    return ""
 
 
 def render_golden(golden: Golden) -> dict[str, bytes]:
@@ -314,7 +360,9 @@ def _readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> bytes:
         d=deployment,
         golden=golden,
         board=deployment.board,
+        fit=memory_fit(deployment),
         model=deployment.model,
+        native_obstacle=_native_obstacle(deployment.model, native_snapshot()),
         verdict=verdict,
     )
 
@@ -326,6 +374,8 @@ def _manifest(deployment: Deployment, golden: Golden, verdict: Verdict) -> dict[
         "model": _model_json(deployment.name, deployment.model),
         "labels": list(deployment.labels),
         "board": deployment.board.name,
+        "upload": deployment.board.upload,
+        "monitor_speed": deployment.board.platformio.monitor_speed,
         "tflm": {"name": snapshot.name, "version": snapshot.version, "kernels": snapshot.kernels},
         "arena": {
             "bytes": deployment.arena.bytes,
@@ -424,7 +474,13 @@ def _read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines)
 
 
-def _checked_name(name: str) -> str:
+def firmware_name(model: str | Path | None, name: str | None, recipe: str) -> str:
+    """Return the firmware's name: the one given, else the model file's, else the recipe's.
+
+    Raises:
+        InputError: it cannot be a firmware's name.
+    """
+    name = name or (_slug(Path(model).stem) if model else recipe)
     if not _NAME.fullmatch(name):
         raise InputError(
             f"name {name!r} cannot be a firmware's name",

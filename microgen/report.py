@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .benchmark import Bench
     from .boards import Board
+    from .fit import Fit, Memory
+    from .fleet import BoardResult
     from .pipeline import BuildResult
     from .tuning import Tuned
     from .verification import Device, Verdict
@@ -33,6 +35,12 @@ def build_lines(result: BuildResult) -> Pairs:
         ("board", f"{d.board.title}, {d.board.snapshot.title}"),
         ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
     ]
+    lines += fit_lines(result.fit)
+    if result.compiled and result.compiled.flash_bytes is not None:
+        c = result.compiled
+        lines.append(
+            ("compiled", f"flash {c.flash_bytes:,} of {c.flash_limit:,} bytes, RAM {c.ram_bytes:,} of {c.ram_limit:,}")
+        )
     if result.metrics:
         lines.append(("training", ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items()) + " on held-out data"))
     lines += [("warning", text) for text in d.warnings]
@@ -40,9 +48,43 @@ def build_lines(result: BuildResult) -> Pairs:
     lines += [
         ("project", str(result.project)),
         ("verdict", result.verdict.summary()),
-        ("flash", f"pio run -d {_shell(str(result.project))} -t upload"),
+        ("upload", f"microgen flash {_shell(str(result.project))}"),
     ]
     return lines
+
+
+def fit_lines(fit: Fit) -> Pairs:
+    """Return how full the board's memories are."""
+    return [
+        (
+            m.name,
+            f"{m.outcome}: {m.bytes:,} of {m.limit_bytes:,} bytes, +-{m.error_bytes:,} ("
+            + ", ".join(f"{p.name} {p.bytes:,}" for p in m.parts)
+            + ")",
+        )
+        for m in fit.memories
+    ]
+
+
+FLEET_HEADS = ("board", "fits", "flash", "RAM", "verdict, or why not")
+
+
+def fleet_rows(results: Sequence[BoardResult]) -> list[list[str]]:
+    """Return the rows of the table over several boards."""
+    return [
+        [
+            r.board,
+            r.fit.outcome if r.fit else "-",
+            _share(r.fit.flash) if r.fit else "-",
+            _share(r.fit.ram) + (f", arena in {r.fit.region.name}" if r.fit.region else "") if r.fit else "-",
+            r.error.message if r.error else r.result.verdict.status if r.result else "",
+        ]
+        for r in results
+    ]
+
+
+def _share(memory: Memory) -> str:
+    return f"{memory.bytes:,} +-{memory.error_bytes:,} ({100 * memory.bytes / memory.limit_bytes:.0f} %)"
 
 
 def verdict_lines(verdict: Verdict) -> Pairs:

@@ -47,7 +47,7 @@ def test_a_shipped_board_is_complete(name: str) -> None:
     assert board.core.flash_bytes < board.mcu.flash_bytes and board.core.ram_bytes < board.mcu.ram_bytes
     assert board.platformio.options["upload_protocol"]
     assert "physical board" in board.status, "the status says whether the board was ever there"
-    assert board.platformio.options["monitor_speed"] == 115200
+    assert board.platformio.monitor_speed == 115200
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -320,7 +320,7 @@ def wrong(tmp_path: Path, old: str, new: str) -> InputError:
     [
         ('vendor = "Arduino"', "", "field 'vendor' is missing"),
         ("clock_hz = 64_000_000", "", "field 'mcu.clock_hz' is missing"),
-        ("[platformio]\n", "[platform_io]\n", "field 'platformio.platform' is missing (and 3 more)"),
+        ("[platformio]\n", "[platform_io]\n", "field 'platformio.platform' is missing (and 4 more)"),
         ('vendor = "Arduino"', 'vendor = "Arduino"\nvendors = 1', "unknown field 'vendors'"),
         ("fpu = true", "fpu = true\nfpus = true", "unknown field 'mcu.fpus'"),
         ('vendor = "Arduino"', 'vendor = "Arduino"\nsnapshot = 1', "unknown field 'snapshot'"),
@@ -330,7 +330,8 @@ def wrong(tmp_path: Path, old: str, new: str) -> InputError:
         ("clock_hz = 64_000_000", "clock_hz = true", "field 'mcu.clock_hz': Input should be a valid integer"),
         ("fpu = true", 'fpu = "yes"', "field 'mcu.fpu': Input should be a valid boolean"),
         ('framework = "arduino"', 'framework = "espidf"', "field 'platformio.framework': Input should be 'arduino'"),
-        ("monitor_speed = 115200", "monitor_speed = [1]", "field 'platformio.options.monitor_speed"),
+        ("monitor_speed = 115200", "monitor_speed = [1]", "field 'platformio.monitor_speed': Input should be"),
+        ('upload_protocol = "sam-ba"', "upload_protocol = [1]", "field 'platformio.options.upload_protocol"),
         ('build_flags = ["-std=gnu++17"]', 'build_flags = "-O2"', "field 'platformio.build_flags': Input should be"),
         ('build_flags = ["-std=gnu++17"]', "build_flags = [1]", "field 'platformio.build_flags.0': Input should be"),
         ('name = "nano33ble"', 'name = "Nano 33"', "field 'name': String should match pattern"),

@@ -250,30 +250,3 @@ def test_a_generated_project_compiles_without_a_warning(compiler_name, tmp_path,
     monkeypatch.setenv("CXX", needs(compiler_name, compiler_name.replace("clang++", "clang")))
     result = microgen.build(shared_models / "kws_ref_model.tflite", "esp32", out=tmp_path / "p", samples=4)
     assert result.verdict.firmware == "equal"
-
-
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ("-mcpu=cortex-m0plus",),
-        ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
-        ("-mcpu=cortex-m33",),
-    ],
-    ids=lambda f: f[0].split("=")[1],
-)
-def test_a_generated_project_compiles_for_32_bits(flags, tmp_path, model):
-    arm = needs("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
-    out = microgen.build(model, "pico", out=tmp_path / "p", samples=4, verify=False).project
-    host = microgen.resources.path("firmware") / "host"
-    includes = [f"-I{p}" for p in (out / "lib/model", out / "lib/golden", out / "lib/dut", host, host / "tflm")]
-    sources = [
-        p for d in ("src", "lib/model", "lib/golden", "lib/dut", "test/test_golden") for p in (out / d).glob("*.c*")
-    ]
-    assert len(sources) >= 8
-    for source in sources:
-        done = subprocess.run(
-            [arm, *flags, "-mthumb", "-Os", "-std=gnu++17", "-fno-exceptions", "-fno-rtti",
-             "-Wall", "-Wextra", "-Werror", *includes, "-c", source, "-o", tmp_path / "x.o"],
-            capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr

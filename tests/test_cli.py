@@ -55,7 +55,7 @@ def test_build_says_project_verdict_and_how_to_flash(folder):
     last = done.stdout.splitlines()[-3:]
     assert last[0].split() == ["project", "small-pico"]
     assert re.match(r"verdict +(bit-exact|within-bound) on 100 samples", last[1])
-    assert last[2].split(maxsplit=1) == ["flash", "pio run -d small-pico -t upload"]
+    assert last[2].split(maxsplit=1) == ["upload", "microgen flash small-pico"]
 
 
 def test_build_json_is_one_document(folder):
@@ -186,7 +186,8 @@ def test_simulate_on_this_terminal(folder):
     run("build", "small.tflite", "--board", "esp32", "--no-verify", cwd=folder)
     done = run("simulate", "small-esp32", cwd=folder, input="name%profile%nonsense%")
     lines = done.stdout.splitlines()
-    assert lines[:2] == ["m-init-done", "m-ready"]
+    assert re.match(r"microgen: small on esp32, model [0-9a-f]{64}, arena \d+ bytes$", lines[0])
+    assert lines[1:3] == ["m-init-done", "m-ready"]
     assert "m-name-dut-[esp32]" in lines and "m-model-[small]" in lines
     assert lines[-1] == "m-ready" and any(x.startswith("e-[") for x in lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,7 +26,8 @@ from . import models
 from .serial_board import SerialBoard
 from .tools import needs_host
 
-pytest.importorskip("serial", reason="pyserial is not installed")
+serial = pytest.importorskip("serial", reason="pyserial is not installed")
+pytest.importorskip("serial.rfc2217")
 
 
 def build(folder, data, name, **options):
@@ -214,27 +216,46 @@ def test_without_pyserial_the_extra_is_named(monkeypatch):
     assert "microgen[flash]" in missing.value.hint
 
 
-def test_a_serial_server_on_the_network(wide):
+class NetworkPort(serial.Serial):
+    """A pseudo terminal has no modem lines, and a server by RFC 2217 asks for them."""
+
+    cts = dsr = ri = cd = property(lambda self: True)
+
+    def _update_dtr_state(self):
+        pass
+
+    def _update_rts_state(self):
+        pass
+
+
+def serve(server, name, scheme):
+    """A serial server: raw bytes for tcp://, with the telnet options of RFC 2217 for rfc2217://."""
+    near, _ = server.accept()
+    with near, NetworkPort(name, timeout=0.02) as port:
+        manager = serial.rfc2217.PortManager(port, Sender(near)) if scheme == "rfc2217" else None
+
+        def up():
+            while data := near.recv(4096):
+                port.write(b"".join(manager.filter(data)) if manager else data)
+
+        threading.Thread(target=up, daemon=True).start()
+        with contextlib.suppress(OSError):
+            while True:
+                data = port.read(port.in_waiting or 1)
+                near.sendall(b"".join(manager.escape(data)) if manager else data)
+
+
+class Sender:
+    def __init__(self, connection):
+        self.write = connection.sendall
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "rfc2217"])
+def test_a_serial_server_on_the_network(wide, scheme):
     with SerialBoard(wide) as board, socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve():
-            near, _ = server.accept()
-            port = SerialPort(board.port)
-
-            def up():
-                while data := near.recv(4096):
-                    port.write(data)
-
-            threading.Thread(target=up, daemon=True).start()
-            try:
-                while True:
-                    near.sendall(port.read(0.05))
-            except OSError:
-                port.close()
-
-        threading.Thread(target=serve, daemon=True).start()
-        verdict = microgen.verify(wide, samples=5, on=f"tcp://127.0.0.1:{server.getsockname()[1]}")
-    assert verdict.passed and verdict.device.on.startswith("tcp://")
+        threading.Thread(target=serve, args=(server, board.port, scheme), daemon=True).start()
+        verdict = microgen.verify(wide, samples=5, on=f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+    assert verdict.passed and verdict.device.on.startswith(f"{scheme}://")
 
 
 def test_a_recorded_session_is_replayed_without_the_board(wide, tmp_path):

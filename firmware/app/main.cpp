@@ -7,6 +7,7 @@
 #include <Arduino.h>
 
 #include "dut.h"
+#include "model_config.h"
 #include "model_runner.h"
 
 #ifndef MICROGEN_BAUD
@@ -23,12 +24,31 @@ void Write(void*, const char* data, size_t n) {
 
 uint32_t NowMicros(void*) { return static_cast<uint32_t>(micros()); }
 
+// The first line on the serial port says what this is.
+void PrintModel() {
+  Serial.print("microgen: ");
+  Serial.print(model::kName);
+  Serial.print(" on ");
+  Serial.print(model::kBoard);
+  Serial.print(", model ");
+  Serial.print(model::kSha256);
+  Serial.print(", arena ");
+  Serial.print(static_cast<unsigned long>(model::kArenaBytes));
+  Serial.println(" bytes");
+}
+
 }  // namespace
 
 void setup() {
   Serial.begin(MICROGEN_BAUD);
   // A native USB port appears once a PC opens it. Don't wait for ever: there may be no PC.
   while (!Serial && millis() < 3000) delay(10);
+  PrintModel();
+
+#ifdef ARDUINO_ARCH_ESP32
+  // The watchdog of the idle task restarts the chip when an inference lasts for seconds.
+  disableCore0WDT();
+#endif
 
   const model::Status status = model::Init();
 

@@ -17,10 +17,18 @@ namespace micro {}
 using namespace tflite;
 using namespace tflite::micro;
 
-// A board that keeps the arena in special memory names it here, by a build flag:
-// -DMODEL_ARENA_ATTRIBUTE='__attribute__((section(".ext_ram.bss")))'
-#ifndef MODEL_ARENA_ATTRIBUTE
+// Where the arena lies is the board's choice, by a build flag: among the static data, in a section
+// of its own (-DMODEL_ARENA_SECTION=.dmabuffers), or in an ESP32's PSRAM (-DMODEL_ARENA_PSRAM=1),
+// which the core's memory allocator alone can reach.
+#if defined(MODEL_ARENA_SECTION)
+#define MODEL_STRING_(name) #name
+#define MODEL_STRING(name) MODEL_STRING_(name)
+#define MODEL_ARENA_ATTRIBUTE __attribute__((section(MODEL_STRING(MODEL_ARENA_SECTION))))
+#else
 #define MODEL_ARENA_ATTRIBUTE
+#endif
+#if defined(MODEL_ARENA_PSRAM)
+#include <esp_heap_caps.h>
 #endif
 
 namespace model {
@@ -28,7 +36,17 @@ namespace {
 
 using Resolver = MicroMutableOpResolver<kOpCount>;
 
+#if defined(MODEL_ARENA_PSRAM)
+uint8_t* Arena() {
+  // Once, at the start, and for good.
+  static void* const arena =
+      heap_caps_aligned_alloc(16, kArenaBytes, MALLOC_CAP_SPIRAM | MALLOC_CAP_8BIT);
+  return static_cast<uint8_t*>(arena);
+}
+#else
 alignas(16) uint8_t g_arena[kArenaBytes] MODEL_ARENA_ATTRIBUTE;
+uint8_t* Arena() { return g_arena; }
+#endif
 
 // Placement new into static storage: constructed when Init() says so, never destroyed, no heap.
 alignas(Resolver) unsigned char g_resolver[sizeof(Resolver)];
@@ -71,8 +89,9 @@ Status Init() {
   MODEL_OPS(MODEL_REGISTER)
 #undef MODEL_REGISTER
 
+  if (Arena() == nullptr) return Status::kArena;
   auto* interpreter =
-      new (g_interpreter_storage) MicroInterpreter(flatbuffer, *resolver, g_arena, kArenaBytes);
+      new (g_interpreter_storage) MicroInterpreter(flatbuffer, *resolver, Arena(), kArenaBytes);
   if (interpreter->AllocateTensors() != kTfLiteOk) return Status::kAllocateTensors;
 
   // Also catches a library that was compiled with another layout of TfLiteTensor than this file.

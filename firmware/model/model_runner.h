@@ -13,6 +13,7 @@ enum class Status : uint8_t {
   kNotInitialised,
   kSchemaVersion,
   kOpRegistration,
+  kArena,
   kAllocateTensors,
   kTensorMismatch,
   kIndex,
@@ -31,6 +32,8 @@ constexpr const char* StatusName(Status status) {
       return "schema-version";
     case Status::kOpRegistration:
       return "op-registration";
+    case Status::kArena:
+      return "no-memory-for-the-arena";
     case Status::kAllocateTensors:
       return "allocate-tensors";
     case Status::kTensorMismatch:

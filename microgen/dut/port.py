@@ -41,11 +41,10 @@ class SerialPort:
             ) from None
         self._name = name
         url = name.replace("tcp://", "socket://", 1)
-        options: dict[str, Any] = {} if "://" in url else {"exclusive": True}
+        # What networks do not have.
+        options: dict[str, Any] = {} if "://" in url else {"exclusive": True, "write_timeout": _WRITE_TIMEOUT_S}
         try:
-            self._port = serial.serial_for_url(
-                url, baudrate=baud, timeout=_READ_TIMEOUT_S, write_timeout=_WRITE_TIMEOUT_S, **options
-            )
+            self._port = serial.serial_for_url(url, baudrate=baud, timeout=_READ_TIMEOUT_S, **options)
             self._port.reset_input_buffer()
         except ValueError as error:
             raise InputError(f"--on {name}: {error}", "give a port such as /dev/ttyUSB0 or tcp://host:port") from None
