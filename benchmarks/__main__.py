@@ -133,11 +133,32 @@ def array_rows() -> list[Row]:
     return compare("C array of 4 MiB", {"microgen": ours, "xxd -i": theirs}, {"microgen": "start of Python included"})
 
 
+def conversion_rows() -> list[Row]:
+    """Converting a Keras model that is in memory already: the start of TensorFlow is not counted."""
+    command = [sys.executable, "-m", "benchmarks.conversion", str(RUNS)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        found = json.loads((process.stdout.read() if process.stdout else "").splitlines()[-1])
+        _, _, usage = os.wait4(process.pid, 0)
+        process.returncode = 0
+    remarks = {"microgen": "with the float model for the quality report; memory is of both"}
+    return [
+        Row(
+            "96x96 MobileNet-like Keras model to int8",
+            tool,
+            statistics.median(seconds),
+            (min(seconds), max(seconds)),
+            usage.ru_maxrss / 1024,
+            remarks.get(tool, ""),
+        )
+        for tool, seconds in found.items()
+    ]
+
+
 DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
 
 
 def main() -> None:
-    rows = [*build_rows(), *help_rows(), *array_rows()]
+    rows = [*build_rows(), *help_rows(), *array_rows(), *conversion_rows()]
     print(
         f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {RUNS} runs\n"
     )

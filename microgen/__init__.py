@@ -14,13 +14,17 @@ from .errors import EngineError, InputError, MicrogenError, SetupError
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .audio import FrontEnd
     from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
     from .fit import Fit, memory_fit
     from .fleet import BoardResult, build_all
     from .pipeline import BuildResult, build, inspect, verify
     from .platformio import compile_project, flash, monitor
+    from .quantization import Quantized, quantize
+    from .recipes import load_recipe, recipe_names
     from .tflite import TfliteModel, load
+    from .training import Trained, train
     from .tuning import Tuned, tune
     from .verification import Verdict
 
@@ -43,7 +47,14 @@ _LAZY = {
     "build": "pipeline",
     "inspect": "pipeline",
     "verify": "pipeline",
+    "FrontEnd": "audio",
+    "Quantized": "quantization",
+    "quantize": "quantization",
+    "load_recipe": "recipes",
+    "recipe_names": "recipes",
     "TfliteModel": "tflite",
+    "Trained": "training",
+    "train": "training",
     "load": "tflite",
     "Tuned": "tuning",
     "tune": "tuning",
@@ -57,10 +68,13 @@ __all__ = [
     "BuildResult",
     "EngineError",
     "Fit",
+    "FrontEnd",
     "InputError",
     "MicrogenError",
+    "Quantized",
     "SetupError",
     "TfliteModel",
+    "Trained",
     "Tuned",
     "Verdict",
     "__version__",
@@ -73,9 +87,13 @@ __all__ = [
     "list_boards",
     "load",
     "load_board",
+    "load_recipe",
     "memory_fit",
     "monitor",
+    "quantize",
+    "recipe_names",
     "selftest",
+    "train",
     "tune",
     "verify",
 ]

@@ -30,6 +30,15 @@ _Port = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(help="The board's port: /dev/ttyUSB0, COM3. Default: looked for."),
 ]
+_Calibration = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+    typer.Option(
+        help="Samples of the input: .npy, .npz, .csv, a folder of images or of WAV files, or `random`.",
+        show_default=False,
+    ),
+]
+_Scheme = Annotated[str, typer.Option(help="int8, or int16x8: int16 activations, int8 weights.")]
+_Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
 
@@ -54,7 +63,9 @@ def _root(
 def build(
     model: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-        typer.Argument(help="A .tflite, or a .keras with --calibration. None: the recipe.", show_default=False),
+        typer.Argument(
+            help="A .tflite; or a .keras, .h5 or SavedModel with --calibration. None: the recipe.", show_default=False
+        ),
     ] = None,
     board: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -67,11 +78,13 @@ def build(
     ] = None,
     name: Annotated[str | None, typer.Option(help="The firmware's name. Default: the model file's.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Text file: what the outputs stand for, one a line.")] = None,
-    calibration: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Samples of the input (.npz, .npy), to quantize and to verify with."),
+    calibration: _Calibration = None,
+    scheme: _Scheme = "int8",
+    value_range: _Range = "0,1",
+    recipe: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="What to train when no model is given (microgen recipes). Default: sine."),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="What to train when no model is given.")] = "sine",
     samples: _Samples = 100,
     seed: _Seed = 0,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
@@ -100,6 +113,8 @@ def build(
         "name": name,
         "labels": labels,
         "calibration": calibration,
+        "scheme": scheme,
+        "value_range": _parse_range(value_range),
         "recipe": recipe,
         "samples": samples,
         "seed": seed,
@@ -130,6 +145,111 @@ def build(
 
         _print_pairs(build_lines(result))
     raise typer.Exit(0 if result.verdict.passed else 1)
+
+
+@app.command()
+def quantize(
+    model: Annotated[
+        Path, typer.Argument(help="A .keras, .h5 or float .tflite, or the folder of a SavedModel.", show_default=False)
+    ],
+    calibration: _Calibration = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("-o", "--out", help="The .tflite to write. Default: MODEL_SCHEME.tflite here."),
+    ] = None,
+    scheme: _Scheme = "int8",
+    board: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The board that must run it. Default: what every board runs."),
+    ] = None,
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
+    ] = None,
+    value_range: _Range = "0,1",
+    seed: _Seed = 0,
+    as_json: _Json = False,
+) -> None:
+    """Quantize a model to full integer, check that TFLM runs it, and report what it lost."""
+    from . import quantization
+    from .labels import read_labels
+
+    path = out or Path(f"{quantization.slug(model.stem)}_{scheme}.tflite")
+    with _Progress() as progress:
+        found = quantization.quantize(
+            model,
+            calibration,
+            scheme=scheme,
+            board=board,
+            out=path,
+            labels=read_labels(labels),
+            value_range=_parse_range(value_range),
+            seed=seed,
+            on_step=progress,
+        )
+    if as_json:
+        _print_json({"out": str(path), **found.to_json()})
+    else:
+        from .report import quantized_lines
+
+        _print_pairs(quantized_lines(found, str(path)))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe (microgen recipes).", show_default=False)],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for model, labels and calibration data. Default: RECIPE here."),
+    ] = None,
+    board: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The board that must run it. Default: what every board runs."),
+    ] = None,
+    epochs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Instead of the recipe's own number."),
+    ] = None,
+    seed: _Seed = 0,
+    as_json: _Json = False,
+) -> None:
+    """Train a recipe, quantize it to int8, and measure it in float, in LiteRT and in TFLM."""
+    from . import training
+
+    path = out or Path(recipe)
+    with _Progress() as progress:
+        found = training.train(
+            recipe, out=path, board=board, epochs=epochs, seed=seed, on_step=progress, on_epoch=progress.part
+        )
+    if as_json:
+        _print_json({"out": str(path), **found.to_json()})
+        return
+    from .report import table, trained_lines, trained_rows
+
+    heads, rows = trained_rows(found)
+    table(heads, rows, right=(1, 2, 3))
+    _print_pairs(trained_lines(found, str(path)))
+
+
+@app.command()
+def recipes(
+    name: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="One recipe, by name.", show_default=False),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """List the recipes, or show one."""
+    from .recipes import load_recipe, recipe_names
+    from .report import recipe_lines, table
+
+    found = [load_recipe(n) for n in ([name] if name is not None else recipe_names())]
+    if as_json:
+        _print_json(found[0].to_json() if name is not None else [r.to_json() for r in found])
+    elif name is not None:
+        _print_pairs(recipe_lines(found[0]))
+    else:
+        table(["name", "recipe", "task", "data"], [[r.name, r.title, r.task, r.source] for r in found])
 
 
 @app.command()
@@ -319,6 +439,16 @@ def doctor(as_json: _Json = False) -> None:
     raise typer.Exit(0 if all(f.found for f in findings if f.is_essential) else 3)
 
 
+def _parse_range(text: str) -> tuple[float, float]:
+    from .errors import InputError
+
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--range {text}: not two numbers", "give it as 0,1 or -1,1 or 0,255") from None
+    return low, high
+
+
 def _print_json(document: Any) -> None:  # noqa: ANN401
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
@@ -330,23 +460,32 @@ def _print_pairs(lines: list[tuple[str, str]]) -> None:
 
 
 class _Progress:
-    """What is being done, on a terminal only."""
+    """What is being done, and how much of it, on a terminal only."""
 
     def __init__(self) -> None:
-        self._status: Any = None
+        self._bar: Any = None
+        self._task: Any = None
 
     def __enter__(self) -> _Progress:
         if sys.stderr.isatty():
             from rich.console import Console
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-            self._status = Console(stderr=True).status("starting")
-            self._status.start()
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None)
         return self
 
     def __call__(self, step: str) -> None:
-        if self._status is not None:
-            self._status.update(step)
+        if self._bar is not None:
+            self._bar.reset(self._task, total=None, description=step)
+
+    def part(self, done: int, total: int) -> None:
+        """Show how much of the step is done."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
 
     def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._bar is not None:
+            self._bar.stop()

@@ -53,12 +53,12 @@ class BoardResult:
 
 
 def build_all(
-    model: str | Path | None = None,
+    model: Any = None,  # noqa: ANN401 - a path, or a Keras object, which has no types
     boards: Sequence[str | Path] | None = None,
     *,
     out: str | Path | None = None,
     name: str | None = None,
-    recipe: str = "sine",
+    recipe: str | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[BoardResult, ...]:

@@ -10,18 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, hostbuild, platformio, project, quantization, resources
-from .boards import Board, TflmSnapshot, load_board, native_snapshot
+from . import __version__, hostbuild, platformio, project, quantization, resources, sources
+from . import calibration as calibrations
+from .boards import TflmSnapshot, load_board, native_snapshot
 from .deployment import Deployment, Golden, Options, check, choose_golden, deploy
 from .device import HOST, connected
 from .dut import BAUD
 from .errors import InputError
 from .fit import DoesNotFit, Fit, memory_fit
+from .labels import read_labels
 from .mlperf import task_options
 from .render import render
-from .tflite import Tensor, TfliteModel, load, parse
+from .tflite import Tensor, TfliteModel, load
 from .tflite.check import check_board
 from .tflite.macs import model_macs, operator_macs
+from .training import train
 from .verification import (
     NOT_VERIFIED,
     EngineRun,
@@ -29,11 +32,11 @@ from .verification import (
     ask_firmware,
     judge,
     make_samples,
-    quantize_samples,
     run_firmware,
 )
 
 DEFAULT_SAMPLES = 100
+_DEFAULT_RECIPE = "sine"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 # The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
 _ELEMENT_TYPES = {
@@ -57,7 +60,7 @@ class BuildResult:
         fit: what it takes of the board's memories.
         verdict: what the verification found.
         compiled: what PlatformIO made of it, where it was asked to.
-        metrics: what a recipe's training measured.
+        source: the quantized model, and what a training or quantization measured.
         timings_s: wall time of each step.
     """
 
@@ -66,7 +69,7 @@ class BuildResult:
     fit: Fit
     verdict: Verdict
     compiled: platformio.Compiled | None
-    metrics: dict[str, float]
+    source: quantization.Quantized
     timings_s: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -79,21 +82,25 @@ class BuildResult:
             "fit": self.fit.to_json(),
             "verdict": self.verdict.to_json(),
             "compiled": self.compiled.to_json() if self.compiled else None,
-            "warnings": list(self.deployment.warnings),
-            "metrics": self.metrics,
+            "warnings": [*self.source.warnings, *self.deployment.warnings],
+            "metrics": self.source.metrics,
+            "source": self.source.record,
+            "quality": self.source.quality.to_json() if self.source.quality else None,
             "timings_s": self.timings_s,
         }
 
 
 def build(
-    model: str | Path | None = None,
+    model: Any = None,  # noqa: ANN401 - a path, or a Keras object, which has no types
     board: str | Path = "esp32",
     *,
     out: str | Path | None = None,
     name: str | None = None,
     labels: str | Path | Sequence[str] | None = None,
-    calibration: str | Path | None = None,
-    recipe: str = "sine",
+    calibration: calibrations.Source | None = None,
+    scheme: str = "int8",
+    value_range: tuple[float, float] = (0.0, 1.0),
+    recipe: str | None = None,
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
     verify: bool = True,
@@ -107,14 +114,16 @@ def build(
     """Make a firmware project from a model, and verify it.
 
     Args:
-        model: a .tflite, or a .keras together with `calibration`; None trains `recipe`.
+        model: a .tflite, or a .keras, .h5, SavedModel or Keras object together with `calibration`, see
+            `microgen.quantize`; None trains `recipe`.
         board: a board's name or alias, or the path of a board file.
         out: the project's folder; `NAME-BOARD` in the current folder otherwise.
         name: the firmware's name: letters, digits, dot, dash, underscore; otherwise the code of `mlperf`, or from
             the file.
         labels: names of the first output's elements, or a text file with one a line.
-        calibration: .npz or .npy with samples of the inputs, samples first.
-        recipe: what is trained when there is no model.
+        calibration: samples of the inputs, see `microgen.calibration.request`.
+        scheme, value_range: of the quantization; see `microgen.quantize`.
+        recipe: what is trained when there is no model; "sine" otherwise.
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
         verify: whether to compile the firmware for this machine and compare it.
@@ -136,12 +145,23 @@ def build(
     if samples < 1:
         raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
     target = load_board(str(board))
+    if model is not None and recipe is not None:
+        raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
     name = firmware_name(model, name or mlperf, recipe)
     path = Path(out) if out is not None else Path(f"{name}-{target.name}")
     project.check_target(path, force=force)
-    named = _read_labels(labels)
-    on_step("reading the model" if model else f"training {recipe}")
-    source = _source(model, recipe, calibration, name, target, seed)
+    named = read_labels(labels)
+    if model is None:
+        if calibration is not None:
+            raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
+        source = train(recipe or _DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
+        source = replace(source, model=replace(source.model, name=name))
+    else:
+        on_step("reading the model")
+        source = quantization.quantize(
+            model, calibration, scheme=scheme, board=target, name=name, labels=named, value_range=value_range,
+            seed=seed, on_step=on_step,
+        )  # fmt: skip
     check(source.model, target)
     _check_edges(source.model)
     options = replace(task_options(mlperf, source.model) if mlperf else Options(), selftest_at_boot=selftest_at_boot)
@@ -174,7 +194,7 @@ def build(
         verdict = judge(source.model, inputs, engines, firmware, seed, obstacle)
         clock.lap("verdict")
     files["README.md"] = _readme(deployment, golden, verdict)
-    manifest = {**_manifest(deployment, golden, verdict), "mlperf": mlperf}
+    manifest = {**_manifest(deployment, golden, verdict, source), "mlperf": mlperf}
     project.write(path, files, user_files, manifest, force=force)
     clock.lap("write")
     compiled = None
@@ -182,7 +202,7 @@ def build(
         on_step(f"compiling for {target.title} with PlatformIO")
         compiled = platformio.compile_project(path, on_line=on_step)
         clock.lap("compile")
-    return BuildResult(path, deployment, fit, verdict, compiled, source.metrics, clock.laps)
+    return BuildResult(path, deployment, fit, verdict, compiled, source, clock.laps)
 
 
 def verify(
@@ -367,11 +387,14 @@ def _readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> bytes:
     )
 
 
-def _manifest(deployment: Deployment, golden: Golden, verdict: Verdict) -> dict[str, Any]:
+def _manifest(
+    deployment: Deployment, golden: Golden, verdict: Verdict, source: quantization.Quantized
+) -> dict[str, Any]:
     snapshot = deployment.board.snapshot
     return {
         "microgen": __version__,
         "model": _model_json(deployment.name, deployment.model),
+        "source": {**source.record, "warnings": list(source.warnings)},
         "labels": list(deployment.labels),
         "board": deployment.board.name,
         "upload": deployment.board.upload,
@@ -413,38 +436,6 @@ def _tensor_json(tensor: Tensor) -> dict[str, Any]:
     }
 
 
-def _source(
-    model: str | Path | None, recipe: str, calibration: str | Path | None, name: str, board: Board, seed: int
-) -> quantization.Quantized:
-    """Bring a model in, whatever it is."""
-    per_channel_dense = board.snapshot.per_channel_fully_connected == "supported"
-    if model is None:
-        if calibration is not None:
-            raise InputError(
-                "--calibration without a model", f"leave it out: the recipe '{recipe}' brings its own data"
-            )
-        trained = quantization.train_recipe(recipe, per_channel_dense=per_channel_dense, seed=seed)
-        return quantization.Quantized(
-            parse(trained.model.data, name), trained.calibration, trained.labels, trained.metrics
-        )
-    path = Path(model)
-    if path.suffix == ".keras":
-        if calibration is None:
-            raise InputError(
-                f"{path}: a float model needs calibration data to be quantized",
-                "give samples of its input: --calibration data.npz",
-            )
-        data = quantization.load_calibration(calibration)
-        return quantization.quantize_keras(path, data, name, per_channel_dense=per_channel_dense, seed=seed)
-    loaded = load(path, name)
-    if calibration is None:
-        return quantization.Quantized(loaded, (), (), {})
-    stored = quantization.load_calibration(calibration)
-    names = [t.name for t in loaded.inputs]
-    ordered = [stored[n] for n in names] if set(names) == set(stored) else list(stored.values())
-    return quantization.Quantized(loaded, quantize_samples(loaded, ordered), (), {})
-
-
 def _check_edges(model: TfliteModel) -> None:
     for tensor in (*model.inputs, *model.outputs):
         if tensor.dtype not in _ELEMENT_TYPES or len(tensor.shape) > _MAX_RANK:
@@ -455,42 +446,23 @@ def _check_edges(model: TfliteModel) -> None:
             )
 
 
-def _read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
-    if labels is None:
-        return ()
-    if not isinstance(labels, (str, Path)):
-        return tuple(labels)
-    path = Path(labels)
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "give a text file with one label a line") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})", "give one label a line") from None
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise InputError(f"{path}: has no labels", "give one label a line")
-    return tuple(line.strip() for line in lines)
-
-
-def firmware_name(model: str | Path | None, name: str | None, recipe: str) -> str:
-    """Return the firmware's name: the one given, else the model file's, else the recipe's.
+def firmware_name(model: Any, name: str | None, recipe: str | None) -> str:  # noqa: ANN401
+    """Return the firmware's name: the one given, else the model's, else the recipe's.
 
     Raises:
         InputError: it cannot be a firmware's name.
     """
-    name = name or (_slug(Path(model).stem) if model else recipe)
+    if not name:
+        if model is None:
+            name = recipe or _DEFAULT_RECIPE
+        else:
+            name = quantization.slug(model.name if sources.is_object(model) else Path(model).stem)
     if not _NAME.fullmatch(name):
         raise InputError(
             f"name {name!r} cannot be a firmware's name",
             "use letters, digits, dot, dash and underscore, at most 63",
         )
     return name
-
-
-def _slug(stem: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

@@ -1,265 +1,376 @@
-"""From a Keras model or a recipe to full int8: the only room that uses TensorFlow, in a worker process.
-
-The converter takes its process down on some models, so nothing here imports TensorFlow outside a job.
-"""
+"""From a model of any kind to a full-integer .tflite that TFLM was seen to run, with a report of what it lost."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import worker
-from .errors import EngineError, InputError, SetupError
-from .tflite import TfliteModel, parse
-from .worker import Arrays, Values
+from . import calibration as calibrations
+from . import conversion, quality, sources, worker
+from .boards import Board, TflmSnapshot, load_board
+from .calibration import Calibration, InputSpec
+from .conversion import rules
+from .errors import EngineError, InputError
+from .quality import Quality
+from .tflite import TfliteModel, load, parse, schema
+from .verification import quantize_samples
 
-_DEADLINE_S = 900.0
-_CALIBRATION_MAX = 500
+SCHEMES = ("int8", "int16x8")
+_DEADLINE_S = 300.0
+_LARGE_ARENA = 64 * 2**20
+_CALIBRATE_HINT = (
+    "give samples of its input: --calibration DATA (.npy, .npz, .csv, a folder of images or WAV files), "
+    "or --calibration random for a trial"
+)
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """A full-int8 model with the data that it was calibrated on.
+    """A full-integer model with the data that it was calibrated on.
 
     Attributes:
         model: the .tflite.
-        calibration: float32 arrays, one an input, samples first.
+        calibration: arrays, one an input, samples first; empty when there are none.
         labels: what the outputs stand for.
         metrics: what the training measured on held-out data, by name; empty when nothing was trained.
+        quality: what quantization cost; None when the model came quantized.
+        record: where it comes from, as plain data for a project's manifest.
+        warnings: what its user should know.
+        float_bytes: size of the float .tflite that it was made from; 0 when it came quantized.
     """
 
     model: TfliteModel
-    calibration: tuple[npt.NDArray[Any], ...]
-    labels: tuple[str, ...]
-    metrics: dict[str, float]
+    calibration: tuple[npt.NDArray[Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    quality: Quality | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    float_bytes: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the bytes."""
+        return {
+            "name": self.model.name,
+            "sha256": self.model.sha256,
+            "bytes": len(self.model.data),
+            "float_bytes": self.float_bytes,
+            "ops": dict(sorted(self.model.ops.items())),
+            "labels": list(self.labels),
+            **self.record,
+            "quality": self.quality.to_json() if self.quality else None,
+            "warnings": list(self.warnings),
+        }
 
 
-def load_calibration(path: str | Path) -> dict[str, npt.NDArray[Any]]:
-    """Read calibration data from an .npz or .npy file.
-
-    Returns:
-        Arrays by name, samples first; an .npy has the one name "".
-
-    Raises:
-        InputError: missing, not such a file, empty, or with values that are not finite numbers.
-    """
-    path = Path(path)
-    hint = "save it with numpy.savez('data.npz', x=samples), samples first"
-    try:
-        stored = np.load(path, allow_pickle=False)
-        arrays = {"": stored} if isinstance(stored, np.ndarray) else {k: stored[k] for k in stored.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", hint) from None
-    except Exception as error:  # zipfile, pickle and NumPy raise half a dozen kinds
-        raise InputError(f"{path}: not an .npz or .npy of plain numbers ({error})", hint) from None
-    if not arrays:
-        raise InputError(f"{path}: holds no arrays", hint)
-    for name, values in arrays.items():
-        what = f"{path}: array '{name}'" if name else str(path)
-        if values.dtype.kind not in "fiub":
-            raise InputError(f"{what} is {values.dtype}, not numbers", hint)
-        if not values.ndim or not len(values):
-            raise InputError(f"{what} has no samples", hint)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise InputError(f"{what} has values that are NaN or infinite", "clean the data first")
-    if len({len(v) for v in arrays.values()}) > 1:
-        raise InputError(f"{path}: its arrays have different numbers of samples", hint)
-    return arrays
-
-
-def quantize_keras(
-    path: str | Path,
-    calibration: dict[str, npt.NDArray[Any]],
-    name: str,
+def quantize(
+    model: Any,  # noqa: ANN401 - a path, or a Keras object, which has no types
+    calibration: calibrations.Source | None = None,
     *,
-    per_channel_dense: bool,
-    seed: int,
+    scheme: str = "int8",
+    board: str | Path | Board | None = None,
+    out: str | Path | None = None,
+    name: str | None = None,
+    labels: Sequence[str] = (),
+    value_range: tuple[float, float] = (0.0, 1.0),
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Quantized:
-    """Quantize a .keras file to full int8 (post-training, int8 in and out).
+    """Bring a model to full integer, and check that TFLM runs every operator of it.
 
     Args:
-        path: the Keras 3 model.
-        calibration: the representative dataset by input name, or in the order of the inputs.
-        name: the model's name.
-        per_channel_dense: whether the board's TFLM takes per-channel FULLY_CONNECTED.
+        model: a .keras, .h5 or .tflite file, the folder of a SavedModel, or a Keras 3 or tf_keras model object. A
+            quantized .tflite is taken as it is.
+        calibration: the representative dataset; see `microgen.calibration.request`. "random" makes up values.
+        scheme: "int8", or "int16x8" for int16 activations with int8 weights.
+        board: the board whose TFLM must run it; without one, what every board runs is chosen.
+        out: where to write the .tflite; None writes nothing.
+        name: the model's name; from the file otherwise.
+        labels: what the elements of the first output stand for.
+        value_range: what black and white of an image become.
         seed: seed of everything random.
+        on_step: is told what is done next.
 
     Raises:
-        SetupError: TensorFlow is not installed.
-        InputError: the data does not fit the model's inputs.
-        EngineError: Keras cannot read it, or the converter refuses or crashes.
+        InputError: the model or the data cannot be used; nothing was written.
+        EngineError: the converter or TFLM refused or crashed.
+        SetupError: a package is missing.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file", "give the path of a .tflite or .keras model")
-    values = {
-        "path": str(path.absolute()),
-        "names": list(calibration),
-        "per_channel_dense": per_channel_dense,
-        "seed": seed,
-    }
-    arrays = {f"data{k}": v for k, v in enumerate(calibration.values())}
-    return _converted(name, _convert("quantize_job", values, arrays))
+    if scheme not in SCHEMES:
+        raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}")
+    if out is not None:
+        _check_out(Path(out))
+    target = board if isinstance(board, Board) or board is None else load_board(str(board))
+    options = _Options(scheme, target.snapshot if target else None, value_range, seed, on_step)
+    if sources.is_object(model):
+        on_step("saving the model")
+        with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
+            found = _from_source(sources.save(model, Path(folder)), calibration, name or slug(model.name), options)
+    else:
+        source = sources.find(model)
+        found = _from_source(source, calibration, name or slug(source.path.stem), options)
+    check_labels(found.model, labels or found.labels)
+    if out is not None:
+        write_file(Path(out), found.model.data)
+    return found
 
 
-def train_recipe(recipe: str, *, per_channel_dense: bool, seed: int, epochs: int | None = None) -> Quantized:
-    """Train a recipe and quantize it to full int8.
+def check_labels(model: TfliteModel, labels: Sequence[str]) -> None:
+    """Refuse labels that do not match the first output.
+
+    Raises:
+        InputError: their number is another.
+    """
+    classes = model.outputs[0].elements
+    if labels and len(labels) != classes:
+        raise InputError(
+            f"{len(labels)} labels for the {classes} elements of output '{model.outputs[0].name}'",
+            "give one label a line, in the order of the output's elements",
+        )
+
+
+def per_channel_dense(snapshot: TflmSnapshot | None, scheme: str) -> bool:
+    """Tell whether FULLY_CONNECTED may have one scale a channel; without a board: what every board runs."""
+    if snapshot is None:
+        return False
+    support = snapshot.per_channel_fully_connected if scheme == "int8" else snapshot.per_channel_fully_connected_int16
+    return support == "supported"
+
+
+def finish(
+    reply: worker.Reply, name: str, kind: str, scheme: str, snapshot: TflmSnapshot | None, twin: bytes
+) -> Quantized:
+    """Check what a conversion returned, and measure what it cost.
 
     Args:
-        recipe: its name.
-        per_channel_dense: whether the board's TFLM takes per-channel FULLY_CONNECTED.
-        seed: seed of data, weights and training; the same seed gives the same bytes.
-        epochs: instead of the recipe's own number.
+        reply: of `conversion.converter.reply`.
+        name: the model's name.
+        kind: what it came as, for the record.
+        scheme: of the quantization.
+        snapshot: the TFLM that must run it, None for any.
+        twin: the float .tflite.
 
     Raises:
-        SetupError: TensorFlow is not installed.
-        EngineError: the converter refuses or crashes.
+        InputError: an operator does not run in TFLM; names its layer and what to use instead.
+        EngineError: an engine refused the model.
     """
-    values = {"recipe": recipe, "per_channel_dense": per_channel_dense, "seed": seed, "epochs": epochs}
-    return _converted(recipe, _convert("recipe_job", values, {}))
-
-
-def quantize_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Load a .keras file and convert it. Runs in a worker."""
-    import keras
-
-    _make_deterministic(int(values["seed"]))
-    try:
-        model = keras.models.load_model(values["path"], compile=False)
-    except Exception as error:
-        raise InputError(
-            f"{Path(values['path']).name}: Keras {keras.__version__} cannot load it: {error}",
-            "save it with Keras 3: model.save('model.keras')",
-        ) from None
-    by_name = dict(zip(values["names"], (arrays[f"data{k}"] for k in range(len(values["names"]))), strict=True))
-    data = _match_inputs([(t.name, tuple(t.shape[1:])) for t in model.inputs], by_name)
-    return {"labels": [], "metrics": {}}, {
-        "tflite": _to_int8(model, data, bool(values["per_channel_dense"])),
-        **{f"calibration{k}": d for k, d in enumerate(data)},
-    }
-
-
-def recipe_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Train a recipe and convert it. Runs in a worker."""
-    from .recipes import load_recipe
-
-    recipe = load_recipe(values["recipe"])
-    _make_deterministic(int(values["seed"]))
-    data, model = recipe.data(int(values["seed"])), recipe.model()
-    model.fit(
-        data.train_x,
-        data.train_y,
-        epochs=values["epochs"] or recipe.epochs,
-        batch_size=recipe.batch_size,
-        verbose=0,
-    )
-    metrics = model.evaluate(data.test_x, data.test_y, verbose=0, return_dict=True)
-    calibration = data.train_x[:_CALIBRATION_MAX]
-    return {"labels": list(recipe.labels), "metrics": {k: float(v) for k, v in metrics.items()}}, {
-        "tflite": _to_int8(model, [calibration], bool(values["per_channel_dense"])),
-        "calibration0": calibration,
-    }
-
-
-def _convert(job: str, values: Values, arrays: Arrays) -> worker.Reply:
-    for package in ("tensorflow", "keras"):
-        if importlib.util.find_spec(package) is None:
-            raise SetupError(
-                f"training and converting need TensorFlow, and {package} is not installed",
-                "pip install 'microgen[train]' (a quantized .tflite needs no TensorFlow)",
-            )
-    # One thread and no oneDNN reordering: the same seed gives the same bytes.
-    environment = {"TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
-    with worker.start("converter", f"{__name__}:{job}", values, arrays, environment) as running:
-        return running.result(_DEADLINE_S)
-
-
-def _converted(name: str, reply: worker.Reply) -> Quantized:
-    calibration: list[npt.NDArray[Any]] = []
-    while f"calibration{len(calibration)}" in reply.arrays:
-        calibration.append(reply.arrays[f"calibration{len(calibration)}"])
     model = parse(reply.arrays["tflite"].tobytes(), name, "the converted model")
-    return Quantized(model, tuple(calibration), tuple(reply.values["labels"]), reply.values["metrics"])
-
-
-def _make_deterministic(seed: int) -> None:
-    import keras
-    import tensorflow as tf
-
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count() or 1)
-
-
-def _match_inputs(
-    inputs: Sequence[tuple[str, tuple[int | None, ...]]], data: dict[str, npt.NDArray[Any]]
-) -> list[npt.NDArray[np.float32]]:
-    """Bring calibration data into the order of the model's inputs, and check its shapes."""
-    names = [name for name, _ in inputs]
-    if len(data) != len(inputs):
+    layers = rules.LayerNames(**reply.values["layers"])
+    data = tuple(reply.arrays[f"calibration{k}"] for k in range(len(model.inputs)))
+    check_graph(model, layers, snapshot)
+    quantized = quantize_samples(model, data)
+    run_once(model, quantized, layers)
+    targets = reply.arrays.get("targets")
+    classes, outputs = reply.values["classes"], model.outputs[0].elements
+    warnings = []
+    if classes and len(classes) != outputs:
+        warnings.append(f"the data names {len(classes)} classes, the model has {outputs} outputs: no accuracy is told")
+        targets = None
+    if targets is not None and not ((targets >= 0) & (targets < model.outputs[0].elements)).all():
         raise InputError(
-            f"the model has {len(inputs)} inputs ({', '.join(names)}), the calibration data {len(data)} arrays",
-            "store one array an input, under the inputs' names",
+            f"the calibration data has classes {int(targets.min())} to {int(targets.max())}, output "
+            f"'{model.outputs[0].name}' has {model.outputs[0].elements} elements",
+            "number the classes from 0, in the order of the output's elements",
         )
-    ordered = [data[n] for n in names] if set(names) == set(data) else list(data.values())
-    result = []
-    for (name, shape), values in zip(inputs, ordered, strict=True):
-        fits = len(shape) == values.ndim - 1 and all(
-            s in (None, d) for s, d in zip(shape, values.shape[1:], strict=True)
+    cost = quality.measure(model, twin, data, quantized, targets, layers.of)
+    found = Calibration(data, targets, tuple(reply.values["classes"]), reply.values["origin"])
+    if found.is_made_up:
+        warnings.append(
+            "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
+            "drown in rounding; quantize again with real data"
         )
-        if not fits:
-            raise InputError(
-                f"input '{name}' takes samples of shape {list(shape)}, "
-                f"the calibration data has {list(values.shape[1:])}",
-                "the first dimension of the data counts the samples",
-            )
-        result.append(values[:_CALIBRATION_MAX].astype(np.float32))
-    return result
+    record = {
+        "kind": kind,
+        "scheme": scheme,
+        "calibration": {"origin": found.origin, "samples": len(data[0]), "made_up": found.is_made_up},
+        "sqnr_db": cost.output_sqnr_db,
+    }
+    labels = found.classes if len(found.classes) == model.outputs[0].elements else ()
+    return Quantized(model, data, labels, {}, cost, record, tuple(warnings), len(twin))
 
 
-def _to_int8(model: Any, data: Sequence[npt.NDArray[np.float32]], per_channel_dense: bool) -> npt.NDArray[np.uint8]:  # noqa: ANN401
-    """Convert with a batch of 1, from frozen functions unless the model is recurrent.
+def check_graph(model: TfliteModel, layers: rules.LayerNames, snapshot: TflmSnapshot | None) -> None:
+    """Refuse operators that were left in float32, or that TFLM lacks.
 
-    A fixed batch keeps SHAPE and PACK out of the graph and lets batch norm fold; frozen functions convert
-    several times as fast, but break recurrent layers.
+    Raises:
+        InputError: names the layer and what to use instead.
     """
-    import keras
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    edges = {*model.main.inputs, *model.main.outputs}
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            known = schema.CUSTOM_RESOLVER_METHODS if op.is_custom else schema.RESOLVER_METHODS
+            allowed = (snapshot.custom_ops if op.is_custom else snapshot.ops) if snapshot else known
+            floats = [
+                i
+                for i in (*op.inputs, *op.outputs)
+                if i >= 0 and graph.tensors[i].dtype == "float32" and not (graph.index == 0 and i in edges)
+            ]
+            # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
+            in_float = floats and op.name not in ("DEQUANTIZE", "QUANTIZE")
+            if op.name not in known or op.name not in allowed or in_float:
+                title = snapshot.title if snapshot and op.name in known else "TFLM"
+                raise _refusal(
+                    model, graph.index, op.index, layers,
+                    "stays in float32" if in_float and op.name in known else f"is not among the operators of {title}",
+                )  # fmt: skip
 
-    signature = [
-        tf.TensorSpec((1, *values.shape[1:]), tf.float32, name=tensor.name)
-        for tensor, values in zip(model.inputs, data, strict=True)
-    ]
-    call = tf.function(lambda *inputs: model(inputs[0] if len(inputs) == 1 else list(inputs), training=False))
-    concrete = call.get_concrete_function(*signature)
-    recurrent = any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers())
-    if recurrent:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
-    else:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
 
-    def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
-        for i in range(len(data[0])):
-            yield [values[i : i + 1] for values in data]
+def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: rules.LayerNames) -> None:
+    """Run one sample in TFLM: some operators are refused only there.
 
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel_dense
+    Raises:
+        InputError: TFLM names the operator that it refuses.
+        EngineError: it refuses without saying which.
+    """
+    arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a[:1] for k, a in enumerate(samples)}}
     try:
-        return np.frombuffer(converter.convert(), np.uint8)
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise EngineError(
-            "converter", reason[0] if reason else type(error).__name__, "use layers that TFLM has; see README"
-        ) from None
+        worker.call(
+            "TFLM", "microgen.verification.engines:tflm_run", {"arena_bytes": _LARGE_ARENA}, arrays, _DEADLINE_S
+        )
+    except EngineError as error:
+        said = re.search(r"Node (\w+) \(number", error.log)
+        refused = [op.index for op in model.main.operators if said is not None and op.name == said[1]]
+        if not refused:
+            raise
+        raise _refusal(model, 0, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
+
+
+def _refusal(model: TfliteModel, graph: int, operator: int, layers: rules.LayerNames, what: str) -> InputError:
+    op = model.subgraphs[graph].operators[operator]
+    tensor = model.subgraphs[graph].tensors[op.outputs[0]].name if op.outputs else ""
+    layer = layers.of(tensor)
+    origin, hint = rules.advice(op.name)
+    where = f"layer '{layer}'" if layer else f"tensor '{tensor}'"
+    comes = f"; it comes from {origin}" if origin else ""
+    return InputError(f"{model.name}: {where}: its operator {op.name} {what}{comes}", hint)
+
+
+@dataclass(frozen=True)
+class _Options:
+    scheme: str
+    snapshot: TflmSnapshot | None
+    value_range: tuple[float, float]
+    seed: int
+    on_step: Callable[[str], None]
+
+
+def _from_source(
+    source: sources.Source, calibration: calibrations.Source | None, name: str, options: _Options
+) -> Quantized:
+    if source.kind == sources.TFLITE:
+        return _from_tflite(load(source.path, name), source.path, calibration, options)
+    if calibration is None:
+        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
+    wanted = calibrations.request(calibration, options.value_range)
+    values = {
+        "kind": source.kind,
+        "path": str(source.path.absolute()),
+        "calibration": wanted.values,
+        "names": list(wanted.arrays),
+        "scheme": options.scheme,
+        "per_channel_dense": per_channel_dense(options.snapshot, options.scheme),
+        "seed": options.seed,
+    }
+    options.on_step("converting the model")
+    reply = conversion.run(
+        "conversion.converter:convert_job", values, {f"data{k}": a for k, a in enumerate(wanted.arrays.values())}
+    )
+    options.on_step("running LiteRT and TFLM on the calibration data")
+    return finish(reply, name, source.kind, options.scheme, options.snapshot, reply.arrays["float"].tobytes())
+
+
+def _from_tflite(
+    model: TfliteModel, path: Path, calibration: calibrations.Source | None, options: _Options
+) -> Quantized:
+    inputs = [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
+    if not _is_float(model):
+        if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
+            raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
+        record = {"kind": "tflite"}
+        if calibration is None:
+            return Quantized(model, record=record)
+        wanted = calibrations.request(calibration, options.value_range)
+        real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
+        if wanted.values["kind"] == "arrays":
+            # Values already quantized to the input's dtype are taken too.
+            stored = list(wanted.arrays.values())
+            names = [i.name for i in inputs]
+            ordered = [wanted.arrays[n] for n in names] if set(names) == set(wanted.arrays) else stored
+        else:
+            ordered = list(calibrations.resolve(wanted, real, seed=options.seed, must_vary=False).arrays)
+        return Quantized(model, quantize_samples(model, ordered), record=record)
+    if calibration is None:
+        raise InputError(f"{path}: computes in float32 and needs calibration data to be quantized", _CALIBRATE_HINT)
+    for tensor in model.inputs:
+        if any(d < 0 for d in tensor.signature[1:]):
+            raise InputError(
+                f"{path}: input '{tensor.name}' has the dynamic shape {list(tensor.signature)}",
+                "TFLM needs fixed shapes: convert it again with a fixed input shape",
+            )
+    wanted = calibrations.request(calibration, options.value_range)
+    data = calibrations.resolve(wanted, inputs, seed=options.seed)
+    options.on_step("quantizing the model")
+    arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"data{k}": a for k, a in enumerate(data.arrays)}}
+    reply = conversion.run(
+        "conversion.float_tflite:quantize_job",
+        {"scheme": options.scheme, "per_channel_dense": per_channel_dense(options.snapshot, options.scheme)},
+        arrays,
+        packages=("ai_edge_quantizer",),
+        extra="quantize",
+    )
+    filled = worker.Reply(
+        {"layers": {}, "classes": list(data.classes), "origin": data.origin},
+        {
+            **reply.arrays,
+            **{f"calibration{k}": a for k, a in enumerate(data.arrays)},
+            **({} if data.targets is None else {"targets": data.targets}),
+        },
+        reply.log,
+    )
+    options.on_step("running LiteRT and TFLM on the calibration data")
+    return finish(filled, model.name, "tflite-float", options.scheme, options.snapshot, model.data)
+
+
+def _is_float(model: TfliteModel) -> bool:
+    """Tell a float model, which can be quantized, from one that is quantized, wholly or in part."""
+    tensors = [t for graph in model.subgraphs for t in graph.tensors]
+    return not any(t.quantization for t in tensors) and any(
+        model.main.tensors[i].dtype == "float32" for op in model.main.operators for i in op.outputs
+    )
+
+
+def slug(stem: str) -> str:
+    """Return a name for a firmware from a file's or a model's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
+
+
+def _check_out(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder", "give the name of a file: -o model_int8.tflite")
+    parent = path.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{path}: {parent} is not a folder that can be written", "choose another place with -o")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file as a whole, or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.microgen-{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})", "choose another place with -o") from None
+    finally:
+        beside.unlink(missing_ok=True)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .fit import Fit, Memory
     from .fleet import BoardResult
     from .pipeline import BuildResult
+    from .quality import Quality
+    from .quantization import Quantized
+    from .recipes import Recipe
+    from .training import Trained
     from .tuning import Tuned
     from .verification import Device, Verdict
 
@@ -41,9 +45,11 @@ def build_lines(result: BuildResult) -> Pairs:
         lines.append(
             ("compiled", f"flash {c.flash_bytes:,} of {c.flash_limit:,} bytes, RAM {c.ram_bytes:,} of {c.ram_limit:,}")
         )
-    if result.metrics:
-        lines.append(("training", ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items()) + " on held-out data"))
-    lines += [("warning", text) for text in d.warnings]
+    if result.source.metrics:
+        lines += [("held-out data", f"{k}: {v:.4f}") for k, v in result.source.metrics.items()]
+    elif result.source.quality:
+        lines += _quality_lines(result.source.quality)
+    lines += [("warning", text) for text in (*result.source.warnings, *d.warnings)]
     lines += _layer_lines(result.verdict)
     lines += [
         ("project", str(result.project)),
@@ -87,6 +93,62 @@ def _share(memory: Memory) -> str:
     return f"{memory.bytes:,} +-{memory.error_bytes:,} ({100 * memory.bytes / memory.limit_bytes:.0f} %)"
 
 
+def quantized_lines(found: Quantized, path: str) -> Pairs:
+    """Return what `microgen quantize` says."""
+    model = found.model
+    lines = [("model", f"{model.name}: {len(model.data):,} bytes, {_counted(model.ops)}")]
+    if found.float_bytes:
+        lines.append(("size", f"float {found.float_bytes:,} bytes, {found.float_bytes / len(model.data):.2f} times"))
+    else:
+        lines.append(("quantized", "already: taken as it is"))
+    if found.quality:
+        lines += _quality_lines(found.quality)
+    lines += [("warning", text) for text in found.warnings]
+    return [*lines, ("written", path)]
+
+
+def trained_rows(found: Trained) -> tuple[list[str], list[list[str]]]:
+    """Return the table of `microgen train`: its heads and rows."""
+    sizes = (found.quantized.float_bytes, len(found.quantized.model.data))
+    ratio = f"{found.compression:.2f}"
+    rows = [
+        ["float", f"{found.float_score:.4f}", f"{sizes[0]:,}", "1.00"],
+        ["int8 in LiteRT", f"{found.litert_score:.4f}", f"{sizes[1]:,}", ratio],
+        ["int8 in TFLM", f"{found.tflm_score:.4f}", f"{sizes[1]:,}", ratio],
+    ]
+    return ["model", found.recipe.metric.name, "bytes", "compression"], rows
+
+
+def trained_lines(found: Trained, path: str) -> Pairs:
+    """Return what `microgen train` says below its table."""
+    name = found.recipe.name
+    labels = f" --labels {_shell(f'{path}/labels.txt')}" if found.recipe.labels else ""
+    return [
+        ("tested on", f"{found.tested} held-out samples; seed {found.seed}, {found.epochs} epochs"),
+        *((key, f"{value:.6g}") for key, value in found.parameters.items()),
+        *([("worst layers", _worst(found.quantized.quality))] if found.quantized.quality else []),
+        ("written", path),
+        (
+            "next",
+            f"microgen build {_shell(f'{path}/{name}.tflite')}{labels} "
+            f"--calibration {_shell(f'{path}/calibration.npy')} --board esp32",
+        ),
+    ]
+
+
+def recipe_lines(recipe: Recipe) -> Pairs:
+    """Return what `microgen recipes NAME` says."""
+    return [
+        ("name", recipe.name),
+        ("recipe", f"{recipe.title}: {recipe.task}"),
+        ("data", recipe.source),
+        ("input", recipe.input),
+        ("labels", ", ".join(recipe.labels) or "-"),
+        ("reaches", f"{recipe.metric.name} {recipe.bound:g} or {'more' if recipe.metric.higher_is_better else 'less'}"),
+        ("epochs", str(recipe.epochs)),
+    ]
+
+
 def verdict_lines(verdict: Verdict) -> Pairs:
     """Return what `microgen verify` says."""
     engines = verdict.engines or {}
@@ -107,7 +169,7 @@ def tune_lines(result: Tuned) -> Pairs:
         ("arena", f"{result.arena_bytes:,} bytes now: {abs(change):,} {'less' if change >= 0 else 'more'}"),
         ("project", str(built.project)),
         ("verdict", built.verdict.summary()),
-        ("flash", f"pio run -d {_shell(str(built.project))} -t upload"),
+        ("upload", f"microgen flash {_shell(str(built.project))}"),
     ]
 
 
@@ -205,6 +267,25 @@ def _layer_lines(verdict: Verdict) -> Pairs:
         )
         for x in verdict.layers
     ]
+
+
+def _quality_lines(quality: Quality) -> Pairs:
+    lines = []
+    if quality.layers:
+        lines.append(("noise", f"{quality.output_sqnr_db:g} dB at the output, on {quality.samples} samples"))
+        lines.append(("worst layers", _worst(quality)))
+        saturated = max(quality.layers, key=lambda x: x.saturated)
+        if saturated.saturated >= 0.001:
+            where = saturated.layer or saturated.tensor
+            lines.append(("saturation", f"{saturated.saturated:.1%} of the values of {saturated.op} '{where}'"))
+    if quality.accuracy:
+        before, after = quality.accuracy
+        lines.append(("accuracy", f"{before:.4f} in float, {after:.4f} quantized, on the calibration data"))
+    return lines
+
+
+def _worst(quality: Quality) -> str:
+    return ", ".join(f"{x.op} '{x.layer or x.tensor}' {x.sqnr_db:g} dB" for x in quality.worst)
 
 
 def _counted(ops: dict[str, int]) -> str:

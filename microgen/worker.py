@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ Values = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
 
 _LOG_LIMIT = 64 * 2**20
+_PROGRESS = "progress"
+_PROGRESS_S = 0.2
+_folder: Path | None = None  # in a worker, the folder of its job
 # The package's own folder takes the place of the current one, where a user's numpy.py or queue.py may lie.
 _CHILD = f"import sys; sys.path[0] = {str(Path(__file__).parent.parent)!r}; from microgen.worker import main; main()"
 
@@ -76,11 +79,12 @@ class Job:
             os.close(self._alive)
             self._alive = -1
 
-    def result(self, deadline_s: float) -> Reply:
+    def result(self, deadline_s: float, on_progress: Callable[[int, int], None] | None = None) -> Reply:
         """Wait for the worker and return its reply.
 
         Args:
             deadline_s: seconds after the start at which it counts as hung.
+            on_progress: is told, some times a second, what the job passed to `report_progress`.
 
         Raises:
             EngineError: it crashed, hung, or the engine raised; the message has the reason.
@@ -88,8 +92,7 @@ class Job:
         """
         folder = Path(self._folder.name)
         try:
-            remaining = max(0.1, self._started + deadline_s - time.monotonic())
-            if not select.select([self._alive], [], [], remaining)[0]:
+            if not self._wait(deadline_s, on_progress):
                 raise EngineError(
                     self._engine, f"no answer after {deadline_s:.0f} s", "the model makes this engine hang; simplify it"
                 )
@@ -104,6 +107,24 @@ class Job:
                 return Reply(reply["values"], {k: stored[k] for k in stored.files}, log)
         finally:
             self.stop()
+
+    def _wait(self, deadline_s: float, on_progress: Callable[[int, int], None] | None) -> bool:
+        """Wait for the worker's end, and tell its progress meanwhile; False when it takes too long."""
+        told = ""
+        while True:
+            remaining = max(0.1, self._started + deadline_s - time.monotonic())
+            if on_progress is None:
+                return bool(select.select([self._alive], [], [], remaining)[0])
+            if select.select([self._alive], [], [], min(remaining, _PROGRESS_S))[0]:
+                return True
+            said = Path(self._folder.name, _PROGRESS)
+            text = said.read_text() if said.exists() else ""
+            if text != told:
+                told = text
+                done, _, total = text.partition(" ")
+                on_progress(int(done), int(total))
+            if time.monotonic() > self._started + deadline_s:
+                return False
 
 
 def start(
@@ -159,10 +180,19 @@ def call(
         return job.result(deadline_s)
 
 
+def report_progress(done: int, total: int) -> None:
+    """Say, in a job, how far it is; outside a worker this does nothing."""
+    if _folder is not None:
+        written = _folder / f"{_PROGRESS}.new"
+        written.write_text(f"{done} {total}")
+        written.replace(_folder / _PROGRESS)
+
+
 def main() -> None:
     """Run the job whose folder is the first argument. Called in the worker process only."""
+    global _folder
     _die_with_parent()
-    folder = Path(sys.argv[1])
+    folder = _folder = Path(sys.argv[1])
     request = json.loads((folder / "call.json").read_text())
     reply: dict[str, Any]
     try:

@@ -363,7 +363,8 @@ def test_the_self_test_at_boot_and_by_command(tmp_path, made):
         [sys.executable, "-m", "microgen", "simulate", out], input="selftest%", capture_output=True, text=True
     )
     said = f"m-selftest-[pass,{count}]"
-    assert done.stdout.splitlines() == [said, "m-init-done", "m-ready", said, "m-ready"]
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("m-", "e-"))]  # main.cpp says more
+    assert lines == [said, "m-init-done", "m-ready", said, "m-ready"]
     # A golden vector that is not what the model gives is found, by output, byte and both values.
     data = out / "lib/golden/golden_data.cc"
     head, tail = data.read_text().split("g_golden_outputs", 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 
 import pytest
 
@@ -29,3 +31,9 @@ def needs_host() -> None:
     if obstacle:
         pytest.skip(obstacle)
     compiler()
+
+
+def crash(values, arrays):
+    """A job for a worker that dies."""
+    print("last words")
+    os.kill(os.getpid(), signal.SIGSEGV)

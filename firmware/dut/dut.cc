@@ -82,6 +82,7 @@ const Dut::Command Dut::kCommands[] = {
      "infer N W    : Time N inferences (1) after W to warm up (10), print the results"},
     {"time", &Dut::Time, "time N W     : Time each of N inferences (1) after W to warm up (10)"},
     {"results", &Dut::Results, "results I    : Print output I (0) as numbers"},
+    {"label", &Dut::Label, "label        : Print the label of the largest element of output 0"},
     {"input", &Dut::SelectInput, "input I      : Choose the input that `db` fills (0)"},
     {"output", &Dut::Output,
      "output I     : Print output I (0): its bytes in hex, their CRC-32, the CRC-32 of all "
@@ -442,6 +443,22 @@ void Dut::Crc() {
 void Dut::Arena() {
   out_.Text("m-arena-[").Unsigned(model::ArenaUsedBytes()).Char(',');
   out_.Unsigned(model::kArenaBytes).Char(']').Line();
+}
+
+void Dut::Label() {
+  if constexpr (model::kLabelCount == 0) {
+    Error("The model has no labels");
+  } else {
+    const uint8_t* bytes = nullptr;
+    size_t n = 0;
+    if (!FetchOutput(0, &bytes, &n)) return;
+    size_t best = 0;
+    for (size_t i = 1; i < model::kLabelCount && i < kOutputs[0].elements; ++i) {
+      const float value = model::Dequantize(kOutputs[0], bytes, i);
+      if (value > model::Dequantize(kOutputs[0], bytes, best)) best = i;
+    }
+    out_.Text("m-label-[").Unsigned(best).Char(',').Quoted(model::kLabels[best]).Char(']').Line();
+  }
 }
 
 void Dut::Hash() { out_.Text("m-hash-[").Text(model::kSha256).Char(']').Line(); }

@@ -63,6 +63,7 @@ class Dut {
   void Db();
   void Infer();
   void Results();
+  void Label();
   void SelectInput();
   void Output();
   void Crc();

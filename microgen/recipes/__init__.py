@@ -17,11 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..metrics import Metric
 
 
 @dataclass(frozen=True)
 class Data:
-    """Data to train on and data held out, samples first, float32 inputs."""
+    """Data to train on and data held out, samples first, float32 inputs.
+
+    `test_y` is what the metric takes; for an autoencoder that is not what the model is trained towards.
+    """
 
     train_x: npt.NDArray[np.float32]
     train_y: npt.NDArray[Any]
@@ -35,25 +39,51 @@ class Recipe:
 
     Attributes:
         name, title, task: for people.
+        source: where the data comes from.
+        input: what one sample is, for whoever writes the firmware.
         data: makes the data from a seed.
         model: makes the untrained, compiled Keras 3 model.
+        metric, bound: what it is measured by on held-out data, and what it reaches.
         epochs, batch_size: of the training.
         labels: what the outputs stand for; empty for a regression.
+        packages: what its data comes from, by import name.
+        parameters: from outputs and inputs of the calibration data, figures that the firmware needs besides the
+            model, such as a threshold.
     """
 
     name: str
     title: str
     task: str
+    source: str
+    input: str
     data: Callable[[int], Data]
     model: Callable[[], Any]
+    metric: Metric
+    bound: float
     epochs: int
     batch_size: int = 32
     labels: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    parameters: Callable[[npt.NDArray[Any], npt.NDArray[Any]], dict[str, float]] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what it is as plain data."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "task": self.task,
+            "source": self.source,
+            "input": self.input,
+            "metric": self.metric.name,
+            "bound": self.bound,
+            "epochs": self.epochs,
+            "labels": list(self.labels),
+        }
 
 
 def recipe_names() -> list[str]:
     """Return the names of all recipes, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def load_recipe(name: str) -> Recipe:

@@ -16,6 +16,8 @@ _QUANTIZE_HINT = (
 _BOUNDARY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 # The weights that a channel-wise FULLY_CONNECTED kernel must know about.
 _FULLY_CONNECTED = "FULLY_CONNECTED"
+# Operators that move values of any width.
+_ANY_WIDTH = _BOUNDARY | {"RESHAPE", "EXPAND_DIMS", "SQUEEZE"}
 
 
 class Snapshot(Protocol):
@@ -29,6 +31,8 @@ class Snapshot(Protocol):
     def ops(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def custom_ops(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def int16x8(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def per_channel_fully_connected(self) -> str: ...  # noqa: D102
     @property
@@ -84,6 +88,13 @@ def check_board(model: TfliteModel, snapshot: Snapshot) -> None:
         )
     for graph in model.subgraphs:
         for op in graph.operators:
+            wide = any(graph.tensors[i].dtype == "int16" for i in op.outputs)
+            if wide and op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
+                raise InputError(
+                    f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
+                    "is not known to have a kernel",
+                    "quantize to int8 (--scheme int8), or choose another board (microgen boards)",
+                )
             if op.name != _FULLY_CONNECTED or not _per_channel_weights(graph, op):
                 continue
             support = {

@@ -389,3 +389,8 @@ TEST_CASE("any garbage is answered, and `name%` works after it") {
     if (!answer.empty()) REQUIRE(answer.back() == "m-ready");
   }
 }
+
+TEST_CASE("a model without labels says so") {
+  Bench bench;
+  CHECK(bench.Send("label%") == Lines{"e-[The model has no labels]", "m-ready"});
+}

@@ -67,6 +67,17 @@ TEST_CASE("outputs as bytes") {
   CHECK(bench.Send("output 5%") == Lines{"e-[Index must be 0 to 4]", "m-ready"});
 }
 
+TEST_CASE("the label of the largest element") {
+  Bench bench;
+  LoadAll(bench);
+  fake::outputs[0] = {0x80, 10, 0x7f};
+  bench.Send("infer 1 0%");
+  // There are two labels for three elements: the third has none, and cannot win.
+  CHECK(bench.Send("label%") == Lines{"m-label-[1,on]", "m-ready"});
+  fake::outputs[0] = {10, 10, 0};
+  CHECK(bench.Send("label%") == Lines{"m-label-[0,off]", "m-ready"});
+}
+
 TEST_CASE("outputs as numbers") {
   Bench bench;
   LoadAll(bench);

@@ -1,0 +1,154 @@
+"""Carries a Keras 3 model over to tf_keras, layer by layer: its configuration and its weights.
+
+tf_keras is needed where the converter knows only its layers (a fused LSTM) and by tensorflow-model-optimization.
+Runs in a worker: it needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+# Set by Keras 3 alone, or of no influence on what a trained layer computes.
+_DROPPED = ("_initializer", "_regularizer", "_constraint", "use_cudnn", "quantization_config")
+_HINT = "build it with tf_keras and save it as .h5, or use layers that tf_keras has (docs/quantization.md)"
+
+
+def unsupported(model: Any) -> list[str]:  # noqa: ANN401 - Keras has no types
+    """Return what of a Keras 3 model cannot be carried over, one line a layer; empty when all can."""
+    import keras
+
+    found = []
+    for layer in model._flatten_layers():
+        if not isinstance(layer, (keras.Model, keras.layers.InputLayer)) and _counterpart(layer) is None:
+            found.append(f"'{layer.name}' ({type(layer).__name__})")
+    if not isinstance(model, keras.Sequential) and not hasattr(model, "_nodes_by_depth"):
+        found.append(f"'{model.name}' is neither Sequential nor Functional")
+        return found
+    for node in _nodes(model):
+        if not isinstance(node.operation, keras.layers.Layer):
+            found.append(f"'{node.operation.name}' (the function keras.ops.{type(node.operation).__name__.lower()})")
+    return found
+
+
+def to_tf_keras(model: Any, batch: int | None = None) -> Any:  # noqa: ANN401
+    """Rebuild a Keras 3 Sequential or Functional model in tf_keras; outputs stay equal to the last bit.
+
+    Args:
+        model: a built Keras 3 model.
+        batch: fixes the batch dimension; None keeps it.
+
+    Returns:
+        A tf_keras Functional model with the same layer names and weights.
+
+    Raises:
+        InputError: names the layers that tf_keras has no counterpart for, or that compute something else there.
+    """
+    obstacles = unsupported(model)
+    if obstacles:
+        raise InputError(f"cannot be carried over to tf_keras: {', '.join(obstacles)}", _HINT)
+    carried = _Carrier(batch).model(model)
+    _check_equal(model, carried)
+    return carried
+
+
+class _Carrier:
+    def __init__(self, batch: int | None) -> None:
+        self._batch = batch
+
+    def model(self, source: Any) -> Any:  # noqa: ANN401
+        import tf_keras
+        from keras import tree
+
+        known: dict[int, Any] = {}
+        layers: dict[int, tuple[Any, Any]] = {}
+        inputs = []
+        for tensor in source.inputs:
+            made = tf_keras.Input(
+                batch_shape=(self._batch or tensor.shape[0], *tensor.shape[1:]), dtype=tensor.dtype, name=tensor.name
+            )
+            inputs.append(made)
+            known[id(tensor)] = made
+
+        def there(value: Any) -> Any:  # noqa: ANN401
+            return tree.map_structure(lambda leaf: known.get(id(leaf), leaf), value)
+
+        for node in _nodes(source):
+            operation = node.operation
+            if id(operation) not in layers:
+                layers[id(operation)] = (operation, self._layer(operation))
+            target = layers[id(operation)][1]
+            takes = inspect.signature(target.call).parameters
+            kwargs = {k: there(v) for k, v in node.arguments.kwargs.items() if v is not None and k in takes}
+            result = target(*there(list(node.arguments.args)), **kwargs)
+            for ours, theirs in zip(node.output_tensors, tree.flatten(result), strict=True):
+                known[id(ours)] = theirs
+        outputs = [known[id(tensor)] for tensor in _functional(source).outputs]
+        carried = tf_keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=source.name)
+        for operation, target in layers.values():
+            # Keras 3 counts the states of random generators among the weights.
+            values = [w for w in operation.get_weights() if w.dtype != np.uint32]
+            target.set_weights(values)
+        return carried
+
+    def _layer(self, layer: Any) -> Any:  # noqa: ANN401
+        import keras
+
+        if isinstance(layer, keras.Model):
+            return self.model(layer)
+        kind = _counterpart(layer)
+        assert kind is not None, "unsupported() was asked first"
+        takes: set[str] = set()
+        for base in inspect.getmro(kind):
+            if "__init__" in vars(base):
+                takes |= set(inspect.signature(vars(base)["__init__"]).parameters)
+        config = {k: v for k, v in layer.get_config().items() if k in takes and not k.endswith(_DROPPED)}
+        config |= {"name": layer.name, "dtype": "float32"}
+        for key in ("activation", "recurrent_activation"):
+            if isinstance(config.get(key), dict):
+                value = config[key]["config"]
+                config[key] = value if isinstance(value, str) else config[key]["class_name"].lower()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["fused"] = False  # Keras 3 computes it so, and the last bit differs
+        config.pop("backward_layer", None)  # made from "layer", as in Keras 3; `_check_equal` sees another one
+        if "layer" in config:
+            config["layer"] = self._layer(layer.layer if hasattr(layer, "layer") else layer.forward_layer)
+        return kind(**config)
+
+
+def _counterpart(layer: Any) -> Any:  # noqa: ANN401
+    import tf_keras
+
+    if not type(layer).__module__.startswith("keras."):
+        return None
+    return getattr(tf_keras.layers, type(layer).__name__, None)
+
+
+def _functional(model: Any) -> Any:  # noqa: ANN401
+    import keras
+
+    return model._functional if isinstance(model, keras.Sequential) else model
+
+
+def _nodes(model: Any) -> list[Any]:  # noqa: ANN401
+    """Return the calls of a model's graph in an order in which each has its inputs ready."""
+    by_depth = _functional(model)._nodes_by_depth
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
+
+
+def _check_equal(ours: Any, theirs: Any) -> None:  # noqa: ANN401
+    """Run both on one input: a layer of the same name may still compute something else."""
+    import keras
+
+    rng = np.random.default_rng(0)
+    inputs = [rng.random((1, *(d or 8 for d in t.shape[1:]))).astype(t.dtype) for t in ours.inputs]
+    given = inputs if len(inputs) > 1 else inputs[0]
+    results = [keras.tree.flatten(m(given, training=False)) for m in (ours, theirs)]
+    for a, b in zip(*results, strict=True):
+        difference = float(np.abs(np.asarray(a) - np.asarray(b)).max())
+        if not difference <= 1e-5:
+            raise InputError(f"'{ours.name}' computes something else in tf_keras (off by {difference:g})", _HINT)

@@ -1,0 +1,193 @@
+"""Loads a float model of any kind into a concrete function with a batch of 1. Runs in a worker."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..calibration import InputSpec
+from ..errors import InputError, SetupError
+from .rules import Layer, LayerNames, check_layers, needs_carrying
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A float model ready to be converted.
+
+    Attributes:
+        function: a concrete function that takes one sample of each input, with a batch of 1.
+        keep_alive: what owns the variables.
+        inputs: what a sample of each input is.
+        layers: the names of its Keras layers, as far as they are known.
+        has_loops: it has recurrent layers, which must not be frozen.
+    """
+
+    function: Any
+    keep_alive: Any
+    inputs: tuple[InputSpec, ...]
+    layers: LayerNames
+    has_loops: bool
+
+
+def load(kind: str, path: str) -> Loaded:
+    """Load a .keras, .h5 or SavedModel.
+
+    Raises:
+        InputError: it cannot be loaded, has no fixed shapes, or layers that the converter crashes on.
+        SetupError: tf_keras is missing and the model needs it.
+    """
+    if kind == "saved-model":
+        return _saved_model(path)
+    return from_keras(_load_keras(kind, Path(path)))
+
+
+def from_keras(model: Any) -> Loaded:  # noqa: ANN401 - Keras has no types
+    """Prepare a Keras 3 or tf_keras model; a Keras 3 model goes over tf_keras where only that converts well.
+
+    Raises:
+        InputError: as `load` does.
+    """
+    import tensorflow as tf
+
+    if not getattr(model, "built", True) or not getattr(model, "inputs", None):
+        raise InputError(
+            f"model '{model.name}' has no inputs of known shape", "give it a keras.Input, or call it once, then save it"
+        )
+    layers = describe(model)
+    check_layers(layers)
+    inputs = tuple(InputSpec(_plain(t.name), tuple(t.shape[1:]), _dtype(t.dtype)) for t in model.inputs)
+    _check_fixed(inputs)
+    if is_keras3(model) and needs_carrying(layers):
+        _needs_tf_keras()
+        from .carry import to_tf_keras
+
+        model = to_tf_keras(model, batch=1)
+    signature = [tf.TensorSpec((1, *i.shape), i.dtype, name=i.name) for i in inputs]
+
+    def call(*values: Any) -> Any:  # noqa: ANN401
+        return model(values[0] if len(values) == 1 else list(values), training=False)
+
+    function = tf.function(call, autograph=False).get_concrete_function(*signature)
+    names = tuple(layer.name for layer in layers if not layer.kind.endswith("Cell"))
+    outputs = tuple(getattr(model, "output_names", None) or ())
+    found = LayerNames(names, is_keras3(model), outputs if outputs and set(outputs) <= set(names) else names[-1:])
+    return Loaded(function, model, inputs, found, any(layer.kind == "LSTM" for layer in layers))
+
+
+def is_keras3(model: Any) -> bool:  # noqa: ANN401
+    """Tell a Keras 3 model from a tf_keras one."""
+    import keras
+
+    return isinstance(model, keras.Model)
+
+
+def describe(model: Any) -> tuple[Layer, ...]:  # noqa: ANN401
+    """Return the layers of a model, nested ones included."""
+    found = []
+    for layer in model._flatten_layers():
+        kind = type(layer).__name__
+        if layer is model or kind == "InputLayer":
+            continue
+        try:
+            config = layer.get_config()
+        except (NotImplementedError, TypeError, ValueError):
+            config = {}
+        found.append(Layer(layer.name, kind, {k: _plain_setting(v) for k, v in config.items()}))
+    return tuple(found)
+
+
+def _load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
+    legacy = _is_legacy(kind, path)
+    if legacy:
+        _needs_tf_keras()
+        import tf_keras as framework
+    else:
+        import keras as framework
+    try:
+        return framework.models.load_model(path, compile=False)
+    except Exception as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {said[0][:300]}",
+            "a model with layers of your own goes in from Python: microgen.quantize(model, data)",
+        ) from None
+
+
+def _is_legacy(kind: str, path: Path) -> bool:
+    """Tell whether Keras 2 wrote the file, by the version that it names."""
+    try:
+        if kind == "keras":
+            with zipfile.ZipFile(path) as archive:
+                version = json.loads(archive.read("metadata.json"))["keras_version"]
+        else:
+            import h5py
+
+            with h5py.File(path) as stored:
+                if "model_config" not in stored.attrs:
+                    raise InputError(f"{path.name}: holds weights, but no model", "save it whole: model.save()")
+                version = stored.attrs.get("keras_version", "2")
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path.name}: not a Keras model ({error})", "save it again with model.save('model.keras')"
+        ) from None
+    return str(version if isinstance(version, str) else bytes(version).decode()).startswith("2")
+
+
+def _saved_model(path: str) -> Loaded:
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(path)
+    except Exception as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{Path(path).name}: not a SavedModel ({said[0][:300]})", "export it again") from None
+    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()), None)
+    if signature is None:
+        raise InputError(f"{Path(path).name}: the SavedModel has no signature", "export it with model.export('folder')")
+    specs = signature.structured_input_signature[1]
+    inputs = tuple(InputSpec(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in sorted(specs.items()))
+    _check_fixed(inputs)
+
+    def call(*values: Any) -> Any:  # noqa: ANN401
+        result = signature(**{i.name: v for i, v in zip(inputs, values, strict=True)})
+        return [result[name] for name in sorted(result)]
+
+    function = tf.function(call, autograph=False).get_concrete_function(
+        *[tf.TensorSpec((1, *i.shape), i.dtype, name=i.name) for i in inputs]
+    )
+    return Loaded(function, loaded, inputs, LayerNames(), False)
+
+
+def _check_fixed(inputs: Sequence[InputSpec]) -> None:
+    for spec in inputs:
+        if None in spec.shape:
+            raise InputError(
+                f"input '{spec.name}' has the dynamic shape {[None, *spec.shape]}",
+                "TFLM needs fixed shapes: give keras.Input a fixed size (only the batch may be open)",
+            )
+
+
+def _needs_tf_keras() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("tf_keras") is None:
+        raise SetupError("this model needs tf_keras, which is not installed", "pip install 'microgen[train]'")
+
+
+def _plain(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _dtype(dtype: Any) -> str:  # noqa: ANN401
+    return dtype if isinstance(dtype, str) else str(dtype.name)
+
+
+def _plain_setting(value: Any) -> Any:  # noqa: ANN401
+    """Return a setting as a rule names it: an activation may be stored as a dictionary."""
+    if isinstance(value, dict) and isinstance(value.get("config"), str):
+        return value["config"]
+    return value

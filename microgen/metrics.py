@@ -1,0 +1,63 @@
+"""How good a model's outputs are: what recipes are measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit.
+
+    Attributes:
+        name: for people.
+        score: computes it from outputs, inputs and targets, samples first, in real units.
+        higher_is_better: which way is good.
+    """
+
+    name: str
+    score: Callable[[Array, Array, Array], float]
+    higher_is_better: bool = True
+
+    def reaches(self, value: float, bound: float) -> bool:
+        """Tell whether a value is as good as a bound."""
+        return value >= bound if self.higher_is_better else value <= bound
+
+
+def reconstruction_error(outputs: Array, inputs: Array) -> Array:
+    """Return the mean squared difference of each sample to what an autoencoder made of it, shape (samples,)."""
+    difference = outputs.reshape(len(outputs), -1) - inputs.reshape(len(inputs), -1)
+    return np.asarray((difference**2).mean(axis=1))
+
+
+def _accuracy(outputs: Array, inputs: Array, targets: Array) -> float:
+    return float((outputs.reshape(len(outputs), -1).argmax(axis=1) == targets.reshape(-1)).mean())
+
+
+def _mean_absolute_error(outputs: Array, inputs: Array, targets: Array) -> float:
+    return float(np.abs(outputs.reshape(-1) - targets.reshape(-1)).mean())
+
+
+def _auc(outputs: Array, inputs: Array, targets: Array) -> float:
+    """Return the area under the ROC curve of the reconstruction error: how often a fault ranks above a normal sample.
+
+    Computed from ranks (Mann-Whitney U), ties counted half.
+    """
+    error = reconstruction_error(outputs, inputs)
+    _, place, counts = np.unique(error, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    faulty = targets.reshape(-1) == 1
+    n, m = int(faulty.sum()), int((~faulty).sum())
+    return float((ranks[faulty].sum() - n * (n + 1) / 2) / (n * m))
+
+
+ACCURACY = Metric("accuracy", _accuracy)
+MEAN_ABSOLUTE_ERROR = Metric("mean absolute error", _mean_absolute_error, higher_is_better=False)
+AUC = Metric("AUC of the reconstruction error", _auc)

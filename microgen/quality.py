@@ -1,0 +1,195 @@
+"""How much a quantized model lost: layer by layer against its float twin, on its calibration data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import worker
+from .tflite import Tensor, TfliteModel
+from .worker import Arrays, Values
+
+_DEADLINE_S = 300.0
+_SAMPLES = 50
+# Where both agree to the last bit there is no noise; more than this is not told apart.
+_MOST_DB = 120.0
+_WORST = 3
+
+
+@dataclass(frozen=True)
+class LayerQuality:
+    """One operator's first output, quantized against float.
+
+    Attributes:
+        index, op, tensor: which operator.
+        layer: the Keras layer that it comes from, "" where that is not known.
+        sqnr_db: signal-to-quantization-noise ratio, 10 log10(sum x^2 / sum (x - x')^2) over the samples, in dB,
+            where x is the float value and x' the dequantized one; at most 120.
+        saturated: the share of values, 0 to 1, that lie beyond what the tensor's scale and zero point can
+            represent, by more than a step: a softmax reaches 1, its int8 255/256.
+    """
+
+    index: int
+    op: str
+    tensor: str
+    layer: str
+    sqnr_db: float
+    saturated: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What quantization cost.
+
+    Attributes:
+        samples: on how many samples of the calibration data it was measured.
+        layers: the operators that float and quantized model both have, in their order.
+        accuracy: share of samples whose class is right, in float and quantized, where the classes are known.
+    """
+
+    samples: int
+    layers: tuple[LayerQuality, ...]
+    accuracy: tuple[float, float] | None = None
+
+    @property
+    def worst(self) -> tuple[LayerQuality, ...]:
+        """The operators with the lowest ratios, the lowest first."""
+        return tuple(sorted(self.layers, key=lambda x: x.sqnr_db)[:_WORST])
+
+    @property
+    def output_sqnr_db(self) -> float | None:
+        """The ratio at the last operator."""
+        return self.layers[-1].sqnr_db if self.layers else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "samples": self.samples,
+            "output_sqnr_db": self.output_sqnr_db,
+            "accuracy": {"float": self.accuracy[0], "quantized": self.accuracy[1]} if self.accuracy else None,
+            "worst": [x.layer or x.tensor for x in self.worst],
+            "layers": [asdict(x) for x in self.layers],
+        }
+
+
+def measure(
+    model: TfliteModel,
+    twin: bytes,
+    data: Sequence[npt.NDArray[Any]],
+    quantized: Sequence[npt.NDArray[Any]],
+    targets: npt.NDArray[np.int64] | None,
+    layer_of: Any = lambda tensor: "",  # noqa: ANN401
+) -> Quality:
+    """Run the float and the quantized model on the same samples and compare their tensors by name.
+
+    Args:
+        model: the quantized model.
+        twin: the float .tflite that it was made from, or with.
+        data, quantized: the calibration data, as floats and as the quantized model takes it.
+        targets: the class of each sample, None where it is not known.
+        layer_of: gives the Keras layer of a tensor by the tensor's name.
+
+    Raises:
+        EngineError: LiteRT refused one of the models.
+    """
+    from .tflite import parse
+
+    original = parse(twin, model.name, "the float model")
+    by_name = {t.name: t for t in original.main.tensors}
+    pairs = []
+    for op in model.main.operators:
+        tensor = model.main.tensors[op.outputs[0]] if op.outputs else None
+        other = by_name.get(tensor.name) if tensor is not None else None
+        if tensor is None or other is None or not tensor.quantization or tensor.quantization.per_channel:
+            continue
+        if other.dtype == "float32" and other.shape == tensor.shape:
+            pairs.append((op, tensor, other))
+    count = min(len(data[0]), _SAMPLES)
+    arrays: Arrays = {"model": np.frombuffer(model.data, np.uint8), "float": np.frombuffer(twin, np.uint8)}
+    take = count if targets is None else len(data[0])
+    arrays |= {f"float{k}": a[:take] for k, a in enumerate(data)}
+    arrays |= {f"in{k}": a[:take] for k, a in enumerate(quantized)}
+    values = {"tensors": [_numbers(t, o) for _, t, o in pairs], "samples": count, "classify": targets is not None}
+    reply = worker.call("LiteRT", f"{__name__}:compare_job", values, arrays, _DEADLINE_S)
+    signal, noise, outside, seen = (reply.arrays[k] for k in ("signal", "noise", "outside", "seen"))
+    layers = tuple(
+        LayerQuality(
+            op.index,
+            op.name,
+            tensor.name,
+            layer_of(tensor.name),
+            round(_decibel(float(signal[k]), float(noise[k])), 2),
+            round(float(outside[k] / max(seen[k], 1)), 6),
+        )
+        for k, (op, tensor, _) in enumerate(pairs)
+    )
+    accuracy = None
+    if targets is not None:
+        accuracy = tuple(float((reply.arrays[k] == targets[:take]).mean()) for k in ("float_class", "class"))
+    return Quality(count, layers, accuracy)  # type: ignore[arg-type]
+
+
+def compare_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Compare tensors of two models on the same samples. Runs in a worker.
+
+    Args:
+        values: "tensors", one list a pair: numbers in the quantized and the float model, scale, zero point and
+            the least and greatest quantized value; "samples" to compare; "classify" to name each sample's class.
+        arrays: "model", "float" (both models), "in0", ... and "float0", ... (their inputs).
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    engines = [
+        Interpreter(
+            model_content=arrays[name].tobytes(),
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+            num_threads=1,
+        )
+        for name in ("float", "model")
+    ]
+    for engine in engines:
+        engine.allocate_tensors()
+    sums = np.zeros((4, len(values["tensors"])))
+    classes: list[list[int]] = [[], []]
+    for sample in range(len(arrays["in0"])):
+        for engine, prefix, found in zip(engines, ("float", "in"), classes, strict=True):
+            engine.reset_all_variables()
+            for k, detail in enumerate(engine.get_input_details()):
+                engine.set_tensor(detail["index"], arrays[f"{prefix}{k}"][sample].reshape(detail["shape"]))
+            engine.invoke()
+            if values["classify"]:
+                found.append(int(engine.get_tensor(engine.get_output_details()[0]["index"]).argmax()))
+        if sample >= values["samples"]:
+            continue
+        for k, (ours, theirs, scale, zero, low, high) in enumerate(values["tensors"]):
+            real = engines[0].get_tensor(theirs).astype(np.float64)
+            stored = (engines[1].get_tensor(ours).astype(np.float64) - zero) * scale
+            outside = (real < (low - zero - 1) * scale) | (real > (high - zero + 1) * scale)
+            sums[:, k] += (real**2).sum(), ((real - stored) ** 2).sum(), outside.sum(), real.size
+    signal, noise, outside_sum, seen = sums
+    return {}, {
+        "signal": signal,
+        "noise": noise,
+        "outside": outside_sum,
+        "seen": seen,
+        "float_class": np.array(classes[0], np.int64),
+        "class": np.array(classes[1], np.int64),
+    }
+
+
+def _numbers(tensor: Tensor, twin: Tensor) -> list[float]:
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    return [tensor.index, twin.index, tensor.scale, tensor.zero_point, int(limits.min), int(limits.max)]
+
+
+def _decibel(signal: float, noise: float) -> float:
+    if noise <= 0:
+        return _MOST_DB
+    if signal <= 0:
+        return -_MOST_DB
+    return float(np.clip(10 * np.log10(signal / noise), -_MOST_DB, _MOST_DB))

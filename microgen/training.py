@@ -1,0 +1,247 @@
+"""Trains a recipe, brings it to int8, and measures it in float, in LiteRT and in TFLM."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import conversion
+from .boards import Board, load_board
+from .calibration import MAX_SAMPLES, Calibration
+from .errors import InputError
+from .quantization import Quantized, finish, per_channel_dense
+from .recipes import Recipe, load_recipe
+from .tflite import TfliteModel
+from .verification import EngineRun, quantize_samples
+from .worker import Arrays, Values
+
+RECORD = "training.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained recipe.
+
+    Attributes:
+        recipe: which one.
+        quantized: its int8 model with its calibration data.
+        keras: the float model, as the bytes of a .keras file.
+        float_score, litert_score, tflm_score: the recipe's metric on held-out data, of the float model and of the
+            int8 model in LiteRT's reference kernels and in TFLM.
+        parameters: what the firmware needs besides the model, such as a threshold, from the int8 model in TFLM.
+        seed, epochs: of the training.
+        tested: number of held-out samples.
+    """
+
+    recipe: Recipe
+    quantized: Quantized
+    keras: bytes
+    float_score: float
+    litert_score: float
+    tflm_score: float
+    parameters: dict[str, float]
+    seed: int
+    epochs: int
+    tested: int
+
+    @property
+    def compression(self) -> float:
+        """Size of the float .tflite over that of the int8 one."""
+        return self.quantized.float_bytes / len(self.quantized.model.data)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the bytes."""
+        return {
+            "recipe": self.recipe.name,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "metric": self.recipe.metric.name,
+            "tested": self.tested,
+            "scores": {"float": self.float_score, "litert": self.litert_score, "tflm": self.tflm_score},
+            "bound": self.recipe.bound,
+            "parameters": self.parameters,
+            "float_bytes": self.quantized.float_bytes,
+            "bytes": len(self.quantized.model.data),
+            "compression": round(self.compression, 3),
+            "model": self.quantized.to_json(),
+        }
+
+
+def train(
+    recipe: str,
+    *,
+    out: str | Path | None = None,
+    board: str | Path | Board | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda step: None,
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> Trained:
+    """Train a recipe and quantize it to int8.
+
+    Args:
+        recipe: its name; `microgen.recipe_names()` has all.
+        out: a folder for model, labels, calibration data and the record of the training; None writes nothing.
+        board: the board whose TFLM must run it; without one, what every board runs is chosen.
+        epochs: instead of the recipe's own number.
+        seed: seed of data, weights and training; the same seed gives the same bytes.
+        on_step: is told what is done next.
+        on_epoch: is told how many epochs of how many are done.
+
+    Raises:
+        InputError: there is no such recipe, or `out` holds something else.
+        SetupError: a package or program that the recipe needs is missing.
+        EngineError: the converter or TFLM refused the model.
+    """
+    chosen = load_recipe(recipe)
+    if epochs is not None and epochs < 1:
+        raise InputError(f"--epochs {epochs}: at least one epoch is needed", f"leave it out for {chosen.epochs}")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
+    if out is not None:
+        _check_out(Path(out))
+    target = board if isinstance(board, Board) or board is None else load_board(str(board))
+    snapshot = target.snapshot if target else None
+    values = {
+        "recipe": recipe,
+        "per_channel_dense": per_channel_dense(snapshot, "int8"),
+        "seed": seed,
+        "epochs": epochs or chosen.epochs,
+    }
+    on_step(f"training {recipe}")
+    reply = conversion.run(
+        "training:train_job", values, {}, packages=("tensorflow", "keras", *chosen.packages), on_progress=on_epoch
+    )
+    on_step("running LiteRT and TFLM on the held-out data")
+    found = finish(reply, recipe, "recipe", "int8", snapshot, reply.arrays["float"].tobytes())
+    test_x, test_y = reply.arrays["test_x"], reply.arrays["test_y"]
+    with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
+        engines = running.result()
+    score = chosen.metric.score
+    litert, tflm = (_real(found.model, answers[0]) for answers in (engines.litert, engines.tflm))
+    parameters = {}
+    if chosen.parameters is not None:
+        # What the firmware compares with must come from the model that it runs.
+        with EngineRun(found.model, quantize_samples(found.model, found.calibration)) as running:
+            parameters = chosen.parameters(_real(found.model, running.result().tflm[0]), found.calibration[0])
+    trained = Trained(
+        chosen,
+        found,
+        reply.arrays["keras"].tobytes(),
+        score(reply.arrays["test_float"], test_x, test_y),
+        score(litert, test_x, test_y),
+        score(tflm, test_x, test_y),
+        parameters,
+        seed,
+        epochs or chosen.epochs,
+        len(test_x),
+    )
+    trained = _with_record(trained)
+    if out is not None:
+        _write(Path(out), trained)
+    return trained
+
+
+def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Train a recipe and convert it. Runs in a worker."""
+    import keras
+
+    from .conversion.converter import convert, make_deterministic, reply
+    from .conversion.loading import from_keras
+    from .worker import report_progress
+
+    recipe = load_recipe(values["recipe"])
+    seed, epochs = int(values["seed"]), int(values["epochs"])
+    make_deterministic(seed)
+    data, model = recipe.data(seed), recipe.model()
+    report_progress(0, epochs)
+    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
+    model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[told])
+    chosen = np.random.default_rng(seed).permutation(len(data.train_x))[:MAX_SAMPLES]
+    kept = data.train_x[chosen]
+    loaded = from_keras(model)
+    converted = convert(loaded, [kept], "int8", bool(values["per_channel_dense"]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        stored = np.frombuffer(path.read_bytes(), np.uint8)
+    answer, results = reply(loaded, Calibration((kept,), origin="training data"), converted)
+    return answer, {
+        **results,
+        "keras": stored,
+        "test_x": data.test_x,
+        "test_y": data.test_y,
+        "test_float": model.predict(data.test_x, batch_size=256, verbose=0),
+    }
+
+
+def _real(model: TfliteModel, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the first output in real units, without its batch dimension."""
+    tensor = model.outputs[0]
+    real = (values.astype(np.float64) - tensor.zero_point) * tensor.scale
+    return real.reshape(len(real), *tensor.shape[1:])
+
+
+def _with_record(trained: Trained) -> Trained:
+    scores = {"float": trained.float_score, "int8 LiteRT": trained.litert_score, "int8 TFLM": trained.tflm_score}
+    name = trained.recipe.metric.name
+    record = {
+        **trained.quantized.record,
+        "recipe": trained.recipe.name,
+        "seed": trained.seed,
+        "epochs": trained.epochs,
+        "parameters": trained.parameters,
+    }
+    metrics = {f"{name}, {k}": v for k, v in scores.items()}
+    return replace(
+        trained,
+        quantized=replace(trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record),
+    )
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file", "choose another folder with --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).exists():
+        raise InputError(f"{out}: is not empty and not a training's folder", "choose another folder with --out")
+    parent = next(p for p in out.absolute().parents if p.exists())
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"{out}: {parent} cannot be written", "choose another folder with --out")
+
+
+def _write(out: Path, trained: Trained) -> None:
+    """Write a training's files beside their place, and move them there: all are there, or none."""
+    name = trained.recipe.name
+    files = {
+        f"{name}.keras": trained.keras,
+        f"{name}.tflite": trained.quantized.model.data,
+        RECORD: (json.dumps(trained.to_json(), indent=2, ensure_ascii=False) + "\n").encode(),
+    }
+    if trained.recipe.labels:
+        files["labels.txt"] = "".join(f"{label}\n" for label in trained.recipe.labels).encode()
+    stage = out.absolute().with_name(f".{out.name}.microgen-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir()
+        for file, data in files.items():
+            (stage / file).write_bytes(data)
+        np.save(stage / "calibration.npy", trained.quantized.calibration[0])
+        if out.exists():
+            for path in sorted(stage.iterdir(), key=lambda p: p.name == RECORD):
+                path.replace(out / path.name)
+        else:
+            stage.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

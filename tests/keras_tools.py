@@ -1,0 +1,40 @@
+"""Converts Keras models in the tests' own process: TensorFlow starts once for all of them."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict
+
+import pytest
+
+from microgen import calibration, quantization
+from microgen.boards import load_board
+from microgen.worker import Reply
+
+
+@functools.cache
+def keras():
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (pip install 'microgen[train]')")
+    from microgen.conversion.converter import make_deterministic
+
+    make_deterministic(0)
+    import keras
+
+    return keras
+
+
+def sequential(*layers, shape=(8, 8, 3), dtype="float32"):
+    return keras().Sequential([keras().Input(shape, name="x", dtype=dtype), *layers])
+
+
+def quantize(model, data, scheme="int8", board="esp32"):
+    """What `microgen.quantize` does, without the worker that the converter has there."""
+    from microgen.conversion import converter, loading
+
+    snapshot = load_board(board).snapshot
+    loaded = loading.from_keras(model)
+    found = calibration.resolve(calibration.request(data), loaded.inputs)
+    per_channel = quantization.per_channel_dense(snapshot, scheme)
+    values, arrays = converter.reply(loaded, found, converter.convert(loaded, found.arrays, scheme, per_channel))
+    assert values["layers"] == asdict(loaded.layers)
+    return quantization.finish(Reply(values, arrays, ""), "m", "keras", scheme, snapshot, arrays["float"].tobytes())

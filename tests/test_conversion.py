@@ -1,0 +1,495 @@
+"""Float models of every kind to full integer: what comes through, what is refused, and with which words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen import quantization
+from microgen.conversion import rules
+from microgen.errors import EngineError, InputError
+
+from . import models
+from .keras_tools import keras, quantize, sequential
+from .tools import needs_host
+
+pytestmark = pytest.mark.slow
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(30, 8, 8, 3)).astype(np.float32)
+SERIES = RNG.normal(size=(30, 12, 4)).astype(np.float32)
+
+
+def branches():
+    k = keras()
+    image = k.Input((8, 8, 3), name="image")
+    x = k.layers.Conv2D(6, 3, padding="same", use_bias=False, name="first")(image)
+    x = k.layers.ReLU()(k.layers.BatchNormalization()(x))
+    y = k.layers.DepthwiseConv2D(3, padding="same", name="side")(x)
+    x = k.layers.Concatenate()([k.layers.Add()([x, y]), y])
+    return k.Model(image, k.layers.Dense(3, activation="softmax", name="kind")(k.layers.GlobalAveragePooling2D()(x)))
+
+
+def ds_cnn():
+    L = keras().layers
+    blocks = [L.Conv2D(8, 3, 2, padding="same", use_bias=False), L.BatchNormalization(), L.ReLU(),
+              L.DepthwiseConv2D(3, padding="same", use_bias=False), L.BatchNormalization(), L.ReLU(),
+              L.Conv2D(8, 1, use_bias=False), L.BatchNormalization(), L.ReLU(),
+              L.GlobalAveragePooling2D(), L.Dense(4, activation="softmax")]  # fmt: skip
+    return sequential(*blocks)
+
+
+def conv1d():
+    L = keras().layers
+    return sequential(L.Conv1D(6, 3, activation="relu"), L.MaxPooling1D(), L.Flatten(), L.Dense(3), shape=(12, 4))
+
+
+def autoencoder():
+    L = keras().layers
+    return sequential(*(L.Dense(n, activation="relu") for n in (8, 3, 8)), L.Dense(12), shape=(12,))
+
+
+def two_by_two():
+    k = keras()
+    left, right = k.Input((8, 8, 3), name="left"), k.Input((6,), name="right")
+    both = k.layers.Concatenate()([k.layers.Flatten()(k.layers.Conv2D(2, 3)(left)), right])
+    outputs = [k.layers.Dense(3, name="kind")(both), k.layers.Dense(2, activation="tanh", name="place")(both)]
+    return k.Model([left, right], outputs)
+
+
+COMES_THROUGH = {
+    "branches and batch norm": (branches, IMAGES, {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "CONCATENATION", "MEAN"}),
+    "DS-CNN": (ds_cnn, IMAGES, {"CONV_2D", "DEPTHWISE_CONV_2D", "MEAN"}),
+    "Conv1D": (conv1d, SERIES, {"CONV_2D", "MAX_POOL_2D"}),
+    "autoencoder": (autoencoder, RNG.normal(size=(30, 12)), {"FULLY_CONNECTED"}),
+    "two inputs, two outputs": (two_by_two, {"right": RNG.normal(size=(30, 6)), "left": IMAGES}, {"CONCATENATION"}),
+}
+
+
+@pytest.mark.parametrize(("make", "data", "ops"), COMES_THROUGH.values(), ids=COMES_THROUGH)
+def test_models_come_through_to_a_verified_project(make, data, ops, tmp_path):
+    needs_host()
+    found = quantize(make(), data)
+    assert ops <= set(found.model.ops) and not {"QUANTIZE", "DEQUANTIZE", "MUL"} & set(found.model.ops)
+    assert {t.dtype for t in (*found.model.inputs, *found.model.outputs)} == {"int8"}
+    assert len(found.quality.layers) >= len(found.model.main.operators) - 1 and found.quality.output_sqnr_db > 15
+    (tmp_path / "m.tflite").write_bytes(found.model.data)
+    verdict = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=20).verdict
+    assert verdict.passed and verdict.firmware == "equal"
+
+
+def test_the_outputs_of_several_are_in_the_models_order():
+    found = quantize(two_by_two(), {"right": RNG.normal(size=(30, 6)), "left": IMAGES})
+    assert [t.shape for t in found.model.outputs] == [(1, 3), (1, 2)]
+    assert {x.layer for x in found.quality.layers} >= {"kind", "place"}
+
+
+def test_an_lstm_becomes_the_fused_operator():
+    L = keras().layers
+    found = quantize(sequential(L.LSTM(6, name="memory"), L.Dense(3), shape=(12, 4)), SERIES)
+    assert found.model.ops["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1 and found.model.ops["FULLY_CONNECTED"] == 1
+    assert found.quality.output_sqnr_db > 15
+
+
+def test_upsampling_and_embedding_go_over_tf_keras():
+    L = keras().layers
+    up = quantize(sequential(L.Conv2D(4, 3), L.UpSampling2D(2)), IMAGES)
+    assert "RESIZE_NEAREST_NEIGHBOR" in up.model.ops
+    words = quantize(
+        sequential(L.Embedding(20, 4), L.Conv1D(4, 3), L.Flatten(), L.Dense(2), shape=(12,), dtype="int32"),
+        RNG.integers(0, 20, (30, 12)),
+    )
+    assert "GATHER" in words.model.ops and words.model.inputs[0].dtype == "int32"
+
+
+def test_int16x8_of_a_cnn_runs_and_verifies(tmp_path):
+    needs_host()
+    L = keras().layers
+    cnn = sequential(L.Conv2D(6, 3, activation="relu"), L.MaxPooling2D(), L.Flatten(), L.Dense(3), L.Softmax())
+    narrow, wide = (quantize(cnn, IMAGES, scheme=s) for s in ("int8", "int16x8"))
+    assert {t.dtype for t in (*wide.model.inputs, *wide.model.outputs)} == {"int16"}
+    assert wide.quality.output_sqnr_db > narrow.quality.output_sqnr_db
+    (tmp_path / "m.tflite").write_bytes(wide.model.data)
+    verdict = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=30).verdict
+    assert verdict.passed and verdict.firmware == "equal"
+    with pytest.raises(InputError, match=r"MAX_POOL_2D.*int16"):
+        microgen.build(tmp_path / "m.tflite", "nano33ble", out=tmp_path / "q")
+
+
+def test_dense_is_per_channel_only_where_the_board_runs_it():
+    data = RNG.normal(size=(30, 12))
+    many, one = (_dense_scales(quantize(autoencoder(), data, board=b)) for b in ("esp32", "nano33ble"))
+    assert many > 1 and one == 1
+
+
+def _dense_scales(found):
+    op = next(op for op in found.model.main.operators if op.name == "FULLY_CONNECTED")
+    return len(found.model.main.tensors[op.inputs[1]].quantization.scales)
+
+
+# ---- through the worker, from files and objects
+
+
+def test_every_file_kind_gives_the_same_model(tmp_path):
+    k = keras()
+    import tf_keras
+
+    from microgen.conversion.carry import to_tf_keras
+
+    cnn = sequential(k.layers.Conv2D(4, 3, activation="relu"), k.layers.Flatten(), k.layers.Dense(3))
+    cnn.save(tmp_path / "m.keras")
+    cnn.export(str(tmp_path / "saved"), verbose=False)
+    legacy = to_tf_keras(cnn)
+    assert isinstance(legacy, tf_keras.Model)
+    legacy.save(tmp_path / "m.h5")
+    np.save(tmp_path / "d.npy", IMAGES)
+    found = [
+        microgen.quantize(source, tmp_path / "d.npy", board="esp32", out=tmp_path / "out.tflite", name="m")
+        for source in (tmp_path / "m.keras", tmp_path / "m.h5", tmp_path / "saved", cnn, legacy)
+    ]
+    assert (tmp_path / "out.tflite").read_bytes() == found[-1].model.data
+    for one in found:
+        assert one.model.ops == found[0].model.ops
+        assert one.model.inputs[0].scale == pytest.approx(found[0].model.inputs[0].scale)
+        assert one.model.outputs[0].scale == pytest.approx(found[0].model.outputs[0].scale, rel=1e-4)
+    assert [f.record["kind"] for f in found] == ["keras", "h5", "saved-model", "keras", "h5"]
+
+
+def test_a_model_with_a_layer_of_ones_own_goes_in_as_an_object():
+    k = keras()
+
+    class Doubled(k.layers.Layer):
+        def call(self, x):
+            return k.ops.relu(x) * 2
+
+    found = microgen.quantize(sequential(k.layers.Conv2D(2, 3), Doubled()), IMAGES)
+    assert found.record["kind"] == "saved-model" and set(found.model.ops) == {"CONV_2D", "MUL"}
+
+
+def test_the_resnet_of_mlperf_tiny_goes_through(shared_models, tmp_path):
+    needs_host()
+    images = np.random.default_rng(0).uniform(0, 255, (20, 32, 32, 3))
+    result = microgen.build(
+        shared_models / "pretrainedResnet.h5", "esp32", calibration=images, out=tmp_path / "p", samples=10
+    )
+    assert result.verdict.passed and result.verdict.firmware == "equal"
+    assert result.source.quality.output_sqnr_db > 15 and result.source.model.ops["CONV_2D"] == 9
+
+
+def test_random_calibration_is_written_into_the_manifest(tmp_path):
+    keras()
+    autoencoder().save(tmp_path / "m.keras")
+    result = microgen.build(tmp_path / "m.keras", "pico", calibration="random", out=tmp_path / "p", verify=False)
+    manifest = json.loads((tmp_path / "p/microgen.json").read_text())
+    assert manifest["source"]["calibration"] == {"origin": "random", "samples": 100, "made_up": True}
+    assert "made up" in result.source.warnings[0] and manifest["source"]["warnings"] == list(result.source.warnings)
+
+
+def test_accuracy_is_told_when_classes_are_known():
+    L = keras().layers
+    classes = np.arange(30) % 3
+    data = {"x": IMAGES + classes[:, None, None, None], "labels": classes}
+    found = quantize(sequential(L.GlobalAveragePooling2D(), L.Dense(3)), data)
+    before, after = found.quality.accuracy
+    assert 0 <= before <= 1 and abs(before - after) < 0.2
+    with pytest.raises(InputError, match=r"classes 0 to 2, output .* has 2 elements"):
+        quantize(sequential(L.GlobalAveragePooling2D(), L.Dense(2)), data)
+
+
+def test_saturation_is_measured():
+    """Calibrated on small values, the same model saturates on large ones."""
+    from microgen import quality
+    from microgen.conversion import converter, loading
+    from microgen.tflite import parse
+    from microgen.verification import quantize_samples
+
+    dense = sequential(keras().layers.Dense(4, kernel_initializer="identity"), shape=(4,))
+    small = RNG.uniform(-1, 1, (50, 4)).astype(np.float32)
+    data, twin = converter.convert(loading.from_keras(dense), [small], "int8", False)
+    model = parse(data.tobytes())
+    fine, worse = (
+        quality.measure(model, twin.tobytes(), [x], quantize_samples(model, [x]), None) for x in (small, 4 * small)
+    )
+    assert fine.layers[-1].saturated == 0 and fine.output_sqnr_db > 30
+    assert worse.layers[-1].saturated > 0.5 and worse.output_sqnr_db < 10
+
+
+def test_a_softmax_does_not_count_as_saturated_and_foreign_classes_give_no_accuracy(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for k in range(5):
+            noise = RNG.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+            image.fromarray(noise).save(tmp_path / name / f"{k}.png")
+    L = keras().layers
+    sure = sequential(L.Flatten(), L.Dense(3, kernel_initializer=keras().initializers.RandomNormal(0, 9)), L.Softmax())
+    found = quantize(sure, tmp_path)
+    assert found.quality.layers[-1].op == "SOFTMAX" and found.quality.layers[-1].saturated == 0
+    assert found.quality.accuracy is None and "names 2 classes, the model has 3" in found.warnings[0]
+    assert quantize(sequential(L.Flatten(), L.Dense(2)), tmp_path).labels == ("cat", "dog")
+
+
+# ---- refused
+
+
+def test_labels_that_do_not_match_are_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    with pytest.raises(InputError, match="2 labels for the 4 elements"):
+        microgen.quantize(tmp_path / "m.tflite", labels=["a", "b"], out=tmp_path / "o.tflite")
+    assert not (tmp_path / "o.tflite").exists()
+
+
+def test_dynamic_shapes_and_unbuilt_models_are_refused():
+    k = keras()
+    with pytest.raises(InputError, match=r"input 'x' has the dynamic shape \[None, None, 8, 3\]"):
+        quantize(sequential(k.layers.Conv2D(2, 3), shape=(None, 8, 3)), IMAGES)
+    with pytest.raises(InputError, match="no inputs of known shape"):
+        quantize(k.Sequential([k.layers.Dense(2)]), SERIES)
+
+
+def test_an_lstm_in_a_saved_model_is_refused(tmp_path):
+    sequential(keras().layers.LSTM(4, name="memory"), shape=(12, 4)).export(str(tmp_path / "m"), verbose=False)
+    with pytest.raises(InputError, match=r"memory.* is a loop, which the converter crashes on"):
+        microgen.quantize(tmp_path / "m", SERIES)
+
+
+def test_broken_and_missing_files_are_refused(tmp_path):
+    keras()
+    (tmp_path / "empty").mkdir()
+    for name in ("m.keras", "m.h5"):
+        (tmp_path / name).write_bytes(b"nothing")
+        with pytest.raises(InputError, match="not a Keras model"):
+            microgen.quantize(tmp_path / name, SERIES)
+    for name, says in (("none.keras", "no such file"), ("empty", "without a saved_model.pb")):
+        with pytest.raises(InputError, match=says):
+            microgen.quantize(tmp_path / name, SERIES)
+
+
+def test_without_data_a_float_model_is_refused_with_the_hint(tmp_path):
+    (tmp_path / "m.keras").write_bytes(b"")
+    with pytest.raises(InputError, match="needs calibration data") as caught:
+        microgen.quantize(tmp_path / "m.keras")
+    assert "--calibration random" in caught.value.hint
+
+
+def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(monkeypatch):
+    """A converter that dies, which a model of any kind may make it do, is an error with all that it said."""
+    keras()
+    from microgen import conversion
+
+    start = conversion.worker.start
+    crash = "tests.tools:crash"
+    monkeypatch.setattr(conversion.worker, "start", lambda engine, target, *rest: start(engine, crash, *rest))
+    with pytest.raises(EngineError, match=r"converter: crashed with SIGSEGV.*all it said: ") as caught:
+        conversion.run("conversion.converter:convert_job", {}, {})
+    kept = Path(caught.value.message.rpartition("all it said: ")[2])
+    assert kept.is_file() and "standard layers" in caught.value.hint
+    kept.unlink()
+
+
+# ---- the table of what does not convert
+
+
+def _gelu(a):
+    return lambda: sequential(keras().layers.Conv2D(2, 3), keras().layers.Activation(a, name="odd"))
+
+
+OPERATORS = {
+    "GELU": (_gelu("gelu"), IMAGES, "esp32"),
+    "SELECT": (_gelu("selu"), IMAGES, "esp32"),
+    "EXP": (_gelu("softplus"), IMAGES, "esp32"),
+    "ELU": (_gelu("elu"), IMAGES, "esp32"),
+    "TILE": (lambda: sequential(keras().layers.RepeatVector(3, name="odd"), shape=(4,)), SERIES[:, 0], "esp32"),
+    "CONV_3D": (lambda: sequential(keras().layers.Conv3D(2, 2, name="odd"), shape=(4, 4, 4, 2)),
+                RNG.normal(size=(9, 4, 4, 4, 2)), "esp32"),
+    "NEG": (lambda: sequential(keras().layers.LayerNormalization(name="odd"), shape=(12, 4)), SERIES, "esp32"),
+    "SQUARE": (lambda: sequential(keras().layers.UnitNormalization(name="odd"), shape=(12, 4)), SERIES, "esp32"),
+    "CAST": (lambda: sequential(keras().layers.Embedding(9, 2, name="odd"), shape=(12,)),
+             RNG.integers(0, 9, (9, 12)), "esp32"),
+    "BUCKETIZE": (lambda: sequential(keras().layers.Discretization([0.0, 1.0], name="odd"), shape=(12, 4)),
+                  SERIES, "esp32"),
+    "RFFT2D": (lambda: sequential(keras().layers.MelSpectrogram(name="odd"), shape=(4000,)),
+               RNG.normal(size=(9, 4000)), "esp32"),
+    "LOG": (lambda: _function("log"), SERIES, "esp32"),
+    "SQRT": (lambda: _function("sqrt"), SERIES, "esp32"),
+    "REVERSE_V2": (lambda: _function("flip"), SERIES, "nano33ble"),
+    "BATCH_MATMUL": (lambda: sequential_dot(), SERIES, "nano33ble"),
+}  # fmt: skip
+
+
+def _function(name):
+    k = keras()
+    x = k.Input((12, 4), name="x")
+    y = k.layers.ReLU()(x) + 1.0
+    return k.Model(x, getattr(k.ops, name)(y, *((1,) if name == "flip" else ())))
+
+
+def sequential_dot():
+    k = keras()
+    x = k.Input((12, 4), name="x")
+    return k.Model(x, k.layers.Dot(2, name="odd")([x, k.layers.Dense(4)(x)]))
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_each_operator_of_the_table_is_refused_with_its_advice(operator):
+    make, data, board = OPERATORS[operator]
+    with pytest.raises(InputError, match=f"its operator {operator} ") as caught:
+        quantize(make(), data, board=board)
+    origin, advice = rules.advice(operator)
+    assert origin in caught.value.message and caught.value.hint == advice
+    if "odd" in str(make().get_config()):
+        assert "layer 'odd'" in caught.value.message
+
+
+def test_the_table_is_covered():
+    assert set(OPERATORS) | {"WHILE"} == set(rules.table()["operators"])
+    named = {name for rule in rules.table()["layers"] for name in rule["names"]}
+    assert set(LAYERS) == named
+
+
+LAYERS = {
+    "LSTM": "T.LSTM(4, activation='relu', name='odd')",
+    "GRU": "T.GRU(4, name='odd')",
+    "SimpleRNN": "T.SimpleRNN(4, name='odd')",
+    "Bidirectional": "T.Bidirectional(T.LSTM(4), name='odd')",
+    "ConvLSTM1D": "T.ConvLSTM1D(4, 3, name='odd')",
+    "ConvLSTM2D": "T.ConvLSTM2D(4, 3, name='odd')",
+    "RNN": "T.RNN(T.LSTMCell(4), name='odd')",
+    "MaxPooling3D": "T.MaxPooling3D(2, name='odd')",
+    "AveragePooling3D": "T.AveragePooling3D(2, name='odd')",
+    "CategoryEncoding": "T.CategoryEncoding(5, name='odd')",
+}
+SHAPES = {"ConvLSTM1D": (3, 6, 2), "ConvLSTM2D": (3, 6, 6, 2), "MaxPooling3D": (4, 4, 4, 2),
+          "AveragePooling3D": (4, 4, 4, 2), "CategoryEncoding": (1,)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_each_layer_of_the_table_is_refused_before_the_converter(name):
+    T = keras().layers
+    model = sequential(eval(LAYERS[name], {"T": T}), shape=SHAPES.get(name, (12, 4)))
+    with pytest.raises(InputError, match=rf"layer 'odd' \({name}\)") as caught:
+        quantize(model, SERIES)
+    assert caught.value.hint.startswith("use ")
+
+
+_TRY = """
+import json, os, sys
+import numpy as np, tensorflow as tf, tf_keras
+T = tf_keras.layers
+found = {}
+for name, (layer, shape) in json.loads(sys.argv[1]).items():
+    child = os.fork()
+    if child == 0:
+        try:
+            model = tf_keras.Sequential([tf_keras.Input(shape, name="x"), eval(layer)])
+            call = tf.function(lambda x: model(x, training=False))
+            concrete = call.get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="x"))
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            data = np.random.default_rng(0).normal(size=(4, 1, *shape)).astype("float32")
+            converter.representative_dataset = lambda: ([x] for x in data)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.convert()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    found[name] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps(found))
+"""
+
+
+def test_the_table_is_still_true():
+    """What the table says that the converter crashes on, or refuses, it still does."""
+    keras()
+    cases = {n: (c, SHAPES.get(n, (12, 4))) for n, c in LAYERS.items() if n != "Bidirectional"}
+    done = subprocess.run(
+        [sys.executable, "-c", _TRY, json.dumps(cases)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert all(found.values()), found
+    assert found["LSTM"] < 0 and found["GRU"] < 0, "these kill the converter"
+
+
+# ---- carrying over to tf_keras
+
+CARRIED = {
+    "branches": branches,
+    "DS-CNN": ds_cnn,
+    "Conv1D": conv1d,
+    "two": two_by_two,
+    "LSTM": lambda: sequential(keras().layers.LSTM(5, return_sequences=True), keras().layers.LSTM(4), shape=(12, 4)),
+    "GRU": lambda: sequential(keras().layers.GRU(4), shape=(12, 4)),
+    "Bidirectional": lambda: sequential(keras().layers.Bidirectional(keras().layers.LSTM(3)), shape=(12, 4)),
+    "TimeDistributed": lambda: sequential(keras().layers.TimeDistributed(keras().layers.Dense(3)), shape=(12, 4)),
+    "nested": lambda: sequential(branches()),
+    "separable": lambda: sequential(
+        keras().layers.SeparableConv2D(4, 3, activation="relu"), keras().layers.PReLU(shared_axes=[1, 2]),
+        keras().layers.Conv2DTranspose(3, 3), keras().layers.ZeroPadding2D(1), keras().layers.LeakyReLU(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_carried_models_are_equal_to_the_last_bit(name):
+    import tf_keras
+
+    from microgen.conversion.carry import to_tf_keras
+
+    ours = CARRIED[name]()
+    rng = np.random.default_rng(1)
+    ours.set_weights([rng.uniform(0.1, 0.6, w.shape).astype(w.dtype) for w in ours.get_weights()])
+    theirs = to_tf_keras(ours, batch=1)
+    assert isinstance(theirs, tf_keras.Model)
+    for _ in range(2):
+        given = [rng.normal(size=(1, *t.shape[1:])).astype(np.float32) for t in ours.inputs]
+        given = given if len(given) > 1 else given[0]
+        for a, b in zip(
+            keras().tree.flatten(ours(given, training=False)),
+            keras().tree.flatten(theirs(given, training=False)),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_what_cannot_be_carried_is_listed():
+    from microgen.conversion.carry import to_tf_keras, unsupported
+
+    k = keras()
+    x = k.Input((12, 4), name="x")
+    model = k.Model(x, k.ops.relu(k.layers.RMSNormalization(name="odd")(x)))
+    found = unsupported(model)
+    assert any("'odd' (RMSNormalization)" in line for line in found) and any("keras.ops.relu" in x for x in found)
+    with pytest.raises(InputError, match="cannot be carried over to tf_keras"):
+        to_tf_keras(model)
+
+
+def test_layers_are_found_by_the_names_of_tensors():
+    plain = rules.LayerNames(("dense", "dense_1", "conv"), False, ("dense_1",))
+    twice = rules.LayerNames(("dense", "dense_1", "conv"), True, ("dense", "dense_1"))
+    assert plain.of("model/relu/Relu;model/dense_1/MatMul") == "dense_1"
+    assert plain.of("Identity") == "dense_1" and plain.of("StatefulPartitionedCall:0") == "dense_1"
+    assert twice.of("model_1/dense_1/MatMul") == "dense" and twice.of("model_1/dense_1_2/MatMul") == "dense_1"
+    assert twice.of("StatefulPartitionedCall:1") == "dense_1" and twice.of("nowhere") == ""
+
+
+def test_without_tensorflow_the_hint_names_the_extra(monkeypatch):
+    from microgen import conversion
+    from microgen.errors import SetupError
+
+    find = conversion.importlib.util.find_spec
+    monkeypatch.setattr(
+        conversion.importlib.util, "find_spec", lambda name, *rest: None if name == "tensorflow" else find(name, *rest)
+    )
+    with pytest.raises(SetupError, match="needs tensorflow") as caught:
+        microgen.train("sine")
+    assert caught.value.exit_code == 3 and "microgen[train]" in caught.value.hint
+    assert quantization.SCHEMES == ("int8", "int16x8")

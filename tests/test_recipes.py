@@ -1,0 +1,134 @@
+"""Each recipe reaches the accuracy that it states, in float and in int8 on TFLM; the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.errors import InputError, SetupError
+from microgen.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
+from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
+
+from .test_project import tree
+from .tools import needs_host
+
+
+def _can_train(name):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
+    if name == "keyword" and shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed (Debian: espeak-ng)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_reaches_what_it_states(name, tmp_path):
+    _can_train(name)
+    epochs = []
+    trained = microgen.train(name, out=tmp_path / "t", on_epoch=lambda done, total: epochs.append((done, total)))
+    recipe = load_recipe(name)
+    for score in (trained.float_score, trained.litert_score, trained.tflm_score):
+        assert recipe.metric.reaches(score, recipe.bound), trained.to_json()
+    assert abs(trained.float_score - trained.tflm_score) <= 0.01, "int8 in TFLM is within 1 point of float"
+    assert trained.compression > 1 and trained.quantized.quality.output_sqnr_db > 12
+    assert epochs and epochs == sorted(epochs) and all(total == recipe.epochs for _, total in epochs)
+    record = json.loads((tmp_path / "t/training.json").read_text())
+    assert record["scores"]["tflm"] == trained.tflm_score and record["seed"] == 0
+    assert (tmp_path / f"t/{name}.tflite").read_bytes() == trained.quantized.model.data
+    assert (tmp_path / f"t/{name}.keras").stat().st_size == len(trained.keras)
+    assert np.load(tmp_path / "t/calibration.npy").shape[0] == 500
+    if recipe.labels:
+        assert (tmp_path / "t/labels.txt").read_text().splitlines() == list(recipe.labels)
+        assert trained.quantized.model.outputs[0].elements == len(recipe.labels)
+    if name == "anomaly":
+        assert 0 < trained.parameters["threshold"] < 1 and record["parameters"] == trained.parameters
+
+
+@pytest.mark.slow
+def test_a_recipe_built_twice_gives_the_same_project(tmp_path):
+    _can_train("text")
+    needs_host()
+    first, second = (
+        microgen.build(recipe="text", board="pico", out=tmp_path / n / "p", samples=20, seed=5) for n in "ab"
+    )
+    assert tree(first.project) == tree(second.project)
+    assert first.verdict.passed and first.verdict.firmware == "equal"
+    manifest = json.loads((first.project / "microgen.json").read_text())
+    assert manifest["source"]["recipe"] == "text" and manifest["source"]["seed"] == 5
+    assert tuple(manifest["labels"]) == text.RECIPE.labels
+    config = (first.project / "lib/model/model_config.h").read_text()
+    assert all(f'"{label}"' in config for label in text.RECIPE.labels)
+
+
+def test_recipes_are_listed_as_they_are():
+    assert set(recipe_names()) >= {"sine", "digits", "keyword", "gesture", "anomaly", "text"}
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        assert recipe.name == name and recipe.to_json()["name"] == name
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "recipes", "--json"], capture_output=True, text=True, check=True
+    )
+    assert [r["name"] for r in json.loads(done.stdout)] == recipe_names()
+    done = subprocess.run([sys.executable, "-m", "microgen", "recipes", "digitz"], capture_output=True, text=True)
+    assert done.returncode == 2 and "did you mean digits?" in done.stderr
+
+
+def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):
+    monkeypatch.setattr(keyword.shutil, "which", lambda name: None)
+    with pytest.raises(SetupError, match="espeak-ng, which is not installed") as caught:
+        keyword.data(0)
+    assert caught.value.exit_code == 3 and "apt-get install espeak-ng" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"recipe": "sinus"}, "no recipe 'sinus'"),
+        ({"recipe": "sine", "epochs": 0}, "at least one epoch"),
+        ({"recipe": "sine", "seed": -1}, "must be 0 to"),
+    ],
+)
+def test_bad_options_are_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        microgen.train(**options)
+
+
+def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("the only copy")
+    with pytest.raises(InputError, match="not empty and not a training's folder"):
+        microgen.train("sine", out=tmp_path)
+    assert tree(tmp_path) == {"thesis.txt": b"the only copy"}
+
+
+def test_text_features_are_what_they_say():
+    """FNV-1a of " on", 32 bits, byte by byte."""
+    value = 2166136261
+    for byte in b" on":
+        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
+    found = text.features("ON!")
+    assert found[value % 256] == 1 and found.sum() == 2
+    assert (text.features("  on ") == found).all() and text.features("").sum() == 0
+
+
+def test_metrics():
+    outputs = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
+    assert ACCURACY.score(outputs, outputs, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+    assert MEAN_ABSOLUTE_ERROR.score(np.array([1.0, 2.0]), outputs, np.array([1.5, 2.0])) == 0.25
+    assert MEAN_ABSOLUTE_ERROR.reaches(0.1, 0.2) and ACCURACY.reaches(0.3, 0.2)
+    rebuilt = np.zeros((4, 2))
+    inputs = np.array([[0, 0.1], [0, 0.2], [1, 1], [0, 0.1]])
+    assert AUC.score(rebuilt, inputs, np.array([0, 0, 1, 0])) == 1
+    assert AUC.score(rebuilt, inputs, np.array([1, 0, 0, 0])) == pytest.approx(0.5 / 3)
+
+
+def test_faults_are_injected_into_half_of_the_windows():
+    pytest.importorskip("pyts", reason="pyts is not installed (pip install 'microgen[train]')")
+    data = anomaly.data(0)
+    assert data.test_y.mean() == 0.5 and data.train_x is data.train_y and data.test_x.shape == (1000, 64)
