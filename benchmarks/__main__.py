@@ -154,18 +154,61 @@ def conversion_rows() -> list[Row]:
     ]
 
 
+def verification_rows() -> list[Row]:
+    """Inferences a second on ResNet-8: TFLM's Python package in a bare loop, and the same inside a verification.
+
+    Both are the slope between a short and a long run, so that starting up does not count.
+    """
+    model = MODELS / "pretrainedResnet_quant.tflite"
+    if not model.is_file():
+        print(f"skipped: {model} is not here", file=sys.stderr)
+        return []
+    raw = (
+        "import sys, numpy as np; from tflite_micro.python.tflite_micro import runtime;"
+        "i = runtime.Interpreter.from_file(sys.argv[1], arena_size=60000);"
+        "x = np.random.default_rng(0).integers(-128, 128, (1, 32, 32, 3)).astype(np.int8);"
+        "[(i.set_input(x, 0), i.invoke(), i.get_output(0)) for _ in range(int(sys.argv[2]))]"
+    )
+    verified = (
+        "import sys, numpy as np; from pathlib import Path; from microgen import worker;"
+        "data = Path(sys.argv[1]).read_bytes();"
+        "x = np.random.default_rng(0).integers(-128, 128, (int(sys.argv[2]), 1, 32, 32, 3)).astype(np.int8);"
+        "worker.call('TFLM', 'microgen.verification.engines:tflm_run', {'arena_bytes': 60000},"
+        " {'model': np.frombuffer(data, np.uint8), 'in0': x})"
+    )
+    short, long = 50, 450
+    rows = []
+    for tool, code in (("tflite-micro, a bare loop", raw), ("microgen, inside a verification", verified)):
+        times: dict[int, list[float]] = {short: [], long: []}
+        for _ in range(RUNS):
+            for count, found in times.items():
+                found.append(measure([sys.executable, "-c", code, str(model), str(count)], ROOT)[0])
+        slopes = [(b - a) / (long - short) for a, b in zip(times[short], times[long], strict=True)]
+        rows.append(
+            Row(
+                "one inference of ResNet-8",
+                tool,
+                statistics.median(slopes),
+                (min(slopes), max(slopes)),
+                0,
+                f"{1 / statistics.median(slopes):.0f} inferences a second",
+            )
+        )
+    return rows
+
+
 DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
 
 
 def main() -> None:
-    rows = [*build_rows(), *help_rows(), *array_rows(), *conversion_rows()]
+    rows = [*build_rows(), *help_rows(), *array_rows(), *conversion_rows(), *verification_rows()]
     print(
         f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {RUNS} runs\n"
     )
     print("| what | tool | median s | min to max | peak MB | |\n|---|---|---|---|---|---|")
     for r in rows:
         low, high = r.spread
-        print(f"| {r.what} | {r.tool} | {r.seconds:.2f} | {low:.2f} to {high:.2f} | {r.peak_mb:.0f} | {r.remark} |")
+        print(f"| {r.what} | {r.tool} | {r.seconds:.4g} | {low:.4g} to {high:.4g} | {r.peak_mb:.0f} | {r.remark} |")
     costs = protocol.report(MODELS)
     target = ROOT / "build" / "benchmarks.json"
     target.parent.mkdir(exist_ok=True)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from .boards import Board, list_boards, load_board
     from .fit import Fit, memory_fit
     from .fleet import BoardResult, build_all
-    from .pipeline import BuildResult, build, inspect, verify
+    from .inspection import inspect
+    from .pipeline import BuildResult, build
     from .platformio import compile_project, flash, monitor
+    from .proof import verify
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
     from .tflite import TfliteModel, load
@@ -45,13 +47,13 @@ _LAZY = {
     "memory_fit": "fit",
     "BuildResult": "pipeline",
     "build": "pipeline",
-    "inspect": "pipeline",
-    "verify": "pipeline",
     "FrontEnd": "audio",
     "Quantized": "quantization",
     "quantize": "quantization",
     "load_recipe": "recipes",
     "recipe_names": "recipes",
+    "inspect": "inspection",
+    "verify": "proof",
     "TfliteModel": "tflite",
     "Trained": "training",
     "train": "training",

@@ -147,6 +147,12 @@ def build(
     raise typer.Exit(0 if result.verdict.passed else 1)
 
 
+_Report = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Write it as one HTML page too."),
+]
+
+
 @app.command()
 def quantize(
     model: Annotated[
@@ -254,26 +260,44 @@ def recipes(
 
 @app.command()
 def verify(
-    project: _Project,
+    project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
     samples: _Samples = 100,
     seed: _Seed = 0,
+    layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
+    data: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Samples (.npz) with their classes as 'labels', for the accuracy."),
+    ] = None,
+    report: _Report = None,
     on: _On = "host",
     baud: _Baud = 115200,
     record: _Record = None,
     as_json: _Json = False,
 ) -> None:
     """Compare a firmware, compiled for this machine or on a board, with TFLM and with Python."""
-    from . import pipeline
+    from .proof import verify as run
 
     with _Progress() as progress:
-        verdict = pipeline.verify(
-            project, samples=samples, seed=seed, on=on, baud=baud, record=record, on_step=progress
+        verdict = run(
+            project,
+            samples=samples,
+            seed=seed,
+            layers=layers,
+            data=data,
+            counterexample=Path(f"{project.resolve().stem}-counterexample.npz") if layers else None,
+            report=report,
+            on=on,
+            baud=baud,
+            record=record,
+            on_step=progress,
         )
     if as_json:
         _print_json({"project": str(project), "verdict": verdict.to_json()})
     else:
-        from .report import verdict_lines
+        from .report import layer_table, verdict_lines
 
+        if layers:
+            layer_table(verdict)
         _print_pairs(verdict_lines(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
 
@@ -349,23 +373,25 @@ def tune(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A .tflite.", show_default=False)], as_json: _Json = False
+    model: Annotated[Path, typer.Argument(help="A .tflite.", show_default=False)],
+    board: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A board: does the model fit, and what makes the peak?", show_default=False),
+    ] = None,
+    report: _Report = None,
+    as_json: _Json = False,
 ) -> None:
-    """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes."""
-    from . import pipeline
+    """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
+    from .inspection import inspect as run
 
-    found = pipeline.inspect(model)
+    found = run(model, board, report)
     if as_json:
         _print_json(found)
         return
-    from .report import inspect_lines, table
+    from .report import inspect_lines, inspect_table
 
     _print_pairs(inspect_lines(found))
-    rows = [
-        [str(x["index"]), x["op"], f"{x['output_shape']} {x['output_dtype']}", f"{x['macs']:,}"]
-        for x in found["layers"]
-    ]
-    table(["", "operator", "output", "MACs"], rows, right=(0, 3))
+    inspect_table(found)
 
 
 @app.command()

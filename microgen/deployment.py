@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,11 @@ import numpy.typing as npt
 
 from .boards import Board, TflmSnapshot
 from .errors import InputError
+from .planner import KernelBytes, MemoryPlan, Target, align, plan
 from .shapes import OpShape
 from .tflite import Operator, Subgraph, TfliteModel
 from .tflite.check import check_board, check_runnable, resolver_methods
 
-# TFLM aligns its arena and everything that it plans inside to 16 bytes.
-_ALIGNMENT = 16
-_HOST_MARGIN = 512
 GOLDEN_MAX = 8
 # What a generated project does about a known issue of the kernels.
 _REMEDY = {
@@ -34,10 +31,14 @@ class Arena:
     """The tensor arena in bytes, and where the figure comes from.
 
     Attributes:
-        bytes: what the firmware reserves.
-        min_bytes: the smallest with which the host's TFLM (64-bit, reference kernels) runs the model.
+        bytes: what the firmware reserves on the board: the three that follow together.
+        min_bytes: the smallest that works with TFLM's reference kernels, computed for the board.
         scratch_bytes: an upper bound of what the board's own kernels want on top.
-        margin_bytes: what is added to both.
+        margin_bytes: what is added to both, for a TFLM of another date than the planner's; 0 where the board's own
+            figure is known.
+        host_bytes: what the firmware reserves on a 64-bit PC, where structures are larger.
+        host_min_bytes: the smallest with which TFLM ran the model there; 0 when it was not measured.
+        host_predicted_bytes: the same, computed.
         is_planned: whether it was planned so, and not asked for.
     """
 
@@ -45,23 +46,19 @@ class Arena:
     min_bytes: int
     scratch_bytes: int
     margin_bytes: int
+    host_bytes: int = 0
+    host_min_bytes: int = 0
+    host_predicted_bytes: int = 0
     is_planned: bool = True
 
     @property
     def origin(self) -> str:
         """Where the figure comes from, for people."""
-        if not self.is_planned:
-            doubt = ", where pointers are longer: only the board shows whether it suffices"
-            return f"as asked for; {self.min_bytes:,} measured on the host{doubt * (self.bytes < self.min_bytes)}"
-        return (
-            f"{self.min_bytes:,} measured on the host, {self.scratch_bytes:,} for the board's kernels, "
-            f"{self.margin_bytes:,} margin"
-        )
-
-    @property
-    def host_bytes(self) -> int:
-        """What the firmware needs on this machine, whose 64-bit pointers take more than the board's."""
-        return max(self.bytes, math.ceil((self.min_bytes + _HOST_MARGIN) / _ALIGNMENT) * _ALIGNMENT)
+        computed = f"{self.min_bytes:,} computed for the board"
+        if self.is_planned:
+            return f"{computed}, {self.scratch_bytes:,} for its kernels, {self.margin_bytes:,} margin"
+        short = self.bytes < self.min_bytes
+        return f"as asked for; {computed}" + (": only the board shows whether it suffices" if short else "")
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,7 @@ class Deployment:
     Attributes:
         name: the firmware's name.
         resolver_methods: what registers the model's operators.
+        plan: the arena's layout on the board.
         warnings: what the board's own kernels are known to get wrong in this model.
         options: how its serial commands behave.
     """
@@ -107,6 +105,7 @@ class Deployment:
     model: TfliteModel
     board: Board
     arena: Arena
+    plan: MemoryPlan
     labels: tuple[str, ...]
     resolver_methods: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -124,7 +123,7 @@ def deploy(
     name: str,
     model: TfliteModel,
     board: Board,
-    arena_min_bytes: int,
+    host_min_bytes: int = 0,
     labels: Sequence[str] = (),
     options: Options = Options(),
     arena_bytes: int | None = None,
@@ -135,7 +134,7 @@ def deploy(
         name: the firmware's name.
         model: a model that `check` let pass.
         board: the board.
-        arena_min_bytes: the smallest arena that works on the host, measured.
+        host_min_bytes: the smallest arena that works on the host, measured; 0 when it was not.
         labels: names of the elements of the first output.
         options: how the serial commands behave.
         arena_bytes: size of the arena, where it was found out on the board.
@@ -151,11 +150,13 @@ def deploy(
             f"{len(labels)} labels for the {classes} elements of output '{model.outputs[0].name}'",
             "give one label a line, in the order of the output's elements",
         )
+    layout = plan_board(model, board)
     return Deployment(
         name=name,
         model=model,
         board=board,
-        arena=plan_arena(model, board.snapshot, arena_min_bytes, arena_bytes),
+        arena=size_arena(model, board, layout, host_min_bytes, arena_bytes),
+        plan=layout,
         labels=tuple(labels),
         resolver_methods=tuple(resolver_methods(model)),
         warnings=known_issues(model, board.snapshot),
@@ -183,20 +184,56 @@ def golden_bytes(model: TfliteModel) -> tuple[int, int]:
     return count, count * vector_bytes
 
 
-def plan_arena(model: TfliteModel, snapshot: TflmSnapshot, min_bytes: int, asked_bytes: int | None = None) -> Arena:
-    """Size the arena: the measured minimum, the kernels' own scratch and the snapshot's margin, rounded up to 16.
-
-    Or what was asked for, where a board has shown what it needs.
+def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
+    """Lay the arena out as it lies on a board, with what the board's own kernels want.
 
     Optimised kernels (CMSIS-NN, ESP-NN) ask the arena for memory that the reference kernels do not; the snapshot
     knows how much at most.
     """
-    scratch = snapshot.kernel_bytes(
-        (op.name, op_shape(graph, op)) for graph in model.subgraphs for op in graph.operators
+    snapshot = board.snapshot
+
+    def asked(size: Callable[[str, OpShape], int]) -> KernelBytes:
+        def sizes(graph: Subgraph, op: Operator) -> Sequence[int]:
+            found = size(op.name, op_shape(graph, op))
+            return (found,) if found else ()
+
+        return sizes
+
+    return plan(model, target_of(board), asked(snapshot.scratch_bytes), asked(snapshot.persistent_bytes))
+
+
+def target_of(board: Board) -> Target:
+    """Return the kind of target that a board is."""
+    # GCC for bare-metal Arm stores an enum in as few bytes as it can (AAPCS); the others store an int.
+    return Target.DEVICE_SHORT_ENUMS if board.mcu.architecture.startswith("arm") else Target.DEVICE
+
+
+def size_arena(
+    model: TfliteModel, board: Board, layout: MemoryPlan, host_min_bytes: int = 0, asked_bytes: int | None = None
+) -> Arena:
+    """Size the arena: the computed minimum and the snapshot's margin, or the device's own figure where it is known.
+
+    Where the host needs more than was computed for it, a kernel asks for what the planner does not know: the board
+    gets as much more.
+    """
+    minimum = plan(model, target_of(board)).arena_min_bytes
+    host = plan(model, Target.HOST).arena_min_bytes
+    unknown = max(0, host_min_bytes - host)
+    needed = layout.arena_min_bytes
+    wanted = asked_bytes if asked_bytes is not None else needed + unknown + board.snapshot.margin_bytes(needed)
+    total = align(wanted)
+    scratch = min(needed - minimum, max(total - minimum, 0))
+    largest = max(host, host_min_bytes)
+    return Arena(
+        bytes=total,
+        min_bytes=minimum,
+        scratch_bytes=scratch,
+        margin_bytes=total - minimum - scratch,
+        host_bytes=align(largest + board.snapshot.margin_bytes(largest)),
+        host_min_bytes=host_min_bytes,
+        host_predicted_bytes=host,
+        is_planned=asked_bytes is None,
     )
-    wanted = min_bytes + scratch + snapshot.margin_bytes(min_bytes) if asked_bytes is None else asked_bytes
-    total = math.ceil(wanted / _ALIGNMENT) * _ALIGNMENT
-    return Arena(total, min_bytes, scratch, total - min_bytes - scratch, is_planned=asked_bytes is None)
 
 
 def known_issues(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:

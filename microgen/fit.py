@@ -137,7 +137,7 @@ class DoesNotFit(InputError):
     def __init__(self, deployment: Deployment, fit: Fit) -> None:
         super().__init__(
             f"{deployment.name} does not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
-            "choose a board with more memory (microgen build MODEL --all-boards compares them), or a smaller model",
+            "microgen inspect MODEL --board B says what to change; microgen build MODEL --all-boards compares boards",
         )
         self.fit = fit
 

@@ -14,8 +14,6 @@ from . import __version__, hostbuild, platformio, project, quantization, resourc
 from . import calibration as calibrations
 from .boards import TflmSnapshot, load_board, native_snapshot
 from .deployment import Deployment, Golden, Options, check, choose_golden, deploy
-from .device import HOST, connected
-from .dut import BAUD
 from .errors import InputError
 from .fit import DoesNotFit, Fit, memory_fit
 from .labels import read_labels
@@ -23,13 +21,11 @@ from .mlperf import task_options
 from .render import render
 from .tflite import Tensor, TfliteModel, load
 from .tflite.check import check_board
-from .tflite.macs import model_macs, operator_macs
 from .training import train
 from .verification import (
     NOT_VERIFIED,
     EngineRun,
     Verdict,
-    ask_firmware,
     judge,
     make_samples,
     run_firmware,
@@ -76,7 +72,7 @@ class BuildResult:
         """Return the result as plain data."""
         return {
             "project": str(self.project),
-            "model": _model_json(self.deployment.name, self.deployment.model),
+            "model": model_json(self.deployment.name, self.deployment.model),
             "board": self.deployment.board.name,
             "arena_bytes": self.deployment.arena.bytes,
             "fit": self.fit.to_json(),
@@ -164,6 +160,8 @@ def build(
         )  # fmt: skip
     check(source.model, target)
     _check_edges(source.model)
+    # What is too large whatever the errors of the figures are is refused before anything runs.
+    _checked_fit(deploy(name, source.model, target, labels=named or source.labels, arena_bytes=arena_bytes))
     options = replace(task_options(mlperf, source.model) if mlperf else Options(), selftest_at_boot=selftest_at_boot)
     clock.lap("model")
 
@@ -191,7 +189,7 @@ def build(
         clock.lap("engines")
     verdict = Verdict(NOT_VERIFIED, reason="--no-verify was given")
     if verify:
-        verdict = judge(source.model, inputs, engines, firmware, seed, obstacle)
+        verdict = judge(source.model, inputs, engines, firmware, seed, obstacle).verdict
         clock.lap("verdict")
     files["README.md"] = _readme(deployment, golden, verdict)
     manifest = {**_manifest(deployment, golden, verdict, source), "mlperf": mlperf}
@@ -203,51 +201,6 @@ def build(
         compiled = platformio.compile_project(path, on_line=on_step)
         clock.lap("compile")
     return BuildResult(path, deployment, fit, verdict, compiled, source, clock.laps)
-
-
-def verify(
-    path: str | Path,
-    *,
-    samples: int = DEFAULT_SAMPLES,
-    seed: int = 0,
-    on: str = HOST,
-    baud: int = BAUD,
-    record: Path | None = None,
-    on_step: Callable[[str], None] = lambda step: None,
-) -> Verdict:
-    """Compare an existing project's firmware, on this machine or on a board, with TFLM and LiteRT again.
-
-    Args:
-        path: the project's folder.
-        samples: how many inputs to run.
-        seed: their seed.
-        on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.device.connected`.
-        baud: the port's speed.
-        record: file to write the session with the firmware to.
-        on_step: is told what is done next, for a progress display.
-
-    Raises:
-        InputError: not a project, or its model file is not the one that it was built from.
-        SetupError: this machine lacks a compiler, or the port.
-        EngineError: the firmware does not answer, or has another model.
-    """
-    if samples < 1:
-        raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
-    opened = project.open_project(path)
-    model = project_model(opened)
-    inputs = make_samples(model, samples, seed)
-    on_step(f"running LiteRT and TFLM on {samples} samples")
-    obstacle = hostbuild.host_obstacle() if on == HOST else ""
-    with EngineRun(model, inputs) as running:
-        if on == HOST:
-            on_step("compiling the firmware for this machine and running it")
-            firmware = None if obstacle else run_firmware(opened.path, model, inputs, record=record)
-        else:
-            on_step(f"running the firmware on {on}")
-            with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
-                firmware = ask_firmware(client, on, model, inputs)
-        engines = running.result()
-    return judge(model, inputs, engines, firmware, seed, obstacle)
 
 
 def project_model(opened: project.Project) -> TfliteModel:
@@ -266,36 +219,6 @@ def project_model(opened: project.Project) -> TfliteModel:
             "build the project again",
         )
     return model
-
-
-def inspect(model: str | Path) -> dict[str, Any]:
-    """Describe a .tflite: inputs, outputs, operators, MACs, sizes, as plain data.
-
-    Raises:
-        InputError: it is not a sound .tflite.
-    """
-    loaded = load(model)
-    main = loaded.main
-    return {
-        **_model_json(loaded.name, loaded),
-        "description": loaded.description,
-        "stateful": loaded.is_stateful,
-        "subgraphs": len(loaded.subgraphs),
-        "tensors": sum(len(g.tensors) for g in loaded.subgraphs),
-        "weight_bytes": sum({t.buffer: t.size for g in loaded.subgraphs for t in g.tensors}.values()),
-        "macs": model_macs(loaded),
-        "layers": [
-            {
-                "index": op.index,
-                "op": op.name,
-                "version": op.version,
-                "output_shape": list(main.tensors[op.outputs[0]].shape) if op.outputs else [],
-                "output_dtype": main.tensors[op.outputs[0]].dtype if op.outputs else "",
-                "macs": operator_macs(main, op),
-            }
-            for op in main.operators
-        ],
-    }
 
 
 def render_project(deployment: Deployment) -> dict[str, bytes]:
@@ -393,7 +316,7 @@ def _manifest(
     snapshot = deployment.board.snapshot
     return {
         "microgen": __version__,
-        "model": _model_json(deployment.name, deployment.model),
+        "model": model_json(deployment.name, deployment.model),
         "source": {**source.record, "warnings": list(source.warnings)},
         "labels": list(deployment.labels),
         "board": deployment.board.name,
@@ -405,6 +328,8 @@ def _manifest(
             "min_bytes": deployment.arena.min_bytes,
             "scratch_bytes": deployment.arena.scratch_bytes,
             "margin_bytes": deployment.arena.margin_bytes,
+            "host_min_bytes": deployment.arena.host_min_bytes,
+            "host_predicted_bytes": deployment.arena.host_predicted_bytes,
         },
         "selftest_at_boot": deployment.options.selftest_at_boot,
         "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
@@ -413,18 +338,20 @@ def _manifest(
     }
 
 
-def _model_json(name: str, model: TfliteModel) -> dict[str, Any]:
+def model_json(name: str, model: TfliteModel) -> dict[str, Any]:
+    """Return what a manifest and `inspect` say of a model."""
     return {
         "name": name,
         "sha256": model.sha256,
         "bytes": len(model.data),
-        "inputs": [_tensor_json(t) for t in model.inputs],
-        "outputs": [_tensor_json(t) for t in model.outputs],
+        "inputs": [tensor_json(t) for t in model.inputs],
+        "outputs": [tensor_json(t) for t in model.outputs],
         "ops": dict(sorted(model.ops.items())),
     }
 
 
-def _tensor_json(tensor: Tensor) -> dict[str, Any]:
+def tensor_json(tensor: Tensor) -> dict[str, Any]:
+    """Return what a manifest and `inspect` say of an input or output."""
     return {
         "name": tensor.name,
         "shape": list(tensor.shape),

@@ -152,12 +152,16 @@ def recipe_lines(recipe: Recipe) -> Pairs:
 def verdict_lines(verdict: Verdict) -> Pairs:
     """Return what `microgen verify` says."""
     engines = verdict.engines or {}
-    return [
+    lines = [
         ("engines", ", ".join(f"{k} {v}" for k, v in engines.items()) or "none"),
         *_device_lines(verdict.device),
         *_layer_lines(verdict),
-        ("verdict", verdict.summary()),
     ]
+    lines += [("normalised", text) for text in verdict.normalised]
+    lines += [("fault", text) for text in verdict.faults]
+    if verdict.counterexample:
+        lines.append(("shown by", verdict.counterexample))
+    return [*lines, ("verdict", verdict.summary())]
 
 
 def tune_lines(result: Tuned) -> Pairs:
@@ -205,7 +209,68 @@ def inspect_lines(found: dict[str, Any]) -> Pairs:
         ("operators", _counted(found["ops"])),
         ("MACs", f"{found['macs']:,}"),
         ("sha256", found["sha256"]),
+        *(("fault", text) for text in found["faults"]),
+        *(_fit_lines(found) if "fit" in found else []),
     ]
+
+
+def _fit_lines(found: dict[str, Any]) -> Pairs:
+    memory, fit = found["memory"], found["fit"]
+    peak = memory["peak"]
+    lines = [
+        ("board", f"{found['board']}: {fit['outcome']}"),
+        (
+            "arena",
+            f"{memory['arena_min_bytes']:,} bytes needed ({memory['head_bytes']:,} activations and scratch, "
+            f"{memory['persistent_bytes']:,} structures, {memory['planning_bytes']:,} while allocating), "
+            f"{memory['arena_bytes']:,} with margin",
+        ),
+        ("peak", f"operator {peak['operator']} ({peak['op']}): {peak['bytes']:,} bytes"),
+    ]
+    for m in fit["memories"]:
+        parts = ", ".join(f"{p['name']} {p['bytes']:,}" for p in m["parts"])
+        total = f"{m['bytes']:,} of {m['limit_bytes']:,} bytes, +-{m['error_bytes']:,}: {m['outcome']}"
+        lines.append((m["name"], f"{total} ({parts})"))
+    lines += [("change", text) for text in found["advice"]]
+    return [*lines, *(("warning", text) for text in found["warnings"])]
+
+
+def inspect_table(found: dict[str, Any]) -> None:
+    """Print the layers of `microgen inspect`."""
+    with_arena = "memory" in found
+    rows = [
+        [
+            _place(x["subgraph"], x["index"]),
+            x["op"],
+            f"{x['output_shape']} {x['output_dtype']}",
+            f"{x['macs']:,}",
+            f"{x['weight_bytes']:,}",
+            *([f"{x['arena_bytes']:,}"] if with_arena else []),
+        ]
+        for x in found["layers"]
+    ]
+    heads = ["", "operator", "output", "MACs", "weights", *(["arena"] if with_arena else [])]
+    table(heads, rows, right=(0, 3, 4, 5))
+
+
+def layer_table(verdict: Verdict) -> None:
+    """Print the layer proof of `microgen verify --layers`."""
+    rows = [
+        [
+            _place(x.subgraph, x.index),
+            x.op,
+            short_name(x.tensor),
+            f"{list(x.shape)} {x.dtype}",
+            f"{x.scale:.4g}, {x.zero_point}" if x.scale else "",
+            f"{x.max_abs_diff_lsb:g} of {x.bound_lsb}",
+            f"{x.differing_elements:,} of {x.elements:,}",
+            "" if x.exact_error_lsb is None else f"{x.exact_error_lsb:.4f} of {x.exact_allowed_lsb:.4f}",
+            "" if x.is_within else "BEYOND",
+        ]
+        for x in verdict.layers
+    ]
+    heads = ["", "operator", "output", "shape", "scale, zero", "LSB", "differing", "from exact", ""]
+    table(heads, rows, right=(0, 5, 6, 7))
 
 
 def board_lines(board: Board) -> Pairs:
@@ -266,6 +331,7 @@ def _layer_lines(verdict: Verdict) -> Pairs:
             f"{x.index} {x.op} '{x.tensor}' {list(x.shape)}: {x.max_abs_diff_lsb:g} LSB, bound {x.bound_lsb}",
         )
         for x in verdict.layers
+        if x.differs or not x.is_within
     ]
 
 
@@ -286,6 +352,16 @@ def _quality_lines(quality: Quality) -> Pairs:
 
 def _worst(quality: Quality) -> str:
     return ", ".join(f"{x.op} '{x.layer or x.tensor}' {x.sqnr_db:g} dB" for x in quality.worst)
+
+
+def short_name(name: str) -> str:
+    """Return the first of the names that a converter joined with semicolons, at most 40 characters."""
+    first = name.split(";")[0]
+    return first if len(first) <= 40 else f"...{first[-37:]}"
+
+
+def _place(subgraph: int, index: int) -> str:
+    return f"{subgraph}.{index}" if subgraph else str(index)
 
 
 def _counted(ops: dict[str, int]) -> str:

@@ -5,19 +5,22 @@ double frees, SIGSEGV and SIGFPE), so no command ever calls them in its own proc
 
 A job is a function `f(values, arrays) -> (values, arrays)`, named as "package.module:function"; values are
 JSON, arrays are NumPy. Both cross in files of a private folder; standard output and error of the worker, C++
-included, are captured into a third.
+included, are read from a pipe, and kept in part.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,10 +35,15 @@ from .errors import EngineError, MicrogenError, one_line
 Values = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
 
+# What of a worker's output is kept at its end, and how much of it is a flood.
+_LOG_KEPT = 2**20
 _LOG_LIMIT = 64 * 2**20
 _PROGRESS = "progress"
 _PROGRESS_S = 0.2
 _folder: Path | None = None  # in a worker, the folder of its job
+# What one worker may allocate. TensorFlow, which trains and converts, takes more than an interpreter does.
+_MEMORY_LIMIT = 4 * 2**30
+TRAINING_MEMORY = 16 * 2**30
 # The package's own folder takes the place of the current one, where a user's numpy.py or queue.py may lie.
 _CHILD = f"import sys; sys.path[0] = {str(Path(__file__).parent.parent)!r}; from microgen.worker import main; main()"
 
@@ -49,15 +57,58 @@ class Reply:
     log: str
 
 
+class _Log:
+    """Reads a worker's output as it comes, keeps the end of it, and kills a worker that floods."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._kept = bytearray()
+        self._count = 0
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_flood(self) -> bool:
+        return self._count > _LOG_LIMIT
+
+    def text(self) -> str:
+        self._thread.join(1.0)
+        return self._kept[-_LOG_KEPT:].decode("utf-8", "replace")
+
+    def _drain(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            while chunk := stream.read1(65536):  # type: ignore[attr-defined]
+                self._count += len(chunk)
+                self._kept += chunk
+                if len(self._kept) > 2 * _LOG_KEPT:
+                    del self._kept[:-_LOG_KEPT]
+                if self.is_flood:
+                    _kill(self._process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and what it forked: it is the leader of a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 class Job:
     """A running worker; `result()` waits for it."""
 
     def __init__(
-        self, engine: str, folder: tempfile.TemporaryDirectory[str], process: subprocess.Popen[bytes], alive: int
+        self,
+        engine: str,
+        folder: tempfile.TemporaryDirectory[str],
+        process: subprocess.Popen[bytes],
+        alive: int,
+        memory_bytes: int,
     ) -> None:
         self._engine = engine
         self._folder = folder
         self._process = process
+        self._log = _Log(process)
+        self._memory_bytes = memory_bytes
         # The read end of a pipe that the worker holds open: it ends when the worker does. Popen.wait() with a
         # deadline would poll, and find out up to 50 ms late.
         self._alive = alive
@@ -72,7 +123,7 @@ class Job:
     def stop(self) -> None:
         """Kill the worker if it still runs, and remove its files."""
         if self._process.poll() is None:
-            self._process.kill()
+            _kill(self._process)
         self._process.wait()
         self._folder.cleanup()
         if self._alive >= 0:
@@ -97,11 +148,24 @@ class Job:
                     self._engine, f"no answer after {deadline_s:.0f} s", "the model makes this engine hang; simplify it"
                 )
             code = self._process.wait()
-            log = (folder / "log").read_bytes()[-_LOG_LIMIT:].decode("utf-8", "replace")
+            log = self._log.text()
+            if self._log.is_flood:
+                raise EngineError(
+                    self._engine,
+                    f"printed more than {_LOG_LIMIT // 2**20} MiB, last: {last_words(log)}",
+                    "the model makes this engine print without end; simplify it",
+                    log,
+                )
+            if _MEMORY_WORDS.search(log) and (code != 0 or not (folder / "reply.json").exists()):
+                raise _out_of_memory(self._engine, self._memory_bytes, log)
             if code != 0 or not (folder / "reply.json").exists():
                 raise _crash(self._engine, code, log)
             reply = json.loads((folder / "reply.json").read_text())
             if "error" in reply:
+                if reply["error"]["message"].startswith("MemoryError") or _MEMORY_WORDS.search(
+                    reply["error"]["message"]
+                ):
+                    raise _out_of_memory(self._engine, self._memory_bytes, log)
                 raise _raised(self._engine, reply["error"], log)
             with np.load(folder / "reply.npz", allow_pickle=False) as stored:
                 return Reply(reply["values"], {k: stored[k] for k in stored.files}, log)
@@ -133,6 +197,7 @@ def start(
     values: Mapping[str, Any],
     arrays: Mapping[str, npt.NDArray[Any]] | None = None,
     environment: Mapping[str, str] | None = None,
+    memory_bytes: int = _MEMORY_LIMIT,
 ) -> Job:
     """Start a job in a process of its own.
 
@@ -142,6 +207,7 @@ def start(
         values: its JSON arguments.
         arrays: its array arguments.
         environment: variables set for the worker, on top of this process's.
+        memory_bytes: what it may allocate; more of it is an error of the engine.
     """
     folder = tempfile.TemporaryDirectory(prefix="microgen-")
     path = Path(folder.name)
@@ -150,22 +216,21 @@ def start(
         np.savez(path / "call.npz", **dict(arrays or {}))  # type: ignore[arg-type]
         alive, held = os.pipe()
         try:
-            with (path / "log").open("wb") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-c", _CHILD, folder.name],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0", **(environment or {})},
-                    pass_fds=[held],
-                    start_new_session=True,
-                )
+            process = subprocess.Popen(
+                [sys.executable, "-c", _CHILD, folder.name, str(memory_bytes)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0", **(environment or {})},
+                pass_fds=[held],
+                start_new_session=True,
+            )
         finally:
             os.close(held)
     except BaseException:
         folder.cleanup()
         raise
-    return Job(engine, folder, process, alive)
+    return Job(engine, folder, process, alive, memory_bytes)
 
 
 def call(
@@ -191,7 +256,7 @@ def report_progress(done: int, total: int) -> None:
 def main() -> None:
     """Run the job whose folder is the first argument. Called in the worker process only."""
     global _folder
-    _die_with_parent()
+    _bound_itself(int(sys.argv[2]))
     folder = _folder = Path(sys.argv[1])
     request = json.loads((folder / "call.json").read_text())
     reply: dict[str, Any]
@@ -216,9 +281,12 @@ def main() -> None:
     os._exit(0)
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to end this worker when its parent dies, and bound what it may write."""
+def _bound_itself(memory_bytes: int) -> None:
+    """Ask Linux to end this worker when its parent dies, and bound what it may write and allocate."""
     import resource
+
+    if sys.platform == "linux":  # elsewhere the limit counts other things, or nothing
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**31, 2**31))
@@ -233,6 +301,18 @@ def last_words(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     lines = [x for x in lines if not x.startswith(("INFO:", "I0000", "WARNING:", "Traceback", "File ", "^", "~"))]
     return one_line(lines[-1])[:300] if lines else ""
+
+
+_MEMORY_WORDS = re.compile(r"std::bad_alloc|Cannot allocate memory|Unable to allocate|MemoryError")
+
+
+def _out_of_memory(engine: str, memory_bytes: int, log: str) -> EngineError:
+    return EngineError(
+        engine,
+        f"asked for more than {memory_bytes / 2**30:g} GiB of memory",
+        "the model is far too large for a microcontroller, or damaged",
+        log,
+    )
 
 
 def _crash(engine: str, code: int, log: str) -> EngineError:

@@ -20,6 +20,7 @@ class ModelBuilder:
         self.graph.tensors, self.graph.operators = [], []
         self.graph.inputs, self.graph.outputs = [], []
         self.codes: list[Any] = []
+        self.done: list[Any] = []
         self.buffers = [schema.BufferT()]
 
     def tensor(
@@ -72,11 +73,18 @@ class ModelBuilder:
         self.graph.operators.append(operator)
         return len(self.graph.operators) - 1
 
+    def subgraph(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """End the graph that is being built, and begin the next one."""
+        self.graph.inputs, self.graph.outputs = list(inputs), list(outputs)
+        self.done.append(self.graph)
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+
     def build(self, inputs: Sequence[int], outputs: Sequence[int], version: int = 3) -> bytes:
         self.graph.inputs, self.graph.outputs = list(inputs), list(outputs)
         model = schema.ModelT()
         model.version, model.description = version, "test model"
-        model.operatorCodes, model.buffers, model.subgraphs = self.codes, self.buffers, [self.graph]
+        model.operatorCodes, model.buffers, model.subgraphs = self.codes, self.buffers, [*self.done, self.graph]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
@@ -100,15 +108,15 @@ def fully_connected(
     return b.build([x], [y])
 
 
-def two_by_two() -> bytes:
-    """Two inputs, two outputs: a + b, and a concatenated with b."""
+def two_by_two(mover: str = "QUANTIZE") -> bytes:
+    """Two inputs, two outputs: a + b, and a concatenated with b, which another operator has moved."""
     b = ModelBuilder()
     left, right = (b.tensor(n, [1, 6], zero_point=z) for n, z in (("left", 3), ("right", -9)))
     total = b.tensor("total", [1, 6], scale=0.1, zero_point=1)
     both = b.tensor("both", [1, 12], scale=0.05, zero_point=3)
     moved = b.tensor("moved", [1, 6], scale=0.05, zero_point=3)
     b.op("ADD", [left, right], [total], schema.AddOptionsT())
-    b.op("QUANTIZE", [right], [moved])
+    b.op(mover, [right], [moved])
     concatenation = schema.ConcatenationOptionsT()
     concatenation.axis = 1
     b.op("CONCATENATION", [left, moved], [both], concatenation)
@@ -133,4 +141,92 @@ def one_operator(name: str, options: Any = None, custom: str = "", dtype: str = 
     b = ModelBuilder()
     x, y = b.tensor("x", [1, 4], dtype, **tensor), b.tensor("y", [1, 4], dtype)
     b.op(name, [x], [y], options, custom)
+    return b.build([x], [y])
+
+
+def control_flow(recursive: bool = False) -> bytes:
+    """IF over a bool input: a dense layer in one branch, a RELU in the other."""
+    b = ModelBuilder()
+    condition, x = b.tensor("condition", [1], "bool"), b.tensor("x", [1, 4], scale=0.05, zero_point=3)
+    y = b.tensor("y", [1, 4], scale=0.05, zero_point=3)
+    options = schema.IfOptionsT()
+    options.thenSubgraphIndex, options.elseSubgraphIndex = (0 if recursive else 1), 2
+    b.op("IF", [condition, x], [y], options)
+    b.subgraph([condition, x], [y])
+    rng = np.random.default_rng(5)
+    x = b.tensor("then_x", [1, 4], scale=0.05, zero_point=3)
+    w = b.tensor("then_w", [4, 4], scale=0.01, values=rng.integers(-127, 128, (4, 4)))
+    bias = b.tensor("then_b", [4], "int32", scale=0.0005, values=rng.integers(-99, 99, 4))
+    y = b.tensor("then_y", [1, 4], scale=0.05, zero_point=3)
+    b.op("FULLY_CONNECTED", [x, w, bias], [y], schema.FullyConnectedOptionsT())
+    b.subgraph([x], [y])
+    x, y = (b.tensor(n, [1, 4], scale=0.05, zero_point=3) for n in ("else_x", "else_y"))
+    b.op("RELU", [x], [y])
+    b.subgraph([x], [y])
+    return _finish(b)
+
+
+def _finish(b: ModelBuilder) -> bytes:
+    """Pack a model whose graphs are all ended."""
+    model = schema.ModelT()
+    model.version, model.description = 3, "test model"
+    model.operatorCodes, model.buffers, model.subgraphs = b.codes, b.buffers, b.done
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def stateful(awkward: bool = False) -> bytes:
+    """SVDF with an int16 state, which keeps the last four steps.
+
+    Its scales are powers of two, so that all interpreters round alike; with `awkward` ones they do not.
+    """
+    rng = np.random.default_rng(9)
+    memory, filters, width = 4, 6, 5
+    fine, coarse, tiny = (0.01, 0.05, 0.0001) if awkward else (2.0**-7, 2.0**-4, 2.0**-13)
+    state_scale = 0.001 if awkward else 2.0**-11
+    b = ModelBuilder()
+    x = b.tensor("x", [1, width], scale=coarse, zero_point=1)
+    feature = b.tensor("feature", [filters, width], scale=fine, values=rng.integers(-127, 128, (filters, width)))
+    time = b.tensor("time", [filters, memory], "int16", tiny, values=rng.integers(-9999, 9999, (filters, memory)))
+    bias = b.tensor("bias", [filters], "int32", state_scale * tiny, values=rng.integers(-999, 999, filters))
+    state = b.tensor("state", [1, memory * filters], "int16", state_scale, variable=True)
+    y = b.tensor("y", [1, filters], scale=coarse, zero_point=-2)
+    options = schema.SVDFOptionsT()
+    options.rank, options.fusedActivationFunction = 1, 1
+    b.op("SVDF", [x, feature, time, bias, state], [y], options)
+    return b.build([x], [y])
+
+
+def quirky_bias() -> bytes:
+    """A channel-wise convolution whose bias says that its channels lie along dimension 3, as old converters wrote."""
+    rng = np.random.default_rng(11)
+    b = ModelBuilder()
+    x = b.tensor("x", [1, 4, 4, 2], zero_point=-3)
+    scales = [0.01, 0.02, 0.03]
+    w = b.tensor("w", [3, 2, 2, 2], scale=scales, values=rng.integers(-127, 128, (3, 2, 2, 2)))
+    bias = b.tensor("bias", [3], "int32", [0.05 * s for s in scales], values=rng.integers(-99, 99, 3), dimension=3)
+    y = b.tensor("y", [1, 3, 3, 3], scale=0.2, zero_point=5)
+    options = schema.Conv2DOptionsT()
+    options.padding, options.strideH, options.strideW = 1, 1, 1
+    options.dilationHFactor = options.dilationWFactor = 1
+    b.op("CONV_2D", [x, w, bias], [y], options)
+    return b.build([x], [y])
+
+
+def reduce(name: str) -> bytes:
+    """SUM, MEAN and their like over the second of three dimensions."""
+    b = ModelBuilder()
+    x = b.tensor("x", [1, 5, 3], zero_point=-7)
+    axis = b.tensor("axis", [1], "int32", (), values=np.array([1]))
+    y = b.tensor("y", [1, 3], scale=0.11, zero_point=4)
+    b.op(name, [x, axis], [y], schema.ReducerOptionsT())
+    return b.build([x], [y])
+
+
+def rescaling_relu6() -> bytes:
+    """RELU6 on its own, from one scale to another."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", [1, 8], scale=0.05, zero_point=-3), b.tensor("y", [1, 8], scale=6 / 255, zero_point=-128)
+    b.op("RELU6", [x], [y])
     return b.build([x], [y])

@@ -35,6 +35,25 @@ def hang(values, arrays):
     return {}, {}
 
 
+def flood(values, arrays):
+    while True:
+        os.write(1, b"again and again\n" * 4096)
+
+
+def fork_and_hang(values, arrays):
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    print(child, flush=True)
+    time.sleep(60)
+    return {}, {}
+
+
+def devour(values, arrays):
+    return {}, {"a": np.ones(values["bytes"], np.uint8)}
+
+
 def refuse(values, arrays):
     raise InputError("the data is bad", "mend it")
 
@@ -69,6 +88,41 @@ def test_a_hang_ends_at_the_deadline():
     with pytest.raises(EngineError, match="no answer after 1 s"):
         worker.call("x", f"{HERE}:hang", {}, deadline_s=1)
     assert time.monotonic() - started < 10
+
+
+def test_a_flood_of_output_ends_the_worker():
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="TFLM: printed more than 64 MiB, last: again and again"):
+        worker.call("TFLM", f"{HERE}:flood", {}, deadline_s=60)
+    assert time.monotonic() - started < 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")
+def test_memory_beyond_the_limit_is_an_error_that_says_so():
+    with (
+        worker.start("LiteRT", f"{HERE}:devour", {"bytes": 2 * 2**30}, memory_bytes=2**30) as job,
+        pytest.raises(EngineError, match="LiteRT: asked for more than 1 GiB of memory"),
+    ):
+        job.result(60)
+
+
+def test_what_a_worker_forked_dies_with_it():
+    with worker.start("x", f"{HERE}:fork_and_hang", {}) as job:
+        for _ in range(200):
+            text = job._log._kept.decode()
+            if text.strip().isdigit():
+                break
+            time.sleep(0.05)
+        child = int(text)
+    for _ in range(100):
+        try:
+            with open(f"/proc/{child}/stat") as stat:  # noqa: PTH123
+                if stat.read().split()[2] == "Z":
+                    return
+        except FileNotFoundError:
+            return
+        time.sleep(0.05)
+    pytest.fail("what the worker forked outlived it")
 
 
 def test_errors_keep_their_kind_and_the_reason_that_c_printed():

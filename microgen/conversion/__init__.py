@@ -48,7 +48,9 @@ def run(
                 f"pip install 'microgen[{extra}]' (a quantized .tflite needs neither)",
             )
     try:
-        with worker.start("converter", f"microgen.{job}", values, arrays, _ENVIRONMENT) as running:
+        with worker.start(
+            "converter", f"microgen.{job}", values, arrays, _ENVIRONMENT, worker.TRAINING_MEMORY
+        ) as running:
             return running.result(_DEADLINE_S, on_progress)
     except EngineError as error:
         if not error.log:

@@ -8,6 +8,7 @@ from ..errors import InputError
 from . import schema
 from .model import Operator, Subgraph, TfliteModel
 
+MAX_TENSOR_BYTES = 64 * 2**20
 _QUANTIZE_HINT = (
     "quantize it to full int8: microgen build MODEL.keras --calibration DATA.npz, "
     "or TFLiteConverter with a representative dataset and int8 input and output"
@@ -40,7 +41,7 @@ class Snapshot(Protocol):
 
 
 def check_runnable(model: TfliteModel) -> None:
-    """Refuse what no TFLM runs: dynamic shapes, float16, hybrid and float32 models.
+    """Refuse what no TFLM runs: dynamic shapes, float16, hybrid and float32 models, tensors beyond any memory.
 
     Raises:
         InputError: names the tensor or operator.
@@ -51,6 +52,11 @@ def check_runnable(model: TfliteModel) -> None:
                 raise InputError(
                     f"{model.name}: tensor '{tensor.name}' has a dynamic shape {list(tensor.signature)}",
                     "TFLM needs fixed shapes: convert again with a fixed input shape (only the batch may be open)",
+                )
+            if not tensor.is_constant and tensor.bytes > MAX_TENSOR_BYTES:
+                raise InputError(
+                    f"{model.name}: tensor '{tensor.name}' {list(tensor.shape)} takes {tensor.bytes:,} bytes",
+                    "no microcontroller holds it; is the shape right?",
                 )
             if tensor.dtype in ("float16", "bfloat16"):
                 raise InputError(f"{model.name}: tensor '{tensor.name}' is {tensor.dtype}", _QUANTIZE_HINT)

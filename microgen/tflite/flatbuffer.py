@@ -74,6 +74,10 @@ class Table:
         """Tell whether a field is present."""
         return bool(self._field(index))
 
+    def position(self, index: int) -> int:
+        """Return the byte offset of a field in the file, 0 where it is absent."""
+        return self._field(index)
+
     def integer(self, index: int, fmt: str, default: int = 0) -> int:
         """Return an integer field; `fmt` is a struct code such as "<i"."""
         field = self._field(index)

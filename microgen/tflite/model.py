@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from .flatbuffer import Malformed, Table
 # TFLM indexes bytes and elements with 32-bit integers.
 MAX_ELEMENTS = 2**31 - 1
 MAX_FILE_BYTES = 256 * 2**20
+MAX_NESTING = 64
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class Operator:
         name: "CONV_2D" and so on, or a custom operator's own code.
         inputs, outputs, intermediates: tensors by index; -1 is an input left out.
         strides, dilations: (vertical, horizontal); strides are None for operators that have none.
+        subgraphs: the subgraphs that control flow runs, in the order of its options.
+        adjoint: for BATCH_MATMUL, whether the first and the second factor are stored transposed.
+        activation: the activation fused into a FULLY_CONNECTED, "" for none.
     """
 
     index: int
@@ -131,6 +136,9 @@ class Operator:
     intermediates: tuple[int, ...]
     strides: tuple[int, int] | None = None
     dilations: tuple[int, int] = (1, 1)
+    subgraphs: tuple[int, ...] = ()
+    adjoint: tuple[bool, bool] = (False, False)
+    activation: str = ""
 
 
 @dataclass(frozen=True)
@@ -277,6 +285,7 @@ class _Reader:
             raise Malformed("it has no operators")
         if not graphs[0].inputs or not graphs[0].outputs:
             raise Malformed("it has no inputs or no outputs")
+        _check_calls(graphs)
         return TfliteModel(self._name, self._data, self._root.string(3), graphs)
 
     def _operator_code(self, table: Table) -> tuple[str, bool, int]:
@@ -347,13 +356,57 @@ class _Reader:
         if code >= len(self._codes):
             raise Malformed(f"{where} operator {index}: operator code {code} of {len(self._codes)}")
         name, is_custom, version = self._codes[code]
-        operator = Operator(index, name, is_custom, version, table.integers(1), table.integers(2), table.integers(8))
+        operator = Operator(
+            index, name, is_custom, version, table.integers(1), table.integers(2), table.integers(8),
+            **_options(name, table, f"{where} operator {index} ({name})"),
+        )  # fmt: skip
         # -1 marks an input that is left out; an output is never left out.
         if any(not -1 <= i < tensors for i in (*operator.inputs, *operator.intermediates)) or any(
             not 0 <= i < tensors for i in operator.outputs
         ):
             raise Malformed(f"{where} operator {index} ({name}) names a tensor that does not exist")
         return operator
+
+
+def _options(name: str, table: Table, what: str) -> dict[str, Any]:
+    """Read what this package uses of an operator's options."""
+    options = table.table(4)
+    if control := schema.SUBGRAPH_FIELDS.get(name):
+        kind, numbers = control
+        if options is None or table.integer(3, "<B") != kind:
+            raise Malformed(f"{what} does not say which subgraphs it runs")
+        return {"subgraphs": tuple(options.integer(n, "<i") for n in numbers)}
+    if options is None:
+        return {}
+    if name == "BATCH_MATMUL":
+        return {"adjoint": (bool(options.integer(0, "<B")), bool(options.integer(1, "<B")))}
+    if name == "FULLY_CONNECTED":
+        return {"activation": schema.ACTIVATIONS.get(options.integer(0, "<b"), "")}
+    if fields := schema.STRIDE_FIELDS.get(name):
+        height, width, dilation_h, dilation_w = (None if n is None else options.integer(n, "<i", 1) for n in fields)
+        return {"strides": (height, width), "dilations": (dilation_h or 1, dilation_w or 1)}
+    return {}
+
+
+def _check_calls(graphs: tuple[Subgraph, ...]) -> None:
+    """Check that control flow runs subgraphs that exist, and none that leads back to itself."""
+    calls = {g.index: [s for op in g.operators for s in op.subgraphs] for g in graphs}
+    open_, done = set[int](), set[int]()
+
+    def visit(index: int) -> None:
+        if not 0 <= index < len(graphs):
+            raise Malformed(f"control flow runs subgraph {index} of {len(graphs)}")
+        if index in open_ or len(open_) > MAX_NESTING:
+            raise Malformed(f"subgraph {index} runs itself, or control flow is nested too deeply")
+        if index not in done:
+            open_.add(index)
+            for called in calls[index]:
+                visit(called)
+            open_.remove(index)
+            done.add(index)
+
+    for graph in graphs:
+        visit(graph.index)
 
 
 def _quantization(table: Table | None, shape: tuple[int, ...], what: str) -> Quantization | None:
@@ -371,9 +424,15 @@ def _quantization(table: Table | None, shape: tuple[int, ...], what: str) -> Qua
     if len(zeros) != len(scales) or any(not -(2**31) <= z < 2**31 for z in zeros):
         raise Malformed(f"{what}: {len(scales)} quantization scales with {len(zeros)} zero points")
     dimension = table.integer(6, "<i")
-    if len(scales) > 1 and (not 0 <= dimension < len(shape) or len(scales) != shape[dimension]):
+    axis = 0 if is_benign_dimension(dimension, shape) else dimension
+    if len(scales) > 1 and (not 0 <= axis < len(shape) or len(scales) != shape[axis]):
         raise Malformed(f"{what}: {len(scales)} quantization scales do not fit shape {list(shape)}")
     return Quantization(scales, zeros, dimension)
+
+
+def is_benign_dimension(dimension: int, shape: tuple[int, ...]) -> bool:
+    """Tell whether the channels of a bias are said to lie along a dimension of its weights, as old converters wrote."""
+    return len(shape) == 1 and 0 < dimension < 4
 
 
 def _check_order(graph: Subgraph, where: str) -> None:

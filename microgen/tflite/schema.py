@@ -272,6 +272,16 @@ STRIDE_FIELDS: dict[str, tuple[int, int, int | None, int | None]] = {
     "TRANSPOSE_CONV": (2, 1, None, None),
 }
 
+ACTIVATIONS: dict[int, str] = {1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
+
+# Where the options of control flow have the numbers of the subgraphs that it runs, by field number, and the number
+# of that kind of options in the union.
+SUBGRAPH_FIELDS: dict[str, tuple[int, tuple[int, ...]]] = {
+    "CALL_ONCE": (103, (0,)),
+    "IF": (92, (0, 1)),
+    "WHILE": (93, (0, 1)),
+}
+
 # The method of MicroMutableOpResolver that registers a builtin operator.
 RESOLVER_METHODS: dict[str, str] = {
     "ABS": "AddAbs",

@@ -1,18 +1,21 @@
 """Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
 
-from .compare import EngineRun, Engines, ask_firmware, judge, run_firmware
-from .samples import make_samples, quantize_samples
-from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, WITHIN_BOUND, Device, LayerDifference, Verdict
+from .compare import EngineRun, Engines, Judgement, ask_firmware, judge, run_firmware
+from .samples import Samples, make_samples, quantize_samples
+from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 
 __all__ = [
     "BIT_EXACT",
     "DIVERGED",
     "NOT_VERIFIED",
+    "UNREFERENCED",
     "WITHIN_BOUND",
     "Device",
     "EngineRun",
     "Engines",
-    "LayerDifference",
+    "Judgement",
+    "Layer",
+    "Samples",
     "Verdict",
     "ask_firmware",
     "judge",

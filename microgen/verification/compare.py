@@ -8,6 +8,7 @@ import functools
 import hashlib
 import importlib.metadata
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,45 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import toml, worker
+from .. import worker
 from ..deployment import GOLDEN_MAX
 from ..device import HOST, host_firmware
 from ..dut import Client, DutError
 from ..errors import EngineError
+from ..planner import Target, plan
 from ..tflite import TfliteModel
+from ..tflite.compare import describe_difference
+from ..tflite.normalise import normalise
+from .difference import largest, sample_differs
+from .faults import model_faults
+from .layers import JOBS, Proof, deadline, prove_layers
 from .samples import Samples, output_lsb
-from .verdict import BIT_EXACT, DIVERGED, WITHIN_BOUND, Device, LayerDifference, Verdict
+from .verdict import BIT_EXACT, DIVERGED, UNREFERENCED, WITHIN_BOUND, Device, Verdict
 
-_DEADLINE_S = 300.0
-# The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
-_LAYER_SAMPLES = 16
+# How many samples a model with state is also run on without a reset between them.
+_SEQUENCE = 32
 
 
 @dataclass(frozen=True)
 class Engines:
-    """What the two interpreters answered, one array an output, samples first."""
+    """What the two interpreters answered, one array an output, samples first.
+
+    Attributes:
+        litert, tflm: the answers, each sample from a fresh state; LiteRT's are empty when it refused the model.
+        arena_min_bytes: the smallest arena with which TFLM runs the model on this machine.
+        litert_sequence, tflm_sequence: the answers of a model with state to the first samples, one after the other
+            without a reset; empty for others.
+        normalised: what was changed in the copy that LiteRT ran.
+        refusal: why LiteRT does not run the model, "" when it does.
+    """
 
     litert: Samples
     tflm: Samples
     arena_min_bytes: int
+    litert_sequence: Samples = ()
+    tflm_sequence: Samples = ()
+    normalised: tuple[str, ...] = ()
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,11 +65,13 @@ class FirmwareRun:
         outputs: one array an output, samples first.
         array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look.
         device: what it ran on; None for a program that does not answer because its model is another one.
+        sequence: the answers of a model with state without a reset between samples, as in `Engines`.
     """
 
     outputs: Samples
     array: bytes | None
     device: Device | None
+    sequence: Samples = ()
 
 
 class EngineRun:
@@ -74,22 +95,27 @@ class EngineRun:
             EngineError: an engine refused the model, crashed or hung.
         """
         self._model = model
+        self._deadline = deadline(model, len(inputs[0]))
+        predicted = {"predicted_bytes": plan(model, Target.HOST).arena_min_bytes}
         self._jobs = contextlib.ExitStack()
-        module = "microgen.verification.engines"
-        arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a for k, a in enumerate(inputs)}}
+        fed = {f"in{k}": a for k, a in enumerate(inputs)}
+        arrays = {"model": np.frombuffer(model.data, np.uint8), **fed}
+        self._reference = normalise(model)
+        reference = {"model": np.frombuffer(self._reference.data, np.uint8), **fed}
+        steps = {"sequence": _steps(model, inputs)}
         first = {k: v if k == "model" else v[:GOLDEN_MAX] for k, v in arrays.items()}
         try:
-            self._litert = self._jobs.enter_context(worker.start("LiteRT", f"{module}:litert_run", {}, arrays))
+            self._litert = self._jobs.enter_context(worker.start("LiteRT", f"{JOBS}:litert_run", steps, reference))
             try:
-                found = worker.call("TFLM", f"{module}:tflm_arena", {}, first, _DEADLINE_S)
+                found = worker.call("TFLM", f"{JOBS}:tflm_arena", predicted, first, self._deadline)
             except EngineError:
                 # LiteRT refuses nearly all broken files in words, where TFLM may crash: its reason is the better one.
-                self._litert.result(_DEADLINE_S)
+                self._litert.result(self._deadline)
                 raise
             self.arena_min_bytes = int(found.values["arena_min_bytes"])
-            self.first = _outputs(found.arrays, model)
-            values = {"arena_bytes": self.arena_min_bytes}
-            self._tflm = self._jobs.enter_context(worker.start("TFLM", f"{module}:tflm_run", values, arrays))
+            self.first = _outputs("TFLM", found.arrays, model)
+            values = {"arena_bytes": self.arena_min_bytes, **steps}
+            self._tflm = self._jobs.enter_context(worker.start("TFLM", f"{JOBS}:tflm_run", values, arrays))
         except BaseException:
             self._jobs.close()
             raise
@@ -101,9 +127,27 @@ class EngineRun:
         self._jobs.close()
 
     def result(self) -> Engines:
-        """Wait for both engines; raises EngineError as the constructor does."""
-        litert, tflm = (job.result(_DEADLINE_S) for job in (self._litert, self._tflm))
-        return Engines(_outputs(litert.arrays, self._model), _outputs(tflm.arrays, self._model), self.arena_min_bytes)
+        """Wait for both engines.
+
+        Raises:
+            EngineError: TFLM does not run the model. That LiteRT does not is a finding, and is returned.
+        """
+        refusal, litert = "", worker.Reply({}, {}, "")
+        try:
+            litert = self._litert.result(self._deadline)
+        except EngineError as error:
+            refusal = error.message
+        tflm = self._tflm.result(self._deadline)
+        model = self._model
+        return Engines(
+            () if refusal else _outputs("LiteRT", litert.arrays, model),
+            _outputs("TFLM", tflm.arrays, model),
+            self.arena_min_bytes,
+            () if refusal or not model.is_stateful else _outputs("LiteRT", litert.arrays, model, "seq"),
+            _outputs("TFLM", tflm.arrays, model, "seq") if model.is_stateful else (),
+            self._reference.changes,
+            refusal,
+        )
 
 
 def run_firmware(project: Path, model: TfliteModel, inputs: Samples, *, record: Path | None = None) -> FirmwareRun:
@@ -143,19 +187,37 @@ def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples) -
         EngineError: the firmware crashed, hung or answered nonsense.
     """
     sha256 = client.hash()
-    answers = [
-        client.infer([np.ascontiguousarray(a[s]).tobytes() for a in inputs], len(model.outputs))
-        for s in range(len(inputs[0]))
-    ]
+    raw = [[np.ascontiguousarray(a[s]).tobytes() for a in inputs] for s in range(len(inputs[0]))]
+    answers = [client.infer(data, len(model.outputs)) for data in raw]
+    steps = [client.infer(d, len(model.outputs), fresh=s == 0) for s, d in enumerate(raw[: _steps(model, inputs)])]
+    median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
+    device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged)
+    outputs, sequence = (_arrays(model, [answer.outputs for answer in found]) for found in (answers, steps))
+    return FirmwareRun(outputs, None, device, sequence)
+
+
+def _arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
+    """Turn the raw bytes of answers into one array an output, samples first."""
     outputs = []
     for k, tensor in enumerate(model.outputs):
-        data = b"".join(answer.outputs[k] for answer in answers)
+        data = b"".join(answer[k] for answer in answers)
         if len(data) != tensor.bytes * len(answers):
             raise EngineError("firmware", f"output {k} has the wrong size", "build the project again")
         outputs.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(answers), *tensor.shape))
-    median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
-    device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged)
-    return FirmwareRun(tuple(outputs), None, device)
+    return tuple(outputs)
+
+
+def _steps(model: TfliteModel, inputs: Samples) -> int:
+    """Return how many samples are run as a sequence."""
+    return min(_SEQUENCE, len(inputs[0])) if model.is_stateful else 0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, and the layer proof behind it where one was made."""
+
+    verdict: Verdict
+    proof: Proof | None = None
 
 
 def judge(
@@ -165,7 +227,8 @@ def judge(
     firmware: FirmwareRun | None,
     seed: int,
     obstacle: str = "",
-) -> Verdict:
+    all_layers: bool = False,
+) -> Judgement:
     """Compare firmware with TFLM and TFLM with LiteRT.
 
     Args:
@@ -175,96 +238,49 @@ def judge(
         firmware: what the firmware answered, None where it could not run.
         seed: seed of the samples, for the record.
         obstacle: why the firmware could not run.
+        all_layers: make the layer proof in any case, and list every operator.
     """
-    samples = len(inputs[0])
-    differs = functools.reduce(
-        np.logical_or, [_sample_differs(a, b) for a, b in zip(engines.tflm, engines.litert, strict=True)]
-    )
     common: dict[str, Any] = {
-        "samples": samples,
+        "samples": len(inputs[0]),
         "seed": seed,
-        "differing_samples": int(differs.sum()),
-        "max_abs_diff_lsb": max(
-            _largest(a, b) / output_lsb(model, t)
-            for t, a, b in zip(model.outputs, engines.tflm, engines.litert, strict=True)
-        ),
         "engines": engine_versions(),
+        "sequence": _steps(model, inputs),
+        "normalised": engines.normalised,
+        "faults": model_faults(model),
         "device": firmware.device if firmware else None,
     }
-    fault = _firmware_fault(model, engines.tflm, firmware) if firmware else ""
+    fault = _firmware_fault(model, engines, firmware) if firmware else ""
     if fault:
-        return Verdict(DIVERGED, firmware="differs", reason=fault, **common)
-    common |= {"firmware": "equal"} if firmware else {"firmware": "not-run", "reason": obstacle}
-    if not differs.any():
-        return Verdict(BIT_EXACT, **common)
-    layers, fault = prove_layers(model, inputs, differs, engines.arena_min_bytes)
-    names = tuple(sorted({layer.op for layer in layers}))
-    if fault:
-        common["reason"] = fault
-    return Verdict(DIVERGED if fault else WITHIN_BOUND, ops=names, layers=layers, **common)
-
-
-def prove_layers(
-    model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bool_], arena_min_bytes: int
-) -> tuple[tuple[LayerDifference, ...], str]:
-    """Run each operator alone, in both engines, on the inputs that it has in TFLM.
-
-    Returns:
-        The operators that differ, in their order, and why this is no proof of `within-bound`: "" when it is.
-    """
-    from ..tflite.cut import Cutter
-
-    if len(model.subgraphs) > 1:
-        return (), "outputs differ, and operators inside control flow cannot be compared one by one yet"
-    order = np.argsort(~differs, kind="stable")[:_LAYER_SAMPLES]
-    cutter = Cutter(model)
-    operators: list[dict[str, Any]] = [
-        {"index": op.index, "inputs": list(cutter.activations(op.index)), "outputs": list(op.outputs)}
-        for op in model.main.operators
-    ]
-    cuts = {f"cut{op['index']}": np.frombuffer(cutter.cut(op["index"]), np.uint8) for op in operators}
-    arena = arena_min_bytes * 2 + sum(t.bytes + 256 for t in model.main.tensors) + 65536
-    arrays = {
-        "model": np.frombuffer(model.data, np.uint8),
-        **{f"in{k}": a[order] for k, a in enumerate(inputs)},
+        return Judgement(Verdict(DIVERGED, firmware="differs", reason=fault, **common))
+    common["firmware"] = "equal" if firmware else "not-run"
+    if engines.refusal:
+        return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
+    differs, drift = (
+        _differing(engines.tflm, engines.litert),
+        _differing(engines.tflm_sequence, engines.litert_sequence),
+    )
+    common |= {
+        "differing_samples": int(differs.sum()),
+        "max_abs_diff_lsb": max(
+            largest(a, b) / output_lsb(model, t)
+            for answers in ((engines.tflm, engines.litert), (engines.tflm_sequence, engines.litert_sequence))
+            for t, a, b in zip(model.outputs, *answers, strict=False)
+        ),
+        "reason": "" if firmware else obstacle,
     }
-    module = "microgen.verification.engines"
-    tflm = worker.call(
-        "TFLM",
-        f"{module}:tflm_layers",
-        {"arena_bytes": arena, "operators": operators},
-        {**arrays, **cuts},
-        _DEADLINE_S,
-    )
-    litert = worker.call(
-        "LiteRT",
-        f"{module}:litert_layers",
-        {"operators": [op["index"] for op in operators], "samples": len(order)},
-        {**cuts, **{k: v for k, v in tflm.arrays.items() if "_in" in k}},
-        _DEADLINE_S,
-    )
-    found = []
-    explained = ~differs[order]
-    for op in model.main.operators:
-        if str(op.index) in litert.values["refused"]:
-            continue
-        largest = 0.0
-        for k in range(len(op.outputs)):
-            ours, theirs = (r.arrays[f"op{op.index}_out{k}"] for r in (tflm, litert))
-            explained = explained | _sample_differs(ours, theirs)
-            largest = max(largest, _largest(ours, theirs))
-        if largest:
-            tensor = model.main.tensors[op.outputs[0]]
-            bound = bounds().get(op.name, {}).get(tensor.dtype, 0)
-            found.append(LayerDifference(op.index, op.name, tensor.name, tensor.shape, largest, bound))
-    return tuple(found), _no_proof(model, found, explained, tflm.values["unfaithful"], litert.values["refused"])
-
-
-@functools.cache
-def bounds() -> dict[str, dict[str, int]]:
-    """Return the bound of each operator that has one: {op: {dtype of its output: LSB}}."""
-    table = toml.load(Path(__file__).with_name("bounds.toml"))
-    return {op: {k: v for k, v in entry.items() if isinstance(v, int)} for op, entry in table.items()}
+    is_equal = not differs.any() and not drift.any()
+    if is_equal and not all_layers:
+        return Judgement(Verdict(BIT_EXACT, **common))
+    suspects = differs.copy()
+    suspects[: len(drift)] |= drift
+    proof = prove_layers(model, inputs, suspects, engines.arena_min_bytes)
+    differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
+    common["ops"] = tuple(sorted({layer.op for layer in differing}))
+    common["layers"] = proof.layers if all_layers else tuple(differing)
+    # Equal outputs on these samples prove nothing where an operator is beyond its bound.
+    if proof.culprit is not None or (proof.objection and not is_equal):
+        return Judgement(Verdict(DIVERGED, **{**common, "reason": proof.objection}), proof)
+    return Judgement(Verdict(BIT_EXACT if is_equal else WITHIN_BOUND, **common), proof)
 
 
 def engine_versions() -> dict[str, str]:
@@ -275,70 +291,56 @@ def engine_versions() -> dict[str, str]:
     }
 
 
-def _no_proof(
-    model: TfliteModel,
-    found: list[LayerDifference],
-    explained: npt.NDArray[np.bool_],
-    unfaithful: list[int],
-    refused: dict[str, str],
-) -> str:
-    """Say what stands against `within-bound`; "" when nothing does."""
-    for layer in found:
-        if not layer.is_within:
-            return (
-                f"operator {layer.index} ({layer.op}, '{layer.tensor}' {list(layer.shape)}) differs by "
-                f"{layer.max_abs_diff_lsb:g} LSB on the same inputs, its bound is {layer.bound_lsb}"
-            )
-    if unfaithful:
-        op = model.main.operators[unfaithful[0]]
-        return f"operator {op.index} ({op.name}) computes something else alone than in the model, so nothing is proven"
-    if refused:
-        index, why = next(iter(refused.items()))
-        return f"operator {index} ({model.main.operators[int(index)].name}) does not run alone in LiteRT: {why}"
-    if not explained.all():
-        return "outputs differ, but on some sample no single operator does"
-    return ""
+def _differing(ours: Samples, theirs: Samples) -> npt.NDArray[np.bool_]:
+    """Tell for each sample whether any output differs."""
+    found = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
+    return functools.reduce(np.logical_or, found, np.zeros(len(found[0]) if found else 0, np.bool_))
 
 
-def _firmware_fault(model: TfliteModel, tflm: Samples, firmware: FirmwareRun) -> str:
+def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:
     """Say in what the firmware is not the model run by TFLM; "" when it is."""
     if firmware.array is not None and firmware.array != model.data:
-        if len(firmware.array) != len(model.data):
-            return f"the compiled array has {len(firmware.array)} bytes, the model {len(model.data)}"
-        ours, theirs = (np.frombuffer(d, np.uint8) for d in (firmware.array, model.data))
-        where = np.flatnonzero(ours != theirs)
-        first = int(where[0])
-        return (
-            f"the compiled array is not the model: {len(where)} bytes differ, "
-            f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
-        )
+        return _array_fault(model, firmware.array)
     if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
         return "the firmware names another model's hash than its array has"
-    for tensor, ours, theirs in zip(model.outputs, firmware.outputs, tflm, strict=True):
-        differs = _sample_differs(ours, theirs)
-        if differs.any():
-            return (
-                f"output '{tensor.name}' of the firmware is not TFLM's on {int(differs.sum())} of "
-                f"{len(differs)} samples (first: sample {int(np.flatnonzero(differs)[0])})"
-            )
+    for how, found, expected in (
+        ("", firmware.outputs, engines.tflm),
+        (", without a reset between samples", firmware.sequence, engines.tflm_sequence),
+    ):
+        for tensor, ours, theirs in zip(model.outputs, found, expected, strict=False):
+            differs = sample_differs(ours, theirs)
+            if differs.any():
+                return (
+                    f"output '{tensor.name}' of the firmware is not TFLM's on {int(differs.sum())} of "
+                    f"{len(differs)} samples (first: sample {int(np.flatnonzero(differs)[0])}){how}"
+                )
     return ""
 
 
-def _outputs(arrays: worker.Arrays, model: TfliteModel) -> Samples:
-    found = tuple(arrays[f"out{k}"] for k in range(len(model.outputs)) if f"out{k}" in arrays)
+def _array_fault(model: TfliteModel, array: bytes) -> str:
+    """Say in what the compiled array is not the model."""
+    if len(array) != len(model.data):
+        return f"the compiled array has {len(array)} bytes, the model {len(model.data)}"
+    ours, theirs = (np.frombuffer(d, np.uint8) for d in (array, model.data))
+    where = np.flatnonzero(ours != theirs)
+    first = int(where[0])
+    return (
+        f"the compiled array is not the model: {len(where)} bytes differ, "
+        + (f"{found}; " if (found := describe_difference(model, array)) else "")
+        + f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
+    )
+
+
+def _outputs(engine: str, arrays: worker.Arrays, model: TfliteModel, prefix: str = "out") -> Samples:
+    found = tuple(arrays[f"{prefix}{k}"] for k in range(len(model.outputs)) if f"{prefix}{k}" in arrays)
     if len(found) != len(model.outputs):
-        raise EngineError("TFLM", "it does not give all outputs", "report this model to microgen")
+        raise EngineError(engine, "it does not give all outputs", "report this model to microgen")
+    for array, tensor in zip(found, model.outputs, strict=True):
+        if array[0].size != tensor.elements or array.dtype != tensor.numpy_dtype:
+            raise EngineError(
+                engine,
+                f"output '{tensor.name}' came as {array.dtype} {list(array.shape[1:])}, "
+                f"the file says {tensor.dtype} {list(tensor.shape)}",
+                "the model contradicts itself; convert it again",
+            )
     return tuple(a.reshape(len(a), *t.shape) for a, t in zip(found, model.outputs, strict=True))
-
-
-def _sample_differs(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Tell for each sample whether any byte differs."""
-    a, b = (np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8) for x in (ours, theirs))
-    return (a != b).any(axis=1) if a.shape == b.shape else np.ones(len(ours), np.bool_)
-
-
-def _largest(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
-    """Return the largest absolute difference of two arrays; infinite where one is not a number."""
-    kind = np.float64 if ours.dtype.kind == "f" else np.int64
-    difference = np.abs(ours.astype(kind) - theirs.astype(kind))
-    return float(np.nan_to_num(difference, nan=np.inf).max(initial=0))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,10 @@ import numpy.typing as npt
 
 from ..errors import EngineError
 from ..worker import Arrays, Values
+from .difference import largest
 
 # The wheel crashes, instead of refusing, on arenas of 400 bytes and less.
 _SMALLEST_ARENA = 512
-_LARGEST_ARENA = 256 * 2**20
 _ARENA_STEP = 16
 
 
@@ -26,51 +28,51 @@ def litert_run(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Run samples through LiteRT's BUILTIN_REF kernels, which is what "the Python interpreter says" means here.
 
     Args:
-        values: nothing.
+        values: "sequence": how many samples to run once more, one after the other without a reset.
         arrays: "model" (bytes of the .tflite) and the inputs; without inputs the model is only checked.
     """
     interpreter = _litert(arrays["model"].tobytes())
-    samples = _samples(arrays)
-    return {}, _stack([_litert_once(interpreter, _pick(arrays, "in", s)) for s in range(samples)], "out")
+    return {}, _run(values, arrays, lambda inputs, fresh: _litert_once(interpreter, inputs, fresh))
 
 
 def tflm_arena(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Find the smallest arena, a multiple of 16 bytes, with which TFLM allocates a model and runs it once.
 
     Args:
-        values: nothing.
+        values: "predicted_bytes", where to begin.
         arrays: "model" and a few samples.
 
     Returns:
         values "arena_min_bytes", and what TFLM answers to the samples.
     """
-    found = {"arena_bytes": _smallest_arena(arrays["model"].tobytes(), _pick(arrays, "in", 0))}
-    return {"arena_min_bytes": found["arena_bytes"]}, tflm_run(found, arrays)[1]
+    inputs = _pick(arrays, "in", 0)
+    found = _smallest_arena(arrays["model"].tobytes(), inputs, int(values["predicted_bytes"]))
+    return {"arena_min_bytes": found}, tflm_run({"arena_bytes": found}, arrays)[1]
 
 
 def tflm_run(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Run samples through TFLM.
 
     Args:
-        values: "arena_bytes".
+        values: "arena_bytes", and "sequence" as in `litert_run`.
         arrays: "model" and the inputs.
     """
     interpreter = _tflm(arrays["model"].tobytes(), int(values["arena_bytes"]))
-    samples = _samples(arrays)
-    return {}, _stack([_tflm_once(interpreter, _pick(arrays, "in", s)) for s in range(samples)], "out")
+    return {}, _run(values, arrays, lambda inputs, fresh: _tflm_once(interpreter, inputs, fresh))
 
 
 def tflm_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Run every operator alone in TFLM, on the inputs that it has in the whole model.
 
     Args:
-        values: "arena_bytes" (for the whole model with all tensors kept) and "operators": a list of
-            {"index", "inputs", "outputs"} with the tensor numbers that each one-operator model takes and gives.
-        arrays: "model", the inputs, and "cut<index>", the bytes of each one-operator model.
+        values: "arena_bytes" (for the whole model with all tensors kept), "keep_state" (whether the samples are one
+            sequence) and "operators": a list of {"key", "subgraph", "inputs", "outputs"} with the tensor numbers
+            that each one-operator model takes and gives.
+        arrays: "model", the inputs, and "cut<key>", the bytes of each one-operator model.
 
     Returns:
         values "unfaithful", the operators whose cut-out gave other bytes than the whole model, and for each
-        operator "op<index>_in<k>" and "op<index>_out<k>", samples first.
+        operator "op<key>_in<k>" and "op<key>_out<k>", samples first.
     """
     from tflite_micro.python.tflite_micro import runtime
 
@@ -80,47 +82,108 @@ def tflm_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
         intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
     )
     results: dict[str, list[npt.NDArray[Any]]] = {}
-    unfaithful: set[int] = set()
+    unfaithful: dict[str, int] = {}
     alone = {
-        op["index"]: _tflm(arrays[f"cut{op['index']}"].tobytes(), int(values["arena_bytes"]))
-        for op in values["operators"]
+        op["key"]: _tflm(arrays[f"cut{op['key']}"].tobytes(), int(values["arena_bytes"])) for op in values["operators"]
     }
-    for sample in range(_samples(arrays)):
-        _tflm_once(whole, _pick(arrays, "in", sample))
+    samples = _samples(arrays)
+    for sample in range(samples):
+        fresh = sample == 0 or not values["keep_state"]
+        _tflm_once(whole, _pick(arrays, "in", sample), fresh)
         for op in values["operators"]:
-            index = op["index"]
-            inputs = [np.array(whole.GetTensor(i, 0)["tensor_data"]) for i in op["inputs"]]
-            outputs = _tflm_once(alone[index], inputs)
+            key, graph = op["key"], op["subgraph"]
+            inputs = [np.array(whole.GetTensor(i, graph)["tensor_data"]) for i in op["inputs"]]
+            outputs = _tflm_once(alone[key], inputs, fresh)
+            same = True
             for k, (value, tensor) in enumerate(zip(outputs, op["outputs"], strict=True)):
-                results.setdefault(f"op{index}_out{k}", []).append(value)
-                if value.tobytes() != np.array(whole.GetTensor(tensor, 0)["tensor_data"]).tobytes():
-                    unfaithful.add(index)
+                results.setdefault(f"op{key}_out{k}", []).append(value)
+                same &= value.tobytes() == np.array(whole.GetTensor(tensor, graph)["tensor_data"]).tobytes()
+            if not same:
+                unfaithful[key] = unfaithful.get(key, 0) + 1
             for k, value in enumerate(inputs):
-                results.setdefault(f"op{index}_in{k}", []).append(value)
-    return {"unfaithful": sorted(unfaithful)}, {k: np.stack(v) for k, v in results.items()}
+                results.setdefault(f"op{key}_in{k}", []).append(value)
+    # A branch that control flow does not take on some sample keeps what it had, and says nothing there.
+    found = [
+        op["key"] for op in values["operators"] if unfaithful.get(op["key"], 0) >= (samples if op["subgraph"] else 1)
+    ]
+    return {"unfaithful": found}, {k: np.stack(v) for k, v in results.items()}
 
 
 def litert_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Run every operator alone in LiteRT, on given inputs.
 
     Args:
-        values: "operators": the indices; "samples": how many.
-        arrays: "cut<index>" and "op<index>_in<k>".
+        values: "operators": {key: the OpResolverType to use}; "samples": how many; "keep_state".
+        arrays: "cut<key>" and "op<key>_in<k>".
 
     Returns:
-        values "refused": {index: reason} for operators that LiteRT does not run alone, and "op<index>_out<k>".
+        values "refused": {key: reason} for operators that LiteRT does not run alone, and "op<key>_out<k>".
     """
     results: Arrays = {}
     refused: dict[str, str] = {}
-    for index in values["operators"]:
+    for key, kernels in values["operators"].items():
         try:
-            interpreter = _litert(arrays[f"cut{index}"].tobytes())
-            runs = [_litert_once(interpreter, _pick(arrays, f"op{index}_in", s)) for s in range(int(values["samples"]))]
+            interpreter = _litert(arrays[f"cut{key}"].tobytes(), kernels)
+            runs = [
+                _litert_once(interpreter, _pick(arrays, f"op{key}_in", s), s == 0 or not values["keep_state"])
+                for s in range(int(values["samples"]))
+            ]
         except (RuntimeError, ValueError) as error:
-            refused[str(index)] = str(error)
+            refused[key] = str(error)
             continue
-        results.update(_stack(runs, f"op{index}_out"))
+        results.update(_stack(runs, f"op{key}_out"))
     return {"refused": refused}, results
+
+
+def shrink(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Make an input that an operator answers differently in both interpreters as plain as possible.
+
+    Elements are set to the zero point of their input, in ever smaller groups, as long as the difference stays
+    beyond the bound (delta debugging, Zeller and Hildebrandt 2002).
+
+    Args:
+        values: "bound_lsb", "zero_points" (one an input), "kernels" (OpResolverType), "arena_bytes", "seconds"
+            (when to stop).
+        arrays: "model", the operator alone, and "in<k>", one sample of each input.
+
+    Returns:
+        "in<k>", "tflm<k>" and "litert<k>"; values "changed", how many elements are not at their zero point.
+    """
+    model = arrays["model"].tobytes()
+    litert, tflm = _litert(model, values["kernels"]), _tflm(model, int(values["arena_bytes"]))
+    inputs = _pick(arrays, "in", 0)
+
+    def answers(candidate: list[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
+        return _tflm_once(tflm, candidate), _litert_once(litert, candidate)
+
+    def is_beyond(candidate: list[npt.NDArray[Any]]) -> bool:
+        return any(largest(a, b) > values["bound_lsb"] for a, b in zip(*answers(candidate), strict=True))
+
+    stop = time.monotonic() + float(values["seconds"])
+    for k, zero in enumerate(values["zero_points"]):
+        flat = inputs[k].reshape(-1)
+        if flat.dtype.kind not in "iuf":
+            continue
+        group = flat.size
+        while group and time.monotonic() < stop:
+            for start in range(0, flat.size, group):
+                kept = flat[start : start + group].copy()
+                if (kept != zero).any() and time.monotonic() < stop:
+                    flat[start : start + group] = zero
+                    if not is_beyond(inputs):
+                        flat[start : start + group] = kept
+            group //= 2
+    changed = sum(int((a != z).sum()) for a, z in zip(inputs, values["zero_points"], strict=True))
+    ours, theirs = answers(inputs)
+    named = (("in", inputs), ("tflm", ours), ("litert", theirs))
+    return {"changed": changed}, {f"{name}{k}": a for name, found in named for k, a in enumerate(found)}
+
+
+def _run(values: Values, arrays: Arrays, once: Callable[[list[npt.NDArray[Any]], bool], list[Any]]) -> Arrays:
+    """Run all samples, each from a fresh state, then the first ones as a sequence: "out<k>" and "seq<k>"."""
+    found = _stack([once(_pick(arrays, "in", s), True) for s in range(_samples(arrays))], "out")
+    steps = range(int(values.get("sequence", 0)))
+    return {**found, **_stack([once(_pick(arrays, "in", s), s == 0) for s in steps], "seq")}
 
 
 def _samples(arrays: Arrays) -> int:
@@ -138,18 +201,21 @@ def _stack(runs: list[list[npt.NDArray[Any]]], prefix: str) -> Arrays:
     return {f"{prefix}{k}": np.stack([run[k] for run in runs]) for k in range(len(runs[0]))} if runs else {}
 
 
-def _litert(model: bytes) -> Any:  # noqa: ANN401 - the engine has no types
+def _litert(model: bytes, kernels: str = "BUILTIN_REF") -> Any:  # noqa: ANN401 - the engine has no types
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(
-        model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-    )
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType[kernels], num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
 
 
-def _litert_once(interpreter: Any, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:  # noqa: ANN401
-    interpreter.reset_all_variables()
+def _litert_once(
+    interpreter: Any,  # noqa: ANN401
+    inputs: list[npt.NDArray[Any]],
+    fresh: bool = True,
+) -> list[npt.NDArray[Any]]:
+    if fresh:
+        interpreter.reset_all_variables()
     for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
         interpreter.set_tensor(detail["index"], value.reshape(detail["shape"]))
     interpreter.invoke()
@@ -162,8 +228,13 @@ def _tflm(model: bytes, arena_bytes: int) -> Any:  # noqa: ANN401
     return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
 
 
-def _tflm_once(interpreter: Any, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:  # noqa: ANN401
-    interpreter.reset()
+def _tflm_once(
+    interpreter: Any,  # noqa: ANN401
+    inputs: list[npt.NDArray[Any]],
+    fresh: bool = True,
+) -> list[npt.NDArray[Any]]:
+    if fresh:
+        interpreter.reset()
     for k, value in enumerate(inputs):
         interpreter.set_input(value.reshape(interpreter.get_input_details(k)["shape"]), k)
     interpreter.invoke()
@@ -175,7 +246,7 @@ def _tflm_once(interpreter: Any, inputs: list[npt.NDArray[Any]]) -> list[npt.NDA
             return outputs
 
 
-def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]]) -> int:
+def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]], predicted: int) -> int:
     # Before the first fork, or each child would load it again.
     importlib.import_module("tflite_micro.python.tflite_micro.runtime")
 
@@ -193,14 +264,17 @@ def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]]) -> int:
                 os._exit(code)
         return os.waitpid(child, 0)[1] == 0
 
-    enough = 16 * 1024
+    enough = max(-(-predicted // _ARENA_STEP) * _ARENA_STEP, _SMALLEST_ARENA)
+    largest = 8 * enough + 2**20
+    too_small = enough - _ARENA_STEP
     while not works(enough):
-        enough *= 2
-        if enough > _LARGEST_ARENA:
+        too_small, enough = enough, 2 * enough
+        if enough > largest:
             # Not for want of memory: run once more so that the reason is the last thing that TFLM prints.
-            _tflm_once(_tflm(model, 16 * 2**20), inputs)
-            raise EngineError("TFLM", "the model does not run in an arena of 256 MiB", "use a smaller model")
-    too_small = max(enough // 2, _SMALLEST_ARENA) if enough > 16 * 1024 else _SMALLEST_ARENA - _ARENA_STEP
+            _tflm_once(_tflm(model, largest), inputs)
+            raise EngineError("TFLM", f"the model does not run in an arena of {largest:,} bytes", "use a smaller model")
+    if too_small >= _SMALLEST_ARENA and works(too_small):
+        too_small, enough = _SMALLEST_ARENA - _ARENA_STEP, too_small
     while enough - too_small > _ARENA_STEP:
         middle = (too_small + enough) // 2 // _ARENA_STEP * _ARENA_STEP
         if works(middle):

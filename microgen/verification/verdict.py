@@ -9,16 +9,26 @@ BIT_EXACT = "bit-exact"
 WITHIN_BOUND = "within-bound"
 DIVERGED = "diverged"
 NOT_VERIFIED = "not-verified"
+UNREFERENCED = "unreferenced"
 
 
 @dataclass(frozen=True)
-class LayerDifference:
-    """One operator that gave other bytes in TFLM than in LiteRT, on the same inputs.
+class Layer:
+    """One operator, given the same inputs in TFLM and in LiteRT.
 
     Attributes:
         index, op, tensor, shape: which one, and its first output.
         max_abs_diff_lsb: the largest difference, in steps of its output.
         bound_lsb: what is allowed.
+        subgraph: where the operator is.
+        dtype, scale, zero_point: of its first output.
+        differing_elements, elements: how many of the values that it gave differ, and how many there were.
+        saturated: the part of its first output's values that lie at the edge of their type.
+        exact_error_lsb: the larger distance of both interpreters from the exact rational result, None where the
+            bound does not come from rounding.
+        exact_allowed_lsb: the largest distance that any value may have.
+        exact_within: whether each value keeps to what it may have.
+        faults: what the interpreters are known to get wrong in such an operator.
     """
 
     index: int
@@ -27,11 +37,42 @@ class LayerDifference:
     shape: tuple[int, ...]
     max_abs_diff_lsb: float
     bound_lsb: int
+    subgraph: int = 0
+    dtype: str = ""
+    scale: float = 0.0
+    zero_point: int = 0
+    differing_elements: int = 0
+    elements: int = 0
+    saturated: float = 0.0
+    exact_error_lsb: float | None = None
+    exact_allowed_lsb: float | None = None
+    exact_within: bool = True
+    faults: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether any value differs."""
+        return self.max_abs_diff_lsb > 0 or self.differing_elements > 0
 
     @property
     def is_within(self) -> bool:
-        """Whether the difference is allowed."""
-        return self.max_abs_diff_lsb <= self.bound_lsb
+        """Whether the difference is allowed, and both interpreters are as close to the exact result as they must."""
+        return self.max_abs_diff_lsb <= self.bound_lsb and self.exact_within
+
+    def complaint(self) -> str:
+        """Say in one line what is wrong with an operator that is not within its bound."""
+        what = f"operator {self.index} ({self.op}, '{self.tensor}' {list(self.shape)})"
+        if self.subgraph:
+            what = f"subgraph {self.subgraph} {what}"
+        known = f"; known: {self.faults[0]}" if self.faults else ""
+        if self.max_abs_diff_lsb <= self.bound_lsb:
+            return (
+                f"{what} is {self.exact_error_lsb:.4g} LSB from the exact result, "
+                f"{self.exact_allowed_lsb:.4g} is allowed{known}"
+            )
+        return (
+            f"{what} differs by {self.max_abs_diff_lsb:g} LSB on the same inputs, its bound is {self.bound_lsb}{known}"
+        )
 
 
 @dataclass(frozen=True)
@@ -61,15 +102,21 @@ class Verdict:
     """Whether the firmware computes what Python computes.
 
     Attributes:
-        status: "bit-exact", "within-bound", "diverged" or "not-verified".
+        status: "bit-exact", "within-bound", "diverged", "unreferenced" (TFLM runs the model, LiteRT does not) or
+            "not-verified".
         samples, seed: what it was found on.
         differing_samples: on how many of them TFLM's outputs differ from LiteRT's.
         max_abs_diff_lsb: the largest difference at an output, in steps of it.
         ops: the operators that differ, by name.
-        layers: the operators that differ, one by one; empty when all outputs are equal.
+        layers: the operators that differ, one by one, or all of them where the layer proof was asked for; empty when
+            all outputs are equal and it was not.
+        sequence: how many samples were also run one after the other without a reset, for a model with state.
+        normalised: what was changed in the copy that LiteRT ran, so that it takes the model.
+        faults: what the interpreters themselves are known to get wrong in this model.
         firmware: "equal" (to TFLM's wheel, every byte), "differs", or "not-run".
         reason: why it is diverged or not verified, or what could not be run; "" otherwise.
         engines: the versions that were compared.
+        counterexample: the file with a small input that shows the difference, "" when none was saved.
         device: what the firmware ran on; None when it did not.
     """
 
@@ -79,16 +126,20 @@ class Verdict:
     differing_samples: int = 0
     max_abs_diff_lsb: float = 0
     ops: tuple[str, ...] = ()
-    layers: tuple[LayerDifference, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    sequence: int = 0
+    normalised: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     firmware: str = "not-run"
     reason: str = ""
     engines: dict[str, str] | None = None
+    counterexample: str = ""
     device: Device | None = None
 
     @property
     def passed(self) -> bool:
         """Whether nothing was found against the firmware."""
-        return self.status != DIVERGED
+        return self.status not in (DIVERGED, UNREFERENCED)
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain data; the keys are the attributes."""
@@ -98,8 +149,8 @@ class Verdict:
         """Return the verdict in one line for people."""
         if self.status == NOT_VERIFIED:
             return f"not verified: {self.reason}"
-        if self.status == DIVERGED:
-            return f"diverged: {self.reason}"
+        if self.status in (DIVERGED, UNREFERENCED):
+            return f"{self.status}: {self.reason}"
         ran = "firmware = TFLM, every byte" if self.firmware == "equal" else f"firmware not run: {self.reason}"
         if self.status == BIT_EXACT:
             return f"bit-exact on {self.samples} samples ({ran}; TFLM = LiteRT, every byte)"

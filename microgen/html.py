@@ -1,0 +1,183 @@
+"""The report for people who look: one HTML page without scripts, fonts or images from elsewhere.
+
+The page is rendered from the same plain data that `--json` prints, with every value escaped. Pictures are inline SVG,
+whose geometry is computed here.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from . import __version__, resources
+from .errors import InputError
+from .report import short_name
+
+# One row of the network's picture, and one step of the arena's, in SVG units.
+_ROW, _BOX, _LANE = 30, 230, 9
+_STEP, _HEIGHT = 26, 260
+_LONGEST_PICTURE = 400
+
+
+def write_report(path: Path, document: dict[str, Any]) -> None:
+    """Write the page, as a whole or not at all.
+
+    Args:
+        path: the file.
+        document: what `inspect` returns, with "verdict", "golden", "labels" and "accuracy" after a verification.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    page = render_report(document)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(page)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})", "give another path to --report") from None
+
+
+def render_report(document: dict[str, Any]) -> bytes:
+    """Return the page for a document as `write_report` takes it."""
+    memory = document.get("memory")
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            version=__version__,
+            d=document,
+            verdict=document.get("verdict"),
+            layers=_rows(document),
+            network=_network(document["layers"][:_LONGEST_PICTURE]),
+            more_layers=max(0, len(document["layers"]) - _LONGEST_PICTURE),
+            memory=memory,
+            arena=_arena(memory, document["layers"]) if memory else None,
+            fit=_fit(document.get("fit")),
+            accuracy=_confusion(document),
+        )
+    )
+    return str(page).encode()
+
+
+@functools.cache
+def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when something is rendered
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.path("templates")),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = lambda value: f"{value:,}"
+    environment.filters["short"] = short_name
+    return environment
+
+
+def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the layers, each with what the layer proof found for it."""
+    verdict = document.get("verdict") or {}
+    proof = {(p["subgraph"], p["index"]): p for p in verdict.get("layers", ())}
+    peak = (document.get("memory") or {}).get("peak") or {}
+    return [
+        {
+            **layer,
+            "proof": proof.get((layer["subgraph"], layer["index"])),
+            "is_peak": (layer["subgraph"], layer["index"]) == (peak.get("subgraph"), peak.get("operator")),
+        }
+        for layer in document["layers"]
+    ]
+
+
+def _network(layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return boxes from top to bottom in the order of execution, and the edges that skip one as arcs beside them."""
+    made: dict[tuple[int, int], int] = {}
+    boxes, edges = [], []
+    lanes: defaultdict[int, list[int]] = defaultdict(list)
+    for row, layer in enumerate(layers):
+        for tensor in layer["inputs"]:
+            source = made.get((layer["subgraph"], tensor))
+            if source is None:
+                continue
+            if source == row - 1:
+                edges.append({"path": f"M{_BOX / 2} {source * _ROW + 24} V{row * _ROW + 2}"})
+                continue
+            lane = next(n for n in range(len(layers)) if all(end <= source for end in lanes[n]))
+            lanes[lane].append(row)
+            x = _BOX + 12 + lane * _LANE
+            edges.append({"path": f"M{_BOX} {source * _ROW + 13} H{x} V{row * _ROW + 13} H{_BOX}"})
+        for tensor in layer["outputs"]:
+            made[layer["subgraph"], tensor] = row
+        boxes.append({"y": row * _ROW + 2, "text": f"{layer['index']} {layer['op']}", "shape": layer["output_shape"]})
+    width = _BOX + 24 + _LANE * (1 + max(lanes, default=0))
+    return {"boxes": boxes, "edges": edges, "width": width, "height": len(layers) * _ROW + 4, "box": _BOX}
+
+
+def _arena(memory: dict[str, Any], layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the arena over the operators: one rectangle a buffer, from its first to its last operator."""
+    steps = [tuple(s) if s is not None else None for s in memory["steps"]]
+    top = max(memory["head_bytes"], 1)
+    names = {(x["subgraph"], x["index"]): x["op"] for x in layers}
+    peak = (memory["peak"]["subgraph"], memory["peak"]["operator"])
+    rectangles = [
+        {
+            "x": b["first"] * _STEP,
+            "y": round(_HEIGHT * (1 - (b["offset"] + b["bytes"]) / top), 2),
+            "width": (b["last"] - b["first"] + 1) * _STEP - 1,
+            "height": max(round(_HEIGHT * b["bytes"] / top, 2), 0.5),
+            "kind": b["kind"],
+            "title": f"{b['name']}: {b['bytes']:,} bytes at {b['offset']:,}",
+        }
+        for b in memory["buffers"]
+        if b["first"] >= 0
+    ]
+    ticks = [
+        {"x": i * _STEP, "text": f"{s[1]}" if s else "", "is_peak": s == peak, "title": names.get(s, "") if s else ""}
+        for i, s in enumerate(steps)
+    ]
+    return {
+        "rectangles": rectangles,
+        "ticks": ticks,
+        "width": len(steps) * _STEP,
+        "height": _HEIGHT,
+        "step": _STEP,
+    }
+
+
+def _fit(fit: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return each memory with its parts as percent of what there is."""
+    if fit is None:
+        return []
+    return [
+        {
+            **m,
+            "parts": [
+                {**p, "percent": round(100 * p["bytes"] / max(m["limit_bytes"], m["bytes"], 1), 3)} for p in m["parts"]
+            ],
+            "percent": round(100 * m["bytes"] / m["limit_bytes"], 1),
+        }
+        for m in fit["memories"]
+    ]
+
+
+def _confusion(document: dict[str, Any]) -> dict[str, Any] | None:
+    accuracy = document.get("accuracy")
+    if accuracy is None:
+        return None
+    names = document.get("labels") or [str(k) for k in range(len(accuracy["confusion"]))]
+    rows = [
+        {
+            "name": name,
+            "cells": [{"count": c, "shade": round(c / max(sum(row), 1), 3)} for c in row],
+        }
+        for name, row in zip(names, accuracy["confusion"], strict=True)
+    ]
+    return {**accuracy, "names": names, "rows": rows}
+
+
+__all__ = ["render_report", "write_report"]

@@ -1,0 +1,48 @@
+"""In what one .tflite is not another, in words of the model."""
+
+from __future__ import annotations
+
+from ..errors import InputError
+from .model import Operator, Tensor, TfliteModel, parse
+
+_TENSOR = ("name", "shape", "dtype", "quantization", "is_variable")
+_OPERATOR = ("name", "version", "inputs", "outputs", "strides", "dilations", "activation")
+
+
+def describe_difference(model: TfliteModel, other: bytes) -> str:
+    """Say what differs between a model and the bytes of another, as far as the parsed models tell; else "".
+
+    The first operator, tensor or constant that differs is named.
+    """
+    try:
+        found = parse(other)
+    except InputError as error:
+        return f"it is no sound model any more: {error.message}"
+    for graph, theirs in zip(model.subgraphs, found.subgraphs, strict=False):
+        for op, other_op in zip(graph.operators, theirs.operators, strict=False):
+            if text := _fields(f"operator {op.index} ({op.name})", _OPERATOR, op, other_op):
+                return text
+        for tensor, other_tensor in zip(graph.tensors, theirs.tensors, strict=False):
+            if text := _fields(f"tensor '{tensor.name}'", _TENSOR, tensor, other_tensor):
+                return text
+    return ""
+
+
+def _fields(what: str, names: tuple[str, ...], ours: Operator | Tensor, theirs: Operator | Tensor) -> str:
+    for name in names:
+        a, b = getattr(ours, name), getattr(theirs, name)
+        if a == b:
+            continue
+        if name == "quantization" and a is not None and b is not None:
+            for part in ("zero_points", "scales", "dimension"):
+                x, y = getattr(a, part), getattr(b, part)
+                if x != y:
+                    return f"{what}: {part.replace('_', ' ')} {_short(x)} in the model, {_short(y)} in the firmware"
+        return f"{what}: {name.replace('_', ' ')} {_short(a)} in the model, {_short(b)} in the firmware"
+    return ""
+
+
+def _short(value: object) -> str:
+    if isinstance(value, tuple) and len(value) == 1:
+        return str(value[0])
+    return str(value)[:80]

@@ -1,0 +1,39 @@
+"""A copy of a model without the harmless quirks of old converters, for a reference that refuses them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from .flatbuffer import Table
+from .model import TfliteModel, is_benign_dimension
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """The bytes of the copy, and what was changed in it, one line a change; no change, no copy."""
+
+    data: bytes
+    changes: tuple[str, ...]
+
+
+def normalise(model: TfliteModel) -> Normalised:
+    """Return a copy of the model that LiteRT takes.
+
+    One quirk is known: the scales of a bias, which has one dimension, are said to go along dimension 3, as those of
+    the weights do. TFLM never looks at it; LiteRT refuses the model.
+    """
+    data = bytearray(model.data)
+    changes = []
+    graphs = list(Table.root(model.data).tables(2))
+    for graph, table in zip(model.subgraphs, graphs, strict=True):
+        for tensor, entry in zip(graph.tensors, table.tables(0), strict=True):
+            found = tensor.quantization
+            if found is None or not found.per_channel or not is_benign_dimension(found.dimension, tensor.shape):
+                continue
+            quantization = entry.table(4)
+            position = quantization.position(6) if quantization is not None else 0
+            if position:
+                struct.pack_into("<i", data, position, 0)
+                changes.append(f"quantized_dimension of '{tensor.name}': {found.dimension} to 0")
+    return Normalised(bytes(data), tuple(changes))

@@ -1,0 +1,61 @@
+"""A small input that shows where TFLM and LiteRT part, in a file that can be reported to their authors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import worker
+from ..planner import Target, plan
+from ..tflite import TfliteModel, parse
+from .difference import largest
+from .faults import faults_of
+from .layers import JOBS, Proof
+
+_SECONDS = 20.0
+
+
+def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | None:
+    """Shrink the inputs of the first operator beyond its bound, and save them with both answers.
+
+    The file has "in<k>", "tflm<k>", "litert<k>", and "model", the operator alone as the bytes of a .tflite.
+
+    Args:
+        model: the whole model.
+        proof: the layer proof that found the operator.
+        path: the .npz to write.
+
+    Returns:
+        The path, or None where no operator is beyond its bound, or none of the samples shows it in a fresh state.
+    """
+    layer = proof.culprit
+    if layer is None or not proof.inputs:
+        return None
+    graph = model.subgraphs[layer.subgraph]
+    op = graph.operators[layer.index]
+    activations = [i for i in dict.fromkeys(op.inputs) if i >= 0 and _is_fed(model, layer.subgraph, i)]
+    kernels = next((f.instead for f in faults_of(graph, op) if f.instead), "BUILTIN_REF")
+    values = {
+        "bound_lsb": layer.bound_lsb if layer.max_abs_diff_lsb > layer.bound_lsb else 0,
+        "zero_points": [graph.tensors[i].zero_point for i in activations],
+        "kernels": kernels,
+        "arena_bytes": plan(parse(proof.cut), Target.HOST).arena_min_bytes + 2**16,
+        "seconds": _SECONDS,
+    }
+    cut = np.frombuffer(proof.cut, np.uint8)
+    for sample in range(len(proof.inputs[0])):
+        fed = {f"in{k}": a[sample : sample + 1] for k, a in enumerate(proof.inputs)}
+        found = worker.call("TFLM", f"{JOBS}:shrink", values, {"model": cut, **fed}, 3 * _SECONDS)
+        if any(
+            largest(found.arrays[k], found.arrays[k.replace("tflm", "litert")]) for k in found.arrays if "tflm" in k
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(path, model=cut, **found.arrays)  # type: ignore[arg-type]
+            return path
+    return None
+
+
+def _is_fed(model: TfliteModel, subgraph: int, index: int) -> bool:
+    tensor = model.subgraphs[subgraph].tensors[index]
+    return not tensor.is_constant and not tensor.is_variable and bool(tensor.elements)

@@ -1,0 +1,64 @@
+"""The golden vectors that lie in a project, read back from its C++."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from .. import worker
+from ..tflite import Tensor, TfliteModel
+from .layers import JOBS, deadline
+from .samples import Samples
+
+GOLDEN = "lib/golden/golden_data.cc"
+
+
+def golden_fault(project: Path, model: TfliteModel, arena_bytes: int) -> str:
+    """Say which golden vector of a project is not what TFLM answers; "" when all are, or there are none.
+
+    Args:
+        project: its folder.
+        model: its model.
+        arena_bytes: an arena in which TFLM runs it.
+    """
+    path = project / GOLDEN
+    if not path.is_file():
+        return ""
+    text = path.read_text("utf-8", "replace")
+    inputs, outputs = (_vectors(text, f"g_golden_{kind}") for kind in ("inputs", "outputs"))
+    if not inputs or len(inputs) != len(outputs):
+        return f"{GOLDEN} does not hold as many outputs as inputs"
+    if {len(v) for v in inputs} != {sum(t.bytes for t in model.inputs)}:
+        return f"{GOLDEN}: the inputs are not of this model's size"
+    arrays = _split(inputs, model.inputs)
+    found = worker.call(
+        "TFLM",
+        f"{JOBS}:tflm_run",
+        {"arena_bytes": arena_bytes},
+        {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a for k, a in enumerate(arrays)}},
+        deadline(model, len(inputs)),
+    )
+    answers = [found.arrays[f"out{k}"] for k in range(len(model.outputs))]
+    for sample, expected in enumerate(outputs):
+        if b"".join(np.ascontiguousarray(a[sample]).tobytes() for a in answers) != expected:
+            return f"golden vector {sample} in {GOLDEN} is stale: TFLM gives other bytes for its input"
+    return ""
+
+
+def _vectors(text: str, name: str) -> list[bytes]:
+    found = re.search(rf"{name}\[[^=]*=\s*\{{(.*?)\n\}};", text, re.DOTALL)
+    if not found:
+        return []
+    rows = re.findall(r"\{([^{}]*)\}", found[1])
+    return [bytes(int(cell, 16) for cell in re.findall(r"0x([0-9a-f]{2})", row)) for row in rows]
+
+
+def _split(vectors: list[bytes], tensors: tuple[Tensor, ...]) -> Samples:
+    arrays, start = [], 0
+    for tensor in tensors:
+        data = b"".join(v[start : start + tensor.bytes] for v in vectors)
+        arrays.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(vectors), *tensor.shape))
+        start += tensor.bytes
+    return tuple(arrays)

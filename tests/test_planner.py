@@ -1,0 +1,137 @@
+"""The planner against TFLM itself: the smallest arena of the wheel to the byte, and figures measured on a Cortex-M4."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from microgen import worker
+from microgen.boards import load_board
+from microgen.deployment import deploy, plan_board
+from microgen.errors import InputError
+from microgen.planner import Target, plan
+from microgen.planner.layout import place
+from microgen.tflite import load, parse
+
+from . import models
+
+# The smallest arena that worked in QEMU's Cortex-M4 with reference kernels.
+CORTEX_M4 = {"kws_ref_model": 22772, "ad01_int8": 2708, "hello_world_int8": 1076}
+REAL = [*CORTEX_M4, "micro_speech_quantized", "pretrainedResnet_quant"]
+MADE = {
+    "dense": models.fully_connected(),
+    "int16": models.fully_connected(dtype="int16"),
+    "two-by-two": models.two_by_two(),
+    "float-edges": models.float_edges(),
+    "control-flow": models.control_flow(),
+    "stateful": models.stateful(),
+    "convolution": models.quirky_bias(),
+    "sum": models.reduce("SUM"),
+    "mean": models.reduce("MEAN"),
+}
+
+
+def measured(model):
+    first = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
+    arrays = {"model": np.frombuffer(model.data, np.uint8), **first}
+    found = worker.call("TFLM", "microgen.verification.engines:tflm_arena", {"predicted_bytes": 16384}, arrays)
+    return found.values["arena_min_bytes"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_host_arena_of_real_models_is_met_to_the_byte(name, shared_models):
+    model = load(shared_models / f"{name}.tflite")
+    assert plan(model, Target.HOST).arena_min_bytes == measured(model)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_host_arena_of_made_models_is_met_to_the_byte(name):
+    model = parse(MADE[name])
+    assert plan(model, Target.HOST).arena_min_bytes == measured(model)
+
+
+def test_memory_that_tflm_overwrites_while_it_prepares_is_counted():
+    # The kernel keeps its channels' factors while temporary tensors are alive; TFLM lets them overlap, and in this
+    # model the last 16 bytes of that are not read again.
+    model = parse(models.fully_connected(per_channel=True, units=11))
+    assert plan(model, Target.HOST).arena_min_bytes == measured(model) + 16
+
+
+@pytest.mark.parametrize("name", CORTEX_M4)
+def test_the_arena_of_a_cortex_m4_is_met_within_3_percent_and_never_below(name, shared_models):
+    found = plan(load(shared_models / f"{name}.tflite"), Target.DEVICE_SHORT_ENUMS).arena_min_bytes
+    assert CORTEX_M4[name] <= found <= 1.03 * CORTEX_M4[name]
+
+
+def test_ints_for_enums_never_take_less(shared_models):
+    for path in shared_models.glob("*.tflite"):
+        model = load(path)
+        assert plan(model, Target.DEVICE).arena_min_bytes >= plan(model, Target.DEVICE_SHORT_ENUMS).arena_min_bytes - 16
+
+
+@dataclass
+class Block:
+    size: int
+    first: int
+    last: int
+
+
+def test_no_two_buffers_that_live_together_overlap():
+    rng = random.Random(4)
+    for _ in range(200):
+        blocks = []
+        for _ in range(rng.randrange(1, 25)):
+            first = rng.randrange(12)
+            blocks.append(Block(16 * rng.randrange(1, 40), first, first + rng.randrange(4)))
+        offsets = place(blocks)
+        for i, a in enumerate(blocks):
+            for j, b in enumerate(blocks[:i]):
+                together = a.first <= b.last and b.first <= a.last
+                apart = offsets[i] >= offsets[j] + b.size or offsets[j] >= offsets[i] + a.size
+                assert apart or not together, (i, j, blocks, offsets)
+        live = [sum(b.size for b in blocks if b.first <= t <= b.last) for t in range(16)]
+        assert max(o + b.size for o, b in zip(offsets, blocks, strict=True)) >= max(live)
+
+
+def test_the_largest_buffer_lies_at_the_bottom_and_the_last_of_equals_first():
+    assert place([Block(16, 0, 1), Block(64, 1, 1), Block(16, 1, 1)]) == [80, 0, 64]
+
+
+def test_the_peak_is_where_input_and_output_are_largest(shared_models):
+    layout = plan(load(shared_models / "pretrainedResnet_quant.tflite"), Target.DEVICE)
+    live = {b.index for b in layout.live(*layout.peak)}
+    assert layout.top(*layout.peak) == layout.head_bytes and len(live) == 3, "a residual connection is alive too"
+
+
+def test_what_a_boards_kernels_ask_for_is_laid_out_with_the_layer(shared_models):
+    model = load(shared_models / "kws_ref_model.tflite")
+    board = load_board("pico")
+    own, reference = plan_board(model, board), plan(model, Target.DEVICE_SHORT_ENUMS)
+    scratch = [b for b in own.buffers if b.kind == "scratch"]
+    assert scratch and not [b for b in reference.buffers if b.kind == "scratch"]
+    assert own.arena_min_bytes > reference.arena_min_bytes
+    assert own.arena_min_bytes < reference.arena_min_bytes + sum(b.size for b in scratch)
+
+
+def test_the_devices_own_figure_replaces_the_prediction(shared_models):
+    model = load(shared_models / "kws_ref_model.tflite")
+    board = load_board("esp32")
+    predicted = deploy("m", model, board).arena
+    known = deploy("m", model, board, arena_bytes=23_456).arena
+    assert known.bytes == 23_456 < predicted.bytes
+    assert known.bytes == known.min_bytes + known.scratch_bytes + known.margin_bytes
+
+
+def test_a_host_that_needs_more_than_was_computed_widens_the_boards_arena():
+    model, board = parse(models.fully_connected()), load_board("esp32")
+    computed = plan(model, Target.HOST).arena_min_bytes
+    usual, surprised = (deploy("m", model, board, computed + extra).arena for extra in (0, 4096))
+    assert surprised.bytes == usual.bytes + 4096
+
+
+def test_control_flow_that_runs_itself_is_refused():
+    with pytest.raises(InputError, match="subgraph 0 runs itself"):
+        parse(models.control_flow(recursive=True))

@@ -1,0 +1,255 @@
+"""The layer proof, deliberate faults, references that refuse, and state: each on models made on the spot."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.errors import EngineError, InputError
+from microgen.tflite import load, parse
+from microgen.tflite.normalise import normalise
+from microgen.verification import EngineRun, judge, make_samples
+from microgen.verification.exact import compare
+from microgen.verification.faults import faults
+
+from . import models
+from .tools import needs_host
+
+
+def judged(data, all_layers=True, samples=40):
+    model = parse(data)
+    inputs = make_samples(model, samples, 0)
+    with EngineRun(model, inputs) as running:
+        return judge(model, inputs, running.result(), None, 0, "not asked", all_layers)
+
+
+@pytest.fixture
+def built(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(models.two_by_two())
+    return microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=8).project
+
+
+def rewrite_array(project, data):
+    """Put other bytes into the compiled array of a project."""
+    source = project / "lib/model/model_data.cc"
+    lines = source.read_text().splitlines()
+    body = [i for i, line in enumerate(lines) if line.startswith("  0x")]
+    rows = [data[i : i + 16] for i in range(0, len(data), 16)]
+    assert len(rows) == len(body)
+    for i, row in zip(body, rows, strict=True):
+        lines[i] = "  " + "".join(f"0x{b:02x}," for b in row)
+    source.write_text("\n".join(lines) + "\n")
+
+
+# ---- deliberate faults
+
+
+def test_a_wrong_zero_point_is_found_and_named(built):
+    rewrite_array(built, models.two_by_two().replace(b"\xf7" + b"\xff" * 7, b"\xf6" + b"\xff" * 7, 1))
+    verdict = microgen.verify(built, samples=8)
+    assert verdict.status == "diverged"
+    assert "tensor 'right': zero points -9 in the model, -10 in the firmware" in verdict.reason
+
+
+def test_a_swapped_operator_is_found_and_named(built):
+    rewrite_array(built, models.two_by_two("RELU"))
+    verdict = microgen.verify(built, samples=8)
+    assert verdict.status == "diverged"
+    assert "operator 1 (QUANTIZE): name QUANTIZE in the model, RELU in the firmware" in verdict.reason
+
+
+def test_a_stale_golden_vector_is_found_and_named(built):
+    path = built / "lib/golden/golden_data.cc"
+    head, outputs = path.read_text().split("g_golden_outputs")
+    first = re.search(r"0x[0-9a-f]{2}", outputs)
+    stale = f"0x{int(first[0], 16) ^ 1:02x}"
+    path.write_text(f"{head}g_golden_outputs{outputs[: first.start()]}{stale}{outputs[first.end() :]}")
+    verdict = microgen.verify(built, samples=8)
+    assert verdict.status == "diverged" and "golden vector 0 in lib/golden/golden_data.cc is stale" in verdict.reason
+
+
+def test_an_arena_16_bytes_too_small_is_found_and_named(built):
+    path = built / "lib/model/model_config.h"
+    text = path.read_text()
+    least = smallest(built, path, text)
+    path.write_text(resized(text, least))
+    assert microgen.verify(built, samples=8).passed
+    path.write_text(resized(text, least - 16))
+    with pytest.raises(EngineError, match=r"(?i)arena|allocate"):
+        microgen.verify(built, samples=8)
+
+
+def smallest(project, path, text):
+    """Find the smallest arena of the firmware on this machine, from what it uses upwards."""
+    from microgen.device import host_firmware
+
+    with host_firmware(project) as (client, _):
+        client.connect()
+        used, _ = client.arena()
+    size = used // 16 * 16
+    while True:
+        path.write_text(resized(text, size))
+        try:
+            microgen.verify(project, samples=3)
+        except EngineError:
+            size += 16
+            continue
+        return size
+
+
+def resized(text, size):
+    found = re.sub(r"kArenaBytes = [^;]*;", f"kArenaBytes = {size};", text)
+    assert found != text
+    return found
+
+
+# ---- the layer proof
+
+
+def test_every_operator_of_a_bit_exact_model_is_listed():
+    found = judged(models.two_by_two()).verdict
+    assert found.status == "bit-exact"
+    assert [(x.index, x.op, x.max_abs_diff_lsb) for x in found.layers] == [
+        (0, "ADD", 0), (1, "QUANTIZE", 0), (2, "CONCATENATION", 0),
+    ]  # fmt: skip
+    assert all(x.elements and not x.differing_elements for x in found.layers)
+
+
+def test_operators_inside_control_flow_are_compared():
+    found = judged(models.control_flow(), samples=100).verdict
+    assert found.status in ("bit-exact", "within-bound")
+    assert [(x.subgraph, x.op) for x in found.layers] == [(1, "FULLY_CONNECTED"), (2, "RELU")]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"per_channel": True}, {"dtype": "int16"}, {"per_channel": True, "dtype": "int16", "units": 9}]
+)
+def test_both_interpreters_are_within_half_a_step_and_epsilon_of_the_exact_result(options):
+    (layer,) = judged(models.fully_connected(width=40, **options), samples=100).verdict.layers
+    assert layer.exact_within and 0 < layer.exact_error_lsb <= layer.exact_allowed_lsb
+    assert layer.exact_allowed_lsb < (0.51 if "dtype" not in options else 1.6)
+
+
+def test_an_answer_that_is_one_step_off_the_exact_result_is_beyond_its_epsilon():
+    model = parse(models.fully_connected())
+    op = model.main.operators[0]
+    data = make_samples(model, 20, 0)[0]
+    with EngineRun(model, (data,)) as running:
+        right = running.result().tflm[0]
+    wrong = right.copy()
+    inner = np.argwhere((right > -100) & (right < 100))[0]
+    wrong[tuple(inner)] += 1
+    assert compare("fully_connected", model, model.main, op, data, right, right).is_within
+    assert not compare("fully_connected", model, model.main, op, data, right, wrong).is_within
+
+
+def test_a_known_fault_of_the_reference_is_not_held_against_the_firmware():
+    found = judged(models.reduce("SUM")).verdict
+    assert found.status in ("bit-exact", "within-bound"), found.reason
+    assert found.max_abs_diff_lsb > 10, "the reference is far off at the output"
+    assert found.layers[0].max_abs_diff_lsb <= 1 and found.layers[0].exact_within
+    assert any("SUM" in text and "LiteRT" in text for text in found.faults)
+
+
+def test_a_known_fault_of_tflm_is_named_in_the_verdict():
+    found = judged(models.rescaling_relu6()).verdict
+    assert found.status == "diverged" and "RELU6" in found.reason and "known:" in found.reason
+    assert found.faults
+
+
+def test_each_fault_says_what_and_has_a_condition():
+    assert {op for f in faults() for op in f.ops} >= {"SUM", "RELU6", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+    assert all(len(f.text) > 20 for f in faults())
+
+
+def test_the_first_layer_beyond_its_bound_is_saved_with_a_small_input(tmp_path, monkeypatch):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(models.rescaling_relu6())
+    verdict = microgen.verify(path, samples=20, layers=True, counterexample=tmp_path / "c.npz")
+    assert verdict.counterexample == str(tmp_path / "c.npz")
+    with np.load(verdict.counterexample) as saved:
+        differing = np.abs(saved["tflm0"].astype(int) - saved["litert0"].astype(int))
+        assert differing.max() > 0
+        # The difference is in each element: a single one, and no more, is enough to show it.
+        assert (saved["in0"] != -3).sum() <= 1
+        assert parse(saved["model"].tobytes()).main.operators[0].name == "RELU6"
+
+
+# ---- state
+
+
+def test_a_model_with_state_is_compared_reset_and_as_a_sequence(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(models.stateful())
+    verdict = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=40).verdict
+    assert verdict.status == "bit-exact" and verdict.sequence == 32 and verdict.firmware == "equal"
+
+
+def test_a_firmware_that_forgets_to_keep_its_state_is_found(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(models.stateful())
+    project = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=20).project
+    runner = project / "lib/model/model_runner.cc"
+    text = runner.read_text()
+    forgetful = text.replace("g_interpreter->Invoke()", "(g_interpreter->Reset(), g_interpreter->Invoke())")
+    assert forgetful != text
+    runner.write_text(forgetful)
+    verdict = microgen.verify(project, samples=20)
+    assert verdict.status == "diverged" and "without a reset" in verdict.reason
+
+
+def test_state_that_rounds_otherwise_is_a_layer_beyond_its_bound():
+    found = judged(models.stateful(awkward=True)).verdict
+    assert found.status == "diverged" and "operator 0 (SVDF" in found.reason
+
+
+# ---- references that refuse
+
+
+def test_a_quirk_of_old_converters_is_taken_out_of_the_references_copy(tmp_path):
+    data = models.quirky_bias()
+    assert normalise(parse(data)).changes == ("quantized_dimension of 'bias': 3 to 0",)
+    assert not normalise(parse(models.two_by_two())).changes
+    found = judged(data).verdict
+    assert found.status == "bit-exact" and found.normalised == ("quantized_dimension of 'bias': 3 to 0",)
+
+
+def test_a_model_that_only_tflm_runs_is_unreferenced_and_still_written(tmp_path):
+    needs_host()
+    path = tmp_path / "m.tflite"
+    path.write_bytes(models.one_operator("ELU"))
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "build", "m.tflite", "--out", "p", "--json"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    verdict = json.loads(done.stdout)["verdict"]
+    assert done.returncode == 1 and verdict["status"] == "unreferenced"
+    assert "LiteRT" in verdict["reason"] and "ELU" in verdict["reason"] and verdict["firmware"] == "equal"
+    assert (tmp_path / "p/platformio.ini").is_file()
+
+
+# ---- labelled data
+
+
+def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(models.fully_connected())
+    data = np.random.default_rng(0).integers(-128, 128, (30, 8)).astype(np.int8)
+    with EngineRun(load(path), (data.reshape(30, 1, 8),)) as running:
+        answers = running.result().tflm[0].reshape(30, -1).argmax(axis=1)
+    labels = answers.copy()
+    labels[:3] = (labels[:3] + 1) % 4
+    np.savez(tmp_path / "d.npz", x=data, labels=labels)
+    microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "<b>90.00 %</b> of 30 labelled samples" in page and "Confusion matrix" in page
+    np.savez(tmp_path / "d.npz", x=data, labels=labels + 9)
+    with pytest.raises(InputError, match="must have one class, 0 to 3"):
+        microgen.verify(path, samples=4, data=tmp_path / "d.npz")
