@@ -328,6 +328,7 @@ def _manifest(
             "min_bytes": deployment.arena.min_bytes,
             "scratch_bytes": deployment.arena.scratch_bytes,
             "margin_bytes": deployment.arena.margin_bytes,
+            "host_bytes": deployment.arena.host_bytes,
             "host_min_bytes": deployment.arena.host_min_bytes,
             "host_predicted_bytes": deployment.arena.host_predicted_bytes,
         },

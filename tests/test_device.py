@@ -62,7 +62,7 @@ def test_verify_on_a_port_gives_the_verdict_of_the_host_and_names_the_device(wid
     assert verdict.device.name == "pico" and verdict.device.on == board.port and verdict.device.retries == 0
     opened = project.open_project(wide)
     assert verdict.device.model_sha256 == opened.manifest["model"]["sha256"]
-    assert 0 < verdict.device.arena_used_bytes <= verdict.device.arena_bytes == opened.manifest["arena"]["bytes"]
+    assert 0 < verdict.device.arena_used_bytes <= verdict.device.arena_bytes == opened.manifest["arena"]["host_bytes"]
     assert verdict.device.inference_us > 0
 
 
@@ -329,7 +329,7 @@ def test_tune_takes_what_the_board_uses_and_builds_again(made, tmp_path):
         result = microgen.tune(path, board.port)
     after = project.open_project(path).manifest
     margin = result.build.deployment.board.snapshot.margin_bytes(result.used_bytes)
-    assert result.before_bytes == before["arena"]["bytes"]
+    assert result.before_bytes == before["arena"]["host_bytes"], "what stands in for the board here is the host program"
     assert result.used_bytes + margin <= result.arena_bytes == after["arena"]["bytes"] < result.used_bytes + margin + 16
     assert f"kArenaBytes = {result.arena_bytes};" in (path / "lib/model/model_config.h").read_text()
     assert (path / "src/main.cpp").read_text().endswith("// mine\n")
