@@ -62,13 +62,13 @@ def test_the_page_of_a_real_model_says_what_the_json_says(name, shared_models, t
     assert f"operator {found['memory']['peak']['operator']} ({found['memory']['peak']['op']})" in text
     for memory in found["fit"]["memories"]:
         assert f"{memory['bytes']:,} of {memory['limit_bytes']:,} bytes" in text
-    rows = [r for r in page.rows if len(r) == 7 and r[0].isdigit()]
-    assert [(r[1], r[4], r[5], r[6]) for r in rows] == [
+    rows = [r for r in page.rows if len(r) == 6 and r[0].isdigit()]
+    assert [(r[1][: len(x["op"])], r[3], r[4], r[5]) for r, x in zip(rows, found["layers"], strict=True)] == [
         (x["op"], f"{x['macs']:,}", f"{x['weight_bytes']:,}", f"{x['arena_bytes']:,}") for x in found["layers"]
     ]
     verified = page_of(tmp_path / "v.html")
-    proof = [r for r in verified.rows if len(r) == 10 and r[0].isdigit()]
-    assert [r[6] for r in proof] == [f"{x.max_abs_diff_lsb:g} of {x.bound_lsb}" for x in verdict.layers]
+    proof = [r for r in verified.rows if len(r) == 9 and r[0].isdigit()]
+    assert [r[5] for r in proof] == [f"{x.max_abs_diff_lsb:g} of {x.bound_lsb}" for x in verdict.layers]
     assert verdict.summary() in "".join(verified.text).replace("\n", "")
 
 
