@@ -282,8 +282,12 @@ def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]], predicted: int
         else:
             too_small = middle
     # All memory is planned when tensors are allocated; that it suffices is still tried, not assumed.
-    while not works(enough, invoke=True):
-        enough += _ARENA_STEP
-        if enough > 2 * too_small + 2**16:
-            _tflm_once(_tflm(model, enough), inputs)
+    if not works(enough, invoke=True):
+        roomy = 2 * enough + 2**16
+        if not works(roomy, invoke=True):
+            # Not for want of memory either.
+            _tflm_once(_tflm(model, roomy), inputs)
+            raise EngineError("TFLM", "an inference fails in any arena", "the model is not sound for this engine")
+        while not works(enough, invoke=True):
+            enough += _ARENA_STEP
     return enough
