@@ -239,7 +239,8 @@ def size_arena(
 def known_issues(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
     """Return what the board's own kernels are known to get wrong in this model, one line an operator."""
     return tuple(
-        f"operator {op.index} ({op.name}) on {snapshot.kernels}: {issue.text}; {issue.url}; {_REMEDY[issue.effect]}"
+        f"operator {op.index} ({op.name}, '{graph.tensors[op.outputs[0]].name}') on {snapshot.kernels}: {issue.text}; "
+        f"{issue.url}; {_REMEDY[issue.effect]}"
         for graph in model.subgraphs
         for op in graph.operators
         for issue in snapshot.issues(op.name, op_shape(graph, op))

@@ -10,7 +10,9 @@ from typing import Any
 from .boards import board_names, load_board
 from .errors import InputError, MicrogenError
 from .fit import DoesNotFit, Fit
-from .pipeline import BuildResult, build, firmware_name
+from .pipeline import DEFAULT_RECIPE, BuildResult, build, firmware_name
+from .quantization import Quantized, per_channel_dense
+from .training import train
 
 
 @dataclass(frozen=True)
@@ -84,17 +86,30 @@ def build_all(
     names = [found for _, found in named]
     if twice := sorted({found for found in names if names.count(found) > 1}):
         raise InputError(f"board '{twice[0]}' is named twice", "name each board once")
+    if model is not None and recipe is not None:
+        raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
+    if model is None and options.get("calibration") is not None:
+        raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
     name = firmware_name(model, name or options.get("mlperf"), recipe)
     results = []
+    trained: dict[bool, Quantized] = {}
     for wanted, board in named:
         folder = Path(out or ".") / f"{name}-{board}"
         try:
+            source = model
+            if model is None:
+                # Once for all boards that want the same .tflite.
+                target = load_board(wanted)
+                kind = per_channel_dense(target.snapshot, "int8")
+                if kind not in trained:
+                    seed = int(options.get("seed", 0))
+                    trained[kind] = train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
+                source = trained[kind]
             result = build(
-                model,
+                source,
                 wanted,
                 out=folder,
                 name=name,
-                recipe=recipe,
                 on_step=lambda step, board=board: on_step(f"{board}: {step}"),  # type: ignore[misc]
                 **options,
             )

@@ -32,7 +32,7 @@ from .verification import (
 )
 
 DEFAULT_SAMPLES = 100
-_DEFAULT_RECIPE = "sine"
+DEFAULT_RECIPE = "sine"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 # The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
 _ELEMENT_TYPES = {
@@ -110,8 +110,8 @@ def build(
     """Make a firmware project from a model, and verify it.
 
     Args:
-        model: a .tflite, or a .keras, .h5, SavedModel or Keras object together with `calibration`, see
-            `microgen.quantize`; None trains `recipe`.
+        model: a .tflite; a .keras, .h5, SavedModel or Keras object together with `calibration`, see
+            `microgen.quantize`; what `microgen.quantize` returned; None trains `recipe`.
         board: a board's name or alias, or the path of a board file.
         out: the project's folder; `NAME-BOARD` in the current folder otherwise.
         name: the firmware's name: letters, digits, dot, dash, underscore; otherwise the code of `mlperf`, or from
@@ -150,8 +150,10 @@ def build(
     if model is None:
         if calibration is not None:
             raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
-        source = train(recipe or _DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
+        source = train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
         source = replace(source, model=replace(source.model, name=name))
+    elif isinstance(model, quantization.Quantized):
+        source = replace(model, model=replace(model.model, name=name))
     else:
         on_step("reading the model")
         source = quantization.quantize(
@@ -382,7 +384,9 @@ def firmware_name(model: Any, name: str | None, recipe: str | None) -> str:  # n
     """
     if not name:
         if model is None:
-            name = recipe or _DEFAULT_RECIPE
+            name = recipe or DEFAULT_RECIPE
+        elif isinstance(model, quantization.Quantized):
+            name = model.model.name
         else:
             name = quantization.slug(model.name if sources.is_object(model) else Path(model).stem)
     if not _NAME.fullmatch(name):

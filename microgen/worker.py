@@ -1,7 +1,7 @@
 """Runs a function in a process of its own: a crash, a hang or a flood of output there is an ordinary error here.
 
-LiteRT, TFLM and the TensorFlow converter all take their process with them on some inputs (FACTS measured
-double frees, SIGSEGV and SIGFPE), so no command ever calls them in its own process.
+LiteRT, TFLM and the TensorFlow converter all take their process with them on some inputs (double frees, SIGSEGV and
+SIGFPE were seen), so no command ever calls them in its own process.
 
 A job is a function `f(values, arrays) -> (values, arrays)`, named as "package.module:function"; values are
 JSON, arrays are NumPy. Both cross in files of a private folder; standard output and error of the worker, C++

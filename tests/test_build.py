@@ -127,7 +127,7 @@ def test_an_arena_too_small_for_the_model_is_caught(model, tmp_path):
     out = microgen.build(model, "esp32", out=tmp_path / "p", samples=8).project
     config = out / "lib/model/model_config.h"
     arena = project.open_project(out).manifest["arena"]
-    config.write_text(config.read_text().replace(f"kArenaBytes = {arena['bytes']}", "kArenaBytes = 512"))
+    config.write_text(config.read_text().replace(f"kArenaBytes = {arena['host_bytes']}", "kArenaBytes = 512"))
     with pytest.raises(EngineError, match="allocate-tensors"):
         microgen.verify(out, samples=8)
 

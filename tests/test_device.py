@@ -343,7 +343,7 @@ def test_a_board_that_needs_less_than_the_host_is_still_verified_on_the_host(tmp
     needs_host()
     out = build(tmp_path, models.fully_connected(), "tiny", arena_bytes=640)
     text = (out / "lib/model/model_config.h").read_text()
-    assert "kArenaBytes = 640;" in text and "#ifdef MICROGEN_HOST" in text
+    assert "kArenaBytes = 640;" in text and "#if UINTPTR_MAX > 0xffffffff" in text
     assert microgen.verify(out, samples=4).firmware == "equal"
     assert project.open_project(out).manifest["arena"]["bytes"] == 640
     with pytest.raises(InputError, match="--arena -5"):
