@@ -61,7 +61,7 @@ def measure(path: Path) -> Cost:
     arrays = {"model": np.frombuffer(model.data, np.uint8), "in0": sample}
     with tempfile.TemporaryDirectory() as folder:
         built = microgen.build(path, "pico", out=Path(folder) / "p", samples=4, verify=False)
-        values = {"arena": built.deployment.arena.bytes}
+        values = {"arena": built.deployment.arena.host_bytes}
         direct = worker.call("TFLM", "benchmarks.protocol:tflm_times", values, arrays).values["us"]
         data = [np.ascontiguousarray(sample).tobytes()]
         through, inside = [], []  # microseconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -175,16 +175,6 @@ class TflmSnapshot(_Model):
         if unmeasured := sorted(set(self.ops) - set(self.code.op_bytes)):
             raise ValueError(f"code.op_bytes lacks {', '.join(unmeasured)}")
         return self
-
-    def kernel_bytes(self, operators: Iterable[tuple[str, OpShape]]) -> int:
-        """Return the arena bytes that a model's operators take here beyond what reference kernels take.
-
-        What one operator needs while it runs is free for the next one: the largest counts. What operators keep
-        adds up.
-        """
-        found = tuple(operators)
-        scratch = max((self.scratch_bytes(op, shape) for op, shape in found), default=0)
-        return scratch + sum(self.persistent_bytes(op, shape) for op, shape in found)
 
     def scratch_bytes(self, op: str, shape: OpShape) -> int:
         """Return an upper bound of the arena bytes that `op` takes while it runs, beyond the reference kernel's."""
