@@ -169,7 +169,7 @@ def main() -> None:
         except Exception as error:
             counts[f"{type(error).__name__}"] += 1
             print(f"reader {n}: {error!r}", flush=True)
-            Path(f"/tmp/mutation-reader-{n}.tflite").write_bytes(data)
+            Path(tempfile.gettempdir(), f"mutation-reader-{n}.tflite").write_bytes(data)
         slowest = max(slowest, time.monotonic() - started)
     print(f"reader and planner: {dict(counts)}, slowest {slowest:.2f} s", flush=True)
     ends: collections.Counter[str] = collections.Counter()
@@ -180,7 +180,7 @@ def main() -> None:
         slow += seconds > SLOW_S
         if ended not in ("exit 0", "exit 1", "exit 2") or seconds > SLOW_S:
             print(f"build {n}: {ended} after {seconds:.1f} s: {text[-300:]}", flush=True)
-            Path(f"/tmp/mutation-build-{n}.tflite").write_bytes(data)
+            Path(tempfile.gettempdir(), f"mutation-build-{n}.tflite").write_bytes(data)
         if n % 100 == 99:
             print(n + 1, dict(ends), flush=True)
     print(f"builds: {dict(ends)}, {slow} over {SLOW_S:.0f} s")
