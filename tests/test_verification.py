@@ -253,3 +253,10 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     np.savez(tmp_path / "d.npz", x=data, labels=labels + 9)
     with pytest.raises(InputError, match="must have one class, 0 to 3"):
         microgen.verify(path, samples=4, data=tmp_path / "d.npz")
+
+
+def test_answers_of_different_sizes_are_infinitely_apart():
+    from microgen.verification.difference import largest
+
+    assert largest(np.zeros((4,), np.int8), np.zeros((4, 1, 5), np.int8)) == float("inf")
+    assert largest(np.zeros((2, 3), np.int8), np.full((6,), 2, np.int8)) == 2

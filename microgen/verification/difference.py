@@ -15,7 +15,16 @@ def sample_differs(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDAr
 
 
 def largest(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
-    """Return the largest absolute difference of two arrays; infinite where one is not a number."""
+    """Return the largest absolute difference of two arrays; infinite where one is not a number, or sizes differ."""
+    if ours.size != theirs.size:
+        return float("inf")
     kind = np.float64 if ours.dtype.kind == "f" else np.int64
-    difference = np.abs(ours.astype(kind) - theirs.astype(kind))
+    difference = np.abs(ours.astype(kind).reshape(-1) - theirs.astype(kind).reshape(-1))
     return float(np.nan_to_num(difference, nan=np.inf).max(initial=0))
+
+
+def differing_elements(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> int:
+    """Count the elements that differ: all of them where the sizes do."""
+    if ours.size != theirs.size:
+        return max(ours.size, theirs.size)
+    return int((ours.reshape(-1) != theirs.reshape(-1)).sum())

@@ -17,7 +17,7 @@ from ..tflite import Operator, Subgraph, TfliteModel
 from ..tflite.macs import model_macs
 from ..tflite.normalise import normalise
 from . import exact
-from .difference import largest, sample_differs
+from .difference import differing_elements, largest, sample_differs
 from .faults import faults_of
 from .samples import Samples
 from .verdict import Layer
@@ -179,7 +179,7 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
         dtype=tensor.dtype,
         scale=tensor.scale,
         zero_point=tensor.zero_point,
-        differing_elements=sum(int((a != b).sum()) for a, b in pairs),
+        differing_elements=sum(differing_elements(a, b) for a, b in pairs),
         elements=sum(a.size for a, _ in pairs),
         saturated=_saturated(first),
         exact_error_lsb=max(found.tflm, found.litert) if found else None,
