@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .audio import FrontEnd
     from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
+    from .drift import Drift
     from .fit import Fit, memory_fit
     from .fleet import BoardResult, build_all
     from .inspection import inspect
@@ -43,6 +44,7 @@ _LAZY = {
     "compile_project": "platformio",
     "flash": "platformio",
     "monitor": "platformio",
+    "Drift": "drift",
     "Fit": "fit",
     "memory_fit": "fit",
     "BuildResult": "pipeline",
@@ -68,6 +70,7 @@ __all__ = [
     "Board",
     "BoardResult",
     "BuildResult",
+    "Drift",
     "EngineError",
     "Fit",
     "FrontEnd",

@@ -90,6 +90,9 @@ def build(
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
     compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: compare the project with what a build makes now.")
+    ] = False,
     mlperf: Annotated[
         str | None, typer.Option(help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.", metavar="TASK")
     ] = None,
@@ -121,6 +124,7 @@ def build(
         "verify": not no_verify,
         "compile": compile,
         "force": force,
+        "check": check,
         "mlperf": mlperf,
         "selftest_at_boot": selftest_at_boot,
         "arena_bytes": arena,
@@ -144,7 +148,7 @@ def build(
         from .report import build_lines
 
         _print_pairs(build_lines(result))
-    raise typer.Exit(0 if result.verdict.passed else 1)
+    raise typer.Exit(0 if result.passed else 1)
 
 
 _Report = Annotated[

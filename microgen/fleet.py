@@ -41,7 +41,7 @@ class BoardResult:
         """The exit code that a build for this board alone has."""
         if self.error is not None:
             return self.error.exit_code
-        return 0 if self.result is not None and self.result.verdict.passed else 1
+        return 0 if self.result is not None and self.result.passed else 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""

@@ -13,7 +13,9 @@ from typing import Any
 from . import __version__, hostbuild, platformio, project, quantization, resources, sources
 from . import calibration as calibrations
 from .boards import TflmSnapshot, load_board, native_snapshot
-from .deployment import Deployment, Golden, Options, check, choose_golden, deploy
+from .deployment import Deployment, Golden, Options, choose_golden, deploy
+from .deployment import check as check_model
+from .drift import Drift, find_drift
 from .errors import InputError
 from .fit import DoesNotFit, Fit, memory_fit
 from .labels import read_labels
@@ -56,6 +58,7 @@ class BuildResult:
         fit: what it takes of the board's memories.
         verdict: what the verification found.
         compiled: what PlatformIO made of it, where it was asked to.
+        drift: how the project that is there differs, where it was to be checked; None where it was written.
         source: the quantized model, and what a training or quantization measured.
         timings_s: wall time of each step.
     """
@@ -67,6 +70,12 @@ class BuildResult:
     compiled: platformio.Compiled | None
     source: quantization.Quantized
     timings_s: dict[str, float]
+    drift: Drift | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found against the firmware, nor, where that was asked, against the project."""
+        return self.verdict.passed and not self.drift
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -78,6 +87,7 @@ class BuildResult:
             "fit": self.fit.to_json(),
             "verdict": self.verdict.to_json(),
             "compiled": self.compiled.to_json() if self.compiled else None,
+            "drift": self.drift.to_json() if self.drift is not None else None,
             "warnings": [*self.source.warnings, *self.deployment.warnings],
             "metrics": self.source.metrics,
             "source": self.source.record,
@@ -102,6 +112,7 @@ def build(
     verify: bool = True,
     compile: bool = False,
     force: bool = False,
+    check: bool = False,
     mlperf: str | None = None,
     selftest_at_boot: bool = False,
     arena_bytes: int | None = None,
@@ -125,6 +136,7 @@ def build(
         verify: whether to compile the firmware for this machine and compare it.
         compile: whether to let PlatformIO compile the project for its board; the project stays if that fails.
         force: overwrite edited generated files and src/main.cpp.
+        check: write nothing, and compare the project that is there with what would be written.
         mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
@@ -145,7 +157,10 @@ def build(
         raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
     name = firmware_name(model, name or mlperf, recipe)
     path = Path(out) if out is not None else Path(f"{name}-{target.name}")
-    project.check_target(path, force=force)
+    if check:
+        committed = _committed(path, force=force, compile=compile)
+    else:
+        project.check_target(path, force=force)
     named = read_labels(labels)
     if model is None:
         if calibration is not None:
@@ -160,7 +175,7 @@ def build(
             model, calibration, scheme=scheme, board=target, name=name, labels=named, value_range=value_range,
             seed=seed, on_step=on_step,
         )  # fmt: skip
-    check(source.model, target)
+    check_model(source.model, target)
     _check_edges(source.model)
     # What is too large whatever the errors of the figures are is refused before anything runs.
     _checked_fit(deploy(name, source.model, target, labels=named or source.labels, arena_bytes=arena_bytes))
@@ -195,6 +210,10 @@ def build(
         clock.lap("verdict")
     files["README.md"] = _readme(deployment, golden, verdict)
     manifest = {**_manifest(deployment, golden, verdict, source), "mlperf": mlperf}
+    if check:
+        drift = find_drift(committed, files, user_files, manifest)
+        clock.lap("check")
+        return BuildResult(path, deployment, fit, verdict, None, source, clock.laps, drift)
     project.write(path, files, user_files, manifest, force=force)
     clock.lap("write")
     compiled = None
@@ -274,6 +293,14 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
         **{name: render(template, **values) for name, template in rendered.items()},
         "model.tflite": model.data,
     }
+
+
+def _committed(path: Path, *, force: bool, compile: bool) -> project.Project:
+    """Open the project that a build is to be compared with."""
+    for asked, option in ((force, "--force"), (compile, "--compile")):
+        if asked:
+            raise InputError(f"--check with {option}: a check writes nothing", "give one of them")
+    return project.open_project(path, read_only=True)
 
 
 def _checked_fit(deployment: Deployment) -> Fit:

@@ -37,7 +37,7 @@ class Project:
         return sorted(
             name
             for name, sha256 in self.manifest["files"].items()
-            if (self.path / name).is_file() and _sha256((self.path / name).read_bytes()) != sha256
+            if (self.path / name).is_file() and digest((self.path / name).read_bytes()) != sha256
         )
 
     def model_file(self) -> Path:
@@ -45,11 +45,12 @@ class Project:
         return self.path / "model.tflite"
 
 
-def open_project(path: str | Path) -> Project:
+def open_project(path: str | Path, *, read_only: bool = False) -> Project:
     """Open a generated project, finishing a rebuild that was cut off.
 
     Args:
         path: the project's folder.
+        read_only: write nothing: refuse a project whose rebuild was cut off.
 
     Raises:
         InputError: it is not a folder that microgen generated, or its manifest is damaged.
@@ -58,6 +59,8 @@ def open_project(path: str | Path) -> Project:
     hint = "give the folder that microgen build wrote (it has a microgen.json)"
     if not path.is_dir():
         raise InputError(f"{path}: no such folder", hint)
+    if read_only and (path / _COMMIT).is_dir():
+        raise InputError(f"{path}: a rebuild was cut off in the middle", "microgen verify PROJECT finishes it")
     _finish(path)
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
@@ -117,13 +120,7 @@ def write(
     Raises:
         InputError: the folder cannot be written.
     """
-    whole = {
-        "schema": MANIFEST_SCHEMA,
-        **manifest,
-        "files": {name: _sha256(data) for name, data in sorted(files.items())},
-        "user_files": sorted(user_files),
-    }
-    contents = {**files, MANIFEST: (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()}
+    contents = {**files, MANIFEST: manifest_bytes(files, user_files, manifest)}
     try:
         if (out / MANIFEST).exists():
             contents.update({n: d for n, d in user_files.items() if force or not (out / n).exists()})
@@ -132,6 +129,17 @@ def write(
             _create(out, {**contents, **user_files})
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
+
+
+def manifest_bytes(files: Mapping[str, bytes], user_files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bytes:
+    """Return microgen.json as `write` writes it."""
+    whole = {
+        "schema": MANIFEST_SCHEMA,
+        **manifest,
+        "files": {name: digest(data) for name, data in sorted(files.items())},
+        "user_files": sorted(user_files),
+    }
+    return (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _create(out: Path, contents: Mapping[str, bytes]) -> None:
@@ -175,7 +183,7 @@ def _finish(out: Path) -> None:
         old = json.loads((out / MANIFEST).read_text("utf-8"))["files"]
         for name, sha256 in old.items():
             path = out / name
-            if _is_inside(name) and name not in new and path.is_file() and _sha256(path.read_bytes()) == sha256:
+            if _is_inside(name) and name not in new and path.is_file() and digest(path.read_bytes()) == sha256:
                 path.unlink()
     for source in staged:
         target = out / source.relative_to(commit)
@@ -211,5 +219,6 @@ def _is_inside(name: object) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
-def _sha256(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a file's bytes as the manifest has it."""
     return hashlib.sha256(data).hexdigest()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .benchmark import Bench
     from .boards import Board
+    from .drift import Drift
     from .fit import Fit, Memory
     from .fleet import BoardResult
     from .pipeline import BuildResult
@@ -51,12 +52,20 @@ def build_lines(result: BuildResult) -> Pairs:
         lines += _quality_lines(result.source.quality)
     lines += [("warning", text) for text in (*result.source.warnings, *d.warnings)]
     lines += _layer_lines(result.verdict)
-    lines += [
-        ("project", str(result.project)),
-        ("verdict", result.verdict.summary()),
-        ("upload", f"microgen flash {_shell(str(result.project))}"),
+    lines += [("project", str(result.project)), ("verdict", result.verdict.summary())]
+    if result.drift is not None:
+        return [*lines, *_drift_lines(result.drift)]
+    return [*lines, ("upload", f"microgen flash {_shell(str(result.project))}")]
+
+
+def _drift_lines(drift: Drift) -> Pairs:
+    if not drift:
+        return [("drift", "none: the project is what a build makes now")]
+    return [
+        *(("cause", cause.summary()) for cause in drift.causes),
+        *(("drift", change.summary()) for change in drift.changes),
+        ("next", "the same without --check builds it again; --force drops what was edited"),
     ]
-    return lines
 
 
 def fit_lines(fit: Fit) -> Pairs:
@@ -83,10 +92,16 @@ def fleet_rows(results: Sequence[BoardResult]) -> list[list[str]]:
             r.fit.outcome if r.fit else "-",
             _share(r.fit.flash) if r.fit else "-",
             _share(r.fit.ram) + (f", arena in {r.fit.region.name}" if r.fit.region else "") if r.fit else "-",
-            r.error.message if r.error else r.result.verdict.status if r.result else "",
+            r.error.message if r.error else _outcome(r.result) if r.result else "",
         ]
         for r in results
     ]
+
+
+def _outcome(result: BuildResult) -> str:
+    count = len(result.drift.changes) if result.drift else 0
+    drifted = f", {count} file{'s' if count > 1 else ''} drifted" if count else ""
+    return f"{result.verdict.status}{drifted}"
 
 
 def _share(memory: Memory) -> str:
