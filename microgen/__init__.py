@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .audio import FrontEnd
     from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
+    from .compression.run import Compressed, compress
     from .drift import Drift
     from .fit import Fit, memory_fit
     from .fleet import BoardResult, build_all
@@ -42,6 +43,8 @@ _LAZY = {
     "BoardResult": "fleet",
     "build_all": "fleet",
     "compile_project": "platformio",
+    "Compressed": "compression.run",
+    "compress": "compression.run",
     "flash": "platformio",
     "monitor": "platformio",
     "Drift": "drift",
@@ -70,6 +73,7 @@ __all__ = [
     "Board",
     "BoardResult",
     "BuildResult",
+    "Compressed",
     "Drift",
     "EngineError",
     "Fit",
@@ -87,6 +91,7 @@ __all__ = [
     "build",
     "build_all",
     "compile_project",
+    "compress",
     "flash",
     "inspect",
     "list_boards",

@@ -17,9 +17,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 _Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
-_Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
+Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
 _On = Annotated[str, typer.Option("--on", help="host, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")]
 _Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
 _Record = Annotated[
@@ -86,7 +86,7 @@ def build(
         typer.Option(help="What to train when no model is given (microgen recipes). Default: sine."),
     ] = None,
     samples: _Samples = 100,
-    seed: _Seed = 0,
+    seed: Seed = 0,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
     compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
@@ -103,7 +103,7 @@ def build(
         Optional[int],  # noqa: UP045
         typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
     from . import fleet, pipeline
@@ -131,23 +131,23 @@ def build(
     }
     boards = board or ["esp32"]
     if all_boards or len(boards) > 1:
-        with _Progress() as progress:
+        with Progress() as progress:
             results = fleet.build_all(model, None if all_boards else boards, on_step=progress, **options)
         if as_json:
-            _print_json([r.to_json() for r in results])
+            print_json([r.to_json() for r in results])
         else:
             from .report import FLEET_HEADS, fleet_rows, table
 
             table(FLEET_HEADS, fleet_rows(results), right=(2, 3))
         raise typer.Exit(fleet.exit_code(results, all_boards=all_boards))
-    with _Progress() as progress:
+    with Progress() as progress:
         result = pipeline.build(model, boards[0], on_step=progress, **options)
     if as_json:
-        _print_json(result.to_json())
+        print_json(result.to_json())
     else:
         from .report import build_lines
 
-        _print_pairs(build_lines(result))
+        print_pairs(build_lines(result))
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -177,15 +177,15 @@ def quantize(
         typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
     ] = None,
     value_range: _Range = "0,1",
-    seed: _Seed = 0,
-    as_json: _Json = False,
+    seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
     """Quantize a model to full integer, check that TFLM runs it, and report what it lost."""
     from . import quantization
     from .labels import read_labels
 
     path = out or Path(f"{quantization.slug(model.stem)}_{scheme}.tflite")
-    with _Progress() as progress:
+    with Progress() as progress:
         found = quantization.quantize(
             model,
             calibration,
@@ -198,11 +198,11 @@ def quantize(
             on_step=progress,
         )
     if as_json:
-        _print_json({"out": str(path), **found.to_json()})
+        print_json({"out": str(path), **found.to_json()})
     else:
         from .report import quantized_lines
 
-        _print_pairs(quantized_lines(found, str(path)))
+        print_pairs(quantized_lines(found, str(path)))
 
 
 @app.command()
@@ -220,25 +220,25 @@ def train(
         Optional[int],  # noqa: UP045
         typer.Option(help="Instead of the recipe's own number."),
     ] = None,
-    seed: _Seed = 0,
-    as_json: _Json = False,
+    seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
     """Train a recipe, quantize it to int8, and measure it in float, in LiteRT and in TFLM."""
     from . import training
 
     path = out or Path(recipe)
-    with _Progress() as progress:
+    with Progress() as progress:
         found = training.train(
             recipe, out=path, board=board, epochs=epochs, seed=seed, on_step=progress, on_epoch=progress.part
         )
     if as_json:
-        _print_json({"out": str(path), **found.to_json()})
+        print_json({"out": str(path), **found.to_json()})
         return
     from .report import table, trained_lines, trained_rows
 
     heads, rows = trained_rows(found)
     table(heads, rows, right=(1, 2, 3))
-    _print_pairs(trained_lines(found, str(path)))
+    print_pairs(trained_lines(found, str(path)))
 
 
 @app.command()
@@ -247,7 +247,7 @@ def recipes(
         Optional[str],  # noqa: UP045
         typer.Argument(help="One recipe, by name.", show_default=False),
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List the recipes, or show one."""
     from .recipes import load_recipe, recipe_names
@@ -255,9 +255,9 @@ def recipes(
 
     found = [load_recipe(n) for n in ([name] if name is not None else recipe_names())]
     if as_json:
-        _print_json(found[0].to_json() if name is not None else [r.to_json() for r in found])
+        print_json(found[0].to_json() if name is not None else [r.to_json() for r in found])
     elif name is not None:
-        _print_pairs(recipe_lines(found[0]))
+        print_pairs(recipe_lines(found[0]))
     else:
         table(["name", "recipe", "task", "data"], [[r.name, r.title, r.task, r.source] for r in found])
 
@@ -266,7 +266,7 @@ def recipes(
 def verify(
     project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
     samples: _Samples = 100,
-    seed: _Seed = 0,
+    seed: Seed = 0,
     layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
     data: Annotated[
         Optional[Path],  # noqa: UP045
@@ -276,12 +276,12 @@ def verify(
     on: _On = "host",
     baud: _Baud = 115200,
     record: _Record = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Compare a firmware, compiled for this machine or on a board, with TFLM and with Python."""
     from .proof import verify as run
 
-    with _Progress() as progress:
+    with Progress() as progress:
         verdict = run(
             project,
             samples=samples,
@@ -296,13 +296,13 @@ def verify(
             on_step=progress,
         )
     if as_json:
-        _print_json({"project": str(project), "verdict": verdict.to_json()})
+        print_json({"project": str(project), "verdict": verdict.to_json()})
     else:
         from .report import layer_table, verdict_lines
 
         if layers:
             layer_table(verdict)
-        _print_pairs(verdict_lines(verdict))
+        print_pairs(verdict_lines(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
 
 
@@ -319,19 +319,19 @@ def bench(
     ] = None,
     baud: _Baud = 115200,
     record: _Record = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Time a firmware's inferences, one by one, on its own clock."""
     from .benchmark import bench as run
     from .benchmark import read_bench, write_bench
 
     earlier = read_bench(against) if against else None
-    with _Progress() as progress:
+    with Progress() as progress:
         result = run(project, on, runs=runs, warmups=warmups, baud=baud, record=record, on_step=progress)
     if out:
         write_bench(result, out)
     if as_json:
-        _print_json(result.to_json())
+        print_json(result.to_json())
     else:
         from .report import bench_table
 
@@ -359,19 +359,19 @@ def tune(
     baud: _Baud = 115200,
     record: _Record = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited generated files.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Set the tensor arena to what the board really used plus a margin, and build the project again."""
     from .tuning import tune as run
 
-    with _Progress() as progress:
+    with Progress() as progress:
         result = run(project, on, calibration=calibration, baud=baud, record=record, force=force, on_step=progress)
     if as_json:
-        _print_json(result.to_json())
+        print_json(result.to_json())
     else:
         from .report import tune_lines
 
-        _print_pairs(tune_lines(result))
+        print_pairs(tune_lines(result))
     raise typer.Exit(0 if result.build.verdict.passed else 1)
 
 
@@ -383,18 +383,18 @@ def inspect(
         typer.Option(help="A board: does the model fit, and what makes the peak?", show_default=False),
     ] = None,
     report: _Report = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from .inspection import inspect as run
 
     found = run(model, board, report)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     from .report import inspect_lines, inspect_table
 
-    _print_pairs(inspect_lines(found))
+    print_pairs(inspect_lines(found))
     inspect_table(found)
 
 
@@ -431,7 +431,7 @@ def monitor(project: _Project, port: _Port = None) -> None:
 @app.command()
 def boards(
     name: Annotated[str | None, typer.Argument(help="One board, by name, alias or file.", show_default=False)] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List the boards, or show one."""
     from .boards import list_boards, load_board
@@ -440,13 +440,13 @@ def boards(
     if name is not None:
         board = load_board(name)
         if as_json:
-            _print_json(board.model_dump(mode="json"))
+            print_json(board.model_dump(mode="json"))
         else:
-            _print_pairs(board_lines(board))
+            print_pairs(board_lines(board))
         return
     found = list_boards()
     if as_json:
-        _print_json([b.model_dump(mode="json") for b in found])
+        print_json([b.model_dump(mode="json") for b in found])
         return
     rows = [
         [b.name, b.title, b.mcu.cpu, size(b.mcu.flash_bytes), size(b.mcu.ram_bytes), b.snapshot.title] for b in found
@@ -455,14 +455,14 @@ def boards(
 
 
 @app.command()
-def doctor(as_json: _Json = False) -> None:
+def doctor(as_json: Json = False) -> None:
     """Say what this machine has, what is missing, and how to get it."""
     from .doctor import examine
     from .report import table
 
     findings = examine()
     if as_json:
-        _print_json([vars(f) for f in findings])
+        print_json([vars(f) for f in findings])
     else:
         rows = [[f.name, "yes" if f.found else "NO", f.detail if f.found else f.remedy, f.purpose] for f in findings]
         table(["", "here", "what, or how to get it", "needed to"], rows)
@@ -479,24 +479,26 @@ def _parse_range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _print_json(document: Any) -> None:  # noqa: ANN401
+def print_json(document: Any) -> None:  # noqa: ANN401
+    """Print one JSON document."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _print_pairs(lines: list[tuple[str, str]]) -> None:
+def print_pairs(lines: list[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
     width = max(len(key) for key, _ in lines) + 2
     for key, value in lines:
         print(f"{key:<{width}}{value}")
 
 
-class _Progress:
+class Progress:
     """What is being done, and how much of it, on a terminal only."""
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
@@ -508,6 +510,7 @@ class _Progress:
         return self
 
     def __call__(self, step: str) -> None:
+        """Show what is done now."""
         if self._bar is not None:
             self._bar.reset(self._task, total=None, description=step)
 

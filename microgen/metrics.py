@@ -38,7 +38,10 @@ def reconstruction_error(outputs: Array, inputs: Array) -> Array:
 
 
 def _accuracy(outputs: Array, inputs: Array, targets: Array) -> float:
-    return float((outputs.reshape(len(outputs), -1).argmax(axis=1) == targets.reshape(-1)).mean())
+    """Return the share of right classes: the largest output, or, of a single one, whether it is above 0.5."""
+    rows = outputs.reshape(len(outputs), -1)
+    found = rows.argmax(axis=1) if rows.shape[1] > 1 else rows[:, 0] > 0.5
+    return float((found == targets.reshape(-1)).mean())
 
 
 def _mean_absolute_error(outputs: Array, inputs: Array, targets: Array) -> float:
@@ -61,3 +64,4 @@ def _auc(outputs: Array, inputs: Array, targets: Array) -> float:
 ACCURACY = Metric("accuracy", _accuracy)
 MEAN_ABSOLUTE_ERROR = Metric("mean absolute error", _mean_absolute_error, higher_is_better=False)
 AUC = Metric("AUC of the reconstruction error", _auc)
+METRICS = {metric.name: metric for metric in (ACCURACY, MEAN_ABSOLUTE_ERROR, AUC)}

@@ -107,7 +107,7 @@ def quantize(
     if scheme not in SCHEMES:
         raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}")
     if out is not None:
-        _check_out(Path(out))
+        check_out(Path(out))
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     options = _Options(scheme, target.snapshot if target else None, value_range, seed, on_step)
     if sources.is_object(model):
@@ -352,7 +352,12 @@ def slug(stem: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
 
 
-def _check_out(path: Path) -> None:
+def check_out(path: Path) -> None:
+    """Refuse a file's name where no file can be written.
+
+    Raises:
+        InputError: says why.
+    """
     if path.is_dir():
         raise InputError(f"{path}: is a folder", "give the name of a file: -o model_int8.tflite")
     parent = path.absolute().parent

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .benchmark import Bench
     from .boards import Board
+    from .compression.run import Compressed
     from .drift import Drift
     from .fit import Fit, Memory
     from .fleet import BoardResult
@@ -148,6 +149,56 @@ def trained_lines(found: Trained, path: str) -> Pairs:
             f"microgen build {_shell(f'{path}/{name}.tflite')}{labels} "
             f"--calibration {_shell(f'{path}/calibration.npy')} --board esp32",
         ),
+    ]
+
+
+def method_rows() -> list[list[str]]:
+    """Return the table of the compression methods."""
+    from .compression.methods import load_method, method_names
+
+    rows = []
+    for method in map(load_method, method_names()):
+        a = method.amount
+        amount = f"{a.default:g} ({a.low:g} to {a.high:g}): {a.meaning}" if a else "none"
+        rows.append([method.name, amount, str(method.epochs), method.title])
+    return rows
+
+
+def compressed_rows(found: Compressed) -> tuple[list[str], list[list[str]]]:
+    """Return the table of `microgen compress`: its heads and rows."""
+    before, after, name = found.before, found.after, found.metric.name
+    rows = [
+        [what, f"{old:.4f}", f"{new:.4f}", f"{new - old:+.4f}"]
+        for what, old, new in (
+            (f"{name}, float", before.float_score, after.float_score),
+            (f"{name}, int8 in TFLM", before.tflm_score, after.tflm_score),
+        )
+    ]
+    rows += [
+        [what, f"{old:,}", f"{new:,}", f"{new / old:.3f} times" if old else "-"]
+        for what, old, new in (
+            ("parameters", before.parameters, after.parameters),
+            ("  not zero", before.nonzero, after.nonzero),
+            (".tflite, bytes", before.tflite_bytes, after.tflite_bytes),
+            ("  under gzip", before.gzip_bytes, after.gzip_bytes),
+            ("MACs", before.macs, after.macs),
+            ("arena, bytes", before.arena_bytes, after.arena_bytes),
+        )
+    ]
+    return ["", "before", "after", "change"], rows
+
+
+def compressed_lines(found: Compressed, path: str) -> Pairs:
+    """Return what `microgen compress` says below its table."""
+    model = path.removesuffix(".keras") + ".tflite"
+    return [
+        ("methods", " + ".join(map(str, found.steps))),
+        ("pruning ratio", f"{found.pruning_ratio:.3f} of the original's parameters are zero or gone"),
+        ("compression ratio", f"{found.compression_ratio:.3f}: compressed over original size, under gzip"),
+        ("tested on", f"{found.tested} held-out samples; seed {found.seed}"),
+        *(("warning", text) for text in found.quantized.warnings),
+        ("written", f"{path}, and in int8 {model}"),
+        ("next", f"microgen build {_shell(model)} --board esp32"),
     ]
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import conversion
 from .boards import Board, load_board
@@ -20,8 +18,7 @@ from .calibration import MAX_SAMPLES, Calibration
 from .errors import InputError
 from .quantization import Quantized, finish, per_channel_dense
 from .recipes import Recipe, load_recipe
-from .tflite import TfliteModel
-from .verification import EngineRun, quantize_samples
+from .verification import EngineRun, quantize_samples, real_values
 from .worker import Arrays, Values
 
 RECORD = "training.json"
@@ -127,12 +124,13 @@ def train(
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         engines = running.result()
     score = chosen.metric.score
-    litert, tflm = (_real(found.model, answers[0]) for answers in (engines.litert, engines.tflm))
+    litert, tflm = (real_values(found.model.outputs[0], answers[0]) for answers in (engines.litert, engines.tflm))
     parameters = {}
     if chosen.parameters is not None:
         # What the firmware compares with must come from the model that it runs.
         with EngineRun(found.model, quantize_samples(found.model, found.calibration)) as running:
-            parameters = chosen.parameters(_real(found.model, running.result().tflm[0]), found.calibration[0])
+            answers = running.result().tflm[0]
+        parameters = chosen.parameters(real_values(found.model.outputs[0], answers), found.calibration[0])
     trained = Trained(
         chosen,
         found,
@@ -155,6 +153,7 @@ def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Train a recipe and convert it. Runs in a worker."""
     import keras
 
+    from .conversion.archive import keras_bytes
     from .conversion.converter import convert, make_deterministic, reply
     from .conversion.loading import from_keras
     from .worker import report_progress
@@ -170,25 +169,14 @@ def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     kept = data.train_x[chosen]
     loaded = from_keras(model)
     converted = convert(loaded, [kept], "int8", bool(values["per_channel_dense"]))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        stored = np.frombuffer(path.read_bytes(), np.uint8)
     answer, results = reply(loaded, Calibration((kept,), origin="training data"), converted)
     return answer, {
         **results,
-        "keras": stored,
+        "keras": np.frombuffer(keras_bytes(model), np.uint8),
         "test_x": data.test_x,
         "test_y": data.test_y,
         "test_float": model.predict(data.test_x, batch_size=256, verbose=0),
     }
-
-
-def _real(model: TfliteModel, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the first output in real units, without its batch dimension."""
-    tensor = model.outputs[0]
-    real = (values.astype(np.float64) - tensor.zero_point) * tensor.scale
-    return real.reshape(len(real), *tensor.shape[1:])
 
 
 def _with_record(trained: Trained) -> Trained:

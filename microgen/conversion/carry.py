@@ -56,6 +56,13 @@ def to_tf_keras(model: Any, batch: int | None = None) -> Any:  # noqa: ANN401
     return carried
 
 
+def as_tf_keras(model: Any) -> Any:  # noqa: ANN401
+    """Return a model as a tf_keras one: a Keras 3 model is carried over, see `to_tf_keras`."""
+    import keras
+
+    return to_tf_keras(model) if isinstance(model, keras.Model) else model
+
+
 class _Carrier:
     def __init__(self, batch: int | None) -> None:
         self._batch = batch

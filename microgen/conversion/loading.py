@@ -42,7 +42,7 @@ def load(kind: str, path: str) -> Loaded:
     """
     if kind == "saved-model":
         return _saved_model(path)
-    return from_keras(_load_keras(kind, Path(path)))
+    return from_keras(load_keras(kind, Path(path)))
 
 
 def from_keras(model: Any) -> Loaded:  # noqa: ANN401 - Keras has no types
@@ -100,7 +100,13 @@ def describe(model: Any) -> tuple[Layer, ...]:  # noqa: ANN401
     return tuple(found)
 
 
-def _load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
+def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
+    """Load a .keras or .h5 file with the Keras that wrote it, uncompiled.
+
+    Raises:
+        InputError: it cannot be loaded.
+        SetupError: tf_keras is missing and the model needs it.
+    """
     legacy = _is_legacy(kind, path)
     if legacy:
         _needs_tf_keras()

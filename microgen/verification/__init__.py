@@ -1,7 +1,7 @@
 """Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
 
 from .compare import EngineRun, Engines, Judgement, ask_firmware, judge, run_firmware
-from .samples import Samples, make_samples, quantize_samples
+from .samples import Samples, make_samples, quantize_samples, real_values
 from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "judge",
     "make_samples",
     "quantize_samples",
+    "real_values",
     "run_firmware",
 ]

@@ -99,6 +99,12 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
     return tuple(result)
 
 
+def real_values(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return values of a tensor in real units, samples first, without its batch dimension."""
+    real = (values.astype(np.float64) - tensor.zero_point) * tensor.scale
+    return real.reshape(len(real), *tensor.shape[1:])
+
+
 def value_range(model: TfliteModel, tensor: Tensor) -> tuple[float, float]:
     """Return the smallest and the largest value to feed to an input.
 

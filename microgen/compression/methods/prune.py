@@ -1,0 +1,71 @@
+"""Magnitude pruning: the smallest weights become zero, while the others are trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import InputError
+from ..base import Amount, Method, Step
+from ..fine_tuning import fine_tune
+from ..task import Task
+
+_LEARNING_RATE = 1e-3
+# The share of the training at whose end the full sparsity is reached; the rest recovers what it cost.
+_RAMP = 0.6
+_UPDATES = 50  # masks are made anew this often within the ramp
+
+
+def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+    """Refuse layers that tensorflow-model-optimization does not know how to prune."""
+    from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
+
+    for layer in leaves(model):
+        if not PruneRegistry.supports(layer):
+            raise InputError(
+                f"layer '{layer.name}' ({type(layer).__name__}) cannot be pruned",
+                "use another layer or another method (docs/compression.md)",
+            )
+
+
+def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
+    """Prune all kernels to the sparsity of the step with a polynomial (cubic) schedule, and fine-tune.
+
+    Zhu and Gupta, "To prune, or not to prune", 2017: sparsity(t) = s (1 - (1 - t / ramp)^3).
+    """
+    from tensorflow_model_optimization.sparsity import keras as sparsity
+
+    updates = task.updates(METHOD.epochs)
+    ramp = max(2, round(_RAMP * updates))
+    schedule = sparsity.PolynomialDecay(
+        initial_sparsity=0.0,
+        final_sparsity=float(step.amount or 0),
+        begin_step=0,
+        end_step=ramp,
+        frequency=max(1, ramp // _UPDATES),
+    )
+    wrapped = sparsity.prune_low_magnitude(model, pruning_schedule=schedule)
+    fine_tune(wrapped, task, METHOD.epochs, _LEARNING_RATE, callbacks=[sparsity.UpdatePruningStep()])
+    return sparsity.strip_pruning(wrapped)
+
+
+def leaves(model: Any) -> list[Any]:  # noqa: ANN401
+    """Return the layers of a tf_keras model that are no models themselves, nested ones included."""
+    import tf_keras
+
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, tf_keras.Model):
+            found += leaves(layer)
+        elif not isinstance(layer, tf_keras.layers.InputLayer):
+            found.append(layer)
+    return found
+
+
+METHOD = Method(
+    name="prune",
+    title="the smallest weights become zero (magnitude pruning, polynomial schedule)",
+    apply=apply,
+    check=check,
+    epochs=8,
+    amount=Amount(0.8, 0.05, 0.99, "the share of each kernel's weights that become zero"),
+)

@@ -1,0 +1,81 @@
+"""What a compressed model costs and brings: sizes, work and the metric, in float and in int8 on TFLM."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .. import worker
+from ..metrics import Metric
+from ..quantization import Quantized, finish
+from ..tflite.macs import model_macs
+from ..verification import EngineRun, quantize_samples, real_values
+
+
+@dataclass(frozen=True)
+class Price:
+    """The figures of one model.
+
+    Attributes:
+        parameters, nonzero: of the Keras model, batch norm's statistics included.
+        float_score: the metric of the float model on held-out data.
+        litert_score, tflm_score: of the int8 model, in LiteRT's reference kernels and in TFLM.
+        tflite_bytes: size of the int8 .tflite.
+        gzip_bytes: of the same compressed with gzip, as it travels over the air.
+        macs: multiply-accumulates of one inference.
+        arena_bytes: the smallest tensor arena that TFLM runs it with on this machine.
+    """
+
+    parameters: int
+    nonzero: int
+    float_score: float
+    litert_score: float
+    tflm_score: float
+    tflite_bytes: int
+    gzip_bytes: int
+    macs: int
+    arena_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+def measure(reply: worker.Reply, which: str, name: str, metric: Metric) -> tuple[Price, Quantized]:
+    """Run one of the models of a compression's reply in LiteRT and TFLM, and return its price.
+
+    Args:
+        reply: of `job.compress_job`.
+        which: "before" or "after".
+        name: the model's name.
+        metric: what to compute.
+
+    Raises:
+        InputError: an operator does not run in TFLM; names its layer.
+        EngineError: an engine refused the model.
+    """
+    prefix = f"{which}_"
+    arrays = {k.removeprefix(prefix): v for k, v in reply.arrays.items() if k.startswith(prefix)}
+    part = worker.Reply(reply.values[which], arrays, reply.log)
+    found = finish(part, name, "keras", "int8", None, arrays["float"].tobytes())
+    test_x, test_y = reply.arrays["test_x"], reply.arrays["test_y"]
+    with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
+        arena = running.arena_min_bytes
+        engines = running.result()
+    litert, tflm = (
+        metric.score(real_values(found.model.outputs[0], answers[0]), test_x, test_y)
+        for answers in (engines.litert, engines.tflm)
+    )
+    data = found.model.data
+    return Price(
+        reply.values[which]["parameters"],
+        reply.values[which]["nonzero"],
+        metric.score(arrays["test_float"], test_x, test_y),
+        litert,
+        tflm,
+        len(data),
+        len(gzip.compress(data, 9, mtime=0)),
+        model_macs(found.model),
+        arena,
+    ), found

@@ -1,0 +1,243 @@
+"""The public function: compress a trained model, and measure what it cost and brought."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import conversion, sources
+from ..errors import InputError
+from ..metrics import METRICS, Metric
+from ..quantization import Quantized, check_out, per_channel_dense, slug, write_file
+from ..recipes import Recipe, load_recipe
+from ..training import train
+from .base import Step, StepSource, read_steps
+from .job import AFTER, BEFORE
+from .price import Price, measure
+from .task import DataSource, read_data
+
+DEFAULT_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A compressed model and its price.
+
+    Attributes:
+        steps: the chain of methods.
+        keras: the compressed model, as the bytes of a tf_keras .keras file.
+        quantized: the compressed model in int8, as it was measured; `microgen.build` takes it.
+        before, after: the prices of the model as it came and as it is now.
+        metric: what the scores are.
+        tested: number of held-out samples.
+        seed: of everything random.
+    """
+
+    steps: tuple[Step, ...]
+    keras: bytes
+    quantized: Quantized
+    before: Price
+    after: Price
+    metric: Metric
+    tested: int
+    seed: int
+
+    @property
+    def pruning_ratio(self) -> float:
+        """The share of the original's parameters that are zero now, or gone."""
+        return 1 - self.after.nonzero / self.before.parameters
+
+    @property
+    def compression_ratio(self) -> float:
+        """Compressed size over original size, of the int8 .tflite under gzip."""
+        return self.after.gzip_bytes / self.before.gzip_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the bytes."""
+        return {
+            "steps": [step.to_json() for step in self.steps],
+            "metric": self.metric.name,
+            "tested": self.tested,
+            "seed": self.seed,
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "pruning_ratio": round(self.pruning_ratio, 6),
+            "compression_ratio": round(self.compression_ratio, 6),
+            "model": self.quantized.to_json(),
+        }
+
+
+def compress(
+    model: Any = None,  # noqa: ANN401 - a path, or a Keras object, which has no types
+    methods: StepSource | Sequence[StepSource] = (),
+    data: DataSource | None = None,
+    *,
+    recipe: str | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    seed: int = 0,
+    force: bool = False,
+    before: Price | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+    on_epoch: Callable[[int, int], None] | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Compressed:
+    """Compress a trained model with one method or a chain of them, fine-tune it, and measure it in TFLM.
+
+    Args:
+        model: a .keras or .h5 file, or a Keras 3 or tf_keras model object; None trains `recipe` first.
+        methods: "prune:0.8", or several in their order: ["prune:0.8", "qat"].
+        data: what to train and measure on: the path of an .npz with arrays "x" and "y" (class numbers, or values),
+            a folder of x.npy and y.npy, or the arrays by name. A fifth is held out, unless there are "x_test" and
+            "y_test".
+        recipe: takes data, loss, metric and batch size of a recipe instead of `data`.
+        out: the .keras file to write; beside it goes the int8 model that was measured, as .tflite.
+        epochs: of each method, instead of its own number.
+        batch_size: of the training on `data`.
+        seed: seed of everything random; the same seed gives the same bytes.
+        force: overwrite `out`.
+        before: the price of the model as it came, where it is known already; it is not measured again then.
+        on_step: is told what is done next.
+        on_epoch: is told how many epochs of how many are done.
+        options: of the methods, such as temperature, alpha and student of distill.
+
+    Raises:
+        InputError: a method, the model or the data cannot be used; nothing was written.
+        EngineError: the converter or an engine refused the model.
+        SetupError: a package is missing.
+    """
+    steps = read_steps([methods] if isinstance(methods, (str, Step)) else methods, options)
+    _check_numbers(epochs, batch_size, seed)
+    target = _check_target(out, force)
+    chosen = load_recipe(recipe) if recipe is not None else None
+    if (data is None) == (chosen is None):
+        raise InputError(
+            "no data to train on" if data is None else "--data and --recipe together",
+            "give --data TRAIN.npz (arrays x and y), or --recipe NAME",
+        )
+    arrays = read_data(data, seed) if data is not None else {}
+    with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
+        source, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
+        name = target[0].stem if target else name
+        values = {
+            "kind": source.kind,
+            "path": str(source.path.absolute()),
+            "steps": [step.to_json() for step in steps],
+            "recipe": recipe,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "seed": seed,
+            "per_channel_dense": per_channel_dense(None, "int8"),
+            "with_before": before is None,
+        }
+        on_step(" + ".join(map(str, steps)))
+        packages = ("tensorflow", "tf_keras", "tensorflow_model_optimization", *(chosen.packages if chosen else ()))
+        reply = conversion.run("compression.job:compress_job", values, arrays, packages=packages, on_progress=on_epoch)
+    metric = METRICS[reply.values["metric"]]
+    on_step("running LiteRT and TFLM on the held-out data")
+    if before is None:
+        before, _ = measure(reply, BEFORE, slug(name), metric)
+    after, quantized = measure(reply, AFTER, slug(name), metric)
+    found = _with_record(
+        Compressed(
+            steps, reply.arrays["keras"].tobytes(), quantized, before, after, metric, len(reply.arrays["test_x"]), seed
+        ),
+        chosen,
+    )
+    if target is not None:
+        for path, content in zip(target, (found.keras, found.quantized.model.data), strict=True):
+            write_file(path, content)
+    return found
+
+
+def chain(methods: Sequence[str], amount: float | None = None) -> tuple[Step, ...]:
+    """Read the steps of a command line: "prune:0.8" each, or one method and its amount beside it.
+
+    Raises:
+        InputError: as `base.read_steps` does, or an amount that belongs to no one method.
+    """
+    if amount is None:
+        return read_steps(methods)
+    if len(methods) != 1 or ":" in methods[0]:
+        raise InputError(f"--amount {amount:g} belongs to one --method", "in a chain write --method prune:0.8")
+    return read_steps([Step(methods[0], amount)])
+
+
+def default_out(model: str | Path | None, recipe: str | None, steps: Sequence[Step]) -> Path:
+    """Return the name of the file to write where none is given: MODEL_METHOD.keras in the current folder."""
+    stem = Path(model).stem if model is not None else recipe or "model"
+    return Path("_".join([slug(stem), *(step.method for step in steps)]) + ".keras")
+
+
+def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
+    if epochs is not None and epochs < 1:
+        raise InputError(
+            f"--epochs {epochs}: at least one epoch is needed", "leave it out for each method's own number"
+        )
+    if batch_size < 1:
+        raise InputError(f"--batch-size {batch_size}: at least one sample", f"leave it out for {DEFAULT_BATCH_SIZE}")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
+
+
+def _check_target(out: str | Path | None, force: bool) -> tuple[Path, Path] | None:
+    if out is None:
+        return None
+    path = Path(out)
+    if path.suffix != ".keras":
+        raise InputError(f"{path}: not the name of a .keras file", "give -o NAME.keras; NAME.tflite goes beside it")
+    target = (path, path.with_suffix(".tflite"))
+    for file in target:
+        check_out(file)
+        if file.exists() and not force:
+            raise InputError(f"{file}: is there already", "choose another name with -o, or overwrite it with --force")
+    return target
+
+
+def _source(
+    model: Any,  # noqa: ANN401
+    recipe: Recipe | None,
+    folder: Path,
+    seed: int,
+    on_step: Callable[[str], None],
+    on_epoch: Callable[[int, int], None] | None,
+) -> tuple[sources.Source, str]:
+    """Return the model as a file, and its name."""
+    if model is None:
+        if recipe is None:
+            raise InputError("no model", "give a .keras or .h5 file, or --recipe NAME to train one")
+        trained = train(recipe.name, seed=seed, on_step=on_step, on_epoch=on_epoch)
+        path = folder / f"{recipe.name}.keras"
+        path.write_bytes(trained.keras)
+        return sources.Source(sources.KERAS, path), recipe.name
+    if sources.is_object(model):
+        source, name = sources.save(model, folder), str(model.name)
+    else:
+        source, name = sources.find(model), Path(model).stem
+    if source.kind not in (sources.KERAS, sources.H5):
+        raise InputError(
+            f"{source.path}: compression trains a Keras model, and this is none",
+            "give the .keras or .h5 file that it was made from",
+        )
+    return source, name
+
+
+def _with_record(found: Compressed, recipe: Recipe | None) -> Compressed:
+    name = found.metric.name
+    metrics = {
+        f"{name}, float": found.after.float_score,
+        f"{name}, int8 LiteRT": found.after.litert_score,
+        f"{name}, int8 TFLM": found.after.tflm_score,
+    }
+    record: Mapping[str, Any] = {
+        **found.quantized.record,
+        "compression": [step.to_json() for step in found.steps],
+        "seed": found.seed,
+        **({"recipe": recipe.name} if recipe else {}),
+    }
+    labels = recipe.labels if recipe else ()
+    return replace(found, quantized=replace(found.quantized, labels=labels, metrics=metrics, record=dict(record)))

@@ -1,0 +1,221 @@
+"""What a compressed model is trained for and measured on: data, loss and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
+
+if TYPE_CHECKING:
+    from ..recipes import Recipe
+
+Array = npt.NDArray[Any]
+# The path of an .npz or of a folder of .npy files, or arrays by name: x and y, and x_test and y_test where the
+# held-out samples are chosen already.
+DataSource: TypeAlias = "str | Path | Mapping[str, Array]"
+
+_NAMES = ("x", "y", "x_test", "y_test")
+_HELD_OUT = 0.2
+_LEAST = 10
+_HINT = "save it with numpy.savez('train.npz', x=samples, y=targets), samples first"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data, loss and metric of a training, as a method gets them.
+
+    Attributes:
+        train_x, train_y: to train on; inputs (samples, *input shape) float32, and what the loss takes.
+        test_x, test_y: held out; what the metric takes.
+        loss: the name of a Keras loss.
+        from_logits: whether the model's outputs are logits, not probabilities.
+        metric: what is reported.
+        batch_size: of the training.
+        seed: of everything random.
+        epochs: what the user wants instead of each method's own number.
+        on_epoch: is told whenever an epoch is done.
+    """
+
+    train_x: Array
+    train_y: Array
+    test_x: Array
+    test_y: Array
+    loss: str
+    metric: Metric
+    from_logits: bool = False
+    batch_size: int = 32
+    seed: int = 0
+    epochs: int | None = None
+    on_epoch: Callable[[], None] = lambda: None
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the targets are class numbers."""
+        return self.loss == "sparse_categorical_crossentropy"
+
+    def updates(self, epochs: int) -> int:
+        """Return the number of weight updates of a training that lasts so many epochs unless the user said else."""
+        return (self.epochs or epochs) * -(-len(self.train_x) // self.batch_size)
+
+
+def read_data(source: DataSource, seed: int) -> dict[str, Array]:
+    """Read data to train on, and hold a fifth of it out where nothing is held out already.
+
+    Returns:
+        Arrays "x", "y", "x_test", "y_test"; class numbers are int64, everything else float32.
+
+    Raises:
+        InputError: it is missing, has no targets, or the numbers of samples differ.
+    """
+    found, where = _read(source)
+    if "x" not in found:
+        raise InputError(f"{where}: holds no array 'x' (it has {', '.join(found) or 'none'})", _HINT)
+    if "y" not in found:
+        raise InputError(
+            f"{where}: holds no targets 'y'", f"{_HINT}; targets are class numbers, or values for a regression"
+        )
+    if ("x_test" in found) != ("y_test" in found):
+        raise InputError(f"{where}: has only one of 'x_test' and 'y_test'", "store both, or neither")
+    data = {name: _numbers(found[name], f"{where}: '{name}'") for name in _NAMES if name in found}
+    for x, y in (("x", "y"), ("x_test", "y_test")):
+        if x in data and len(data[x]) != len(data[y]):
+            raise InputError(f"{where}: {len(data[x])} samples in '{x}', {len(data[y])} in '{y}'", _HINT)
+    if len(data["x"]) < _LEAST:
+        raise InputError(f"{where}: {len(data['x'])} samples", f"give at least {_LEAST}, thousands are better")
+    if "x_test" not in data:
+        order = np.random.default_rng(seed).permutation(len(data["x"]))
+        held, kept = np.split(order, [max(1, round(_HELD_OUT * len(order)))])
+        data = {"x": data["x"][kept], "y": data["y"][kept], "x_test": data["x"][held], "y_test": data["y"][held]}
+    return {name: _targets(v) if name.startswith("y") else v.astype(np.float32) for name, v in data.items()}
+
+
+def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Task:  # noqa: ANN401 - Keras has no types
+    """Return the task of training a model on data; loss and metric follow from the targets and the outputs.
+
+    Class numbers: cross-entropy and accuracy. Anything else: mean squared error and mean absolute error.
+
+    Args:
+        data: what `read_data` returned.
+        model: a tf_keras model.
+        options: `batch_size`, `seed`, `epochs`, `on_epoch` of the task.
+
+    Raises:
+        InputError: the data does not fit the model.
+    """
+    x, y = data["x"], data["y"]
+    for name in ("x", "x_test"):
+        if data[name].shape[1:] != model.input_shape[1:]:
+            raise InputError(
+                f"input '{model.input_names[0]}' takes samples of shape {list(model.input_shape[1:])}, "
+                f"'{name}' of the data has {list(data[name].shape[1:])}",
+                "the first dimension of the data counts the samples",
+            )
+    outputs = model.output_shape[1:]
+    arrays = (x, y, data["x_test"], data["y_test"])
+    classes = max(int(y.max()), int(data["y_test"].max())) + 1
+    elements = int(np.prod(outputs))
+    if y.dtype == np.int64 and elements > 1:
+        if len(outputs) != 1 or classes > elements or y.min() < 0 or data["y_test"].min() < 0:
+            raise InputError(
+                f"the data has classes {int(y.min())} to {classes - 1}, "
+                f"output '{model.output_names[0]}' has the shape {list(outputs)}",
+                "number the classes from 0, one element of the output each; targets of a regression are floats",
+            )
+        return Task(
+            *arrays, "sparse_categorical_crossentropy", ACCURACY, from_logits=_ending(model) != "softmax", **options
+        )
+    if y.dtype == np.int64 and classes <= 2 and _ending(model) == "sigmoid":
+        return Task(*arrays, "binary_crossentropy", ACCURACY, **options)
+    if y.shape[1:] != outputs and int(np.prod(y.shape[1:])) != elements:
+        raise InputError(
+            f"output '{model.output_names[0]}' has the shape {list(outputs)}, the targets 'y' have {list(y.shape[1:])}",
+            "give class numbers (integers), or targets of the output's shape (floats)",
+        )
+    x, y, test_x, test_y = arrays
+    shaped = (a.reshape(len(a), *outputs).astype(np.float32) for a in (y, test_y))
+    return Task(x, next(shaped), test_x, next(shaped), "mse", MEAN_ABSOLUTE_ERROR, **options)
+
+
+def task_from_recipe(recipe: Recipe, model: Any, **options: Any) -> Task:  # noqa: ANN401
+    """Return the task of a recipe, with its own data, loss and metric.
+
+    Args:
+        recipe: which one.
+        model: the tf_keras model to train.
+        options: as in `task_from_data`; the batch size is the recipe's.
+
+    Raises:
+        InputError: the recipe's data does not fit the model.
+    """
+    data = recipe.data(int(options["seed"]))
+    if data.train_x.shape[1:] != model.input_shape[1:]:
+        raise InputError(
+            f"input '{model.input_names[0]}' takes samples of shape {list(model.input_shape[1:])}, "
+            f"the recipe '{recipe.name}' has {list(data.train_x.shape[1:])}",
+            "give the recipe that the model was trained with",
+        )
+    options["batch_size"] = recipe.batch_size
+    return Task(
+        data.train_x, data.train_y, data.test_x, data.test_y, str(recipe.model().loss), recipe.metric, **options
+    )
+
+
+def _ending(model: Any) -> str:  # noqa: ANN401
+    """Return the activation that a model's output comes out of, "" where it has none."""
+    layer = model.get_layer(model.output_names[0])
+    while hasattr(layer, "output_names"):
+        layer = layer.get_layer(layer.output_names[0])
+    if type(layer).__name__ == "Softmax":
+        return "softmax"
+    return str(getattr(getattr(layer, "activation", None), "__name__", ""))
+
+
+def _read(source: DataSource) -> tuple[dict[str, Array], str]:
+    if isinstance(source, Mapping):
+        return _named({str(k): np.asarray(v) for k, v in source.items()}), "the data"
+    path = Path(source)
+    if not path.exists():
+        raise InputError(f"{path}: no such file", _HINT)
+    try:
+        if path.is_dir():
+            files = sorted(path.glob("*.npy"))
+            return _named({p.stem: np.load(p, allow_pickle=False) for p in files}), str(path)
+        stored = np.load(path, allow_pickle=False)
+        arrays = {"x": stored} if isinstance(stored, np.ndarray) else {k: stored[k] for k in stored.files}
+    except Exception as error:  # zipfile, pickle and NumPy raise half a dozen kinds
+        raise InputError(f"{path}: not an .npz of plain numbers ({error})", _HINT) from None
+    return _named(arrays), str(path)
+
+
+def _named(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Take 'labels' for 'y', as `microgen verify --data` calls them."""
+    if "labels" in arrays and "y" not in arrays:
+        arrays["y"] = arrays.pop("labels")
+    return arrays
+
+
+def _numbers(values: Array, what: str) -> Array:
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"{what} is {values.dtype}, not numbers", _HINT)
+    if not values.ndim or not len(values):
+        raise InputError(f"{what} has no samples", _HINT)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(f"{what} has values that are NaN or infinite", "clean the data first")
+    return values
+
+
+def _targets(y: Array) -> Array:
+    """Return class numbers as int64 of shape (samples,), also from one-hot rows; other targets as float32."""
+    flat = y.reshape(len(y), -1)
+    if y.dtype.kind in "iub" and flat.shape[1] == 1:
+        return flat[:, 0].astype(np.int64)
+    if y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
+        return np.asarray(y.argmax(axis=1), np.int64)
+    return y.astype(np.float32)
