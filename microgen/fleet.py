@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import pipeline
 from .boards import board_names, load_board
 from .errors import InputError, MicrogenError
 from .fit import DoesNotFit, Fit
-from .pipeline import DEFAULT_RECIPE, BuildResult, build, firmware_name
-from .quantization import Quantized, per_channel_dense
-from .training import train
+from .sharing import Shared
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class BoardResult:
     """
 
     board: str
-    result: BuildResult | None
+    result: pipeline.BuildResult | None
     error: MicrogenError | None
 
     @property
@@ -60,7 +59,6 @@ def build_all(
     *,
     out: str | Path | None = None,
     name: str | None = None,
-    recipe: str | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[BoardResult, ...]:
@@ -71,12 +69,13 @@ def build_all(
         boards: names, aliases or files of boards; all that ship with microgen otherwise.
         out: the folder in which the projects are made, as NAME-BOARD; the current folder otherwise.
         name: as in `build`.
-        recipe: as in `build`.
         on_step: is told what is done next, for a progress display.
         options: the other arguments of `build`.
 
     Returns:
-        One result a board, in the order given. A board that refuses the model does not stop the others.
+        One result a board, in the order given. A board that refuses the model does not stop the others. Boards that
+        get the same .tflite share its training or conversion and the engines' answers; each board's own firmware is
+        compiled and run.
 
     Raises:
         InputError: a board is unknown or named twice; nothing was written.
@@ -86,37 +85,22 @@ def build_all(
     names = [found for _, found in named]
     if twice := sorted({found for found in names if names.count(found) > 1}):
         raise InputError(f"board '{twice[0]}' is named twice", "name each board once")
-    if model is not None and recipe is not None:
-        raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
-    if model is None and options.get("calibration") is not None:
-        raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
-    name = firmware_name(model, name or options.get("mlperf"), recipe)
+    pipeline.check_origin(model, options.get("recipe"), options.get("calibration"))
+    name = pipeline.firmware_name(model, name or options.get("mlperf"), options.get("recipe"))
     results = []
-    trained: dict[bool, Quantized] = {}
-    for wanted, board in named:
-        folder = Path(out or ".") / f"{name}-{board}"
-        try:
-            source = model
-            if model is None:
-                # Once for all boards that want the same .tflite.
-                target = load_board(wanted)
-                kind = per_channel_dense(target.snapshot, "int8")
-                if kind not in trained:
-                    seed = int(options.get("seed", 0))
-                    trained[kind] = train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
-                source = trained[kind]
-            result = build(
-                source,
-                wanted,
-                out=folder,
-                name=name,
-                on_step=lambda step, board=board: on_step(f"{board}: {step}"),  # type: ignore[misc]
-                **options,
-            )
-        except MicrogenError as error:
-            results.append(BoardResult(board, None, error))
-        else:
-            results.append(BoardResult(board, result, None))
+    with Shared() as shared:
+        for wanted, board in named:
+
+            def said(step: str, board: str = board) -> None:
+                on_step(f"{board}: {step}")
+
+            folder = Path(out or ".") / f"{name}-{board}"
+            try:
+                result = pipeline.build(model, wanted, out=folder, name=name, shared=shared, on_step=said, **options)
+            except MicrogenError as error:
+                results.append(BoardResult(board, None, error))
+            else:
+                results.append(BoardResult(board, result, None))
     return tuple(results)
 
 

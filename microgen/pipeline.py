@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import time
@@ -21,12 +22,13 @@ from .fit import DoesNotFit, Fit, memory_fit
 from .labels import read_labels
 from .mlperf import task_options
 from .render import render
+from .sharing import Shared
 from .tflite import Tensor, TfliteModel, load
 from .tflite.check import check_board
 from .training import train
 from .verification import (
     NOT_VERIFIED,
-    EngineRun,
+    EngineRuns,
     Verdict,
     judge,
     make_samples,
@@ -116,6 +118,7 @@ def build(
     mlperf: str | None = None,
     selftest_at_boot: bool = False,
     arena_bytes: int | None = None,
+    shared: Shared | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> BuildResult:
     """Make a firmware project from a model, and verify it.
@@ -140,6 +143,7 @@ def build(
         mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
+        shared: what is made once for several builds that differ in nothing but the board.
         on_step: is told what is done next, for a progress display.
 
     Returns:
@@ -153,8 +157,7 @@ def build(
     if samples < 1:
         raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
     target = load_board(str(board))
-    if model is not None and recipe is not None:
-        raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
+    check_origin(model, recipe, calibration)
     name = firmware_name(model, name or mlperf, recipe)
     path = Path(out) if out is not None else Path(f"{name}-{target.name}")
     if check:
@@ -162,19 +165,22 @@ def build(
     else:
         project.check_target(path, force=force)
     named = read_labels(labels)
-    if model is None:
-        if calibration is not None:
-            raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
-        source = train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
-        source = replace(source, model=replace(source.model, name=name))
-    elif isinstance(model, quantization.Quantized):
-        source = replace(model, model=replace(model.model, name=name))
-    else:
+
+    def make_source() -> quantization.Quantized:
+        if isinstance(model, quantization.Quantized):
+            return model
+        if model is None:
+            return train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
         on_step("reading the model")
-        source = quantization.quantize(
+        return quantization.quantize(
             model, calibration, scheme=scheme, board=target, name=name, labels=named, value_range=value_range,
             seed=seed, on_step=on_step,
         )  # fmt: skip
+
+    # A training depends on less of the board than the refusals of a conversion, which name its TFLM.
+    kind = quantization.per_channel_dense(target.snapshot, "int8") if model is None else target.snapshot.name
+    source = shared.source(kind, make_source) if shared else make_source()
+    source = replace(source, model=replace(source.model, name=name))
     check_model(source.model, target)
     _check_edges(source.model)
     # What is too large whatever the errors of the figures are is refused before anything runs.
@@ -185,7 +191,11 @@ def build(
     on_step(f"running LiteRT and TFLM on {samples} samples")
     inputs = make_samples(source.model, samples, seed, source.calibration or None)
     obstacle = hostbuild.host_obstacle()
-    with EngineRun(source.model, inputs) as running, tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
+    with (
+        contextlib.nullcontext(shared.engines) if shared else EngineRuns() as runs,
+        tempfile.TemporaryDirectory(prefix="microgen-build-") as folder,
+    ):
+        running = runs.get(source.model, inputs)
         clock.lap("arena")
         deployment = deploy(
             name, source.model, target, running.arena_min_bytes, named or source.labels, options, arena_bytes
@@ -202,11 +212,11 @@ def build(
             _write(Path(folder), {**files, "src/main.cpp": main})
             firmware = run_firmware(Path(folder), source.model, inputs)
             clock.lap("firmware")
-        engines = running.result()
+        running.result()
         clock.lap("engines")
     verdict = Verdict(NOT_VERIFIED, reason="--no-verify was given")
     if verify:
-        verdict = judge(source.model, inputs, engines, firmware, seed, obstacle).verdict
+        verdict = judge(running, firmware, seed, obstacle).verdict
         clock.lap("verdict")
     files["README.md"] = _readme(deployment, golden, verdict)
     manifest = {**_manifest(deployment, golden, verdict, source), "mlperf": mlperf}
@@ -222,6 +232,14 @@ def build(
         compiled = platformio.compile_project(path, on_line=on_step)
         clock.lap("compile")
     return BuildResult(path, deployment, fit, verdict, compiled, source, clock.laps)
+
+
+def check_origin(model: Any, recipe: str | None, calibration: calibrations.Source | None) -> None:  # noqa: ANN401
+    """Refuse arguments of `build` that name no model, or two."""
+    if model is not None and recipe is not None:
+        raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
+    if model is None and calibration is not None:
+        raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
 
 
 def project_model(opened: project.Project) -> TfliteModel:

@@ -97,10 +97,10 @@ def verify(
                 with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
                     firmware = ask_firmware(client, on, model, inputs)
         engines = running.result()
-        host_min = running.arena_min_bytes
+    host_min = running.arena_min_bytes
     stale = golden_fault(opened.path, model, host_min) if opened else ""
     on_step("comparing")
-    judgement = judge(model, inputs, engines, firmware, seed, obstacle, all_layers=layers or report is not None)
+    judgement = judge(running, firmware, seed, obstacle, all_layers=layers or report is not None)
     verdict = judgement.verdict
     if stale and verdict.passed:
         verdict = dataclasses.replace(verdict, status=DIVERGED, reason=stale)

@@ -7,13 +7,15 @@ import sys
 import pytest
 
 import microgen
-from microgen import fleet, resources, tflite
+from microgen import fleet, quantization, resources, tflite, worker
 from microgen.boards import board_names, list_boards
 from microgen.deployment import check, deploy
 from microgen.errors import InputError, MicrogenError
 from microgen.fit import DoesNotFit, memory_fit
 
 from . import models
+from .test_project import tree
+from .tools import needs_host
 
 
 @pytest.fixture
@@ -75,6 +77,41 @@ def test_all_boards(folder):
     assert [r.board for r in results] == board_names()
     assert sorted(p.name for p in (folder / "all").iterdir()) == [f"small-{name}" for name in board_names()]
     assert all(r.exit_code == 0 and r.fit.fits for r in results)
+
+
+def test_boards_share_the_engines_and_get_what_each_alone_gets(folder, monkeypatch):
+    needs_host()
+    asked = []
+    start = worker.start
+    monkeypatch.setattr(worker, "start", lambda engine, target, *a: asked.append(target) or start(engine, target, *a))
+    boards = ["pico", "esp32", "nano33ble"]
+    results = microgen.build_all(folder / "small.tflite", boards, out=folder / "all", samples=8)
+    assert sorted(t.partition(":")[2] for t in asked) == ["litert_run", "tflm_arena", "tflm_run"]
+    assert {r.result.verdict.firmware for r in results} == {"equal"}
+    assert [r.result.verdict.device.name for r in results] == boards, "each board's own firmware has run"
+    for board in boards:
+        microgen.build(folder / "small.tflite", board, out=folder / "alone" / board, samples=8)
+        assert tree(folder / "alone" / board) == tree(folder / "all" / f"small-{board}")
+
+
+def test_a_refusal_of_one_board_does_not_spoil_what_the_others_share(folder, monkeypatch):
+    monkeypatch.setattr(
+        quantization, "quantize", _refuse_first(quantization.quantize, InputError("not on this board", "another"))
+    )
+    results = microgen.build_all(folder / "small.tflite", ["pico", "esp32"], out=folder, samples=4, verify=False)
+    assert [r.exit_code for r in results] == [2, 0]
+
+
+def _refuse_first(function, error):
+    calls = []
+
+    def called(*args, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+        return function(*args, **options)
+
+    return called
 
 
 def test_the_exit_code_of_several_boards():

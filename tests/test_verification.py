@@ -26,7 +26,7 @@ def judged(data, all_layers=True, samples=40):
     model = parse(data)
     inputs = make_samples(model, samples, 0)
     with EngineRun(model, inputs) as running:
-        return judge(model, inputs, running.result(), None, 0, "not asked", all_layers)
+        return judge(running, None, 0, "not asked", all_layers)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
 
-from .compare import EngineRun, Engines, Judgement, ask_firmware, judge, run_firmware
+from .compare import EngineRun, EngineRuns, Engines, Judgement, ask_firmware, judge, run_firmware
 from .samples import Samples, make_samples, quantize_samples, real_values
 from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 
@@ -12,6 +12,7 @@ __all__ = [
     "WITHIN_BOUND",
     "Device",
     "EngineRun",
+    "EngineRuns",
     "Engines",
     "Judgement",
     "Layer",

@@ -77,9 +77,11 @@ class FirmwareRun:
 class EngineRun:
     """Samples under way in LiteRT (BUILTIN_REF) and TFLM's wheel, each in a process of its own.
 
-    The arena is measured first, so that firmware can be compiled while the samples run.
+    The arena is measured first, so that firmware can be compiled while the samples run. What the engines answered is
+    kept: asking again costs nothing.
 
     Attributes:
+        model, inputs: the model, and one array an input, samples first.
         arena_min_bytes: the smallest arena with which TFLM runs the model on this machine.
         first: what TFLM answers to the first samples, of which golden vectors are made: one array an output.
     """
@@ -94,7 +96,10 @@ class EngineRun:
         Raises:
             EngineError: an engine refused the model, crashed or hung.
         """
-        self._model = model
+        self.model = model
+        self.inputs = inputs
+        self._engines: Engines | None = None
+        self._proof: Proof | None = None
         self._deadline = deadline(model, len(inputs[0]))
         predicted = {"predicted_bytes": plan(model, Target.HOST).arena_min_bytes}
         self._jobs = contextlib.ExitStack()
@@ -132,13 +137,24 @@ class EngineRun:
         Raises:
             EngineError: TFLM does not run the model. That LiteRT does not is a finding, and is returned.
         """
+        if self._engines is None:
+            self._engines = self._collect()
+        return self._engines
+
+    def prove(self, differs: npt.NDArray[np.bool_]) -> Proof:
+        """Make the layer proof of these samples; see `prove_layers`."""
+        if self._proof is None:
+            self._proof = prove_layers(self.model, self.inputs, differs, self.arena_min_bytes)
+        return self._proof
+
+    def _collect(self) -> Engines:
         refusal, litert = "", worker.Reply({}, {}, "")
         try:
             litert = self._litert.result(self._deadline)
         except EngineError as error:
             refusal = error.message
         tflm = self._tflm.result(self._deadline)
-        model = self._model
+        model = self.model
         return Engines(
             () if refusal else _outputs("LiteRT", litert.arrays, model),
             _outputs("TFLM", tflm.arrays, model),
@@ -148,6 +164,27 @@ class EngineRun:
             self._reference.changes,
             refusal,
         )
+
+
+class EngineRuns:
+    """The engines' runs by model and samples: boards that get the same .tflite share one."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, EngineRun] = {}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> EngineRuns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def get(self, model: TfliteModel, inputs: Samples) -> EngineRun:
+        """Return the run of this model on these samples, started now or earlier; see `EngineRun`."""
+        key = hashlib.sha256(b"".join((model.data, *(np.ascontiguousarray(a).tobytes() for a in inputs)))).hexdigest()
+        if key not in self._runs:
+            self._runs[key] = self._open.enter_context(EngineRun(model, inputs))
+        return self._runs[key]
 
 
 def run_firmware(project: Path, model: TfliteModel, inputs: Samples, *, record: Path | None = None) -> FirmwareRun:
@@ -221,9 +258,7 @@ class Judgement:
 
 
 def judge(
-    model: TfliteModel,
-    inputs: Samples,
-    engines: Engines,
+    running: EngineRun,
     firmware: FirmwareRun | None,
     seed: int,
     obstacle: str = "",
@@ -232,14 +267,13 @@ def judge(
     """Compare firmware with TFLM and TFLM with LiteRT.
 
     Args:
-        model: the model.
-        inputs: the samples.
-        engines: what LiteRT and TFLM answered.
+        running: the model and its samples in LiteRT and TFLM; it is waited for.
         firmware: what the firmware answered, None where it could not run.
         seed: seed of the samples, for the record.
         obstacle: why the firmware could not run.
         all_layers: make the layer proof in any case, and list every operator.
     """
+    model, inputs, engines = running.model, running.inputs, running.result()
     common: dict[str, Any] = {
         "samples": len(inputs[0]),
         "seed": seed,
@@ -273,7 +307,7 @@ def judge(
         return Judgement(Verdict(BIT_EXACT, **common))
     suspects = differs.copy()
     suspects[: len(drift)] |= drift
-    proof = prove_layers(model, inputs, suspects, engines.arena_min_bytes)
+    proof = running.prove(suspects)
     differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
     common["ops"] = tuple(sorted({layer.op for layer in differing}))
     common["layers"] = proof.layers if all_layers else tuple(differing)
