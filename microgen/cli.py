@@ -97,8 +97,13 @@ def build(
         str | None, typer.Option(help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.", metavar="TASK")
     ] = None,
     selftest_at_boot: Annotated[
-        bool, typer.Option("--selftest-at-boot", help="Run the golden vectors whenever the board starts.")
-    ] = False,
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--selftest-at-boot/--no-selftest-at-boot",
+            help="Run the golden vectors whenever the board starts. Default: where its kernels have known faults.",
+            show_default=False,
+        ),
+    ] = None,
     arena: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),

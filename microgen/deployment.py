@@ -20,8 +20,8 @@ from .tflite.check import check_board, check_runnable, resolver_methods
 GOLDEN_MAX = 8
 # What a generated project does about a known issue of the kernels.
 _REMEDY = {
-    "wrong-values": "the project's golden vectors (pio test) show on the board whether its values are wrong",
-    "overrun": "the project's golden vectors (pio test) show on the board whether it does harm",
+    "wrong-values": "the firmware runs its golden vectors at every start and says whether the board's values are wrong",
+    "overrun": "the firmware runs its golden vectors at every start, which shows whether it does harm",
 }
 _GOLDEN_FLASH_BYTES = 16 * 1024
 

@@ -14,7 +14,7 @@ from typing import Any
 from . import __version__, hostbuild, platformio, project, quantization, resources, sources
 from . import calibration as calibrations
 from .boards import TflmSnapshot, load_board, native_snapshot
-from .deployment import Deployment, Golden, Options, choose_golden, deploy
+from .deployment import Deployment, Golden, Options, choose_golden, deploy, known_issues
 from .deployment import check as check_model
 from .drift import Drift, find_drift
 from .errors import InputError
@@ -116,7 +116,7 @@ def build(
     force: bool = False,
     check: bool = False,
     mlperf: str | None = None,
-    selftest_at_boot: bool = False,
+    selftest_at_boot: bool | None = None,
     arena_bytes: int | None = None,
     shared: Shared | None = None,
     on_step: Callable[[str], None] = lambda step: None,
@@ -141,7 +141,8 @@ def build(
         force: overwrite edited generated files and src/main.cpp.
         check: write nothing, and compare the project that is there with what would be written.
         mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
-        selftest_at_boot: run the golden vectors whenever the board starts, and say what came out.
+        selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
+            board's kernels are known to be wrong for an operator of the model.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
         shared: what is made once for several builds that differ in nothing but the board.
         on_step: is told what is done next, for a progress display.
@@ -185,6 +186,8 @@ def build(
     _check_edges(source.model)
     # What is too large whatever the errors of the figures are is refused before anything runs.
     _checked_fit(deploy(name, source.model, target, labels=named or source.labels, arena_bytes=arena_bytes))
+    if selftest_at_boot is None:
+        selftest_at_boot = bool(known_issues(source.model, target.snapshot))
     options = replace(task_options(mlperf, source.model) if mlperf else Options(), selftest_at_boot=selftest_at_boot)
     clock.lap("model")
 

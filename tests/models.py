@@ -91,19 +91,25 @@ class ModelBuilder:
 
 
 def fully_connected(
-    units: int = 4, width: int = 8, per_channel: bool = False, dtype: str = "int8", weights: Any = None, **tensor: Any
+    units: int = 4,
+    width: int = 8,
+    per_channel: bool = False,
+    dtype: str = "int8",
+    weights: Any = None,
+    rows: int = 1,
+    **tensor: Any,
 ) -> bytes:
-    """A dense layer: int8 [1, width] to [1, units]."""
+    """A dense layer: int8 [rows, width] to [rows, units]."""
     rng = np.random.default_rng(3)
     b = ModelBuilder()
-    x = b.tensor("x", [1, width], dtype, zero_point=-5 if dtype == "int8" else 0, **tensor)
+    x = b.tensor("x", [rows, width], dtype, zero_point=-5 if dtype == "int8" else 0, **tensor)
     if weights is None:
         weights = rng.integers(-127, 128, (units, width))
     scales = [0.01 + 0.002 * k for k in range(units)] if per_channel else [0.013]
     w = b.tensor("weights", [units, width], "int8", scales, values=weights)
     kind = "int64" if dtype == "int16" else "int32"
     bias = b.tensor("bias", [units], kind, [0.05 * s for s in scales], values=rng.integers(-200, 200, units))
-    y = b.tensor("y", [1, units], dtype, scale=0.11, zero_point=7 if dtype == "int8" else 0)
+    y = b.tensor("y", [rows, units], dtype, scale=0.11, zero_point=7 if dtype == "int8" else 0)
     b.op("FULLY_CONNECTED", [x, w, bias], [y], schema.FullyConnectedOptionsT())
     return b.build([x], [y])
 

@@ -425,3 +425,41 @@ def test_lines_that_the_user_prints_do_not_disturb(made, tmp_path):
     assert main.read_text() != text
     verdict = microgen.verify(path, samples=10)
     assert verdict.passed and verdict.firmware == "equal"
+
+
+def test_between_the_operators_of_an_inference_something_feeds_the_watchdog(tmp_path):
+    needs_host()
+    out = build(tmp_path, models.two_by_two(), "long", verify=False)
+    main = out / "src/main.cpp"
+    text = main.read_text()
+    assert "now_ms - last_ms < 1000" in text and "  delay(1);" in text
+    main.write_text(
+        text.replace("now_ms - last_ms < 1000", "now_ms < last_ms").replace("delay(1)", 'Serial.println("alive")')
+    )
+    load = "".join(f"input {i}%db load 6%db {'00' * 6}%" for i in range(2))
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "simulate", out], input=f"{load}infer 3 0%", capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()
+    assert not [line for line in lines if line.startswith("e-")]
+    assert lines.count("alive") == 3 * 3  # inferences, operators
+
+
+def test_a_board_with_a_known_fault_in_its_kernels_tests_itself_at_every_start(tmp_path):
+    model = tmp_path / "m.tflite"
+    model.write_bytes(models.fully_connected(width=30, rows=2))
+
+    def boots(board, **options):
+        result = microgen.build(model, board, out=tmp_path / board, samples=4, verify=False, force=True, **options)
+        config = (result.project / "lib/model/model_config.h").read_text()
+        return (
+            result.to_json()["warnings"],
+            "kSelfTestAtBoot = true" in config,
+            (result.project / "README.md").read_text(),
+        )
+
+    warnings, on, readme = boots("esp32s3")
+    assert "issues/34" in warnings[0] and on and "whenever it starts" in readme
+    warnings, on, readme = boots("esp32s3", selftest_at_boot=False)
+    assert "issues/34" in warnings[0] and not on and "whenever it starts" not in readme
+    assert boots("pico")[:2] == ([], False)

@@ -37,6 +37,17 @@ void PrintModel() {
   Serial.println(" bytes");
 }
 
+// Runs between the operators of an inference. Once a second the other tasks get a turn: on an ESP32
+// the idle task, which feeds the watchdog that would restart the chip after five seconds. A
+// watchdog of your own is fed here, too.
+void KeepAlive() {
+  static uint32_t last_ms = 0;
+  const uint32_t now_ms = static_cast<uint32_t>(millis());
+  if (now_ms - last_ms < 1000) return;
+  last_ms = now_ms;
+  delay(1);
+}
+
 }  // namespace
 
 void setup() {
@@ -45,12 +56,7 @@ void setup() {
   while (!Serial && millis() < 3000) delay(10);
   PrintModel();
 
-#ifdef ARDUINO_ARCH_ESP32
-  // The watchdog of the idle task restarts the chip when an inference lasts for seconds.
-  disableCore0WDT();
-#endif
-
-  const model::Status status = model::Init();
+  const model::Status status = model::Init(KeepAlive);
 
 #ifdef LED_BUILTIN
   // A sign of life: the LED comes on when the model is ready.

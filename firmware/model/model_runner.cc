@@ -7,6 +7,7 @@
 #include "model_data.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/micro/micro_profiler_interface.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
 // TFLM's classes are in `tflite`, or since autumn 2026 in `tflite::micro`: unqualified names find
@@ -36,6 +37,21 @@ namespace {
 
 using Resolver = MicroMutableOpResolver<kOpCount>;
 
+// Invoke() runs the whole model; a profiler is what TFLM lets look in, before and after each
+// operator. Nothing is measured here.
+class KeepAlive final : public MicroProfilerInterface {
+ public:
+  explicit KeepAlive(void (*callback)()) : callback_(callback) {}
+  uint32_t BeginEvent(const char* /*tag*/) override {
+    if (callback_ != nullptr) callback_();
+    return 0;
+  }
+  void EndEvent(uint32_t /*event*/) override {}
+
+ private:
+  void (*callback_)();
+};
+
 #if defined(MODEL_ARENA_PSRAM)
 uint8_t* Arena() {
   // Once, at the start, and for good.
@@ -49,6 +65,7 @@ uint8_t* Arena() { return g_arena; }
 #endif
 
 // Placement new into static storage: constructed when Init() says so, never destroyed, no heap.
+alignas(KeepAlive) unsigned char g_keep_alive[sizeof(KeepAlive)];
 alignas(Resolver) unsigned char g_resolver[sizeof(Resolver)];
 alignas(MicroInterpreter) unsigned char g_interpreter_storage[sizeof(MicroInterpreter)];
 MicroInterpreter* g_interpreter = nullptr;  // set once Init() has succeeded
@@ -77,7 +94,7 @@ bool Matches(const TfLiteTensor* tensor, const TensorInfo& info) {
 
 }  // namespace
 
-Status Init() {
+Status Init(void (*keep_alive)()) {
   if (g_interpreter != nullptr) return Status::kOk;
 
   const Model* flatbuffer = GetModel(g_model_data);
@@ -90,8 +107,9 @@ Status Init() {
 #undef MODEL_REGISTER
 
   if (Arena() == nullptr) return Status::kArena;
-  auto* interpreter =
-      new (g_interpreter_storage) MicroInterpreter(flatbuffer, *resolver, Arena(), kArenaBytes);
+  auto* interpreter = new (g_interpreter_storage)
+      MicroInterpreter(flatbuffer, *resolver, Arena(), kArenaBytes, nullptr,
+                       new (g_keep_alive) KeepAlive(keep_alive));
   if (interpreter->AllocateTensors() != kTfLiteOk) return Status::kAllocateTensors;
 
   // Also catches a library that was compiled with another layout of TfLiteTensor than this file.

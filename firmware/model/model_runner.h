@@ -51,7 +51,9 @@ constexpr const char* StatusName(Status status) {
 }
 
 // Call once, before everything else; calling it again after success does nothing.
-Status Init();
+// `keep_alive` is called before each operator of each inference: the place to feed a watchdog while
+// an inference lasts for seconds.
+Status Init(void (*keep_alive)() = nullptr);
 
 // Copies `n` bytes into input `index`. Do so before every Invoke(): TFLM may reuse the memory of an
 // input for later layers.

@@ -182,7 +182,6 @@ enum TfLiteType : int {
 struct TfLiteContext;
 struct TfLiteNode;
 class BuiltinDataAllocator;
-class MicroProfilerInterface;
 class MicroResourceVariables;
 
 struct TfLiteIntArray {
@@ -321,6 +320,14 @@ class MicroMutableOpResolver : public MicroOpResolver {
   unsigned size_ = 0;
 };
 
+// As above: the order of the virtual functions is part of the binary interface.
+class MicroProfilerInterface {
+ public:
+  virtual ~MicroProfilerInterface() = default;
+  virtual uint32_t BeginEvent(const char* tag) = 0;
+  virtual void EndEvent(uint32_t event) = 0;
+};
+
 enum class MemoryPlannerType { kGreedy, kLinear };
 
 class MicroAllocator {
@@ -334,9 +341,11 @@ class alignas(16) MicroInterpreter {
   // Ours, with a signature that TFLM has not: the allocator is made here and kept, because
   // arena_used_bytes() needs it and TFLM's own members are out of sight.
   MicroInterpreter(const Model* model, const MicroOpResolver& resolver, uint8_t* arena,
-                   size_t arena_bytes)
+                   size_t arena_bytes, MicroResourceVariables* /*none*/ = nullptr,
+                   MicroProfilerInterface* profiler = nullptr)
       : MicroInterpreter(model, resolver,
-                         MicroAllocator::Create(arena, arena_bytes, MemoryPlannerType::kGreedy)) {}
+                         MicroAllocator::Create(arena, arena_bytes, MemoryPlannerType::kGreedy),
+                         profiler) {}
   ~MicroInterpreter();
 
   TfLiteStatus AllocateTensors();
@@ -347,8 +356,9 @@ class alignas(16) MicroInterpreter {
   size_t arena_used_bytes() const { return allocator_->used_bytes(); }
 
  private:
-  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, MicroAllocator* allocator)
-      : MicroInterpreter(model, resolver, allocator, nullptr, nullptr) {
+  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, MicroAllocator* allocator,
+                   MicroProfilerInterface* profiler)
+      : MicroInterpreter(model, resolver, allocator, nullptr, profiler) {
     allocator_ = allocator;
   }
 
