@@ -48,6 +48,7 @@ _ELEMENT_TYPES = {
     "bool": "kBool",
 }
 _MAX_RANK = 6
+_USER_FILES = ("src/main.cpp", ".gitignore")  # written once, then the user's
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def build(
         seed: seed of training and samples.
         verify: whether to compile the firmware for this machine and compare it.
         compile: whether to let PlatformIO compile the project for its board; the project stays if that fails.
-        force: overwrite edited generated files and src/main.cpp.
+        force: overwrite edited generated files, src/main.cpp and .gitignore.
         check: write nothing, and compare the project that is there with what would be written.
         mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
@@ -206,7 +207,7 @@ def build(
         fit = _checked_fit(deployment)
         golden = choose_golden(source.model, inputs, running.first)
         files = render_project(deployment) | render_golden(golden)
-        user_files = {"src/main.cpp": files.pop("src/main.cpp")}
+        user_files = {name: files.pop(name) for name in _USER_FILES}
         firmware = None
         if verify and not obstacle:
             on_step("compiling the firmware for this machine and running it")
@@ -278,6 +279,7 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
         copied |= {f"lib/native/{p.relative_to(firmware / 'native').as_posix()}": p for p in standing_in}
         copied |= {f"lib/native/{name}": firmware / "host" / name for name in ("Arduino.h", "arduino.cc")}
     copied["src/main.cpp"] = firmware / "app" / "main.cpp"
+    copied[".gitignore"] = firmware / "app" / "gitignore"
     model = deployment.model
     region = memory_fit(deployment).region
     excluded = {*deployment.board.snapshot.exclude_sources, *(() if native_obstacle else native.exclude_sources)}

@@ -241,7 +241,7 @@ def test_the_manifest_says_what_was_built(model, tmp_path):
     assert manifest["arena"]["bytes"] == sum(
         manifest["arena"][k] for k in ("min_bytes", "scratch_bytes", "margin_bytes")
     )
-    assert set(manifest["files"]) | {"src/main.cpp", "microgen.json"} == set(tree(tmp_path / "p"))
+    assert set(manifest["files"]) | {*manifest["user_files"], "microgen.json"} == set(tree(tmp_path / "p"))
 
 
 @pytest.mark.parametrize("compiler_name", ["g++", "clang++"])

@@ -52,7 +52,7 @@ def built(tmp_path_factory, core):
 
 @pytest.fixture
 def project(built, tmp_path):
-    return Path(shutil.copytree(built[0], tmp_path / "copied")), built[1]
+    return Path(shutil.copytree(built[0], tmp_path / "copied to here")), built[1]
 
 
 # ---- platformio.ini
@@ -106,6 +106,21 @@ def test_the_program_answers_on_this_machine(project):
     lines = done.stdout.splitlines()
     assert re.match(r"microgen: m on pico, model [0-9a-f]{64}, arena \d+ bytes$", lines[0])
     assert lines[1:5] == ["m-init-done", "m-ready", "m-name-dut-[pico]", "m-ready"]
+
+
+def test_an_editor_finds_its_way(project):
+    """What the PlatformIO extension of VS Code runs when a folder is opened."""
+    out, run = project
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file() and ".pio" not in p.parts}
+    done = run(out, "project", "init", "--ide", "vscode", "-e", "native")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (out / ".vscode/c_cpp_properties.json").read_text()
+    found = json.loads("\n".join(line for line in text.splitlines() if not line.startswith("//")))
+    include = found["configurations"][0]["includePath"]
+    for name in ("lib/model", "lib/dut", "lib/golden", ".pio/libdeps/native/pico-tflmicro/src"):
+        assert str(out / name) in include
+    assert {p: p.read_bytes() for p in before} == before
+    assert run(out, "run", "-e", "native").returncode == 0
 
 
 def test_golden_vectors_pass_without_microgen(project):
