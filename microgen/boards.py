@@ -127,7 +127,8 @@ class TflmSnapshot(_Model):
         kernels: the optimised kernel library and its version.
         per_channel_fully_connected: what it makes of FULLY_CONNECTED with int8 activations and one weight scale
             a channel; `_int16` is the same for int16 activations.
-        int16x8: operators seen to have a kernel for int16 activations (not every one: those looked for).
+        int16x8: operators whose kernel takes int16 activations, as read in its sources; what only moves or reshapes
+            memory without a look at the type is not listed.
         ops: schema names of the built-in operators that its MicroMutableOpResolver can register, sorted.
         custom_ops: the custom operators that it has a method for.
         lib_deps: PlatformIO libraries, as in `lib_deps`.

@@ -18,7 +18,7 @@ _BOUNDARY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 # The weights that a channel-wise FULLY_CONNECTED kernel must know about.
 _FULLY_CONNECTED = "FULLY_CONNECTED"
 # Operators that move values of any width.
-_ANY_WIDTH = _BOUNDARY | {"RESHAPE", "EXPAND_DIMS", "SQUEEZE"}
+_ANY_WIDTH = _BOUNDARY | {"RESHAPE", "SQUEEZE"}
 
 
 class Snapshot(Protocol):
