@@ -55,13 +55,18 @@ def is_object(model: object) -> bool:
 def save(model: Any, folder: Path) -> Source:  # noqa: ANN401 - Keras has no types
     """Save a Keras 3 or tf_keras model object, so that a worker can load it.
 
-    A model with layers of the caller's own, which a worker could not import, is exported as a SavedModel.
+    A model with code of the caller's own, which a worker could not import or will not run from a file, is exported as
+    a SavedModel.
 
     Raises:
         InputError: it cannot be saved.
     """
     framework = _framework(model)
-    own = [x for x in model._flatten_layers() if not type(x).__module__.startswith(("keras.", "tf_keras."))]
+    own = [
+        x
+        for x in model._flatten_layers()
+        if not type(x).__module__.startswith(("keras.", "tf_keras.")) or type(x).__name__ == "Lambda"
+    ]
     kind = SAVED_MODEL if own else KERAS if framework == "keras" else H5
     path = folder / {SAVED_MODEL: "model", KERAS: "model.keras", H5: "model.h5"}[kind]
     try:

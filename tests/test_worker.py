@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -54,6 +55,11 @@ def devour(values, arrays):
     return {}, {"a": np.ones(values["bytes"], np.uint8)}
 
 
+def limits(values, arrays):
+    names = ("RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_CORE")
+    return {name: resource.getrlimit(getattr(resource, name)) for name in names}, {}
+
+
 def refuse(values, arrays):
     raise InputError("the data is bad", "mend it")
 
@@ -104,6 +110,12 @@ def test_memory_beyond_the_limit_is_an_error_that_says_so():
         pytest.raises(EngineError, match="LiteRT: asked for more than 1 GiB of memory"),
     ):
         job.result(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")
+def test_a_worker_has_hard_limits():
+    found = worker.call("x", f"{HERE}:limits", {}).values
+    assert found == {"RLIMIT_DATA": [4 * 2**30] * 2, "RLIMIT_FSIZE": [2 * 2**30] * 2, "RLIMIT_CORE": [0, 0]}
 
 
 def test_what_a_worker_forked_dies_with_it():

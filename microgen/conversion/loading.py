@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from ..calibration import InputSpec
 from ..errors import InputError, SetupError
+from .keras_file import read_keras_file
 from .rules import Layer, LayerNames, check_layers, needs_carrying
 
 
@@ -104,43 +103,22 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
     """Load a .keras or .h5 file with the Keras that wrote it, uncompiled.
 
     Raises:
-        InputError: it cannot be loaded.
+        InputError: it cannot be loaded, or holds code.
         SetupError: tf_keras is missing and the model needs it.
     """
-    legacy = _is_legacy(kind, path)
-    if legacy:
+    if read_keras_file(kind, path).is_legacy:
         _needs_tf_keras()
         import tf_keras as framework
     else:
         import keras as framework
     try:
-        return framework.models.load_model(path, compile=False)
+        return framework.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
             f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {said[0][:300]}",
             "a model with layers of your own goes in from Python: microgen.quantize(model, data)",
         ) from None
-
-
-def _is_legacy(kind: str, path: Path) -> bool:
-    """Tell whether Keras 2 wrote the file, by the version that it names."""
-    try:
-        if kind == "keras":
-            with zipfile.ZipFile(path) as archive:
-                version = json.loads(archive.read("metadata.json"))["keras_version"]
-        else:
-            import h5py
-
-            with h5py.File(path) as stored:
-                if "model_config" not in stored.attrs:
-                    raise InputError(f"{path.name}: holds weights, but no model", "save it whole: model.save()")
-                version = stored.attrs.get("keras_version", "2")
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path.name}: not a Keras model ({error})", "save it again with model.save('model.keras')"
-        ) from None
-    return str(version if isinstance(version, str) else bytes(version).decode()).startswith("2")
 
 
 def _saved_model(path: str) -> Loaded:
