@@ -1,0 +1,41 @@
+"""Low-rank factorization: layers become two thinner ones (SVD)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import InputError
+from .. import low_rank
+from ..base import Amount, Method, Step
+from ..fine_tuning import fine_tune
+from ..task import Task
+
+_LEARNING_RATE = 1e-3
+
+
+def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+    """Refuse a model in which no layer is large enough for a split to save bytes."""
+    low_rank.check(model)
+
+
+def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
+    """Split layers, to the rank that keeps an energy where one is given, else by the budget; and fine-tune."""
+    energy = step.options["energy"]
+    if energy is None:
+        energy = low_rank.energy_for(model, float(step.amount or 0))
+    elif not 0 < float(energy) < 1:
+        raise InputError(f"energy {energy}: must lie between 0 and 1", "0.9 keeps nine tenths of each layer's energy")
+    split = low_rank.factorize(model, float(energy))
+    fine_tune(split, task, METHOD.epochs, _LEARNING_RATE)
+    return split
+
+
+METHOD = Method(
+    name="low-rank",
+    title="Dense and Conv layers become two thinner ones (SVD): fewer parameters",
+    apply=apply,
+    check=check,
+    epochs=8,
+    amount=Amount(0.4, 0.05, 0.95, "the share of the parameters that leaves"),
+    options={"energy": None},
+)

@@ -1,0 +1,211 @@
+"""Channel pruning: what leaves together, what stays, and that nothing else changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from microgen.errors import InputError
+from microgen.tflite.macs import model_macs
+
+from .keras_tools import keras, quantize
+
+pytestmark = pytest.mark.slow
+
+
+def tfk():
+    keras()
+    import tf_keras
+
+    return tf_keras
+
+
+def randomise(model, seed):
+    """Give every weight a value, so that no bias and no moving mean is 0 by chance."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        layer.set_weights([
+            rng.uniform(0.5, 1.5, w.shape) if "variance" in v.name or "gamma" in v.name else rng.normal(0, 0.5, w.shape)
+            for v, w in zip(layer.weights, layer.get_weights(), strict=True)
+        ])  # fmt: skip
+    return model
+
+
+def random_network(seed):
+    """A network of branches, residual adds, products, concatenations, depthwise layers and reshapes."""
+    k, rng = tfk(), np.random.default_rng(seed)
+    L = k.layers
+
+    def block(x, filters=None):
+        filters = filters or int(rng.integers(3, 9))
+        kind = rng.integers(5)
+        if kind == 0:
+            x = L.SeparableConv2D(filters, 3, padding="same", depth_multiplier=int(rng.integers(1, 3)))(x)
+        elif kind == 1:
+            x = L.Conv2DTranspose(filters, 3, padding="same", use_bias=bool(rng.integers(2)))(x)
+        else:
+            x = L.Conv2D(filters, 3, padding="same", use_bias=bool(rng.integers(2)))(x)
+        if rng.integers(2):
+            x = L.BatchNormalization(scale=bool(rng.integers(2)))(x)
+        x = L.PReLU(shared_axes=[1, 2])(x) if rng.integers(4) == 0 else L.ReLU()(x)
+        if rng.integers(3) == 0:
+            x = L.ReLU()(L.DepthwiseConv2D(3, padding="same", depth_multiplier=int(rng.integers(1, 3)))(x))
+        return x
+
+    image = k.Input((8, 8, 3))
+    x = block(image)
+    for _ in range(int(rng.integers(2, 5))):
+        kind, channels = rng.integers(5), x.shape[-1]
+        other = block(x)
+        if kind == 0 and other.shape[-1] == channels:
+            x = L.Add()([x, other])
+        elif kind == 1:
+            joined = L.Conv2D(channels, 1, use_bias=False)(other)
+            x = rng.choice([L.Add(), L.Subtract(), L.Maximum(), L.Multiply(), L.Average()])([x, joined])
+        elif kind == 2:
+            x = L.Concatenate()([x, other])
+        elif kind == 3:
+            shrunk = L.Dense(channels, activation="sigmoid", use_bias=False)(L.GlobalAveragePooling2D()(other))
+            x = L.Multiply()([x, L.Reshape((1, 1, channels))(shrunk)])
+        else:
+            x = L.MaxPooling2D(padding="same")(other)
+    x = rng.choice([L.Flatten(), L.GlobalAveragePooling2D(), L.GlobalMaxPooling2D()])(x)
+    x = L.Dense(12, activation="relu")(x)
+    if rng.integers(2):
+        x = L.Flatten()(L.Conv2D(4, 1, activation="relu")(L.Reshape((2, 2, 3))(x)))
+    outputs = [L.Dense(3)(x)]
+    if rng.integers(2):
+        outputs.append(L.Dense(2, activation="softmax")(x))
+    return randomise(k.Model(image, outputs), seed)
+
+
+def silenced(model, coupling, removed):
+    """The same model with the removed channels 0 wherever a layer makes them: what pruning has to compute."""
+    twin = tfk().models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    for layer, copy in zip(model.layers, twin.layers, strict=True):
+        use = coupling.uses.get(id(layer))
+        if use is None or type(layer).__name__ == "PReLU":
+            continue
+        gone = ~coupling.kept(use.gives, removed)
+        for name in ("kernel", "pointwise_kernel", "bias", "gamma", "beta", "moving_mean"):
+            variable = getattr(copy, name, None)
+            if variable is not None:
+                values = variable.numpy()
+                if "Transpose" in type(layer).__name__ and name == "kernel":
+                    values[:, :, gone, :] = 0
+                else:
+                    values[..., gone] = 0
+                variable.assign(values)
+    return twin
+
+
+def outputs(model, x):
+    found = model(x, training=False)
+    return [np.asarray(y) for y in (found if isinstance(found, (list, tuple)) else [found])]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_pruned_network_computes_what_the_whole_does_with_those_channels_zero(seed):
+    from microgen.compression import channels, coupling
+
+    model = random_network(seed)
+    found = coupling.couple(model)
+    score = channels.importance(found)
+    x = np.random.default_rng(seed).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    for amount in (0.15, 0.4):
+        try:
+            removed = channels.choose(model, found, amount)
+        except InputError as error:
+            assert "at most" in error.message
+            continue
+        assert removed and removed <= set(score)
+        pruned = channels.without(model, found, removed)
+        expected = outputs(silenced(model, found, removed), x)
+        for ours, theirs in zip(outputs(pruned, x), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+        assert pruned.count_params() < model.count_params()
+        left = channels.macs(coupling.couple(pruned))
+        assert left == channels.macs(found, removed) <= (1 - amount) * channels.macs(found)
+
+
+def plain(*layers, shape=(8, 8, 3), seed=0):
+    k = tfk()
+    return randomise(k.Sequential([k.Input(shape, name="x"), *layers]), seed)
+
+
+def pruned(model, amount=0.5):
+    from microgen.compression import channels, coupling
+
+    found = coupling.couple(model)
+    return channels.without(model, found, channels.choose(model, found, amount))
+
+
+def test_the_multiply_accumulates_are_those_of_the_tflite():
+    from microgen.compression import channels, coupling
+
+    for seed in (3, 5):
+        model = random_network(seed)
+        for m in (model, pruned(model)):
+            made = quantize(m, np.random.default_rng(0).normal(size=(10, 8, 8, 3)).astype(np.float32)).model
+            assert model_macs(made) == channels.macs(coupling.couple(m))
+
+
+def test_the_weakest_filters_leave_and_each_layer_loses_the_same_share():
+    L = tfk().layers
+    model = plain(
+        L.Conv2D(8, 3, use_bias=False, name="a"), L.BatchNormalization(name="n"), L.ReLU(),
+        L.Conv2D(16, 1, name="b"), L.ReLU(), L.GlobalAveragePooling2D(), L.Dense(4, name="out"),
+    )  # fmt: skip
+    # Filters as strong as each other, which batch normalization makes weak or strong.
+    model.get_layer("a").set_weights([np.sign(model.get_layer("a").kernel.numpy())])
+    model.get_layer("n").set_weights([np.array([8, 1, 7, 2, 6, 3, 5, 4]), *([np.ones(8)] * 3)])
+    small = pruned(model)
+    np.testing.assert_array_equal(small.get_layer("n").gamma.numpy(), [8, 7, 6, 5, 4][: small.get_layer("a").filters])
+    assert small.get_layer("a").filters / 8 == pytest.approx(small.get_layer("b").filters / 16, abs=1 / 8)
+    assert small.get_layer("out").units == 4
+
+
+def test_a_shared_layer_is_pruned_once_for_all_its_calls():
+    k = tfk()
+    L = k.layers
+    left, right = k.Input((8, 8, 3)), k.Input((8, 8, 3))
+    tower = [L.Conv2D(6, 3, activation="relu", name="shared"), L.Conv2D(5, 3, activation="relu", name="second")]
+    sides = []
+    for x in (left, right):
+        for layer in tower:
+            x = layer(x)
+        sides.append(L.Flatten()(x))
+    model = randomise(k.Model([left, right], L.Dense(3, name="out")(L.Subtract()(sides))), 1)
+    from microgen.compression import channels, coupling
+
+    found = coupling.couple(model)
+    removed = channels.choose(model, found, 0.4)
+    small = channels.without(model, found, removed)
+    assert len([x for x in small.layers if x.name == "shared"]) == 1 and small.get_layer("shared").filters < 6
+    x = [np.random.default_rng(s).normal(size=(2, 8, 8, 3)).astype(np.float32) for s in (0, 1)]
+    expected = silenced(model, found, removed)(x, training=False)
+    np.testing.assert_allclose(small(x, training=False), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_an_unknown_layer_holds_only_what_it_touches():
+    L = tfk().layers
+    model = plain(
+        L.Conv2D(6, 3, activation="relu", name="free"), L.Conv2D(6, 3, activation="relu", name="held"),
+        L.LayerNormalization(name="norm"), L.Flatten(), L.Dense(3, name="out"),
+    )  # fmt: skip
+    small = pruned(model, 0.3)
+    assert small.get_layer("free").filters < 6 and small.get_layer("held").filters == 6
+
+
+def test_refusals_name_the_layers():
+    from microgen.compression import channels, coupling
+
+    L = tfk().layers
+    held = plain(L.Conv2D(6, 3, name="c"), L.Softmax(name="soft"), L.Flatten(), L.Dense(3, name="out"))
+    with pytest.raises(InputError) as refused:
+        channels.check(held, coupling.couple(held))
+    assert "'soft' (Softmax) may mix its channels; 'out' gives the model's output" in refused.value.message
+    much = plain(L.Dense(4, name="a"), L.Dense(3, name="out"), shape=(5,))
+    with pytest.raises(InputError, match=r"at most 75 % of its multiply-accumulates can leave, 90 % were asked for"):
+        pruned(much, 0.9)
