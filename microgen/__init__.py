@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .fit import Fit, memory_fit
     from .fleet import BoardResult, build_all
     from .inspection import inspect
+    from .merging import Merged, merge
     from .pipeline import BuildResult, build
     from .platformio import compile_project, flash, monitor
     from .proof import verify
@@ -50,6 +51,8 @@ _LAZY = {
     "Drift": "drift",
     "Fit": "fit",
     "memory_fit": "fit",
+    "Merged": "merging",
+    "merge": "merging",
     "BuildResult": "pipeline",
     "build": "pipeline",
     "FrontEnd": "audio",
@@ -79,6 +82,7 @@ __all__ = [
     "Fit",
     "FrontEnd",
     "InputError",
+    "Merged",
     "MicrogenError",
     "Quantized",
     "SetupError",
@@ -99,6 +103,7 @@ __all__ = [
     "load_board",
     "load_recipe",
     "memory_fit",
+    "merge",
     "monitor",
     "quantize",
     "recipe_names",

@@ -55,6 +55,22 @@ def compress(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Of the training on --data.")] = 32,
     seed: Seed = 0,
+    energy: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="low-rank: the share of each layer's energy that stays, instead of an amount."),
+    ] = None,
+    other: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--with", help="merge: the other .keras or .h5.", show_default=False),
+    ] = None,
+    join: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="merge: average or add.", show_default="average"),
+    ] = None,
+    share: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="merge: how far the weights of a layer may differ to become one.", show_default="0"),
+    ] = None,
     methods: Annotated[bool, typer.Option("--methods", help="List the methods and what they take.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
     as_json: Json = False,
@@ -67,7 +83,8 @@ def compress(
         return
     from .compression import run
 
-    steps = run.chain(method or [], amount)
+    options = {"energy": energy, "other": str(other) if other else None, "join": join, "share": share}
+    steps = run.chain(method or [], amount, options)
     path = out or run.default_out(model, recipe, steps)
     with Progress() as progress:
         found = run.compress(
@@ -89,3 +106,29 @@ def compress(
     heads, rows = compressed_rows(found)
     table(heads, rows, right=(1, 2, 3))
     print_pairs(compressed_lines(found, str(path)))
+
+
+@app.command()
+def merge(
+    models: Annotated[
+        list[Path], typer.Argument(help="Two or more .tflite, or two or more .keras or .h5.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .tflite or .keras to write.", show_default=False)],
+    share: Annotated[
+        float, typer.Option(help="Keras: how far the weights of a layer may differ to become one, 0.01 say.")
+    ] = 0.0,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Merge models over the same input into one network with one arena, their outputs side by side."""
+    from .merging import merge as run
+    from .report import merged_lines, merged_rows, table
+
+    with Progress() as progress:
+        found = run(models, out, share=share, seed=seed, on_step=progress)
+    if as_json:
+        print_json({"out": str(out), **found.to_json()})
+        return
+    if found.whole:
+        table(["model", "bytes", "gzip", "arena", "MACs"], merged_rows(found), right=(1, 2, 3, 4))
+    print_pairs(merged_lines(found, str(out)))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .drift import Drift
     from .fit import Fit, Memory
     from .fleet import BoardResult
+    from .merging import Merged
     from .pipeline import BuildResult
     from .quality import Quality
     from .quantization import Quantized
@@ -200,6 +201,31 @@ def compressed_lines(found: Compressed, path: str) -> Pairs:
         ("written", f"{path}, and in int8 {model}"),
         ("next", f"microgen build {_shell(model)} --board esp32"),
     ]
+
+
+def merged_rows(found: Merged) -> list[list[str]]:
+    """Return the rows of `microgen merge`: the models alone, their sum, and the merged one."""
+    costs = {name: tuple(vars(part).values()) for name, part in zip(found.names, found.parts, strict=True)}
+    total = tuple(map(sum, zip(*costs.values(), strict=True)))
+    whole = tuple(vars(found.whole).values())
+    rows = [
+        [name, *(f"{x:,}" for x in cost)] for name, cost in (*costs.items(), ("together", total), ("merged", whole))
+    ]
+    return [
+        *rows,
+        ["", *(f"{100 * (new / old - 1):+.0f} %" if old else "-" for new, old in zip(whole, total, strict=True))],
+    ]
+
+
+def merged_lines(found: Merged, path: str) -> Pairs:
+    """Return what `microgen merge` says below its table."""
+    lines = [("outputs", ", then those of ".join(found.names)), ("shared", f"{found.shared} are there once")]
+    if found.samples:
+        lines.append(
+            ("compared", f"every byte of every output, with the models alone in TFLM, on {found.samples} samples")
+        )
+    calibrate = "" if found.whole else " --calibration DATA"
+    return [*lines, ("written", path), ("next", f"microgen build {_shell(path)}{calibrate} --board esp32")]
 
 
 def recipe_lines(recipe: Recipe) -> Pairs:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import microgen
+
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"
 
 
@@ -13,3 +15,12 @@ def shared_models() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real models (shared/models beside the project) are not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    """The digits recipe after a few epochs, as the path of its .keras file."""
+    pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
+    folder = tmp_path_factory.mktemp("digits")
+    microgen.train("digits", out=folder / "d", epochs=4)
+    return folder / "d/digits.keras"

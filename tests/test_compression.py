@@ -77,15 +77,6 @@ def test_data_that_cannot_be_is_refused(change, says, tmp_path):
         assert says in caught.value.message + caught.value.hint
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    """The digits recipe after a few epochs, as the path of its .keras file."""
-    pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
-    folder = tmp_path_factory.mktemp("digits")
-    microgen.train("digits", out=folder / "d", epochs=4)
-    return folder / "d/digits.keras"
-
-
 @pytest.mark.slow
 def test_prune_80_percent_halves_gzip_within_3_points(digits, tmp_path):
     needs_host()

@@ -154,14 +154,16 @@ def compress(
     return found
 
 
-def chain(methods: Sequence[str], amount: float | None = None) -> tuple[Step, ...]:
-    """Read the steps of a command line: "prune:0.8" each, or one method and its amount beside it.
+def chain(
+    methods: Sequence[str], amount: float | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Step, ...]:
+    """Read the steps of a command line: "prune:0.8" each, or one method and its amount beside it, and their options.
 
     Raises:
         InputError: as `base.read_steps` does, or an amount that belongs to no one method.
     """
     if amount is None:
-        return read_steps(methods)
+        return read_steps(methods, options)
     if len(methods) != 1 or ":" in methods[0]:
         raise InputError(f"--amount {amount:g} belongs to one --method", "in a chain write --method prune:0.8")
     return read_steps([Step(methods[0], amount)])

@@ -1,0 +1,40 @@
+"""Merging: the model and another one over the same input become one network, their outputs averaged or added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ... import sources
+from ...errors import InputError
+from .. import merge
+from ..base import Method, Step
+from ..fine_tuning import fine_tune
+from ..task import Task
+
+_LEARNING_RATE = 5e-4
+
+
+def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras has no types
+    """Merge; the network is trained on only where the user says how long."""
+    if not step.options["other"]:
+        raise InputError("merge needs a second model", "give it: --with OTHER.keras")
+    if step.options["join"] == merge.OUTPUTS:
+        raise InputError("a compressed model has one output", "microgen merge puts outputs side by side")
+    other = sources.find(Path(step.options["other"]))
+    if other.kind not in (sources.KERAS, sources.H5):
+        raise InputError(f"{other.path}: not a Keras model", "microgen merge takes quantized models")
+    pair = [model, merge.load(other.kind, other.path)]
+    found = merge.merge(pair, str(step.options["join"]), float(step.options["share"])).model
+    if task.epochs:
+        fine_tune(found, task, task.epochs, _LEARNING_RATE)
+    return found
+
+
+METHOD = Method(
+    name="merge",
+    title="this and another model over the same input become one network, averaged or added (--with, --join, --share)",
+    apply=apply,
+    epochs=0,
+    options={"other": None, "join": merge.AVERAGE, "share": 0.0},
+)

@@ -1,0 +1,93 @@
+"""Structure that leaves, on the digits recipe: what it costs in accuracy in TFLM, and what it brings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.errors import InputError
+
+from .keras_tools import keras
+from .tools import needs_host
+
+pytestmark = pytest.mark.slow
+
+
+def built(path, out):
+    needs_host()
+    found = microgen.build(path, "esp32", calibration="random", out=out, samples=10)
+    return found.verdict.passed and found.verdict.firmware == "equal"
+
+
+def test_channel_prune_halves_the_work_of_the_recipe_within_1_5_points(digits, tmp_path):
+    found = microgen.compress(digits, "channel-prune:0.5", recipe="digits", epochs=4, out=tmp_path / "c.keras")
+    assert found.after.macs <= 0.5 * found.before.macs
+    assert found.after.tflm_score >= found.before.tflm_score - 0.015
+    assert found.after.arena_bytes < found.before.arena_bytes and found.compression_ratio < 0.65
+    assert built(tmp_path / "c.keras", tmp_path / "p")
+
+
+def test_channel_prune_halves_the_arena_of_a_wider_network_within_1_5_points(tmp_path):
+    """In the recipe's own network the input and TFLM's structures, which no pruning touches, are more than half."""
+    k = keras()
+    L = k.layers
+    recipe = microgen.load_recipe("digits")
+    data = recipe.data(0)
+    wide = k.Sequential([k.Input((28, 28, 1), name="image")])
+    for strides in (2, 1, 2):
+        wide.add(L.Conv2D(24, 3, strides, padding="same", use_bias=False))
+        wide.add(L.BatchNormalization(momentum=0.9))
+        wide.add(L.ReLU())
+    wide.add(L.Flatten())
+    wide.add(L.Dense(10, activation="softmax", name="digit"))
+    wide.compile(k.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
+    wide.fit(data.train_x, data.train_y, epochs=2, batch_size=64, verbose=0)
+    found = microgen.compress(wide, "channel-prune:0.86", recipe="digits", epochs=4)
+    assert found.after.macs <= 0.14 * found.before.macs
+    assert found.after.arena_bytes <= 0.5 * found.before.arena_bytes
+    assert found.after.tflm_score >= found.before.tflm_score - 0.015
+
+
+def test_low_rank_cuts_parameters_by_40_percent_within_1_5_points(digits, tmp_path):
+    found = microgen.compress(digits, "low-rank:0.4", recipe="digits", epochs=4, out=tmp_path / "l.keras")
+    assert found.after.parameters <= 0.6 * found.before.parameters
+    assert found.after.tflite_bytes < found.before.tflite_bytes
+    assert found.after.tflm_score >= found.before.tflm_score - 0.015
+    assert built(tmp_path / "l.keras", tmp_path / "p")
+
+
+def test_two_trained_networks_side_by_side_and_averaged(digits, tmp_path):
+    other = tmp_path / "other/digits.keras"
+    microgen.train("digits", out=other.parent, epochs=2, seed=1)
+    paths = [digits.with_suffix(".tflite"), other.with_suffix(".tflite")]
+    both = microgen.merge(paths, tmp_path / "both.tflite")  # compares every byte of every output
+    assert both.samples and both.whole.arena_bytes < sum(p.arena_bytes for p in both.parts)
+    assert built(tmp_path / "both.tflite", tmp_path / "p")
+    found = microgen.compress(digits, "merge", recipe="digits", other=str(other), out=tmp_path / "m.keras")
+    assert found.after.tflm_score >= found.before.tflm_score - 0.015
+    assert found.after.macs == pytest.approx(2 * found.before.macs, rel=0.01)
+    assert built(tmp_path / "m.keras", tmp_path / "q")
+
+
+def test_a_chain_of_structure_then_weights_gives_the_same_bytes_again(digits):
+    found, again = (
+        microgen.compress(digits, ["channel-prune:0.3", "prune:0.5"], recipe="digits", epochs=1) for _ in range(2)
+    )
+    assert again.keras == found.keras and again.quantized.model.sha256 == found.quantized.model.sha256
+    assert found.after.macs < 0.7 * found.before.macs and found.after.nonzero < 0.65 * found.after.parameters
+
+
+def test_what_a_method_cannot_take_is_refused_with_its_layer_named(tmp_path):
+    L = keras().layers
+    rng = np.random.default_rng(0)
+    data = {"x": rng.random((60, 6)).astype(np.float32), "y": np.arange(60) % 3}
+    held = keras().Sequential([keras().Input((6,)), L.Dense(3, activation="softmax", name="kind")])
+    for method, says in (
+        ("channel-prune", "no channel can leave .*'kind' gives the model's output"),
+        ("low-rank", r"too small .*'kind' \(Dense\)|large enough .*'kind' \(Dense\)"),
+        ("merge", "needs a second model"),
+    ):
+        with pytest.raises(InputError, match=says):
+            microgen.compress(held, method, data, out=tmp_path / "x.keras")
+    assert not list(tmp_path.iterdir())
