@@ -32,7 +32,7 @@ def quantize(model, data, scheme="int8", board="esp32"):
     from microgen.conversion import converter, loading
 
     snapshot = load_board(board).snapshot
-    loaded = loading.from_keras(model)
+    loaded = loading.from_keras(model, scheme)
     found = calibration.resolve(calibration.request(data), loaded.inputs)
     per_channel = quantization.per_channel_dense(snapshot, scheme)
     values, arrays = converter.reply(loaded, found, converter.convert(loaded, found.arrays, scheme, per_channel))

@@ -204,6 +204,54 @@ def stateful(awkward: bool = False) -> bytes:
     return b.build([x], [y])
 
 
+def lstm(
+    steps: int = 9,
+    width: int = 4,
+    units: int = 6,
+    *,
+    time_major: bool = False,
+    cell_scale: float = 2.0**-12,
+    hidden_scale: float = 0.007,
+    weights: Any = None,
+) -> bytes:
+    """A fused LSTM as the converter writes it; `weights` gives {position among the inputs: values}."""
+    rng = np.random.default_rng(21)
+    in_scale, w_scale = 2.0**-5, 2.0**-7
+    b = ModelBuilder()
+    inputs = [b.tensor("x", [steps, 1, width] if time_major else [1, steps, width], scale=in_scale, zero_point=-5)]
+    for k in range(8):
+        shape = (units, width if k < 4 else units)
+        values = rng.integers(-127, 128, shape) if weights is None else weights.get(k + 1, np.zeros(shape))
+        inputs.append(b.tensor(f"w{k}", shape, scale=w_scale, values=values))
+    inputs += [-1, -1, -1]
+    for k in range(4):
+        values = rng.integers(-9999, 9999, units) if weights is None else weights.get(k + 12, np.zeros(units))
+        inputs.append(b.tensor(f"b{k}", [units], "int32", in_scale * w_scale, values=values))
+    inputs += [-1, -1]
+    inputs.append(b.tensor("hidden", [1, units], scale=hidden_scale, zero_point=3, variable=True))
+    inputs.append(b.tensor("cell", [1, units], "int16", cell_scale, variable=True))
+    inputs += [-1] * 4
+    y = b.tensor("y", [steps, 1, units] if time_major else [1, steps, units], scale=0.007, zero_point=3)
+    options = schema.UnidirectionalSequenceLSTMOptionsT()
+    options.fusedActivationFunction, options.timeMajor, options.cellClip = 4, time_major, 10.0
+    number = b.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [y], options)
+    # LiteRT wants the quantization of the product before a projection, without which it is the hidden state's.
+    middle = [b.tensor(f"t{k}", [0], "float32") for k in range(4)]
+    b.graph.operators[number].intermediates = [*middle, b.tensor("t4", [0], scale=hidden_scale, zero_point=3)]
+    return b.build([0], [y])
+
+
+def product(dtype: str = "int16") -> bytes:
+    """MUL of an input with another, and with a constant that is broadcast."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", [1, 5, 3], dtype, 0.0011), b.tensor("y", [1, 5, 3], dtype, 0.0021)
+    middle, out = b.tensor("m", [1, 5, 3], dtype, 0.0301), b.tensor("z", [1, 5, 3], dtype, 0.7)
+    c = b.tensor("c", [3], dtype, 0.013, values=np.array([-3000, 77, 12345]))
+    b.op("MUL", [x, y], [middle], schema.MulOptionsT())
+    b.op("MUL", [middle, c], [out], schema.MulOptionsT())
+    return b.build([x, y], [out])
+
+
 def quirky_bias() -> bytes:
     """A channel-wise convolution whose bias says that its channels lie along dimension 3, as old converters wrote."""
     rng = np.random.default_rng(11)

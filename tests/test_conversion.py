@@ -55,6 +55,12 @@ def autoencoder():
     return sequential(*(L.Dense(n, activation="relu") for n in (8, 3, 8)), L.Dense(12), shape=(12,))
 
 
+def lstm():
+    L = keras().layers
+    keras().utils.set_random_seed(0)  # with these weights the second one's cells stay below 1/2
+    return sequential(L.LSTM(6, return_sequences=True), L.LSTM(5, name="memory"), L.Dense(3), shape=(12, 4))
+
+
 def two_by_two():
     k = keras()
     left, right = k.Input((8, 8, 3), name="left"), k.Input((6,), name="right")
@@ -67,6 +73,7 @@ COMES_THROUGH = {
     "branches and batch norm": (branches, IMAGES, {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "CONCATENATION", "MEAN"}),
     "DS-CNN": (ds_cnn, IMAGES, {"CONV_2D", "DEPTHWISE_CONV_2D", "MEAN"}),
     "Conv1D": (conv1d, SERIES, {"CONV_2D", "MAX_POOL_2D"}),
+    "LSTM": (lstm, SERIES, {"UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"}),
     "autoencoder": (autoencoder, RNG.normal(size=(30, 12)), {"FULLY_CONNECTED"}),
     "two inputs, two outputs": (two_by_two, {"right": RNG.normal(size=(30, 6)), "left": IMAGES}, {"CONCATENATION"}),
 }
@@ -90,11 +97,25 @@ def test_the_outputs_of_several_are_in_the_models_order():
     assert {x.layer for x in found.quality.layers} >= {"kind", "place"}
 
 
-def test_an_lstm_becomes_the_fused_operator():
-    L = keras().layers
-    found = quantize(sequential(L.LSTM(6, name="memory"), L.Dense(3), shape=(12, 4)), SERIES)
-    assert found.model.ops["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1 and found.model.ops["FULLY_CONNECTED"] == 1
-    assert found.quality.output_sqnr_db > 15
+def test_the_cells_of_an_lstm_get_a_range_that_litert_has():
+    found = quantize(lstm(), SERIES)
+    cells = [found.model.main.tensors[op.inputs[19]] for op in found.model.main.operators[:2]]
+    assert min(t.scale for t in cells) == 2.0**-15, "the converter chose 2^-16"
+    assert [x.layer for x in found.quality.layers][1] == "memory" and found.quality.output_sqnr_db > 20
+
+
+def test_an_lstm_is_refused_in_int16x8_and_from_a_float_tflite(tmp_path):
+    from microgen.conversion import converter, loading
+
+    with pytest.raises(InputError, match=r"layer 'memory' \(LSTM\): the converter does not quantize it to int16x8"):
+        quantize(sequential(keras().layers.LSTM(4, name="memory"), shape=(12, 4)), SERIES, scheme="int16x8")
+    loaded = loading.from_keras(sequential(keras().layers.LSTM(4, name="memory"), shape=(12, 4)))
+    with pytest.raises(EngineError, match="not yet supported"):
+        converter.convert(loaded, [SERIES], "int16x8", False)
+    (tmp_path / "m.tflite").write_bytes(converter.convert(loaded, [SERIES], "int8", False)[1].tobytes())
+    with pytest.raises(InputError, match="an LSTM in a float") as caught:
+        microgen.quantize(tmp_path / "m.tflite", SERIES)
+    assert "the Keras model itself" in caught.value.hint
 
 
 def test_upsampling_and_embedding_go_over_tf_keras():
@@ -348,7 +369,7 @@ def test_each_operator_of_the_table_is_refused_with_its_advice(operator):
 
 
 def test_the_table_is_covered():
-    assert set(OPERATORS) | {"WHILE"} == set(rules.table()["operators"])
+    assert set(OPERATORS) | {"WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"} == set(rules.table()["operators"])
     named = {name for rule in rules.table()["layers"] for name in rule["names"]}
     assert set(LAYERS) == named
 

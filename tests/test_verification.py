@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -14,9 +15,10 @@ import microgen
 from microgen.errors import EngineError, InputError
 from microgen.tflite import load, parse
 from microgen.tflite.normalise import normalise
-from microgen.verification import EngineRun, judge, make_samples
-from microgen.verification.exact import compare
+from microgen.verification import EngineRun, judge, make_samples, recurrent
+from microgen.verification.exact import Case, compare
 from microgen.verification.faults import faults
+from microgen.verification.layers import bounds, prove_layers
 
 from . import models
 from .tools import needs_host
@@ -146,8 +148,15 @@ def test_an_answer_that_is_one_step_off_the_exact_result_is_beyond_its_epsilon()
     wrong = right.copy()
     inner = np.argwhere((right > -100) & (right < 100))[0]
     wrong[tuple(inner)] += 1
-    assert compare("fully_connected", model, model.main, op, data, right, right).is_within
-    assert not compare("fully_connected", model, model.main, op, data, right, wrong).is_within
+    case = Case(model, model.main, op, bounds()["FULLY_CONNECTED"], {op.inputs[0]: data}, right, right)
+    assert compare(case).is_within
+    assert not compare(dataclasses.replace(case, litert=wrong)).is_within
+
+
+def test_a_product_of_16_bits_is_held_against_the_exact_one():
+    layers = judged(models.product(), samples=100).verdict.layers
+    assert [x.op for x in layers] == ["MUL", "MUL"]
+    assert all(x.exact_within and 0 < x.exact_error_lsb <= x.exact_allowed_lsb < 0.6 for x in layers)
 
 
 def test_a_known_fault_of_the_reference_is_not_held_against_the_firmware():
@@ -205,9 +214,95 @@ def test_a_firmware_that_forgets_to_keep_its_state_is_found(tmp_path):
     assert verdict.status == "diverged" and "without a reset" in verdict.reason
 
 
-def test_state_that_rounds_otherwise_is_a_layer_beyond_its_bound():
+def test_state_that_rounds_otherwise_is_within_what_the_rounding_allows():
     found = judged(models.stateful(awkward=True)).verdict
-    assert found.status == "diverged" and "operator 0 (SVDF" in found.reason
+    (layer,) = found.layers
+    assert found.status == "within-bound" and layer.max_abs_diff_lsb == layer.bound_lsb == 1
+    assert 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.6
+
+
+@pytest.mark.parametrize("options", [{}, {"time_major": True}, {"units": 30, "steps": 40, "cell_scale": 2.0**-15}])
+def test_every_step_of_an_lstm_is_proven_from_the_state_before_it(options):
+    (layer,) = judged(models.lstm(**options)).verdict.layers
+    assert layer.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and layer.exact_within and layer.elements
+    assert layer.max_abs_diff_lsb <= layer.bound_lsb and 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.7
+
+
+def test_an_lstm_that_drifts_is_within_bound():
+    found = judged(models.lstm(units=30, steps=60), samples=60).verdict
+    assert found.status == "within-bound" and found.ops == ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+    assert found.layers[0].bound_lsb >= found.layers[0].max_abs_diff_lsb >= 1
+
+
+@pytest.fixture
+def lstm_case():
+    """An LSTM with the answers and cell states of both interpreters, taken where the layer proof compares them."""
+    kept = []
+
+    def keep(case):
+        kept.append(case)
+        return compare(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("microgen.verification.exact.compare", keep)
+        judged(models.lstm(units=30, steps=20))
+    return kept[0]
+
+
+@pytest.mark.parametrize("which", ["tflm", "litert"])
+def test_a_step_of_an_lstm_with_a_wrong_answer_or_state_is_found(lstm_case, which):
+    assert compare(lstm_case).is_within
+    wrong = getattr(lstm_case, which).copy()
+    inner = tuple(np.argwhere(np.abs(wrong) < 100)[7])
+    wrong[inner] += 2
+    assert not compare(dataclasses.replace(lstm_case, **{which: wrong})).is_within
+    place = ("tflm", "litert").index(which)
+    states = [s.copy() for s in lstm_case.states]
+    states[place].reshape(-1, 30)[17, 3] += 300 * (1 if states[place].reshape(-1, 30)[17, 3] < 0 else -1)
+    assert not compare(dataclasses.replace(lstm_case, states=tuple(states))).is_within
+
+
+@pytest.mark.parametrize("gate", [0, 2])
+def test_the_errors_of_logistic_and_tanh_hold_for_every_input(gate):
+    """All 65,536 values of a gate: 128 units of neighbouring biases, 512 steps that move them by 128."""
+    sizes = {"steps": 512, "width": 2, "units": 128, "cell_scale": 2.0**-15}
+    full = np.full(128, 30000)
+    weights = {12: full, 13: -full, 14: full, 15: full}
+    weights[gate + 12] = np.arange(128)
+    weights[gate + 1] = np.full((128, 2), -128)
+    model = parse(models.lstm(weights=weights, **sizes))
+    moves = np.arange(-256, 256)
+    first = np.clip(moves, -123, 127)
+    data = np.stack([first, np.clip(moves - first, -123, 127)], axis=1) - 5
+    values = -128 * (data.sum(axis=1)[:, None] + 10) + np.arange(128)
+    assert len(np.unique(values)) > 64000, "nearly all there are; the rest is beyond the input's range"
+    proof = prove_layers(model, (data[None, None].astype(np.int8),), np.ones(1, bool), 2**20)
+    assert proof.layers[0].exact_within, proof.objection
+    assert proof.layers[0].max_abs_diff_lsb <= proof.layers[0].bound_lsb
+
+
+def test_an_lstm_with_another_quantization_of_its_output_is_a_known_fault(tmp_path, capsys):
+    found = judged(models.lstm(hidden_scale=0.009)).verdict
+    assert any("hidden state" in text for text in found.faults)
+    assert found.layers[0].faults and recurrent.steps_of(*_only(models.lstm(hidden_scale=0.009))) is None
+    (tmp_path / "m.tflite").write_bytes(models.lstm(hidden_scale=0.009))
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "verify", "m.tflite", "--samples", "8", "--report", "r.html"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "quantized otherwise than its hidden state" in done.stdout
+    assert "quantized otherwise than its hidden state" in (tmp_path / "r.html").read_text()
+
+
+def test_an_lstm_whose_cell_is_too_coarse_for_litert_is_a_known_fault():
+    found = judged(models.lstm(cell_scale=2.0**-8)).verdict
+    assert found.status == "diverged" and "LiteRT leaves tanh out" in found.reason
+    assert not judged(models.lstm(cell_scale=2.0**-9)).verdict.faults
+
+
+def _only(data):
+    graph = parse(data).main
+    return graph, graph.operators[0]
 
 
 # ---- references that refuse

@@ -15,6 +15,7 @@ from ..calibration import Calibration, Request, resolve
 from ..errors import EngineError, InputError
 from ..worker import Arrays, Values
 from . import rules
+from .cells import widen_cells
 from .loading import Loaded, load
 
 Bytes = npt.NDArray[np.uint8]
@@ -30,7 +31,7 @@ def convert_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
         arrays: "data0", "data1", ... the arrays of the request.
     """
     make_deterministic(int(values["seed"]))
-    loaded = load(values["kind"], values["path"])
+    loaded = load(values["kind"], values["path"], values["scheme"])
     given = {name: arrays[f"data{k}"] for k, name in enumerate(values["names"])}
     data = resolve(Request(values["calibration"], given), loaded.inputs, seed=int(values["seed"]))
     return reply(loaded, data, convert(loaded, data.arrays, values["scheme"], bool(values["per_channel_dense"])))
@@ -102,12 +103,13 @@ def convert(
     integer.target_spec.supported_ops = [ops]
     integer.inference_input_type = integer.inference_output_type = kind
     integer._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel_dense
-    return _run(integer, loaded.layers), _run(converter(), loaded.layers)
+    quantized = widen_cells(_run(integer, loaded.layers))
+    return np.frombuffer(quantized, np.uint8), np.frombuffer(_run(converter(), loaded.layers), np.uint8)
 
 
-def _run(converter: Any, layers: rules.LayerNames) -> Bytes:  # noqa: ANN401
+def _run(converter: Any, layers: rules.LayerNames) -> bytes:  # noqa: ANN401
     try:
-        return np.frombuffer(converter.convert(), np.uint8)
+        return bytes(converter.convert())
     except Exception as error:
         print(error)  # the whole dump, into the log
         said = str(error)

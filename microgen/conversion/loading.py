@@ -32,8 +32,13 @@ class Loaded:
     has_loops: bool
 
 
-def load(kind: str, path: str) -> Loaded:
+def load(kind: str, path: str, scheme: str = "int8") -> Loaded:
     """Load a .keras, .h5 or SavedModel.
+
+    Args:
+        kind: "keras", "h5" or "saved-model".
+        path: where it is.
+        scheme: what it will be quantized to.
 
     Raises:
         InputError: it cannot be loaded, has no fixed shapes, or layers that the converter crashes on.
@@ -41,10 +46,10 @@ def load(kind: str, path: str) -> Loaded:
     """
     if kind == "saved-model":
         return _saved_model(path)
-    return from_keras(load_keras(kind, Path(path)))
+    return from_keras(load_keras(kind, Path(path)), scheme)
 
 
-def from_keras(model: Any) -> Loaded:  # noqa: ANN401 - Keras has no types
+def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Keras has no types
     """Prepare a Keras 3 or tf_keras model; a Keras 3 model goes over tf_keras where only that converts well.
 
     Raises:
@@ -57,7 +62,7 @@ def from_keras(model: Any) -> Loaded:  # noqa: ANN401 - Keras has no types
             f"model '{model.name}' has no inputs of known shape", "give it a keras.Input, or call it once, then save it"
         )
     layers = describe(model)
-    check_layers(layers)
+    check_layers(layers, scheme)
     inputs = tuple(InputSpec(_plain(t.name), tuple(t.shape[1:]), _dtype(t.dtype)) for t in model.inputs)
     _check_fixed(inputs)
     if is_keras3(model) and needs_carrying(layers):
@@ -73,8 +78,9 @@ def from_keras(model: Any) -> Loaded:  # noqa: ANN401 - Keras has no types
     function = tf.function(call, autograph=False).get_concrete_function(*signature)
     names = tuple(layer.name for layer in layers if not layer.kind.endswith("Cell"))
     outputs = tuple(getattr(model, "output_names", None) or ())
-    found = LayerNames(names, is_keras3(model), outputs if outputs and set(outputs) <= set(names) else names[-1:])
-    return Loaded(function, model, inputs, found, any(layer.kind == "LSTM" for layer in layers))
+    last = outputs if outputs and set(outputs) <= set(names) else names[-1:]
+    fused = tuple(layer.name for layer in layers if layer.kind == "LSTM")
+    return Loaded(function, model, inputs, LayerNames(names, is_keras3(model), last, fused), bool(fused))
 
 
 def is_keras3(model: Any) -> bool:  # noqa: ANN401

@@ -31,11 +31,13 @@ class LayerNames:
         numbered: Keras 3 enters each layer's scope twice, so that "dense" computes in "dense_1"; tf_keras does not.
         outputs: the layers that compute the outputs, in their order: the converter calls these "Identity" or
             "StatefulPartitionedCall" with a number.
+        fused: the layers that become one operator, in their order: the converter names these after the operator.
     """
 
     names: tuple[str, ...] = ()
     numbered: bool = False
     outputs: tuple[str, ...] = ()
+    fused: tuple[str, ...] = ()
 
     def of(self, tensor: str) -> str:
         """Return the layer that a tensor comes from, "" where its name does not say.
@@ -48,6 +50,9 @@ class LayerNames:
                 for name in (stripped, scope) if self.numbered else (scope, stripped):
                     if name in self.names:
                         return name
+        if operator := re.match(r"tfl\.unidirectional_sequence_lstm(\d*)", tensor):
+            index = int(operator[1] or 0)
+            return self.fused[index] if index < len(self.fused) else ""
         result = re.match(r"(?:Identity|(?:Stateful)?PartitionedCall)(?:[_:](\d+))?", tensor)
         index = int(result[1] or 0) if result else -1
         return self.outputs[index] if 0 <= index < len(self.outputs) else ""
@@ -59,8 +64,8 @@ def table() -> dict[str, Any]:
     return toml.load(Path(__file__).with_name("rules.toml"))
 
 
-def check_layers(layers: Sequence[Layer]) -> None:
-    """Refuse layers that the converter crashes on.
+def check_layers(layers: Sequence[Layer], scheme: str) -> None:
+    """Refuse layers that the converter crashes on, or does not quantize to a scheme.
 
     Raises:
         InputError: names the layer, the reason and what to use instead.
@@ -68,6 +73,8 @@ def check_layers(layers: Sequence[Layer]) -> None:
     for layer in layers:
         for rule in table()["layers"]:
             unless = rule.get("unless", {})
+            if scheme != rule.get("scheme", scheme):
+                continue
             allowed = bool(unless) and all(layer.config.get(k, v) == v for k, v in unless.items())
             if layer.kind in rule["names"] and not allowed:
                 odd = [f"{k}={layer.config[k]!r}" for k, v in unless.items() if layer.config.get(k, v) != v]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import flatbuffers
 
 from .model import TfliteModel
@@ -32,19 +34,28 @@ class Cutter:
                     found.append(i)
         return tuple(found)
 
-    def cut(self, operator: int, subgraph: int = 0) -> bytes:
+    def number(self, tensor: int, operator: int, subgraph: int = 0) -> int:
+        """Return which tensor of the one-operator model a tensor of the operator becomes."""
+        return self._used(operator, subgraph).index(tensor)
+
+    def _used(self, operator: int, subgraph: int) -> list[int]:
+        op = self._model.subgraphs[subgraph].operators[operator]
+        return list(dict.fromkeys(i for i in (*op.inputs, *op.outputs, *op.intermediates) if i >= 0))
+
+    def cut(self, operator: int, subgraph: int = 0, shapes: Mapping[int, Sequence[int]] | None = None) -> bytes:
         """Return the bytes of the one-operator model.
 
         Args:
             operator: index of the operator in its subgraph.
             subgraph: index of the subgraph.
+            shapes: other shapes for some of its tensors.
         """
         schema, graph = self._schema, self._root.Subgraphs(subgraph)
         parsed = self._model.subgraphs[subgraph].operators[operator]
         op = schema.OperatorT.InitFromObj(graph.Operators(operator))
         code = schema.OperatorCodeT.InitFromObj(self._root.OperatorCodes(op.opcodeIndex))
         op.opcodeIndex = 0
-        used = list(dict.fromkeys(i for i in (*parsed.inputs, *parsed.outputs, *parsed.intermediates) if i >= 0))
+        used = self._used(operator, subgraph)
         number = {old: new for new, old in enumerate(used)} | {-1: -1}
         new = schema.SubGraphT()
         buffers = [schema.BufferT()]
@@ -55,6 +66,8 @@ class Cutter:
             tensor.buffer = 0
             # The batch may be open in the whole model; alone, the operator has the shape that it ran with.
             tensor.shapeSignature = None
+            if shapes is not None and old in shapes:
+                tensor.shape = list(shapes[old])
             if source is not None and source.DataLength():
                 buffer = schema.BufferT()
                 buffer.data = source.DataAsNumpy()

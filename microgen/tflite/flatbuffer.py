@@ -83,6 +83,11 @@ class Table:
         field = self._field(index)
         return self._number(fmt, field) if field else default
 
+    def real(self, index: int) -> float:
+        """Return a float32 field, 0.0 where it is absent."""
+        field = self._field(index)
+        return float(struct.unpack("<f", struct.pack("<i", self._number("<i", field)))[0]) if field else 0.0
+
     def table(self, index: int) -> Table | None:
         """Return a table field, or None where it is absent."""
         field = self._field(index)
@@ -102,6 +107,10 @@ class Table:
     def integers(self, index: int) -> tuple[int, ...]:
         """Return a vector of int32."""
         return tuple(self.array(index, "<i4").tolist())
+
+    def start(self, index: int) -> int:
+        """Return where the first element of a vector field lies in the file, 0 where there is none."""
+        return self._vector(index, 0)[0]
 
     def span(self, index: int) -> tuple[int, int]:
         """Return where a vector of bytes lies: (offset in the file, length); (0, 0) where it is absent."""

@@ -124,7 +124,9 @@ class Operator:
         strides, dilations: (vertical, horizontal); strides are None for operators that have none.
         subgraphs: the subgraphs that control flow runs, in the order of its options.
         adjoint: for BATCH_MATMUL, whether the first and the second factor are stored transposed.
-        activation: the activation fused into a FULLY_CONNECTED, "" for none.
+        activation: the activation fused into a FULLY_CONNECTED, MUL or LSTM, "" for none.
+        time_major: for an LSTM, whether the steps are the first dimension, not the second.
+        cell_clip: for an LSTM, where its cell state is cut; 0 for nowhere.
     """
 
     index: int
@@ -139,6 +141,8 @@ class Operator:
     subgraphs: tuple[int, ...] = ()
     adjoint: tuple[bool, bool] = (False, False)
     activation: str = ""
+    time_major: bool = False
+    cell_clip: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -380,8 +384,14 @@ def _options(name: str, table: Table, what: str) -> dict[str, Any]:
         return {}
     if name == "BATCH_MATMUL":
         return {"adjoint": (bool(options.integer(0, "<B")), bool(options.integer(1, "<B")))}
-    if name == "FULLY_CONNECTED":
+    if name in ("FULLY_CONNECTED", "MUL"):
         return {"activation": schema.ACTIVATIONS.get(options.integer(0, "<b"), "")}
+    if name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        return {
+            "activation": schema.ACTIVATIONS.get(options.integer(0, "<b"), ""),
+            "cell_clip": options.real(1),
+            "time_major": bool(options.integer(3, "<B")),
+        }
     if fields := schema.STRIDE_FIELDS.get(name):
         height, width, dilation_h, dilation_w = (None if n is None else options.integer(n, "<i", 1) for n in fields)
         return {"strides": (height, width), "dilations": (dilation_h or 1, dilation_w or 1)}

@@ -6,6 +6,7 @@ samples of each input with the sample number first: shape (samples, *input shape
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import time
@@ -67,24 +68,23 @@ def tflm_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     Args:
         values: "arena_bytes" (for the whole model with all tensors kept), "keep_state" (whether the samples are one
             sequence) and "operators": a list of {"key", "subgraph", "inputs", "outputs"} with the tensor numbers
-            that each one-operator model takes and gives.
-        arrays: "model", the inputs, and "cut<key>", the bytes of each one-operator model.
+            that each one-operator model takes and gives, and {"axis", "count", "state"} where it is run step by step.
+        arrays: "model", the inputs, "cut<key>", the bytes of each one-operator model, and "step<key>", of the same
+            for one step.
 
     Returns:
         values "unfaithful", the operators whose cut-out gave other bytes than the whole model, and for each
-        operator "op<key>_in<k>" and "op<key>_out<k>", samples first.
+        operator "op<key>_in<k>", "op<key>_out<k>" and "op<key>_state", the state after each step, samples first.
     """
-    from tflite_micro.python.tflite_micro import runtime
-
-    whole = runtime.Interpreter.from_bytes(
-        arrays["model"].tobytes(),
-        arena_size=int(values["arena_bytes"]),
-        intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
-    )
+    arena = int(values["arena_bytes"])
+    whole = _tflm(arrays["model"].tobytes(), arena, keep_all=True)
     results: dict[str, list[npt.NDArray[Any]]] = {}
     unfaithful: dict[str, int] = {}
-    alone = {
-        op["key"]: _tflm(arrays[f"cut{op['key']}"].tobytes(), int(values["arena_bytes"])) for op in values["operators"]
+    alone = {op["key"]: _tflm(arrays[f"cut{op['key']}"].tobytes(), arena) for op in values["operators"]}
+    stepping = {
+        op["key"]: _tflm(arrays[f"step{op['key']}"].tobytes(), arena, keep_all=True)
+        for op in values["operators"]
+        if "axis" in op
     }
     samples = _samples(arrays)
     for sample in range(samples):
@@ -92,12 +92,16 @@ def tflm_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
         _tflm_once(whole, _pick(arrays, "in", sample), fresh)
         for op in values["operators"]:
             key, graph = op["key"], op["subgraph"]
-            inputs = [np.array(whole.GetTensor(i, graph)["tensor_data"]) for i in op["inputs"]]
+            inputs = [_tflm_tensor(whole, i, graph) for i in op["inputs"]]
             outputs = _tflm_once(alone[key], inputs, fresh)
             same = True
             for k, (value, tensor) in enumerate(zip(outputs, op["outputs"], strict=True)):
                 results.setdefault(f"op{key}_out{k}", []).append(value)
-                same &= value.tobytes() == np.array(whole.GetTensor(tensor, graph)["tensor_data"]).tobytes()
+                same &= value.tobytes() == _tflm_tensor(whole, tensor, graph).tobytes()
+            if "axis" in op:
+                one = stepping[key]
+                run, read = functools.partial(_tflm_once, one), functools.partial(_tflm_tensor, one)
+                same &= _stepwise(results, op, inputs, outputs, run, read, fresh)
             if not same:
                 unfaithful[key] = unfaithful.get(key, 0) + 1
             for k, value in enumerate(inputs):
@@ -113,26 +117,60 @@ def litert_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Run every operator alone in LiteRT, on given inputs.
 
     Args:
-        values: "operators": {key: the OpResolverType to use}; "samples": how many; "keep_state".
-        arrays: "cut<key>" and "op<key>_in<k>".
+        values: "operators": as for `tflm_layers`, with "kernels", the OpResolverType to use; "samples": how many;
+            "keep_state".
+        arrays: "cut<key>", "step<key>" and "op<key>_in<k>".
 
     Returns:
-        values "refused": {key: reason} for operators that LiteRT does not run alone, and "op<key>_out<k>".
+        values "refused": {key: reason} for operators that LiteRT does not run alone, "unfaithful": those that compute
+        something else step by step, and "op<key>_out<k>" and "op<key>_state".
     """
     results: Arrays = {}
     refused: dict[str, str] = {}
-    for key, kernels in values["operators"].items():
+    unfaithful = []
+    for op in values["operators"]:
+        key, same, states = op["key"], True, dict[str, list[npt.NDArray[Any]]]()
         try:
-            interpreter = _litert(arrays[f"cut{key}"].tobytes(), kernels)
-            runs = [
-                _litert_once(interpreter, _pick(arrays, f"op{key}_in", s), s == 0 or not values["keep_state"])
-                for s in range(int(values["samples"]))
-            ]
+            interpreter = _litert(arrays[f"cut{key}"].tobytes(), op["kernels"])
+            one = _litert(arrays[f"step{key}"].tobytes(), op["kernels"]) if "axis" in op else None
+            runs = []
+            for sample in range(int(values["samples"])):
+                inputs, fresh = _pick(arrays, f"op{key}_in", sample), sample == 0 or not values["keep_state"]
+                runs.append(_litert_once(interpreter, inputs, fresh))
+                if one is not None:
+                    run = functools.partial(_litert_once, one)
+                    same &= _stepwise(states, op, inputs, runs[-1], run, one.get_tensor, fresh)
         except (RuntimeError, ValueError) as error:
             refused[key] = str(error)
             continue
+        if not same:
+            unfaithful.append(key)
         results.update(_stack(runs, f"op{key}_out"))
-    return {"refused": refused}, results
+        results.update({k: np.stack(v) for k, v in states.items()})
+    return {"refused": refused, "unfaithful": unfaithful}, results
+
+
+def _stepwise(
+    results: dict[str, list[npt.NDArray[Any]]],
+    op: Values,
+    inputs: list[npt.NDArray[Any]],
+    outputs: list[npt.NDArray[Any]],
+    once: Callable[[list[npt.NDArray[Any]], bool], list[npt.NDArray[Any]]],
+    state: Callable[[int], npt.NDArray[Any]],
+    fresh: bool,
+) -> bool:
+    """Run one inference of an operator step by step, and note its state after each.
+
+    Returns:
+        Whether the steps gave what the operator gave at once.
+    """
+    answers, states = [], []
+    for step in range(op["count"]):
+        piece = np.take(inputs[0], [step], axis=op["axis"])
+        answers.append(once([piece], fresh and step == 0)[0])
+        states.append(state(op["state"]).copy())
+    results.setdefault(f"op{op['key']}_state", []).append(np.stack(states))
+    return bool(np.array_equal(np.concatenate(answers, axis=op["axis"]), outputs[0]))
 
 
 def shrink(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
@@ -222,10 +260,16 @@ def _litert_once(
     return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
 
 
-def _tflm(model: bytes, arena_bytes: int) -> Any:  # noqa: ANN401
+def _tflm(model: bytes, arena_bytes: int, keep_all: bool = False) -> Any:  # noqa: ANN401
     from tflite_micro.python.tflite_micro import runtime
 
-    return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
+    kinds = runtime.InterpreterConfig
+    config = kinds.kPreserveAllTensors if keep_all else kinds.kAllocationRecording
+    return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes, intrepreter_config=config)
+
+
+def _tflm_tensor(interpreter: Any, tensor: int, graph: int = 0) -> npt.NDArray[Any]:  # noqa: ANN401
+    return np.array(interpreter.GetTensor(tensor, graph)["tensor_data"])
 
 
 def _tflm_once(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..tflite import Operator, Subgraph, Tensor, TfliteModel
+from . import recurrent
 
 Array = npt.NDArray[Any]
 
@@ -24,87 +25,166 @@ class Exact:
         tflm, litert: the largest distance of each interpreter.
         allowed: 1/2 and the epsilon, the largest that any element may have.
         is_within: whether every element of both keeps to its own epsilon.
+        bound_lsb: how far the interpreters may be apart where that is computed, None where bounds.toml says it.
     """
 
     tflm: float
     litert: float
     allowed: float
     is_within: bool
+    bound_lsb: int | None = None
 
 
-def compare(
-    name: str, model: TfliteModel, graph: Subgraph, op: Operator, data: Array, tflm: Array, litert: Array
-) -> Exact | None:
+@dataclass(frozen=True)
+class Case:
+    """One operator, what it was given and what it answered.
+
+    Attributes:
+        model, graph, op: the operator and where it is.
+        rule: its entry in bounds.toml.
+        inputs: the values of its inputs that are no constants, by tensor, samples first.
+        tflm, litert: the first output, samples first.
+        states: for an operator that was taken apart (`recurrent.steps_of`), what each interpreter's state was after
+            each step.
+    """
+
+    model: TfliteModel
+    graph: Subgraph
+    op: Operator
+    rule: Mapping[str, Any]
+    inputs: Mapping[int, Array]
+    tflm: Array
+    litert: Array
+    states: tuple[Array, Array] | None = None
+
+    def tensor(self, position: int) -> Tensor:
+        """Return an input of the operator."""
+        return self.graph.tensors[self.op.inputs[position]]
+
+    @property
+    def output(self) -> Tensor:
+        """The first output."""
+        return self.graph.tensors[self.op.outputs[0]]
+
+    def values(self, position: int) -> Array:
+        """Return the values of an input, samples first, or one sample of a constant."""
+        tensor = self.tensor(position)
+        return self.model.constant(tensor)[None] if tensor.is_constant else self.inputs[tensor.index]
+
+
+def compare(case: Case) -> Exact | None:
     """Hold the answers of both interpreters against the exact result.
 
-    Args:
-        name: which rule, as bounds.toml names it.
-        data: the operator's first input, samples first.
-        tflm, litert: the first output, samples first.
-
     Returns:
-        None where the operator's weights are not constant, so that there is no rule.
+        None where the rule of bounds.toml does not hold for such an operator: its weights are not constant, say.
     """
-    return _RULES[name](model, graph, op, data, tflm, litert)
+    return _RULES[case.rule["exact"]](case)
 
 
-def _fully_connected(
-    model: TfliteModel, graph: Subgraph, op: Operator, data: Array, tflm: Array, litert: Array
-) -> Exact | None:
+def _fully_connected(case: Case) -> Exact | None:
     """Hold FULLY_CONNECTED against sum((q - z) * (w - z_w)) + bias, times s_in * s_w / s_out, plus z_out.
 
     The epsilon of an element of value v (before the zero point): 2^-(n+1) for TFLM's second rounding, where 2^-n is
     the power of two in the real factor; |v| * 2^-31 for its 31-bit factor (2^-15 on int16, where TFLM uses 15 bits);
     |v| * 2^-24 because both interpreters multiply s_in and s_w as float32.
     """
-    source, weights, output = (graph.tensors[i] for i in (op.inputs[0], op.inputs[1], op.outputs[0]))
+    model, graph, op = case.model, case.graph, case.op
+    source, weights, output = case.tensor(0), case.tensor(1), case.output
     bias = graph.tensors[op.inputs[2]] if len(op.inputs) > 2 and op.inputs[2] >= 0 else None
     if not weights.is_constant or weights.dtype not in ("int8", "uint8") or not source.scale or not output.scale:
         return None
     if bias is not None and not bias.is_constant:
         return None
     matrix = model.constant(weights).astype(np.int64) - weights.zero_point
-    rows = data.reshape(-1, matrix.shape[-1]).astype(np.int64) - source.zero_point
+    rows = case.values(0).reshape(-1, matrix.shape[-1]).astype(np.int64) - source.zero_point
     sums = rows @ matrix.T
     if bias is not None:
         sums = sums + model.constant(bias).astype(np.int64)
     factors = [_factor(source, weights, output, k) for k in range(matrix.shape[0])]
-    return _rescaled(sums, factors, output, op.activation, 2.0**-24, tflm, litert)
+    bits = 15 if output.dtype == "int16" else 31
+    return _rescaled(sums, factors, case, 2.0**-bits + 2.0**-24)
 
 
-def _sum(model: TfliteModel, graph: Subgraph, op: Operator, data: Array, tflm: Array, litert: Array) -> Exact | None:
+def _sum(case: Case) -> Exact | None:
     """Hold SUM against sum(q - z) times s_in / s_out, plus z_out; epsilon as for FULLY_CONNECTED, without 2^-24."""
-    source, axis, output = (graph.tensors[i] for i in (op.inputs[0], op.inputs[1], op.outputs[0]))
+    source, axis, output = case.tensor(0), case.tensor(1), case.output
     if not axis.is_constant or not source.scale or not output.scale:
         return None
-    axes = tuple(int(a) % len(source.shape) + 1 for a in model.constant(axis).reshape(-1).tolist())
-    sums = (data.astype(np.int64) - source.zero_point).sum(axis=tuple(set(axes))).reshape(-1, 1)
-    return _rescaled(sums, [Fraction(source.scale) / Fraction(output.scale)], output, "", 0.0, tflm, litert)
+    axes = tuple(int(a) % len(source.shape) + 1 for a in case.model.constant(axis).reshape(-1).tolist())
+    sums = (case.values(0).astype(np.int64) - source.zero_point).sum(axis=tuple(set(axes))).reshape(-1, 1)
+    return _rescaled(sums, [Fraction(source.scale) / Fraction(output.scale)], case, 2.0**-31)
 
 
-def _rescaled(
-    sums: Array,
-    factors: Sequence[Fraction],
-    output: Tensor,
-    activation: str,
-    factor_error: float,
-    tflm: Array,
-    litert: Array,
-) -> Exact:
+def _mul(case: Case) -> Exact | None:
+    """Hold MUL against (q_1 - z_1) * (q_2 - z_2) times s_1 * s_2 / s_out, plus z_out; epsilon as for SUM."""
+    first, second, output = case.tensor(0), case.tensor(1), case.output
+    if not first.scale or not second.scale or not output.scale:
+        return None
+    a, b = (case.values(k).astype(np.int64) - t.zero_point for k, t in enumerate((first, second)))
+    rank = max(a.ndim, b.ndim) - 1
+    a, b = (x.reshape(len(x), *(1,) * (rank + 1 - x.ndim), *x.shape[1:]) for x in (a, b))
+    factor = Fraction(first.scale) * Fraction(second.scale) / Fraction(output.scale)
+    return _rescaled((a * b).reshape(-1, 1), [factor], case, 2.0**-31)
+
+
+def _svdf(case: Case) -> Exact | None:
+    """Hold SVDF against `recurrent.svdf`, the same interval for both interpreters."""
+    tube = recurrent.svdf(case.model, case.graph, case.op, case.inputs)
+    return _enclosed(case, ((tube, case.tflm),), ((tube, case.litert),)) if tube is not None else None
+
+
+def _lstm(case: Case) -> Exact | None:
+    """Hold the steps of an LSTM against `recurrent.lstm`: answers and cell states, from each interpreter's own past."""
+    if case.states is None:
+        return None
+    sides = []
+    for engine, answers, cells in zip(("tflm", "litert"), (case.tflm, case.litert), case.states, strict=True):
+        kernels = recurrent.Kernels(**case.rule[engine])
+        tubes = recurrent.lstm(case.model, case.graph, case.op, case.inputs, answers, cells, kernels)
+        if tubes is None:
+            return None
+        sides.append(((tubes[0], answers), (tubes[1], cells)))
+    return _enclosed(case, sides[0], sides[1])
+
+
+_Enclosed = tuple[recurrent.Tube, Array]
+
+
+def _enclosed(case: Case, tflm: Sequence[_Enclosed], litert: Sequence[_Enclosed]) -> Exact | None:
+    """Hold what each interpreter answered, and then what it kept, against the intervals that it must be in.
+
+    Returns:
+        None where an interval of the answers spans more than bounds.toml says, so that being inside proves little.
+    """
+    answers = (tflm[0], litert[0])
+    if any(float((tube.upper - tube.lower).max(initial=0)) > case.rule["widest"] for tube, _ in answers):
+        return None
+    ours, theirs = tflm[0][0], litert[0][0]
+    reach = max(int((a.high - b.low).max(initial=0)) for a, b in ((ours, theirs), (theirs, ours)))
+    inside, distances = True, []
+    for tube, values in (*tflm, *litert):
+        got = values.reshape(tube.centre.shape).astype(np.int64)
+        inside &= bool(((tube.low <= got) & (got <= tube.high)).all())
+        distances.append(float(np.abs(got - tube.centre).max(initial=0)))
+    allowed = max(float(np.maximum(t.upper - t.centre, t.centre - t.lower).max(initial=0)) for t, _ in answers)
+    return Exact(distances[0], distances[len(tflm)], allowed, inside, reach)
+
+
+def _rescaled(sums: Array, factors: Sequence[Fraction], case: Case, factor_error: float) -> Exact:
     """Hold answers against accumulators, one column a factor, times that factor.
 
     Args:
-        factor_error: how far the factor itself may be off, relative, on top of its 31 (15 on int16) bits.
+        factor_error: how far the factor itself may be off, relative.
     """
-    low, high = _range(output, activation)
-    factor_error += 2.0**-15 if output.dtype == "int16" else 2.0**-31
+    output = case.output
+    low, high = _range(output, case.op.activation)
     real = np.array([float(f) for f in factors])
     shift = np.array([max(0, -math.frexp(float(f))[1]) for f in factors])
     # Beyond the edges of the type an error of the factor has no effect.
     value = np.clip(sums * real, low - output.zero_point, high - output.zero_point)
     epsilon = np.where(shift > 0, 2.0 ** -(shift + 1.0), 0) + np.abs(value) * factor_error
     distances = []
-    for answer in (tflm, litert):
+    for answer in (case.tflm, case.litert):
         got = answer.reshape(sums.shape).astype(np.int64)
         distances.append(_distance(got, sums, factors, output.zero_point, low, high))
     within = all((d <= 0.5 + epsilon).all() for d in distances)
@@ -148,4 +228,10 @@ def _range(output: Tensor, activation: str) -> tuple[int, int]:
     return low, high
 
 
-_RULES: dict[str, Callable[..., Exact | None]] = {"fully_connected": _fully_connected, "sum": _sum}
+_RULES: dict[str, Callable[[Case], Exact | None]] = {
+    "fully_connected": _fully_connected,
+    "sum": _sum,
+    "mul": _mul,
+    "lstm": _lstm,
+    "svdf": _svdf,
+}

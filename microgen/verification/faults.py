@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import toml
 from ..tflite import Operator, Subgraph, TfliteModel
 
-_HIDDEN_STATE = 18  # position of an LSTM's hidden state among its inputs
+_HIDDEN_STATE, _CELL_STATE = 18, 19  # positions among an LSTM's inputs
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,16 @@ def _state_differs(graph: Subgraph, op: Operator) -> bool:
     return has_state and not _same_quantization(graph, op.inputs[_HIDDEN_STATE], op.outputs[0])
 
 
+def _cell_out_of_range(graph: Subgraph, op: Operator) -> bool:
+    if len(op.inputs) <= _CELL_STATE or op.inputs[_CELL_STATE] < 0:
+        return False
+    cell = graph.tensors[op.inputs[_CELL_STATE]]
+    return cell.dtype == "int16" and not 2.0**-15 <= cell.scale <= 2.0**-9
+
+
 _CONDITIONS: dict[str, Callable[[Subgraph, Operator], bool]] = {
     "always": lambda graph, op: True,
     "rescales": _rescales,
     "state-differs": _state_differs,
+    "cell-out-of-range": _cell_out_of_range,
 }

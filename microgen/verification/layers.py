@@ -19,6 +19,7 @@ from ..tflite.normalise import normalise
 from . import exact
 from .difference import differing_elements, largest, sample_differs
 from .faults import faults_of
+from .recurrent import Steps, steps_of
 from .samples import Samples
 from .verdict import Layer
 
@@ -29,6 +30,7 @@ JOBS = "microgen.verification.engines"
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
 _REFERENCE = "BUILTIN_REF"
+COMPUTED = "computed"  # in bounds.toml, where the bound depends on the data
 
 
 def deadline(model: TfliteModel, samples: int) -> float:
@@ -69,6 +71,18 @@ class _Place:
     def key(self) -> str:
         return f"{self.graph.index}_{self.op.index}"
 
+    @property
+    def steps(self) -> Steps | None:
+        """How it is taken apart into steps; None where it is run at once only."""
+        return steps_of(self.graph, self.op)
+
+    def step_shapes(self, steps: Steps) -> dict[int, list[int]]:
+        """Return the shapes of its input and output in one step."""
+        return {
+            i: [1 if axis == steps.axis else d for axis, d in enumerate(self.graph.tensors[i].shape)]
+            for i in (self.op.inputs[0], self.op.outputs[0])
+        }
+
 
 def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bool_], arena_min_bytes: int) -> Proof:
     """Run each operator alone, in both engines, on the inputs that it has in TFLM.
@@ -94,6 +108,20 @@ def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bo
         if not op.subgraphs
     ]
     cuts = {f"cut{p.key}": np.frombuffer(cutter.cut(p.op.index, p.graph.index), np.uint8) for p in places}
+    jobs: dict[str, dict[str, Any]] = {}
+    for p in places:
+        jobs[p.key] = {
+            "key": p.key,
+            "subgraph": p.graph.index,
+            "inputs": list(p.activations),
+            "outputs": list(p.op.outputs),
+            "kernels": _reference_kernels(p),
+        }
+        if steps := p.steps:
+            state = cutter.number(steps.state, p.op.index, p.graph.index)
+            jobs[p.key] |= {"axis": steps.axis, "count": steps.count, "state": state}
+            one = cutter.cut(p.op.index, p.graph.index, p.step_shapes(steps))
+            cuts[f"step{p.key}"] = np.frombuffer(one, np.uint8)
     tensors = sum(t.bytes + 256 for g in model.subgraphs for t in g.tensors)
     tflm = worker.call(
         "TFLM",
@@ -101,15 +129,7 @@ def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bo
         {
             "arena_bytes": arena_min_bytes * 2 + tensors + 65536,
             "keep_state": model.is_stateful,
-            "operators": [
-                {
-                    "key": p.key,
-                    "subgraph": p.graph.index,
-                    "inputs": list(p.activations),
-                    "outputs": list(p.op.outputs),
-                }
-                for p in places
-            ],
+            "operators": list(jobs.values()),
         },
         {
             "model": np.frombuffer(model.data, np.uint8),
@@ -118,18 +138,17 @@ def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bo
         },
         limit,
     )
-    kernels = {p.key: _reference_kernels(p) for p in places}
     litert = worker.call(
         "LiteRT",
         f"{JOBS}:litert_layers",
-        {"operators": kernels, "keep_state": model.is_stateful, "samples": len(order)},
+        {"operators": list(jobs.values()), "keep_state": model.is_stateful, "samples": len(order)},
         {**cuts, **{k: v for k, v in tflm.arrays.items() if "_in" in k}},
         limit,
     )
     refused: Mapping[str, str] = litert.values["refused"]
     layers = [_layer(model, p, tflm, litert) for p in places if p.key not in refused]
     explained = ~differs[order]
-    if any(k != _REFERENCE for k in kernels.values()):
+    if any(job["kernels"] != _REFERENCE for job in jobs.values()):
         explained[:] = True  # the reference itself is wrong in this model, on any sample
     for p in (p for p in places if p.key not in refused):
         for k in range(len(p.op.outputs)):
@@ -138,7 +157,7 @@ def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bo
             # A difference in an earlier step of a sequence explains one in a later step.
             explained = explained | (np.logical_or.accumulate(found) if model.is_stateful else found)
     culprit = next((layer for layer in layers if not layer.is_within), None)
-    objection = _objection(places, culprit, explained, tflm.values["unfaithful"], refused)
+    objection = _objection(places, culprit, explained, tflm.values["unfaithful"] + litert.values["unfaithful"], refused)
     if culprit is None:
         return Proof(tuple(layers), objection)
     place = next(p for p in places if p.key == f"{culprit.subgraph}_{culprit.index}")
@@ -164,9 +183,14 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
     tensor = graph.tensors[op.outputs[0]]
     bound = bounds().get(op.name, {})
     found: exact.Exact | None = None
-    if "exact" in bound and isinstance(bound.get(tensor.dtype), int) and pairs:
-        data = tflm.arrays[f"op{place.key}_in0"]
-        found = exact.compare(bound["exact"], model, graph, op, data, *pairs[0])
+    if "exact" in bound and tensor.dtype in bound and pairs:
+        inputs = {i: tflm.arrays[f"op{place.key}_in{k}"] for k, i in enumerate(place.activations)}
+        state = f"op{place.key}_state"
+        states = (tflm.arrays[state], litert.arrays[state]) if place.steps else None
+        found = exact.compare(exact.Case(model, graph, op, bound, inputs, *pairs[0], states))
+    allowed = bound.get(tensor.dtype, 0)
+    if allowed == COMPUTED:
+        allowed = (found.bound_lsb if found else None) or 0
     first = pairs[0][0]
     return Layer(
         index=op.index,
@@ -174,7 +198,7 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
         tensor=tensor.name,
         shape=tensor.shape,
         max_abs_diff_lsb=max((largest(a, b) for a, b in pairs), default=0.0),
-        bound_lsb=bound.get(tensor.dtype, 0),
+        bound_lsb=allowed,
         subgraph=graph.index,
         dtype=tensor.dtype,
         scale=tensor.scale,
