@@ -49,6 +49,18 @@ def compress(
             show_default=False,
         ),
     ] = None,
+    student: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="distill: the .keras or .h5 to teach. Default: the model, narrowed.", show_default=False),
+    ] = None,
+    temperature: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="distill: of the softmax. Default: 4.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="distill: weight of the data against the teacher. Default: 0.3.", show_default=False),
+    ] = None,
     epochs: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="Of each method, instead of its own number.", show_default=False),
@@ -83,7 +95,15 @@ def compress(
         return
     from .compression import run
 
-    options = {"energy": energy, "other": str(other) if other else None, "join": join, "share": share}
+    options = {
+        "student": student,
+        "temperature": temperature,
+        "alpha": alpha,
+        "energy": energy,
+        "other": other,
+        "join": join,
+        "share": share,
+    }
     steps = run.chain(method or [], amount, options)
     path = out or run.default_out(model, recipe, steps)
     with Progress() as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import tempfile
@@ -18,10 +19,11 @@ from . import conversion, quality, sources, worker
 from .boards import Board, TflmSnapshot, load_board
 from .calibration import Calibration, InputSpec
 from .conversion import rules
+from .conversion.keras_file import read_keras_file
 from .errors import EngineError, InputError
 from .quality import Quality
 from .tflite import TfliteModel, load, parse, schema
-from .verification import quantize_samples
+from .verification import make_samples, quantize_samples
 
 SCHEMES = ("int8", "int16x8")
 _DEADLINE_S = 300.0
@@ -164,9 +166,10 @@ def finish(
     """
     model = parse(reply.arrays["tflite"].tobytes(), name, "the converted model")
     layers = rules.LayerNames(**reply.values["layers"])
-    data = tuple(reply.arrays[f"calibration{k}"] for k in range(len(model.inputs)))
+    names = [f"calibration{k}" for k in range(len(model.inputs))]
+    data = tuple(reply.arrays[n] for n in names if n in reply.arrays)
     check_graph(model, layers, snapshot)
-    quantized = quantize_samples(model, data)
+    quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers)
     targets = reply.arrays.get("targets")
     classes, outputs = reply.values["classes"], model.outputs[0].elements
@@ -180,7 +183,7 @@ def finish(
             f"'{model.outputs[0].name}' has {model.outputs[0].elements} elements",
             "number the classes from 0, in the order of the output's elements",
         )
-    cost = quality.measure(model, twin, data, quantized, targets, layers.of)
+    cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
     found = Calibration(data, targets, tuple(reply.values["classes"]), reply.values["origin"])
     if found.is_made_up:
         warnings.append(
@@ -190,8 +193,8 @@ def finish(
     record = {
         "kind": kind,
         "scheme": scheme,
-        "calibration": {"origin": found.origin, "samples": len(data[0]), "made_up": found.is_made_up},
-        "sqnr_db": cost.output_sqnr_db,
+        "calibration": {"origin": found.origin, "samples": len(data[0]) if data else 0, "made_up": found.is_made_up},
+        "sqnr_db": cost.output_sqnr_db if cost else None,
     }
     labels = found.classes if len(found.classes) == model.outputs[0].elements else ()
     return Quantized(model, data, labels, {}, cost, record, tuple(warnings), len(twin))
@@ -267,24 +270,35 @@ def _from_source(
 ) -> Quantized:
     if source.kind == sources.TFLITE:
         return _from_tflite(load(source.path, name), source.path, calibration, options)
-    if calibration is None:
+    if calibration is None and not _has_learned_ranges(source):
         raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
-    wanted = calibrations.request(calibration, options.value_range)
+    wanted = calibrations.request(calibration, options.value_range) if calibration is not None else None
     values = {
         "kind": source.kind,
         "path": str(source.path.absolute()),
-        "calibration": wanted.values,
-        "names": list(wanted.arrays),
+        "calibration": wanted.values if wanted else None,
+        "names": list(wanted.arrays) if wanted else [],
         "scheme": options.scheme,
         "per_channel_dense": per_channel_dense(options.snapshot, options.scheme),
         "seed": options.seed,
     }
     options.on_step("converting the model")
     reply = conversion.run(
-        "conversion.converter:convert_job", values, {f"data{k}": a for k, a in enumerate(wanted.arrays.values())}
+        "conversion.converter:convert_job",
+        values,
+        {f"data{k}": a for k, a in enumerate(wanted.arrays.values())} if wanted else {},
     )
     options.on_step("running LiteRT and TFLM on the calibration data")
     return finish(reply, name, source.kind, options.scheme, options.snapshot, reply.arrays["float"].tobytes())
+
+
+def _has_learned_ranges(source: sources.Source) -> bool:
+    """Tell whether a file holds a model after quantization-aware training, which needs no calibration data."""
+    if source.kind == sources.H5 and importlib.util.find_spec("h5py") is None:
+        return False  # whoever loads it says what is missing
+    return (
+        source.kind in (sources.KERAS, sources.H5) and read_keras_file(source.kind, source.path).is_quantization_aware
+    )
 
 
 def _from_tflite(

@@ -14,6 +14,7 @@ KERAS = "keras"
 H5 = "h5"
 SAVED_MODEL = "saved-model"
 
+_KNOWN = ("keras.", "tf_keras.", "tensorflow_model_optimization.")
 _HINT = "give a .tflite, .keras or .h5, or the folder of a SavedModel"
 
 
@@ -63,9 +64,7 @@ def save(model: Any, folder: Path) -> Source:  # noqa: ANN401 - Keras has no typ
     """
     framework = _framework(model)
     own = [
-        x
-        for x in model._flatten_layers()
-        if not type(x).__module__.startswith(("keras.", "tf_keras.")) or type(x).__name__ == "Lambda"
+        x for x in model._flatten_layers() if not type(x).__module__.startswith(_KNOWN) or type(x).__name__ == "Lambda"
     ]
     kind = SAVED_MODEL if own else KERAS if framework == "keras" else H5
     path = folder / {SAVED_MODEL: "model", KERAS: "model.keras", H5: "model.h5"}[kind]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -79,7 +81,6 @@ def test_data_that_cannot_be_is_refused(change, says, tmp_path):
 
 @pytest.mark.slow
 def test_prune_80_percent_halves_gzip_within_3_points(digits, tmp_path):
-    needs_host()
     told = []
     found = microgen.compress(
         digits, "prune:0.8", recipe="digits", epochs=4, out=tmp_path / "p.keras", on_epoch=lambda *x: told.append(x)
@@ -88,5 +89,75 @@ def test_prune_80_percent_halves_gzip_within_3_points(digits, tmp_path):
     assert found.after.tflm_score >= found.before.tflm_score - 0.03
     assert told and all(total == 4 for _, total in told)
     assert json.dumps(found.to_json()) and found.after.macs == found.before.macs
-    built = microgen.build(tmp_path / "p.keras", "esp32", calibration="random", out=tmp_path / "e", samples=10)
-    assert built.verdict.passed and built.verdict.firmware == "equal"
+    builds_and_verifies(tmp_path / "p.keras", found, calibration="random")
+
+
+@pytest.mark.slow
+def test_cluster_16_is_within_1_point(digits, tmp_path):
+    found = microgen.compress(digits, "cluster:16", recipe="digits", epochs=1, out=tmp_path / "c.keras")
+    assert found.after.tflm_score >= found.before.tflm_score - 0.01
+    assert found.compression_ratio < 0.85
+    kernels = [w for w in weights(tmp_path / "c.keras") if w.ndim >= 2]
+    assert kernels and all(np.unique(w).size <= 16 for w in kernels)
+    builds_and_verifies(tmp_path / "c.keras", found, calibration="random")
+
+
+@pytest.mark.slow
+def test_quantization_aware_training_is_not_worse_than_quantization_after_training(digits, tmp_path):
+    found = microgen.compress(digits, "qat", recipe="digits", epochs=2, out=tmp_path / "q.keras")
+    assert found.after.tflm_score >= found.before.tflm_score
+    assert found.after.parameters == found.before.parameters
+    assert found.quantized.model.inputs[0].name == "image"
+    # It has learned its ranges, and needs no calibration data.
+    builds_and_verifies(tmp_path / "q.keras", found)
+    assert microgen.quantize(tmp_path / "q.keras").model.data == (tmp_path / "q.tflite").read_bytes()
+    with pytest.raises(InputError, match="trained for int8, not for int16x8"):
+        microgen.quantize(tmp_path / "q.keras", scheme="int16x8")
+    with pytest.raises(InputError, match="was trained quantization-aware already"):
+        microgen.compress(tmp_path / "q.keras", "prune", recipe="digits")
+
+
+@pytest.mark.slow
+def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
+    found = microgen.compress(
+        digits, ["prune:0.8", "cluster:8", "qat"], recipe="digits", epochs=1, out=tmp_path / "q.keras"
+    )
+    assert 0.75 < found.pruning_ratio < 0.8 and found.compression_ratio < 0.5
+    kernels = [t for t in constants(found.quantized.model) if t.dtype == np.int8 and t.size > 64]
+    assert kernels and all((t == 0).mean() > 0.75 for t in kernels)
+    dense = max(kernels, key=lambda t: t.size)  # one scale for all: its clusters are values of int8
+    assert np.unique(dense).size <= 8
+    builds_and_verifies(tmp_path / "q.keras", found)
+
+
+@pytest.mark.slow
+def test_a_student_is_narrower_and_learns(digits, tmp_path):
+    found = microgen.compress(digits, "distill:0.5", recipe="digits", epochs=4, out=tmp_path / "s.keras")
+    assert found.after.macs < 0.3 * found.before.macs and found.after.arena_bytes < found.before.arena_bytes
+    assert found.after.tflm_score > 0.9
+    builds_and_verifies(tmp_path / "s.keras", found, calibration="random")
+
+
+def builds_and_verifies(path, found, **options):
+    """Every compressed model goes on to a project whose firmware computes what TFLM does."""
+    needs_host()
+    for model, data in ((path, options), (found.quantized, {})):
+        built = microgen.build(model, "esp32", out=path.with_suffix(""), samples=10, force=True, **data)
+        assert built.verdict.passed and built.verdict.firmware == "equal"
+    assert (path.with_suffix("") / "model.tflite").read_bytes() == path.with_suffix(".tflite").read_bytes()
+
+
+def weights(path):
+    """The weights of a .keras file."""
+    h5py = pytest.importorskip("h5py")
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as stored:
+        found = []
+        stored.visititems(lambda name, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def constants(model):
+    """The constant tensors of a .tflite."""
+    return [
+        np.frombuffer(model.data[t.offset : t.offset + t.size], t.dtype) for t in model.main.tensors if t.is_constant
+    ]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -293,7 +294,9 @@ def test_broken_and_missing_files_are_refused(tmp_path):
 
 
 def test_without_data_a_float_model_is_refused_with_the_hint(tmp_path):
-    (tmp_path / "m.keras").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "3.15.1"}')
+        archive.writestr("config.json", "{}")
     with pytest.raises(InputError, match="needs calibration data") as caught:
         microgen.quantize(tmp_path / "m.keras")
     assert "--calibration random" in caught.value.hint

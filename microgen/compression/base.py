@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError
@@ -48,7 +49,8 @@ class Step:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"method": self.method, "amount": self.amount, "options": dict(self.options)}
+        options = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
+        return {"method": self.method, "amount": self.amount, "options": options}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Method:
             worker, before anything is trained.
         epochs: how long it trains when the user does not say.
         amount: None where the method has none.
-        options: what else it takes, with the default of each.
+        options: what else it takes, with the default of each, or its `Amount` where it is a number in a range.
         is_last: nothing can follow it in a chain.
     """
 
@@ -114,20 +116,22 @@ def _read_step(source: StepSource, options: Mapping[str, Any]) -> Step:
         name, separator, text = source.partition(":")
         source = Step(name, _number(source, text) if separator else None)
     method = load_method(source.method)
-    amount = source.amount
-    if method.amount is None:
-        if amount is not None:
-            raise InputError(f"{method.name} takes no amount", f"write --method {method.name}")
-    else:
-        a = method.amount
-        amount = a.default if amount is None else amount
-        if not a.low <= amount <= a.high or (a.is_whole and amount != round(amount)):
-            kind = "a whole number of " if a.is_whole else ""
-            raise InputError(
-                f"{method.name}:{amount:g}: the amount must be {kind}{a.low:g} to {a.high:g}", f"it is {a.meaning}"
-            )
-    wanted = {k: v for k, v in options.items() if k in method.options}
-    return Step(method.name, amount, {**method.options, **wanted, **source.options})
+    if method.amount is None and source.amount is not None:
+        raise InputError(f"{method.name} takes no amount", f"write --method {method.name}")
+    wanted = {**{k: v for k, v in options.items() if k in method.options}, **source.options}
+    found = {name: _checked(f"{method.name}: {name}", wanted.get(name), spec) for name, spec in method.options.items()}
+    return Step(method.name, _checked(method.name, source.amount, method.amount), found)
+
+
+def _checked(what: str, value: Any, spec: Any) -> Any:  # noqa: ANN401
+    """Return an amount or option, or its default; a number is checked to be in its range."""
+    if not isinstance(spec, Amount):
+        return spec if value is None else value
+    value = spec.default if value is None else float(value)
+    if not spec.low <= value <= spec.high or (spec.is_whole and value != round(value)):
+        kind = "a whole number of " if spec.is_whole else ""
+        raise InputError(f"{what} {value:g}: must be {kind}{spec.low:g} to {spec.high:g}", f"it is {spec.meaning}")
+    return value
 
 
 def _number(source: str, text: str) -> float:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..calibration import MAX_SAMPLES, Calibration
 from ..conversion.archive import keras_bytes
 from ..conversion.carry import as_tf_keras
 from ..conversion.converter import convert, make_deterministic, reply
+from ..conversion.keras_file import QUANTIZE_WRAPPER
 from ..conversion.loading import from_keras, load_keras
 from ..errors import InputError
 from ..recipes import load_recipe
@@ -20,6 +20,7 @@ from .base import Step
 from .methods import load_method
 from .task import Task, task_from_data, task_from_recipe
 
+_LEARNED = ("_min:0", "_max:0", "optimizer_step:0")
 BEFORE, AFTER = "before", "after"
 
 
@@ -111,6 +112,10 @@ def _check_model(model: Any) -> None:  # noqa: ANN401
             f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
             "compression takes models of one input and one output",
         )
+    if any(type(layer).__name__ == QUANTIZE_WRAPPER for layer in model.layers):
+        raise InputError(
+            f"model '{model.name}' was trained quantization-aware already", "compress the float model, and put qat last"
+        )
     from_keras(model)  # refuses what cannot be converted before anything is trained
 
 
@@ -119,8 +124,6 @@ def _count(model: Any) -> tuple[int, int]:  # noqa: ANN401
 
     What quantization-aware training adds, ranges and a step counter, is not the model's.
     """
-    weights: list[npt.NDArray[Any]] = []
-    for layer in model._flatten_layers(include_self=False, recursive=False):
-        inner = getattr(layer, "layer", layer) if type(layer).__name__.startswith("Quantize") else layer
-        weights += [] if type(layer).__name__ == "QuantizeLayer" else [w.numpy() for w in inner.weights]
-    return sum(w.size for w in weights), sum(int(np.count_nonzero(w)) for w in weights)
+    weights = {id(w): w for w in model.weights if not w.name.endswith(_LEARNED)}
+    values = [w.numpy() for w in weights.values()]
+    return sum(v.size for v in values), sum(int(np.count_nonzero(v)) for v in values)

@@ -123,6 +123,7 @@ def compress(
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         source, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
         name = target[0].stem if target else name
+        steps = tuple(_with_files(step, Path(folder)) for step in steps)
         values = {
             "kind": source.kind,
             "path": str(source.path.absolute()),
@@ -165,8 +166,8 @@ def chain(
     if amount is None:
         return read_steps(methods, options)
     if len(methods) != 1 or ":" in methods[0]:
-        raise InputError(f"--amount {amount:g} belongs to one --method", "in a chain write --method prune:0.8")
-    return read_steps([Step(methods[0], amount)])
+        raise InputError(f"--amount {amount:g} belongs to one --method", "in a chain, write --method prune:0.8")
+    return read_steps([Step(methods[0], amount)], options)
 
 
 def default_out(model: str | Path | None, recipe: str | None, steps: Sequence[Step]) -> Path:
@@ -226,6 +227,19 @@ def _source(
             "give the .keras or .h5 file that it was made from",
         )
     return source, name
+
+
+def _with_files(step: Step, folder: Path) -> Step:
+    """Save the model objects among a step's options, so that the worker can load them."""
+
+    def saved(name: str, value: Any) -> Any:  # noqa: ANN401
+        if not sources.is_object(value):
+            return value
+        place = folder / f"{step.method}-{name}"
+        place.mkdir(exist_ok=True)
+        return str(sources.save(value, place).path)
+
+    return replace(step, options={name: saved(name, value) for name, value in step.options.items()})
 
 
 def _with_record(found: Compressed, recipe: Recipe | None) -> Compressed:

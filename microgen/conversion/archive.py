@@ -9,9 +9,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from .keras_file import QUANTIZE_WRAPPER
+
 
 def keras_bytes(model: Any) -> bytes:  # noqa: ANN401 - Keras has no types
     """Return a Keras 3 or tf_keras model as a .keras file, without the date that Keras writes into it."""
+    learned = any(type(layer).__name__ == QUANTIZE_WRAPPER for layer in model.layers)
+    if learned:
+        model = _rebuilt(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
@@ -22,5 +27,30 @@ def keras_bytes(model: Any) -> bytes:  # noqa: ANN401 - Keras has no types
                 if name == "metadata.json":
                     metadata = json.loads(data)
                     data = json.dumps({k: v for k, v in metadata.items() if k != "date_saved"}).encode()
+                elif name == "config.json" and learned:
+                    data = json.dumps(_unbuilt(json.loads(data))).encode()
                 undated.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return written.getvalue()
+
+
+def _rebuilt(model: Any) -> Any:  # noqa: ANN401
+    """Return a quantization-aware tf_keras model as it comes out of a file.
+
+    After its training the wrappers list a weight twice that they list once when they are loaded, and tf_keras would
+    refuse to load what it saved.
+    """
+    from tensorflow_model_optimization.quantization.keras import quantize_scope
+
+    with quantize_scope():
+        rebuilt = type(model).from_config(_unbuilt(model.get_config()))
+    rebuilt.set_weights(model.get_weights())
+    return rebuilt
+
+
+def _unbuilt(config: Any) -> Any:  # noqa: ANN401
+    """Return a configuration without the shapes that layers were built with: QuantizeLayer would be built twice."""
+    if isinstance(config, dict):
+        return {k: _unbuilt(v) for k, v in config.items() if k != "build_config"}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_unbuilt(v) for v in config)
+    return config

@@ -18,6 +18,8 @@ from . import rules
 from .cells import widen_cells
 from .loading import Loaded, load
 
+# Where the ranges of a model come from that was trained quantization-aware.
+LEARNED = "quantization-aware training"
 Bytes = npt.NDArray[np.uint8]
 _LOOPS = ("While", "StatelessWhile")
 
@@ -32,6 +34,8 @@ def convert_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """
     make_deterministic(int(values["seed"]))
     loaded = load(values["kind"], values["path"], values["scheme"])
+    if values["calibration"] is None and loaded.is_quantization_aware:
+        return reply(loaded, Calibration((), origin=LEARNED), convert(loaded, (), values["scheme"], False))
     given = {name: arrays[f"data{k}"] for k, name in enumerate(values["names"])}
     data = resolve(Request(values["calibration"], given), loaded.inputs, seed=int(values["seed"]))
     return reply(loaded, data, convert(loaded, data.arrays, values["scheme"], bool(values["per_channel_dense"])))
@@ -46,7 +50,7 @@ def reply(loaded: Loaded, data: Calibration, converted: tuple[Bytes, Bytes]) -> 
     return {
         "layers": asdict(loaded.layers),
         "classes": list(data.classes),
-        "origin": data.origin,
+        "origin": LEARNED if loaded.is_quantization_aware else data.origin,
     }, arrays
 
 
@@ -78,11 +82,14 @@ def convert(
 
     Raises:
         EngineError: the converter refuses; names layers where its words do.
-        InputError: the model has a loop that the converter would crash on.
+        InputError: the model has a loop that the converter would crash on, or has learned the ranges of another
+            scheme.
     """
     import tensorflow as tf
 
     keep_alive = loaded.keep_alive if loaded.has_loops else None
+    if loaded.is_quantization_aware and scheme != "int8":
+        raise InputError(f"the model was trained for int8, not for {scheme}", "leave --scheme out")
     if not loaded.has_loops:
         _refuse_loops(loaded.function, loaded.layers)
 
@@ -95,16 +102,29 @@ def convert(
 
     integer = converter()
     integer.optimizations = [tf.lite.Optimize.DEFAULT]
-    integer.representative_dataset = representative
     ops, kind = {
         "int8": (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8),
         "int16x8": (tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
     }[scheme]
-    integer.target_spec.supported_ops = [ops]
+    if not loaded.is_quantization_aware:  # the converter finds the ranges of one that is in its graph
+        integer.representative_dataset = representative
+        integer.target_spec.supported_ops = [ops]
     integer.inference_input_type = integer.inference_output_type = kind
     integer._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel_dense
     quantized = widen_cells(_run(integer, loaded.layers))
+    if loaded.is_quantization_aware:
+        quantized = _named(quantized, [i.name for i in loaded.inputs])
     return np.frombuffer(quantized, np.uint8), np.frombuffer(_run(converter(), loaded.layers), np.uint8)
+
+
+def _named(model: bytes, inputs: Sequence[str]) -> bytes:
+    """Give the inputs of a .tflite their names; the converter calls them after their fake quantization."""
+    from ai_edge_litert.tools import flatbuffer_utils as tools
+
+    read: Any = tools.read_model_from_bytearray(bytearray(model))
+    for tensor, name in zip(read.subgraphs[0].inputs, inputs, strict=True):
+        read.subgraphs[0].tensors[tensor].name = name.encode()
+    return bytes(tools.convert_object_to_bytearray(read))
 
 
 def _run(converter: Any, layers: rules.LayerNames) -> bytes:  # noqa: ANN401

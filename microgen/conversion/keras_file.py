@@ -15,7 +15,10 @@ from typing import Any
 
 from ..errors import InputError
 
+# The layer of tensorflow-model-optimization around each layer that was trained quantization-aware.
+QUANTIZE_WRAPPER = "QuantizeWrapperV2"
 _FRAMEWORKS = ("keras", "tf_keras")
+_QUANTIZATION = "tensorflow_model_optimization.python.core.quantization.keras."
 # No description of a model for a microcontroller is near this size; an archive may claim any.
 _CONFIG_BYTES = 64 * 2**20
 _NOT_KERAS = "save it again with model.save('model.keras')"
@@ -29,10 +32,12 @@ class KerasFile:
     Attributes:
         is_legacy: whether Keras 2 wrote it.
         config: the description of the model.
+        is_quantization_aware: whether the model learned its ranges in training.
     """
 
     is_legacy: bool
     config: Any
+    is_quantization_aware: bool = False
 
 
 def read_keras_file(kind: str, path: Path) -> KerasFile:
@@ -46,7 +51,7 @@ def read_keras_file(kind: str, path: Path) -> KerasFile:
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RecursionError) as error:
         raise InputError(f"{path.name}: not a Keras model ({error})", _NOT_KERAS) from None
     _check(path.name, config)
-    return KerasFile(version.startswith("2"), config)
+    return KerasFile(version.startswith("2"), config, f'"{QUANTIZE_WRAPPER}"' in json.dumps(config))
 
 
 def _archive(path: Path) -> tuple[str, Any]:
@@ -110,4 +115,4 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
 
 
 def _is_keras(module: object) -> bool:
-    return str(module).partition(".")[0] in _FRAMEWORKS
+    return str(module).partition(".")[0] in _FRAMEWORKS or str(module).startswith(_QUANTIZATION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from ..calibration import InputSpec
 from ..errors import InputError, SetupError
-from .keras_file import read_keras_file
+from .keras_file import QUANTIZE_WRAPPER, read_keras_file
 from .rules import Layer, LayerNames, check_layers, needs_carrying
 
 
@@ -23,6 +24,7 @@ class Loaded:
         inputs: what a sample of each input is.
         layers: the names of its Keras layers, as far as they are known.
         has_loops: it has recurrent layers, which must not be frozen.
+        is_quantization_aware: its ranges were learned in training, and none are measured.
     """
 
     function: Any
@@ -30,6 +32,7 @@ class Loaded:
     inputs: tuple[InputSpec, ...]
     layers: LayerNames
     has_loops: bool
+    is_quantization_aware: bool = False
 
 
 def load(kind: str, path: str, scheme: str = "int8") -> Loaded:
@@ -80,7 +83,9 @@ def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Ke
     outputs = tuple(getattr(model, "output_names", None) or ())
     last = outputs if outputs and set(outputs) <= set(names) else names[-1:]
     fused = tuple(layer.name for layer in layers if layer.kind == "LSTM")
-    return Loaded(function, model, inputs, LayerNames(names, is_keras3(model), last, fused), bool(fused))
+    found = LayerNames(names, is_keras3(model), last, fused)
+    learned = any(layer.kind == QUANTIZE_WRAPPER for layer in layers)
+    return Loaded(function, model, inputs, found, bool(fused), learned)
 
 
 def is_keras3(model: Any) -> bool:  # noqa: ANN401
@@ -112,13 +117,17 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
         InputError: it cannot be loaded, or holds code.
         SetupError: tf_keras is missing and the model needs it.
     """
-    if read_keras_file(kind, path).is_legacy:
+    found = read_keras_file(kind, path)
+    if found.is_legacy:
         _needs_tf_keras()
         import tf_keras as framework
     else:
         import keras as framework
     try:
-        return framework.models.load_model(path, compile=False, safe_mode=True)
+        with _scope() if found.is_quantization_aware else contextlib.nullcontext():
+            return framework.models.load_model(path, compile=False, safe_mode=True)
+    except SetupError:
+        raise
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
@@ -159,6 +168,20 @@ def _check_fixed(inputs: Sequence[InputSpec]) -> None:
                 f"input '{spec.name}' has the dynamic shape {[None, *spec.shape]}",
                 "TFLM needs fixed shapes: give keras.Input a fixed size (only the batch may be open)",
             )
+
+
+def _scope() -> Any:  # noqa: ANN401
+    """Return a scope in which the layers of quantization-aware training are known."""
+    import importlib.util
+
+    if importlib.util.find_spec("tensorflow_model_optimization") is None:
+        raise SetupError(
+            "a model after quantization-aware training needs tensorflow-model-optimization, which is not installed",
+            "pip install 'microgen[train]'",
+        )
+    from tensorflow_model_optimization.quantization.keras import quantize_scope
+
+    return quantize_scope()
 
 
 def _needs_tf_keras() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import InputError
 from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune
+from ..layers import check_supported, rewrap
 from ..task import Task
 
 _LEARNING_RATE = 1e-3
@@ -19,12 +19,7 @@ def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """Refuse layers that tensorflow-model-optimization does not know how to prune."""
     from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
 
-    for layer in leaves(model):
-        if not PruneRegistry.supports(layer):
-            raise InputError(
-                f"layer '{layer.name}' ({type(layer).__name__}) cannot be pruned",
-                "use another layer or another method (docs/compression.md)",
-            )
+    check_supported(model, PruneRegistry.supports, "pruned")
 
 
 def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
@@ -34,8 +29,7 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
     """
     from tensorflow_model_optimization.sparsity import keras as sparsity
 
-    updates = task.updates(METHOD.epochs)
-    ramp = max(2, round(_RAMP * updates))
+    ramp = max(2, round(_RAMP * task.updates(METHOD.epochs)))
     schedule = sparsity.PolynomialDecay(
         initial_sparsity=0.0,
         final_sparsity=float(step.amount or 0),
@@ -43,22 +37,15 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
         end_step=ramp,
         frequency=max(1, ramp // _UPDATES),
     )
-    wrapped = sparsity.prune_low_magnitude(model, pruning_schedule=schedule)
+
+    def wrap(layer: Any) -> Any:  # noqa: ANN401
+        if not layer.trainable_weights:
+            return layer
+        return sparsity.prune_low_magnitude(layer, pruning_schedule=schedule)
+
+    wrapped = rewrap(model, wrap)
     fine_tune(wrapped, task, METHOD.epochs, _LEARNING_RATE, callbacks=[sparsity.UpdatePruningStep()])
     return sparsity.strip_pruning(wrapped)
-
-
-def leaves(model: Any) -> list[Any]:  # noqa: ANN401
-    """Return the layers of a tf_keras model that are no models themselves, nested ones included."""
-    import tf_keras
-
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, tf_keras.Model):
-            found += leaves(layer)
-        elif not isinstance(layer, tf_keras.layers.InputLayer):
-            found.append(layer)
-    return found
 
 
 METHOD = Method(

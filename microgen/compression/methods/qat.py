@@ -1,0 +1,90 @@
+"""Quantization-aware training: the model learns with int8 in the loop, and its ranges with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import InputError
+from ..base import Method, Step
+from ..fine_tuning import fine_tune
+from ..layers import describe, is_clustered, is_pruned
+from ..task import Task
+
+_LEARNING_RATE = 3e-4
+
+
+def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+    """Refuse what tensorflow-model-optimization cannot make quantization-aware: it is tried, layer after layer."""
+    names = _names(model)
+    if _can(model, names):
+        return
+    # A layer may need the ones before it, as batch norm needs its convolution.
+    culprit = next(k for k in range(len(names)) if not _can(model, names[: k + 1]))
+    raise InputError(
+        f"cannot be trained quantization-aware: layer {describe(model.get_layer(names[culprit]))}",
+        "quantize after training instead (microgen quantize), or use another layer (docs/compression.md)",
+    )
+
+
+def _names(model: Any) -> list[str]:  # noqa: ANN401
+    import tf_keras
+
+    return [layer.name for layer in model.layers if not isinstance(layer, tf_keras.layers.InputLayer)]
+
+
+def _can(model: Any, names: Sequence[str]) -> bool:  # noqa: ANN401
+    try:
+        _quantization_aware(model, names)
+    except Exception:  # half a dozen kinds
+        return False
+    return True
+
+
+def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
+    """Train with fake quantization of weights and activations; what is pruned or clustered stays so (PQAT, CQAT).
+
+    Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", 2018.
+    """
+    clustered = is_clustered(model)
+    wrapped = _quantization_aware(model, _names(model))
+    fine_tune(wrapped, task, METHOD.epochs, _LEARNING_RATE)
+    if clustered:
+        from tensorflow_model_optimization.experimental import combine
+
+        wrapped = combine.strip_clustering_cqat(wrapped)
+    return wrapped
+
+
+def _quantization_aware(model: Any, names: Sequence[str]) -> Any:  # noqa: ANN401
+    """Return a model in which the layers of these names are quantization-aware."""
+    import tf_keras
+    from tensorflow_model_optimization.quantization import keras as quantization
+
+    def annotate(layer: Any) -> Any:  # noqa: ANN401
+        return quantization.quantize_annotate_layer(layer) if layer.name in names else layer
+
+    annotated = tf_keras.models.clone_model(model, clone_function=annotate)
+    with quantization.quantize_scope():
+        return quantization.quantize_apply(annotated, _scheme(model))
+
+
+def _scheme(model: Any) -> Any:  # noqa: ANN401
+    from tensorflow_model_optimization.experimental import combine
+    from tensorflow_model_optimization.quantization.keras import default_8bit
+
+    if is_clustered(model):
+        return combine.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=is_pruned(model))
+    if is_pruned(model):
+        return combine.Default8BitPrunePreserveQuantizeScheme()
+    return default_8bit.Default8BitQuantizeScheme()
+
+
+METHOD = Method(
+    name="qat",
+    title="trains with int8 in the loop, keeping zeros and clusters (quantization-aware training, PQAT, CQAT)",
+    apply=apply,
+    check=check,
+    epochs=4,
+    is_last=True,
+)
