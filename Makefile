@@ -11,7 +11,7 @@ DEMO ?= sine-esp32
 DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng gcc-arm-none-eabi \
 	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf xxd
 
-.PHONY: demo test lint types cpp-format cpp-test pytest format debian benchmark clean
+.PHONY: demo test lint types cpp-format cpp-test pytest coverage format debian benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -28,7 +28,14 @@ types: $(VENV)/test.stamp
 CPP := $(wildcard firmware/*/*.h firmware/*/*.cc firmware/*/*.cpp tests/firmware/*.h tests/firmware/*.cc \
 	tests/firmware/*/*.h) $(shell find firmware/host/tflm -name '*.h')
 
-cpp-format: $(VENV)/test.stamp
+cpp-# Which lines and branches of microgen/ the tests run, workers included.
+coverage: $(VENV)/test.stamp debian
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
 cpp-test: $(VENV)/test.stamp debian

@@ -102,7 +102,7 @@ def find_drift(
     """
     recorded: dict[str, str] = committed.manifest["files"]
     changes = [_change(committed, name, files.get(name), recorded.get(name)) for name in {*files, *recorded}]
-    # A file of the user's own may have any content, but a project without it does not compile.
+    # A file of the user's own may have any content, but a build writes it again where it is missing.
     changes += [Change(name, "missing", "") for name in user_files if not (committed.path / name).is_file()]
     rebuilt = manifest_bytes(files, user_files, manifest)
     differing = tuple(_causes(committed.manifest, json.loads(rebuilt)))

@@ -114,13 +114,13 @@ def fully_connected(
     return b.build([x], [y])
 
 
-def two_by_two(mover: str = "QUANTIZE") -> bytes:
+def two_by_two(mover: str = "QUANTIZE", width: int = 6) -> bytes:
     """Two inputs, two outputs: a + b, and a concatenated with b, which another operator has moved."""
     b = ModelBuilder()
-    left, right = (b.tensor(n, [1, 6], zero_point=z) for n, z in (("left", 3), ("right", -9)))
-    total = b.tensor("total", [1, 6], scale=0.1, zero_point=1)
-    both = b.tensor("both", [1, 12], scale=0.05, zero_point=3)
-    moved = b.tensor("moved", [1, 6], scale=0.05, zero_point=3)
+    left, right = (b.tensor(n, [1, width], zero_point=z) for n, z in (("left", 3), ("right", -9)))
+    total = b.tensor("total", [1, width], scale=0.1, zero_point=1)
+    both = b.tensor("both", [1, 2 * width], scale=0.05, zero_point=3)
+    moved = b.tensor("moved", [1, width], scale=0.05, zero_point=3)
     b.op("ADD", [left, right], [total], schema.AddOptionsT())
     b.op(mover, [right], [moved])
     concatenation = schema.ConcatenationOptionsT()

@@ -31,6 +31,9 @@ MADE = {
     "convolution": models.quirky_bias(),
     "sum": models.reduce("SUM"),
     "mean": models.reduce("MEAN"),
+    # Wide ones, in which the arena is fullest when the model's edges are laid out, not while buffers are planned.
+    "wide-dense": models.fully_connected(width=3000),
+    "wide-two-by-two": models.two_by_two(width=2000),
 }
 
 
