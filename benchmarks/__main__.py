@@ -1,218 +1,76 @@
-"""Runs the benchmarks and prints one table: medians of whole processes, the tools taking turns.
-
-Peers are installed at pinned versions into an environment of their own (`build/peers`). Models are read from
-shared/models beside the project, as in the tests.
-"""
+"""Runs the benchmarks and writes RESULTS.md and RESULTS.json beside this file."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import shutil
-import statistics
-import subprocess
+import argparse
 import sys
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import protocol
+from microgen import hostbuild
 
-ROOT = Path(__file__).parent.parent
-MODELS = ROOT.parent / "shared" / "models"
-PEERS = ROOT / "build" / "peers"
-PINNED = ["tinyml-deployer==0.1.0"]
-RUNS = 5
+from . import arrays, boards, commands, conversion, inferences, machine, models, outcome, peers, protocol, report, speed
+from .measure import Row
+from .tools import TOOLS
 
-
-@dataclass
-class Row:
-    what: str
-    tool: str
-    seconds: float
-    spread: tuple[float, float]
-    peak_mb: float
-    remark: str = ""
-
-
-def measure(command: list[str], cwd: Path) -> tuple[float, float]:
-    """Return wall seconds and peak memory in MB, over the process and the children that it waited for."""
-    started = time.perf_counter()
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        stderr = process.stderr.read() if process.stderr else b""
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed: {stderr.decode()[-500:]}")
-    return seconds, usage.ru_maxrss / 1024
-
-
-def compare(what: str, tools: dict[str, Callable[[Path], list[str]]], remarks: dict[str, str]) -> list[Row]:
-    """Run each tool RUNS times after a warm-up, in turns, each time in a clean folder."""
-    found: dict[str, list[tuple[float, float]]] = {tool: [] for tool in tools}
-    for turn in range(RUNS + 1):
-        for tool, command in tools.items():
-            with tempfile.TemporaryDirectory() as folder:
-                result = measure(command(Path(folder)), Path(folder))
-            if turn:
-                found[tool].append(result)
-    return [
-        Row(
-            what,
-            tool,
-            statistics.median(s for s, _ in runs),
-            (min(s for s, _ in runs), max(s for s, _ in runs)),
-            max(m for _, m in runs),
-            remarks.get(tool, ""),
-        )
-        for tool, runs in found.items()
-    ]
-
-
-def peers() -> Path:
-    """Return the folder of the peers' programs, installing them when they are missing."""
-    stamp = PEERS / "installed"
-    if not stamp.exists() or stamp.read_text() != "\n".join(PINNED):
-        subprocess.run([sys.executable, "-m", "venv", PEERS], check=True)
-        subprocess.run([PEERS / "bin/python", "-m", "pip", "install", "-q", *PINNED], check=True)
-        stamp.write_text("\n".join(PINNED))
-    return PEERS / "bin"
-
-
-def build_rows() -> list[Row]:
-    model = MODELS / "kws_ref_model.tflite"
-    if not model.is_file():
-        print(f"skipped: {model} is not here", file=sys.stderr)
-        return []
-    microgen = [str(Path(sys.executable).parent / "microgen")]
-    return compare(
-        "project from kws_ref_model.tflite",
-        {
-            "microgen build": lambda _: [*microgen, "build", str(model), "--board", "esp32", "--out", "p"],
-            "microgen build --no-verify": lambda _: [*microgen, "build", str(model), "--no-verify", "--out", "p"],
-            "tinyml-deployer deploy": lambda _: [
-                str(peers() / "tinyml-deployer"), "deploy", "--target", "esp32", "--output", "p", str(model),
-            ],
-        },
-        {
-            "microgen build": "100 samples in LiteRT, TFLM and the compiled firmware",
-            "microgen build --no-verify": "arena measured, samples in LiteRT and TFLM, nothing compiled",
-            "tinyml-deployer deploy": "verifies nothing",
-        },
-    )  # fmt: skip
-
-
-def help_rows() -> list[Row]:
-    microgen = str(Path(sys.executable).parent / "microgen")
-    return compare("--help", {"microgen --help": lambda _: [microgen, "--help"]}, {})
-
-
-def array_rows() -> list[Row]:
-    """Writing a C array of 4 MiB, both as a whole process."""
-    if not shutil.which("xxd"):
-        print("skipped: xxd is not installed", file=sys.stderr)
-        return []
-    code = (
-        "import sys; from pathlib import Path; from microgen.render import render;"
-        "data = Path(sys.argv[1]).read_bytes();"
-        "Path('m.cc').write_bytes(render('model_data.cc.j2', name='m', sha256='', data=data))"
-    )
-
-    def ours(folder: Path) -> list[str]:
-        (folder / "m.tflite").write_bytes(DATA)
-        return [sys.executable, "-c", code, "m.tflite"]
-
-    def theirs(folder: Path) -> list[str]:
-        (folder / "m.tflite").write_bytes(DATA)
-        return ["xxd", "-i", "m.tflite", "m.cc"]
-
-    return compare("C array of 4 MiB", {"microgen": ours, "xxd -i": theirs}, {"microgen": "start of Python included"})
-
-
-def conversion_rows() -> list[Row]:
-    """Converting a Keras model that is in memory already: the start of TensorFlow is not counted."""
-    command = [sys.executable, "-m", "benchmarks.conversion", str(RUNS)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        found = json.loads((process.stdout.read() if process.stdout else "").splitlines()[-1])
-        _, _, usage = os.wait4(process.pid, 0)
-        process.returncode = 0
-    remarks = {"microgen": "with the float model for the quality report; memory is of both"}
-    return [
-        Row(
-            "96x96 MobileNet-like Keras model to int8",
-            tool,
-            statistics.median(seconds),
-            (min(seconds), max(seconds)),
-            usage.ru_maxrss / 1024,
-            remarks.get(tool, ""),
-        )
-        for tool, seconds in found.items()
-    ]
-
-
-def verification_rows() -> list[Row]:
-    """Inferences a second on ResNet-8: TFLM's Python package in a bare loop, and the same inside a verification.
-
-    Both are the slope between a short and a long run, so that starting up does not count.
-    """
-    model = MODELS / "pretrainedResnet_quant.tflite"
-    if not model.is_file():
-        print(f"skipped: {model} is not here", file=sys.stderr)
-        return []
-    raw = (
-        "import sys, numpy as np; from tflite_micro.python.tflite_micro import runtime;"
-        "i = runtime.Interpreter.from_file(sys.argv[1], arena_size=60000);"
-        "x = np.random.default_rng(0).integers(-128, 128, (1, 32, 32, 3)).astype(np.int8);"
-        "[(i.set_input(x, 0), i.invoke(), i.get_output(0)) for _ in range(int(sys.argv[2]))]"
-    )
-    verified = (
-        "import sys, numpy as np; from pathlib import Path; from microgen import worker;"
-        "data = Path(sys.argv[1]).read_bytes();"
-        "x = np.random.default_rng(0).integers(-128, 128, (int(sys.argv[2]), 1, 32, 32, 3)).astype(np.int8);"
-        "worker.call('TFLM', 'microgen.verification.engines:tflm_run', {'arena_bytes': 60000},"
-        " {'model': np.frombuffer(data, np.uint8), 'in0': x})"
-    )
-    short, long = 50, 450
-    rows = []
-    for tool, code in (("tflite-micro, a bare loop", raw), ("microgen, inside a verification", verified)):
-        times: dict[int, list[float]] = {short: [], long: []}
-        for _ in range(RUNS):
-            for count, found in times.items():
-                found.append(measure([sys.executable, "-c", code, str(model), str(count)], ROOT)[0])
-        slopes = [(b - a) / (long - short) for a, b in zip(times[short], times[long], strict=True)]
-        rows.append(
-            Row(
-                "one inference of ResNet-8",
-                tool,
-                statistics.median(slopes),
-                (min(slopes), max(slopes)),
-                0,
-                f"{1 / statistics.median(slopes):.0f} inferences a second",
-            )
-        )
-    return rows
-
-
-DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
+TOPICS = ("speed", "outcome", "commands", "arrays", "conversion", "inferences", "boards", "profile", "protocol")
+# The models that are timed; all of them are looked at.
+_TIMED = ("ds_cnn", "kws_ref_model")
 
 
 def main() -> None:
-    rows = [*build_rows(), *help_rows(), *array_rows(), *conversion_rows(), *verification_rows()]
-    print(
-        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {RUNS} runs\n"
-    )
-    print("| what | tool | median s | min to max | peak MB | |\n|---|---|---|---|---|---|")
-    for r in rows:
-        low, high = r.spread
-        print(f"| {r.what} | {r.tool} | {r.seconds:.4g} | {low:.4g} to {high:.4g} | {r.peak_mb:.0f} | {r.remark} |")
-    costs = protocol.report(MODELS)
-    target = ROOT / "build" / "benchmarks.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps([asdict(r) for r in (*rows, *costs)], indent=2))
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"{', '.join(TOPICS)}; all otherwise")
+    parser.add_argument("--runs", type=int, default=5, help="how often each command is timed (5)")
+    parser.add_argument("--out", type=Path, default=report.FOLDER, help="folder of the results")
+    asked = parser.parse_args()
+    if unknown := set(asked.topics) - set(TOPICS):
+        parser.error(f"no topic {', '.join(sorted(unknown))}; topics: {', '.join(TOPICS)}")
+    if asked.runs < 1 or not asked.out.is_dir():
+        parser.error("--runs is at least 1, --out a folder")
+    topics = set(asked.topics or TOPICS)
+    problems: list[str] = []
+    document = {"runs": asked.runs, "machine": machine.machine(), "versions": machine.versions()}
+
+    tools = []
+    if topics & {"speed", "outcome"}:
+        for tool in TOOLS:
+            reason = peers.install(tool.requirements)
+            document["versions"] |= {r.partition("==")[0]: r.partition("==")[2] for r in tool.requirements}
+            if reason:
+                problems.append(f"{tool.name}: {reason}")
+            else:
+                tools.append(tool)
+    found = models.collect(problems)
+    timed = [m for m in found if m.name in _TIMED]
+    rows: list[Row] = []
+    outcomes = []
+    costs = []
+
+    def wanted(topic: str) -> bool:
+        if topic in topics:
+            print(f"{topic} ...", file=sys.stderr, flush=True)
+        return topic in topics
+
+    if wanted("speed"):
+        rows += speed.rows(timed, tools, asked.runs)
+    if wanted("outcome"):
+        outcomes = outcome.outcomes(found, tools)
+    if wanted("commands"):
+        rows += commands.rows(timed, asked.runs)
+    if wanted("arrays"):
+        rows += arrays.rows(asked.runs, problems)
+    if wanted("conversion"):
+        rows += conversion.rows(asked.runs, problems)
+    if wanted("inferences") and (resnet := models.SHARED / "pretrainedResnet_quant.tflite").is_file():
+        rows += inferences.rows(resnet, asked.runs)
+    if timed and wanted("boards"):
+        rows += boards.rows(timed[-1], asked.runs)
+    if timed and wanted("profile"):
+        rows += boards.profile(timed[-1], asked.runs)
+    if not hostbuild.host_obstacle() and wanted("protocol"):
+        costs = protocol.costs(models.SHARED)
+    print(report.write(asked.out, {**document, "outcomes": outcomes, "problems": problems}, rows, costs))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,21 @@ import json
 import sys
 import time
 
+from .measure import ROOT, CommandFailed, Row, run
+
+
+def rows(runs: int, problems: list[str]) -> list[Row]:
+    """Time both, in a process of their own."""
+    try:
+        _, peak, said = run([sys.executable, "-m", "benchmarks.conversion", str(runs)], ROOT)
+    except CommandFailed as error:
+        problems.append(f"conversion: {error}")
+        return []
+    remarks = {"microgen": "with the float model for the quality report; memory is of both"}
+    what = "96x96 MobileNet-like Keras model to int8"
+    times = json.loads(said.splitlines()[-1])
+    return [Row("parts", what, tool, seconds, peak, remarks.get(tool, "")) for tool, seconds in times.items()]
+
 
 def mobilenet():
     """MobileNet v1 of width 0.25 for two classes, as MLPerf Tiny's visual wake words has it."""

@@ -83,15 +83,6 @@ def measure(path: Path) -> Cost:
     )
 
 
-def report(models: Path) -> list[Cost]:
-    """Measure, and print a table."""
-    found = [measure(models / f"{name}.tflite") for name in NAMES if (models / f"{name}.tflite").is_file()]
-    print(f"\nserial protocol on the host program, {RUNS} inferences, medians in microseconds\n")
-    print("| model | bytes in, out | TFLM from Python | TFLM in the firmware | through the protocol | overhead |")
-    print("|---|---|---|---|---|---|")
-    for c in found:
-        print(
-            f"| {c.model} | {c.bytes_in}, {c.bytes_out} | {c.python_us:.0f} | {c.firmware_us:.0f} | "
-            f"{c.protocol_us:.0f} | {c.overhead_us:.0f} |"
-        )
-    return found
+def costs(models: Path) -> list[Cost]:
+    """Measure the models that are there."""
+    return [measure(models / f"{name}.tflite") for name in NAMES if (models / f"{name}.tflite").is_file()]

@@ -1,0 +1,108 @@
+"""Times whole processes, the tools taking turns: median, spread, and peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+_TIMEOUT_S = 600
+# What TensorFlow, absl and Python's warnings say in any case.
+_NOISE = ("WARNING", "W0000", "I0000", "E0000", "INFO:", "To enable", "warnings.warn", "UserWarning")
+
+
+class CommandFailed(Exception):
+    """A command that ended with another code than 0: its last words."""
+
+
+@dataclass
+class Row:
+    """One figure of one tool.
+
+    Attributes:
+        topic, what, tool: what was measured.
+        seconds: each run's wall time; empty when the tool did not do it.
+        peak_mb: the largest memory of one process, 0 where it was not looked at.
+        remark: what the figure includes, or why there is none.
+    """
+
+    topic: str
+    what: str
+    tool: str
+    seconds: list[float] = field(default_factory=list)
+    peak_mb: float = 0
+    remark: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "median_s": statistics.median(self.seconds) if self.seconds else None,
+            "min_s": min(self.seconds, default=None),
+            "max_s": max(self.seconds, default=None),
+        }
+
+
+def run(argv: Sequence[str], cwd: Path) -> tuple[float, float, str]:
+    """Run a command; return wall seconds, peak MB of it or of a child that it waited for, and what it printed.
+
+    Raises:
+        CommandFailed: it ended with another code than 0, or not at all.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "COLUMNS": "500"}
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        try:
+            process = subprocess.Popen(argv, cwd=cwd, stdout=said, stderr=subprocess.STDOUT, env=environment)
+        except OSError as error:
+            raise CommandFailed(str(error)) from None
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace")
+    if process.returncode != 0:
+        raise CommandFailed(last_words(text) or f"exit code {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024, text
+
+
+def last_words(text: str) -> str:
+    """Return the line of an output that most likely says why it ended."""
+    lines = [line.strip(" │╭╰─╯╮") for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(_NOISE) and "Warning" not in line]
+    named = [line for line in lines if line.startswith("error: ") or "Error: " in line[:80]]
+    return (named or lines or [""])[-1].removeprefix("error: ")[:300]
+
+
+def take_turns(
+    topic: str, what: str, tools: Mapping[str, Callable[[Path], Sequence[str]]], runs: int, remarks: Mapping[str, str]
+) -> list[Row]:
+    """Run each tool once to warm up and `runs` times more, in turns, each time in a clean folder.
+
+    Args:
+        tools: for each, what makes its command; it may put files into the folder first.
+        remarks: what a tool's figure includes.
+    """
+    rows = {tool: Row(topic, what, tool, remark=remarks.get(tool, "")) for tool in tools}
+    failed: set[str] = set()
+    for turn in range(runs + 1):
+        for tool, command in tools.items():
+            if tool in failed:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    seconds, peak, _ = run(command(Path(folder)), Path(folder))
+                except CommandFailed as error:
+                    failed.add(tool)
+                    rows[tool].seconds, rows[tool].remark = [], f"fails: {error}"
+                    continue
+            if turn:
+                rows[tool].seconds.append(seconds)
+                rows[tool].peak_mb = max(rows[tool].peak_mb, peak)
+    return list(rows.values())

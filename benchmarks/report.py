@@ -1,0 +1,93 @@
+"""RESULTS.md and RESULTS.json."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .measure import Row
+from .protocol import RUNS as INFERENCES
+from .protocol import Cost
+
+FOLDER = Path(__file__).parent
+
+
+def write(folder: Path, document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> str:
+    """Write both files and return the Markdown."""
+    text = "\n".join(_lines(document, rows, costs)) + "\n"
+    (folder / "RESULTS.md").write_text(text)
+    whole = {**document, "rows": [r.to_json() for r in rows], "protocol": [vars(c) for c in costs]}
+    (folder / "RESULTS.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    return text
+
+
+def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> list[str]:
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `python -m benchmarks` (`make benchmark`); figures of one run, on one machine.",
+    ]
+    lines += [
+        f"Medians of {document['runs']} runs after a warm-up, the tools taking turns; times are of whole processes."
+    ]
+    for heading, pairs in (("Machine", document["machine"]), ("Versions", document["versions"])):
+        lines += ["", f"## {heading}", "", *_table(["", ""], [list(p) for p in pairs.items()])]
+    for topic in dict.fromkeys(r.topic for r in rows):
+        heads = ["what", "tool", "median s", "min to max", "peak MB", ""]
+        lines += ["", f"## Time: {topic}", "", *_table(heads, [_row(r) for r in rows if r.topic == topic])]
+    if document["outcomes"]:
+        heads = ["model", "tool", "makes", "compiles", "runs", "operators", "arena", "outputs compared by it"]
+        body = [list(o.values()) for o in document["outcomes"]]
+        lines += ["", "## Outcome", "", *_OUTCOME, "", *_table(heads, body)]
+    if costs:
+        heads = [
+            "model",
+            "bytes in, out",
+            "TFLM from Python",
+            "TFLM in the firmware",
+            "through the protocol",
+            "overhead",
+        ]
+        body = [
+            [c.model, f"{c.bytes_in}, {c.bytes_out}"]
+            + [f"{v:.0f}" for v in (c.python_us, c.firmware_us, c.protocol_us, c.overhead_us)]
+            for c in costs
+        ]
+        lines += [
+            "",
+            "## Serial protocol",
+            "",
+            f"{INFERENCES} inferences on the host program, medians in microseconds.",
+        ]
+        lines += ["", *_table(heads, body)]
+    if document["problems"]:
+        lines += ["", "## Not measured", "", *(f"- {_cell(p)}" for p in document["problems"])]
+    return lines
+
+
+_OUTCOME = [
+    "Each tool did each model once, and what it made was looked at by the same means for all: compiled with g++ or gcc",
+    "against the declarations of TFLM that microgen has, its model run once in TFLM, its operators and arena compared",
+    "with the model's. What a tool refuses stands there in its own words.",
+]
+
+
+def _row(row: Row) -> list[str]:
+    if not row.seconds:
+        return [row.what, row.tool, "-", "-", "-", row.remark]
+    spread = f"{min(row.seconds):.3g} to {max(row.seconds):.3g}"
+    memory = f"{row.peak_mb:.0f}" if row.peak_mb else ""
+    return [row.what, row.tool, f"{statistics.median(row.seconds):.3g}", spread, memory, row.remark]
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    return [*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]
+
+
+def _cell(text: str) -> str:
+    """Return text that stays in its cell."""
+    return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")

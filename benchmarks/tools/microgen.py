@@ -1,0 +1,39 @@
+"""microgen itself, through its command line, as the others."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from ..models import Model
+from .tool import BOARD, Outcome, Tool, arena, compile_all, declarations, operators
+
+_BIN = Path(sys.executable).parent / "microgen"
+
+
+def _command(model: Model, folder: Path) -> list[str]:
+    return [str(_BIN), "build", str(model.tflite), "--board", BOARD, "--out", "out", "--json"]
+
+
+def _examine(model: Model, folder: Path, said: str) -> Outcome:
+    found = json.loads(said)
+    out = folder / "out"
+    verdict = found["verdict"]
+    rooms = [out / "lib" / room for room in ("model", "dut", "golden")]
+    host = declarations().parent
+    sources = [*(p for room in rooms for p in sorted(room.glob("*.cc"))), out / "src/main.cpp"]
+    flags = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", "-DMICROGEN_HOST=1"]
+    config = (out / "lib/model/model_config.h").read_text()
+    return Outcome(
+        "PlatformIO project",
+        compile_all(sources, *flags, *(f"-I{p}" for p in (*rooms, host, declarations()))),
+        "yes" if verdict["firmware"] == "equal" else f"no: {verdict['reason']}",
+        operators(model, set(re.findall(r"X\((Add\w+)\)", config))),
+        arena(model, found["arena_bytes"]),
+        f"{verdict['status']} on {verdict['samples']} samples: firmware {verdict['firmware']} to TFLM, TFLM to LiteRT",
+    )
+
+
+TOOL = Tool("microgen build", (), "tflite", _command, _examine, "100 samples in LiteRT, TFLM and the compiled firmware")

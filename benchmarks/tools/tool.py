@@ -1,0 +1,139 @@
+"""What a tool is, and how its work is looked at."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import microgen
+from microgen import resources, worker
+from microgen.errors import MicrogenError
+from microgen.tflite import parse
+from microgen.tflite.check import resolver_methods
+from microgen.verification import EngineRun, Samples, make_samples
+
+from ..measure import last_words
+from ..models import Model
+
+BOARD = "esp32"
+NONE = "-"
+_ROOMY = 4 * 2**20
+
+
+@dataclass
+class Outcome:
+    """What became of a model in a tool's hands: each field in words, "-" where the tool makes no such thing.
+
+    Attributes:
+        makes: what there is afterwards.
+        compiles: whether a compiler takes it, or the compiler's first error.
+        runs: whether TFLM, or the code itself, runs it and gives what the model gives.
+        operators: those registered against those that the model has.
+        arena: the tensor arena against what is needed.
+        check: what the tool itself found out about the outputs.
+    """
+
+    makes: str
+    compiles: str = NONE
+    runs: str = NONE
+    operators: str = NONE
+    arena: str = NONE
+    check: str = "nothing is compared"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool.
+
+    Attributes:
+        name: for the tables.
+        requirements: what pip installs, pinned; none for what is on the machine.
+        takes: "tflite" or "keras".
+        command: (model, folder) -> what makes its product in that folder.
+        examine: (model, folder, what it printed) -> what came out.
+        remark: what its time includes.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    takes: str
+    command: Callable[[Model, Path], Sequence[str]]
+    examine: Callable[[Model, Path, str], Outcome]
+    remark: str
+
+    def obstacle(self, model: Model) -> str:
+        """Say why this model cannot be given to it; "" when it can."""
+        return "takes Keras models only" if self.takes == "keras" and model.keras is None else ""
+
+
+def compile_all(sources: Sequence[Path], *flags: str, language: str = "") -> str:
+    """Compile sources to objects on this machine, C by the C compiler; return "yes" or the first error."""
+    for source in sources:
+        compiler = "gcc" if language != "c++" and source.suffix == ".c" else "g++"
+        if not shutil.which(compiler):
+            return f"not tried: {compiler} is missing"
+        command = [compiler, *(["-x", language] if language else []), "-c", str(source), "-o", "/dev/null", *flags]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            errors = re.findall(r"error: (.*)", done.stderr)
+            return f"{source.name}: {errors[0] if errors else last_words(done.stderr)}"
+    return "yes"
+
+
+def declarations() -> Path:
+    """Return the folder of TFLM's declarations that microgen has, for code that includes them."""
+    return resources.path("firmware") / "host" / "tflm"
+
+
+def c_bytes(text: str) -> bytes:
+    """Return the bytes of the first array initializer in C source."""
+    body = text[text.index("{", text.index("[")) :]
+    return bytes(int(x, 16) for x in re.findall(r"0x[0-9a-fA-F]{1,2}\b", body[: body.index("}")]))
+
+
+def in_tflm(data: bytes) -> str:
+    """Say whether TFLM runs a .tflite once; its own words when it does not."""
+    try:
+        model = parse(data, "model", "the model")
+        inputs = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
+        arrays = {"model": np.frombuffer(data, np.uint8), **inputs}
+        worker.call("TFLM", "microgen.verification.engines:tflm_run", {"arena_bytes": _ROOMY}, arrays)
+    except MicrogenError as error:
+        return f"no: {error.message}"
+    return "yes"
+
+
+def operators(model: Model, registered: set[str]) -> str:
+    """Compare resolver methods with those that the model needs."""
+
+    needed = set(resolver_methods(microgen.load(model.tflite)))
+    missing, idle = sorted(needed - registered), sorted(registered - needed)
+    said = [f"missing: {', '.join(missing)}"] if missing else []
+    return "; ".join([*said, f"{len(idle)} more than the model has"]) if said or idle else "just the model's"
+
+
+def arena(model: Model, given: int) -> str:
+    """Compare an arena with what is needed on the board and on this machine."""
+    on_board = needed_on_board(model)
+    verdict = "too small" if given < on_board else f"{given / on_board:.2f} times"
+    return f"{given:,} bytes; needed {on_board:,}: {verdict}"
+
+
+def needed_on_board(model: Model) -> int:
+    """Return the smallest arena on the board, reference kernels, as TFLM lays it out on 32 bits."""
+    return int(microgen.inspect(model.tflite, BOARD)["memory"]["arena_min_bytes"])
+
+
+def answers(model: Model, samples: int = 100) -> tuple[Samples, Samples, Samples]:
+    """Return samples, and what TFLM and LiteRT's reference kernels answer."""
+    loaded = microgen.load(model.tflite)
+    inputs = make_samples(loaded, samples, 0)
+    with EngineRun(loaded, inputs) as running:
+        engines = running.result()
+    return inputs, engines.tflm, engines.litert
