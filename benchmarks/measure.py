@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-_TIMEOUT_S = 600
+# Starts the command and times it: a process's peak memory counts that of the one it was forked from, so this one is
+# small.
+_LAUNCHER = """
+import os, sys, time
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+seconds = time.perf_counter() - started
+with open(sys.argv[1], "w") as result:
+    print(seconds, usage.ru_maxrss, os.waitstatus_to_exitcode(status), file=result)
+"""
 # What TensorFlow, absl and Python's warnings say in any case.
 _NOISE = ("WARNING", "W0000", "I0000", "E0000", "INFO:", "To enable", "warnings.warn", "UserWarning")
 
@@ -56,20 +66,17 @@ def run(argv: Sequence[str], cwd: Path) -> tuple[float, float, str]:
         CommandFailed: it ended with another code than 0, or not at all.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "COLUMNS": "500"}
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        try:
-            process = subprocess.Popen(argv, cwd=cwd, stdout=said, stderr=subprocess.STDOUT, env=environment)
-        except OSError as error:
-            raise CommandFailed(str(error)) from None
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read().decode("utf-8", "replace")
-    if process.returncode != 0:
-        raise CommandFailed(last_words(text) or f"exit code {process.returncode}")
-    return seconds, usage.ru_maxrss / 1024, text
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result"
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, result, *argv]
+        done = subprocess.run(launcher, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        text = done.stdout.decode("utf-8", "replace")
+        if done.returncode != 0:
+            raise CommandFailed(last_words(text))
+        seconds, kilobytes, code = result.read_text().split()
+    if code != "0":
+        raise CommandFailed(last_words(text) or f"exit code {code}")
+    return float(seconds), int(kilobytes) / 1024, text
 
 
 def last_words(text: str) -> str:

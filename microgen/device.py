@@ -32,7 +32,7 @@ def host_command(project: Path, work: Path) -> list[str]:
         raise SetupError(f"firmware cannot run here: {obstacle}", "microgen doctor says what is needed")
     library = hostbuild.compile_firmware(project, work)
     return [
-        *python_child("microgen.verification.host"),
+        *python_child("microgen.engines.firmware"),
         str(library),
         str(hostbuild.tflm_library()),
         str(work / "model.bin"),

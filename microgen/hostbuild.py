@@ -1,6 +1,6 @@
 """Compiles a project's own sources for this machine, where the wheel's TFLM and a POSIX Arduino.h stand in.
 
-The result is a shared library that `microgen.verification.host` runs in a Python process, because the TFLM inside the
+The result is a shared library that `microgen.engines.firmware` runs in a Python process, because the TFLM inside the
 wheel is linked against Python.
 """
 

@@ -235,9 +235,7 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: ru
     """
     arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a[:1] for k, a in enumerate(samples)}}
     try:
-        worker.call(
-            "TFLM", "microgen.verification.engines:tflm_run", {"arena_bytes": _LARGE_ARENA}, arrays, _DEADLINE_S
-        )
+        worker.call("TFLM", "microgen.engines.jobs:tflm_run", {"arena_bytes": _LARGE_ARENA}, arrays, _DEADLINE_S)
     except EngineError as error:
         said = re.search(r"Node (\w+) \(number", error.log)
         refused = [op.index for op in model.main.operators if said is not None and op.name == said[1]]

@@ -40,7 +40,7 @@ MADE = {
 def measured(model):
     first = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
     arrays = {"model": np.frombuffer(model.data, np.uint8), **first}
-    found = worker.call("TFLM", "microgen.verification.engines:tflm_arena", {"predicted_bytes": 16384}, arrays)
+    found = worker.call("TFLM", "microgen.engines.jobs:tflm_arena", {"predicted_bytes": 16384}, arrays)
     return found.values["arena_min_bytes"]
 
 

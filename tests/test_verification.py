@@ -351,7 +351,7 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
 
 
 def test_answers_of_different_sizes_are_infinitely_apart():
-    from microgen.verification.difference import largest
+    from microgen.engines.difference import largest
 
     assert largest(np.zeros((4,), np.int8), np.zeros((4, 1, 5), np.int8)) == float("inf")
     assert largest(np.zeros((2, 3), np.int8), np.full((6,), 2, np.int8)) == 2

@@ -167,3 +167,9 @@ def test_files_in_the_current_folder_do_not_shadow_packages(tmp_path, monkeypatc
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     monkeypatch.chdir(tmp_path)
     assert worker.call("x", f"{HERE}:echo", {}).values == {"got": {}}
+
+
+@pytest.mark.parametrize("module", ["microgen.engines.jobs", "microgen.engines.firmware", "microgen.worker"])
+def test_what_a_worker_runs_imports_nothing_that_it_does_not_need(module):
+    code = f"import sys, {module}; print([m for m in ('pydantic', 'jinja2', 'typer', 'rich') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -103,7 +103,7 @@ def in_tflm(data: bytes) -> str:
         model = parse(data, "model", "the model")
         inputs = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
         arrays = {"model": np.frombuffer(data, np.uint8), **inputs}
-        worker.call("TFLM", "microgen.verification.engines:tflm_run", {"arena_bytes": _ROOMY}, arrays)
+        worker.call("TFLM", "microgen.engines.jobs:tflm_run", {"arena_bytes": _ROOMY}, arrays)
     except MicrogenError as error:
         return f"no: {error.message}"
     return "yes"

@@ -20,12 +20,12 @@ from .. import worker
 from ..deployment import GOLDEN_MAX
 from ..device import HOST, host_firmware
 from ..dut import Client, DutError
+from ..engines.difference import largest, sample_differs
 from ..errors import EngineError
 from ..planner import Target, plan
 from ..tflite import TfliteModel
 from ..tflite.compare import describe_difference
 from ..tflite.normalise import normalise
-from .difference import largest, sample_differs
 from .faults import model_faults
 from .layers import JOBS, Proof, deadline, prove_layers
 from .samples import Samples, output_lsb

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import worker
+from ..engines.difference import largest
 from ..planner import Target, plan
 from ..tflite import TfliteModel, parse
-from .difference import largest
 from .faults import faults_of
 from .layers import JOBS, Proof
 

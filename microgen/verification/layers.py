@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import toml, worker
+from ..engines.difference import differing_elements, largest, sample_differs
 from ..tflite import Operator, Subgraph, TfliteModel
 from ..tflite.macs import model_macs
 from ..tflite.normalise import normalise
 from . import exact
-from .difference import differing_elements, largest, sample_differs
 from .faults import faults_of
 from .recurrent import Steps, steps_of
 from .samples import Samples
@@ -26,7 +26,7 @@ from .verdict import Layer
 # An engine that takes longer is hung: so long to start, and so many multiply-accumulates a second, a hundredth of what
 # reference kernels do on a PC.
 _START_S, _MACS_PER_S = 8.0, 2e6
-JOBS = "microgen.verification.engines"
+JOBS = "microgen.engines.jobs"
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
 _REFERENCE = "BUILTIN_REF"
