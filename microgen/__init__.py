@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .merging import Merged, merge
     from .pipeline import BuildResult, build
     from .platformio import compile_project, flash, monitor
+    from .prediction import Prediction, predict
     from .proof import verify
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
@@ -56,6 +57,8 @@ _LAZY = {
     "BuildResult": "pipeline",
     "build": "pipeline",
     "FrontEnd": "audio",
+    "Prediction": "prediction",
+    "predict": "prediction",
     "Quantized": "quantization",
     "quantize": "quantization",
     "load_recipe": "recipes",
@@ -84,6 +87,7 @@ __all__ = [
     "InputError",
     "Merged",
     "MicrogenError",
+    "Prediction",
     "Quantized",
     "SetupError",
     "TfliteModel",
@@ -105,6 +109,7 @@ __all__ = [
     "memory_fit",
     "merge",
     "monitor",
+    "predict",
     "quantize",
     "recipe_names",
     "selftest",

@@ -100,9 +100,16 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
 
 
 def real_values(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return values of a tensor in real units, samples first, without its batch dimension."""
-    real = (values.astype(np.float64) - tensor.zero_point) * tensor.scale
-    return real.reshape(len(real), *tensor.shape[1:])
+    """Return values of an input or output in real units, samples first, without its batch dimension.
+
+    Args:
+        tensor: which one.
+        values: of shape (samples, *tensor.shape) and the tensor's dtype; those of a float tensor stay as they are.
+    """
+    real = values.astype(np.float64)
+    if tensor.quantization:
+        real = (real - tensor.zero_point) * tensor.scale
+    return real.reshape(len(values), *(tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape))
 
 
 def value_range(model: TfliteModel, tensor: Tensor) -> tuple[float, float]:
