@@ -332,15 +332,24 @@ def load_board(name_or_path: str) -> Board:
     Raises:
         InputError: there is no such board, or its file is wrong; the message names the file and the field.
     """
+    return _read_board(board_file(name_or_path))
+
+
+def board_file(name_or_path: str) -> Path:
+    """Return the file of a board, which need not be there if it was given as a path.
+
+    Raises:
+        InputError: there is no board of this name.
+    """
     separators = {"/", os.sep, os.altsep or "/"}
     if name_or_path.lower().endswith(".toml") or any(s in name_or_path for s in separators):
-        return _read_board(Path(name_or_path))
+        return Path(name_or_path)
     wanted = name_or_path.strip().lower()
     if wanted in board_names():
-        return _read_board(_shipped(wanted))
-    known = {alias: board for board in list_boards() for alias in (board.name, *board.aliases)}
-    if board := known.get(wanted):
-        return board
+        return _shipped(wanted)
+    known = {alias: board.name for board in list_boards() for alias in (board.name, *board.aliases)}
+    if name := known.get(wanted):
+        return _shipped(name)
     near = difflib.get_close_matches(wanted, sorted(known), 1)
     hint = f"did you mean '{near[0]}'? {_LIST_HINT}" if near else f"{_LIST_HINT}; a file of your own ends with .toml"
     raise InputError(f"there is no board '{name_or_path}'", hint)

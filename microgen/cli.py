@@ -436,12 +436,20 @@ def monitor(project: _Project, port: _Port = None) -> None:
 @app.command()
 def boards(
     name: Annotated[str | None, typer.Argument(help="One board, by name, alias or file.", show_default=False)] = None,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print its file, to start one of your own from.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the boards, or show one."""
-    from .boards import list_boards, load_board
+    from .boards import board_file, list_boards, load_board
+    from .errors import InputError
     from .report import board_lines, size, table
 
+    if as_toml:
+        if name is None or as_json:
+            raise InputError("--toml prints the file of one board", "microgen boards esp32 --toml")
+        load_board(name)
+        print(board_file(name).read_text("utf-8"), end="")
+        return
     if name is not None:
         board = load_board(name)
         if as_json:

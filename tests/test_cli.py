@@ -232,3 +232,13 @@ def test_output_into_a_pipe_that_closes(folder):
         text=True,
     )
     assert done.stderr == ""
+
+
+def test_a_boards_file_is_printed_to_start_from(tmp_path):
+    done = run("boards", "pico-w", "--toml", cwd=tmp_path)
+    (tmp_path / "mine.toml").write_text(done.stdout.replace('name = "picow"', 'name = "mine"'))
+    assert json.loads(run("boards", "./mine.toml", "--json", cwd=tmp_path).stdout)["name"] == "mine"
+    assert run("boards", "./mine.toml", "--toml", cwd=tmp_path).stdout == (tmp_path / "mine.toml").read_text()
+    for args in (["boards", "--toml"], ["boards", "pico", "--toml", "--json"], ["boards", "nosuch", "--toml"]):
+        done = run(*args, cwd=tmp_path)
+        assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 2
