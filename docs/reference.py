@@ -42,7 +42,7 @@ def commands() -> str:
             command.help,
             "",
             "```text",
-            f"microgen {name} [OPTIONS] {usage}".strip(),
+            f"usage: microgen {name} [OPTIONS] {usage}".strip(),
             "```",
             "",
         ]

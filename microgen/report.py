@@ -420,7 +420,8 @@ def _layer_lines(verdict: Verdict) -> Pairs:
     return [
         (
             "layer",
-            f"{x.index} {x.op} '{x.tensor}' {list(x.shape)}: {x.max_abs_diff_lsb:g} LSB, bound {x.bound_lsb}",
+            f"{x.index} {x.op} '{short_name(x.tensor)}' {list(x.shape)}: {x.max_abs_diff_lsb:g} LSB, "
+            f"bound {x.bound_lsb}",
         )
         for x in verdict.layers
         if x.differs or not x.is_within

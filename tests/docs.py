@@ -159,17 +159,16 @@ def commands(block: Block) -> list[tuple[str, str | None]]:
 
 def difference(shown: str, printed: str, varying: list[str]) -> str:
     """Say where what was printed is not what the page shows; "" if it is."""
-    masks = []
-    for one in varying:
-        found = VARYING.get(one, [(one, "~")])
-        if not any(re.search(pattern, shown) for pattern, _ in found):
-            return f"nothing in the page varies as '{one}'"
-        masks += found
+    masks = [mask for one in varying for mask in _masks(one)]
     want, have = (_lines(text, masks) for text in (shown, printed))
     pattern = "".join("(?:.*\n)*" if line == "..." else re.escape(line) + "\n" for line in want)
     if re.fullmatch(pattern, "".join(line + "\n" for line in have)):
         return ""
     return f"the page shows\n{shown}\nand what was printed is\n{printed}"
+
+
+def _masks(varying: str) -> list[tuple[str, str]]:
+    return VARYING.get(varying, [(varying, "~")])
 
 
 def _lines(text: str, masks: list[tuple[str, str]]) -> list[str]:
@@ -216,12 +215,15 @@ class Runner:
         for block in self.page.blocks:
             try:
                 self._block(block)
-            except DocsError as error:
+            except (DocsError, subprocess.TimeoutExpired) as error:
                 raise DocsError(f"{self.page.name}:{block.line}: {error}") from None
 
     def _block(self, block: Block) -> None:
         if block.one("skip") is not None:
             return
+        for one in block.all("varies"):
+            if not any(re.search(pattern, block.text) for pattern, _ in _masks(one)):
+                raise DocsError(f"nothing in the block varies as '{one}'")
         for project, port in (rest.split(" at ") for rest in block.all("board")):
             self._start(f"microgen simulate {project} --pty", port)
         for project in block.all("platformio"):
