@@ -11,11 +11,7 @@ DEMO ?= sine-esp32
 DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng gcc-arm-none-eabi \
 	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf xxd
 
-<<<<<<< HEAD
-.PHONY: demo test lint types cpp-format cpp-test pytest coverage format debian benchmark clean
-=======
-.PHONY: demo test lint types cpp-format cpp-test pytest format debian benchmark docs clean
->>>>>>> 67ffc49 (README that ends in a verified project: picture, transcripts that a test compares, other tools, what is proven how)
+.PHONY: demo test lint types cpp-format cpp-test pytest coverage docs format debian benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -32,22 +28,7 @@ types: $(VENV)/test.stamp
 CPP := $(wildcard firmware/*/*.h firmware/*/*.cc firmware/*/*.cpp tests/firmware/*.h tests/firmware/*.cc \
 	tests/firmware/*/*.h) $(shell find firmware/host/tflm -name '*.h')
 
-<<<<<<< HEAD
-cpp-# Which lines and branches of microgen/ the tests run, workers included.
-coverage: $(VENV)/test.stamp debian
-	rm -rf build/coverage && mkdir -p build/coverage
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
-=======
-cpp-# What the documentation has from elsewhere: references, pictures, and what its commands print.
-docs: $(VENV)/test.stamp
-	$(BIN)/python docs/reference.py
-	$(BIN)/python docs/images/way.py
-	$(BIN)/python -m tests.docs
->>>>>>> 67ffc49 (README that ends in a verified project: picture, transcripts that a test compares, other tools, what is proven how)
-
-format: $(VENV)/test.stamp
+cpp-format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
 cpp-test: $(VENV)/test.stamp debian
@@ -55,6 +36,13 @@ cpp-test: $(VENV)/test.stamp debian
 
 pytest: $(VENV)/test.stamp debian
 	$(BIN)/python -m pytest
+
+# Which lines and branches of microgen/ the tests run, workers included.
+coverage: $(VENV)/test.stamp debian
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # What the documentation has from elsewhere: references, pictures, and what its commands print.
 docs: $(VENV)/test.stamp
