@@ -93,7 +93,8 @@ class DocsError(AssertionError):
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    folders = ("", "docs", "boards", "examples")
+    return [p for f in folders for p in sorted((ROOT / f).glob("*.md")) if p.name != "CHANGELOG.md"]
 
 
 def parse(path: Path) -> Page:

@@ -358,8 +358,9 @@ def _array_fault(model: TfliteModel, array: bytes) -> str:
     ours, theirs = (np.frombuffer(d, np.uint8) for d in (array, model.data))
     where = np.flatnonzero(ours != theirs)
     first = int(where[0])
+    differ = "byte differs" if len(where) == 1 else "bytes differ"
     return (
-        f"the compiled array is not the model: {len(where)} bytes differ, "
+        f"the compiled array is not the model: {len(where)} {differ}, "
         + (f"{found}; " if (found := describe_difference(model, array)) else "")
         + f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
     )
