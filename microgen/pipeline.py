@@ -13,7 +13,7 @@ from typing import Any
 
 from . import __version__, hostbuild, platformio, project, quantization, resources, sources
 from . import calibration as calibrations
-from .boards import TflmSnapshot, load_board, native_snapshot
+from .boards import Board, TflmSnapshot, board_file, load_board, native_snapshot
 from .deployment import Deployment, Golden, Options, choose_golden, deploy, known_issues
 from .deployment import check as check_model
 from .drift import Drift, find_drift
@@ -37,6 +37,7 @@ from .verification import (
 
 DEFAULT_SAMPLES = 100
 DEFAULT_RECIPE = "sine"
+_OWN_BOARD = "board.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 # The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
 _ELEMENT_TYPES = {
@@ -206,7 +207,7 @@ def build(
         )
         fit = _checked_fit(deployment)
         golden = choose_golden(source.model, inputs, running.first)
-        files = render_project(deployment) | render_golden(golden)
+        files = render_project(deployment) | render_golden(golden) | _own_board(board)
         user_files = {name: files.pop(name) for name in _USER_FILES}
         firmware = None
         if verify and not obstacle:
@@ -262,6 +263,27 @@ def project_model(opened: project.Project) -> TfliteModel:
             "build the project again",
         )
     return model
+
+
+def project_board(opened: project.Project) -> Board:
+    """Return the board of a project; for a board that did not come with microgen, its file is in the project.
+
+    Raises:
+        InputError: there is no such board.
+    """
+    return load_board(project_board_name(opened))
+
+
+def project_board_name(opened: project.Project) -> str:
+    """Return what `build` takes for the board of a project: its name, or the file in the project."""
+    own = opened.path / _OWN_BOARD
+    return str(own) if own.is_file() else str(opened.manifest.get("board"))
+
+
+def _own_board(board: str | Path) -> dict[str, bytes]:
+    """Return the file of a board that does not come with microgen: the project must not depend on where it lies."""
+    file = board_file(str(board))
+    return {} if file.parent == resources.path("boards") else {_OWN_BOARD: file.read_bytes()}
 
 
 def render_project(deployment: Deployment) -> dict[str, bytes]:

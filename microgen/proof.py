@@ -12,13 +12,12 @@ import numpy.typing as npt
 
 from . import calibration as calibrations
 from . import hostbuild, project
-from .boards import Board, load_board
 from .deployment import deploy
 from .device import HOST, connected
 from .dut import BAUD
 from .errors import InputError
 from .inspection import describe
-from .pipeline import DEFAULT_SAMPLES, project_model
+from .pipeline import DEFAULT_SAMPLES, project_board, project_model
 from .tflite import TfliteModel, load
 from .tflite.check import check_runnable
 from .verification import (
@@ -111,7 +110,7 @@ def verify(
     if report is not None:
         from .html import write_report
 
-        board = _board(opened)
+        board = project_board(opened) if opened else None
         deployment = deploy(model.name, model, board, host_min) if board else None
         document = describe(model, board, deployment)
         document["verdict"] = verdict.to_json()
@@ -121,11 +120,6 @@ def verify(
         document["accuracy"] = _accuracy(engines, labelled[1], samples) if labelled is not None else None
         write_report(Path(report), document)
     return verdict
-
-
-def _board(opened: project.Project | None) -> Board | None:
-    name = opened.manifest.get("board") if opened else None
-    return load_board(name) if isinstance(name, str) else None
 
 
 def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArray[np.int64]]:

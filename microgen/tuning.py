@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from . import pipeline
-from .boards import load_board
 from .device import HOST, connected
 from .dut import BAUD
 from .errors import InputError
@@ -76,7 +75,7 @@ def tune(
     check_target(opened.path, force=force)
     model = pipeline.project_model(opened)
     manifest = opened.manifest
-    board = load_board(manifest["board"])
+    board = pipeline.project_board(opened)
     on_step(f"asking {on}")
     with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
         client.command("reset")  # is refused, with the reason, by a model that did not come up
@@ -86,7 +85,7 @@ def tune(
         raise InputError(f"{on} is a {device}, the project is for {board.name}", "connect the project's board")
     built = pipeline.build(
         opened.model_file(),
-        board.name,
+        pipeline.project_board_name(opened),
         out=opened.path,
         name=model.name,
         labels=manifest["labels"] or None,

@@ -19,6 +19,7 @@ import pytest
 import microgen
 from microgen import device, project
 from microgen.benchmark import percentile, read_bench, write_bench
+from microgen.boards import board_file
 from microgen.dut import Client, DutError, Replay, SerialPort
 from microgen.errors import InputError, SetupError
 
@@ -463,3 +464,21 @@ def test_a_board_with_a_known_fault_in_its_kernels_tests_itself_at_every_start(t
     warnings, on, readme = boots("esp32s3", selftest_at_boot=False)
     assert "issues/34" in warnings[0] and not on and "whenever it starts" not in readme
     assert boots("pico")[:2] == ([], False)
+
+
+def test_a_project_knows_its_board_without_the_file_that_it_came_from(tmp_path):
+    needs_host()
+    text = board_file("nucleo-f446re").read_text("utf-8").replace('name = "nucleo-f446re"', 'name = "mine"', 1)
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+    (tmp_path / "small.tflite").write_bytes(models.fully_connected())
+    folder = tmp_path / "p"
+    microgen.build(tmp_path / "small.tflite", tmp_path / "mine.toml", out=folder)
+    (tmp_path / "mine.toml").unlink()
+    assert (folder / "board.toml").read_text("utf-8") == text
+    microgen.verify(folder, samples=4, report=tmp_path / "report.html")
+    assert "mine" in (tmp_path / "report.html").read_text("utf-8")
+    with SerialBoard(folder) as board:
+        tuned = microgen.tune(folder, board.port)
+    assert tuned.device == "mine" and tuned.build.verdict.passed and (folder / "board.toml").read_text() == text
+    microgen.build(tmp_path / "small.tflite", "nucleo-f446re", out=folder)
+    assert not (folder / "board.toml").exists()
