@@ -15,6 +15,7 @@ import numpy as np
 from .device import HOST, connected
 from .dut import BAUD, SelfTest
 from .errors import InputError
+from .jsontext import json_text
 from .pipeline import project_model
 from .project import open_project
 from .verification import make_samples
@@ -141,7 +142,7 @@ def write_bench(result: Bench, path: Path) -> None:
         InputError: it cannot be written.
     """
     try:
-        path.write_text(json.dumps(result.to_json(), indent=2) + "\n", "utf-8")
+        path.write_text(json_text(result.to_json()), "utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})", "choose another file") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -38,6 +37,9 @@ _Calibration = Annotated[
     ),
 ]
 _Scheme = Annotated[str, typer.Option(help="int8, or int16x8: int16 activations, int8 weights.")]
+_AllowFloat = Annotated[
+    bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")
+]
 _Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
@@ -81,6 +83,7 @@ def build(
     calibration: _Calibration = None,
     scheme: _Scheme = "int8",
     value_range: _Range = "0,1",
+    allow_float: _AllowFloat = False,
     recipe: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="What to train when no model is given (microgen recipes). Default: sine."),
@@ -123,6 +126,7 @@ def build(
         "calibration": calibration,
         "scheme": scheme,
         "value_range": _parse_range(value_range),
+        "allow_float": allow_float,
         "recipe": recipe,
         "samples": samples,
         "seed": seed,
@@ -137,7 +141,9 @@ def build(
     boards = board or ["esp32"]
     if all_boards or len(boards) > 1:
         with Progress() as progress:
-            results = fleet.build_all(model, None if all_boards else boards, on_step=progress, **options)
+            results = fleet.build_all(
+                model, None if all_boards else boards, on_step=progress, on_epoch=progress.part, **options
+            )
         if as_json:
             print_json([r.to_json() for r in results])
         else:
@@ -146,7 +152,7 @@ def build(
             table(FLEET_HEADS, fleet_rows(results), right=(2, 3))
         raise typer.Exit(fleet.exit_code(results, all_boards=all_boards))
     with Progress() as progress:
-        result = pipeline.build(model, boards[0], on_step=progress, **options)
+        result = pipeline.build(model, boards[0], on_step=progress, on_epoch=progress.part, **options)
     if as_json:
         print_json(result.to_json())
     else:
@@ -182,6 +188,7 @@ def quantize(
         typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
     ] = None,
     value_range: _Range = "0,1",
+    allow_float: _AllowFloat = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -199,6 +206,7 @@ def quantize(
             out=path,
             labels=read_labels(labels),
             value_range=_parse_range(value_range),
+            allow_float=allow_float,
             seed=seed,
             on_step=progress,
         )
@@ -494,7 +502,9 @@ def _parse_range(text: str) -> tuple[float, float]:
 
 def print_json(document: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    from .jsontext import json_text
+
+    print(json_text(document), end="")
 
 
 def print_pairs(lines: list[tuple[str, str]]) -> None:

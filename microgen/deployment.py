@@ -112,9 +112,9 @@ class Deployment:
     options: Options = Options()
 
 
-def check(model: TfliteModel, board: Board) -> None:
+def check(model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
     """Refuse a model that this board's TFLM cannot run; see `microgen.tflite.check`."""
-    check_runnable(model)
+    check_runnable(model, allow_float=allow_float)
     check_board(model, board.snapshot)
     resolver_methods(model)
 

@@ -110,6 +110,7 @@ def build(
     calibration: calibrations.Source | None = None,
     scheme: str = "int8",
     value_range: tuple[float, float] = (0.0, 1.0),
+    allow_float: bool = False,
     recipe: str | None = None,
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
@@ -122,6 +123,7 @@ def build(
     arena_bytes: int | None = None,
     shared: Shared | None = None,
     on_step: Callable[[str], None] = lambda step: None,
+    on_epoch: Callable[[int, int], None] | None = None,
 ) -> BuildResult:
     """Make a firmware project from a model, and verify it.
 
@@ -134,7 +136,7 @@ def build(
             the file.
         labels: names of the first output's elements, or a text file with one a line.
         calibration: samples of the inputs, see `microgen.calibration.request`.
-        scheme, value_range: of the quantization; see `microgen.quantize`.
+        scheme, value_range, allow_float: of the quantization; see `microgen.quantize`.
         recipe: what is trained when there is no model; "sine" otherwise.
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
@@ -148,6 +150,7 @@ def build(
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
         shared: what is made once for several builds that differ in nothing but the board.
         on_step: is told what is done next, for a progress display.
+        on_epoch: is told how many epochs of how many of a recipe's training are done.
 
     Returns:
         The project, what it was made from, and the verdict; a verdict of `diverged` is returned, not raised.
@@ -173,18 +176,19 @@ def build(
         if isinstance(model, quantization.Quantized):
             return model
         if model is None:
-            return train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step).quantized
+            trained = train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step, on_epoch=on_epoch)
+            return trained.quantized
         on_step("reading the model")
         return quantization.quantize(
             model, calibration, scheme=scheme, board=target, name=name, labels=named, value_range=value_range,
-            seed=seed, on_step=on_step,
+            allow_float=allow_float, seed=seed, on_step=on_step,
         )  # fmt: skip
 
     # A training depends on less of the board than the refusals of a conversion, which name its TFLM.
     kind = quantization.per_channel_dense(target.snapshot, "int8") if model is None else target.snapshot.name
     source = shared.source(kind, make_source) if shared else make_source()
     source = replace(source, model=replace(source.model, name=name))
-    check_model(source.model, target)
+    check_model(source.model, target, allow_float=allow_float)
     _check_edges(source.model)
     # What is too large whatever the errors of the figures are is refused before anything runs.
     _checked_fit(deploy(name, source.model, target, labels=named or source.labels, arena_bytes=arena_bytes))

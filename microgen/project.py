@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import InputError
+from .jsontext import json_text
 
 MANIFEST = "microgen.json"
 MANIFEST_SCHEMA = 1
@@ -139,7 +140,7 @@ def manifest_bytes(files: Mapping[str, bytes], user_files: Mapping[str, bytes], 
         "files": {name: digest(data) for name, data in sorted(files.items())},
         "user_files": sorted(user_files),
     }
-    return (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
+    return json_text(whole).encode()
 
 
 def _create(out: Path, contents: Mapping[str, bytes]) -> None:

@@ -76,7 +76,7 @@ def verify(
         raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
     opened = None if Path(path).is_file() else project.open_project(path)
     model = project_model(opened) if opened else load(path)
-    check_runnable(model)
+    check_runnable(model, allow_float=True)
     inputs = make_samples(model, samples, seed)
     labelled = _labelled(model, data) if data is not None else None
     if labelled is not None:

@@ -22,7 +22,8 @@ from .conversion import rules
 from .conversion.keras_file import read_keras_file
 from .errors import EngineError, InputError
 from .quality import Quality
-from .tflite import TfliteModel, load, parse, schema
+from .tflite import Operator, Subgraph, TfliteModel, load, parse, schema
+from .tflite.check import float_operators, requantizing
 from .verification import make_samples, quantize_samples
 
 SCHEMES = ("int8", "int16x8")
@@ -83,6 +84,7 @@ def quantize(
     name: str | None = None,
     labels: Sequence[str] = (),
     value_range: tuple[float, float] = (0.0, 1.0),
+    allow_float: bool = False,
     seed: int = 0,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Quantized:
@@ -98,6 +100,8 @@ def quantize(
         name: the model's name; from the file otherwise.
         labels: what the elements of the first output stand for.
         value_range: what black and white of an image become.
+        allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
+            names them.
         seed: seed of everything random.
         on_step: is told what is done next.
 
@@ -111,7 +115,7 @@ def quantize(
     if out is not None:
         check_out(Path(out))
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
-    options = _Options(scheme, target.snapshot if target else None, value_range, seed, on_step)
+    options = _Options(scheme, target.snapshot if target else None, value_range, allow_float, seed, on_step)
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
@@ -148,7 +152,14 @@ def per_channel_dense(snapshot: TflmSnapshot | None, scheme: str) -> bool:
 
 
 def finish(
-    reply: worker.Reply, name: str, kind: str, scheme: str, snapshot: TflmSnapshot | None, twin: bytes
+    reply: worker.Reply,
+    name: str,
+    kind: str,
+    scheme: str,
+    snapshot: TflmSnapshot | None,
+    twin: bytes,
+    *,
+    allow_float: bool = False,
 ) -> Quantized:
     """Check what a conversion returned, and measure what it cost.
 
@@ -159,6 +170,7 @@ def finish(
         scheme: of the quantization.
         snapshot: the TFLM that must run it, None for any.
         twin: the float .tflite.
+        allow_float: see `quantize`.
 
     Raises:
         InputError: an operator does not run in TFLM; names its layer and what to use instead.
@@ -168,12 +180,14 @@ def finish(
     layers = rules.LayerNames(**reply.values["layers"])
     names = [f"calibration{k}" for k in range(len(model.inputs))]
     data = tuple(reply.arrays[n] for n in names if n in reply.arrays)
-    check_graph(model, layers, snapshot)
+    in_float = check_graph(model, layers, snapshot, allow_float=allow_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers)
     targets = reply.arrays.get("targets")
     classes, outputs = reply.values["classes"], model.outputs[0].elements
     warnings = []
+    if in_float:
+        warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
     if classes and len(classes) != outputs:
         warnings.append(f"the data names {len(classes)} classes, the model has {outputs} outputs: no accuracy is told")
         targets = None
@@ -195,35 +209,58 @@ def finish(
         "scheme": scheme,
         "calibration": {"origin": found.origin, "samples": len(data[0]) if data else 0, "made_up": found.is_made_up},
         "sqnr_db": cost.output_sqnr_db if cost else None,
+        "float_layers": list(in_float),
+        "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
     }
     labels = found.classes if len(found.classes) == model.outputs[0].elements else ()
     return Quantized(model, data, labels, {}, cost, record, tuple(warnings), len(twin))
 
 
-def check_graph(model: TfliteModel, layers: rules.LayerNames, snapshot: TflmSnapshot | None) -> None:
-    """Refuse operators that were left in float32, or that TFLM lacks.
+def check_graph(
+    model: TfliteModel, layers: rules.LayerNames, snapshot: TflmSnapshot | None, *, allow_float: bool = False
+) -> tuple[str, ...]:
+    """Refuse operators that TFLM lacks and, unless that is allowed, those that were left in float32.
+
+    QUANTIZE from one integer scale to another is an integer operator like any other, and is taken.
+
+    Args:
+        model: the quantized model.
+        layers: the names of its layers.
+        snapshot: the TFLM that must run it, None for any.
+        allow_float: take operators in float32 where TFLM has them.
+
+    Returns:
+        The layers that stay in float32, by name, with their operators.
 
     Raises:
         InputError: names the layer and what to use instead.
     """
-    edges = {*model.main.inputs, *model.main.outputs}
     for graph in model.subgraphs:
         for op in graph.operators:
             known = schema.CUSTOM_RESOLVER_METHODS if op.is_custom else schema.RESOLVER_METHODS
             allowed = (snapshot.custom_ops if op.is_custom else snapshot.ops) if snapshot else known
-            floats = [
-                i
-                for i in (*op.inputs, *op.outputs)
-                if i >= 0 and graph.tensors[i].dtype == "float32" and not (graph.index == 0 and i in edges)
-            ]
-            # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
-            in_float = floats and op.name not in ("DEQUANTIZE", "QUANTIZE")
-            if op.name not in known or op.name not in allowed or in_float:
+            if op.name not in known or op.name not in allowed:
                 title = snapshot.title if snapshot and op.name in known else "TFLM"
-                raise _refusal(
-                    model, graph.index, op.index, layers,
-                    "stays in float32" if in_float and op.name in known else f"is not among the operators of {title}",
-                )  # fmt: skip
+                raise _refusal(model, graph, op, layers, f"is not among the operators of {title}")
+    in_float = float_operators(model)
+    if not allow_float:
+        # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
+        for graph, op in in_float or _excursions(model):
+            raise _refusal(model, graph, op, layers, "stays in float32", "; or take it as it is: --allow-float")
+    return tuple(dict.fromkeys(f"{_layer_of(graph, op, layers)} ({op.name})" for graph, op in in_float))
+
+
+def _excursions(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
+    """Return the operators that touch float32 anywhere but at the model's inputs and outputs."""
+    edges = {*model.main.inputs, *model.main.outputs}
+    found = [
+        (graph, op)
+        for graph in model.subgraphs
+        for op in graph.operators
+        for i in (*op.inputs, *op.outputs)
+        if i >= 0 and graph.tensors[i].dtype == "float32" and not (graph.index == 0 and i in edges)
+    ]
+    return sorted(found, key=lambda place: place[1].name in ("QUANTIZE", "DEQUANTIZE"))
 
 
 def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: rules.LayerNames) -> None:
@@ -238,20 +275,26 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: ru
         worker.call("TFLM", "microgen.engines.jobs:tflm_run", {"arena_bytes": _LARGE_ARENA}, arrays, _DEADLINE_S)
     except EngineError as error:
         said = re.search(r"Node (\w+) \(number", error.log)
-        refused = [op.index for op in model.main.operators if said is not None and op.name == said[1]]
+        refused = [op for op in model.main.operators if said is not None and op.name == said[1]]
         if not refused:
             raise
-        raise _refusal(model, 0, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
+        raise _refusal(model, model.main, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
 
 
-def _refusal(model: TfliteModel, graph: int, operator: int, layers: rules.LayerNames, what: str) -> InputError:
-    op = model.subgraphs[graph].operators[operator]
-    tensor = model.subgraphs[graph].tensors[op.outputs[0]].name if op.outputs else ""
+def _layer_of(graph: Subgraph, op: Operator, layers: rules.LayerNames) -> str:
+    """Name an operator's layer, or its tensor where the layer is not known."""
+    tensor = graph.tensors[op.outputs[0]].name if op.outputs else ""
     layer = layers.of(tensor)
+    return f"layer '{layer}'" if layer else f"tensor '{tensor}'"
+
+
+def _refusal(
+    model: TfliteModel, graph: Subgraph, op: Operator, layers: rules.LayerNames, what: str, otherwise: str = ""
+) -> InputError:
     origin, hint = rules.advice(op.name)
-    where = f"layer '{layer}'" if layer else f"tensor '{tensor}'"
     comes = f"; it comes from {origin}" if origin else ""
-    return InputError(f"{model.name}: {where}: its operator {op.name} {what}{comes}", hint)
+    where = _layer_of(graph, op, layers)
+    return InputError(f"{model.name}: {where}: its operator {op.name} {what}{comes}", hint + otherwise)
 
 
 @dataclass(frozen=True)
@@ -259,6 +302,7 @@ class _Options:
     scheme: str
     snapshot: TflmSnapshot | None
     value_range: tuple[float, float]
+    allow_float: bool
     seed: int
     on_step: Callable[[str], None]
 
@@ -278,6 +322,7 @@ def _from_source(
         "names": list(wanted.arrays) if wanted else [],
         "scheme": options.scheme,
         "per_channel_dense": per_channel_dense(options.snapshot, options.scheme),
+        "allow_float": options.allow_float,
         "seed": options.seed,
     }
     options.on_step("converting the model")
@@ -287,7 +332,8 @@ def _from_source(
         {f"data{k}": a for k, a in enumerate(wanted.arrays.values())} if wanted else {},
     )
     options.on_step("running LiteRT and TFLM on the calibration data")
-    return finish(reply, name, source.kind, options.scheme, options.snapshot, reply.arrays["float"].tobytes())
+    twin = reply.arrays["float"].tobytes()
+    return finish(reply, name, source.kind, options.scheme, options.snapshot, twin, allow_float=options.allow_float)
 
 
 def _has_learned_ranges(source: sources.Source) -> bool:
@@ -348,7 +394,15 @@ def _from_tflite(
         reply.log,
     )
     options.on_step("running LiteRT and TFLM on the calibration data")
-    return finish(filled, model.name, "tflite-float", options.scheme, options.snapshot, model.data)
+    return finish(
+        filled,
+        model.name,
+        "tflite-float",
+        options.scheme,
+        options.snapshot,
+        model.data,
+        allow_float=options.allow_float,
+    )
 
 
 def _is_float(model: TfliteModel) -> bool:

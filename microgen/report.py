@@ -120,6 +120,8 @@ def quantized_lines(found: Quantized, path: str) -> Pairs:
         lines.append(("quantized", "already: taken as it is"))
     if found.quality:
         lines += _quality_lines(found.quality)
+    if requantized := found.record.get("requantized"):
+        lines.append(("requantized", f"from one integer scale to another: {', '.join(requantized)}"))
     lines += [("warning", text) for text in found.warnings]
     return [*lines, ("written", path)]
 

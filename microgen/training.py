@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from . import conversion
 from .boards import Board, load_board
 from .calibration import MAX_SAMPLES, Calibration
 from .errors import InputError
+from .jsontext import json_text
 from .quantization import Quantized, finish, per_channel_dense
 from .recipes import Recipe, load_recipe
 from .verification import EngineRun, quantize_samples, real_values
@@ -212,7 +212,7 @@ def _write(out: Path, trained: Trained) -> None:
     files = {
         f"{name}.keras": trained.keras,
         f"{name}.tflite": trained.quantized.model.data,
-        RECORD: (json.dumps(trained.to_json(), indent=2, ensure_ascii=False) + "\n").encode(),
+        RECORD: json_text(trained.to_json()).encode(),
     }
     if trained.recipe.labels:
         files["labels.txt"] = "".join(f"{label}\n" for label in trained.recipe.labels).encode()

@@ -90,6 +90,7 @@ def tune(
         name=model.name,
         labels=manifest["labels"] or None,
         calibration=calibration,
+        allow_float=True,  # what is in the project was allowed when it was built
         samples=manifest["verdict"]["samples"] or pipeline.DEFAULT_SAMPLES,
         seed=manifest["verdict"]["seed"],
         verify=manifest["verdict"]["status"] != "not-verified",

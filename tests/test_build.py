@@ -250,3 +250,16 @@ def test_a_generated_project_compiles_without_a_warning(compiler_name, tmp_path,
     monkeypatch.setenv("CXX", needs(compiler_name, compiler_name.replace("clang++", "clang")))
     result = microgen.build(shared_models / "kws_ref_model.tflite", "esp32", out=tmp_path / "p", samples=4)
     assert result.verdict.firmware == "equal"
+
+
+def test_a_build_tells_the_epochs_of_its_recipes_training(tmp_path, monkeypatch):
+    told = []
+
+    def train(recipe, *, on_epoch, **options):
+        on_epoch(3, 7)
+        raise InputError("trained", "")
+
+    monkeypatch.setattr("microgen.pipeline.train", train)
+    with pytest.raises(InputError, match="trained"):
+        microgen.build(recipe="sine", out=tmp_path / "p", on_epoch=lambda done, total: told.append((done, total)))
+    assert told == [(3, 7)]

@@ -355,3 +355,36 @@ def test_answers_of_different_sizes_are_infinitely_apart():
 
     assert largest(np.zeros((4,), np.int8), np.zeros((4, 1, 5), np.int8)) == float("inf")
     assert largest(np.zeros((2, 3), np.int8), np.full((6,), 2, np.int8)) == 2
+
+
+def test_a_difference_that_is_no_number_is_null_in_json_and_said(tmp_path):
+    from microgen.html import write_report
+    from microgen.inspection import describe
+    from microgen.jsontext import json_text
+
+    found = judged(models.two_by_two()).verdict
+    far = dataclasses.replace(found.layers[0], max_abs_diff_lsb=float("inf"))
+    verdict = dataclasses.replace(found, max_abs_diff_lsb=float("inf"), layers=(far, *found.layers[1:]))
+    assert "cannot be compared" in far.complaint() and "inf" not in far.complaint().split("(ADD")[1].split("finite")[0]
+    plain = verdict.to_json()
+    assert plain["max_abs_diff_lsb"] is None and plain["layers"][0]["max_abs_diff_lsb"] is None
+    assert "not a finite number" in plain["incomparable"] and not plain["layers"][1]["incomparable"]
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    odd = {"verdict": plain, "others": [float("nan"), {"x": (float("-inf"), 1.5)}]}
+    assert json.loads(json_text(odd), parse_constant=refuse)["others"] == [None, {"x": [None, 1.5]}]
+    model = parse(models.two_by_two())
+    write_report(
+        tmp_path / "r.html",
+        {
+            **describe(model, None, None),
+            "verdict": plain,
+            "summary": "",
+            "golden": None,
+            "labels": [],
+            "accuracy": None,
+        },
+    )
+    assert "not comparable" in (tmp_path / "r.html").read_text()

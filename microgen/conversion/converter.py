@@ -29,7 +29,7 @@ def convert_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
 
     Args:
         values: "kind" and "path" of the model, "calibration" (the values of a `Request`), "names" of its arrays,
-            "scheme", "per_channel_dense", "seed".
+            "scheme", "per_channel_dense", "allow_float", "seed".
         arrays: "data0", "data1", ... the arrays of the request.
     """
     make_deterministic(int(values["seed"]))
@@ -38,7 +38,9 @@ def convert_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
         return reply(loaded, Calibration((), origin=LEARNED), convert(loaded, (), values["scheme"], False))
     given = {name: arrays[f"data{k}"] for k, name in enumerate(values["names"])}
     data = resolve(Request(values["calibration"], given), loaded.inputs, seed=int(values["seed"]))
-    return reply(loaded, data, convert(loaded, data.arrays, values["scheme"], bool(values["per_channel_dense"])))
+    per_channel_dense, allow_float = bool(values["per_channel_dense"]), bool(values["allow_float"])
+    converted = convert(loaded, data.arrays, values["scheme"], per_channel_dense, allow_float=allow_float)
+    return reply(loaded, data, converted)
 
 
 def reply(loaded: Loaded, data: Calibration, converted: tuple[Bytes, Bytes]) -> tuple[Values, Arrays]:
@@ -66,7 +68,12 @@ def make_deterministic(seed: int) -> None:
 
 
 def convert(
-    loaded: Loaded, data: Sequence[npt.NDArray[Any]], scheme: str, per_channel_dense: bool
+    loaded: Loaded,
+    data: Sequence[npt.NDArray[Any]],
+    scheme: str,
+    per_channel_dense: bool,
+    *,
+    allow_float: bool = False,
 ) -> tuple[Bytes, Bytes]:
     """Convert to full integer, and to float32 with the same tensors for comparison.
 
@@ -79,6 +86,7 @@ def convert(
         data: the representative dataset, one array an input.
         scheme: "int8", or "int16x8" for int16 activations and int8 weights.
         per_channel_dense: whether FULLY_CONNECTED gets one weight scale a channel.
+        allow_float: let operators stay in float32 that have no integer kernel.
 
     Raises:
         EngineError: the converter refuses; names layers where its words do.
@@ -108,7 +116,7 @@ def convert(
     }[scheme]
     if not loaded.is_quantization_aware:  # the converter finds the ranges of one that is in its graph
         integer.representative_dataset = representative
-        integer.target_spec.supported_ops = [ops]
+        integer.target_spec.supported_ops = [ops, tf.lite.OpsSet.TFLITE_BUILTINS] if allow_float else [ops]
     integer.inference_input_type = integer.inference_output_type = kind
     integer._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel_dense
     quantized = widen_cells(_run(integer, loaded.layers))

@@ -40,8 +40,12 @@ class Snapshot(Protocol):
     def per_channel_fully_connected_int16(self) -> str: ...  # noqa: D102
 
 
-def check_runnable(model: TfliteModel) -> None:
+def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
     """Refuse what no TFLM runs: dynamic shapes, float16, hybrid and float32 models, tensors beyond any memory.
+
+    Args:
+        model: the model.
+        allow_float: take operators that compute in float32.
 
     Raises:
         InputError: names the tensor or operator.
@@ -66,7 +70,7 @@ def check_runnable(model: TfliteModel) -> None:
                     "convert again without sparsity (tf.lite.Optimize.EXPERIMENTAL_SPARSITY)",
                 )
         for op in graph.operators:
-            _check_quantized(model, graph, op)
+            _check_quantized(model, graph, op, allow_float)
     for tensor in (*model.inputs, *model.outputs):
         _ = tensor.numpy_dtype
         if not tensor.elements:
@@ -135,19 +139,41 @@ def resolver_methods(model: TfliteModel) -> list[str]:
     return sorted(methods)
 
 
-def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
+def float_operators(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
+    """Return the operators that compute in float32; those that only move values between float and integer do not."""
+    return [(graph, op) for graph in model.subgraphs for op in graph.operators if _computes_in_float(graph, op)]
+
+
+def requantizing(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
+    """Return the QUANTIZE operators that bring integers from one scale to another."""
+    return [
+        (graph, op)
+        for graph in model.subgraphs
+        for op in graph.operators
+        if op.name == "QUANTIZE" and graph.tensors[op.inputs[0]].dtype != "float32"
+    ]
+
+
+def _computes_in_float(graph: Subgraph, op: Operator) -> bool:
+    activations = [graph.tensors[i] for i in op.inputs if i >= 0 and not graph.tensors[i].is_constant]
+    touched = (*activations, *(graph.tensors[i] for i in op.outputs))
+    return op.name not in _BOUNDARY and any(t.dtype == "float32" for t in touched)
+
+
+def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator, allow_float: bool) -> None:
+    if not _computes_in_float(graph, op):
+        return
     inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
-    activations = [t for t in inputs if not t.is_constant]
-    if op.name in _BOUNDARY:
-        return
-    if not any(t.dtype == "float32" for t in (*activations, *(graph.tensors[i] for i in op.outputs))):
-        return
     if any(t.is_constant and t.dtype in ("int8", "uint8", "int4") and t.quantization for t in inputs):
         raise InputError(
             f"{model.name}: operator {op.index} ({op.name}) is hybrid: int8 weights on float32 activations",
             f"dynamic-range quantization does not run in TFLM; {_QUANTIZE_HINT}",
         )
-    raise InputError(f"{model.name}: operator {op.index} ({op.name}) computes in float32", _QUANTIZE_HINT)
+    if not allow_float:
+        raise InputError(
+            f"{model.name}: operator {op.index} ({op.name}) computes in float32",
+            f"{_QUANTIZE_HINT}; --allow-float takes layers that stay in float32",
+        )
 
 
 def _per_channel_weights(graph: Subgraph, op: Operator) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,12 @@ WITHIN_BOUND = "within-bound"
 DIVERGED = "diverged"
 NOT_VERIFIED = "not-verified"
 UNREFERENCED = "unreferenced"
+_INCOMPARABLE = "a value is not a finite number in one of the interpreters, or they answer in different sizes"
+
+
+def _incomparable(difference: float) -> str:
+    """Say why a difference is no number; "" when it is one."""
+    return "" if math.isfinite(difference) else _INCOMPARABLE
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,7 @@ class Layer:
 
     Attributes:
         index, op, tensor, shape: which one, and its first output.
-        max_abs_diff_lsb: the largest difference, in steps of its output.
+        max_abs_diff_lsb: the largest difference, in steps of its output; infinite where answers cannot be compared.
         bound_lsb: what is allowed.
         subgraph: where the operator is.
         dtype, scale, zero_point: of its first output.
@@ -70,6 +77,8 @@ class Layer:
                 f"{what} is {self.exact_error_lsb:.4g} LSB from the exact result, "
                 f"{self.exact_allowed_lsb:.4g} is allowed{known}"
             )
+        if why := _incomparable(self.max_abs_diff_lsb):
+            return f"{what} cannot be compared: {why}{known}"
         return (
             f"{what} differs by {self.max_abs_diff_lsb:g} LSB on the same inputs, its bound is {self.bound_lsb}{known}"
         )
@@ -106,7 +115,7 @@ class Verdict:
             "not-verified".
         samples, seed: what it was found on.
         differing_samples: on how many of them TFLM's outputs differ from LiteRT's.
-        max_abs_diff_lsb: the largest difference at an output, in steps of it.
+        max_abs_diff_lsb: the largest difference at an output, in steps of it; infinite where it cannot be compared.
         ops: the operators that differ, by name.
         layers: the operators that differ, one by one, or all of them where the layer proof was asked for; empty when
             all outputs are equal and it was not.
@@ -142,8 +151,16 @@ class Verdict:
         return self.status not in (DIVERGED, UNREFERENCED)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as plain data; the keys are the attributes."""
-        return asdict(self)
+        """Return the verdict as plain data.
+
+        The keys are the attributes, and `incomparable`, beside each `max_abs_diff_lsb`: why that is null, else "".
+        """
+        plain = asdict(self)
+        for entry in (plain, *plain["layers"]):
+            entry["incomparable"] = _incomparable(entry["max_abs_diff_lsb"])
+            if entry["incomparable"]:
+                entry["max_abs_diff_lsb"] = None
+        return plain
 
     def summary(self) -> str:
         """Return the verdict in one line for people."""
@@ -154,7 +171,8 @@ class Verdict:
         ran = "firmware = TFLM, every byte" if self.firmware == "equal" else f"firmware not run: {self.reason}"
         if self.status == BIT_EXACT:
             return f"bit-exact on {self.samples} samples ({ran}; TFLM = LiteRT, every byte)"
+        cause = f"rounding in {', '.join(self.ops)}" if self.ops else "a known fault of LiteRT's reference kernels"
         return (
             f"within-bound on {self.samples} samples ({ran}; TFLM and LiteRT differ on {self.differing_samples}, by at "
-            f"most {self.max_abs_diff_lsb:g} LSB at the output, from rounding in {', '.join(self.ops)})"
+            f"most {self.max_abs_diff_lsb:g} LSB at the output, from {cause})"
         )
