@@ -111,6 +111,39 @@ def compress(
         SetupError: a package is missing.
     """
     steps = read_steps([methods] if isinstance(methods, (str, Step)) else methods, options)
+    return _run(
+        steps, model, data, recipe=recipe, out=out, epochs=epochs, batch_size=batch_size, seed=seed, force=force,
+        before=before, on_step=on_step, on_epoch=on_epoch,
+    )  # fmt: skip
+
+
+def price(
+    model: Any,  # noqa: ANN401
+    data: DataSource | None = None,
+    *,
+    recipe: str | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    seed: int = 0,
+) -> Compressed:
+    """Measure a model as it is, as `compress` would measure it; arguments and errors as there."""
+    return _run((), model, data, recipe=recipe, batch_size=batch_size, seed=seed)
+
+
+def _run(
+    steps: tuple[Step, ...],
+    model: Any,  # noqa: ANN401
+    data: DataSource | None,
+    *,
+    recipe: str | None,
+    batch_size: int,
+    seed: int,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    force: bool = False,
+    before: Price | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> Compressed:
     _check_numbers(epochs, batch_size, seed)
     target = _check_target(out, force)
     chosen = load_recipe(recipe) if recipe is not None else None
@@ -133,16 +166,16 @@ def compress(
             "batch_size": batch_size,
             "seed": seed,
             "per_channel_dense": per_channel_dense(None, "int8"),
-            "with_before": before is None,
+            "with_before": bool(steps) and before is None,
         }
-        on_step(" + ".join(map(str, steps)))
+        on_step(" + ".join(map(str, steps)) or "converting the model")
         packages = ("tensorflow", "tf_keras", "tensorflow_model_optimization", *(chosen.packages if chosen else ()))
         reply = conversion.run("compression.job:compress_job", values, arrays, packages=packages, on_progress=on_epoch)
     metric = METRICS[reply.values["metric"]]
     on_step("running LiteRT and TFLM on the held-out data")
-    if before is None:
-        before, _ = measure(reply, BEFORE, slug(name), metric)
     after, quantized = measure(reply, AFTER, slug(name), metric)
+    if before is None:
+        before = measure(reply, BEFORE, slug(name), metric)[0] if steps else after
     found = _with_record(
         Compressed(
             steps, reply.arrays["keras"].tobytes(), quantized, before, after, metric, len(reply.arrays["test_x"]), seed
