@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .proof import verify
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
+    from .sweeping.run import Sweep, sweep
     from .tflite import TfliteModel, load
     from .training import Trained, train
     from .tuning import Tuned, tune
@@ -65,6 +66,8 @@ _LAZY = {
     "recipe_names": "recipes",
     "inspect": "inspection",
     "verify": "proof",
+    "Sweep": "sweeping.run",
+    "sweep": "sweeping.run",
     "TfliteModel": "tflite",
     "Trained": "training",
     "train": "training",
@@ -90,6 +93,7 @@ __all__ = [
     "Prediction",
     "Quantized",
     "SetupError",
+    "Sweep",
     "TfliteModel",
     "Trained",
     "Tuned",
@@ -113,6 +117,7 @@ __all__ = [
     "quantize",
     "recipe_names",
     "selftest",
+    "sweep",
     "train",
     "tune",
     "verify",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .quality import Quality
     from .quantization import Quantized
     from .recipes import Recipe
+    from .sweeping.run import Sweep
     from .training import Trained
     from .tuning import Tuned
     from .verification import Device, Verdict
@@ -228,6 +229,46 @@ def merged_lines(found: Merged, path: str) -> Pairs:
         )
     calibrate = "" if found.whole else " --calibration DATA"
     return [*lines, ("written", path), ("next", f"microgen build {_shell(path)}{calibrate} --board esp32")]
+
+
+SWEEP_HEADS = ("candidate", "score", "change", ".tflite", "gzip", "arena", "MACs", "fits", "best for, or why not")
+
+
+def sweep_rows(found: Sweep) -> list[list[str]]:
+    """Return the rows of `microgen sweep`."""
+    original = found.rows[0].price
+    rows = []
+    for row in found.rows:
+        last = row.error[0] or ", ".join(_SHORT[axis] for axis in row.best_for)
+        if row.price is None or original is None:
+            rows.append([row.name, *["-"] * 7, last])
+            continue
+        score = row.price.tflm_score
+        sizes = (row.price.tflite_bytes, row.price.gzip_bytes, row.arena_bytes, row.price.macs)
+        fits = row.fit.outcome if row.fit else "-"
+        cells = [f"{score:.4f}", f"{score - original.tflm_score:+.4f}", *(f"{x:,}" for x in sizes), fits]
+        rows.append([row.name, *cells, last])
+    return rows
+
+
+_SHORT = {"tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena", "macs": "MACs"}
+
+
+def sweep_lines(found: Sweep) -> Pairs:
+    """Return what `microgen sweep` says below its table."""
+    failed = sum(1 for row in found.rows if row.error[0])
+    best = next((r for r in found.rows[1:] if r.best_for), None)
+    return [
+        ("score", f"{found.metric.name} in int8 on TFLM; sizes in bytes, for {found.board.title}"),
+        ("candidates", f"{len(found.rows)}: {found.resumed} were there already, {failed} failed"),
+        *([("picture", str(found.picture))] if found.picture else []),
+        ("written", f"{found.out}: sweep.json, and the models of each candidate"),
+        *(
+            [("next", f"microgen build {_shell(f'{found.out}/{best.folder}/model.tflite')} --board {found.board.name}")]
+            if best
+            else []
+        ),
+    ]
 
 
 def recipe_lines(recipe: Recipe) -> Pairs:

@@ -1,0 +1,85 @@
+"""What a sweep tries: chains of methods, and the key under which a result is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, toml
+from ..compression.base import Step, read_steps
+from ..errors import InputError
+
+# The model as it is, which every sweep measures first.
+ORIGINAL = "original"
+# What decides the bytes of a result, beside microgen itself.
+_PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", "ai-edge-litert", "tflite-micro")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One thing to try.
+
+    Attributes:
+        name: as it was written, in the spelling of microgen; "original" for the model as it is.
+        steps: its methods; none for the model as it is.
+    """
+
+    name: str
+    steps: tuple[Step, ...] = ()
+
+
+def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]:
+    """Read what to try; the model as it is comes first, and what is named twice comes once.
+
+    Args:
+        source: chains such as "prune:0.8+qat", or such a list in one text, parted by commas; None: the default grid.
+
+    Raises:
+        InputError: there is nothing to try, or a chain cannot be.
+    """
+    if source is None:
+        source = list(toml.load(Path(__file__).with_name("grid.toml"))["try"])
+    texts = [t for t in source.split(",") if t.strip()] if isinstance(source, str) else list(source)
+    found = {ORIGINAL: Candidate(ORIGINAL)}
+    for text in texts:
+        steps = read_steps([part.strip() for part in text.split("+")])
+        name = "+".join(map(str, steps))
+        found.setdefault(name, Candidate(name, steps))
+    if len(found) == 1:
+        raise InputError("nothing to try", "give chains of methods: --try 'prune:0.5,prune:0.8+qat'")
+    return tuple(found.values())
+
+
+def key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Return the key of a candidate's result: equal only where everything that decides it is.
+
+    Args:
+        candidate: what was tried.
+        model: the bytes of the model's file.
+        data: the recipe's name, or digests of the arrays.
+        settings: epochs, seed and so on.
+    """
+    decides = {
+        "model": hashlib.sha256(model).hexdigest(),
+        "data": data,
+        "steps": [step.to_json() for step in candidate.steps],
+        "settings": settings,
+        "versions": versions(),
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes a result, without importing it; "" where it is not installed."""
+    found = {"microgen": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = ""
+    return found

@@ -1,0 +1,110 @@
+"""The picture of a sweep: the metric against what it costs, with the Pareto front of each cost."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SetupError
+
+if TYPE_CHECKING:
+    from .run import Row, Sweep
+
+# Colours that people with any kind of colour vision tell apart (Okabe and Ito).
+_FRONT, _GREY, _RED = "#0072B2", "#8A8A8A", "#D55E00"
+_ON_FRONT, _DOMINATED, _DOES_NOT_FIT = "on the front", "beaten", "does not fit the board"
+_LOOKS: dict[str, dict[str, Any]] = {
+    _ON_FRONT: {"facecolors": _FRONT, "edgecolors": _FRONT, "zorder": 3},
+    _DOMINATED: {"facecolors": _GREY, "edgecolors": _GREY},
+    _DOES_NOT_FIT: {"facecolors": "none", "edgecolors": _RED, "marker": "s"},
+}
+# Text stays text in an SVG, and its ids depend on nothing but what is drawn.
+_STYLE = {"svg.hashsalt": "microgen", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25}
+
+
+def check() -> None:
+    """Raise SetupError where Matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise SetupError(
+            "the picture needs Matplotlib, which is not installed",
+            "pip install 'microgen[sweep]', or do without: --picture none",
+        ) from None
+
+
+def draw(found: Sweep, kind: str) -> bytes:
+    """Return the picture; the same sweep gives the same bytes.
+
+    Args:
+        found: the sweep.
+        kind: "svg" or "png".
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from .run import AXES, front
+
+    measured = [row for row in found.rows if row.price is not None]
+    numbers = {row.name: k for k, row in enumerate(measured, 1)}
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(13, 8), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels: dict[str, Any] = figure.subplot_mosaic([["0", "1", "list"], ["2", "3", "list"]], width_ratios=[4, 4, 3])
+        for k, (axis, title) in enumerate(AXES.items()):
+            best = front(found.rows, axis, found.metric)
+            _panel(panels[str(k)], measured, best, axis, title, found, numbers)
+        _list(panels["list"], measured, numbers)
+        panels["list"].legend(*panels["0"].get_legend_handles_labels(), loc="lower left", frameon=False)
+        figure.suptitle(f"{found.name} on {found.board.title}: {found.metric.name} in int8 on TFLM, and what it costs")
+        written = io.BytesIO()
+        metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
+        figure.savefig(written, format=kind, metadata=metadata, dpi=130)
+    return written.getvalue()
+
+
+def _panel(
+    panel: Any,  # noqa: ANN401 - Matplotlib's axes
+    measured: list[Row],
+    best: list[Row],
+    axis: str,
+    title: str,
+    found: Sweep,
+    numbers: dict[str, int],
+) -> None:
+    """Draw one cost, and what nothing beats in it."""
+    names = {row.name for row in best}
+    for label, look in _LOOKS.items():
+        rows = [r for r in measured if _standing(r, names) == label]
+        panel.scatter([r.value(axis) for r in rows], [_score(r) for r in rows], s=36, label=label, **look)
+    # What lies below and to the right of the steps is beaten by something on the front.
+    steps = {"drawstyle": "steps-post", "color": _FRONT, "linewidth": 1, "zorder": 2}
+    panel.plot([r.value(axis) for r in best], [_score(r) for r in best], **steps)
+    for row in measured:
+        color = _LOOKS[_standing(row, names)]["edgecolors"]
+        place = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 8, "color": color}
+        panel.annotate(str(numbers[row.name]), (row.value(axis), _score(row)), **place)
+    panel.margins(0.08)
+    panel.set_xlabel(title)
+    panel.set_ylabel(found.metric.name)
+    panel.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
+    if not found.metric.higher_is_better:
+        panel.invert_yaxis()
+
+
+def _standing(row: Row, on_front: set[str]) -> str:
+    return _ON_FRONT if row.name in on_front else _DOMINATED if row.fits else _DOES_NOT_FIT
+
+
+def _list(panel: Any, measured: list[Row], numbers: dict[str, int]) -> None:  # noqa: ANN401
+    """Write the names of the candidates beside their numbers."""
+    panel.axis("off")
+    lines = [f"{numbers[r.name]:>2}  {_score(r):.4f}  {r.name}" for r in measured]
+    text = "\n".join(lines).replace("$", r"\$")
+    panel.text(0, 1, text, va="top", family="monospace", fontsize=8, linespacing=1.6, transform=panel.transAxes)
+
+
+def _score(row: Row) -> float:
+    assert row.price is not None
+    return row.price.tflm_score

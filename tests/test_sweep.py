@@ -1,0 +1,256 @@
+"""Sweeps: what is tried, what is kept, what a failure becomes, what is worth it, and the same on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import microgen
+from microgen.errors import InputError, SetupError
+from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
+from microgen.sweeping import evaluation, run
+from microgen.sweeping.candidates import read_candidates
+
+from . import sweep_tools
+from .sweep_tools import price
+from .test_project import tree
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def cheap(monkeypatch, tmp_path):
+    """Sweeps whose candidates cost nothing; returns what was run so far."""
+    monkeypatch.setattr(evaluation, "evaluate", sweep_tools.evaluate)
+    monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "log"))
+    return lambda: [line.split(" ")[0] for line in (tmp_path / "log").read_text().splitlines()]
+
+
+def test_what_is_tried():
+    names = [c.name for c in read_candidates("prune:0.5, prune + prune:0.3,prune:0.50")]
+    assert names == ["original", "prune:0.5", "prune:0.8+prune:0.3"]
+    default = read_candidates(None)
+    assert len(default) > 5 and all(c.steps for c in default[1:])
+    for wrong, says in (("prun:0.5", "no method 'prun'"), (" , ", "nothing to try"), ("prune:2", "must be 0.05")):
+        with pytest.raises(InputError, match=says):
+            read_candidates(wrong)
+
+
+def test_a_failing_candidate_is_a_row_with_its_reason(cheap, tmp_path):
+    found = sweep_tools.sweep(tmp_path, "prune:0.9,prune:0.8,prune:0.5", jobs=2, picture=None)
+    rows = {row.name: row for row in found.rows}
+    assert rows["prune:0.9"].error[0] == "layer 'kind' cannot be pruned"
+    assert rows["prune:0.8"].error[0] == "converter: crashed with SIGSEGV"
+    assert rows["prune:0.5"].best_for and rows["prune:0.5"].fit.outcome == "fits"
+    stored = json.loads((found.out / "sweep.json").read_text())
+    assert stored == found.to_json() and [c["error"] is None for c in stored["candidates"]] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    # A refusal is final; what crashed is tried again.
+    again = sweep_tools.sweep(tmp_path, "prune:0.9,prune:0.8,prune:0.5", picture=None)
+    assert again.resumed == 3 and cheap().count("prune:0.8") == 2 and cheap().count("prune:0.9") == 1
+
+
+def test_a_killed_sweep_goes_on_where_it_was(cheap, tmp_path):
+    tried = "prune:0.1,prune:0.2,prune:0.3,prune:0.4"
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    expected = tree(sweep_tools.sweep(whole, tried, picture=None).out)
+    (tmp_path / "log").unlink()
+    environment = {**os.environ, "SWEEP_SLEEP": "0.5", "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "tests.sweep_tools", tmp_path, tried], env=environment)
+    folder = tmp_path / "out/candidates"
+    until = time.monotonic() + 60
+    while len(list(folder.glob("prune*"))) < 2:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (folder / ".unfinished-1-prune-0.3").mkdir()  # as if it died while it wrote
+    started = cheap()
+    assert not (tmp_path / "out/sweep.json").exists() and "prune:0.4" not in started
+    found = sweep_tools.sweep(tmp_path, tried, picture=None)
+    assert found.resumed >= 3 and cheap().count("prune:0.1") == 1 and len(cheap()) <= len(started) + 2
+    assert tree(found.out) == expected
+
+
+def test_a_result_is_used_again_only_for_the_same_question(cheap, tmp_path):
+    found = sweep_tools.sweep(tmp_path, "prune:0.2", picture=None)
+    ran = len(cheap())
+    assert sweep_tools.sweep(tmp_path, "prune:0.2", picture=None, board="pico").resumed == 2 and len(cheap()) == ran
+    for change in ({"seed": 1}, {"epochs": 2}, {"batch_size": 8}):
+        assert sweep_tools.sweep(tmp_path, "prune:0.2", picture=None, **change).resumed == 0
+    damaged = found.out / found.rows[1].folder / "result.json"
+    damaged.write_text(damaged.read_text()[:40])
+    assert sweep_tools.sweep(tmp_path, "prune:0.2", picture=None).resumed == 1
+
+
+def test_folders_and_options_that_cannot_be_are_refused(cheap, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/thesis.txt").write_text("mine")
+    for options, says in (
+        ({}, "not empty and not a sweep's folder"),
+        ({"jobs": 0}, "--jobs 0"),
+        ({"picture": "gif"}, "no picture as 'gif'"),
+        ({"recipe": "sine"}, "--data and --recipe together"),
+    ):
+        with pytest.raises(InputError, match=says):
+            sweep_tools.sweep(tmp_path, "prune:0.2", **options)
+    with pytest.raises(InputError, match="no data to train on"):
+        run.sweep(tmp_path / "m.keras")
+    assert tree(tmp_path / "out").keys() == {"thesis.txt"}
+
+
+def row(name, score, size, fits=True):
+    outcome = type("Fit", (), {"fits": fits, "outcome": "fits" if fits else "too large"})()
+    return run.Row(name, price(score, size), arena_bytes=size, fit=outcome)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5), st.booleans()), min_size=1, max_size=12), st.booleans())
+def test_the_front_is_what_nothing_beats(points, higher):
+    metric = ACCURACY if higher else MEAN_ABSOLUTE_ERROR
+    rows = [row(str(k), score, size, fits) for k, (score, size, fits) in enumerate(points)]
+    best = run.front(rows, "tflite_bytes", metric)
+
+    def beats(a, b):
+        """As good in both, and better in one."""
+        worse = a.price.tflm_score < b.price.tflm_score if higher else a.price.tflm_score > b.price.tflm_score
+        equal = (a.price.tflm_score, a.price.tflite_bytes) == (b.price.tflm_score, b.price.tflite_bytes)
+        return not worse and a.price.tflite_bytes <= b.price.tflite_bytes and not equal
+
+    fitting = [r for r in rows if r.fits]
+    unbeaten = {(r.price.tflm_score, r.price.tflite_bytes) for r in fitting if not any(beats(o, r) for o in fitting)}
+    assert {(r.price.tflm_score, r.price.tflite_bytes) for r in best} == unbeaten and len(best) == len(unbeaten)
+
+
+def test_the_picture_has_all_that_was_measured_and_always_the_same_bytes(cheap, tmp_path):
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed (pip install 'microgen[sweep]')")
+    from microgen.sweeping import picture
+
+    found = sweep_tools.sweep(tmp_path, "prune:0.2,prune:0.5,prune:0.9")
+    assert found.picture.suffix == ".svg" and found.picture.read_bytes() == picture.draw(found, "svg")
+    assert picture.draw(found, "png") == picture.draw(found, "png") and picture.draw(found, "png")[1:4] == b"PNG"
+    text = "".join(ET.fromstring(found.picture.read_text()).itertext())
+    for expected in ("prune:0.2", "prune:0.5", "original", "tensor arena", "accuracy in int8 on TFLM"):
+        assert expected in text
+    assert "prune:0.9" not in text  # it was not measured
+    odd = replace(found, name="a$<b&c", rows=(*found.rows, replace(found.rows[1], name="<$x$&>")))
+    assert "<$x$&>" in "".join(ET.fromstring(picture.draw(odd, "svg")).itertext())
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A Dask scheduler, and two workers, each a program of its own; the address, and where workers log."""
+    pytest.importorskip("distributed", reason="distributed is not installed (pip install 'microgen[dask]')")
+    folder = tmp_path_factory.mktemp("cluster")
+    found, log = folder / "scheduler.json", folder / "log"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "SWEEP_LOG": str(log),
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+    }
+    options = ["--scheduler-file", str(found), "--no-dashboard"]
+    programs = [
+        ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"],
+        *[["distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]] * 2,
+    ]
+    with contextlib.ExitStack() as running, (folder / "said").open("wb") as said:
+        for module, *arguments in programs:
+            process = running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", module, *options, *arguments],
+                    env=environment,
+                    cwd=folder,
+                    stdout=said,
+                    stderr=said,
+                )
+            )
+            running.callback(process.kill)
+            until = time.monotonic() + 60
+            while not found.exists():
+                assert process.poll() is None and time.monotonic() < until, (folder / "said").read_text()
+                time.sleep(0.05)
+        from distributed import Client
+
+        address = json.loads(found.read_text())["address"]
+        with Client(address, timeout=60) as client:
+            client.wait_for_workers(2, timeout=60)
+        yield address, log
+
+
+def test_a_cluster_gives_the_same_as_this_machine(cluster, cheap, tmp_path):
+    address, log = cluster
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    tried = "prune:0.1,prune:0.2,prune:0.3,prune:0.9"
+    expected = sweep_tools.sweep(here, tried, picture=None)
+    found = sweep_tools.sweep(there, tried, picture=None, scheduler=address)
+    assert tree(found.out) == tree(expected.out)
+    processes = {line.split()[-1] for line in log.read_text().splitlines()}
+    assert str(os.getpid()) not in processes and len(processes) == 2
+
+
+def test_a_worker_of_the_cluster_that_dies_is_a_row(cluster, cheap, tmp_path):
+    found = sweep_tools.sweep(tmp_path, "prune:0.7,prune:0.2", picture=None, scheduler=cluster[0])
+    rows = {row.name: row for row in found.rows}
+    assert "KilledWorker" in rows["prune:0.7"].error[0] and rows["prune:0.2"].price is not None
+
+
+def test_without_a_scheduler_there_is_an_error(cheap, tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="distributed is not installed (pip install 'microgen[dask]')")
+    from microgen.sweeping import scheduling
+
+    monkeypatch.setattr(scheduling, "_CONNECT_S", 0.3)
+    with pytest.raises(SetupError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
+        sweep_tools.sweep(tmp_path, "prune:0.2", picture=None, scheduler="tcp://127.0.0.1:9")
+
+
+def test_other_versions_on_a_machine_of_the_cluster_are_refused():
+    work = evaluation.Work((), b"", ".keras", "sine", 1, 8, 0, None, {**evaluation.versions(), "numpy": "0.1"})
+    found = evaluation.evaluate(work, None)
+    assert re.search(r"numpy .*, not 0.1", found.error[0]) and not found.is_final
+
+
+def test_help_is_cheap():
+    for command in ("sweep", "merge"):
+        code = f"import sys; sys.argv = ['microgen', '{command}', '--help']\n"
+        code += "try:\n import microgen.__main__ as m; m.main()\nexcept SystemExit: pass\n"
+        code += "print([m for m in ('numpy', 'tensorflow', 'matplotlib', 'distributed') if m in sys.modules])"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("[]\n")
+
+
+@pytest.mark.slow
+def test_a_sweep_of_a_recipe_from_training_to_a_verified_project(tmp_path):
+    pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
+    found = microgen.sweep(
+        recipe="sine", candidates="channel-prune:0.5,low-rank:0.3", out=tmp_path / "s", epochs=2, jobs=2, picture=None
+    )
+    original, small, refused = found.rows
+    assert small.price.macs <= 0.5 * original.price.macs and "macs" in small.best_for
+    assert "'sine' (Dense)" in refused.error[0]
+    built = microgen.build(tmp_path / "s" / small.folder / "model.tflite", "esp32", out=tmp_path / "p", samples=10)
+    assert built.verdict.passed and built.deployment.arena.bytes >= small.arena_bytes
+    again = microgen.sweep(
+        recipe="sine", candidates="channel-prune:0.5,low-rank:0.3", out=tmp_path / "s", epochs=2, picture=None
+    )
+    assert again.resumed == 3 and again.rows == found.rows
+    assert np.isfinite([r.price.tflm_score for r in again.rows[:2]]).all()
