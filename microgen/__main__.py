@@ -9,7 +9,6 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 diverged, 2 bad input, 3 the environment lacks something."""
-    from . import cli_compression, cli_sweep  # noqa: F401 - they add their commands
     from .cli import app
     from .errors import MicrogenError, one_line
 

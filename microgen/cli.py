@@ -545,3 +545,7 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+# Each adds its commands to `app`, with what is above.
+from . import cli_compression, cli_sweep  # noqa: E402, F401
