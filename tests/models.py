@@ -129,6 +129,22 @@ def two_by_two(mover: str = "QUANTIZE", width: int = 6) -> bytes:
     return b.build([left, right], [total, both])
 
 
+def residual(width: int = 2000) -> bytes:
+    """y = a + b, where b is made of a and a of the input; `unused` is what no operator reads or writes."""
+    b = ModelBuilder()
+    x = b.tensor("x", [1, width], scale=0.05)
+    b.tensor("unused", [1, 64])
+    a, c = (b.tensor(n, [1, width], scale=1 / 256, zero_point=-128) for n in "ab")
+    y = b.tensor("y", [1, width // 2], scale=0.02)
+    total = b.tensor("total", [1, width], scale=0.02)
+    begin, size = (b.tensor(n, [2], "int32", values=v) for n, v in (("begin", [0, 0]), ("size", [1, width // 2])))
+    b.op("LOGISTIC", [x], [a])
+    b.op("LOGISTIC", [a], [c])
+    b.op("ADD", [a, c], [total], schema.AddOptionsT())
+    b.op("SLICE", [total, begin, size], [y], schema.SliceOptionsT())
+    return b.build([x], [y])
+
+
 def float_edges() -> bytes:
     """Float32 at its edges, int8 inside: QUANTIZE, RELU, DEQUANTIZE."""
     b = ModelBuilder()

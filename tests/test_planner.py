@@ -34,6 +34,8 @@ MADE = {
     # Wide ones, in which the arena is fullest when the model's edges are laid out, not while buffers are planned.
     "wide-dense": models.fully_connected(width=3000),
     "wide-two-by-two": models.two_by_two(width=2000),
+    "residual": models.residual(),
+    "residual-small": models.residual(32),
 }
 
 
@@ -97,6 +99,45 @@ def test_no_two_buffers_that_live_together_overlap():
                 assert apart or not together, (i, j, blocks, offsets)
         live = [sum(b.size for b in blocks if b.first <= t <= b.last) for t in range(16)]
         assert max(o + b.size for o, b in zip(offsets, blocks, strict=True)) >= max(live)
+
+
+def test_the_layout_of_a_residual_network_is_the_one_found_by_hand():
+    layout = plan(parse(models.residual(2000)), Target.DEVICE)
+    found = {b.name: (b.kind, b.subgraph, b.index, b.bytes, b.first, b.last, b.offset) for b in layout.buffers}
+    # Scope 0 is the model's inputs; operators are 1 to 4. Equals are placed last one first, the largest before.
+    assert found == {
+        "total": ("tensor", 0, 5, 2000, 3, 4, 0),
+        "b": ("tensor", 0, 3, 2000, 2, 3, 2000),
+        "a": ("tensor", 0, 2, 2000, 1, 3, 4000),
+        "x": ("tensor", 0, 0, 2000, 0, 1, 0),
+        "y": ("tensor", 0, 4, 1000, 4, 4, 2000),
+        "unused": ("tensor", 0, 1, 64, -1, -1, 0),
+    }
+    assert layout.target is Target.DEVICE and layout.head_bytes == 6000
+    assert layout.scopes == (None, (0, 0), (0, 1), (0, 2), (0, 3)) and layout.peak == (0, 2)
+    assert {b.name for b in layout.live(0, 1)} == {"a", "b"} and layout.top(0, 1) == 6000
+    assert layout.top(0, 3) == 3008  # 1,000 bytes take 1,008
+    assert layout.arena_min_bytes == layout.head_bytes + layout.persistent_bytes + layout.planning_bytes
+    assert 0 <= layout.planning_bytes < 16, "the arena is fullest at the end: only rounding is left"
+
+
+def test_in_a_narrow_network_the_planning_decides():
+    layout = plan(parse(models.residual(32)), Target.DEVICE)
+    assert layout.planning_bytes > 100
+    assert layout.arena_min_bytes == layout.head_bytes + layout.persistent_bytes + layout.planning_bytes
+
+
+@pytest.mark.parametrize("target", [Target.DEVICE, Target.HOST])
+def test_what_kernels_of_a_board_ask_for_is_added_operator_by_operator(target):
+    model = parse(models.residual(2000))
+    plain = plan(model, target)
+    own = plan(model, target, lambda graph, op: [100, 60] if op.index == 2 else [], lambda graph, op: [40])
+    scratch = [(b.name, b.kind, b.subgraph, b.index, b.bytes, b.first, b.last) for b in own.buffers[-2:]]
+    assert scratch == [("ADD 2", "scratch", 0, 2, size, 3, 3) for size in (100, 60)]
+    # 112 and 64 bytes on top of what is alive with them, 48 for each operator, and a handle for each buffer.
+    assert own.head_bytes == plain.head_bytes + 112 + 64
+    handles = 2 * (8 if target is Target.HOST else 4)
+    assert 0 <= own.persistent_bytes - plain.persistent_bytes - 4 * 48 <= handles + 16
 
 
 def test_the_largest_buffer_lies_at_the_bottom_and_the_last_of_equals_first():

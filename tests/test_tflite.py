@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 
+import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -159,6 +160,40 @@ def test_refuses_operators_out_of_order_and_cycles():
         parse(b.build([x], [z]))
 
 
+@pytest.mark.parametrize("first", ["early", "x"])
+def test_refuses_a_tensor_that_is_read_before_it_is_written_whatever_its_number(first):
+    b = models.ModelBuilder()
+    early, x, y = (b.tensor(n, [1, 4]) for n in dict.fromkeys([first, "early", "x", "y"]))
+    if first == "x":
+        early, x = x, early
+    b.op("ADD", [x, early], [y], schema.AddOptionsT())
+    with pytest.raises(InputError, match=rf"operator 0 \(ADD\) reads tensor {early} before it is written"):
+        parse(b.build([x], [y]))
+
+
+def test_refuses_an_operator_that_writes_a_constant_and_an_output_that_nothing_writes():
+    b = models.ModelBuilder()
+    x, w, y = b.tensor("x", [1, 4]), b.tensor("w", [1, 4], values=np.zeros(4)), b.tensor("y", [1, 4])
+    b.op("RELU", [x], [w])
+    with pytest.raises(InputError, match=r"operator 0 \(RELU\) writes constant tensor 1"):
+        parse(b.build([x], [w]))
+    b.graph.operators.clear()
+    with pytest.raises(InputError, match="returns tensor 2, which nothing writes"):
+        parse(b.build([x], [y]))
+
+
+def test_refuses_control_flow_into_a_subgraph_that_does_not_exist():
+    data = models.control_flow()
+    graphs = len(parse(data).subgraphs)
+    missing = schema.ModelT.InitFromPackedBuf(data)
+    branching = next(op for op in missing.subgraphs[0].operators if hasattr(op.builtinOptions, "elseSubgraphIndex"))
+    branching.builtinOptions.elseSubgraphIndex = graphs
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(missing.Pack(builder), b"TFL3")
+    with pytest.raises(InputError, match=f"control flow runs subgraph {graphs} of {graphs}$"):
+        parse(bytes(builder.Output()))
+
+
 def test_refuses_tensor_numbers_that_do_not_exist():
     b = models.ModelBuilder()
     x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
@@ -199,6 +234,16 @@ def test_a_byte_is_named_by_tensor_and_operator():
     weights = model.main.tensors[1]
     assert model.describe_byte(weights.offset + 3) == "tensor 'weights' of operator 0 (FULLY_CONNECTED), byte 3"
     assert "outside" in model.describe_byte(0)
+    for tensor in model.main.tensors[1:3]:
+        for byte in (0, tensor.size - 1):
+            told = f"tensor '{tensor.name}' of operator 0 (FULLY_CONNECTED), byte {byte}"
+            assert model.describe_byte(tensor.offset + byte) == told
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
+    b.tensor("spare", [1, 4], values=np.zeros(4))
+    b.op("RELU", [x], [y])
+    model = parse(b.build([x], [y]))
+    assert model.describe_byte(model.main.tensors[2].offset) == "tensor 'spare', byte 0"
 
 
 def test_a_cut_operator_is_a_model_of_its_own():
