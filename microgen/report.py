@@ -145,6 +145,11 @@ def trained_lines(found: Trained, path: str) -> Pairs:
     labels = f" --labels {_shell(f'{path}/labels.txt')}" if found.recipe.labels else ""
     return [
         ("tested on", f"{found.tested} held-out samples; seed {found.seed}, {found.epochs} epochs"),
+        *(
+            [("validation", f"{found.recipe.metric.name} {found.validation_score:.4f} on the data it was chosen by")]
+            if found.validation_score is not None
+            else []
+        ),
         *((key, f"{value:.6g}") for key, value in found.parameters.items()),
         *([("worst layers", _worst(found.quantized.quality))] if found.quantized.quality else []),
         ("written", path),

@@ -34,6 +34,8 @@ class Trained:
         keras: the float model, as the bytes of a .keras file.
         float_score, litert_score, tflm_score: the recipe's metric on held-out data, of the float model and of the
             int8 model in LiteRT's reference kernels and in TFLM.
+        validation_score: the same of the int8 model in TFLM on the data that the recipe was chosen by; None where it
+            has none.
         parameters: what the firmware needs besides the model, such as a threshold, from the int8 model in TFLM.
         seed, epochs: of the training.
         tested: number of held-out samples.
@@ -45,6 +47,7 @@ class Trained:
     float_score: float
     litert_score: float
     tflm_score: float
+    validation_score: float | None
     parameters: dict[str, float]
     seed: int
     epochs: int
@@ -64,6 +67,7 @@ class Trained:
             "metric": self.recipe.metric.name,
             "tested": self.tested,
             "scores": {"float": self.float_score, "litert": self.litert_score, "tflm": self.tflm_score},
+            "validation": self.validation_score,
             "bound": self.recipe.bound,
             "parameters": self.parameters,
             "float_bytes": self.quantized.float_bytes,
@@ -125,12 +129,15 @@ def train(
         engines = running.result()
     score = chosen.metric.score
     litert, tflm = (real_values(found.model.outputs[0], answers[0]) for answers in (engines.litert, engines.tflm))
-    parameters = {}
-    if chosen.parameters is not None:
+    parameters, validation = {}, None
+    if "valid_x" in reply.arrays:
         # What the firmware compares with must come from the model that it runs.
-        with EngineRun(found.model, quantize_samples(found.model, found.calibration)) as running:
-            answers = running.result().tflm[0]
-        parameters = chosen.parameters(real_values(found.model.outputs[0], answers), found.calibration[0])
+        valid_x, valid_y = reply.arrays["valid_x"], reply.arrays["valid_y"]
+        with EngineRun(found.model, quantize_samples(found.model, [valid_x])) as running:
+            answers = real_values(found.model.outputs[0], running.result().tflm[0])
+        validation = score(answers, valid_x, valid_y)
+        if chosen.parameters is not None:
+            parameters = chosen.parameters(answers, valid_x, valid_y)
     trained = Trained(
         chosen,
         found,
@@ -138,6 +145,7 @@ def train(
         score(reply.arrays["test_float"], test_x, test_y),
         score(litert, test_x, test_y),
         score(tflm, test_x, test_y),
+        validation,
         parameters,
         seed,
         epochs or chosen.epochs,
@@ -170,6 +178,8 @@ def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     loaded = from_keras(model)
     converted = convert(loaded, [kept], "int8", bool(values["per_channel_dense"]))
     answer, results = reply(loaded, Calibration((kept,), origin="training data"), converted)
+    if data.valid_x is not None and data.valid_y is not None:
+        results |= {"valid_x": data.valid_x, "valid_y": data.valid_y}
     return answer, {
         **results,
         "keras": np.frombuffer(keras_bytes(model), np.uint8),

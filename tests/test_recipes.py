@@ -47,6 +47,8 @@ def test_a_recipe_reaches_what_it_states(name, tmp_path):
     if recipe.labels:
         assert (tmp_path / "t/labels.txt").read_text().splitlines() == list(recipe.labels)
         assert trained.quantized.model.outputs[0].elements == len(recipe.labels)
+    assert (trained.validation_score is not None) == (name in ("anomaly", "keyword"))
+    assert record["validation"] == trained.validation_score
     if name == "anomaly":
         assert 0 < trained.parameters["threshold"] < 1 and record["parameters"] == trained.parameters
 
@@ -131,4 +133,13 @@ def test_metrics():
 def test_faults_are_injected_into_half_of_the_windows():
     pytest.importorskip("pyts", reason="pyts is not installed (pip install 'microgen[train]')")
     data = anomaly.data(0)
-    assert data.test_y.mean() == 0.5 and data.train_x is data.train_y and data.test_x.shape == (1000, 64)
+    assert data.train_x is data.train_y
+    for x, y in ((data.valid_x, data.valid_y), (data.test_x, data.test_y)):
+        assert y.mean() == 0.5 and x.shape == (1000, 64)
+    normal = {w.tobytes() for w in data.train_x}
+    assert not normal & {w.tobytes() for w in (*data.valid_x, *data.test_x)}, "no window is in two parts"
+
+
+def test_no_voice_is_in_two_parts():
+    parts = [keyword._TRAIN_VARIANTS, keyword._VALID_VARIANTS, keyword._TEST_VARIANTS]
+    assert len(set().union(*parts)) == sum(map(len, parts)) == 13

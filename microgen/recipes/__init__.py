@@ -22,15 +22,19 @@ from ..metrics import Metric
 
 @dataclass(frozen=True)
 class Data:
-    """Data to train on and data held out, samples first, float32 inputs.
+    """Data to train on, data to choose by and data held out, samples first, float32 inputs.
 
-    `test_y` is what the metric takes; for an autoencoder that is not what the model is trained towards.
+    `valid_y` and `test_y` are what the metric takes; for an autoencoder that is not what the model is trained towards.
+    Whatever is chosen by looking at results (layers, epochs, a threshold) is chosen on the validation part; recipes
+    where nothing was chosen so have none. The held-out part is for the final figure alone.
     """
 
     train_x: npt.NDArray[np.float32]
     train_y: npt.NDArray[Any]
     test_x: npt.NDArray[np.float32]
     test_y: npt.NDArray[Any]
+    valid_x: npt.NDArray[np.float32] | None = None
+    valid_y: npt.NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Recipe:
         epochs, batch_size: of the training.
         labels: what the outputs stand for; empty for a regression.
         packages: what its data comes from, by import name.
-        parameters: from outputs and inputs of the calibration data, figures that the firmware needs besides the
-            model, such as a threshold.
+        parameters: from outputs, inputs and targets of the validation data, figures that the firmware needs besides
+            the model, such as a threshold.
     """
 
     name: str
@@ -64,7 +68,7 @@ class Recipe:
     batch_size: int = 32
     labels: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
-    parameters: Callable[[npt.NDArray[Any], npt.NDArray[Any]], dict[str, float]] | None = None
+    parameters: Callable[[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]], dict[str, float]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what it is as plain data."""

@@ -22,9 +22,10 @@ WORDS = ("yes", "no", "up", "down", "stop", "go")
 LABELS = (*WORDS, "unknown", "silence")
 _OTHERS = ("happy", "seven", "house", "tree", "visual", "marvin", "bird", "left", "nine", "wow", "follow", "zero")
 _ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
-_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5")
-# Voices that are only tested: no sample of theirs is trained on.
-_TEST_VARIANTS = ("m4", "m7", "f4")
+# No voice is in two parts. The recipe was chosen by what it reaches on the second; the third gives the final figure.
+_TRAIN_VARIANTS = ("m1", "m3", "m6", "m8", "f1", "f3", "f5")
+_VALID_VARIANTS = ("m4", "m7", "f4")
+_TEST_VARIANTS = ("m2", "m5", "f2")
 _TAKES_TRAIN, _TAKES_TEST = 190, 45
 _NOISY_COPIES = 2
 _EPOCHS, _BATCH = 15, 64
@@ -34,7 +35,7 @@ Samples = npt.NDArray[np.float32]
 
 
 def data(seed: int) -> Data:
-    """Return log-mel frames, shape (49, 40, 1), of one second each; tested is on voices nobody trained on.
+    """Return log-mel frames, shape (49, 40, 1), of one second each; each part is of other voices.
 
     Raises:
         SetupError: espeak-ng is not installed.
@@ -45,10 +46,9 @@ def data(seed: int) -> Data:
             "apt-get install espeak-ng (Debian, Ubuntu), or brew install espeak-ng",
         )
     rng = np.random.default_rng(seed)
-    train = tuple(v for v in _VARIANTS if v not in _TEST_VARIANTS)
-    train_x, train_y = _features(_takes(train, _TAKES_TRAIN, rng), _NOISY_COPIES, rng)
-    test_x, test_y = _features(_takes(_TEST_VARIANTS, _TAKES_TEST, rng), 1, rng)
-    return Data(train_x, train_y, test_x, test_y)
+    train = _features(_takes(_TRAIN_VARIANTS, _TAKES_TRAIN, rng), _NOISY_COPIES, rng)
+    valid, test = (_features(_takes(v, _TAKES_TEST, rng), 1, rng) for v in (_VALID_VARIANTS, _TEST_VARIANTS))
+    return Data(*train, *test, *valid)
 
 
 def model() -> Any:  # noqa: ANN401 - Keras has no types
@@ -140,7 +140,7 @@ RECIPE = Recipe(
     name="keyword",
     title="Keyword spotting",
     task="speech",
-    source="words spoken by espeak-ng in 84 voices, with noise",
+    source="words spoken by espeak-ng in 91 voices, with noise",
     input="49 frames of 40 log-mel channels, every 20 ms over 30 ms, 16 kHz (microgen.FrontEnd)",
     data=data,
     model=model,
