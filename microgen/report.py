@@ -262,7 +262,8 @@ _SHORT = {"tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena
 def sweep_lines(found: Sweep) -> Pairs:
     """Return what `microgen sweep` says below its table."""
     failed = sum(1 for row in found.rows if row.error[0])
-    best = next((r for r in found.rows[1:] if r.best_for), None)
+    # What is the best in most; of those what scores best, of those the first named.
+    best = max((r for r in found.rows[1:] if r.best_for), key=lambda r: (len(r.best_for), found.merit(r)), default=None)
     return [
         ("score", f"{found.metric.name} in int8 on TFLM; sizes in bytes, for {found.board.title}"),
         ("candidates", f"{len(found.rows)}: {found.resumed} were there already, {failed} failed"),

@@ -81,16 +81,38 @@ def _panel(
     # What lies below and to the right of the steps is beaten by something on the front.
     steps = {"drawstyle": "steps-post", "color": _FRONT, "linewidth": 1, "zorder": 2}
     panel.plot([r.value(axis) for r in best], [_score(r) for r in best], **steps)
-    for row in measured:
-        color = _LOOKS[_standing(row, names)]["edgecolors"]
-        place = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 8, "color": color}
-        panel.annotate(str(numbers[row.name]), (row.value(axis), _score(row)), **place)
+    for together in _close(measured, axis):
+        color = _LOOKS[min((_standing(r, names) for r in together), key=list(_LOOKS).index)]["edgecolors"]
+        text = ", ".join(str(numbers[r.name]) for r in together)
+        at = (max(r.value(axis) for r in together), max(_score(r) for r in together))
+        panel.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, color=color)
     panel.margins(0.08)
     panel.set_xlabel(title)
     panel.set_ylabel(found.metric.name)
     panel.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
     if not found.metric.higher_is_better:
         panel.invert_yaxis()
+
+
+def _close(rows: list[Row], axis: str) -> list[list[Row]]:
+    """Put rows together whose numbers would lie on each other."""
+    wide, high = (
+        (max(values) - min(values)) * share or 1e-9
+        for values, share in (([r.value(axis) for r in rows], 0.04), ([_score(r) for r in rows], 0.02))
+    )
+    found: list[list[Row]] = []
+    for row in rows:
+        near = (
+            group
+            for group in found
+            if abs(group[0].value(axis) - row.value(axis)) <= wide and abs(_score(group[0]) - _score(row)) <= high
+        )
+        group = next(near, None)
+        if group is None:
+            found.append([row])
+        else:
+            group.append(row)
+    return found
 
 
 def _standing(row: Row, on_front: set[str]) -> str:

@@ -108,6 +108,11 @@ class Sweep:
     out: Path
     picture: Path | None
 
+    def merit(self, row: Row) -> float:
+        """Return the score of a row, so that more is better."""
+        assert row.price is not None
+        return row.price.tflm_score if self.metric.higher_is_better else -row.price.tflm_score
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data; the same sweep gives the same, resumed or not."""
         return {
