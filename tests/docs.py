@@ -339,7 +339,7 @@ def main() -> None:
         files = Files(scratch / "files")
         for path in [Path(x).resolve() for x in sys.argv[1:]] or pages():
             page = parse(path)
-            folder = scratch / path.stem
+            folder = scratch / page.name.replace("/", "-")
             folder.mkdir()
             files.put(page.needs, folder)
             with Rewriter(page, folder, files.platformio) as rewriter:
