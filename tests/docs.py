@@ -289,6 +289,8 @@ class Runner:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
+            # A shell that puts its commands into the background has them ignore the interrupt that ends this one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self._background.append(process)
         assert process.stdout is not None

@@ -111,6 +111,22 @@ def test_what_is_written_by_a_script_is_current(script, written, tmp_path):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), "run: make docs"
 
 
+def test_the_protocol_page_has_every_command_error_and_status_of_the_firmware():
+    page = (docs.ROOT / "docs" / "protocol.md").read_text("utf-8")
+    source = (docs.ROOT / "firmware" / "dut" / "dut.cc").read_text("utf-8")
+    commands = re.findall(r'\{"(\w+)", &Dut::', source)
+    errors = re.findall(r'Error\("([^"]+)"\)', source) + re.findall(r'"e-\[([^"\]]+)', source)
+    runner = (docs.ROOT / "firmware" / "model" / "model_runner.h").read_text("utf-8")
+    statuses = [s for s in re.findall(r'return "([a-z-]+)";', runner) if s not in ("ok", "unknown")]
+    assert len(commands) > 10 and len(errors) > 10 and len(statuses) > 5
+    for command in commands:
+        assert re.search(rf"`{command}[^`]*%`", page), command
+    for error in errors:
+        assert f"e-[{error.removeprefix('e-[')}".rstrip(" ]") in page, error
+    for status in statuses:
+        assert f"`{status}`" in page, status
+
+
 def test_every_guide_is_in_the_index():
     index = (docs.ROOT / "docs" / "README.md").read_text("utf-8")
     for path in (docs.ROOT / "docs").glob("*.md"):
