@@ -97,7 +97,7 @@ class Deployment:
         name: the firmware's name.
         resolver_methods: what registers the model's operators.
         plan: the arena's layout on the board.
-        warnings: what the board's own kernels are known to get wrong in this model.
+        warnings: what the board's own kernels are known to get wrong in this model, and what of its memory is unknown.
         options: how its serial commands behave.
     """
 
@@ -159,8 +159,18 @@ def deploy(
         plan=layout,
         labels=tuple(labels),
         resolver_methods=tuple(resolver_methods(model)),
-        warnings=known_issues(model, board.snapshot),
+        warnings=(*known_issues(model, board.snapshot), *_unknown_memory(model)),
         options=options,
+    )
+
+
+def _unknown_memory(model: TfliteModel) -> tuple[str, ...]:
+    """Name the operators whose kernels may ask the arena for more than the planner knows."""
+    custom = sorted({op.name for graph in model.subgraphs for op in graph.operators if op.is_custom})
+    return tuple(
+        f"what {name}, a custom operator, asks the arena for is not known: microgen build measures it on this machine, "
+        "microgen tune on the board"
+        for name in custom
     )
 
 

@@ -285,7 +285,8 @@ def _layer_of(graph: Subgraph, op: Operator, layers: rules.LayerNames) -> str:
     """Name an operator's layer, or its tensor where the layer is not known."""
     tensor = graph.tensors[op.outputs[0]].name if op.outputs else ""
     layer = layers.of(tensor)
-    return f"layer '{layer}'" if layer else f"tensor '{tensor}'"
+    # The converter joins the names of all that it fused.
+    return f"layer '{layer}'" if layer else f"tensor '{tensor.partition(';')[0]}'"
 
 
 def _refusal(

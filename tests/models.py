@@ -220,6 +220,34 @@ def stateful(awkward: bool = False) -> bytes:
     return b.build([x], [y])
 
 
+def planned(data: bytes, offsets: Sequence[int], count: int | None = None) -> bytes:
+    """A model whose arena a tool has planned: an offset for each tensor, -1 for none."""
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    plan = np.array([1, 0, len(offsets) if count is None else count, *offsets], np.int32)
+    entry, buffer = schema.MetadataT(), schema.BufferT()
+    entry.name, entry.buffer = "OfflineMemoryAllocation", len(model.buffers)
+    buffer.data = np.frombuffer(plan.tobytes(), np.uint8)
+    model.metadata, model.buffers = [*(model.metadata or []), entry], [*model.buffers, buffer]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def variable() -> bytes:
+    """A variable beside the graph, which an input is added to."""
+    b = ModelBuilder()
+    x, handle = b.tensor("x", [1, 4]), b.tensor("handle", [], "int32", ())
+    b.graph.tensors[handle].type = 13  # RESOURCE
+    before, after = b.tensor("before", [1, 4]), b.tensor("after", [1, 4])
+    options = schema.VarHandleOptionsT()
+    options.container, options.sharedName = "", "sum"
+    b.op("VAR_HANDLE", [], [handle], options)
+    b.op("READ_VARIABLE", [handle], [before], schema.ReadVariableOptionsT())
+    b.op("ADD", [x, before], [after], schema.AddOptionsT())
+    b.op("ASSIGN_VARIABLE", [handle, after], [], schema.AssignVariableOptionsT())
+    return b.build([x], [after])
+
+
 def lstm(
     steps: int = 9,
     width: int = 4,

@@ -276,6 +276,28 @@ def test_dynamic_shapes_and_unbuilt_models_are_refused():
         quantize(k.Sequential([k.layers.Dense(2)]), SERIES)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_layers_of_a_saved_model_are_named(version, tmp_path):
+    framework = keras()
+    import tf_keras
+
+    from microgen.conversion import loading
+
+    if version == 2:
+        framework = tf_keras
+    L = framework.layers
+    layers = [L.Conv2D(2, 3, name="first"), L.Activation("gelu", name="odd"), L.Flatten(), L.Dense(3, name="last_2")]
+    model = framework.Sequential([framework.Input((8, 8, 3)), *layers])
+    if version == 3:
+        model.export(str(tmp_path / "m"), verbose=False)
+    else:
+        model.save(tmp_path / "m")
+    found = loading.load("saved-model", str(tmp_path / "m")).layers
+    assert [name for name in found.names if "flatten" not in name] == ["first", "odd", "last_2"]
+    with pytest.raises(InputError, match="layer 'odd': its operator GELU"):
+        microgen.quantize(tmp_path / "m", IMAGES)
+
+
 def test_an_lstm_in_a_saved_model_is_refused(tmp_path):
     sequential(keras().layers.LSTM(4, name="memory"), shape=(12, 4)).export(str(tmp_path / "m"), verbose=False)
     with pytest.raises(InputError, match=r"memory.* is a loop, which the converter crashes on"):

@@ -15,6 +15,7 @@ from microgen.errors import InputError
 from microgen.planner import Target, plan
 from microgen.planner.layout import place
 from microgen.tflite import load, parse
+from microgen.tflite.check import check_board
 
 from . import models
 
@@ -36,6 +37,10 @@ MADE = {
     "wide-two-by-two": models.two_by_two(width=2000),
     "residual": models.residual(),
     "residual-small": models.residual(32),
+    "planned": models.planned(models.two_by_two(), [0, 32, 64, -1, 256]),
+    "planned-in-part": models.planned(models.residual(), [-1, 4096, -1, 1024, -1, -1, -1, -1]),
+    "planned-far": models.planned(models.residual(), [9600, -1, 0, -1, -1, -1, -1, -1]),
+    "planned-state": models.planned(models.stateful(), [0, -1, -1, -1, 64, 16]),
 }
 
 
@@ -138,6 +143,38 @@ def test_what_kernels_of_a_board_ask_for_is_added_operator_by_operator(target):
     assert own.head_bytes == plain.head_bytes + 112 + 64
     handles = 2 * (8 if target is Target.HOST else 4)
     assert 0 <= own.persistent_bytes - plain.persistent_bytes - 4 * 48 <= handles + 16
+
+
+def test_what_is_planned_offline_lies_where_the_file_says():
+    found = plan(parse(MADE["planned-in-part"]), Target.DEVICE)
+    assert {b.name: b.offset for b in found.buffers if b.fixed >= 0} == {"unused": 4096, "b": 1024}
+    for a in found.buffers:
+        for b in found.buffers:
+            together = a.first <= b.last and b.first <= a.last
+            assert a is b or not together or a.offset >= b.offset + b.size or b.offset >= a.offset + a.size
+
+
+@pytest.mark.parametrize(
+    ("offsets", "count", "says"),
+    [([0, 0, 0], None, "fewer tensors"), ([0] * 6, None, "more tensors"), ([0] * 5, 9, "cut off"),
+     ([0, 0, 0, 0, -2], None, "places that are none")],
+)  # fmt: skip
+def test_an_offline_plan_that_does_not_fit_the_model_is_refused(offsets, count, says):
+    with pytest.raises(InputError, match=says):
+        parse(models.planned(models.two_by_two(), offsets, count))
+
+
+def test_a_variable_beside_the_graph_is_refused_for_a_board():
+    model = parse(models.variable())
+    with pytest.raises(InputError, match="VAR_HANDLE keeps a variable beside the graph"):
+        check_board(model, load_board("esp32").snapshot)
+
+
+def test_a_custom_operator_is_said_to_take_what_nobody_knows():
+    model = parse(models.one_operator("CUSTOM", custom="SignalEnergy"))
+    (warning,) = deploy("m", model, load_board("pico")).warnings
+    assert "SignalEnergy" in warning and "not known" in warning
+    assert not deploy("m", parse(models.two_by_two()), load_board("pico")).warnings
 
 
 def test_the_largest_buffer_lies_at_the_bottom_and_the_last_of_equals_first():

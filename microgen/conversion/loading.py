@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +159,22 @@ def _saved_model(path: str) -> Loaded:
     function = tf.function(call, autograph=False).get_concrete_function(
         *[tf.TensorSpec((1, *i.shape), i.dtype, name=i.name) for i in inputs]
     )
-    return Loaded(function, loaded, inputs, LayerNames(), False)
+    return Loaded(function, loaded, inputs, _layers_of(signature), False)
+
+
+def _layers_of(signature: Any) -> LayerNames:  # noqa: ANN401
+    """Find out the Keras layers of a SavedModel, which no longer has them, from its variables' and operators' names.
+
+    Keras names a variable "model/layer/kernel:0" or "layer/kernel:0", and an operator "model/layer/MatMul", where Keras
+    3 adds a number to both scopes.
+    """
+    with_variables = {v.name.split("/")[-2] for v in signature.variables if "/" in v.name}
+    definition = signature.graph.as_graph_def()
+    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+    scopes = dict.fromkeys(node.name.split("/")[1] for node in nodes if node.name.count("/") >= 2)
+    numbered = any(name not in scopes and f"{name}_1" in scopes for name in with_variables)
+    names = tuple(dict.fromkeys(re.sub(r"_\d+$", "", scope) if numbered else scope for scope in scopes))
+    return LayerNames(names, numbered, names[-1:] if len(signature.structured_outputs) == 1 else ())
 
 
 def _check_fixed(inputs: Sequence[InputSpec]) -> None:

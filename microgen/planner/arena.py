@@ -157,7 +157,7 @@ def plan(
         arena.persistent(structs.pointer * len(arena.requests), structs.pointer)  # ScratchBufferHandle
     lifetimes = Lifetimes(model, asked)
     _plan_moment(arena, model, lifetimes)
-    buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers))
+    buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers, [b.fixed for b in lifetimes.buffers]))
     head = max((b.offset + b.size for b in buffers), default=0)
     arena.reserve_head(head)
     for tensors in (model.inputs, model.outputs):
@@ -186,7 +186,7 @@ def _plan_moment(arena: _Arena, model: TfliteModel, lifetimes: Lifetimes) -> Non
     arena.temporary(structs.size("AllocationInfo") * records, structs.pointer)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            if tensor.is_variable:
+            if tensor.is_variable and tensor.offline_offset < 0:
                 arena.keep(tensor.bytes)
     start = align(arena.temp)
     arena.needed = max(arena.needed, start + len(lifetimes.buffers) * _PLANNER_BYTES_PER_BUFFER + align(arena.tail))

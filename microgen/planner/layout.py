@@ -22,15 +22,31 @@ class Lifetime(Protocol):
     def last(self) -> int: ...  # noqa: D102
 
 
-def place(buffers: Sequence[Lifetime]) -> list[int]:
+def place(buffers: Sequence[Lifetime], fixed: Sequence[int] = ()) -> list[int]:
     """Return the offset of each buffer in bytes, in the order of the buffers.
 
     Equal sizes are placed last one first, as TFLM does it; the result is byte for byte TFLM's.
+
+    Args:
+        buffers: what is to be placed.
+        fixed: offsets that are given, -1 for none; these are placed first.
     """
     offsets = [0] * len(buffers)
     placed: list[int] = []  # by offset
     keys: list[int] = []
+
+    def put(index: int, offset: int) -> None:
+        offsets[index] = offset
+        at = bisect.bisect_right(keys, offset)
+        keys.insert(at, offset)
+        placed.insert(at, index)
+
+    given = {index: offset for index, offset in enumerate(fixed) if offset >= 0}
+    for index, offset in given.items():
+        put(index, offset)
     for index in sorted(reversed(range(len(buffers))), key=lambda i: -buffers[i].size):
+        if index in given:
+            continue
         wanted = buffers[index]
         candidate = 0
         for other in placed:
@@ -40,8 +56,5 @@ def place(buffers: Sequence[Lifetime]) -> list[int]:
             if offsets[other] - candidate >= wanted.size:
                 break
             candidate = max(candidate, offsets[other] + there.size)
-        offsets[index] = candidate
-        at = bisect.bisect_right(keys, candidate)
-        keys.insert(at, candidate)
-        placed.insert(at, index)
+        put(index, candidate)
     return offsets

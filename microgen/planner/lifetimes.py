@@ -25,6 +25,7 @@ class Buffer:
         bytes: what was asked for; `size` is the same rounded up to 16.
         first, last: the scopes in which it lives, both included.
         offset: where it lies in the arena.
+        fixed: where the model's file says that it lies; -1 where the planner chooses.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Buffer:
     first: int
     last: int
     offset: int = 0
+    fixed: int = -1
 
     @property
     def size(self) -> int:
@@ -111,10 +113,11 @@ class Lifetimes:
                 tensor.bytes,
                 self._first.get((graph.index, tensor.index), -1),
                 self._last.get((graph.index, tensor.index), -1),
+                fixed=tensor.offline_offset,
             )
             for graph in self._model.subgraphs
             for tensor in graph.tensors
-            if not tensor.is_constant and not tensor.is_variable and tensor.bytes
+            if not tensor.is_constant and tensor.bytes and (not tensor.is_variable or tensor.offline_offset >= 0)
         ]
 
 

@@ -96,6 +96,11 @@ def check_board(model: TfliteModel, snapshot: Snapshot) -> None:
             f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",
             "build the model from layers that TFLM has, or choose a board with a newer TFLM (microgen boards)",
         )
+    if "VAR_HANDLE" in model.ops:
+        raise InputError(
+            f"{model.name}: operator VAR_HANDLE keeps a variable beside the graph, which the firmware has no place for",
+            "keep state in an operator (LSTM, SVDF), or feed it from an output back to an input",
+        )
     for graph in model.subgraphs:
         for op in graph.operators:
             wide = any(graph.tensors[i].dtype == "int16" for i in op.outputs)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +27,7 @@ from .flatbuffer import Malformed, Table
 MAX_ELEMENTS = 2**31 - 1
 MAX_FILE_BYTES = 256 * 2**20
 MAX_NESTING = 64
+_OFFLINE_PLAN = "OfflineMemoryAllocation"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Tensor:
         shape: its dimensions; `signature` is the same with -1 where a dimension is dynamic.
         dtype: its element type by name ("int8", "float32", ...).
         offset, size: where its constant bytes lie in the file; size 0 when it has none.
+        offline_offset: where it lies in the arena, if the file says so; -1 where TFLM chooses.
     """
 
     index: int
@@ -63,6 +67,7 @@ class Tensor:
     buffer: int
     offset: int
     size: int
+    offline_offset: int = -1
 
     @property
     def elements(self) -> int:
@@ -282,7 +287,10 @@ class _Reader:
             raise Malformed(f"schema version {version}, TFLM reads version {schema.SCHEMA_VERSION}")
         self._codes = [self._operator_code(t) for t in self._root.tables(1)]
         self._buffers = [self._buffer(i, t) for i, t in enumerate(self._root.tables(4))]
+        self._planned = self._offline_plan()
         graphs = tuple(self._subgraph(i, t) for i, t in enumerate(self._root.tables(2)))
+        if self._planned is not None and next(self._planned, None) is not None:
+            raise Malformed(f"its {_OFFLINE_PLAN} is for more tensors than it has")
         if not graphs:
             raise Malformed("it has no subgraph")
         if not graphs[0].operators:
@@ -291,6 +299,22 @@ class _Reader:
             raise Malformed("it has no inputs or no outputs")
         _check_calls(graphs)
         return TfliteModel(self._name, self._data, self._root.string(3), graphs)
+
+    def _offline_plan(self) -> Iterator[int] | None:
+        """Return the places in the arena, tensor by tensor, of a model that was planned by a tool; None for others.
+
+        Source: TFLM's memory_management.md: version, subgraph, number of tensors, then an offset each, -1 for none.
+        """
+        for entry in self._root.tables(6):
+            if entry.string(0) != _OFFLINE_PLAN:
+                continue
+            number = entry.integer(1, "<I")
+            start, size = self._buffers[number] if number < len(self._buffers) else (0, 0)
+            words = struct.unpack_from(f"<{size // 4}i", self._data, start)
+            if len(words) < 3 or len(words) - 3 < words[2] or any(w < -1 for w in words[3:]):
+                raise Malformed(f"its {_OFFLINE_PLAN} is cut off, or names places that are none")
+            return iter(words[3 : 3 + words[2]])
+        return None
 
     def _operator_code(self, table: Table) -> tuple[str, bool, int]:
         # Files from before 2020 have only the byte-sized code; both are written since.
@@ -353,7 +377,16 @@ class _Reader:
             buffer=buffer,
             offset=offset,
             size=size,
+            offline_offset=self._place(what),
         )
+
+    def _place(self, what: str) -> int:
+        if self._planned is None:
+            return -1
+        place = next(self._planned, None)
+        if place is None:
+            raise Malformed(f"{what}: its {_OFFLINE_PLAN} is for fewer tensors than it has")
+        return place
 
     def _operator(self, index: int, table: Table, tensors: int, where: str) -> Operator:
         code = table.integer(0, "<I")
