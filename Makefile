@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO ?= sine-esp32
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
-DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng gcc-arm-none-eabi \
-	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf xxd
+DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
+	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf xxd zsh
 
 .PHONY: demo test lint types cpp-format cpp-test pytest coverage docs format debian benchmark clean
 

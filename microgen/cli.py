@@ -8,6 +8,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from . import completion
+
 app = typer.Typer(
     name="microgen",
     help="From a neural network to a flashable, verified TensorFlow Lite Micro firmware project.",
@@ -36,7 +38,10 @@ _Calibration = Annotated[
         show_default=False,
     ),
 ]
-_Scheme = Annotated[str, typer.Option(help="int8, or int16x8: int16 activations, int8 weights.")]
+_Scheme = Annotated[
+    str,
+    typer.Option(help="int8, or int16x8: int16 activations, int8 weights.", autocompletion=completion.schemes),
+]
 _AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")
 ]
@@ -46,16 +51,16 @@ _Project = Annotated[Path, typer.Argument(help="The folder that microgen build w
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from . import __version__
+        from .doctor import versions
 
-        print(f"microgen {__version__}")
+        print_pairs(versions())
         raise typer.Exit
 
 
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the versions that matter.")
     ] = False,
 ) -> None:
     pass
@@ -71,7 +76,10 @@ def build(
     ] = None,
     board: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(help="A board (microgen boards), or a board file; may be given again. Default: esp32."),
+        typer.Option(
+            help="A board (microgen boards), or a board file; may be given again. Default: esp32.",
+            autocompletion=completion.boards,
+        ),
     ] = None,
     all_boards: Annotated[bool, typer.Option("--all-boards", help="A project for every board, and a table.")] = False,
     out: Annotated[
@@ -86,7 +94,10 @@ def build(
     allow_float: _AllowFloat = False,
     recipe: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="What to train when no model is given (microgen recipes). Default: sine."),
+        typer.Option(
+            help="What to train when no model is given (microgen recipes). Default: sine.",
+            autocompletion=completion.recipes,
+        ),
     ] = None,
     samples: _Samples = 100,
     seed: Seed = 0,
@@ -97,7 +108,12 @@ def build(
         bool, typer.Option("--check", help="Write nothing: compare the project with what a build makes now.")
     ] = False,
     mlperf: Annotated[
-        str | None, typer.Option(help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.", metavar="TASK")
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.",
+            metavar="TASK",
+            autocompletion=completion.tasks,
+        ),
     ] = None,
     selftest_at_boot: Annotated[
         Optional[bool],  # noqa: UP045
@@ -181,7 +197,9 @@ def quantize(
     scheme: _Scheme = "int8",
     board: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="The board that must run it. Default: what every board runs."),
+        typer.Option(
+            help="The board that must run it. Default: what every board runs.", autocompletion=completion.boards
+        ),
     ] = None,
     labels: Annotated[
         Optional[Path],  # noqa: UP045
@@ -220,14 +238,19 @@ def quantize(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe (microgen recipes).", show_default=False)],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe (microgen recipes).", show_default=False, autocompletion=completion.recipes),
+    ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for model, labels and calibration data. Default: RECIPE here."),
     ] = None,
     board: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="The board that must run it. Default: what every board runs."),
+        typer.Option(
+            help="The board that must run it. Default: what every board runs.", autocompletion=completion.boards
+        ),
     ] = None,
     epochs: Annotated[
         Optional[int],  # noqa: UP045
@@ -258,7 +281,7 @@ def train(
 def recipes(
     name: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(help="One recipe, by name.", show_default=False),
+        typer.Argument(help="One recipe, by name.", show_default=False, autocompletion=completion.recipes),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -393,7 +416,11 @@ def inspect(
     model: Annotated[Path, typer.Argument(help="A .tflite.", show_default=False)],
     board: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="A board: does the model fit, and what makes the peak?", show_default=False),
+        typer.Option(
+            help="A board: does the model fit, and what makes the peak?",
+            show_default=False,
+            autocompletion=completion.boards,
+        ),
     ] = None,
     report: _Report = None,
     as_json: Json = False,
@@ -443,7 +470,10 @@ def monitor(project: _Project, port: _Port = None) -> None:
 
 @app.command()
 def boards(
-    name: Annotated[str | None, typer.Argument(help="One board, by name, alias or file.", show_default=False)] = None,
+    name: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="One board, by name, alias or file.", show_default=False, autocompletion=completion.boards),
+    ] = None,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print its file, to start one of your own from.")] = False,
     as_json: Json = False,
 ) -> None:

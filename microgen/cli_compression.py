@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from . import completion
 from .cli import Json, Progress, Seed, app, print_json, print_pairs
 
 
@@ -23,6 +24,7 @@ def compress(
             "-m",
             help="METHOD or METHOD:AMOUNT; may be given again. --methods lists them.",
             show_default=False,
+            autocompletion=completion.methods,
         ),
     ] = None,
     amount: Annotated[
@@ -38,7 +40,11 @@ def compress(
     ] = None,
     recipe: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Take the data of this recipe (microgen recipes).", show_default=False),
+        typer.Option(
+            help="Take the data of this recipe (microgen recipes).",
+            show_default=False,
+            autocompletion=completion.recipes,
+        ),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from . import hostbuild
+from . import __version__, hostbuild
 from .errors import SetupError, one_line
 
 
@@ -61,6 +61,21 @@ def examine() -> list[Finding]:
         _package("PlatformIO", "platformio", "platformio", "compile and flash", "pip install 'microgen[flash]'"),
         _package("pyserial", "pyserial", "serial", "talk to a board", "pip install 'microgen[flash]'"),
     ]
+
+
+def versions() -> list[tuple[str, str]]:
+    """Return the versions of what a result depends on, read from the packages' metadata: nothing is imported."""
+    found = [
+        ("microgen", __version__),
+        ("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"),
+    ]
+    for name in ("tflite-micro", "ai-edge-litert", "tensorflow", "platformio"):
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            found.append((name, "not installed"))
+    compiler = _compiler()
+    return [*found, ("compiler", compiler.detail if compiler.found else "none")]
 
 
 def _compiler() -> Finding:

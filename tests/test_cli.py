@@ -41,11 +41,22 @@ def test_help_and_version_are_cheap_and_complete(tmp_path):
     for args in ([], ["--help"], ["build", "--help"]):
         done = run(*args, cwd=tmp_path)
         assert "Usage" in done.stdout
-    assert re.match(r"microgen \d+\.\d+\.\d+$", run("--version", cwd=tmp_path).stdout)
-    code = "import sys; sys.argv = ['microgen', '--help']\n"
-    code += "try:\n import microgen.__main__ as m; m.main()\nexcept SystemExit: pass\n"
-    code += "print([m for m in ('numpy', 'tensorflow', 'pydantic', 'jinja2') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("[]\n")
+    found = dict(line.split(maxsplit=1) for line in run("--version", cwd=tmp_path).stdout.splitlines())
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["microgen"]) and found["Python"].startswith("3.")
+    assert set(found) == {
+        "microgen",
+        "Python",
+        "tflite-micro",
+        "ai-edge-litert",
+        "tensorflow",
+        "platformio",
+        "compiler",
+    }
+    for option in ("--help", "--version"):
+        code = f"import sys; sys.argv = ['microgen', '{option}']\n"
+        code += "try:\n import microgen.__main__ as m; m.main()\nexcept SystemExit: pass\n"
+        code += "print([m for m in ('numpy', 'tensorflow', 'pydantic', 'jinja2') if m in sys.modules])"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("[]\n")
 
 
 def test_build_says_project_verdict_and_how_to_flash(folder):
