@@ -1,12 +1,15 @@
 # make demo: set up, then from nothing to a flashable, verified project.
 # make test: set up, then every check.
-# Both need Python 3.10 to 3.13, make and a C++ compiler; the rest is installed into .venv.
+# Both need Python 3.10 to 3.13 and make; the rest is installed into .venv. Without a C++ compiler, that is one, too, for
+# what microgen compiles; the tests of the firmware itself need g++ and clang++.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO ?= sine-esp32
+COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
+EXTRAS := train,flash$(if $(COMPILER),,$(shell echo ,)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
 DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
 	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf xxd zsh
@@ -71,11 +74,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[train,flash]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
-	$(PIP) install -c constraints.txt -e '.[train,flash,dev]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),dev]'
 	touch $@
 
 clean:

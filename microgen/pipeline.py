@@ -171,6 +171,9 @@ def build(
     else:
         project.check_target(path, force=force)
     named = read_labels(labels)
+    obstacle = hostbuild.host_obstacle()
+    if verify and not obstacle:
+        hostbuild.compiler()  # a missing one is said now, not after a training
 
     def make_source() -> quantization.Quantized:
         if isinstance(model, quantization.Quantized):
@@ -199,7 +202,6 @@ def build(
 
     on_step(f"running LiteRT and TFLM on {samples} samples")
     inputs = make_samples(source.model, samples, seed, source.calibration or None)
-    obstacle = hostbuild.host_obstacle()
     with (
         contextlib.nullcontext(shared.engines) if shared else EngineRuns() as runs,
         tempfile.TemporaryDirectory(prefix="microgen-build-") as folder,
