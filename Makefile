@@ -12,7 +12,8 @@ COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 EXTRAS := train,flash$(if $(COMPILER),,$(shell echo ,)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
 DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
-	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf xxd zsh
+	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf shellcheck xxd \
+	zsh
 
 .PHONY: demo test lint types cpp-format cpp-test pytest coverage docs format debian benchmark clean
 

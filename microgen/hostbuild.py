@@ -115,10 +115,19 @@ def compile_firmware(project: Path, work: Path) -> Path:
                     f"compiler: {' '.join(command)}; guard code that only the board has with #ifndef MICROGEN_HOST",
                 )
     library = work / "firmware.so"
-    failure = _run([*command, "-shared", "-o", str(library), *map(str, objects)])
+    failure = _run([*_linker(command), "-shared", "-o", str(library), *map(str, objects)])
     if failure:
         raise InputError(f"the firmware does not link on this machine: {failure}", f"compiler: {' '.join(command)}")
     return library
+
+
+def _linker(command: Sequence[str]) -> list[str]:
+    """Return the command that links what `command` compiled.
+
+    As C++, Zig would first build a C++ library, which takes minutes. The little that the firmware needs of one is in the
+    process before it is loaded: TFLM's library is linked against the system's.
+    """
+    return ["cc" if part == "c++" else part for part in command] if "ziglang" in command else list(command)
 
 
 def _run(command: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import microgen
-from microgen import hostbuild, project
+from microgen import hostbuild, pipeline, project
 from microgen.boards import board_names
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.tflite import load
@@ -220,6 +220,32 @@ def test_without_a_compiler_nothing_is_written(model, tmp_path, monkeypatch):
         microgen.build(model, "esp32", out=tmp_path / "p", samples=4)
     assert not (tmp_path / "p").exists()
     assert microgen.build(model, "esp32", out=tmp_path / "p", samples=4, verify=False).verdict.status == "not-verified"
+
+
+def test_without_a_compiler_nothing_is_trained(tmp_path, monkeypatch):
+    needs_host()
+    monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
+    monkeypatch.setattr(hostbuild.importlib.util, "find_spec", _without(hostbuild.importlib.util.find_spec, "ziglang"))
+    monkeypatch.setattr(pipeline, "train", lambda *a, **o: pytest.fail("it was trained first"))
+    with pytest.raises(SetupError, match=r"no C\+\+ compiler"):
+        microgen.build(out=tmp_path / "p")
+
+
+def test_zig_links_without_a_c_plus_plus_library_of_its_own(monkeypatch):
+    monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
+    monkeypatch.setattr(hostbuild.importlib.util, "find_spec", lambda name: name)
+    compile_, link = hostbuild.compiler(), hostbuild._linker(hostbuild.compiler())
+    assert compile_[1:4] == ["-m", "ziglang", "c++"] and link[1:4] == ["-m", "ziglang", "cc"]
+    assert hostbuild._linker(["/usr/bin/c++"]) == ["/usr/bin/c++"]
+
+
+@pytest.mark.slow
+def test_the_compiler_from_pypi_verifies(model, tmp_path, monkeypatch):
+    needs_host()
+    pytest.importorskip("ziglang", reason="pip install 'microgen[compiler]'")
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(tmp_path / "zig"))
+    monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
+    assert microgen.build(model, "esp32", out=tmp_path / "p", samples=4).verdict.firmware == "equal"
 
 
 def _without(find_spec, package):
