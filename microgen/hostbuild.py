@@ -124,8 +124,8 @@ def compile_firmware(project: Path, work: Path) -> Path:
 def _linker(command: Sequence[str]) -> list[str]:
     """Return the command that links what `command` compiled.
 
-    As C++, Zig would first build a C++ library, which takes minutes. The little that the firmware needs of one is in the
-    process before it is loaded: TFLM's library is linked against the system's.
+    As C++, Zig would first build a C++ library, which takes minutes. The little that the firmware needs of one is in
+    the process before it is loaded: TFLM's library is linked against the system's.
     """
     return ["cc" if part == "c++" else part for part in command] if "ziglang" in command else list(command)
 
