@@ -37,6 +37,8 @@ def originals(folder: Path | None = None) -> list[bytes]:
         models.float_edges(),
         models.control_flow(),
         models.stateful(),
+        models.lstm(),
+        models.planned(models.residual(), [-1, 4096, -1, 1024, -1, -1, -1, -1]),
     ]
     return made + [p.read_bytes() for p in sorted(folder.glob("*.tflite"))] if folder else made
 
