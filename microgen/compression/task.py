@@ -131,7 +131,12 @@ def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Tas
         return Task(
             *arrays, "sparse_categorical_crossentropy", ACCURACY, from_logits=_ending(model) != "softmax", **options
         )
-    if y.dtype == np.int64 and classes <= 2 and _ending(model) == "sigmoid":
+    if y.dtype == np.int64 and _ending(model) == "sigmoid":
+        if classes > 2 or y.min() < 0:
+            raise InputError(
+                f"the data has classes {int(y.min())} to {classes - 1}, output '{model.output_names[0]}' is one sigmoid",
+                "number its two classes 0 and 1",
+            )
         return Task(*arrays, "binary_crossentropy", ACCURACY, **options)
     if y.shape[1:] != outputs and int(np.prod(y.shape[1:])) != elements:
         raise InputError(

@@ -90,7 +90,10 @@ class _Carrier:
                 layers[id(operation)] = (operation, self._layer(operation))
             target = layers[id(operation)][1]
             takes = inspect.signature(target.call).parameters
-            kwargs = {k: there(v) for k, v in node.arguments.kwargs.items() if v is not None and k in takes}
+            # A default, such as Dropout's training=False, would else stay in the way of training the carried model.
+            defaults = {k: p.default for k, p in inspect.signature(operation.call).parameters.items()}
+            given = {k: v for k, v in node.arguments.kwargs.items() if v is not None and v is not defaults.get(k)}
+            kwargs = {k: there(v) for k, v in given.items() if k in takes}
             result = target(*there(list(node.arguments.args)), **kwargs)
             for ours, theirs in zip(node.output_tensors, tree.flatten(result), strict=True):
                 known[id(ours)] = theirs
