@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +15,10 @@ import pytest
 import microgen
 from microgen.compression.base import Step, read_steps
 from microgen.compression.methods import load_method, method_names
-from microgen.compression.task import read_data
+from microgen.compression.run import chain, default_out
+from microgen.compression.task import read_data, task_from_data
 from microgen.errors import InputError
+from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
 
 from .tools import needs_host
 
@@ -79,6 +84,206 @@ def test_data_that_cannot_be_is_refused(change, says, tmp_path):
         assert says in caught.value.message + caught.value.hint
 
 
+class Model:
+    """What a task asks of a tf_keras model."""
+
+    input_names, output_names = ("in",), ("out",)
+
+    def __init__(self, outputs, activation):
+        self.input_shape, self.output_shape = (None, 4), (None, *outputs)
+        self.last = SimpleNamespace(activation=SimpleNamespace(__name__=activation))
+
+    def get_layer(self, name):
+        return self.last
+
+
+def test_loss_and_metric_follow_from_targets_and_outputs():
+    data = read_data(arrays(), 0)
+    task = task_from_data(data, Model((3,), "softmax"), epochs=2, batch_size=10)
+    assert (task.loss, task.metric, task.from_logits) == ("sparse_categorical_crossentropy", ACCURACY, False)
+    assert task.updates(99) == 2 * 4 and task_from_data(data, Model((3,), "linear")).from_logits
+    task = task_from_data(read_data(arrays(classes=2), 0), Model((1,), "sigmoid"))
+    assert (task.loss, task.metric) == ("binary_crossentropy", ACCURACY)
+    values = {**arrays(), "y": arrays()["x"]}
+    task = task_from_data(read_data(values, 0), Model((2, 2), "linear"))
+    assert (task.loss, task.metric, task.train_y.shape) == ("mse", MEAN_ABSOLUTE_ERROR, (32, 2, 2))
+    assert ACCURACY.score(np.array([[0.9], [0.2]]), np.zeros(2), np.array([1, 1])) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "model", "says"),
+    [
+        (arrays(shape=(5,)), Model((3,), "softmax"), "takes samples of shape"),
+        (arrays(), Model((2,), "softmax"), "classes 0 to 2"),
+        (arrays(), Model((1,), "sigmoid"), "is one sigmoid"),
+        ({**arrays(), "y": np.ones((40, 5), np.float32)}, Model((3,), "softmax"), "the targets 'y' have"),
+        ({**arrays(), "x_test": np.ones((2, 4)), "y_test": np.ones((2, 3))}, Model((3,), "softmax"), "'y_test'"),
+    ],
+)
+def test_data_that_does_not_fit_the_model_is_refused(given, model, says):
+    with pytest.raises(InputError) as caught:
+        task_from_data(read_data(given, 0), model)
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"methods": "prune"}, "no data to train on"),
+        ({"methods": "prune", "data": arrays(), "recipe": "digits"}, "together"),
+        ({"methods": "prune", "recipe": "digit"}, "no recipe 'digit'"),
+        ({"methods": "prune", "data": arrays(), "epochs": 0}, "at least one epoch"),
+        ({"methods": "prune", "data": arrays(), "batch_size": 0}, "at least one sample"),
+        ({"methods": "prune", "data": arrays(), "seed": -1}, "must be 0 to"),
+        ({"methods": "prune", "data": arrays(), "out": "m.tflite"}, "not the name of a .keras file"),
+        ({"methods": "prune", "data": arrays(), "out": "there.keras"}, "is there already"),
+        ({"methods": "prune", "data": arrays(), "out": "beside.keras"}, "beside.tflite: is there already"),
+        ({"methods": ["qat", "prune"], "data": arrays()}, "prune cannot follow qat"),
+        ({"methods": "qat:3", "data": arrays()}, "takes no amount"),
+        ({"methods": "distill", "data": arrays(), "alpha": 2}, "alpha 2: must be 0 to 1"),
+        ({"methods": "distill", "data": arrays(), "student": "none.keras"}, "none.keras: no such file"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_starts(options, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.keras", "there.keras", "beside.tflite"):
+        (tmp_path / name).write_bytes(b"only copy")
+    with pytest.raises(InputError) as caught:
+        microgen.compress("m.keras", **options)
+    assert says in caught.value.message and caught.value.hint
+    assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"only copy"}
+    with pytest.raises(InputError, match=r"compression trains a Keras model"):
+        microgen.compress("beside.tflite", "prune", arrays())
+
+
+def test_an_amount_beside_one_method():
+    assert chain(["prune"], 0.5) == chain(["prune:0.5"])
+    for methods in ([], ["prune", "qat"], ["prune:0.1"]):
+        with pytest.raises(InputError, match="belongs to one --method"):
+            chain(methods, 0.5)
+    assert default_out("a/my net.keras", None, chain(["prune", "qat"])).name == "my-net_prune_qat.keras"
+
+
+def test_the_command(tmp_path):
+    def run(*args):
+        return subprocess.run(
+            [sys.executable, "-m", "microgen", "compress", *args], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    listed = run("--methods")
+    assert listed.returncode == 0 and all(name in listed.stdout for name in method_names())
+    (tmp_path / "m.keras").write_bytes(b"")
+    np.savez(tmp_path / "d.npz", **arrays())
+    for args in (("-m", "prun"), ("-m", "prune", "--amount", "2"), ("-m", "prune", "--alpha", "0.5")):
+        done = run("m.keras", *args, "--data", "d.npz")
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 2 and not done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d.npz", "m.keras"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "kind", "options"),
+    [
+        ("qat", "LSTM", {"units": 4}),
+        ("qat", "GRU", {"units": 4}),
+        ("qat", "Conv1D", {"filters": 4, "kernel_size": 3}),
+        ("qat", "Rescaling", {"scale": 0.5}),
+        ("qat", "BatchNormalization", {}),
+        ("prune", "PReLU", {}),
+        ("prune", "TimeDistributed", {}),
+        ("cluster", "PReLU", {}),
+    ],
+)
+def test_a_model_that_a_method_cannot_take_is_refused_with_the_layer_named(method, kind, options):
+    pytest.importorskip("tensorflow_model_optimization")
+    import tf_keras
+
+    layers = tf_keras.layers
+    layer = getattr(layers, kind)(*([layers.Dense(2)] if kind == "TimeDistributed" else []), **options, name="odd")
+    model = tf_keras.Sequential([tf_keras.Input((8, 3)), layer, layers.Flatten(), layers.Dense(2, name="even")])
+    with pytest.raises(InputError) as caught:
+        load_method(method).check(model)
+    assert f"layer 'odd' ({kind}" in caught.value.message and "even" not in caught.value.message
+
+
+@pytest.mark.slow
+def test_nested_models_and_activations_are_named_too():
+    pytest.importorskip("tensorflow_model_optimization")
+    import tf_keras
+
+    layers = tf_keras.layers
+    inner = tf_keras.Sequential([tf_keras.Input((4,)), layers.Dense(3)], name="inner")
+    for odd, says in ((inner, "'inner' (Sequential)"), (layers.Dense(3, "elu", name="odd"), "'odd' (Dense, elu)")):
+        model = tf_keras.Sequential([tf_keras.Input((4,)), odd, layers.Dense(2)])
+        with pytest.raises(InputError) as caught:
+            load_method("qat").check(model)
+        assert says in caught.value.message
+        load_method("prune").check(model)
+
+
+@pytest.mark.slow
+def test_a_student_keeps_the_outputs_and_what_cannot_be_narrowed_is_refused():
+    pytest.importorskip("tensorflow_model_optimization")
+    import tf_keras
+
+    from microgen.compression.narrow import narrowed
+
+    layers = tf_keras.layers
+    given = tf_keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, padding="same")(given)
+    x = layers.Add()([layers.DepthwiseConv2D(3, padding="same")(x), layers.Conv2D(8, 1)(x)])
+    x = layers.Softmax()(layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
+    student = narrowed(tf_keras.Model(given, x), 0.5)
+    assert student.output_shape == (None, 5)
+    assert [y.filters for y in student.layers if type(y).__name__ == "Conv2D"] == [4, 4]
+    odd = layers.Flatten()(layers.Add()([given, layers.Conv2D(3, 1, name="residual")(given)]))
+    with pytest.raises(InputError, match="cannot be narrowed") as caught:
+        narrowed(tf_keras.Model(given, layers.Dense(2)(odd)), 0.67)
+    assert "--student" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_a_recurrent_model_is_pruned_with_its_dropout():
+    pytest.importorskip("tensorflow_model_optimization")
+    import keras
+
+    from microgen.conversion.carry import to_tf_keras
+
+    layers = keras.layers
+    model = to_tf_keras(
+        keras.Sequential([keras.Input((6, 4)), layers.Dropout(0.5), layers.LSTM(8), layers.Dense(3, "softmax")])
+    )
+    task = task_from_data(read_data(arrays(shape=(6, 4)), 0), model, epochs=2)
+    runs = [np.asarray(model(task.train_x, training=True)) for _ in range(2)]
+    assert (runs[0] != runs[1]).any()
+    pruned = load_method("prune").apply(model, task, Step("prune", 0.75))
+    kernels = [w for w in pruned.get_weights() if w.ndim == 2]
+    assert len(kernels) == 3 and all((w == 0).mean() == 0.75 for w in kernels)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes_from_keras_3_and_from_tf_keras(tmp_path):
+    pytest.importorskip("tensorflow_model_optimization")
+    import keras
+
+    from microgen.conversion.archive import keras_bytes
+    from microgen.conversion.carry import to_tf_keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3)], name="net")
+    found = [
+        microgen.compress(m, ["prune:0.5", "cluster:4"], arrays(), epochs=1, seed=7, out=tmp_path / f"{k}.keras")
+        for k, m in enumerate((model, to_tf_keras(model)))
+    ]
+    assert keras_bytes(model) == keras_bytes(model) and found[0].keras == (tmp_path / "0.keras").read_bytes()
+    for ours, theirs in zip(*(weights(tmp_path / f"{k}.keras") for k in range(2)), strict=True):
+        assert (ours == theirs).all()
+    assert found[0].quantized.model.data == found[1].quantized.model.data == (tmp_path / "1.tflite").read_bytes()
+    assert {**found[0].to_json(), "model": 0} == {**found[1].to_json(), "model": 0}
+    assert found[0].quantized.record["compression"][0] == {"method": "prune", "amount": 0.5, "options": {}}
+
+
 @pytest.mark.slow
 def test_prune_80_percent_halves_gzip_within_3_points(digits, tmp_path):
     told = []
@@ -89,7 +294,7 @@ def test_prune_80_percent_halves_gzip_within_3_points(digits, tmp_path):
     assert found.after.tflm_score >= found.before.tflm_score - 0.03
     assert told and all(total == 4 for _, total in told)
     assert json.dumps(found.to_json()) and found.after.macs == found.before.macs
-    builds_and_verifies(tmp_path / "p.keras", found, calibration="random")
+    builds_and_verifies(tmp_path / "p.keras", tmp_path, calibration="random")
 
 
 @pytest.mark.slow
@@ -99,7 +304,7 @@ def test_cluster_16_is_within_1_point(digits, tmp_path):
     assert found.compression_ratio < 0.85
     kernels = [w for w in weights(tmp_path / "c.keras") if w.ndim >= 2]
     assert kernels and all(np.unique(w).size <= 16 for w in kernels)
-    builds_and_verifies(tmp_path / "c.keras", found, calibration="random")
+    builds_and_verifies(found.quantized, tmp_path)
 
 
 @pytest.mark.slow
@@ -109,8 +314,8 @@ def test_quantization_aware_training_is_not_worse_than_quantization_after_traini
     assert found.after.parameters == found.before.parameters
     assert found.quantized.model.inputs[0].name == "image"
     # It has learned its ranges, and needs no calibration data.
-    builds_and_verifies(tmp_path / "q.keras", found)
-    assert microgen.quantize(tmp_path / "q.keras").model.data == (tmp_path / "q.tflite").read_bytes()
+    project = builds_and_verifies(tmp_path / "q.keras", tmp_path)
+    assert (project / "model.tflite").read_bytes() == (tmp_path / "q.tflite").read_bytes()
     with pytest.raises(InputError, match="trained for int8, not for int16x8"):
         microgen.quantize(tmp_path / "q.keras", scheme="int16x8")
     with pytest.raises(InputError, match="was trained quantization-aware already"):
@@ -127,7 +332,7 @@ def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
     assert kernels and all((t == 0).mean() > 0.75 for t in kernels)
     dense = max(kernels, key=lambda t: t.size)  # one scale for all: its clusters are values of int8
     assert np.unique(dense).size <= 8
-    builds_and_verifies(tmp_path / "q.keras", found)
+    builds_and_verifies(found.quantized, tmp_path)
 
 
 @pytest.mark.slow
@@ -135,16 +340,15 @@ def test_a_student_is_narrower_and_learns(digits, tmp_path):
     found = microgen.compress(digits, "distill:0.5", recipe="digits", epochs=4, out=tmp_path / "s.keras")
     assert found.after.macs < 0.3 * found.before.macs and found.after.arena_bytes < found.before.arena_bytes
     assert found.after.tflm_score > 0.9
-    builds_and_verifies(tmp_path / "s.keras", found, calibration="random")
+    builds_and_verifies(found.quantized, tmp_path)
 
 
-def builds_and_verifies(path, found, **options):
+def builds_and_verifies(model, folder, **options):
     """Every compressed model goes on to a project whose firmware computes what TFLM does."""
     needs_host()
-    for model, data in ((path, options), (found.quantized, {})):
-        built = microgen.build(model, "esp32", out=path.with_suffix(""), samples=10, force=True, **data)
-        assert built.verdict.passed and built.verdict.firmware == "equal"
-    assert (path.with_suffix("") / "model.tflite").read_bytes() == path.with_suffix(".tflite").read_bytes()
+    built = microgen.build(model, "esp32", out=folder / "project", samples=10, **options)
+    assert built.verdict.passed and built.verdict.firmware == "equal"
+    return built.project
 
 
 def weights(path):

@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError
@@ -48,8 +47,9 @@ class Step:
         return self.method if self.amount is None else f"{self.method}:{self.amount:g}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        options = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
+        """Return it as plain data; a model is its name."""
+        plain = (str, int, float, type(None))
+        options = {k: v if isinstance(v, plain) else str(v.name) for k, v in self.options.items()}
         return {"method": self.method, "amount": self.amount, "options": options}
 
 
@@ -67,6 +67,7 @@ class Method:
         epochs: how long it trains when the user does not say.
         amount: None where the method has none.
         options: what else it takes, with the default of each, or its `Amount` where it is a number in a range.
+        models: which of the options are models: a file's path or a Keras object.
         is_last: nothing can follow it in a chain.
     """
 
@@ -77,6 +78,7 @@ class Method:
     epochs: int = 4
     amount: Amount | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
     is_last: bool = False
 
 

@@ -8,13 +8,15 @@ from ..errors import InputError
 from .layers import rewrap
 
 _WIDTHS = ("filters", "units")
+_RATES = ("rate", "dropout", "recurrent_dropout")
 _HINT = "give a smaller model of your own: --student FILE"
 
 
 def narrowed(model: Any, share: float) -> Any:  # noqa: ANN401 - Keras has no types
     """Return an untrained tf_keras model with a share of each layer's filters or units, at least one.
 
-    The layers that give the outputs their width keep it.
+    The layers that give the outputs their width keep it. Rates of dropout shrink with the widths: what is small
+    overfits less.
 
     Raises:
         InputError: the model cannot be narrowed so.
@@ -40,11 +42,16 @@ def narrowed(model: Any, share: float) -> Any:  # noqa: ANN401 - Keras has no ty
 
 
 def _scaled(config: dict[str, Any], share: float) -> dict[str, Any]:
-    """Scale the widths in a layer's configuration, wrapped layers included."""
-    return {
-        k: max(1, round(v * share)) if k in _WIDTHS else _scaled(v, share) if isinstance(v, dict) else v
-        for k, v in config.items()
-    }
+    """Scale the widths and the rate in a layer's configuration, wrapped layers included."""
+
+    def scaled(key: str, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, dict):
+            return _scaled(value, share)
+        if key in _WIDTHS and value:
+            return max(1, round(value * share))
+        return value * share if key in _RATES and value else value
+
+    return {k: scaled(k, v) for k, v in config.items()}
 
 
 def _has_width(config: dict[str, Any]) -> bool:

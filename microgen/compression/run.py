@@ -16,6 +16,7 @@ from ..recipes import Recipe, load_recipe
 from ..training import train
 from .base import Step, StepSource, read_steps
 from .job import AFTER, BEFORE
+from .methods import load_method
 from .price import Price, measure
 from .task import DataSource, read_data
 
@@ -154,13 +155,13 @@ def _run(
         )
     arrays = read_data(data, seed) if data is not None else {}
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
+        runnable = [_with_files(step, Path(folder)) for step in steps]
         source, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
         name = target[0].stem if target else name
-        steps = tuple(_with_files(step, Path(folder)) for step in steps)
         values = {
             "kind": source.kind,
             "path": str(source.path.absolute()),
-            "steps": [step.to_json() for step in steps],
+            "steps": [step.to_json() for step in runnable],
             "recipe": recipe,
             "epochs": epochs,
             "batch_size": batch_size,
@@ -263,16 +264,21 @@ def _source(
 
 
 def _with_files(step: Step, folder: Path) -> Step:
-    """Save the model objects among a step's options, so that the worker can load them."""
+    """Return a step whose models are files that the worker can load.
 
-    def saved(name: str, value: Any) -> Any:  # noqa: ANN401
-        if not sources.is_object(value):
-            return value
-        place = folder / f"{step.method}-{name}"
-        place.mkdir(exist_ok=True)
-        return str(sources.save(value, place).path)
-
-    return replace(step, options={name: saved(name, value) for name, value in step.options.items()})
+    Raises:
+        InputError: one is not there.
+    """
+    found = dict(step.options)
+    for name in load_method(step.method).models:
+        model = step.options[name]
+        if sources.is_object(model):
+            place = folder / f"{step.method}-{name}"
+            place.mkdir(exist_ok=True)
+            found[name] = str(sources.save(model, place).path)
+        elif model is not None:
+            found[name] = str(sources.find(model).path.absolute())
+    return replace(step, options=found)
 
 
 def _with_record(found: Compressed, recipe: Recipe | None) -> Compressed:

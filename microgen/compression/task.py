@@ -93,6 +93,9 @@ def read_data(source: DataSource, seed: int) -> dict[str, Array]:
         order = np.random.default_rng(seed).permutation(len(data["x"]))
         held, kept = np.split(order, [max(1, round(_HELD_OUT * len(order)))])
         data = {"x": data["x"][kept], "y": data["y"][kept], "x_test": data["x"][held], "y_test": data["y"][held]}
+    shapes = [list(data[name].shape[1:]) for name in ("y", "y_test")]
+    if shapes[0] != shapes[1]:
+        raise InputError(f"{where}: targets of shape {shapes[0]} in 'y', {shapes[1]} in 'y_test'", _HINT)
     return {name: _targets(v) if name.startswith("y") else v.astype(np.float32) for name, v in data.items()}
 
 
@@ -134,7 +137,8 @@ def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Tas
     if y.dtype == np.int64 and _ending(model) == "sigmoid":
         if classes > 2 or y.min() < 0:
             raise InputError(
-                f"the data has classes {int(y.min())} to {classes - 1}, output '{model.output_names[0]}' is one sigmoid",
+                f"the data has classes {int(y.min())} to {classes - 1}, "
+                f"output '{model.output_names[0]}' is one sigmoid",
                 "number its two classes 0 and 1",
             )
         return Task(*arrays, "binary_crossentropy", ACCURACY, **options)

@@ -105,6 +105,7 @@ METHOD = Method(
     apply=apply,
     epochs=12,
     amount=Amount(0.5, 0.05, 1.0, "the share of each layer's width that the student keeps"),
+    models=("student",),
     options={
         "student": None,
         "temperature": Amount(4.0, 0.1, 100.0, "what logits are divided by before they are compared"),

@@ -36,5 +36,6 @@ METHOD = Method(
     title="this and another model over the same input become one network, averaged or added (--with, --join, --share)",
     apply=apply,
     epochs=0,
+    models=("other",),
     options={"other": None, "join": merge.AVERAGE, "share": 0.0},
 )
