@@ -118,6 +118,17 @@ def test_folders_and_options_that_cannot_be_are_refused(cheap, tmp_path):
     assert tree(tmp_path / "out").keys() == {"thesis.txt"}
 
 
+def test_a_model_that_cannot_be_measured_leaves_nothing(cheap, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        evaluation, "evaluate", lambda work, data: evaluation.failure(InputError("layer 'odd' does not convert", "-"))
+    )
+    with pytest.raises(InputError, match="layer 'odd' does not convert"):
+        sweep_tools.sweep(tmp_path, "prune:0.2", picture=None)
+    with pytest.raises(InputError, match="no such file"):
+        run.sweep(tmp_path / "none.keras", sweep_tools.DATA, out=tmp_path / "out", picture=None)
+    assert tree(tmp_path).keys() == {"m.keras"}
+
+
 def row(name, score, size, fits=True):
     outcome = type("Fit", (), {"fits": fits, "outcome": "fits" if fits else "too large"})()
     return run.Row(name, price(score, size), arena_bytes=size, fit=outcome)

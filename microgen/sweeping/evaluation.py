@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..compression.base import Step
 from ..compression.price import Price
 from ..compression.run import compress, price
-from ..errors import EngineError, InputError, MicrogenError, SetupError
+from ..errors import InputError, MicrogenError, SetupError
 from .candidates import versions
 
 Data = Mapping[str, npt.NDArray[Any]]
@@ -52,6 +52,7 @@ class Result:
         keras, tflite: the bytes of both models.
         error: why there is none, with a hint.
         is_final: whether trying again would end the same: a refusal does, a crash may not.
+        lacks_something: whether it failed because the machine lacks something, a package say.
     """
 
     price: Price | None = None
@@ -60,6 +61,7 @@ class Result:
     tflite: bytes = b""
     error: tuple[str, str] = ("", "")
     is_final: bool = True
+    lacks_something: bool = False
 
 
 def evaluate(work: Work, data: Data | None) -> Result:
@@ -87,8 +89,10 @@ def evaluate(work: Work, data: Data | None) -> Result:
 def failure(error: Exception) -> Result:
     """Return an error as a result."""
     if isinstance(error, MicrogenError):
-        is_final = isinstance(error, InputError) and not isinstance(error, (EngineError, SetupError))
-        return Result(error=(error.message, error.hint), is_final=is_final)
+        lacking = isinstance(error, SetupError)
+        return Result(
+            error=(error.message, error.hint), is_final=isinstance(error, InputError), lacks_something=lacking
+        )
     said = " ".join(str(error).split())[:300]
     return Result(error=(f"{type(error).__name__}: {said}", "run the sweep again to try it again"), is_final=False)
 

@@ -20,7 +20,7 @@ from ..compression.price import Price
 from ..compression.run import DEFAULT_BATCH_SIZE
 from ..compression.task import DataSource, read_data
 from ..deployment import check, deploy
-from ..errors import InputError, MicrogenError
+from ..errors import InputError, MicrogenError, SetupError
 from ..fit import Fit, memory_fit
 from ..metrics import METRICS, Metric
 from ..quantization import slug
@@ -28,7 +28,7 @@ from ..recipes import load_recipe
 from ..tflite import parse
 from ..training import train
 from . import evaluation
-from .candidates import Candidate, key, read_candidates, versions
+from .candidates import ORIGINAL, Candidate, key, read_candidates, versions
 from .evaluation import Data, Result, Work
 from .scheduling import Dask, Local, Scheduler
 from .store import Store
@@ -228,6 +228,7 @@ class _Runner:
 
         Raises:
             InputError: the model as it is cannot be measured.
+            SetupError: the machine lacks something for it.
         """
         self._store.clear()
         settings = {k: getattr(self._work, k) for k in ("epochs", "batch_size", "seed")}
@@ -238,14 +239,13 @@ class _Runner:
             if stored is not None:
                 found[candidate.name] = stored
                 self.resumed += 1
-        original = candidates[0].name
         total = len(candidates)
         self._on_step("measuring the model as it is")
         self._run([c for c in candidates[:1] if c.name not in found], found, total)
-        before = found[original].price
-        if before is None:
-            raise InputError(*found[original].error)
-        self._work = replace(self._work, before=before)
+        original = found[ORIGINAL]
+        if original.price is None:
+            raise (SetupError if original.lacks_something else InputError)(*original.error)
+        self._work = replace(self._work, before=original.price)
         self._run([c for c in candidates if c.name not in found], found, total)
         return [found[c.name] for c in candidates]
 
@@ -255,7 +255,8 @@ class _Runner:
         for index, result in self._scheduler.run(evaluation.evaluate, items, self._arrays) if items else ():
             name = candidates[index].name
             found[name] = result if isinstance(result, Result) else evaluation.failure(result)
-            self._store.write(name, self.keys[name], found[name])
+            if name != ORIGINAL or found[name].price is not None:  # without the original there is no sweep
+                self._store.write(name, self.keys[name], found[name])
             self._on_step(f"{name} done")
             self._on_done(len(found), total)
 

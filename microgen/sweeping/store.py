@@ -18,7 +18,7 @@ _HINT = "choose another folder with --out"
 
 
 class Store:
-    """Results by key, in a folder that outlives a killed sweep.
+    """Results by key, in a folder that outlives a killed sweep; it is made when there is something to keep.
 
     Raises:
         InputError: the folder holds something else, or cannot be written.
@@ -31,10 +31,9 @@ class Store:
             raise InputError(f"{out}: is a file", _HINT)
         if out.is_dir() and any(out.iterdir()) and not self._folder.is_dir():
             raise InputError(f"{out}: is not empty and not a sweep's folder", _HINT)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{out}: cannot be written ({error.strerror})", _HINT) from None
+        above = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+        if not os.access(above, os.W_OK):
+            raise InputError(f"{out}: {above} cannot be written", _HINT)
 
     def place(self, name: str, key: str) -> Path:
         """Return the folder of a candidate, relative to the sweep's."""
@@ -73,7 +72,7 @@ class Store:
         }
         try:
             shutil.rmtree(stage, ignore_errors=True)
-            stage.mkdir()
+            stage.mkdir(parents=True)
             if result.price is not None:
                 (stage / "model.keras").write_bytes(result.keras)
                 (stage / "model.tflite").write_bytes(result.tflite)
@@ -92,5 +91,9 @@ class Store:
 
     def file(self, name: str, data: bytes) -> Path:
         """Write a file beside the candidates, as a whole, and return its path."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.out}: cannot be written ({error.strerror})", _HINT) from None
         write_file(self.out / name, data)
         return self.out / name
