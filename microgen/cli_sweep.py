@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from . import completion
 from .cli import Json, Progress, Seed, app, print_json, print_pairs
 
 
@@ -25,9 +26,16 @@ def sweep(
     ] = None,
     recipe: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Take the data of this recipe (microgen recipes).", show_default=False),
+        typer.Option(
+            help="Take the data of this recipe (microgen recipes).",
+            show_default=False,
+            autocompletion=completion.recipes,
+        ),
     ] = None,
-    board: Annotated[str, typer.Option(help="A board (microgen boards): whose arena, and does it fit?")] = "esp32",
+    board: Annotated[
+        str,
+        typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
+    ] = "esp32",
     candidates: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
