@@ -114,6 +114,21 @@ def fully_connected(
     return b.build([x], [y])
 
 
+def multiplied(dtype: str = "int8") -> bytes:
+    """FULLY_CONNECTED whose weights are an input, or int4 constants."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", [3, 8], zero_point=-5), b.tensor("y", [3, 5], scale=0.11, zero_point=7)
+    w = b.tensor("w", [5, 8], scale=0.013)
+    b.op("FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    if dtype == "int8":
+        return b.build([x, w], [y])
+    tensor, buffer = b.graph.tensors[w], schema.BufferT()
+    buffer.data = np.random.default_rng(5).integers(0, 256, 20).astype(np.uint8)
+    tensor.type, tensor.buffer, tensor.quantization.scale = 17, len(b.buffers), [0.2]
+    b.buffers.append(buffer)
+    return b.build([x], [y])
+
+
 def two_by_two(mover: str = "QUANTIZE", width: int = 6) -> bytes:
     """Two inputs, two outputs: a + b, and a concatenated with b, which another operator has moved."""
     b = ModelBuilder()

@@ -139,6 +139,18 @@ def test_both_interpreters_are_within_half_a_step_and_epsilon_of_the_exact_resul
     assert layer.exact_allowed_lsb < (0.51 if "dtype" not in options else 1.6)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+def test_weights_that_are_an_input_or_int4_are_held_against_the_exact_result(dtype):
+    (layer,) = judged(models.multiplied(dtype), samples=60).verdict.layers
+    assert layer.exact_within and 0.4 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.57
+
+
+def test_without_an_exact_result_nothing_is_allowed(monkeypatch):
+    monkeypatch.setattr("microgen.verification.exact.compare", lambda case: None)
+    found = judged(models.fully_connected(width=40), samples=100).verdict
+    assert found.layers[0].bound_lsb == 0 and found.status == ("diverged" if found.layers[0].differs else "bit-exact")
+
+
 def test_an_answer_that_is_one_step_off_the_exact_result_is_beyond_its_epsilon():
     model = parse(models.fully_connected())
     op = model.main.operators[0]

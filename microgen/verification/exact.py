@@ -69,14 +69,27 @@ class Case:
     def values(self, position: int) -> Array:
         """Return the values of an input, samples first, or one sample of a constant."""
         tensor = self.tensor(position)
-        return self.model.constant(tensor)[None] if tensor.is_constant else self.inputs[tensor.index]
+        if not tensor.is_constant:
+            return self.inputs[tensor.index]
+        return (_nibbles(self.model, tensor) if tensor.dtype == "int4" else self.model.constant(tensor))[None]
+
+    def has(self, position: int) -> bool:
+        """Tell whether the operator has an input at this position."""
+        return position < len(self.op.inputs) and self.op.inputs[position] >= 0
+
+
+def _nibbles(model: TfliteModel, tensor: Tensor) -> Array:
+    """Return int4 values, two a byte, the lower half first."""
+    stored = np.frombuffer(model.data, np.uint8, tensor.bytes, tensor.offset).astype(np.int64)
+    halves = np.stack([stored & 15, stored >> 4], axis=1).reshape(-1)[: tensor.elements]
+    return np.asarray(halves - 16 * (halves > 7)).reshape(tensor.shape)
 
 
 def compare(case: Case) -> Exact | None:
     """Hold the answers of both interpreters against the exact result.
 
     Returns:
-        None where the rule of bounds.toml does not hold for such an operator: its weights are not constant, say.
+        None where the rule of bounds.toml does not hold for such an operator: the axes of a SUM are not constant, say.
     """
     return _RULES[case.rule["exact"]](case)
 
@@ -88,19 +101,17 @@ def _fully_connected(case: Case) -> Exact | None:
     the power of two in the real factor; |v| * 2^-31 for its 31-bit factor (2^-15 on int16, where TFLM uses 15 bits);
     |v| * 2^-24 because both interpreters multiply s_in and s_w as float32.
     """
-    model, graph, op = case.model, case.graph, case.op
     source, weights, output = case.tensor(0), case.tensor(1), case.output
-    bias = graph.tensors[op.inputs[2]] if len(op.inputs) > 2 and op.inputs[2] >= 0 else None
-    if not weights.is_constant or weights.dtype not in ("int8", "uint8") or not source.scale or not output.scale:
+    if weights.dtype not in ("int8", "uint8", "int4") or not source.scale or not weights.scale or not output.scale:
         return None
-    if bias is not None and not bias.is_constant:
-        return None
-    matrix = model.constant(weights).astype(np.int64) - weights.zero_point
-    rows = case.values(0).reshape(-1, matrix.shape[-1]).astype(np.int64) - source.zero_point
-    sums = rows @ matrix.T
-    if bias is not None:
-        sums = sums + model.constant(bias).astype(np.int64)
-    factors = [_factor(source, weights, output, k) for k in range(matrix.shape[0])]
+    units, depth = weights.shape
+    matrix = case.values(1).reshape(-1, units, depth).astype(np.int64) - weights.zero_point
+    rows = case.values(0).astype(np.int64) - source.zero_point
+    sums = rows.reshape(len(rows), -1, depth) @ matrix.swapaxes(1, 2)
+    if case.has(2):
+        sums = sums + case.values(2).reshape(-1, 1, units).astype(np.int64)
+    sums = sums.reshape(-1, units)
+    factors = [_factor(source, weights, output, k) for k in range(units)]
     bits = 15 if output.dtype == "int16" else 31
     return _rescaled(sums, factors, case, 2.0**-bits + 2.0**-24)
 

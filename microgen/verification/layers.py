@@ -189,8 +189,10 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
         states = (tflm.arrays[state], litert.arrays[state]) if place.steps else None
         found = exact.compare(exact.Case(model, graph, op, bound, inputs, *pairs[0], states))
     allowed = bound.get(tensor.dtype, 0)
-    if allowed == COMPUTED:
-        allowed = (found.bound_lsb if found else None) or 0
+    if "exact" in bound and found is None:
+        allowed = 0  # what cannot be held against the exact result is not proven
+    elif found is not None and allowed == COMPUTED:
+        allowed = found.bound_lsb or 0
     first = pairs[0][0]
     return Layer(
         index=op.index,
