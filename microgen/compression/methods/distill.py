@@ -17,7 +17,7 @@ from ..fine_tuning import fine_tune, task_loss
 from ..narrow import narrowed
 from ..task import Task
 
-_LEARNING_RATE = 3e-3
+LEARNING_RATE = 3e-3
 _SMALLEST = 1e-30  # of a probability, so that its logarithm is finite
 
 
@@ -33,7 +33,7 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras ha
         targets, loss = _class_targets(task, teacher), _class_loss(task, step)
     else:
         targets, loss = _value_targets(task, teacher), _value_loss(task, step)
-    fine_tune(student, task, METHOD.epochs, _LEARNING_RATE, loss=loss, targets=targets)
+    fine_tune(student, task, METHOD.epochs, LEARNING_RATE, loss=loss, targets=targets)
     return student
 
 
