@@ -1,9 +1,9 @@
 """Does a student learn more from a teacher than alone? On the digits recipe: the same student, the same start, the same
 number of epochs, for several seeds; the share of right classes on the held-out images, in float.
 
-    python -m benchmarks.distillation [SHARE...]
+    python -m benchmarks.distillation [SHARE:EPOCHS...]
 
-SHARE is the width of the student against the teacher's; 0.25 and 0.5 otherwise.
+SHARE is the width of the student against the teacher's; 0.25:3, 0.25:12 and 0.5:12 otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def accuracy(model, task) -> float:
     return float(task.metric.score(answers, task.test_x, task.test_y))
 
 
-def main(shares: list[float]) -> None:
+def main(students: list[tuple[float, int]]) -> None:
     import tf_keras
 
     from microgen.compression.base import read_steps
@@ -38,22 +38,24 @@ def main(shares: list[float]) -> None:
     network.fit(data.train_x, data.train_y, epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
     teacher = to_tf_keras(network)
     task = task_from_recipe(recipe, teacher, seed=0)
-    print(f"teacher {accuracy(teacher, task):.4f}; {distill.METHOD.epochs} epochs, seeds 0 to {SEEDS[-1]}")
-    for share in shares:
+    print(f"teacher {accuracy(teacher, task):.4f}; seeds 0 to {SEEDS[-1]}")
+    for share, epochs in students:
         (step,) = read_steps([f"distill:{share:g}"])
         alone, taught = [], []
         for seed in SEEDS:
-            seeded = replace(task, seed=seed)
+            seeded = replace(task, seed=seed, epochs=epochs)
             tf_keras.utils.set_random_seed(seed)
             student = narrowed(teacher, share)
-            fine_tune(student, seeded, distill.METHOD.epochs, distill.LEARNING_RATE)
+            fine_tune(student, seeded, epochs, distill.LEARNING_RATE)
             alone.append(accuracy(student, seeded))
             tf_keras.utils.set_random_seed(seed)
             taught.append(accuracy(distill.apply(teacher, seeded, step), seeded))
         for what, found in (("alone", alone), ("taught", taught)):
             mean, deviation = statistics.mean(found), statistics.stdev(found)
-            print(f"width {share:g} {what:6} {mean:.4f} +-{deviation:.4f}  {' '.join(f'{x:.3f}' for x in found)}")
+            each = " ".join(f"{x:.3f}" for x in found)
+            print(f"width {share:g}, {epochs} epochs, {what:6} {mean:.4f} +-{deviation:.4f}  {each}")
 
 
 if __name__ == "__main__":
-    main([float(x) for x in sys.argv[1:]] or [0.25, 0.5])
+    asked = [argument.split(":") for argument in sys.argv[1:] or ["0.25:3", "0.25:12", "0.5:12"]]
+    main([(float(share), int(epochs)) for share, epochs in asked])
