@@ -191,6 +191,8 @@ def finish(
     if classes and len(classes) != outputs:
         warnings.append(f"the data names {len(classes)} classes, the model has {outputs} outputs: no accuracy is told")
         targets = None
+    if outputs == 1:
+        targets = None  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
     if targets is not None and not ((targets >= 0) & (targets < model.outputs[0].elements)).all():
         raise InputError(
             f"the calibration data has classes {int(targets.min())} to {int(targets.max())}, output "

@@ -261,6 +261,13 @@ def test_a_softmax_does_not_count_as_saturated_and_foreign_classes_give_no_accur
 # ---- refused
 
 
+def test_classes_of_one_sigmoid_are_no_number_of_an_output():
+    layers = keras().layers
+    data = {"x": IMAGES, "labels": np.arange(len(IMAGES)) % 2}
+    found = quantize(sequential(layers.Flatten(), layers.Dense(1, "sigmoid")), data)
+    assert found.model.outputs[0].elements == 1 and found.quality.accuracy is None
+
+
 def test_labels_that_do_not_match_are_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     with pytest.raises(InputError, match="2 labels for the 4 elements"):
