@@ -43,14 +43,14 @@ def test_channel_prune_halves_the_arena_of_a_wider_network_within_1_5_points(tmp
     wide.add(L.Dense(10, activation="softmax", name="digit"))
     wide.compile(k.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
     wide.fit(data.train_x, data.train_y, epochs=2, batch_size=64, verbose=0)
-    found = microgen.compress(wide, "channel-prune:0.86", recipe="digits", epochs=4)
+    found = microgen.compress(wide, "channel-prune:0.86", recipe="digits", epochs=3)
     assert found.after.macs <= 0.14 * found.before.macs
     assert found.after.arena_bytes <= 0.5 * found.before.arena_bytes
     assert found.after.tflm_score >= found.before.tflm_score - 0.015
 
 
 def test_low_rank_cuts_parameters_by_40_percent_within_1_5_points(digits, tmp_path):
-    found = microgen.compress(digits, "low-rank:0.4", recipe="digits", epochs=4, out=tmp_path / "l.keras")
+    found = microgen.compress(digits, "low-rank:0.4", recipe="digits", out=tmp_path / "l.keras")
     assert found.after.parameters <= 0.6 * found.before.parameters
     assert found.after.tflite_bytes < found.before.tflite_bytes
     assert found.after.tflm_score >= found.before.tflm_score - 0.015

@@ -100,13 +100,13 @@ class Coupling:
     Attributes:
         calls: the model's layers in their order.
         uses: what each layer of a known kind takes and gives, by the layer's id.
-        blocked: for each label that must stay, why; by its root.
+        blocked: the labels that must stay, as roots.
         refusals: the layers that hold channels, and why, one text each.
     """
 
     calls: Sequence[Call]
     uses: dict[int, Use] = field(default_factory=dict)
-    blocked: dict[int, str] = field(default_factory=dict)
+    blocked: set[int] = field(default_factory=set)
     refusals: list[str] = field(default_factory=list)
     # A forest: each label has its parent, and the root stands for all below it.
     _parent: list[int] = field(default_factory=list)
@@ -165,13 +165,12 @@ class Coupling:
             if first != second:
                 self._parent[second] = first
                 if second in self.blocked:
-                    self.blocked.setdefault(first, self.blocked.pop(second))
+                    self.blocked.add(first)
 
     def _block(self, labels: Labels, why: str) -> None:
         if why and why not in self.refusals:
             self.refusals.append(why)
-        for label in self.roots(labels).tolist():
-            self.blocked.setdefault(label, why)
+        self.blocked.update(self.roots(labels).tolist())
 
     def _pass(self, call: Call) -> bool:
         if width(call.inputs[0]) != width(call.outputs[0]) or not _is_elementwise(call.layer):
