@@ -20,33 +20,13 @@ def built(path, out):
     return found.verdict.passed and found.verdict.firmware == "equal"
 
 
-def test_channel_prune_halves_the_work_of_the_recipe_within_1_5_points(digits, tmp_path):
-    found = microgen.compress(digits, "channel-prune:0.5", recipe="digits", epochs=4, out=tmp_path / "c.keras")
+def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, tmp_path):
+    found = microgen.compress(digits, "channel-prune:0.85", recipe="digits", epochs=4, out=tmp_path / "c.keras")
     assert found.after.macs <= 0.5 * found.before.macs
-    assert found.after.tflm_score >= found.before.tflm_score - 0.015
-    assert found.after.arena_bytes < found.before.arena_bytes and found.compression_ratio < 0.65
-    assert built(tmp_path / "c.keras", tmp_path / "p")
-
-
-def test_channel_prune_halves_the_arena_of_a_wider_network_within_1_5_points(tmp_path):
-    """In the recipe's own network the input and TFLM's structures, which no pruning touches, are more than half."""
-    k = keras()
-    L = k.layers
-    recipe = microgen.load_recipe("digits")
-    data = recipe.data(0)
-    wide = k.Sequential([k.Input((28, 28, 1), name="image")])
-    for strides in (2, 1, 2):
-        wide.add(L.Conv2D(24, 3, strides, padding="same", use_bias=False))
-        wide.add(L.BatchNormalization(momentum=0.9))
-        wide.add(L.ReLU())
-    wide.add(L.Flatten())
-    wide.add(L.Dense(10, activation="softmax", name="digit"))
-    wide.compile(k.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
-    wide.fit(data.train_x, data.train_y, epochs=2, batch_size=64, verbose=0)
-    found = microgen.compress(wide, "channel-prune:0.86", recipe="digits", epochs=3)
-    assert found.after.macs <= 0.14 * found.before.macs
     assert found.after.arena_bytes <= 0.5 * found.before.arena_bytes
     assert found.after.tflm_score >= found.before.tflm_score - 0.015
+    assert found.compression_ratio < 0.5
+    assert built(tmp_path / "c.keras", tmp_path / "p")
 
 
 def test_low_rank_cuts_parameters_by_40_percent_within_1_5_points(digits, tmp_path):

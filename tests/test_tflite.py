@@ -14,6 +14,7 @@ from microgen.tflite import load, parse
 from microgen.tflite.check import check_runnable, resolver_methods
 from microgen.tflite.cut import Cutter
 from microgen.tflite.macs import model_macs, operator_macs
+from microgen.tflite.model import is_benign_dimension
 from microgen.tflite.schema import BUILTIN_OPERATORS, RESOLVER_METHODS
 
 from . import models
@@ -277,3 +278,57 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(data, changes, cut)
         model_macs(model)
     except InputError as error:
         assert error.message and error.hint
+
+
+def test_reads_what_operators_are_told():
+    b = models.ModelBuilder()
+    y, x, w = b.tensor("y", [1, 4]), b.tensor("x", [1, 4]), b.tensor("w", [4, 4], values=np.zeros(16))
+    product, scaled, spare = (b.tensor(n, [1, 4]) for n in ("product", "scaled", "spare"))
+    matmul = schema.BatchMatMulOptionsT()
+    matmul.adjX, matmul.adjY = False, True
+    b.op("BATCH_MATMUL", [x, w], [product], matmul)
+    mul = schema.MulOptionsT()
+    mul.fusedActivationFunction = 3
+    b.op("MUL", [product, product], [scaled], mul)
+    dense = schema.FullyConnectedOptionsT()
+    dense.fusedActivationFunction = 1
+    last = b.op("FULLY_CONNECTED", [scaled, w, -1], [y], dense)
+    b.graph.operators[last].intermediates = [spare]
+    b.codes[last].version = 300
+    first, second, third = parse(b.build([x], [y])).main.operators
+    assert first.adjoint == (False, True) and second.activation == "RELU6" and third.activation == "RELU"
+    assert (first.activation, third.adjoint) == ("", (False, False))
+    assert third.intermediates == (spare,) and third.inputs == (scaled, w, -1) and third.outputs == (0,)
+    assert (first.version, third.version) == (1, 300) and first.is_custom is False
+    matmul.adjX, matmul.adjY = True, False
+    assert parse(b.build([x], [y])).main.operators[0].adjoint == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "sound"),
+    [([1], 0, True), ([1, -1], 0, True), ([1, -2], 0, False), ([2], 0, False), ([1], 2, False), ([1], -1, False)],
+)
+def test_the_edges_of_tensor_numbers(inputs, output, sound):
+    b = models.ModelBuilder()
+    b.tensor("y", [1, 4])
+    b.tensor("x", [1, 4])
+    b.op("RELU", inputs, [output])
+    if sound:
+        assert parse(b.build([1], [0])).main.operators[0].inputs == tuple(inputs)
+    else:
+        with pytest.raises(InputError, match="names a tensor that does not exist"):
+            parse(b.build([1], [0]))
+
+
+def test_an_operator_of_a_code_that_does_not_exist_is_refused():
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
+    b.op("RELU", [x], [y])
+    b.graph.operators[0].opcodeIndex = 1
+    with pytest.raises(InputError, match="operator code"):
+        parse(b.build([x], [y]))
+
+
+def test_which_dimension_of_a_biass_channels_is_a_quirk():
+    assert [is_benign_dimension(d, (8,)) for d in range(-1, 6)] == [False, False, True, True, True, False, False]
+    assert not is_benign_dimension(1, (8, 8))

@@ -38,7 +38,7 @@ def model() -> Any:  # noqa: ANN401 - Keras has no types
 
     layers = keras.layers
     network = keras.Sequential([keras.Input((28, 28, 1), name="image")])
-    for filters, strides in ((8, 2), (16, 2), (32, 2)):
+    for filters, strides in ((24, 2), (24, 1), (32, 2)):
         network.add(layers.Conv2D(filters, 3, strides, padding="same", use_bias=False))
         network.add(layers.BatchNormalization(momentum=0.9))
         network.add(layers.ReLU())
