@@ -89,6 +89,7 @@ def _panel(
     panel.margins(0.08)
     panel.set_xlabel(title)
     panel.set_ylabel(found.metric.name)
+    panel.locator_params(axis="x", nbins=6)
     panel.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
     if not found.metric.higher_is_better:
         panel.invert_yaxis()
