@@ -10,13 +10,30 @@ import typer
 from . import completion
 from .cli import Json, Progress, Seed, app, print_json, print_pairs
 
+TrainedModel = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+    typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
+]
+TrainingData = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
+        show_default=False,
+    ),
+]
+TrainingRecipe = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        help="Take the data of this recipe (microgen recipes).",
+        show_default=False,
+        autocompletion=completion.recipes,
+    ),
+]
+
 
 @app.command()
 def compress(
-    model: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-        typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
-    ] = None,
+    model: TrainedModel = None,
     method: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
@@ -31,21 +48,8 @@ def compress(
         Optional[float],  # noqa: UP045
         typer.Option(help="The amount, where there is one --method.", show_default=False),
     ] = None,
-    data: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
-            show_default=False,
-        ),
-    ] = None,
-    recipe: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="Take the data of this recipe (microgen recipes).",
-            show_default=False,
-            autocompletion=completion.recipes,
-        ),
-    ] = None,
+    data: TrainingData = None,
+    recipe: TrainingRecipe = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(

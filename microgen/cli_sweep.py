@@ -9,29 +9,14 @@ import typer
 
 from . import completion
 from .cli import Json, Progress, Seed, app, print_json, print_pairs
+from .cli_compression import TrainedModel, TrainingData, TrainingRecipe
 
 
 @app.command()
 def sweep(
-    model: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-        typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
-    ] = None,
-    data: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
-            show_default=False,
-        ),
-    ] = None,
-    recipe: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="Take the data of this recipe (microgen recipes).",
-            show_default=False,
-            autocompletion=completion.recipes,
-        ),
-    ] = None,
+    model: TrainedModel = None,
+    data: TrainingData = None,
+    recipe: TrainingRecipe = None,
     board: Annotated[
         str,
         typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
