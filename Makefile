@@ -36,7 +36,7 @@ cpp-format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
 cpp-test: $(VENV)/test.stamp debian
-	$(MAKE) -C tests/firmware test
+	$(MAKE) -j2 -C tests/firmware test
 
 pytest: $(VENV)/test.stamp debian
 	$(BIN)/python -m pytest
