@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from microgen import hostbuild
+from microgen.dut import hostbuild
 
 from . import arrays, boards, commands, conversion, inferences, machine, models, outcome, peers, protocol, report, speed
 from .measure import Row

@@ -18,7 +18,7 @@ import numpy as np
 
 import microgen
 from microgen import worker
-from microgen.device import host_firmware
+from microgen.dut import host_firmware
 from microgen.verification import make_samples
 from microgen.worker import Arrays, Values
 

@@ -14,18 +14,18 @@ from .errors import EngineError, InputError, MicrogenError, SetupError
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .audio import FrontEnd
     from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
+    from .calibration.audio import FrontEnd
     from .compression.run import Compressed, compress
-    from .drift import Drift
-    from .fit import Fit, memory_fit
+    from .deployment.fit import Fit, memory_fit
     from .fleet import BoardResult, build_all
     from .inspection import inspect
     from .merging import Merged, merge
     from .pipeline import BuildResult, build
     from .platformio import compile_project, flash, monitor
     from .prediction import Prediction, predict
+    from .project.drift import Drift
     from .proof import verify
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
@@ -50,14 +50,14 @@ _LAZY = {
     "compress": "compression.run",
     "flash": "platformio",
     "monitor": "platformio",
-    "Drift": "drift",
-    "Fit": "fit",
-    "memory_fit": "fit",
+    "Drift": "project.drift",
+    "Fit": "deployment.fit",
+    "memory_fit": "deployment.fit",
     "Merged": "merging",
     "merge": "merging",
     "BuildResult": "pipeline",
     "build": "pipeline",
-    "FrontEnd": "audio",
+    "FrontEnd": "calibration.audio",
     "Prediction": "prediction",
     "predict": "prediction",
     "Quantized": "quantization",

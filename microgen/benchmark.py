@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .device import HOST, connected
-from .dut import BAUD, SelfTest
+from .dut import BAUD, HOST, SelfTest, connected
 from .errors import InputError
 from .jsontext import json_text
-from .pipeline import project_model
 from .project import open_project
+from .project.manifest import project_model
 from .verification import make_samples
 
 SCHEMA = 1
@@ -79,14 +78,14 @@ def bench(
 
     Args:
         path: the project's folder.
-        on, baud, record: see `microgen.device.connected`.
+        on, baud, record: see `microgen.dut.connected`.
         runs: how many to time.
         warmups: how many to run before.
         on_step: is told what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or a number is none.
-        SetupError, EngineError: see `microgen.device.connected`.
+        SetupError, EngineError: see `microgen.dut.connected`.
     """
     for option, value, least in (("--runs", runs, 1), ("--warmups", warmups, 0)):
         if not least <= value <= 1_000_000:
@@ -169,11 +168,11 @@ def selftest(path: str | Path, on: str = HOST, *, baud: int = BAUD, record: Path
 
     Args:
         path: the project's folder.
-        on, baud, record: see `microgen.device.connected`.
+        on, baud, record: see `microgen.dut.connected`.
 
     Raises:
         InputError: not a project.
-        SetupError, EngineError: see `microgen.device.connected`.
+        SetupError, EngineError: see `microgen.dut.connected`.
     """
     opened = open_project(path)
     with connected(opened.path, project_model(opened).sha256, on, baud=baud, record=record) as client:

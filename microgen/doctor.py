@@ -10,7 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from . import __version__, hostbuild
+from . import __version__
+from .dut import hostbuild
 from .errors import SetupError, one_line
 
 

@@ -44,3 +44,10 @@ def one_line(text: str) -> str:
     """Fold white space and make control characters visible, so that a message stays on its line."""
     folded = " ".join(text.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
+
+
+def last_words(log: str) -> str:
+    """Return the line of an engine's output that most likely says why it stopped."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    lines = [x for x in lines if not x.startswith(("INFO:", "I0000", "WARNING:", "Traceback", "File ", "^", "~"))]
+    return one_line(lines[-1])[:300] if lines else ""

@@ -9,8 +9,8 @@ from typing import Any
 
 from . import pipeline
 from .boards import board_names, load_board
+from .deployment.fit import DoesNotFit, Fit
 from .errors import InputError, MicrogenError
-from .fit import DoesNotFit, Fit
 from .sharing import Shared
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from .boards import Board, list_boards, load_board
 from .deployment import Deployment, check, deploy
+from .deployment.fit import memory_fit
 from .errors import InputError
-from .fit import memory_fit
-from .pipeline import model_json
 from .planner import MemoryPlan
+from .project.manifest import model_json
 from .tflite import Operator, Subgraph, TfliteModel, load
 from .tflite.macs import model_macs, operator_macs
 from .verification.faults import model_faults
@@ -31,7 +31,7 @@ def inspect(model: str | Path, board: str | Path | None = None, report: str | Pa
     target = load_board(str(board)) if board is not None else None
     found = describe(loaded, target)
     if report is not None:
-        from .html import write_report
+        from .report.html import write_report
 
         write_report(Path(report), found)
     return found

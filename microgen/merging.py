@@ -12,8 +12,9 @@ import numpy as np
 
 from . import conversion, sources
 from .errors import EngineError, InputError
+from .files import check_out, write_file
 from .planner import Target, plan
-from .quantization import check_out, slug, write_file
+from .sources import slug
 from .tflite import TfliteModel, load
 from .tflite.check import check_runnable
 from .tflite.join import join

@@ -1,4 +1,4 @@
-"""The public functions: build, verify, inspect. A command parses, calls one of these, and prints."""
+"""The public function `build`: the whole way from a model to a verified project, one step after the other."""
 
 from __future__ import annotations
 
@@ -11,20 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, hostbuild, platformio, project, quantization, resources, sources
 from . import calibration as calibrations
-from .boards import Board, TflmSnapshot, board_file, load_board, native_snapshot
-from .deployment import Deployment, Golden, Options, choose_golden, deploy, known_issues
+from . import platformio, project, quantization, sources
+from .boards import load_board
+from .deployment import Deployment, Options, choose_golden, deploy, known_issues
 from .deployment import check as check_model
-from .drift import Drift, find_drift
+from .deployment.fit import DoesNotFit, Fit, memory_fit
+from .deployment.labels import read_labels
+from .deployment.mlperf import task_options
+from .dut import hostbuild
 from .errors import InputError
-from .fit import DoesNotFit, Fit, memory_fit
-from .labels import read_labels
-from .mlperf import task_options
-from .render import render
+from .project.contents import (
+    USER_FILES,
+    check_edges,
+    own_board,
+    render_golden,
+    render_project,
+    render_readme,
+)
+from .project.drift import Drift, find_drift
+from .project.manifest import manifest, model_json
 from .sharing import Shared
-from .tflite import Tensor, TfliteModel, load
-from .tflite.check import check_board
 from .training import train
 from .verification import (
     NOT_VERIFIED,
@@ -37,19 +44,7 @@ from .verification import (
 
 DEFAULT_SAMPLES = 100
 DEFAULT_RECIPE = "sine"
-_OWN_BOARD = "board.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-# The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
-_ELEMENT_TYPES = {
-    "int8": "kInt8",
-    "int16": "kInt16",
-    "uint8": "kUInt8",
-    "int32": "kInt32",
-    "float32": "kFloat32",
-    "bool": "kBool",
-}
-_MAX_RANK = 6
-_USER_FILES = ("src/main.cpp", ".gitignore")  # written once, then the user's
 
 
 @dataclass(frozen=True)
@@ -144,7 +139,7 @@ def build(
         compile: whether to let PlatformIO compile the project for its board; the project stays if that fails.
         force: overwrite edited generated files, src/main.cpp and .gitignore.
         check: write nothing, and compare the project that is there with what would be written.
-        mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.mlperf`.
+        mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.deployment.mlperf`.
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
             board's kernels are known to be wrong for an operator of the model.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
@@ -192,7 +187,7 @@ def build(
     source = shared.source(kind, make_source) if shared else make_source()
     source = replace(source, model=replace(source.model, name=name))
     check_model(source.model, target, allow_float=allow_float)
-    _check_edges(source.model)
+    check_edges(source.model)
     # What is too large whatever the errors of the figures are is refused before anything runs.
     _checked_fit(deploy(name, source.model, target, labels=named or source.labels, arena_bytes=arena_bytes))
     if selftest_at_boot is None:
@@ -213,14 +208,14 @@ def build(
         )
         fit = _checked_fit(deployment)
         golden = choose_golden(source.model, inputs, running.first)
-        files = render_project(deployment) | render_golden(golden) | _own_board(board)
-        user_files = {name: files.pop(name) for name in _USER_FILES}
+        files = render_project(deployment) | render_golden(golden) | own_board(board)
+        user_files = {name: files.pop(name) for name in USER_FILES}
         firmware = None
         if verify and not obstacle:
             on_step("compiling the firmware for this machine and running it")
             kept = path / "src/main.cpp"
             main = kept.read_bytes() if kept.is_file() and not force else user_files["src/main.cpp"]
-            _write(Path(folder), {**files, "src/main.cpp": main})
+            project.write_all(Path(folder), {**files, "src/main.cpp": main})
             firmware = run_firmware(Path(folder), source.model, inputs)
             clock.lap("firmware")
         running.result()
@@ -229,13 +224,13 @@ def build(
     if verify:
         verdict = judge(running, firmware, seed, obstacle).verdict
         clock.lap("verdict")
-    files["README.md"] = _readme(deployment, golden, verdict)
-    manifest = {**_manifest(deployment, golden, verdict, source), "mlperf": mlperf}
+    files["README.md"] = render_readme(deployment, golden, verdict)
+    record = manifest(deployment, golden, verdict, source, mlperf)
     if check:
-        drift = find_drift(committed, files, user_files, manifest)
+        drift = find_drift(committed, files, user_files, record)
         clock.lap("check")
         return BuildResult(path, deployment, fit, verdict, None, source, clock.laps, drift)
-    project.write(path, files, user_files, manifest, force=force)
+    project.write(path, files, user_files, record, force=force)
     clock.lap("write")
     compiled = None
     if compile:
@@ -251,99 +246,6 @@ def check_origin(model: Any, recipe: str | None, calibration: calibrations.Sourc
         raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
     if model is None and calibration is not None:
         raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
-
-
-def project_model(opened: project.Project) -> TfliteModel:
-    """Return the model of a project, after checking that its file is the one that was built.
-
-    Raises:
-        InputError: it is missing or another one.
-    """
-    recorded = opened.manifest.get("model")
-    if not isinstance(recorded, dict) or not {"name", "sha256"} <= set(recorded):
-        raise InputError(f"{opened.path / project.MANIFEST}: does not name its model", "build the project again")
-    model = load(opened.model_file(), str(recorded["name"]))
-    if model.sha256 != recorded["sha256"]:
-        raise InputError(
-            f"{opened.model_file()}: not the model that this project was built from",
-            "build the project again",
-        )
-    return model
-
-
-def project_board(opened: project.Project) -> Board:
-    """Return the board of a project; for a board that did not come with microgen, its file is in the project.
-
-    Raises:
-        InputError: there is no such board.
-    """
-    return load_board(project_board_name(opened))
-
-
-def project_board_name(opened: project.Project) -> str:
-    """Return what `build` takes for the board of a project: its name, or the file in the project."""
-    own = opened.path / _OWN_BOARD
-    return str(own) if own.is_file() else str(opened.manifest.get("board"))
-
-
-def _own_board(board: str | Path) -> dict[str, bytes]:
-    """Return the file of a board that does not come with microgen: the project must not depend on where it lies."""
-    file = board_file(str(board))
-    return {} if file.parent == resources.path("boards") else {_OWN_BOARD: file.read_bytes()}
-
-
-def render_project(deployment: Deployment) -> dict[str, bytes]:
-    """Render all files of a project except golden vectors, README and manifest, by their path inside it."""
-    firmware = resources.path("firmware")
-    native = native_snapshot()
-    native_obstacle = _native_obstacle(deployment.model, native)
-    copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").iterdir()) if p.is_file()}
-    copied |= {f"lib/dut/{p.name}": p for p in sorted((firmware / "dut").iterdir()) if p.is_file()}
-    copied |= {f"lib/golden/{p.name}": p for p in sorted((firmware / "golden").iterdir()) if p.is_file()}
-    copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").glob("*.cpp"))}
-    copied |= {f"test/{p.name}": p for p in sorted((firmware / "test").glob("*.py"))}
-    if not native_obstacle:
-        standing_in = [p for p in sorted((firmware / "native").rglob("*")) if p.is_file()]
-        copied |= {f"lib/native/{p.relative_to(firmware / 'native').as_posix()}": p for p in standing_in}
-        copied |= {f"lib/native/{name}": firmware / "host" / name for name in ("Arduino.h", "arduino.cc")}
-    copied["src/main.cpp"] = firmware / "app" / "main.cpp"
-    copied[".gitignore"] = firmware / "app" / "gitignore"
-    model = deployment.model
-    region = memory_fit(deployment).region
-    excluded = {*deployment.board.snapshot.exclude_sources, *(() if native_obstacle else native.exclude_sources)}
-    values: dict[str, Any] = {
-        "version": __version__,
-        "name": deployment.name,
-        "board": deployment.board,
-        "snapshot": deployment.board.snapshot,
-        "placement_flags": region.build_flags if region else (),
-        "native": native,
-        "native_obstacle": native_obstacle,
-        "exclude_sources": sorted(excluded),
-        "sha256": model.sha256,
-        "data": model.data,
-        "model_bytes": len(model.data),
-        "arena": deployment.arena,
-        "labels": deployment.labels,
-        "inputs": model.inputs,
-        "outputs": model.outputs,
-        "stateful": model.is_stateful,
-        "resolver_methods": deployment.resolver_methods,
-        "element_types": _ELEMENT_TYPES,
-        "options": deployment.options,
-    }
-    rendered = {
-        "lib/model/model_data.cc": "model_data.cc.j2",
-        "lib/model/model_config.h": "model_config.h.j2",
-        "platformio.ini": "platformio.ini.j2",
-    }
-    if excluded:
-        rendered["exclude_sources.py"] = "exclude_sources.py.j2"
-    return {
-        **{name: path.read_bytes() for name, path in copied.items()},
-        **{name: render(template, **values) for name, template in rendered.items()},
-        "model.tflite": model.data,
-    }
 
 
 def _committed(path: Path, *, force: bool, compile: bool) -> project.Project:
@@ -362,98 +264,6 @@ def _checked_fit(deployment: Deployment) -> Fit:
     return fit
 
 
-def _native_obstacle(model: TfliteModel, native: TflmSnapshot) -> str:
-    """Say why the TFLM that builds on a PC cannot run the model; "" when it can."""
-    try:
-        check_board(model, native)
-    except InputError as error:
-        return error.message
-    return ""
-
-
-def render_golden(golden: Golden) -> dict[str, bytes]:
-    """Render the golden vectors, by their path inside the project."""
-    return {f"lib/golden/{name}": render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")}
-
-
-def _readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> bytes:
-    return render(
-        "README.md.j2",
-        version=__version__,
-        d=deployment,
-        golden=golden,
-        board=deployment.board,
-        fit=memory_fit(deployment),
-        model=deployment.model,
-        native_obstacle=_native_obstacle(deployment.model, native_snapshot()),
-        verdict=verdict,
-    )
-
-
-def _manifest(
-    deployment: Deployment, golden: Golden, verdict: Verdict, source: quantization.Quantized
-) -> dict[str, Any]:
-    snapshot = deployment.board.snapshot
-    return {
-        "microgen": __version__,
-        "model": model_json(deployment.name, deployment.model),
-        "source": {**source.record, "warnings": list(source.warnings)},
-        "labels": list(deployment.labels),
-        "board": deployment.board.name,
-        "upload": deployment.board.upload,
-        "monitor_speed": deployment.board.platformio.monitor_speed,
-        "tflm": {"name": snapshot.name, "version": snapshot.version, "kernels": snapshot.kernels},
-        "arena": {
-            "bytes": deployment.arena.bytes,
-            "min_bytes": deployment.arena.min_bytes,
-            "scratch_bytes": deployment.arena.scratch_bytes,
-            "margin_bytes": deployment.arena.margin_bytes,
-            "host_bytes": deployment.arena.host_bytes,
-            "host_min_bytes": deployment.arena.host_min_bytes,
-            "host_predicted_bytes": deployment.arena.host_predicted_bytes,
-        },
-        "selftest_at_boot": deployment.options.selftest_at_boot,
-        "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
-        # Without the device: its times are others each time.
-        "verdict": {k: v for k, v in verdict.to_json().items() if k != "device"},
-    }
-
-
-def model_json(name: str, model: TfliteModel) -> dict[str, Any]:
-    """Return what a manifest and `inspect` say of a model."""
-    return {
-        "name": name,
-        "sha256": model.sha256,
-        "bytes": len(model.data),
-        "inputs": [tensor_json(t) for t in model.inputs],
-        "outputs": [tensor_json(t) for t in model.outputs],
-        "ops": dict(sorted(model.ops.items())),
-    }
-
-
-def tensor_json(tensor: Tensor) -> dict[str, Any]:
-    """Return what a manifest and `inspect` say of an input or output."""
-    return {
-        "name": tensor.name,
-        "shape": list(tensor.shape),
-        "dtype": tensor.dtype,
-        "scale": tensor.scale,
-        "zero_point": tensor.zero_point,
-        "affine": tensor.affine,
-        "bytes": tensor.bytes,
-    }
-
-
-def _check_edges(model: TfliteModel) -> None:
-    for tensor in (*model.inputs, *model.outputs):
-        if tensor.dtype not in _ELEMENT_TYPES or len(tensor.shape) > _MAX_RANK:
-            raise InputError(
-                f"{model.name}: tensor '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, "
-                "which the firmware cannot take in or give out",
-                f"inputs and outputs may be {', '.join(_ELEMENT_TYPES)} with up to {_MAX_RANK} dimensions",
-            )
-
-
 def firmware_name(model: Any, name: str | None, recipe: str | None) -> str:  # noqa: ANN401
     """Return the firmware's name: the one given, else the model's, else the recipe's.
 
@@ -466,19 +276,13 @@ def firmware_name(model: Any, name: str | None, recipe: str | None) -> str:  # n
         elif isinstance(model, quantization.Quantized):
             name = model.model.name
         else:
-            name = quantization.slug(model.name if sources.is_object(model) else Path(model).stem)
+            name = sources.slug(model.name if sources.is_object(model) else Path(model).stem)
     if not _NAME.fullmatch(name):
         raise InputError(
             f"name {name!r} cannot be a firmware's name",
             "use letters, digits, dot, dash and underscore, at most 63",
         )
     return name
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
 
 
 class _Clock:

@@ -10,10 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .device import HOST, connected
-from .dut import BAUD
-from .pipeline import project_model
+from .dut import BAUD, HOST, connected
 from .project import open_project
+from .project.manifest import project_model
 from .verification import quantize_samples, real_values
 
 Arrays: TypeAlias = "npt.NDArray[Any] | Sequence[npt.NDArray[Any]]"
@@ -49,14 +48,14 @@ def predict(
     Args:
         path: the project's folder.
         samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype.
-        on, baud, record: see `microgen.device.connected`.
+        on, baud, record: see `microgen.dut.connected`.
 
     Returns:
         One prediction a sample, in their order.
 
     Raises:
         InputError: not a project, or samples that do not fit its model.
-        SetupError, EngineError: see `microgen.device.connected`.
+        SetupError, EngineError: see `microgen.dut.connected`.
     """
     opened = open_project(path)
     model = project_model(opened)

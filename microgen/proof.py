@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from . import calibration as calibrations
-from . import hostbuild, project
+from . import project
 from .deployment import deploy
-from .device import HOST, connected
-from .dut import BAUD
+from .dut import BAUD, HOST, connected, hostbuild
 from .errors import InputError
 from .inspection import describe
-from .pipeline import DEFAULT_SAMPLES, project_board, project_model
+from .pipeline import DEFAULT_SAMPLES
+from .project.manifest import project_board, project_model
 from .tflite import TfliteModel, load
 from .tflite.check import check_runnable
 from .verification import (
@@ -62,7 +62,7 @@ def verify(
         data: .npz with one array an input, and `labels`, the class of each sample: run too, for the accuracy.
         counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
         report: where to write an HTML page.
-        on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.device.connected`.
+        on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.dut.connected`.
         baud: the port's speed.
         record: file to write the session with the firmware to.
         on_step: is told what is done next, for a progress display.
@@ -108,7 +108,7 @@ def verify(
         saved = save_counterexample(model, judgement.proof, Path(counterexample))
         verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
     if report is not None:
-        from .html import write_report
+        from .report.html import write_report
 
         board = project_board(opened) if opened else None
         deployment = deploy(model.name, model, board, host_min) if board else None

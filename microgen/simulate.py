@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from . import project
-from .device import host_command
+from .dut import host_command
 
 
 def simulate(path: str | Path, *, pty: bool = False) -> int:

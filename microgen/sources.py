@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,11 @@ def save(model: Any, folder: Path) -> Source:  # noqa: ANN401 - Keras has no typ
             f"model '{model.name}' cannot be saved: {error}", "call it once on data, so that its shapes are known"
         ) from None
     return Source(kind, path)
+
+
+def slug(stem: str) -> str:
+    """Return a name for a firmware from a file's or a model's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
 
 
 def _framework(model: object) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from . import pipeline
-from .device import HOST, connected
-from .dut import BAUD
+from .dut import BAUD, HOST, connected
 from .errors import InputError
 from .project import check_target, open_project
+from .project.manifest import project_board, project_board_name, project_model
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,22 @@ def tune(
 
     Args:
         path: the project's folder; it must be what is flashed on the board.
-        on, baud, record: see `microgen.device.connected`; not "host", whose pointers are twice as long.
+        on, baud, record: see `microgen.dut.connected`; not "host", whose pointers are twice as long.
         calibration: the data that the project was built with, if any; golden vectors are chosen from it.
         force: overwrite generated files that were edited.
         on_step: is told what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or it cannot be built again.
-        SetupError, EngineError: see `microgen.device.connected`.
+        SetupError, EngineError: see `microgen.dut.connected`.
     """
     if on == HOST:
         raise InputError("--on host: only a board knows what it uses", "give its port: --on /dev/ttyUSB0")
     opened = open_project(path)
     check_target(opened.path, force=force)
-    model = pipeline.project_model(opened)
+    model = project_model(opened)
     manifest = opened.manifest
-    board = pipeline.project_board(opened)
+    board = project_board(opened)
     on_step(f"asking {on}")
     with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
         client.command("reset")  # is refused, with the reason, by a model that did not come up
@@ -85,7 +85,7 @@ def tune(
         raise InputError(f"{on} is a {device}, the project is for {board.name}", "connect the project's board")
     built = pipeline.build(
         opened.model_file(),
-        pipeline.project_board_name(opened),
+        project_board_name(opened),
         out=opened.path,
         name=model.name,
         labels=manifest["labels"] or None,

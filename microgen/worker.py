@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import EngineError, MicrogenError, one_line
+from .errors import EngineError, MicrogenError, last_words
 
 Values = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -294,13 +294,6 @@ def _bound_itself(memory_bytes: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def last_words(log: str) -> str:
-    """Return the line of an engine's output that most likely says why it stopped."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    lines = [x for x in lines if not x.startswith(("INFO:", "I0000", "WARNING:", "Traceback", "File ", "^", "~"))]
-    return one_line(lines[-1])[:300] if lines else ""
 
 
 _MEMORY_WORDS = re.compile(r"std::bad_alloc|Cannot allocate memory|Unable to allocate|MemoryError")

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from microgen import hostbuild, resources
+from microgen import resources
 from microgen.boards import native_snapshot
+from microgen.dut import hostbuild
 
 _PLATFORM = Path(__file__).parent / "platformio" / "native"
 

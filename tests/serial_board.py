@@ -11,7 +11,7 @@ import threading
 import tty
 from pathlib import Path
 
-from microgen.device import host_command
+from microgen.dut import host_command
 
 GREETING = b"m-init-done\r\nm-ready\r\n"
 

@@ -8,8 +8,8 @@ import pytest
 
 from microgen import resources, toml
 from microgen.boards import Board, TflmSnapshot, board_names, list_boards, load_board
+from microgen.boards.shapes import OpShape
 from microgen.errors import InputError
-from microgen.shapes import OpShape
 
 FOLDER = resources.path("boards")
 SHIPPED = [

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import microgen
-from microgen import hostbuild, pipeline, project
+from microgen import pipeline, project
 from microgen.boards import board_names
+from microgen.dut import hostbuild
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.tflite import load
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgen.audio import FrontEnd
 from microgen.calibration import MAX_SAMPLES, InputSpec, request, resolve
+from microgen.calibration.audio import FrontEnd
 from microgen.errors import InputError
 
 FLAT = InputSpec("x", (4,))

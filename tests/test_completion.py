@@ -11,7 +11,7 @@ import pytest
 
 from microgen.boards import board_names
 from microgen.compression.methods import method_names
-from microgen.mlperf import TASKS
+from microgen.deployment.mlperf import TASKS
 from microgen.quantization import SCHEMES
 from microgen.recipes import recipe_names
 

@@ -227,8 +227,8 @@ def test_accuracy_is_told_when_classes_are_known():
 
 def test_saturation_is_measured():
     """Calibrated on small values, the same model saturates on large ones."""
-    from microgen import quality
     from microgen.conversion import converter, loading
+    from microgen.quantization import quality
     from microgen.tflite import parse
     from microgen.verification import quantize_samples
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import microgen
-from microgen import device, project
+from microgen import project
 from microgen.benchmark import percentile, read_bench, write_bench
 from microgen.boards import board_file
-from microgen.dut import Client, DutError, Replay, SerialPort
+from microgen.dut import Client, DutError, Replay, SerialPort, connected
 from microgen.errors import InputError, SetupError
 
 from . import models
@@ -411,7 +411,7 @@ def test_the_commands(made, tmp_path):
 
 def test_the_crc_of_the_firmware_is_zlibs(made):
     data = np.random.default_rng(0).integers(0, 256, 300, np.uint8).tobytes()
-    with device.connected(made / "wide", project.open_project(made / "wide").manifest["model"]["sha256"]) as client:
+    with connected(made / "wide", project.open_project(made / "wide").manifest["model"]["sha256"]) as client:
         client.load([data])
         assert client.command("crc") == [f"m-crc-[0,300,300,{zlib.crc32(data):08x}]"]
 

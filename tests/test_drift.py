@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import microgen
-from microgen import pipeline, project
+from microgen import project
 from microgen.errors import InputError
 
 from . import models
@@ -83,7 +83,8 @@ def test_a_deleted_file_that_a_build_makes_otherwise_now_is_both(folder):
 
 
 def test_another_version_of_microgen(folder, monkeypatch):
-    monkeypatch.setattr(pipeline, "__version__", "9.9.9")
+    for room in ("manifest", "contents"):
+        monkeypatch.setattr(f"microgen.project.{room}.__version__", "9.9.9")
     found = check(folder)
     assert [c.summary() for c in found.drift.causes] == ['microgen: "0.1.0", now "9.9.9"']
     assert {"microgen.json", "lib/model/model_config.h"} <= set(changes(found))

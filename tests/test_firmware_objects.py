@@ -12,7 +12,7 @@ import pytest
 import microgen
 from microgen import resources
 from microgen.boards import list_boards
-from microgen.fit import memory_fit
+from microgen.deployment.fit import memory_fit
 
 from . import models
 from .test_fit import deployed

@@ -7,7 +7,7 @@ import pytest
 
 from microgen.boards import Board, board_names, load_board
 from microgen.deployment import Arena, Deployment, deploy
-from microgen.fit import Fit, memory_fit
+from microgen.deployment.fit import Fit, memory_fit
 from microgen.tflite import parse
 
 from . import models

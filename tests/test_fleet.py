@@ -10,8 +10,8 @@ import microgen
 from microgen import fleet, quantization, resources, tflite, worker
 from microgen.boards import board_names, list_boards
 from microgen.deployment import check, deploy
+from microgen.deployment.fit import DoesNotFit, memory_fit
 from microgen.errors import InputError, MicrogenError
-from microgen.fit import DoesNotFit, memory_fit
 
 from . import models
 from .test_project import tree
@@ -134,7 +134,7 @@ class _Result:
 
 def test_every_real_model_on_every_board_is_built_or_refused_with_a_reason(shared_models):
     """Up to the rendered files, with an arena of the size that the models were measured to need on the host."""
-    from microgen.pipeline import render_project
+    from microgen.project.contents import render_project
 
     arenas = {"kws_ref_model": 24_272, "ad01_int8": 4_640, "hello_world_int8": 1_936}
     outcomes = {}

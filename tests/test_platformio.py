@@ -23,7 +23,7 @@ import microgen
 from microgen import platformio
 from microgen.boards import board_names, load_board, native_snapshot
 from microgen.errors import InputError, MicrogenError, SetupError
-from microgen.pipeline import render_project
+from microgen.project.contents import render_project
 
 from . import models, pio
 from .test_fit import deployed

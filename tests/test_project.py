@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_targets_that_are_refused_stay_as_they_are(tmp_path, kind):
         (tmp_path / "f").write_text("x")
         out = tmp_path / "f" / "p"
     else:
-        out = project.Path("/proc/microgen/p")
+        out = Path("/proc/microgen/p")
     before = tree(tmp_path)
     with pytest.raises(InputError) as caught:
         project.check_target(out, force=True)
@@ -112,7 +113,7 @@ def test_what_is_no_project_is_refused(tmp_path):
 
 # Rebuilds a project in a child that kills itself before its n-th change to the file system.
 _KILLED = """
-import os, sys
+import os, pathlib, sys
 from microgen import project
 left = [int(sys.argv[1])]
 def watch(event, args):
@@ -123,7 +124,7 @@ def watch(event, args):
             os.kill(os.getpid(), 9)
 sys.addaudithook(watch)
 files = {f"lib/f{i}": b"new" for i in range(4)}
-project.write(project.Path(sys.argv[2]), files, {"src/main.cpp": b"main"}, {"build": 2}, force=False)
+project.write(pathlib.Path(sys.argv[2]), files, {"src/main.cpp": b"main"}, {"build": 2}, force=False)
 """
 
 

@@ -90,7 +90,7 @@ def test_an_arena_16_bytes_too_small_is_found_and_named(built):
 
 def smallest(project, path, text):
     """Find the smallest arena of the firmware on this machine, from what it uses upwards."""
-    from microgen.device import host_firmware
+    from microgen.dut import host_firmware
 
     with host_firmware(project) as (client, _):
         client.connect()
@@ -370,9 +370,9 @@ def test_answers_of_different_sizes_are_infinitely_apart():
 
 
 def test_a_difference_that_is_no_number_is_null_in_json_and_said(tmp_path):
-    from microgen.html import write_report
     from microgen.inspection import describe
     from microgen.jsontext import json_text
+    from microgen.report.html import write_report
 
     found = judged(models.two_by_two()).verdict
     far = dataclasses.replace(found.layers[0], max_abs_diff_lsb=float("inf"))

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from microgen import hostbuild
+from microgen.dut import hostbuild
 from microgen.errors import SetupError
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from .. import conversion, sources
 from ..errors import InputError
+from ..files import check_out, write_file
 from ..metrics import METRICS, Metric
-from ..quantization import Quantized, check_out, per_channel_dense, slug, write_file
+from ..quantization import Quantized, per_channel_dense
 from ..recipes import Recipe, load_recipe
+from ..sources import slug
 from ..training import train
 from .base import Step, StepSource, read_steps
 from .job import AFTER, BEFORE

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from ..calibration import Array, check_numbers, load_arrays
 from ..errors import InputError
 from ..metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
 
 if TYPE_CHECKING:
     from ..recipes import Recipe
 
-Array = npt.NDArray[Any]
 # The path of an .npz or of a folder of .npy files, or arrays by name: x and y, and x_test and y_test where the
 # held-out samples are chosen already.
 DataSource: TypeAlias = "str | Path | Mapping[str, Array]"
@@ -83,7 +82,9 @@ def read_data(source: DataSource, seed: int) -> dict[str, Array]:
         )
     if ("x_test" in found) != ("y_test" in found):
         raise InputError(f"{where}: has only one of 'x_test' and 'y_test'", "store both, or neither")
-    data = {name: _numbers(found[name], f"{where}: '{name}'") for name in _NAMES if name in found}
+    data = {name: found[name] for name in _NAMES if name in found}
+    for name, values in data.items():
+        check_numbers(values, f"{where}: '{name}'", _HINT)
     for x, y in (("x", "y"), ("x_test", "y_test")):
         if x in data and len(data[x]) != len(data[y]):
             raise InputError(f"{where}: {len(data[x])} samples in '{x}', {len(data[y])} in '{y}'", _HINT)
@@ -190,17 +191,8 @@ def _read(source: DataSource) -> tuple[dict[str, Array], str]:
     if isinstance(source, Mapping):
         return _named({str(k): np.asarray(v) for k, v in source.items()}), "the data"
     path = Path(source)
-    if not path.exists():
-        raise InputError(f"{path}: no such file", _HINT)
-    try:
-        if path.is_dir():
-            files = sorted(path.glob("*.npy"))
-            return _named({p.stem: np.load(p, allow_pickle=False) for p in files}), str(path)
-        stored = np.load(path, allow_pickle=False)
-        arrays = {"x": stored} if isinstance(stored, np.ndarray) else {k: stored[k] for k in stored.files}
-    except Exception as error:  # zipfile, pickle and NumPy raise half a dozen kinds
-        raise InputError(f"{path}: not an .npz of plain numbers ({error})", _HINT) from None
-    return _named(arrays), str(path)
+    stored = load_arrays(path, _HINT)
+    return _named({name or "x": values for name, values in stored.items()}), str(path)
 
 
 def _named(arrays: dict[str, Array]) -> dict[str, Array]:
@@ -208,16 +200,6 @@ def _named(arrays: dict[str, Array]) -> dict[str, Array]:
     if "labels" in arrays and "y" not in arrays:
         arrays["y"] = arrays.pop("labels")
     return arrays
-
-
-def _numbers(values: Array, what: str) -> Array:
-    if values.dtype.kind not in "fiub":
-        raise InputError(f"{what} is {values.dtype}, not numbers", _HINT)
-    if not values.ndim or not len(values):
-        raise InputError(f"{what} has no samples", _HINT)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError(f"{what} has values that are NaN or infinite", "clean the data first")
-    return values
 
 
 def _targets(y: Array) -> Array:

@@ -1,12 +1,14 @@
-"""The client of a firmware: MLPerf Tiny's serial commands and microgen's own, over any transport."""
+"""The device under test: a project's firmware wherever it runs, spoken to in serial commands."""
 
 from .client import Client, DutError, Inference, SelfTest
+from .connection import HOST, connected, host_command, host_firmware
 from .port import BAUD, SerialPort
 from .recording import Recorder, Replay
 from .transport import HostProcess, Transport
 
 __all__ = [
     "BAUD",
+    "HOST",
     "Client",
     "DutError",
     "HostProcess",
@@ -16,4 +18,7 @@ __all__ = [
     "SelfTest",
     "SerialPort",
     "Transport",
+    "connected",
+    "host_command",
+    "host_firmware",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ..worker import last_words
+from ..errors import last_words
 
 
 class Transport(Protocol):

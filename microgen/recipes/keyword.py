@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FrontEnd
+from ..calibration.audio import FrontEnd
 from ..errors import EngineError, SetupError
 from ..metrics import ACCURACY
 from . import Data, Recipe

@@ -20,11 +20,11 @@ from ..compression.price import Price
 from ..compression.run import DEFAULT_BATCH_SIZE
 from ..compression.task import DataSource, read_data
 from ..deployment import check, deploy
+from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError, MicrogenError, SetupError
-from ..fit import Fit, memory_fit
 from ..metrics import METRICS, Metric
-from ..quantization import slug
 from ..recipes import load_recipe
+from ..sources import slug
 from ..tflite import parse
 from ..training import train
 from . import evaluation

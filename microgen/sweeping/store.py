@@ -10,7 +10,8 @@ from typing import Any
 
 from ..compression.price import Price
 from ..errors import InputError
-from ..quantization import slug, write_file
+from ..files import write_file
+from ..sources import slug
 from .evaluation import Result
 
 _CANDIDATES, _RESULT, _STAGE = "candidates", "result.json", ".unfinished-"

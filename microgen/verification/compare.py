@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 from .. import worker
 from ..deployment import GOLDEN_MAX
-from ..device import HOST, host_firmware
-from ..dut import Client, DutError
+from ..dut import HOST, Client, DutError, host_firmware
 from ..engines.difference import largest, sample_differs
 from ..errors import EngineError
 from ..planner import Target, plan
@@ -198,7 +197,7 @@ def run_firmware(project: Path, model: TfliteModel, inputs: Samples, *, record: 
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
-        InputError, SetupError: it does not compile; see `microgen.hostbuild`.
+        InputError, SetupError: it does not compile; see `microgen.dut.hostbuild`.
     """
     with host_firmware(project, record=record) as (client, array):
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .project import MANIFEST, Project, digest, manifest_bytes
+from .folder import MANIFEST, Project, digest, manifest_bytes
 
 _ABSENT = "absent"
 # What a build starts from, as the manifest records it; all else in there follows from it, or from an option.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
+from ..tflite import TfliteModel
 
 
 def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
@@ -30,3 +31,17 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     if not lines:
         raise InputError(f"{path}: has no labels", "give one label a line")
     return tuple(line.strip() for line in lines)
+
+
+def check_labels(model: TfliteModel, labels: Sequence[str]) -> None:
+    """Refuse labels that do not match the first output.
+
+    Raises:
+        InputError: their number is another.
+    """
+    classes = model.outputs[0].elements
+    if labels and len(labels) != classes:
+        raise InputError(
+            f"{len(labels)} labels for the {classes} elements of output '{model.outputs[0].name}'",
+            "give one label a line, in the order of the output's elements",
+        )

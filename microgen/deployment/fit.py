@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .boards import Board, Region
-from .deployment import Deployment, golden_bytes
-from .errors import InputError
+from ..boards import Board, Region
+from ..errors import InputError
+from .deployment import Deployment
+from .golden import golden_bytes
 
 # The firmware's own statics on a 32-bit target: interpreter, serial commands and, for each operator, its entry in the
 # resolver. Upper bounds; tests/test_firmware_objects.py measures the objects again.

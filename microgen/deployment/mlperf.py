@@ -7,9 +7,9 @@ error of what the autoencoder makes of them; keyword spotting sends the tensor's
 
 from __future__ import annotations
 
+from ..errors import InputError
+from ..tflite import TfliteModel
 from .deployment import Options
-from .errors import InputError
-from .tflite import TfliteModel
 
 TASKS = {
     "ad01": Options(reconstruction_error=True),

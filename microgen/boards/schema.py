@@ -1,4 +1,4 @@
-"""Boards and the TFLM snapshots that they build with, read from the TOML files in `boards/`.
+"""What the TOML files in `boards/` say: a board, and the TFLM snapshot that it builds with.
 
 A board is data: adding one is adding a file. So is what a kernel library asks of the arena: it stands in the
 snapshot's file as an expression over the shapes of an operator's tensors, next to where it was read.
@@ -6,11 +6,8 @@ snapshot's file as an expression over the shapes of an operator's tensors, next 
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,16 +17,10 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
-from . import resources, toml
-from .errors import InputError
 from .shapes import OpShape, check_expression, holds, worst
-
-_LIST_HINT = "`microgen boards` lists the boards"
-_M = TypeVar("_M", bound=BaseModel)
 
 
 def _check_sorted(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,8 +28,6 @@ def _check_sorted(values: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("must be sorted, each entry once")
     return values
 
-
-# ---- what the files say
 
 _Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 _Url = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
@@ -270,7 +259,9 @@ class Platformio(_Model):
     lib_deps: tuple[_Text, ...] = ()
 
 
-class _BoardFile(_Model):
+class BoardFile(_Model):
+    """What a board's own file says; see `Board`."""
+
     name: _BoardName
     title: _Text
     vendor: _Text
@@ -285,7 +276,7 @@ class _BoardFile(_Model):
     sources: _Sources
 
 
-class Board(_BoardFile):
+class Board(BoardFile):
     """A board, complete with the TFLM snapshot that it builds with.
 
     Attributes:
@@ -309,159 +300,3 @@ class Board(_BoardFile):
     def lib_deps(self) -> tuple[str, ...]:
         """PlatformIO libraries of the snapshot, then of the board."""
         return self.snapshot.lib_deps + self.platformio.lib_deps
-
-
-# ---- reading them
-
-
-def board_names() -> list[str]:
-    """Return the names of the boards that ship with microgen, sorted."""
-    return sorted(p.stem for p in resources.path("boards").glob("*.toml"))
-
-
-def list_boards() -> list[Board]:
-    """Return the boards that ship with microgen, sorted by name."""
-    return [_read_board(_shipped(name)) for name in board_names()]
-
-
-def load_board(name_or_path: str) -> Board:
-    """Return a board by its name or an alias, in upper or lower case, or from a .toml file.
-
-    What ends with ".toml" or has a path separator in it is a file.
-
-    Raises:
-        InputError: there is no such board, or its file is wrong; the message names the file and the field.
-    """
-    return _read_board(board_file(name_or_path))
-
-
-def board_file(name_or_path: str) -> Path:
-    """Return the file of a board, which need not be there if it was given as a path.
-
-    Raises:
-        InputError: there is no board of this name.
-    """
-    separators = {"/", os.sep, os.altsep or "/"}
-    if name_or_path.lower().endswith(".toml") or any(s in name_or_path for s in separators):
-        return Path(name_or_path)
-    wanted = name_or_path.strip().lower()
-    if wanted in board_names():
-        return _shipped(wanted)
-    known = {alias: board.name for board in list_boards() for alias in (board.name, *board.aliases)}
-    if name := known.get(wanted):
-        return _shipped(name)
-    near = difflib.get_close_matches(wanted, sorted(known), 1)
-    hint = f"did you mean '{near[0]}'? {_LIST_HINT}" if near else f"{_LIST_HINT}; a file of your own ends with .toml"
-    raise InputError(f"there is no board '{name_or_path}'", hint)
-
-
-def native_snapshot() -> TflmSnapshot:
-    """Return the snapshot that is built on a PC to run golden vectors.
-
-    Raises:
-        InputError: its file is wrong.
-    """
-    folder = resources.path("boards") / "tflm"
-    names = [p.stem for p in sorted(folder.glob("*.toml")) if "native" in _read_toml(p, "TFLM snapshot")]
-    return _read_snapshot(names[0], folder)
-
-
-def _shipped(name: str) -> Path:
-    return resources.path("boards") / f"{name}.toml"
-
-
-def _read_board(path: Path) -> Board:
-    data = _read_toml(path, "board")
-    file = _validate(_BoardFile, data, path)
-    return Board(**{**dict(file), "snapshot": _read_snapshot(file.tflm, path)})
-
-
-def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:
-    folder = resources.path("boards") / "tflm"
-    path = folder / f"{name}.toml"
-    names = sorted(p.stem for p in folder.glob("*.toml"))
-    if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
-        raise InputError(
-            f"{asked_by}: field 'tflm': there is no TFLM snapshot '{name}'",
-            f"did you mean '{near[0]}'?" if near else f"one of {', '.join(names)}",
-        )
-    data = _read_toml(path, "TFLM snapshot")
-    base = data.pop("extends", None)
-    if base is not None:
-        data = _merge(dict(_read_toml(folder / f"{base}.toml", "TFLM snapshot")), data)
-    return _validate(TflmSnapshot, data, path)
-
-
-def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Lay one snapshot's file over the one it extends: tables by key, `known_issues` and `notes` after the base's."""
-    merged = {**base, **own}
-    for key in ("known_issues", "notes"):
-        merged[key] = base.get(key, ()) + own.get(key, ())
-    for key in ("scratch", "persistent"):
-        merged[key] = {**base.get(key, {}), **own.get(key, {})}
-    merged["code"] = {
-        **base["code"],
-        **own.get("code", {}),
-        "op_bytes": {**base["code"]["op_bytes"], **own.get("code", {}).get("op_bytes", {})},
-    }
-    return merged
-
-
-def _read_toml(path: Path, kind: str) -> dict[str, Any]:
-    try:
-        data = toml.load(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such {kind} file", f"check the path; {_LIST_HINT}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}", "save the file as UTF-8") from None
-    except toml.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}", "correct that line") from None
-    except ValueError as error:  # a path with a NUL in it
-        raise InputError(f"{path}: cannot be read: {error}", "check the path") from None
-    frozen: dict[str, Any] = _freeze(data)
-    return frozen
-
-
-def _freeze(value: Any) -> Any:  # noqa: ANN401
-    """Turn TOML's lists into tuples, so that nobody can change a loaded board."""
-    if isinstance(value, dict):
-        return {key: _freeze(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return tuple(_freeze(item) for item in value)
-    return value
-
-
-def _validate(model: type[_M], data: dict[str, Any], path: Path) -> _M:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first, *others = error.errors(include_url=False)
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        what, hint = (
-            f"field '{field}' is missing",
-            "add it; the boards that ship with microgen show every field",
-        )
-    elif first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field.rpartition(".")[2], sorted(_fields(model, first["loc"][:-1])), 1)
-        what = f"unknown field '{field}'"
-        hint = f"did you mean '{near[0]}'?" if near else "remove it"
-    else:
-        message = first["msg"].removeprefix("Value error, ")
-        what = f"field '{field}': {message}" if field else message
-        hint = f"it is {first['input']!r} now" if isinstance(first["input"], str | int | float) else "correct it"
-    more = f" (and {len(others)} more)" if others else ""
-    raise InputError(f"{path}: {what}{more}", hint)
-
-
-def _fields(model: type[BaseModel], table: tuple[int | str, ...]) -> set[str]:
-    """Return the names of the fields in one table of a file."""
-    for part in table:
-        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return set()
-        model = inner
-    return set(model.model_fields)

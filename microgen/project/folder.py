@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .errors import InputError
-from .jsontext import json_text
+from ..errors import InputError
+from ..jsontext import json_text
 
 MANIFEST = "microgen.json"
 MANIFEST_SCHEMA = 1
@@ -150,7 +150,7 @@ def _create(out: Path, contents: Mapping[str, bytes]) -> None:
             shutil.rmtree(left, ignore_errors=True)
     beside = out.parent / f".{out.name}.microgen-{os.getpid()}"
     try:
-        _write_all(beside, contents)
+        write_all(beside, contents)
         beside.rename(out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -168,7 +168,7 @@ def _is_running(process: str) -> bool:
 
 def _rebuild(out: Path, contents: Mapping[str, bytes]) -> None:
     shutil.rmtree(out / _STAGE, ignore_errors=True)
-    _write_all(out / _STAGE, contents)
+    write_all(out / _STAGE, contents)
     (out / _STAGE).rename(out / _COMMIT)
     _finish(out)
 
@@ -193,7 +193,8 @@ def _finish(out: Path) -> None:
     shutil.rmtree(commit)
 
 
-def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files by their path inside a folder, one after the other; raises OSError where one cannot be written."""
     for name, data in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import SetupError
 from . import hostbuild
-from .dut import BAUD, Client, DutError, HostProcess, Recorder, Replay, SerialPort, Transport
-from .dut.transport import python_child
-from .errors import SetupError
+from .client import Client, DutError
+from .port import BAUD, SerialPort
+from .recording import Recorder, Replay
+from .transport import HostProcess, Transport, python_child
 
 HOST = "host"
 _REPLAY = "replay:"

@@ -7,35 +7,35 @@ from collections.abc import Iterable
 
 def boards(incomplete: str) -> list[str]:
     """Return the boards whose name begins so."""
-    from .boards import board_names
+    from ..boards import board_names
 
     return _beginning(board_names(), incomplete)
 
 
 def recipes(incomplete: str) -> list[str]:
     """Return the recipes whose name begins so."""
-    from .recipes import recipe_names
+    from ..recipes import recipe_names
 
     return _beginning(recipe_names(), incomplete)
 
 
 def methods(incomplete: str) -> list[str]:
     """Return the compression methods whose name begins so."""
-    from .compression.methods import method_names
+    from ..compression.methods import method_names
 
     return _beginning(method_names(), incomplete)
 
 
 def schemes(incomplete: str) -> list[str]:
     """Return the quantization schemes whose name begins so."""
-    from .quantization import SCHEMES
+    from ..quantization import SCHEMES
 
     return _beginning(SCHEMES, incomplete)
 
 
 def tasks(incomplete: str) -> list[str]:
     """Return the tasks of MLPerf Tiny whose name begins so."""
-    from .mlperf import TASKS
+    from ..deployment.mlperf import TASKS
 
     return _beginning(TASKS, incomplete)
 

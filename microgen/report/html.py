@@ -11,9 +11,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from . import __version__, resources
-from .errors import InputError
-from .report import short_name
+from .. import __version__, resources
+from ..errors import InputError
+from .text import short_name
 
 # One row of the network's picture, and one step of the arena's, in SVG units.
 _ROW, _BOX, _LANE = 30, 230, 9

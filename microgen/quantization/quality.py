@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import worker
-from .tflite import Tensor, TfliteModel
-from .worker import Arrays, Values
+from .. import worker
+from ..tflite import Tensor, TfliteModel
+from ..worker import Arrays, Values
 
 _DEADLINE_S = 300.0
 _SAMPLES = 50
@@ -96,7 +96,7 @@ def measure(
     Raises:
         EngineError: LiteRT refused one of the models.
     """
-    from .tflite import parse
+    from ..tflite import parse
 
     original = parse(twin, model.name, "the float model")
     by_name = {t.name: t for t in original.main.tensors}

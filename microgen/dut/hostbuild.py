@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import resources
-from .errors import InputError, SetupError, one_line
+from .. import resources
+from ..errors import InputError, SetupError, one_line
 
 # The declarations in firmware/host/tflm are those of exactly this build of TFLM.
 TFLM_WHEEL = "0.dev20261023182759"

@@ -1,4 +1,4 @@
-"""The commands of model compression; see cli.py."""
+"""The commands that make a model smaller, or several into one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Annotated, Optional
 import typer
 
 from . import completion
-from .cli import Json, Progress, Seed, app, print_json, print_pairs
+from .base import Json, Progress, Seed, app, print_json, print_pairs
 
-TrainedModel = Annotated[
+_TrainedModel = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
     typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
 ]
-TrainingData = Annotated[
+_TrainingData = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
         help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
         show_default=False,
     ),
 ]
-TrainingRecipe = Annotated[
+_TrainingRecipe = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         help="Take the data of this recipe (microgen recipes).",
@@ -31,9 +31,16 @@ TrainingRecipe = Annotated[
 ]
 
 
+_Epochs = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(help="Of each method, instead of its own number.", show_default=False),
+]
+_BatchSize = Annotated[int, typer.Option(help="Of the training on --data.")]
+
+
 @app.command()
 def compress(
-    model: TrainedModel = None,
+    model: _TrainedModel = None,
     method: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
@@ -48,8 +55,8 @@ def compress(
         Optional[float],  # noqa: UP045
         typer.Option(help="The amount, where there is one --method.", show_default=False),
     ] = None,
-    data: TrainingData = None,
-    recipe: TrainingRecipe = None,
+    data: _TrainingData = None,
+    recipe: _TrainingRecipe = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -71,11 +78,8 @@ def compress(
         Optional[float],  # noqa: UP045
         typer.Option(help="distill: weight of the data against the teacher. Default: 0.3.", show_default=False),
     ] = None,
-    epochs: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Of each method, instead of its own number.", show_default=False),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Of the training on --data.")] = 32,
+    epochs: _Epochs = None,
+    batch_size: _BatchSize = 32,
     seed: Seed = 0,
     energy: Annotated[
         Optional[float],  # noqa: UP045
@@ -98,12 +102,13 @@ def compress(
     as_json: Json = False,
 ) -> None:
     """Compress a trained model, fine-tune it, and measure what it costs and brings, in float and in int8 on TFLM."""
-    from .report import compressed_lines, compressed_rows, method_rows, table
+    from ..report.compression import compressed_lines, compressed_rows, method_rows
+    from ..report.text import table
 
     if methods:
         table(["method", "amount", "epochs", "what it does"], method_rows())
         return
-    from .compression import run
+    from ..compression import run
 
     options = {
         "student": student,
@@ -139,6 +144,75 @@ def compress(
 
 
 @app.command()
+def sweep(
+    model: _TrainedModel = None,
+    data: _TrainingData = None,
+    recipe: _TrainingRecipe = None,
+    board: Annotated[
+        str,
+        typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
+    ] = "esp32",
+    candidates: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--try",
+            help="Chains of methods: prune:0.5,prune:0.8+qat (microgen compress --methods). Default: a grid of them.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "-o",
+            "--out",
+            help="Folder for models, table and picture; a sweep goes on there. Default: NAME-sweep here.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: _Epochs = None,
+    batch_size: _BatchSize = 32,
+    seed: Seed = 0,
+    jobs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="How many candidates at a time. Default: half of the cores.", show_default=False),
+    ] = None,
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Run on the Dask cluster with this scheduler: tcp://HOST:8786.", show_default=False),
+    ] = None,
+    picture: Annotated[str, typer.Option(help="svg, png or none.")] = "svg",
+    as_json: Json = False,
+) -> None:
+    """Try many compressions of a model, and show what each costs and which are worth it on a board."""
+    from ..report.compression import SWEEP_HEADS, sweep_lines, sweep_rows
+    from ..report.text import table
+    from ..sweeping.run import sweep as run
+
+    with Progress() as progress:
+        found = run(
+            model,
+            data,
+            recipe=recipe,
+            board=board,
+            candidates=candidates,
+            out=out,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            jobs=jobs,
+            scheduler=scheduler,
+            picture=None if picture == "none" else picture,
+            on_step=progress,
+            on_done=progress.part,
+        )
+    if as_json:
+        print_json({"out": str(found.out), **found.to_json()})
+        return
+    table(SWEEP_HEADS, sweep_rows(found), right=(1, 2, 3, 4, 5, 6))
+    print_pairs(sweep_lines(found))
+
+
+@app.command()
 def merge(
     models: Annotated[
         list[Path], typer.Argument(help="Two or more .tflite, or two or more .keras or .h5.", show_default=False)
@@ -151,8 +225,9 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Merge models over the same input into one network with one arena, their outputs side by side."""
-    from .merging import merge as run
-    from .report import merged_lines, merged_rows, table
+    from ..merging import merge as run
+    from ..report.compression import merged_lines, merged_rows
+    from ..report.text import table
 
     with Progress() as progress:
         found = run(models, out, share=share, seed=seed, on_step=progress)

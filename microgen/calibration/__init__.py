@@ -1,0 +1,17 @@
+"""Representative datasets: calibration data, read from whatever it comes as to the inputs of a model."""
+
+from .arrays import MAX_SAMPLES, Array, InputSpec, check_numbers, load_arrays
+from .dataset import Calibration, Request, Source, request, resolve
+
+__all__ = [
+    "MAX_SAMPLES",
+    "Array",
+    "Calibration",
+    "InputSpec",
+    "Request",
+    "Source",
+    "check_numbers",
+    "load_arrays",
+    "request",
+    "resolve",
+]

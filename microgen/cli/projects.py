@@ -1,0 +1,182 @@
+"""The commands that take a project: its firmware on this machine and on a board; and what a machine has for that."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .base import Json, Progress, ReportFile, Samples, Seed, app, print_json, print_pairs
+
+_Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
+
+_On = Annotated[str, typer.Option("--on", help="host, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")]
+_Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
+_Record = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Write the session with the firmware to this text file."),
+]
+_Port = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="The board's port: /dev/ttyUSB0, COM3. Default: looked for."),
+]
+
+
+@app.command()
+def verify(
+    project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
+    samples: Samples = 100,
+    seed: Seed = 0,
+    layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
+    data: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Samples (.npz) with their classes as 'labels', for the accuracy."),
+    ] = None,
+    report: ReportFile = None,
+    on: _On = "host",
+    baud: _Baud = 115200,
+    record: _Record = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a firmware, compiled for this machine or on a board, with TFLM and with Python."""
+    from ..proof import verify as run
+
+    with Progress() as progress:
+        verdict = run(
+            project,
+            samples=samples,
+            seed=seed,
+            layers=layers,
+            data=data,
+            counterexample=Path(f"{project.resolve().stem}-counterexample.npz") if layers else None,
+            report=report,
+            on=on,
+            baud=baud,
+            record=record,
+            on_step=progress,
+        )
+    if as_json:
+        print_json({"project": str(project), "verdict": verdict.to_json()})
+    else:
+        from ..report.projects import layer_table, verdict_lines
+
+        if layers:
+            layer_table(verdict)
+        print_pairs(verdict_lines(verdict))
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+@app.command()
+def bench(
+    project: _Project,
+    on: _On = "host",
+    runs: Annotated[int, typer.Option(help="How many inferences to time.")] = 100,
+    warmups: Annotated[int, typer.Option(help="How many to run before.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+    against: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The JSON file of an earlier run, on another board say, to compare with."),
+    ] = None,
+    baud: _Baud = 115200,
+    record: _Record = None,
+    as_json: Json = False,
+) -> None:
+    """Time a firmware's inferences, one by one, on its own clock."""
+    from ..benchmark import bench as run
+    from ..benchmark import read_bench, write_bench
+
+    earlier = read_bench(against) if against else None
+    with Progress() as progress:
+        result = run(project, on, runs=runs, warmups=warmups, baud=baud, record=record, on_step=progress)
+    if out:
+        write_bench(result, out)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        from ..report.projects import bench_table
+
+        bench_table([result, earlier] if earlier else [result])
+
+
+@app.command()
+def selftest(project: _Project, on: _On = "host", baud: _Baud = 115200, record: _Record = None) -> None:
+    """Let a firmware run the golden vectors in its own flash."""
+    from ..benchmark import selftest as run
+
+    result = run(project, on, baud=baud, record=record)
+    print(f"pass: {result.vectors} golden vectors, every byte" if result.passed else f"fail: {result.fault}")
+    raise typer.Exit(0 if result.passed else 1)
+
+
+@app.command()
+def tune(
+    project: _Project,
+    on: Annotated[str, typer.Option("--on", help="A serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")],
+    calibration: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The data that the project was built with, if any."),
+    ] = None,
+    baud: _Baud = 115200,
+    record: _Record = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite edited generated files.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Set the tensor arena to what the board really used plus a margin, and build the project again."""
+    from ..tuning import tune as run
+
+    with Progress() as progress:
+        result = run(project, on, calibration=calibration, baud=baud, record=record, force=force, on_step=progress)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        from ..report.projects import tune_lines
+
+        print_pairs(tune_lines(result))
+    raise typer.Exit(0 if result.build.verdict.passed else 1)
+
+
+@app.command()
+def simulate(
+    project: _Project,
+    pty: Annotated[
+        bool, typer.Option("--pty", help="Serve on a pseudo terminal; its name is the first line printed.")
+    ] = False,
+) -> None:
+    """Run a project's firmware on this machine, its serial port on this terminal."""
+    from ..simulate import simulate as run
+
+    raise typer.Exit(run(project, pty=pty))
+
+
+@app.command()
+def flash(project: _Project, port: _Port = None) -> None:
+    """Compile a project with PlatformIO and write it to its board."""
+    from .. import platformio
+
+    platformio.flash(project, port=port, on_line=lambda line: print(line, file=sys.stderr))
+    print(f"flashed; `microgen monitor {project}` shows what the board says")
+
+
+@app.command()
+def monitor(project: _Project, port: _Port = None) -> None:
+    """Show what a board says on its serial port, and send it what is typed."""
+    from .. import platformio
+
+    raise typer.Exit(platformio.monitor(project, port=port))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has, what is missing, and how to get it."""
+    from ..doctor import examine
+    from ..report.text import table
+
+    findings = examine()
+    if as_json:
+        print_json([vars(f) for f in findings])
+    else:
+        rows = [[f.name, "yes" if f.found else "NO", f.detail if f.found else f.remedy, f.purpose] for f in findings]
+        table(["", "here", "what, or how to get it", "needed to"], rows)
+    raise typer.Exit(0 if all(f.found for f in findings if f.is_essential) else 3)

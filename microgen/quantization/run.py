@@ -1,0 +1,210 @@
+"""From a model of any kind to a full-integer .tflite that TFLM was seen to run, with a report of what it lost."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import calibration as calibrations
+from .. import conversion, sources, worker
+from ..boards import Board, TflmSnapshot, load_board
+from ..calibration import InputSpec
+from ..conversion.keras_file import read_keras_file
+from ..deployment.labels import check_labels
+from ..errors import InputError
+from ..files import check_out, write_file
+from ..sources import slug
+from ..tflite import TfliteModel, load
+from ..verification import quantize_samples
+from .acceptance import Quantized, finish
+
+SCHEMES = ("int8", "int16x8")
+_CALIBRATE_HINT = (
+    "give samples of its input: --calibration DATA (.npy, .npz, .csv, a folder of images or WAV files), "
+    "or --calibration random for a trial"
+)
+
+
+def quantize(
+    model: Any,  # noqa: ANN401 - a path, or a Keras object, which has no types
+    calibration: calibrations.Source | None = None,
+    *,
+    scheme: str = "int8",
+    board: str | Path | Board | None = None,
+    out: str | Path | None = None,
+    name: str | None = None,
+    labels: Sequence[str] = (),
+    value_range: tuple[float, float] = (0.0, 1.0),
+    allow_float: bool = False,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Quantized:
+    """Bring a model to full integer, and check that TFLM runs every operator of it.
+
+    Args:
+        model: a .keras, .h5 or .tflite file, the folder of a SavedModel, or a Keras 3 or tf_keras model object. A
+            quantized .tflite is taken as it is.
+        calibration: the representative dataset; see `microgen.calibration.request`. "random" makes up values.
+        scheme: "int8", or "int16x8" for int16 activations with int8 weights.
+        board: the board whose TFLM must run it; without one, what every board runs is chosen.
+        out: where to write the .tflite; None writes nothing.
+        name: the model's name; from the file otherwise.
+        labels: what the elements of the first output stand for.
+        value_range: what black and white of an image become.
+        allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
+            names them.
+        seed: seed of everything random.
+        on_step: is told what is done next.
+
+    Raises:
+        InputError: the model or the data cannot be used; nothing was written.
+        EngineError: the converter or TFLM refused or crashed.
+        SetupError: a package is missing.
+    """
+    if scheme not in SCHEMES:
+        raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}")
+    if out is not None:
+        check_out(Path(out))
+    target = board if isinstance(board, Board) or board is None else load_board(str(board))
+    options = _Options(scheme, target.snapshot if target else None, value_range, allow_float, seed, on_step)
+    if sources.is_object(model):
+        on_step("saving the model")
+        with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
+            found = _from_source(sources.save(model, Path(folder)), calibration, name or slug(model.name), options)
+    else:
+        source = sources.find(model)
+        found = _from_source(source, calibration, name or slug(source.path.stem), options)
+    check_labels(found.model, labels or found.labels)
+    if out is not None:
+        write_file(Path(out), found.model.data)
+    return found
+
+
+def per_channel_dense(snapshot: TflmSnapshot | None, scheme: str) -> bool:
+    """Tell whether FULLY_CONNECTED may have one scale a channel; without a board: what every board runs."""
+    if snapshot is None:
+        return False
+    support = snapshot.per_channel_fully_connected if scheme == "int8" else snapshot.per_channel_fully_connected_int16
+    return support == "supported"
+
+
+@dataclass(frozen=True)
+class _Options:
+    scheme: str
+    snapshot: TflmSnapshot | None
+    value_range: tuple[float, float]
+    allow_float: bool
+    seed: int
+    on_step: Callable[[str], None]
+
+
+def _from_source(
+    source: sources.Source, calibration: calibrations.Source | None, name: str, options: _Options
+) -> Quantized:
+    if source.kind == sources.TFLITE:
+        return _from_tflite(load(source.path, name), source.path, calibration, options)
+    if calibration is None and not _has_learned_ranges(source):
+        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
+    wanted = calibrations.request(calibration, options.value_range) if calibration is not None else None
+    values = {
+        "kind": source.kind,
+        "path": str(source.path.absolute()),
+        "calibration": wanted.values if wanted else None,
+        "names": list(wanted.arrays) if wanted else [],
+        "scheme": options.scheme,
+        "per_channel_dense": per_channel_dense(options.snapshot, options.scheme),
+        "allow_float": options.allow_float,
+        "seed": options.seed,
+    }
+    options.on_step("converting the model")
+    reply = conversion.run(
+        "conversion.converter:convert_job",
+        values,
+        {f"data{k}": a for k, a in enumerate(wanted.arrays.values())} if wanted else {},
+    )
+    options.on_step("running LiteRT and TFLM on the calibration data")
+    twin = reply.arrays["float"].tobytes()
+    return finish(reply, name, source.kind, options.scheme, options.snapshot, twin, allow_float=options.allow_float)
+
+
+def _has_learned_ranges(source: sources.Source) -> bool:
+    """Tell whether a file holds a model after quantization-aware training, which needs no calibration data."""
+    if source.kind == sources.H5 and importlib.util.find_spec("h5py") is None:
+        return False  # whoever loads it says what is missing
+    return (
+        source.kind in (sources.KERAS, sources.H5) and read_keras_file(source.kind, source.path).is_quantization_aware
+    )
+
+
+def _from_tflite(
+    model: TfliteModel, path: Path, calibration: calibrations.Source | None, options: _Options
+) -> Quantized:
+    inputs = [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
+    if not _is_float(model):
+        if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
+            raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
+        record = {"kind": "tflite"}
+        if calibration is None:
+            return Quantized(model, record=record)
+        wanted = calibrations.request(calibration, options.value_range)
+        real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
+        if wanted.values["kind"] == "arrays":
+            # Values already quantized to the input's dtype are taken too.
+            stored = list(wanted.arrays.values())
+            names = [i.name for i in inputs]
+            ordered = [wanted.arrays[n] for n in names] if set(names) == set(wanted.arrays) else stored
+        else:
+            ordered = list(calibrations.resolve(wanted, real, seed=options.seed, must_vary=False).arrays)
+        return Quantized(model, quantize_samples(model, ordered), record=record)
+    if calibration is None:
+        raise InputError(f"{path}: computes in float32 and needs calibration data to be quantized", _CALIBRATE_HINT)
+    for tensor in model.inputs:
+        if any(d < 0 for d in tensor.signature[1:]):
+            raise InputError(
+                f"{path}: input '{tensor.name}' has the dynamic shape {list(tensor.signature)}",
+                "TFLM needs fixed shapes: convert it again with a fixed input shape",
+            )
+    wanted = calibrations.request(calibration, options.value_range)
+    data = calibrations.resolve(wanted, inputs, seed=options.seed)
+    options.on_step("quantizing the model")
+    arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"data{k}": a for k, a in enumerate(data.arrays)}}
+    reply = conversion.run(
+        "conversion.float_tflite:quantize_job",
+        {"scheme": options.scheme, "per_channel_dense": per_channel_dense(options.snapshot, options.scheme)},
+        arrays,
+        packages=("ai_edge_quantizer",),
+        extra="quantize",
+    )
+    filled = worker.Reply(
+        {"layers": {}, "classes": list(data.classes), "origin": data.origin},
+        {
+            **reply.arrays,
+            **{f"calibration{k}": a for k, a in enumerate(data.arrays)},
+            **({} if data.targets is None else {"targets": data.targets}),
+        },
+        reply.log,
+    )
+    options.on_step("running LiteRT and TFLM on the calibration data")
+    return finish(
+        filled,
+        model.name,
+        "tflite-float",
+        options.scheme,
+        options.snapshot,
+        model.data,
+        allow_float=options.allow_float,
+    )
+
+
+def _is_float(model: TfliteModel) -> bool:
+    """Tell a float model, which can be quantized, from one that is quantized, wholly or in part."""
+    tensors = [t for graph in model.subgraphs for t in graph.tensors]
+    return not any(t.quantization for t in tensors) and any(
+        model.main.tensors[i].dtype == "float32" for op in model.main.operators for i in op.outputs
+    )

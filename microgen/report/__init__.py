@@ -1,0 +1,1 @@
+"""What people read: the lines and tables of a terminal, and the HTML page."""

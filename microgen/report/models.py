@@ -1,0 +1,168 @@
+"""What people read of a model before it is in a project: quantize, train, inspect, recipes, boards."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from .text import Pairs, counted, place, size, table
+
+if TYPE_CHECKING:
+    from ..boards import Board
+    from ..quantization import Quantized
+    from ..quantization.quality import Quality
+    from ..recipes import Recipe
+    from ..training import Trained
+
+
+def quantized_lines(found: Quantized, path: str) -> Pairs:
+    """Return what `microgen quantize` says."""
+    model = found.model
+    lines = [("model", f"{model.name}: {len(model.data):,} bytes, {counted(model.ops)}")]
+    if found.float_bytes:
+        lines.append(("size", f"float {found.float_bytes:,} bytes, {found.float_bytes / len(model.data):.2f} times"))
+    else:
+        lines.append(("quantized", "already: taken as it is"))
+    if found.quality:
+        lines += quality_lines(found.quality)
+    if requantized := found.record.get("requantized"):
+        lines.append(("requantized", f"from one integer scale to another: {', '.join(requantized)}"))
+    lines += [("warning", text) for text in found.warnings]
+    return [*lines, ("written", path)]
+
+
+def trained_rows(found: Trained) -> tuple[list[str], list[list[str]]]:
+    """Return the table of `microgen train`: its heads and rows."""
+    sizes = (found.quantized.float_bytes, len(found.quantized.model.data))
+    ratio = f"{found.compression:.2f}"
+    rows = [
+        ["float", f"{found.float_score:.4f}", f"{sizes[0]:,}", "1.00"],
+        ["int8 in LiteRT", f"{found.litert_score:.4f}", f"{sizes[1]:,}", ratio],
+        ["int8 in TFLM", f"{found.tflm_score:.4f}", f"{sizes[1]:,}", ratio],
+    ]
+    return ["model", found.recipe.metric.name, "bytes", "compression"], rows
+
+
+def trained_lines(found: Trained, path: str) -> Pairs:
+    """Return what `microgen train` says below its table."""
+    name = found.recipe.name
+    labels = f" --labels {quote(f'{path}/labels.txt')}" if found.recipe.labels else ""
+    return [
+        ("tested on", f"{found.tested} held-out samples; seed {found.seed}, {found.epochs} epochs"),
+        *(
+            [("validation", f"{found.recipe.metric.name} {found.validation_score:.4f} on the data it was chosen by")]
+            if found.validation_score is not None
+            else []
+        ),
+        *((key, f"{value:.6g}") for key, value in found.parameters.items()),
+        *([("worst layers", _worst(found.quantized.quality))] if found.quantized.quality else []),
+        ("written", path),
+        (
+            "next",
+            f"microgen build {quote(f'{path}/{name}.tflite')}{labels} "
+            f"--calibration {quote(f'{path}/calibration.npy')} --board esp32",
+        ),
+    ]
+
+
+def recipe_lines(recipe: Recipe) -> Pairs:
+    """Return what `microgen recipes NAME` says."""
+    return [
+        ("name", recipe.name),
+        ("recipe", f"{recipe.title}: {recipe.task}"),
+        ("data", recipe.source),
+        ("input", recipe.input),
+        ("labels", ", ".join(recipe.labels) or "-"),
+        ("reaches", f"{recipe.metric.name} {recipe.bound:g} or {'more' if recipe.metric.higher_is_better else 'less'}"),
+        ("epochs", str(recipe.epochs)),
+    ]
+
+
+def inspect_lines(found: dict[str, Any]) -> Pairs:
+    """Return the head of `microgen inspect`."""
+    lines = [("model", f"{found['name']}: {found['bytes']:,} bytes, {found['weight_bytes']:,} of them weights")]
+    for kind in ("inputs", "outputs"):
+        for tensor in found[kind]:
+            real = f", {tensor['affine']}" if tensor["affine"] else ""
+            lines.append((kind[:-1], f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}{real}"))
+    return [
+        *lines,
+        ("operators", counted(found["ops"])),
+        ("MACs", f"{found['macs']:,}"),
+        ("sha256", found["sha256"]),
+        *(("fault", text) for text in found["faults"]),
+        *(_fit_lines(found) if "fit" in found else []),
+    ]
+
+
+def _fit_lines(found: dict[str, Any]) -> Pairs:
+    memory, fit = found["memory"], found["fit"]
+    peak = memory["peak"]
+    lines = [
+        ("board", f"{found['board']}: {fit['outcome']}"),
+        (
+            "arena",
+            f"{memory['arena_min_bytes']:,} bytes needed ({memory['head_bytes']:,} activations and scratch, "
+            f"{memory['persistent_bytes']:,} structures, {memory['planning_bytes']:,} while allocating), "
+            f"{memory['arena_bytes']:,} with margin",
+        ),
+        ("peak", f"operator {peak['operator']} ({peak['op']}): {peak['bytes']:,} bytes"),
+    ]
+    for m in fit["memories"]:
+        parts = ", ".join(f"{p['name']} {p['bytes']:,}" for p in m["parts"])
+        total = f"{m['bytes']:,} of {m['limit_bytes']:,} bytes, +-{m['error_bytes']:,}: {m['outcome']}"
+        lines.append((m["name"], f"{total} ({parts})"))
+    lines += [("change", text) for text in found["advice"]]
+    return [*lines, *(("warning", text) for text in found["warnings"])]
+
+
+def inspect_table(found: dict[str, Any]) -> None:
+    """Print the layers of `microgen inspect`."""
+    with_arena = "memory" in found
+    rows = [
+        [
+            place(x["subgraph"], x["index"]),
+            x["op"],
+            f"{x['output_shape']} {x['output_dtype']}",
+            f"{x['macs']:,}",
+            f"{x['weight_bytes']:,}",
+            *([f"{x['arena_bytes']:,}"] if with_arena else []),
+        ]
+        for x in found["layers"]
+    ]
+    heads = ["", "operator", "output", "MACs", "weights", *(["arena"] if with_arena else [])]
+    table(heads, rows, right=(0, 3, 4, 5))
+
+
+def board_lines(board: Board) -> Pairs:
+    """Return what `microgen boards NAME` says."""
+    return [
+        ("name", board.name),
+        ("board", f"{board.title} ({board.vendor}), {board.url}"),
+        ("also called", ", ".join(board.aliases) or "-"),
+        ("MCU", f"{board.mcu.name}, {board.mcu.cpu} at {board.mcu.clock_hz / 1e6:g} MHz"),
+        ("memory", f"{size(board.mcu.flash_bytes)} flash, {size(board.mcu.ram_bytes)} RAM"),
+        ("TFLM", f"{board.snapshot.title} of {board.snapshot.date}, kernels: {board.snapshot.kernels}"),
+        ("PlatformIO", f"{board.platformio.platform}, board {board.platformio.board}"),
+        ("status", board.status),
+    ]
+
+
+def quality_lines(quality: Quality) -> Pairs:
+    """Return what quantization cost."""
+    lines = []
+    if quality.layers:
+        lines.append(("noise", f"{quality.output_sqnr_db:g} dB at the output, on {quality.samples} samples"))
+        lines.append(("worst layers", _worst(quality)))
+        saturated = max(quality.layers, key=lambda x: x.saturated)
+        if saturated.saturated >= 0.001:
+            where = saturated.layer or saturated.tensor
+            lines.append(("saturation", f"{saturated.saturated:.1%} of the values of {saturated.op} '{where}'"))
+    if quality.accuracy:
+        before, after = quality.accuracy
+        lines.append(("accuracy", f"{before:.4f} in float, {after:.4f} quantized, on the calibration data"))
+    return lines
+
+
+def _worst(quality: Quality) -> str:
+    return ", ".join(f"{x.op} '{x.layer or x.tensor}' {x.sqnr_db:g} dB" for x in quality.worst)

@@ -1,0 +1,187 @@
+"""What people read of a project and its firmware: build, verify, bench, tune."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from .models import quality_lines
+from .text import Pairs, counted, microseconds, place, short_name, table
+
+if TYPE_CHECKING:
+    from ..benchmark import Bench
+    from ..deployment.fit import Fit, Memory
+    from ..fleet import BoardResult
+    from ..pipeline import BuildResult
+    from ..project.drift import Drift
+    from ..tuning import Tuned
+    from ..verification import Device, Verdict
+
+
+def build_lines(result: BuildResult) -> Pairs:
+    """Return what `microgen build` says in the end."""
+    d = result.deployment
+    arena = d.arena
+    lines = [
+        ("model", f"{d.name}: {len(d.model.data):,} bytes, {counted(d.model.ops)}"),
+        ("board", f"{d.board.title}, {d.board.snapshot.title}"),
+        ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
+    ]
+    lines += fit_lines(result.fit)
+    if result.compiled and result.compiled.flash_bytes is not None:
+        c = result.compiled
+        lines.append(
+            ("compiled", f"flash {c.flash_bytes:,} of {c.flash_limit:,} bytes, RAM {c.ram_bytes:,} of {c.ram_limit:,}")
+        )
+    if result.source.metrics:
+        lines += [("held-out data", f"{k}: {v:.4f}") for k, v in result.source.metrics.items()]
+    elif result.source.quality:
+        lines += quality_lines(result.source.quality)
+    lines += [("warning", text) for text in (*result.source.warnings, *d.warnings)]
+    lines += _layer_lines(result.verdict)
+    lines += [("project", str(result.project)), ("verdict", result.verdict.summary())]
+    if result.drift is not None:
+        return [*lines, *_drift_lines(result.drift)]
+    return [*lines, ("upload", f"microgen flash {quote(str(result.project))}")]
+
+
+def _drift_lines(drift: Drift) -> Pairs:
+    if not drift:
+        return [("drift", "none: the project is what a build makes now")]
+    return [
+        *(("cause", cause.summary()) for cause in drift.causes),
+        *(("drift", change.summary()) for change in drift.changes),
+        ("next", "the same without --check builds it again; --force drops what was edited"),
+    ]
+
+
+def fit_lines(fit: Fit) -> Pairs:
+    """Return how full the board's memories are."""
+    return [
+        (
+            m.name,
+            f"{m.outcome}: {m.bytes:,} of {m.limit_bytes:,} bytes, +-{m.error_bytes:,} ("
+            + ", ".join(f"{p.name} {p.bytes:,}" for p in m.parts)
+            + ")",
+        )
+        for m in fit.memories
+    ]
+
+
+FLEET_HEADS = ("board", "fits", "flash", "RAM", "verdict, or why not")
+
+
+def fleet_rows(results: Sequence[BoardResult]) -> list[list[str]]:
+    """Return the rows of the table over several boards."""
+    return [
+        [
+            r.board,
+            r.fit.outcome if r.fit else "-",
+            _share(r.fit.flash) if r.fit else "-",
+            _share(r.fit.ram) + (f", arena in {r.fit.region.name}" if r.fit.region else "") if r.fit else "-",
+            r.error.message if r.error else _outcome(r.result) if r.result else "",
+        ]
+        for r in results
+    ]
+
+
+def _outcome(result: BuildResult) -> str:
+    count = len(result.drift.changes) if result.drift else 0
+    drifted = f", {count} file{'s' if count > 1 else ''} drifted" if count else ""
+    return f"{result.verdict.status}{drifted}"
+
+
+def _share(memory: Memory) -> str:
+    return f"{memory.bytes:,} +-{memory.error_bytes:,} ({100 * memory.bytes / memory.limit_bytes:.0f} %)"
+
+
+def verdict_lines(verdict: Verdict) -> Pairs:
+    """Return what `microgen verify` says."""
+    engines = verdict.engines or {}
+    lines = [
+        ("engines", ", ".join(f"{k} {v}" for k, v in engines.items()) or "none"),
+        *_device_lines(verdict.device),
+        *_layer_lines(verdict),
+    ]
+    lines += [("normalised", text) for text in verdict.normalised]
+    lines += [("fault", text) for text in verdict.faults]
+    if verdict.counterexample:
+        lines.append(("shown by", verdict.counterexample))
+    return [*lines, ("verdict", verdict.summary())]
+
+
+def layer_table(verdict: Verdict) -> None:
+    """Print the layer proof of `microgen verify --layers`."""
+    rows = [
+        [
+            place(x.subgraph, x.index),
+            x.op,
+            short_name(x.tensor),
+            f"{list(x.shape)} {x.dtype}",
+            f"{x.scale:.4g}, {x.zero_point}" if x.scale else "",
+            f"{x.max_abs_diff_lsb:g} of {x.bound_lsb}",
+            f"{x.differing_elements:,} of {x.elements:,}",
+            "" if x.exact_error_lsb is None else f"{x.exact_error_lsb:.4f} of {x.exact_allowed_lsb:.4f}",
+            "" if x.is_within else "BEYOND",
+        ]
+        for x in verdict.layers
+    ]
+    heads = ["", "operator", "output", "shape", "scale, zero", "LSB", "differing", "from exact", ""]
+    table(heads, rows, right=(0, 5, 6, 7))
+
+
+def _device_lines(device: Device | None) -> Pairs:
+    if device is None:
+        return []
+    lines = [
+        ("device", f"{device.name} on {device.on}, {microseconds(device.inference_us)} per inference"),
+        ("arena", f"{device.arena_used_bytes:,} of {device.arena_bytes:,} bytes used"),
+        ("model", f"SHA-256 {device.model_sha256}"),
+    ]
+    return [*lines, ("line", f"damaged and sent again: {device.retries} times")] if device.retries else lines
+
+
+def _layer_lines(verdict: Verdict) -> Pairs:
+    return [
+        (
+            "layer",
+            f"{x.index} {x.op} '{short_name(x.tensor)}' {list(x.shape)}: {x.max_abs_diff_lsb:g} LSB, "
+            f"bound {x.bound_lsb}",
+        )
+        for x in verdict.layers
+        if x.differs or not x.is_within
+    ]
+
+
+def tune_lines(result: Tuned) -> Pairs:
+    """Return what `microgen tune` says."""
+    built = result.build
+    change = result.before_bytes - result.arena_bytes
+    return [
+        ("device", f"{result.device} uses {result.used_bytes:,} bytes of its arena of {result.before_bytes:,}"),
+        ("arena", f"{result.arena_bytes:,} bytes now: {abs(change):,} {'less' if change >= 0 else 'more'}"),
+        ("project", str(built.project)),
+        ("verdict", built.verdict.summary()),
+        ("upload", f"microgen flash {quote(str(built.project))}"),
+    ]
+
+
+def bench_table(results: Sequence[Bench]) -> None:
+    """Print what `microgen bench` found, one column a device."""
+    rows = [
+        ["model", *(f"{b.model} {b.model_sha256[:12]}" for b in results)],
+        ["TFLM", *(f"{b.tflm}, kernels: {b.kernels}" for b in results)],
+        ["inferences", *(f"{b.runs} after {b.warmups}" for b in results)],
+        *(
+            [what, *(microseconds(getattr(b, f"{what}_us")) for b in results)]
+            for what in ("median", "p95", "min", "max")
+        ),
+        ["inferences/s", *(f"{b.inferences_per_s:,.4g}" for b in results)],
+        ["arena used", *(f"{b.arena_used_bytes:,} of {b.arena_bytes:,} bytes" for b in results)],
+    ]
+    if len(results) == 2:
+        rows.append(
+            ["median, of the other's", f"{results[0].median_us / max(results[1].median_us, 1e-9):.3g} times", ""]
+        )
+    table(["", *(f"{b.device} on {b.on}" for b in results)], rows, right=range(1, len(results) + 1))

@@ -1,0 +1,58 @@
+"""What all reports share: figures, names and tables for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Pairs = list[tuple[str, str]]
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people, in binary units where it is a round one: "4 MiB", "320 KiB", "983,040 B"."""
+    for unit, factor in (("MiB", 2**20), ("KiB", 2**10)):
+        if count >= factor and count % (factor // 4) == 0:
+            return f"{count / factor:g} {unit}"
+    return f"{count:,} B"
+
+
+def microseconds(value: float) -> str:
+    """Return a time for people: "830 us", "12.4 ms", "1.25 s"."""
+    for limit, unit in ((1e3, "us"), (1e6, "ms")):
+        if value < limit:
+            return f"{value / limit * 1e3:.3g} {unit}"
+    return f"{value / 1e6:.3g} s"
+
+
+def short_name(name: str) -> str:
+    """Return the first of the names that a converter joined with semicolons, at most 40 characters."""
+    first = name.split(";")[0]
+    return first if len(first) <= 40 else f"...{first[-37:]}"
+
+
+def counted(ops: dict[str, int]) -> str:
+    """Return operators with their numbers, the most frequent first: "3 CONV_2D, SOFTMAX"."""
+    return ", ".join(f"{n} {op}" if n > 1 else op for op, n in sorted(ops.items(), key=lambda x: (-x[1], x[0])))
+
+
+def place(subgraph: int, index: int) -> str:
+    """Return where an operator is: its index, after that of its subgraph where that is not the main one: "1.3"."""
+    return f"{subgraph}.{index}" if subgraph else str(index)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print a table; on a pipe its columns are not cut."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(80, math.ceil(sum(max(map(len, c)) + 3 for c in zip(heads, *rows, strict=True)))))
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for i, head in enumerate(heads):
+        grid.add_column(head, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    console.print(grid)
