@@ -14,12 +14,14 @@ import pytest
 
 import microgen
 from microgen.compression.base import Step, read_steps
+from microgen.compression.layers import RANGES
 from microgen.compression.methods import load_method, method_names
 from microgen.compression.run import chain, default_out
 from microgen.compression.task import read_data, task_from_data
 from microgen.errors import InputError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
 
+from .keras_tools import keras
 from .tools import needs_host
 
 
@@ -312,6 +314,51 @@ def test_quantization_aware_training_is_not_worse_than_quantization_after_traini
         microgen.quantize(tmp_path / "q.keras", scheme="int16x8")
     with pytest.raises(InputError, match="was trained quantization-aware already"):
         microgen.compress(tmp_path / "q.keras", "prune", recipe="digits")
+
+
+@pytest.mark.slow
+def test_quantization_aware_training_starts_from_the_ranges_of_the_data():
+    pytest.importorskip("tensorflow_model_optimization")
+    keras()
+    import tf_keras
+
+    from microgen.compression.methods import qat
+
+    layers = tf_keras.layers
+    given = tf_keras.Input((8, 8, 1))
+    x = layers.ReLU(name="relu")(layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(given)))
+    x = layers.Dense(3, "softmax", name="kind")(layers.Dropout(0.5)(layers.Flatten()(x)))
+    model = tf_keras.Model(given, x)
+    data = np.random.default_rng(0).random((250, 8, 8, 1)).astype(np.float32) / 50
+    wrapped = qat.quantization_aware(model)
+    before = values(wrapped)
+    qat.calibrate(wrapped, data)
+    after = values(wrapped)
+    assert all((after[name] == before[name]).all() for name in before if not name.endswith(RANGES))
+    reached = tf_keras.Model(given, model.get_layer("relu").output).predict(data, verbose=0).max()
+    assert 0 < reached < 0.1 and after["quant_relu/output_max:0"] == pytest.approx(reached, rel=0.02)
+    assert after["quant_relu/output_min:0"] == 0 and after["quant_kind/pre_activation_max:0"] < 0.1
+    assert np.abs(wrapped.predict(data, verbose=0) - model.predict(data, verbose=0)).max() < 1e-3
+
+
+def values(model):
+    return {w.name: w.numpy() for w in model.weights}
+
+
+@pytest.mark.slow
+def test_quantization_aware_training_of_a_regression_is_better_than_quantization_after_training():
+    pytest.importorskip("tensorflow_model_optimization")
+    keras()
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).uniform(0, 2 * np.pi, (1500, 1)).astype(np.float32)
+    hidden = [tf_keras.layers.Dense(16, "relu") for _ in range(2)]
+    model = tf_keras.Sequential([tf_keras.Input((1,)), *hidden, tf_keras.layers.Dense(1)], name="wave")
+    model.compile(tf_keras.optimizers.Adam(0.01), "mse")
+    model.fit(x, np.sin(x), epochs=20, batch_size=64, verbose=0)
+    found = microgen.compress(model, "qat", {"x": x, "y": np.sin(x)})
+    assert found.metric == MEAN_ABSOLUTE_ERROR and found.after.tflm_score < found.before.tflm_score
 
 
 @pytest.mark.slow

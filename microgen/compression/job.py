@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..calibration import MAX_SAMPLES, Calibration
+from ..calibration import Calibration
 from ..conversion.archive import keras_bytes
 from ..conversion.carry import as_tf_keras
 from ..conversion.converter import convert, make_deterministic, reply
@@ -17,10 +17,11 @@ from ..errors import InputError
 from ..recipes import load_recipe
 from ..worker import Arrays, Values, report_progress
 from .base import Step
+from .layers import RANGES
 from .methods import load_method
 from .task import Task, task_from_data, task_from_recipe
 
-_LEARNED = ("_min:0", "_max:0", "optimizer_step:0")
+_LEARNED = (*RANGES, "optimizer_step:0")
 BEFORE, AFTER = "before", "after"
 
 
@@ -69,14 +70,12 @@ class _Results:
     def __init__(self, task: Task, per_channel_dense: bool) -> None:
         self._task = task
         self._per_channel_dense = per_channel_dense
-        chosen = np.random.default_rng(task.seed).permutation(len(task.train_x))[:MAX_SAMPLES]
-        self._representative = task.train_x[chosen]
         self.values: Values = {}
         self.arrays: Arrays = {}
 
     def add(self, which: str, model: Any) -> None:  # noqa: ANN401 - Keras has no types
         loaded = from_keras(model)
-        data = [self._representative]
+        data = [self._task.representative]
         answer, arrays = reply(
             loaded,
             Calibration(tuple(data), origin="training data"),

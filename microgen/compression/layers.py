@@ -13,6 +13,8 @@ from ..errors import InputError
 # A kernel is taken for pruned from this share of zeros on, and for clustered where each value occurs so often.
 _SPARSE = 0.2
 _OFTEN = 4
+# How the names of the ranges end that quantization-aware training adds to a model.
+RANGES = ("_min:0", "_max:0")
 
 
 def leaves(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
