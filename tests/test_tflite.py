@@ -13,6 +13,7 @@ from microgen.errors import InputError
 from microgen.tflite import load, parse
 from microgen.tflite.check import check_runnable, resolver_methods
 from microgen.tflite.cut import Cutter
+from microgen.tflite.flatbuffer import Malformed, Table
 from microgen.tflite.macs import model_macs, operator_macs
 from microgen.tflite.model import is_benign_dimension
 from microgen.tflite.schema import BUILTIN_OPERATORS, RESOLVER_METHODS
@@ -121,8 +122,119 @@ GOOD = models.fully_connected()
     ],
 )
 def test_refuses_what_is_no_tflite(data, says):
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=f"^some.tflite: {says}") as caught:
+        parse(data, source="some.tflite")
+    assert caught.value.hint not in ("", "None")
+
+
+def changed(data, change):
+    """A model in which something was changed."""
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    change(model)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def tensor_with(data=None, number=1, **attributes):
+    """A dense layer with something else in a tensor; 1 are the weights, [4, 8]."""
+
+    def change(model):
+        for name, value in attributes.items():
+            setattr(model.subgraphs[0].tensors[number], name, value)
+
+    return changed(models.fully_connected() if data is None else data, change)
+
+
+def quantized(number=1, **attributes):
+    """A dense layer with something else in the quantization of a tensor; 2 is the bias, four values."""
+
+    def change(model):
+        for name, value in attributes.items():
+            setattr(model.subgraphs[0].tensors[number].quantization, name, value)
+
+    return changed(models.fully_connected(per_channel=True), change)
+
+
+def edges(**attributes):
+    """A dense layer with other inputs or outputs of the whole graph."""
+    return changed(models.fully_connected(), lambda m: vars(m.subgraphs[0]).update(attributes))
+
+
+def operator_with(**attributes):
+    return changed(models.quirky_bias(), lambda m: vars(m.subgraphs[0].operators[0]).update(attributes))
+
+
+def options_with(**attributes):
+    return changed(models.quirky_bias(), lambda m: vars(m.subgraphs[0].operators[0].builtinOptions).update(attributes))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (tensor_with(type=99), "tensor 1 'weights': unknown element type 99"),
+        (tensor_with(type=-1), "tensor 1 'weights': unknown element type -1"),
+        (tensor_with(shape=[-4, 8]), r"tensor 1 'weights': impossible shape \[-4, 8\]"),
+        (tensor_with(shape=[2**16, 2**15]), r"tensor 1 'weights': impossible shape \[65536, 32768\]"),
+        (
+            tensor_with(shapeSignature=[-1]),
+            r"tensor 1 'weights': shape \[4, 8\] and .* signature \[-1\] differ in rank",
+        ),
+        (tensor_with(buffer=3), "tensor 1 'weights': buffer 3 of 3"),
+        (tensor_with(buffer=2**32 - 1), "tensor 1 'weights': buffer 4294967295 of 3"),
+        (tensor_with(shape=[4, 9]), r"tensor 1 'weights': int8 \[4, 9\] needs 36 bytes, its buffer has 32"),
+        (quantized(scale=[1, 1, 1, float("nan")]), "tensor 1 'weights': a quantization scale is not a finite"),
+        (quantized(scale=[1, 1, 1, float("inf")]), "tensor 1 'weights': a quantization scale is not a finite"),
+        (quantized(scale=[1, 1, 1, -1.0]), "tensor 1 'weights': a quantization scale is not a finite"),
+        (quantized(zeroPoint=[0, 0, 0]), "tensor 1 'weights': 4 quantization scales with 3 zero points"),
+        (quantized(zeroPoint=[0, 0, 0, 2**31]), "tensor 1 'weights': 4 quantization scales with 4 zero points"),
+        (quantized(zeroPoint=[0, 0, 0, -(2**31) - 1]), "tensor 1 'weights': 4 quantization scales with 4 zero"),
+        (quantized(scale=[1, 1, 1]), "tensor 1 'weights': 3 quantization scales with 4 zero points"),
+        (
+            quantized(scale=[1, 1], zeroPoint=[0]),
+            r"tensor 1 'weights': 2 quantization scales do not fit shape \[4, 8\]",
+        ),
+        (quantized(quantizedDimension=1), r"tensor 1 'weights': 4 quantization scales do not fit shape \[4, 8\]"),
+        (quantized(quantizedDimension=2), r"tensor 1 'weights': 4 quantization scales do not fit shape \[4, 8\]"),
+        (quantized(quantizedDimension=-2), r"tensor 1 'weights': 4 quantization scales do not fit shape \[4, 8\]"),
+        (edges(inputs=[4]), "names tensor 4, it has 4"),
+        (edges(outputs=[-1]), "names tensor -1, it has 4"),
+        (operator_with(opcodeIndex=1), "operator 0: operator code 1 of 1"),
+        (operator_with(opcodeIndex=2**32 - 1), "operator 0: operator code 4294967295 of 1"),
+        (operator_with(inputs=[0, 1, 4]), r"operator 0 \(CONV_2D\) names a tensor that does not exist"),
+        (options_with(strideH=0), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
+        (options_with(strideW=-1), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
+        (options_with(dilationHFactor=0), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
+    ],
+)
+def test_says_where_a_model_is_damaged(data, says):
+    with pytest.raises(InputError, match=f"damaged or truncated .tflite: subgraph 0 {says}") as caught:
         parse(data)
+    assert caught.value.hint not in ("", "None")
+
+
+@pytest.mark.parametrize("options", [None, schema.AddOptionsT()])
+def test_refuses_control_flow_that_does_not_say_what_it_runs(options):
+    b = models.ModelBuilder()
+    condition, x, y = b.tensor("condition", [1], "bool"), b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
+    b.op("IF", [condition, x], [y], options)
+    with pytest.raises(InputError, match=r"subgraph 0 operator 0 \(IF\) does not say which subgraphs it runs"):
+        parse(b.build([condition, x], [y]))
+
+
+def test_what_is_unusual_and_sound_is_read():
+    largest = parse(tensor_with(number=0, shape=[1, 2**31 - 1])).inputs[0]
+    assert largest.elements == 2**31 - 1 and largest.offline_offset == -1
+    sparse = parse(tensor_with(sparsity=schema.SparsityParametersT(), shape=[40, 80])).main.tensors[1]
+    assert sparse.is_sparse and sparse.size == 32, "fewer values are stored than it has"
+    assert parse(changed(models.one_operator("RELU"), lambda m: setattr(m, "buffers", None))).inputs[0].size == 0
+    for zeros, expected in (
+        ([], [0] * 4), ([5], [5] * 4), ([1, 2, 3, 4], [1, 2, 3, 4]), ([-(2**31), 2**31 - 1, 0, 0],) * 2,
+    ):  # fmt: skip
+        found = parse(quantized(zeroPoint=zeros)).main.tensors[1].quantization
+        assert found is not None and list(found.zero_points) == expected
+    assert parse(quantized(scale=[1, 0, 1, 1])).main.tensors[1].quantization.scales == (1, 0, 1, 1)
+    assert parse(quantized(scale=[])).main.tensors[1].quantization is None
 
 
 def test_refuses_another_schema_version():
@@ -131,15 +243,6 @@ def test_refuses_another_schema_version():
     b.op("RELU", [x], [y])
     with pytest.raises(InputError, match="schema version 2"):
         parse(b.build([x], [y], version=2))
-
-
-def test_refuses_weights_of_the_wrong_size():
-    b = models.ModelBuilder()
-    x, y = b.tensor("x", [1, 8]), b.tensor("y", [1, 4])
-    w = b.tensor("weights", [4, 8], values=np.zeros(31))
-    b.op("FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
-    with pytest.raises(InputError, match="'weights': int8 \\[4, 8\\] needs 32 bytes, its buffer has 31"):
-        parse(b.build([x], [y]))
 
 
 def test_refuses_buffers_outside_the_flatbuffer():
@@ -183,44 +286,36 @@ def test_refuses_an_operator_that_writes_a_constant_and_an_output_that_nothing_w
         parse(b.build([x], [y]))
 
 
-def test_refuses_control_flow_into_a_subgraph_that_does_not_exist():
-    data = models.control_flow()
-    graphs = len(parse(data).subgraphs)
-    missing = schema.ModelT.InitFromPackedBuf(data)
-    branching = next(op for op in missing.subgraphs[0].operators if hasattr(op.builtinOptions, "elseSubgraphIndex"))
-    branching.builtinOptions.elseSubgraphIndex = graphs
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(missing.Pack(builder), b"TFL3")
-    with pytest.raises(InputError, match=f"control flow runs subgraph {graphs} of {graphs}$"):
-        parse(bytes(builder.Output()))
+@pytest.mark.parametrize("missing", [3, -1])
+def test_refuses_control_flow_into_a_subgraph_that_does_not_exist(missing):
+    def lead_astray(model):
+        model.subgraphs[0].operators[0].builtinOptions.elseSubgraphIndex = missing
+
+    with pytest.raises(InputError, match=f"control flow runs subgraph {missing} of 3$"):
+        parse(changed(models.control_flow(), lead_astray))
 
 
-def test_refuses_tensor_numbers_that_do_not_exist():
+def nested(depth, calls=1):
+    """Control flow in which each subgraph runs the next one, so many times, `depth` deep."""
     b = models.ModelBuilder()
-    x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
-    b.op("RELU", [x], [7])
-    with pytest.raises(InputError, match="names a tensor that does not exist"):
-        parse(b.build([x], [y]))
+    for index in range(depth + 1):
+        x, y = b.tensor("x", [1], "bool"), b.tensor("y", [1], "bool")
+        for _ in range(calls if index < depth else 0):
+            options = schema.CallOnceOptionsT()
+            options.initSubgraphIndex = index + 1
+            b.op("CALL_ONCE", [], [], options)
+        b.op("LOGICAL_NOT", [x], [y])
+        b.subgraph([x], [y])
+    b.graph, *b.done = b.done
+    b.done, b.graph = [b.graph, *b.done[:-1]], b.done[-1]
+    return b.build(b.graph.inputs, b.graph.outputs)
 
 
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (models.fully_connected(signature=[-1, -1]), "dynamic shape"),
-        (models.one_operator("RELU", dtype="float32"), "computes in float32"),
-        (models.one_operator("RELU", dtype="float16"), "is float16"),
-        (models.fully_connected(dtype="float32"), "hybrid"),
-    ],
-)
-def test_refuses_models_that_no_tflm_runs(data, says):
-    with pytest.raises(InputError, match=says) as caught:
-        check_runnable(parse(data))
-    assert caught.value.hint
-
-
-def test_accepts_an_open_batch_and_float_edges():
-    check_runnable(parse(models.fully_connected(signature=[-1, 8])))
-    check_runnable(parse(models.float_edges()))
+def test_control_flow_is_followed_64_deep_and_each_subgraph_once():
+    assert len(parse(nested(64)).subgraphs) == 65
+    with pytest.raises(InputError, match="nested too deeply"):
+        parse(nested(65))
+    assert len(parse(nested(40, calls=2)).subgraphs) == 41, "2^40 ways lead to the last one"
 
 
 def test_missing_file_and_folder(tmp_path):
@@ -228,6 +323,20 @@ def test_missing_file_and_folder(tmp_path):
         load(tmp_path / "none.tflite")
     with pytest.raises(InputError, match="cannot be read"):
         load(tmp_path)
+
+
+def test_a_file_larger_than_any_flash_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "large.tflite"
+    path.write_bytes(GOOD)
+    monkeypatch.setattr("microgen.tflite.model.MAX_FILE_BYTES", len(GOOD))
+    assert load(path).data == GOOD and load(path).name == "large" and load(path, "other").name == "other"
+    path.write_bytes(GOOD + b"0")
+    with pytest.raises(InputError, match=r"large\.tflite: larger than any microcontroller's flash") as caught:
+        load(path)
+    assert caught.value.hint not in ("", "None")
+    path.write_bytes(GOOD[:20])
+    with pytest.raises(InputError, match=r"large\.tflite: damaged or truncated"):
+        load(path)
 
 
 def test_a_byte_is_named_by_tensor_and_operator():
@@ -280,6 +389,33 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(data, changes, cut)
         assert error.message and error.hint
 
 
+def flatbuffer(elements: int, payload: bytes) -> bytes:
+    """The smallest table with one list, its last bytes those of the file: header, vtable, table, length, payload."""
+    return struct.pack("<IHHHHiII", 12, 6, 8, 4, 0, 8, 4, elements) + payload
+
+
+def test_a_list_may_end_with_the_file_and_not_later():
+    table = Table.root(flatbuffer(4, b"\xffabc"))
+    assert table.span(0) == (24, 4) and table.start(0) == 24 and table.string(0) == "\ufffdabc"
+    assert table.has(0) and table.position(0) == 16
+    assert Table.root(flatbuffer(2, struct.pack("<ii", -7, 9))).integers(0) == (-7, 9)
+    assert np.array_equal(Table.root(flatbuffer(2, struct.pack("<ff", 1.5, 2))).array(0, "<f4"), [1.5, 2])
+    with pytest.raises(Malformed, match="a list of 4 elements at byte 20 runs past the end of the file"):
+        Table.root(flatbuffer(4, b"abc")).span(0)
+    for elements in (2, 2**30, 2**32 - 1):
+        with pytest.raises(Malformed, match=f"a list of {elements} elements"):
+            Table.root(flatbuffer(elements, b"abcdefg")).integers(0)
+        with pytest.raises(Malformed, match=f"a list of {elements} elements"):
+            list(Table.root(flatbuffer(elements, b"abcdefg")).tables(0))
+
+
+def test_what_is_not_in_a_table_is_nothing():
+    table = Table.root(flatbuffer(4, b"abcd"))
+    assert not table.has(1) and table.position(1) == table.start(1) == 0 and table.span(1) == (0, 0)
+    assert table.string(1) == "" and table.integers(1) == () and list(table.tables(1)) == [] and table.table(1) is None
+    assert table.integer(1, "<i", 5) == 5 and table.real(1) == 0.0
+
+
 def test_reads_what_operators_are_told():
     b = models.ModelBuilder()
     y, x, w = b.tensor("y", [1, 4]), b.tensor("x", [1, 4]), b.tensor("w", [4, 4], values=np.zeros(16))
@@ -301,7 +437,12 @@ def test_reads_what_operators_are_told():
     assert third.intermediates == (spare,) and third.inputs == (scaled, w, -1) and third.outputs == (0,)
     assert (first.version, third.version) == (1, 300) and first.is_custom is False
     matmul.adjX, matmul.adjY = True, False
-    assert parse(b.build([x], [y])).main.operators[0].adjoint == (True, False)
+    dense.fusedActivationFunction = 99
+    first, _, third = parse(b.build([x], [y])).main.operators
+    assert first.adjoint == (True, False) and third.activation == ""
+    for time_major in (False, True):
+        (found,) = parse(models.lstm(time_major=time_major)).main.operators
+        assert (found.activation, found.cell_clip, found.time_major) == ("TANH", 10.0, time_major)
 
 
 @pytest.mark.parametrize(
@@ -318,15 +459,6 @@ def test_the_edges_of_tensor_numbers(inputs, output, sound):
     else:
         with pytest.raises(InputError, match="names a tensor that does not exist"):
             parse(b.build([1], [0]))
-
-
-def test_an_operator_of_a_code_that_does_not_exist_is_refused():
-    b = models.ModelBuilder()
-    x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
-    b.op("RELU", [x], [y])
-    b.graph.operators[0].opcodeIndex = 1
-    with pytest.raises(InputError, match="operator code"):
-        parse(b.build([x], [y]))
 
 
 def test_which_dimension_of_a_biass_channels_is_a_quirk():

@@ -86,7 +86,7 @@ class Table:
     def real(self, index: int) -> float:
         """Return a float32 field, 0.0 where it is absent."""
         field = self._field(index)
-        return float(struct.unpack("<f", struct.pack("<i", self._number("<i", field)))[0]) if field else 0.0
+        return float(np.uint32(self._number("<I", field)).view(np.float32)) if field else 0.0
 
     def table(self, index: int) -> Table | None:
         """Return a table field, or None where it is absent."""

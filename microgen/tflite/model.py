@@ -155,7 +155,6 @@ class Subgraph:
     """A graph of operators in the order in which they run."""
 
     index: int
-    name: str
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -286,7 +285,8 @@ class _Reader:
         if version != schema.SCHEMA_VERSION:
             raise Malformed(f"schema version {version}, TFLM reads version {schema.SCHEMA_VERSION}")
         self._codes = [self._operator_code(t) for t in self._root.tables(1)]
-        self._buffers = [self._buffer(i, t) for i, t in enumerate(self._root.tables(4))]
+        # Buffer 0 is empty, and stands for itself in a file that has none.
+        self._buffers = [self._buffer(i, t) for i, t in enumerate(self._root.tables(4))] or [(0, 0)]
         self._planned = self._offline_plan()
         graphs = tuple(self._subgraph(i, t) for i, t in enumerate(self._root.tables(2)))
         if self._planned is not None and next(self._planned, None) is not None:
@@ -342,7 +342,7 @@ class _Reader:
             if not 0 <= i < len(tensors):
                 raise Malformed(f"{where} names tensor {i}, it has {len(tensors)}")
         operators = tuple(self._operator(i, t, len(tensors), where) for i, t in enumerate(table.tables(3)))
-        graph = Subgraph(index, table.string(4), tensors, inputs, outputs, operators)
+        graph = Subgraph(index, tensors, inputs, outputs, operators)
         _check_order(graph, where)
         return graph
 
@@ -359,9 +359,9 @@ class _Reader:
         if len(signature) != len(shape):
             raise Malformed(f"{what}: shape {list(shape)} and shape signature {list(signature)} differ in rank")
         buffer = table.integer(2, "<I")
-        if buffer >= max(len(self._buffers), 1):
+        if buffer >= len(self._buffers):
             raise Malformed(f"{what}: buffer {buffer} of {len(self._buffers)}")
-        offset, size = self._buffers[buffer] if self._buffers else (0, 0)
+        offset, size = self._buffers[buffer]
         expected = (math.prod(shape) * kind.bits + 7) // 8
         if size and kind.bits and not table.has(6) and size != expected:
             raise Malformed(f"{what}: {kind.name} {list(shape)} needs {expected} bytes, its buffer has {size}")
@@ -426,8 +426,11 @@ def _options(name: str, table: Table, what: str) -> dict[str, Any]:
             "time_major": bool(options.integer(3, "<B")),
         }
     if fields := schema.STRIDE_FIELDS.get(name):
-        height, width, dilation_h, dilation_w = (None if n is None else options.integer(n, "<i", 1) for n in fields)
-        return {"strides": (height, width), "dilations": (dilation_h or 1, dilation_w or 1)}
+        # What is not in the file is 0 for a stride and 1 for a dilation.
+        steps = [1 if n is None else options.integer(n, "<i", int(k > 1)) for k, n in enumerate(fields)]
+        if min(steps) < 1:
+            raise Malformed(f"{what} has a stride or a dilation below 1")
+        return {"strides": tuple(steps[:2]), "dilations": tuple(steps[2:])}
     return {}
 
 
