@@ -181,6 +181,29 @@ def one_operator(name: str, options: Any = None, custom: str = "", dtype: str = 
     return b.build([x], [y])
 
 
+def layer(name: str, inputs: Sequence[Any], outputs: Sequence[Any], options: str = "", **fields: Any) -> bytes:
+    """One operator.
+
+    Args:
+        inputs: for each the shape, the type, and the values of a constant.
+        outputs: for each the shape and the type, and scale and zero point where they must be certain ones.
+        options: the kind of its options in the schema, with these fields.
+    """
+    b = ModelBuilder()
+    fed, read = [], []
+    for k, (shape, dtype, *values) in enumerate(inputs):
+        scale = () if dtype in ("int32", "int64") else 0.05
+        read.append(b.tensor(f"x{k}", shape, dtype, scale, values=values[0] if values else None))
+        if not values:
+            fed.append(read[-1])
+    written = [b.tensor(f"y{k}", *output) for k, output in enumerate(outputs)]
+    told = getattr(schema, f"{options}OptionsT")() if options else None
+    for field, value in fields.items():
+        setattr(told, field, value)
+    b.op(name, read, written, told)
+    return b.build(fed, written)
+
+
 def control_flow(recursive: bool = False) -> bytes:
     """IF over a bool input: a dense layer in one branch, a RELU in the other."""
     b = ModelBuilder()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from microgen import worker
 from microgen.boards import load_board
@@ -157,11 +159,28 @@ def test_what_is_planned_offline_lies_where_the_file_says():
 @pytest.mark.parametrize(
     ("offsets", "count", "says"),
     [([0, 0, 0], None, "fewer tensors"), ([0] * 6, None, "more tensors"), ([0] * 5, 9, "cut off"),
-     ([0, 0, 0, 0, -2], None, "places that are none")],
+     ([0, 0, 0, 0, -2], None, "places that are none"), ([-2, 0, 0, 0, 0], None, "places that are none")],
 )  # fmt: skip
 def test_an_offline_plan_that_does_not_fit_the_model_is_refused(offsets, count, says):
     with pytest.raises(InputError, match=says):
         parse(models.planned(models.two_by_two(), offsets, count))
+
+
+def test_an_offline_plan_is_found_among_other_metadata_and_has_the_places_that_it_counts():
+    def metadata(change):
+        model = schema.ModelT.InitFromPackedBuf(models.planned(models.two_by_two(), [0, 32, 64, -1, 256, 512], 5), 0)
+        change(model)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    other = schema.MetadataT()
+    other.name, other.buffer = "min_runtime_version", 0
+    found = parse(metadata(lambda m: m.metadata.insert(0, other)))
+    assert [t.offline_offset for t in found.main.tensors] == [0, 32, 64, -1, 256]
+    for missing in (0, len(found.main.tensors) + 1, 2**32 - 1):
+        with pytest.raises(InputError, match="cut off"):
+            parse(metadata(lambda m, missing=missing: setattr(m.metadata[0], "buffer", missing)))
 
 
 def test_a_variable_beside_the_graph_is_refused_for_a_board():

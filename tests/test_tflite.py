@@ -31,6 +31,7 @@ def test_reads_graph_tensors_and_quantization():
     expected = np.random.default_rng(3).integers(-127, 128, (4, 8)).astype(np.int8)
     assert np.array_equal(model.constant(weights), expected)
     assert not model.is_stateful
+    assert (model.name, model.description, model.data) == ("fc", "test model", models.fully_connected(units=4, width=8))
 
 
 def test_reads_per_channel_quantization():
@@ -119,6 +120,7 @@ GOOD = models.fully_connected()
         (GOOD[: len(GOOD) // 2], "damaged or truncated"),
         (GOOD[:-4], "damaged or truncated"),
         (struct.pack("<I", 2**31) + GOOD[4:], "damaged or truncated"),
+        (GOOD[:8], "damaged or truncated"),
     ],
 )
 def test_refuses_what_is_no_tflite(data, says):
@@ -156,9 +158,8 @@ def quantized(number=1, **attributes):
     return changed(models.fully_connected(per_channel=True), change)
 
 
-def edges(**attributes):
-    """A dense layer with other inputs or outputs of the whole graph."""
-    return changed(models.fully_connected(), lambda m: vars(m.subgraphs[0]).update(attributes))
+def graph_with(**attributes):
+    return changed(GOOD, lambda m: vars(m.subgraphs[0]).update(attributes))
 
 
 def operator_with(**attributes):
@@ -197,8 +198,8 @@ def options_with(**attributes):
         (quantized(quantizedDimension=1), r"tensor 1 'weights': 4 quantization scales do not fit shape \[4, 8\]"),
         (quantized(quantizedDimension=2), r"tensor 1 'weights': 4 quantization scales do not fit shape \[4, 8\]"),
         (quantized(quantizedDimension=-2), r"tensor 1 'weights': 4 quantization scales do not fit shape \[4, 8\]"),
-        (edges(inputs=[4]), "names tensor 4, it has 4"),
-        (edges(outputs=[-1]), "names tensor -1, it has 4"),
+        (graph_with(inputs=[4]), "names tensor 4, it has 4"),
+        (graph_with(outputs=[-1]), "names tensor -1, it has 4"),
         (operator_with(opcodeIndex=1), "operator 0: operator code 1 of 1"),
         (operator_with(opcodeIndex=2**32 - 1), "operator 0: operator code 4294967295 of 1"),
         (operator_with(inputs=[0, 1, 4]), r"operator 0 \(CONV_2D\) names a tensor that does not exist"),
@@ -245,14 +246,42 @@ def test_refuses_another_schema_version():
         parse(b.build([x], [y], version=2))
 
 
-def test_refuses_buffers_outside_the_flatbuffer():
-    b = models.ModelBuilder()
-    x, y = b.tensor("x", [1, 8]), b.tensor("y", [1, 8])
-    w = b.tensor("w", [1, 8], values=np.zeros(8))
-    b.buffers[-1].data, b.buffers[-1].offset, b.buffers[-1].size = None, 4096, 8
-    b.op("ADD", [x, w], [y], schema.AddOptionsT())
-    with pytest.raises(InputError, match="outside the flatbuffer"):
-        parse(b.build([x], [y]))
+@pytest.mark.parametrize(("offset", "size"), [(4096, 8), (4096, 0), (0, 8), (2**63, 0), (0, 2**63), (2, 0), (0, 2)])
+def test_refuses_buffers_outside_the_flatbuffer(offset, size):
+    with pytest.raises(InputError, match="buffer 1 lies outside the flatbuffer"):
+        parse(changed(GOOD, lambda m: vars(m.buffers[1]).update(offset=offset, size=size)))
+    assert parse(changed(GOOD, lambda m: vars(m.buffers[1]).update(offset=1, size=1))), "1 stands for none"
+
+
+def feed_itself(model):
+    model.subgraphs[0].operators[0].inputs = [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (changed(GOOD, lambda m: setattr(m, "subgraphs", [])), "it has no subgraph"),
+        (graph_with(operators=[], outputs=[0]), "it has no operators"),
+        (changed(graph_with(inputs=[]), feed_itself), "it has no inputs or no outputs"),
+        (graph_with(outputs=[]), "it has no inputs or no outputs"),
+        (changed(GOOD, lambda m: setattr(m.operatorCodes[0], "builtinCode", 999)), "unknown operator code 999"),
+    ],
+)
+def test_refuses_what_is_no_whole_model(data, says):
+    with pytest.raises(InputError, match=f"damaged or truncated .tflite: {says}"):
+        parse(data)
+
+
+def test_reads_operator_codes_of_old_files_and_custom_ones():
+    def age(model):
+        model.operatorCodes[0].builtinCode = 0
+
+    assert dict(parse(changed(GOOD, age)).ops) == {"FULLY_CONNECTED": 1}
+    data = models.one_operator("CUSTOM", custom="Own")
+    (own,) = parse(changed(data, lambda m: setattr(m.operatorCodes[0], "version", 7))).main.operators
+    assert (own.name, own.is_custom, own.version) == ("Own", True, 7)
+    (nameless,) = parse(changed(data, lambda m: setattr(m.operatorCodes[0], "customCode", None))).main.operators
+    assert (nameless.name, nameless.is_custom, nameless.version) == ("CUSTOM", True, 1)
 
 
 def test_refuses_operators_out_of_order_and_cycles():
