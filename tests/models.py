@@ -204,6 +204,27 @@ def layer(name: str, inputs: Sequence[Any], outputs: Sequence[Any], options: str
     return b.build(fed, written)
 
 
+def chain(names: Sequence[str]) -> bytes:
+    """Operators one after the other, each from [1, 3, 3] to the same: MEAN, RESHAPE, BATCH_MATMUL."""
+    b = ModelBuilder()
+    first = x = b.tensor("x", [1, 3, 3])
+    axis = b.tensor("axis", [1], "int32", (), values=[0])
+    for k, name in enumerate(names):
+        y = b.tensor(f"y{k}", [1, 3, 3])
+        if name == "MEAN":
+            options = schema.ReducerOptionsT()
+            options.keepDims = True
+            b.op(name, [x, axis], [y], options)
+        elif name == "RESHAPE":
+            options = schema.ReshapeOptionsT()
+            options.newShape = [1, 3, 3]
+            b.op(name, [x], [y], options)
+        else:
+            b.op(name, [x, x], [y], schema.BatchMatMulOptionsT())
+        x = y
+    return b.build([first], [x])
+
+
 def control_flow(recursive: bool = False) -> bytes:
     """IF over a bool input: a dense layer in one branch, a RELU in the other."""
     b = ModelBuilder()

@@ -43,6 +43,11 @@ MADE = {
     "planned-in-part": models.planned(models.residual(), [-1, 4096, -1, 1024, -1, -1, -1, -1]),
     "planned-far": models.planned(models.residual(), [9600, -1, 0, -1, -1, -1, -1, -1]),
     "planned-state": models.planned(models.stateful(), [0, -1, -1, -1, 64, 16]),
+    "planned-state-first": models.planned(models.stateful(), [64, -1, -1, -1, 0, 80]),
+    # The options of MEAN take one byte, those of RESHAPE 36 at a multiple of 4.
+    "mean-reshape": models.chain(["MEAN", "RESHAPE"] * 12),
+    "means": models.chain(["MEAN"] * 24),
+    "matmul-options": models.chain(["BATCH_MATMUL"] * 12),
 }
 
 
@@ -124,6 +129,7 @@ def test_the_layout_of_a_residual_network_is_the_one_found_by_hand():
     assert layout.scopes == (None, (0, 0), (0, 1), (0, 2), (0, 3)) and layout.peak == (0, 2)
     assert {b.name for b in layout.live(0, 1)} == {"a", "b"} and layout.top(0, 1) == 6000
     assert layout.top(0, 3) == 3008  # 1,000 bytes take 1,008
+    assert layout.top(1, 0) == 0, "there is no such operator"
     assert layout.arena_min_bytes == layout.head_bytes + layout.persistent_bytes + layout.planning_bytes
     assert 0 <= layout.planning_bytes < 16, "the arena is fullest at the end: only rounding is left"
 
@@ -198,6 +204,30 @@ def test_a_custom_operator_is_said_to_take_what_nobody_knows():
 
 def test_the_largest_buffer_lies_at_the_bottom_and_the_last_of_equals_first():
     assert place([Block(16, 0, 1), Block(64, 1, 1), Block(16, 1, 1)]) == [80, 0, 64]
+
+
+def test_a_place_that_is_given_is_kept_whatever_is_larger():
+    assert place([Block(16, 0, 1), Block(64, 1, 1)], [0, -1]) == [0, 16]
+
+
+def test_what_an_operator_writes_counts_for_its_peak():
+    b = models.ModelBuilder()
+    x, doubled, y = b.tensor("x", [1, 112]), b.tensor("doubled", [1, 224]), b.tensor("y", [1, 64])
+    begin, size = (b.tensor(n, [2], "int32", values=v) for n, v in (("begin", [0, 0]), ("size", [1, 64])))
+    options = schema.ConcatenationOptionsT()
+    options.axis = 1
+    b.op("CONCATENATION", [x, x], [doubled], options)
+    b.op("SLICE", [doubled, begin, size], [y], schema.SliceOptionsT())
+    layout = plan(parse(b.build([x], [y])), Target.DEVICE)
+    assert layout.peak == (0, 0) and [layout.top(0, k) for k in (0, 1)] == [224 + 112, 224 + 64]
+
+
+def test_a_model_of_empty_tensors_takes_no_head():
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 0]), b.tensor("y", [1, 0])
+    b.op("RELU", [x], [y])
+    layout = plan(parse(b.build([x], [y])), Target.DEVICE)
+    assert layout.head_bytes == 0 and layout.buffers == () and layout.peak == (0, 0)
 
 
 def test_the_peak_is_where_input_and_output_are_largest(shared_models):

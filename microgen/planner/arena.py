@@ -82,8 +82,8 @@ class _Arena:
         self.needed = max(self.needed, self.temp + self.tail)
 
     def reserve_head(self, size: int) -> None:
+        # What is asked for next counts it.
         self.head = self.temp = size
-        self.needed = max(self.needed, self.head + self.tail)
 
     def reserve_requests(self) -> None:
         self.reserve_head((len(self.requests) + _REQUESTS) * self._request_bytes)
@@ -151,7 +151,6 @@ def plan(
         for size in persistent(graph, op) if persistent else ():
             arena.keep(size)
         asked[graph.index, op.index] = arena.requests[before:]
-        arena.temp = arena.head
         arena.reserve_requests()
     if arena.requests:
         arena.persistent(structs.pointer * len(arena.requests), structs.pointer)  # ScratchBufferHandle
@@ -171,7 +170,7 @@ def plan(
         needed,
         head,
         arena.tail,
-        max(0, needed - head - arena.tail),
+        needed - head - arena.tail,
         buffers,
         scopes,
         _peak(buffers, scopes),

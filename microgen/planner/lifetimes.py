@@ -89,7 +89,7 @@ class Lifetimes:
             name = f"{op.name} {op.index}"
             self._kernels += [
                 Buffer(name, "scratch", subgraph, op.index, size, start, self._now)
-                for size in self._scratch.get((subgraph, op.index), ())
+                for size in self._scratch[subgraph, op.index]
             ]
         self._use(subgraph, graph.outputs)
 
