@@ -1,4 +1,5 @@
-"""Converts Keras models in the tests' own process: TensorFlow starts once for all of them."""
+"""Keras for the tests' own process: TensorFlow starts once for all of them, made deterministic before anything else, so
+every test takes Keras from here. Converts its models there, too."""
 
 from __future__ import annotations
 
@@ -21,6 +22,15 @@ def keras():
     import keras
 
     return keras
+
+
+def tf_keras():
+    """Keras 2, as tensorflow-model-optimization needs it."""
+    keras()
+    pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
+    import tf_keras
+
+    return tf_keras
 
 
 def sequential(*layers, shape=(8, 8, 3), dtype="float32"):

@@ -8,16 +8,9 @@ import pytest
 from microgen.errors import InputError
 from microgen.tflite.macs import model_macs
 
-from .keras_tools import keras, quantize
+from .keras_tools import quantize, tf_keras
 
 pytestmark = pytest.mark.slow
-
-
-def tfk():
-    keras()
-    import tf_keras
-
-    return tf_keras
 
 
 def randomise(model, seed):
@@ -33,7 +26,7 @@ def randomise(model, seed):
 
 def random_network(seed):
     """A network of branches, residual adds, products, concatenations, depthwise layers and reshapes."""
-    k, rng = tfk(), np.random.default_rng(seed)
+    k, rng = tf_keras(), np.random.default_rng(seed)
     L = k.layers
 
     def block(x, filters=None):
@@ -81,7 +74,7 @@ def random_network(seed):
 
 def silenced(model, coupling, removed):
     """The same model with the removed channels 0 wherever a layer makes them: what pruning has to compute."""
-    twin = tfk().models.clone_model(model)
+    twin = tf_keras().models.clone_model(model)
     twin.set_weights(model.get_weights())
     for layer, copy in zip(model.layers, twin.layers, strict=True):
         use = coupling.uses.get(id(layer))
@@ -130,7 +123,7 @@ def test_a_pruned_network_computes_what_the_whole_does_with_those_channels_zero(
 
 
 def plain(*layers, shape=(8, 8, 3), seed=0):
-    k = tfk()
+    k = tf_keras()
     return randomise(k.Sequential([k.Input(shape, name="x"), *layers]), seed)
 
 
@@ -152,7 +145,7 @@ def test_the_multiply_accumulates_are_those_of_the_tflite():
 
 
 def test_the_weakest_filters_leave_and_each_layer_loses_the_same_share():
-    L = tfk().layers
+    L = tf_keras().layers
     model = plain(
         L.Conv2D(8, 3, use_bias=False, name="a"), L.BatchNormalization(name="n"), L.ReLU(),
         L.Conv2D(16, 1, name="b"), L.ReLU(), L.GlobalAveragePooling2D(), L.Dense(4, name="out"),
@@ -167,7 +160,7 @@ def test_the_weakest_filters_leave_and_each_layer_loses_the_same_share():
 
 
 def test_a_shared_layer_is_pruned_once_for_all_its_calls():
-    k = tfk()
+    k = tf_keras()
     L = k.layers
     left, right = k.Input((8, 8, 3)), k.Input((8, 8, 3))
     tower = [L.Conv2D(6, 3, activation="relu", name="shared"), L.Conv2D(5, 3, activation="relu", name="second")]
@@ -189,7 +182,7 @@ def test_a_shared_layer_is_pruned_once_for_all_its_calls():
 
 
 def test_an_unknown_layer_holds_only_what_it_touches():
-    L = tfk().layers
+    L = tf_keras().layers
     model = plain(
         L.Conv2D(6, 3, activation="relu", name="free"), L.Conv2D(6, 3, activation="relu", name="held"),
         L.LayerNormalization(name="norm"), L.Flatten(), L.Dense(3, name="out"),
@@ -201,7 +194,7 @@ def test_an_unknown_layer_holds_only_what_it_touches():
 def test_refusals_name_the_layers():
     from microgen.compression import channels, coupling
 
-    L = tfk().layers
+    L = tf_keras().layers
     held = plain(L.Conv2D(6, 3, name="c"), L.Softmax(name="soft"), L.Flatten(), L.Dense(3, name="out"))
     with pytest.raises(InputError) as refused:
         channels.check(held, coupling.couple(held))

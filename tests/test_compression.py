@@ -21,7 +21,7 @@ from microgen.compression.task import read_data, task_from_data
 from microgen.errors import InputError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
 
-from .keras_tools import keras
+from .keras_tools import keras, tf_keras
 from .tools import needs_host
 
 
@@ -197,12 +197,10 @@ def test_the_command(tmp_path):
     ],
 )
 def test_a_model_that_a_method_cannot_take_is_refused_with_the_layer_named(method, kind, options):
-    pytest.importorskip("tensorflow_model_optimization")
-    import tf_keras
-
-    layers = tf_keras.layers
+    k = tf_keras()
+    layers = k.layers
     layer = getattr(layers, kind)(*([layers.Dense(2)] if kind == "TimeDistributed" else []), **options, name="odd")
-    model = tf_keras.Sequential([tf_keras.Input((8, 3)), layer, layers.Flatten(), layers.Dense(2, name="even")])
+    model = k.Sequential([k.Input((8, 3)), layer, layers.Flatten(), layers.Dense(2, name="even")])
     with pytest.raises(InputError) as caught:
         load_method(method).check(model)
     assert f"layer 'odd' ({kind}" in caught.value.message and "even" not in caught.value.message
@@ -210,13 +208,11 @@ def test_a_model_that_a_method_cannot_take_is_refused_with_the_layer_named(metho
 
 @pytest.mark.slow
 def test_nested_models_and_activations_are_named_too():
-    pytest.importorskip("tensorflow_model_optimization")
-    import tf_keras
-
-    layers = tf_keras.layers
-    inner = tf_keras.Sequential([tf_keras.Input((4,)), layers.Dense(3)], name="inner")
+    k = tf_keras()
+    layers = k.layers
+    inner = k.Sequential([k.Input((4,)), layers.Dense(3)], name="inner")
     for odd, says in ((inner, "'inner' (Sequential)"), (layers.Dense(3, "elu", name="odd"), "'odd' (Dense, elu)")):
-        model = tf_keras.Sequential([tf_keras.Input((4,)), odd, layers.Dense(2)])
+        model = k.Sequential([k.Input((4,)), odd, layers.Dense(2)])
         with pytest.raises(InputError) as caught:
             load_method("qat").check(model)
         assert says in caught.value.message
@@ -225,35 +221,32 @@ def test_nested_models_and_activations_are_named_too():
 
 @pytest.mark.slow
 def test_a_student_keeps_the_outputs_and_what_cannot_be_narrowed_is_refused():
-    pytest.importorskip("tensorflow_model_optimization")
-    import tf_keras
-
+    k = tf_keras()
     from microgen.compression.narrow import narrowed
 
-    layers = tf_keras.layers
-    given = tf_keras.Input((8, 8, 3))
+    layers = k.layers
+    given = k.Input((8, 8, 3))
     x = layers.Conv2D(8, 3, padding="same")(given)
     x = layers.Add()([layers.DepthwiseConv2D(3, padding="same")(x), layers.Conv2D(8, 1)(x)])
     x = layers.Softmax()(layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
-    student = narrowed(tf_keras.Model(given, x), 0.5)
+    student = narrowed(k.Model(given, x), 0.5)
     assert student.output_shape == (None, 5)
     assert [y.filters for y in student.layers if type(y).__name__ == "Conv2D"] == [4, 4]
     odd = layers.Flatten()(layers.Add()([given, layers.Conv2D(3, 1, name="residual")(given)]))
     with pytest.raises(InputError, match="cannot be narrowed") as caught:
-        narrowed(tf_keras.Model(given, layers.Dense(2)(odd)), 0.67)
+        narrowed(k.Model(given, layers.Dense(2)(odd)), 0.67)
     assert "--student" in caught.value.hint
 
 
 @pytest.mark.slow
 def test_a_recurrent_model_is_pruned_with_its_dropout():
-    pytest.importorskip("tensorflow_model_optimization")
-    import keras
-
+    tf_keras()
+    k = keras()
     from microgen.conversion.carry import to_tf_keras
 
-    layers = keras.layers
+    layers = k.layers
     model = to_tf_keras(
-        keras.Sequential([keras.Input((6, 4)), layers.Dropout(0.5), layers.LSTM(8), layers.Dense(3, "softmax")])
+        k.Sequential([k.Input((6, 4)), layers.Dropout(0.5), layers.LSTM(8), layers.Dense(3, "softmax")])
     )
     task = task_from_data(read_data(arrays(shape=(6, 4)), 0), model, epochs=2)
     runs = [np.asarray(model(task.train_x, training=True)) for _ in range(2)]
@@ -265,11 +258,10 @@ def test_a_recurrent_model_is_pruned_with_its_dropout():
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
-    pytest.importorskip("tensorflow_model_optimization")
-    import keras
-
-    layers = keras.layers
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3)], name="net")
+    tf_keras()
+    k = keras()
+    layers = k.layers
+    model = k.Sequential([k.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3)], name="net")
     chain = ["channel-prune:0.3", "prune:0.5", "cluster:4"]
     found = [microgen.compress(model, chain, arrays(), epochs=1, seed=7, out=tmp_path / f"{k}.keras") for k in range(2)]
     assert found[0].keras == found[1].keras == (tmp_path / "0.keras").read_bytes()
@@ -318,24 +310,21 @@ def test_quantization_aware_training_is_not_worse_than_quantization_after_traini
 
 @pytest.mark.slow
 def test_quantization_aware_training_starts_from_the_ranges_of_the_data():
-    pytest.importorskip("tensorflow_model_optimization")
-    keras()
-    import tf_keras
-
+    k = tf_keras()
     from microgen.compression.methods import qat
 
-    layers = tf_keras.layers
-    given = tf_keras.Input((8, 8, 1))
+    layers = k.layers
+    given = k.Input((8, 8, 1))
     x = layers.ReLU(name="relu")(layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(given)))
     x = layers.Dense(3, "softmax", name="kind")(layers.Dropout(0.5)(layers.Flatten()(x)))
-    model = tf_keras.Model(given, x)
+    model = k.Model(given, x)
     data = np.random.default_rng(0).random((250, 8, 8, 1)).astype(np.float32) / 50
     wrapped = qat.quantization_aware(model)
     before = values(wrapped)
     qat.calibrate(wrapped, data)
     after = values(wrapped)
     assert all((after[name] == before[name]).all() for name in before if not name.endswith(RANGES))
-    reached = tf_keras.Model(given, model.get_layer("relu").output).predict(data, verbose=0).max()
+    reached = k.Model(given, model.get_layer("relu").output).predict(data, verbose=0).max()
     assert 0 < reached < 0.1 and after["quant_relu/output_max:0"] == pytest.approx(reached, rel=0.02)
     assert after["quant_relu/output_min:0"] == 0 and after["quant_kind/pre_activation_max:0"] < 0.1
     assert np.abs(wrapped.predict(data, verbose=0) - model.predict(data, verbose=0)).max() < 1e-3
@@ -347,15 +336,12 @@ def values(model):
 
 @pytest.mark.slow
 def test_quantization_aware_training_of_a_regression_is_better_than_quantization_after_training():
-    pytest.importorskip("tensorflow_model_optimization")
-    keras()
-    import tf_keras
-
-    tf_keras.utils.set_random_seed(0)
+    k = tf_keras()
+    k.utils.set_random_seed(0)
     x = np.random.default_rng(0).uniform(0, 2 * np.pi, (1500, 1)).astype(np.float32)
-    hidden = [tf_keras.layers.Dense(16, "relu") for _ in range(2)]
-    model = tf_keras.Sequential([tf_keras.Input((1,)), *hidden, tf_keras.layers.Dense(1)], name="wave")
-    model.compile(tf_keras.optimizers.Adam(0.01), "mse")
+    hidden = [k.layers.Dense(16, "relu") for _ in range(2)]
+    model = k.Sequential([k.Input((1,)), *hidden, k.layers.Dense(1)], name="wave")
+    model.compile(k.optimizers.Adam(0.01), "mse")
     model.fit(x, np.sin(x), epochs=20, batch_size=64, verbose=0)
     found = microgen.compress(model, "qat", {"x": x, "y": np.sin(x)})
     assert found.metric == MEAN_ABSOLUTE_ERROR and found.after.tflm_score < found.before.tflm_score
@@ -363,6 +349,7 @@ def test_quantization_aware_training_of_a_regression_is_better_than_quantization
 
 @pytest.mark.slow
 def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
+    tf_keras()
     from microgen.conversion.carry import as_tf_keras
     from microgen.conversion.loading import load_keras
 

@@ -7,8 +7,8 @@ import pytest
 
 from microgen.errors import InputError
 
-from .keras_tools import keras
-from .test_channels import outputs, random_network, randomise, tfk
+from .keras_tools import keras, tf_keras
+from .test_channels import outputs, random_network, randomise
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def free_operators(monkeypatch):
 
 def all_kinds():
     """Strides, dilations, both paddings and biases; two-dimensional, one-dimensional and dense."""
-    k = tfk()
+    k = tf_keras()
     L = k.layers
     image = k.Input((12, 12, 3))
     x = L.Conv2D(10, (3, 5), (2, 1), padding="same", activation="relu", name="uneven")(image)
@@ -80,7 +80,7 @@ def test_a_random_network_of_low_rank_weights_loses_nothing():
     from microgen.compression import low_rank
     from microgen.compression.graph import parameters
 
-    k, rng = tfk(), np.random.default_rng(3)
+    k, rng = tf_keras(), np.random.default_rng(3)
     L = k.layers
     image = k.Input((8, 8, 4))
     x = L.Conv2D(16, 3, padding="same", activation="relu", name="conv")(image)
@@ -110,7 +110,7 @@ def test_branches_and_shared_layers_stay_as_they_are():
 def test_what_cannot_be_split_is_refused_with_its_layers_named():
     from microgen.compression import low_rank
 
-    k = tfk()
+    k = tf_keras()
     L = k.layers
     tiny = k.Sequential([k.Input((2,)), L.Dense(2, name="tiny")])
     with pytest.raises(InputError, match=r"'tiny' \(Dense\)"):

@@ -16,8 +16,8 @@ from microgen.tflite.join import join
 from microgen.verification import EngineRun, make_samples
 
 from . import models
-from .keras_tools import keras, quantize
-from .test_channels import outputs, randomise, tfk
+from .keras_tools import keras, quantize, tf_keras
+from .test_channels import outputs, randomise
 from .tools import needs_host
 
 RNG = np.random.default_rng(5)
@@ -128,7 +128,7 @@ def test_merge_tells_what_it_brings_and_writes_a_model_that_builds(tmp_path):
 
 def network(seed, trunk_seed, classes=3, far=0.0):
     """A network whose convolution comes from one seed, nudged by `far`, and whose head comes from another."""
-    k = tfk()
+    k = tf_keras()
     L = k.layers
     image = k.Input((8, 8, 3), name="image")
     x = L.Conv2D(6, 3, activation="relu", name="conv")(image)
