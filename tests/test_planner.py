@@ -255,6 +255,17 @@ def test_the_devices_own_figure_replaces_the_prediction(shared_models):
     assert known.bytes == known.min_bytes + known.scratch_bytes + known.margin_bytes
 
 
+def test_an_arena_in_which_no_tflm_could_run_the_model_is_refused():
+    model, board = parse(models.residual(2000)), load_board("esp32")
+    least = 3 * 2000  # the input stays for the ADD, which has another operand and an output
+    assert deploy("m", model, board, arena_bytes=least).arena.bytes == least
+    with pytest.raises(InputError, match=r"--arena 5999: while operator \d \(ADD\) runs, .* take 6,000 bytes"):
+        deploy("m", model, board, arena_bytes=least - 1)
+    planned = parse(models.planned(models.two_by_two(), [0, 0, 0, 0, 0]))
+    head = plan_board(planned, board).head_bytes
+    assert plan_board(planned, board).tensor_peak()[0] == head, "a file whose tensors overlap by its own plan"
+
+
 def test_a_host_that_needs_more_than_was_computed_widens_the_boards_arena():
     model, board = parse(models.fully_connected()), load_board("esp32")
     computed = plan(model, Target.HOST).arena_min_bytes

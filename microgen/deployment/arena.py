@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..boards import Board
 from ..boards.shapes import OpShape
+from ..errors import InputError
 from ..planner import KernelBytes, MemoryPlan, Target, align, plan
 from ..tflite import Operator, Subgraph, TfliteModel
 
@@ -77,7 +78,12 @@ def size_arena(
 
     Where the host needs more than was computed for it, a kernel asks for what the planner does not know: the board
     gets as much more.
+
+    Raises:
+        InputError: nothing could run the model in the arena that was asked for.
     """
+    if asked_bytes is not None:
+        _check(model, layout, asked_bytes)
     minimum = plan(model, target_of(board)).arena_min_bytes
     host = plan(model, Target.HOST).arena_min_bytes
     unknown = max(0, host_min_bytes - host)
@@ -96,6 +102,19 @@ def size_arena(
         host_predicted_bytes=host,
         is_planned=asked_bytes is None,
     )
+
+
+def _check(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
+    if not 1 <= asked_bytes < 2**31:
+        raise InputError(f"--arena {asked_bytes}: not a number of bytes", "leave it out to have it planned")
+    least, (subgraph, operator) = layout.tensor_peak()
+    if asked_bytes < least:
+        name = model.subgraphs[subgraph].operators[operator].name
+        raise InputError(
+            f"--arena {asked_bytes}: while operator {operator} ({name}) runs, its tensors and those kept for later "
+            f"operators take {least:,} bytes",
+            "leave it out to have it planned; microgen tune takes what the board really used",
+        )
 
 
 def op_shape(graph: Subgraph, op: Operator) -> OpShape:

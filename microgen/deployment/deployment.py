@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..boards import Board, TflmSnapshot
-from ..errors import InputError
 from ..planner import MemoryPlan
 from ..tflite import TfliteModel
 from ..tflite.check import check_board, check_runnable, resolver_methods
@@ -86,10 +85,8 @@ def deploy(
         arena_bytes: size of the arena, where it was found out on the board.
 
     Raises:
-        InputError: the labels do not fit the first output, or the arena is no size.
+        InputError: the labels do not fit the first output, or no board could run the model in that arena.
     """
-    if arena_bytes is not None and not 1 <= arena_bytes < 2**31:
-        raise InputError(f"--arena {arena_bytes}: not a number of bytes", "leave it out to have it planned")
     check_labels(model, labels)
     layout = plan_board(model, board)
     return Deployment(

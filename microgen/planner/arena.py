@@ -61,6 +61,18 @@ class MemoryPlan:
         """Return how far the head is used while an operator runs, in bytes."""
         return max((b.offset + b.size for b in self.live(subgraph, operator)), default=0)
 
+    def tensor_peak(self) -> tuple[int, tuple[int, int]]:
+        """Return the most bytes of tensors that are alive at once, and the first operator that has as many.
+
+        Kernels and versions of TFLM differ in what they need on top; no arena below this works with any of them.
+        """
+        tensors = [b for b in self.buffers if b.kind == "tensor"]
+        scopes = [(i, scope) for i, scope in enumerate(self.scopes) if scope is not None]
+        sizes = [(sum(b.size for b in tensors if b.first <= i <= b.last), scope) for i, scope in scopes]
+        size, scope = max(sizes, key=lambda found: found[0])
+        # A plan that came with the file may have tensors overlap.
+        return min(size, self.head_bytes), scope
+
 
 class _Arena:
     """Bytes in use, counted from both ends, and the most that there were."""
