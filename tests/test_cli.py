@@ -40,7 +40,7 @@ def folder(tmp_path):
 def test_help_and_version_are_cheap_and_complete(tmp_path):
     for args in ([], ["--help"], ["build", "--help"]):
         done = run(*args, cwd=tmp_path)
-        assert "Usage" in done.stdout
+        assert "Usage" in done.stdout and not done.stderr
     found = dict(line.split(maxsplit=1) for line in run("--version", cwd=tmp_path).stdout.splitlines())
     assert re.fullmatch(r"\d+\.\d+\.\d+", found["microgen"]) and found["Python"].startswith("3.")
     assert set(found) == {
