@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO ?= sine-esp32
+# As many tests at a time; each may start TensorFlow (2 GB) or a compiler.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
+PYTEST := pytest -n $(JOBS) --dist worksteal
 COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 EXTRAS := train,flash$(if $(COMPILER),,$(shell echo ,)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
@@ -36,15 +39,15 @@ cpp-format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
 cpp-test: $(VENV)/test.stamp debian
-	$(MAKE) -j2 -C tests/firmware test
+	$(MAKE) -j$(JOBS) -C tests/firmware test
 
 pytest: $(VENV)/test.stamp debian
-	$(BIN)/python -m pytest
+	$(BIN)/python -m $(PYTEST)
 
 # Which lines and branches of microgen/ the tests run, workers included.
 coverage: $(VENV)/test.stamp debian
 	rm -rf build/coverage && mkdir -p build/coverage
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
