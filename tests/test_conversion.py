@@ -584,3 +584,20 @@ def test_without_tensorflow_the_hint_names_the_extra(monkeypatch):
         microgen.train("sine")
     assert caught.value.exit_code == 3 and "microgen[train]" in caught.value.hint
     assert quantization.SCHEMES == ("int8", "int16x8")
+
+
+def test_the_same_model_gives_the_same_keras_file(tmp_path):
+    from microgen.conversion.archive import keras_bytes
+
+    policies = [keras().DTypePolicy("float32") for _ in range(2)]  # alive together: at two addresses
+    models = [
+        sequential(*(keras().layers.Dense(3, name=f"d{k}", dtype=policy) for k in range(2)), shape=(4,))
+        for policy in policies
+    ]
+    for model in models:
+        model.name = "net"
+        model.set_weights([np.ones_like(w) for w in model.get_weights()])
+    (tmp_path / "net.keras").write_bytes(keras_bytes(models[0]))
+    assert keras_bytes(models[1]) == keras_bytes(models[0])
+    loaded = keras().models.load_model(tmp_path / "net.keras")
+    assert (loaded.predict(np.ones((1, 4)), verbose=0) == models[0].predict(np.ones((1, 4)), verbose=0)).all()

@@ -13,7 +13,7 @@ from .keras_file import QUANTIZE_WRAPPER
 
 
 def keras_bytes(model: Any) -> bytes:  # noqa: ANN401 - Keras has no types
-    """Return a Keras 3 or tf_keras model as a .keras file, without the date that Keras writes into it."""
+    """Return a Keras 3 or tf_keras model as a .keras file, without the date and addresses that Keras writes."""
     learned = any(type(layer).__name__ == QUANTIZE_WRAPPER for layer in model.layers)
     if learned:
         model = _rebuilt(model)
@@ -27,8 +27,9 @@ def keras_bytes(model: Any) -> bytes:  # noqa: ANN401 - Keras has no types
                 if name == "metadata.json":
                     metadata = json.loads(data)
                     data = json.dumps({k: v for k, v in metadata.items() if k != "date_saved"}).encode()
-                elif name == "config.json" and learned:
-                    data = json.dumps(_unbuilt(json.loads(data))).encode()
+                elif name == "config.json":
+                    config = json.loads(data)
+                    data = json.dumps(_numbered(_unbuilt(config) if learned else config, {})).encode()
                 undated.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return written.getvalue()
 
@@ -53,4 +54,19 @@ def _unbuilt(config: Any) -> Any:  # noqa: ANN401
         return {k: _unbuilt(v) for k, v in config.items() if k != "build_config"}
     if isinstance(config, (list, tuple)):
         return type(config)(_unbuilt(v) for v in config)
+    return config
+
+
+def _numbered(config: Any, numbers: dict[int, int]) -> Any:  # noqa: ANN401
+    """Return a configuration in which the objects that several layers share are numbered from 1.
+
+    Keras 3 tells them apart by their addresses in memory, which are others in each process.
+    """
+    if isinstance(config, dict):
+        return {
+            k: numbers.setdefault(v, len(numbers) + 1) if k == "shared_object_id" and v else _numbered(v, numbers)
+            for k, v in config.items()
+        }
+    if isinstance(config, list):
+        return [_numbered(v, numbers) for v in config]
     return config
