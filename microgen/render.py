@@ -75,6 +75,11 @@ def markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]#|])", r"\\\1", folded)
 
 
+def number(value: int) -> str:
+    """Return a whole number with commas between its thousands."""
+    return f"{value:,}"
+
+
 @functools.cache
 def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when something is rendered
     import jinja2
@@ -82,12 +87,13 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.path("templates")),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - C, INI and Markdown: each value passes its own filter below
+        # HTML is escaped as such. C, INI and Markdown: each value passes its own filter below.
+        autoescape=jinja2.select_autoescape(("html.j2",)),
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (c_bytes, c_string, c_float, c_comment, ini_value, markdown, python_string):
+    for filter_ in (c_bytes, c_string, c_float, c_comment, ini_value, markdown, python_string, number):
         environment.filters[filter_.__name__] = filter_
     return environment
 

@@ -150,6 +150,41 @@ def litert_layers(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     return {"refused": refused, "unfaithful": unfaithful}, results
 
 
+def litert_noise(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Compare tensors of a quantized model with those of its float twin, in LiteRT on the same samples.
+
+    Args:
+        values: "tensors", one list a pair: numbers in the quantized and the float model, scale, zero point and
+            the least and greatest quantized value; "samples" to compare; "classify" to name each sample's class.
+        arrays: "model", "float" (both models), "in0", ... and "float0", ... (their inputs).
+
+    Returns:
+        One element a pair: "signal" and "noise", sums of squares in real units; "outside", how many values the
+        quantized tensor cannot represent, of "seen". "float_class" and "class", the largest output of each sample.
+    """
+    engines = [
+        _litert(arrays[name].tobytes(), "BUILTIN_WITHOUT_DEFAULT_DELEGATES", keep_all=True)
+        for name in ("float", "model")
+    ]
+    sums = np.zeros((4, len(values["tensors"])))
+    classes: list[list[int]] = [[], []]
+    for sample in range(_samples(arrays)):
+        for engine, prefix, found in zip(engines, ("float", "in"), classes, strict=True):
+            outputs = _litert_once(engine, _pick(arrays, prefix, sample))
+            if values["classify"]:
+                found.append(int(outputs[0].argmax()))
+        if sample >= values["samples"]:
+            continue
+        for k, (ours, theirs, scale, zero, low, high) in enumerate(values["tensors"]):
+            real = engines[0].get_tensor(theirs).astype(np.float64)
+            stored = (engines[1].get_tensor(ours).astype(np.float64) - zero) * scale
+            outside = (real < (low - zero - 1) * scale) | (real > (high - zero + 1) * scale)
+            sums[:, k] += (real**2).sum(), ((real - stored) ** 2).sum(), outside.sum(), real.size
+    named = dict(zip(("signal", "noise", "outside", "seen"), sums, strict=True))
+    named |= {name: np.array(found, np.int64) for name, found in zip(("float_class", "class"), classes, strict=True)}
+    return {}, named
+
+
 def _stepwise(
     results: dict[str, list[npt.NDArray[Any]]],
     op: Values,
@@ -239,10 +274,15 @@ def _stack(runs: list[list[npt.NDArray[Any]]], prefix: str) -> Arrays:
     return {f"{prefix}{k}": np.stack([run[k] for run in runs]) for k in range(len(runs[0]))} if runs else {}
 
 
-def _litert(model: bytes, kernels: str = "BUILTIN_REF") -> Any:  # noqa: ANN401 - the engine has no types
+def _litert(model: bytes, kernels: str = "BUILTIN_REF", keep_all: bool = False) -> Any:  # noqa: ANN401 - has no types
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType[kernels], num_threads=1)
+    interpreter = Interpreter(
+        model_content=model,
+        experimental_op_resolver_type=OpResolverType[kernels],
+        experimental_preserve_all_tensors=keep_all,
+        num_threads=1,
+    )
     interpreter.allocate_tensors()
     return interpreter
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import worker
-from ..tflite import Tensor, TfliteModel
-from ..worker import Arrays, Values
+from ..tflite import Tensor, TfliteModel, parse
+from ..worker import Arrays
 
 _DEADLINE_S = 300.0
 _SAMPLES = 50
@@ -96,8 +96,6 @@ def measure(
     Raises:
         EngineError: LiteRT refused one of the models.
     """
-    from ..tflite import parse
-
     original = parse(twin, model.name, "the float model")
     by_name = {t.name: t for t in original.main.tensors}
     pairs = []
@@ -114,7 +112,7 @@ def measure(
     arrays |= {f"float{k}": a[:take] for k, a in enumerate(data)}
     arrays |= {f"in{k}": a[:take] for k, a in enumerate(quantized)}
     values = {"tensors": [_numbers(t, o) for _, t, o in pairs], "samples": count, "classify": targets is not None}
-    reply = worker.call("LiteRT", f"{__name__}:compare_job", values, arrays, _DEADLINE_S)
+    reply = worker.call("LiteRT", "microgen.engines.jobs:litert_noise", values, arrays, _DEADLINE_S)
     signal, noise, outside, seen = (reply.arrays[k] for k in ("signal", "noise", "outside", "seen"))
     layers = tuple(
         LayerQuality(
@@ -131,55 +129,6 @@ def measure(
     if targets is not None:
         accuracy = tuple(float((reply.arrays[k] == targets[:take]).mean()) for k in ("float_class", "class"))
     return Quality(count, layers, accuracy)  # type: ignore[arg-type]
-
-
-def compare_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Compare tensors of two models on the same samples. Runs in a worker.
-
-    Args:
-        values: "tensors", one list a pair: numbers in the quantized and the float model, scale, zero point and
-            the least and greatest quantized value; "samples" to compare; "classify" to name each sample's class.
-        arrays: "model", "float" (both models), "in0", ... and "float0", ... (their inputs).
-    """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    engines = [
-        Interpreter(
-            model_content=arrays[name].tobytes(),
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-            num_threads=1,
-        )
-        for name in ("float", "model")
-    ]
-    for engine in engines:
-        engine.allocate_tensors()
-    sums = np.zeros((4, len(values["tensors"])))
-    classes: list[list[int]] = [[], []]
-    for sample in range(len(arrays["in0"])):
-        for engine, prefix, found in zip(engines, ("float", "in"), classes, strict=True):
-            engine.reset_all_variables()
-            for k, detail in enumerate(engine.get_input_details()):
-                engine.set_tensor(detail["index"], arrays[f"{prefix}{k}"][sample].reshape(detail["shape"]))
-            engine.invoke()
-            if values["classify"]:
-                found.append(int(engine.get_tensor(engine.get_output_details()[0]["index"]).argmax()))
-        if sample >= values["samples"]:
-            continue
-        for k, (ours, theirs, scale, zero, low, high) in enumerate(values["tensors"]):
-            real = engines[0].get_tensor(theirs).astype(np.float64)
-            stored = (engines[1].get_tensor(ours).astype(np.float64) - zero) * scale
-            outside = (real < (low - zero - 1) * scale) | (real > (high - zero + 1) * scale)
-            sums[:, k] += (real**2).sum(), ((real - stored) ** 2).sum(), outside.sum(), real.size
-    signal, noise, outside_sum, seen = sums
-    return {}, {
-        "signal": signal,
-        "noise": noise,
-        "outside": outside_sum,
-        "seen": seen,
-        "float_class": np.array(classes[0], np.int64),
-        "class": np.array(classes[1], np.int64),
-    }
 
 
 def _numbers(tensor: Tensor, twin: Tensor) -> list[float]:

@@ -6,13 +6,13 @@ whose geometry is computed here.
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, resources
+from .. import __version__
 from ..errors import InputError
+from ..render import render
 from .text import short_name
 
 # One row of the network's picture, and one step of the arena's, in SVG units.
@@ -44,39 +44,19 @@ def write_report(path: Path, document: dict[str, Any]) -> None:
 def render_report(document: dict[str, Any]) -> bytes:
     """Return the page for a document as `write_report` takes it."""
     memory = document.get("memory")
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            version=__version__,
-            d=document,
-            verdict=document.get("verdict"),
-            layers=_rows(document),
-            network=_network(document["layers"][:_LONGEST_PICTURE]),
-            more_layers=max(0, len(document["layers"]) - _LONGEST_PICTURE),
-            memory=memory,
-            arena=_arena(memory, document["layers"]) if memory else None,
-            fit=_fit(document.get("fit")),
-            accuracy=_confusion(document),
-        )
+    return render(
+        "report.html.j2",
+        version=__version__,
+        d=document,
+        verdict=document.get("verdict"),
+        layers=_rows(document),
+        network=_network(document["layers"][:_LONGEST_PICTURE]),
+        more_layers=max(0, len(document["layers"]) - _LONGEST_PICTURE),
+        memory=memory,
+        arena=_arena(memory, document["layers"]) if memory else None,
+        fit=_fit(document.get("fit")),
+        accuracy=_confusion(document),
     )
-    return str(page).encode()
-
-
-@functools.cache
-def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when something is rendered
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.path("templates")),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value: f"{value:,}"
-    environment.filters["short"] = short_name
-    return environment
 
 
 def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -87,6 +67,7 @@ def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             **layer,
+            "short_name": short_name(layer["name"]),
             "proof": proof.get((layer["subgraph"], layer["index"])),
             "is_peak": (layer["subgraph"], layer["index"]) == (peak.get("subgraph"), peak.get("operator")),
         }
@@ -178,6 +159,3 @@ def _confusion(document: dict[str, Any]) -> dict[str, Any] | None:
         for name, row in zip(names, accuracy["confusion"], strict=True)
     ]
     return {**accuracy, "names": names, "rows": rows}
-
-
-__all__ = ["render_report", "write_report"]
