@@ -28,6 +28,7 @@ test: lint types cpp-format cpp-test pytest
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 types: $(VENV)/test.stamp
 	$(BIN)/mypy

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .proof import verify
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
-    from .sweeping.run import Sweep, sweep
+    from .sweeping.run import sweep
+    from .sweeping.table import Sweep
     from .tflite import TfliteModel, load
     from .training import Trained, train
     from .tuning import Tuned, tune
@@ -66,7 +67,7 @@ _LAZY = {
     "recipe_names": "recipes",
     "inspect": "inspection",
     "verify": "proof",
-    "Sweep": "sweeping.run",
+    "Sweep": "sweeping.table",
     "sweep": "sweeping.run",
     "TfliteModel": "tflite",
     "Trained": "training",

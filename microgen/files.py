@@ -1,7 +1,8 @@
-"""Writes a file as a whole, or not at all."""
+"""Files that are written as a whole, or not at all, and their size under gzip."""
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -35,3 +36,8 @@ def write_file(path: Path, data: bytes) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror})", "choose another place with -o") from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def gzip_bytes(data: bytes) -> int:
+    """Return how many bytes gzip makes of a file, as it travels over the air."""
+    return len(gzip.compress(data, 9, mtime=0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from . import conversion, sources
 from .errors import EngineError, InputError
-from .files import check_out, write_file
+from .files import check_out, gzip_bytes, write_file
 from .planner import Target, plan
 from .sources import slug
 from .tflite import TfliteModel, load
@@ -160,4 +159,4 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
 
 def _cost(model: TfliteModel) -> Cost:
     arena = plan(model, Target.DEVICE).arena_min_bytes
-    return Cost(len(model.data), len(gzip.compress(model.data, 9, mtime=0)), arena, model_macs(model))
+    return Cost(len(model.data), gzip_bytes(model.data), arena, model_macs(model))

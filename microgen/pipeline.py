@@ -276,7 +276,7 @@ def firmware_name(model: Any, name: str | None, recipe: str | None) -> str:  # n
         elif isinstance(model, quantization.Quantized):
             name = model.model.name
         else:
-            name = sources.slug(model.name if sources.is_object(model) else Path(model).stem)
+            name = sources.slug(sources.name_of(model))
     if not _NAME.fullmatch(name):
         raise InputError(
             f"name {name!r} cannot be a firmware's name",

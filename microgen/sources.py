@@ -81,6 +81,11 @@ def save(model: Any, folder: Path) -> Source:  # noqa: ANN401 - Keras has no typ
     return Source(kind, path)
 
 
+def name_of(model: Any) -> str:  # noqa: ANN401
+    """Return the name of a Keras object, or of a path without its suffix."""
+    return str(model.name) if is_object(model) else Path(model).stem
+
+
 def slug(stem: str) -> str:
     """Return a name for a firmware from a file's or a model's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"

@@ -106,8 +106,7 @@ def train(
     chosen = load_recipe(recipe)
     if epochs is not None and epochs < 1:
         raise InputError(f"--epochs {epochs}: at least one epoch is needed", f"leave it out for {chosen.epochs}")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
+    check_seed(seed)
     if out is not None:
         _check_out(Path(out))
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
@@ -155,6 +154,16 @@ def train(
     if out is not None:
         _write(Path(out), trained)
     return trained
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that not every random generator takes.
+
+    Raises:
+        InputError: it is negative, or has more than 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
 
 
 def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:

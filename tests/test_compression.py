@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import microgen
-from microgen.compression.base import Step, read_steps
+from microgen.compression.base import Step
 from microgen.compression.layers import RANGES
 from microgen.compression.methods import load_method, method_names
-from microgen.compression.run import chain, default_out
+from microgen.compression.run import default_out
+from microgen.compression.steps import chain, read_steps
 from microgen.compression.task import read_data, task_from_data
 from microgen.errors import InputError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import microgen
 from microgen.errors import InputError, SetupError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
-from microgen.sweeping import evaluation, run
+from microgen.sweeping import evaluation, run, table
 from microgen.sweeping.candidates import read_candidates
 
 from . import sweep_tools
@@ -131,14 +131,14 @@ def test_a_model_that_cannot_be_measured_leaves_nothing(cheap, monkeypatch, tmp_
 
 def row(name, score, size, fits=True):
     outcome = type("Fit", (), {"fits": fits, "outcome": "fits" if fits else "too large"})()
-    return run.Row(name, price(score, size), arena_bytes=size, fit=outcome)
+    return table.Row(name, price(score, size), arena_bytes=size, fit=outcome)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5), st.booleans()), min_size=1, max_size=12), st.booleans())
 def test_the_front_is_what_nothing_beats(points, higher):
     metric = ACCURACY if higher else MEAN_ABSOLUTE_ERROR
     rows = [row(str(k), score, size, fits) for k, (score, size, fits) in enumerate(points)]
-    best = run.front(rows, "tflite_bytes", metric)
+    best = table.front(rows, "tflite_bytes", metric)
 
     def beats(a, b):
         """As good in both, and better in one."""

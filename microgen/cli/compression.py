@@ -106,9 +106,11 @@ def compress(
     from ..report.text import table
 
     if methods:
-        table(["method", "amount", "epochs", "what it does"], method_rows())
+        from ..compression.methods import load_method, method_names
+
+        table(["method", "amount", "epochs", "what it does"], method_rows(map(load_method, method_names())))
         return
-    from ..compression import run
+    from ..compression import run, steps
 
     options = {
         "student": student,
@@ -119,12 +121,12 @@ def compress(
         "join": join,
         "share": share,
     }
-    steps = run.chain(method or [], amount, options)
-    path = out or run.default_out(model, recipe, steps)
+    chain = steps.chain(method or [], amount, options)
+    path = out or run.default_out(model, recipe, chain)
     with Progress() as progress:
         found = run.compress(
             model,
-            steps,
+            chain,
             data,
             recipe=recipe,
             out=path,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .. import worker
+from ..files import gzip_bytes
 from ..metrics import Metric
 from ..quantization import Quantized, finish
 from ..tflite.macs import model_macs
@@ -75,7 +75,7 @@ def measure(reply: worker.Reply, which: str, name: str, metric: Metric) -> tuple
         litert,
         tflm,
         len(data),
-        len(gzip.compress(data, 9, mtime=0)),
+        gzip_bytes(data),
         model_macs(found.model),
         arena,
     ), found

@@ -15,11 +15,12 @@ from ..metrics import METRICS, Metric
 from ..quantization import Quantized, per_channel_dense
 from ..recipes import Recipe, load_recipe
 from ..sources import slug
-from ..training import train
-from .base import Step, StepSource, read_steps
+from ..training import check_seed, train
+from .base import Step
 from .job import AFTER, BEFORE
 from .methods import load_method
 from .price import Price, measure
+from .steps import StepSource, read_steps
 from .task import DataSource, read_data
 
 DEFAULT_BATCH_SIZE = 32
@@ -150,11 +151,7 @@ def _run(
     _check_numbers(epochs, batch_size, seed)
     target = _check_target(out, force)
     chosen = load_recipe(recipe) if recipe is not None else None
-    if (data is None) == (chosen is None):
-        raise InputError(
-            "no data to train on" if data is None else "--data and --recipe together",
-            "give --data TRAIN.npz (arrays x and y), or --recipe NAME",
-        )
+    check_origin(model, data, recipe)
     arrays = read_data(data, seed) if data is not None else {}
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         runnable = [_with_files(step, Path(folder)) for step in steps]
@@ -191,25 +188,40 @@ def _run(
     return found
 
 
-def chain(
-    methods: Sequence[str], amount: float | None = None, options: Mapping[str, Any] | None = None
-) -> tuple[Step, ...]:
-    """Read the steps of a command line: "prune:0.8" each, or one method and its amount beside it, and their options.
-
-    Raises:
-        InputError: as `base.read_steps` does, or an amount that belongs to no one method.
-    """
-    if amount is None:
-        return read_steps(methods, options)
-    if len(methods) != 1 or ":" in methods[0]:
-        raise InputError(f"--amount {amount:g} belongs to one --method", "in a chain, write --method prune:0.8")
-    return read_steps([Step(methods[0], amount)], options)
-
-
 def default_out(model: str | Path | None, recipe: str | None, steps: Sequence[Step]) -> Path:
     """Return the name of the file to write where none is given: MODEL_METHOD.keras in the current folder."""
     stem = Path(model).stem if model is not None else recipe or "model"
     return Path("_".join([slug(stem), *(step.method for step in steps)]) + ".keras")
+
+
+def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> None:  # noqa: ANN401
+    """Refuse arguments of `compress` that name no model or no data, or data twice.
+
+    Raises:
+        InputError: says which.
+    """
+    if (data is None) == (recipe is None):
+        raise InputError(
+            "no data to train on" if data is None else "--data and --recipe together",
+            "give --data TRAIN.npz (arrays x and y), or --recipe NAME",
+        )
+    if model is None and recipe is None:
+        raise InputError("no model", "give a .keras or .h5 file, or --recipe NAME to train one")
+
+
+def model_file(model: Any, folder: Path) -> sources.Source:  # noqa: ANN401
+    """Return the file of a Keras model; an object is saved into `folder`.
+
+    Raises:
+        InputError: it is missing, or no Keras model.
+    """
+    source = sources.save(model, folder) if sources.is_object(model) else sources.find(model)
+    if source.kind not in (sources.KERAS, sources.H5):
+        raise InputError(
+            f"{source.path}: compression trains a Keras model, and this is none",
+            "give the .keras or .h5 file that it was made from",
+        )
+    return source
 
 
 def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
@@ -219,8 +231,7 @@ def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
         )
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: at least one sample", f"leave it out for {DEFAULT_BATCH_SIZE}")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
+    check_seed(seed)
 
 
 def _check_target(out: str | Path | None, force: bool) -> tuple[Path, Path] | None:
@@ -247,22 +258,12 @@ def _source(
 ) -> tuple[sources.Source, str]:
     """Return the model as a file, and its name."""
     if model is None:
-        if recipe is None:
-            raise InputError("no model", "give a .keras or .h5 file, or --recipe NAME to train one")
+        assert recipe is not None
         trained = train(recipe.name, seed=seed, on_step=on_step, on_epoch=on_epoch)
         path = folder / f"{recipe.name}.keras"
         path.write_bytes(trained.keras)
         return sources.Source(sources.KERAS, path), recipe.name
-    if sources.is_object(model):
-        source, name = sources.save(model, folder), str(model.name)
-    else:
-        source, name = sources.find(model), Path(model).stem
-    if source.kind not in (sources.KERAS, sources.H5):
-        raise InputError(
-            f"{source.path}: compression trains a Keras model, and this is none",
-            "give the .keras or .h5 file that it was made from",
-        )
-    return source, name
+    return model_file(model, folder), sources.name_of(model)
 
 
 def _with_files(step: Step, folder: Path) -> Step:

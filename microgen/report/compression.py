@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from .text import Pairs
 
 if TYPE_CHECKING:
+    from ..compression.base import Method
     from ..compression.run import Compressed
     from ..merging import Merged
-    from ..sweeping.run import Sweep
+    from ..sweeping.table import Sweep
 
 
-def method_rows() -> list[list[str]]:
-    """Return the table of the compression methods."""
-    from ..compression.methods import load_method, method_names
-
+def method_rows(methods: Iterable[Method]) -> list[list[str]]:
+    """Return the table of compression methods."""
     rows = []
-    for method in map(load_method, method_names()):
+    for method in methods:
         a = method.amount
         amount = f"{a.default:g} ({a.low:g} to {a.high:g}): {a.meaning}" if a else "none"
         rows.append([method.name, amount, str(method.epochs), method.title])

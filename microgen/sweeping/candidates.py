@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, toml
-from ..compression.base import Step, read_steps
+from ..compression.base import Step
+from ..compression.steps import read_steps
 from ..errors import InputError
 
 # The model as it is, which every sweep measures first.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import SetupError
-
-if TYPE_CHECKING:
-    from .run import Row, Sweep
+from .table import AXES, Row, Sweep, front
 
 # Colours that people with any kind of colour vision tell apart (Okabe and Ito).
 _FRONT, _GREY, _RED = "#0072B2", "#8A8A8A", "#D55E00"
@@ -44,8 +42,6 @@ def draw(found: Sweep, kind: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from .run import AXES, front
-
     measured = [row for row in found.rows if row.price is not None]
     numbers = {row.name: k for k, row in enumerate(measured, 1)}
     with matplotlib.rc_context(_STYLE):
@@ -77,14 +73,14 @@ def _panel(
     names = {row.name for row in best}
     for label, look in _LOOKS.items():
         rows = [r for r in measured if _standing(r, names) == label]
-        panel.scatter([r.value(axis) for r in rows], [_score(r) for r in rows], s=36, label=label, **look)
+        panel.scatter([r.value(axis) for r in rows], [r.score for r in rows], s=36, label=label, **look)
     # What lies below and to the right of the steps is beaten by something on the front.
     steps = {"drawstyle": "steps-post", "color": _FRONT, "linewidth": 1, "zorder": 2}
-    panel.plot([r.value(axis) for r in best], [_score(r) for r in best], **steps)
+    panel.plot([r.value(axis) for r in best], [r.score for r in best], **steps)
     for together in _close(measured, axis):
         color = _LOOKS[min((_standing(r, names) for r in together), key=list(_LOOKS).index)]["edgecolors"]
         text = ", ".join(str(numbers[r.name]) for r in together)
-        at = (max(r.value(axis) for r in together), max(_score(r) for r in together))
+        at = (max(r.value(axis) for r in together), max(r.score for r in together))
         panel.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, color=color)
     panel.margins(0.08)
     panel.set_xlabel(title)
@@ -99,14 +95,14 @@ def _close(rows: list[Row], axis: str) -> list[list[Row]]:
     """Put rows together whose numbers would lie on each other."""
     wide, high = (
         (max(values) - min(values)) * share or 1e-9
-        for values, share in (([r.value(axis) for r in rows], 0.04), ([_score(r) for r in rows], 0.02))
+        for values, share in (([r.value(axis) for r in rows], 0.04), ([r.score for r in rows], 0.02))
     )
     found: list[list[Row]] = []
     for row in rows:
         near = (
             group
             for group in found
-            if abs(group[0].value(axis) - row.value(axis)) <= wide and abs(_score(group[0]) - _score(row)) <= high
+            if abs(group[0].value(axis) - row.value(axis)) <= wide and abs(group[0].score - row.score) <= high
         )
         group = next(near, None)
         if group is None:
@@ -123,11 +119,6 @@ def _standing(row: Row, on_front: set[str]) -> str:
 def _list(panel: Any, measured: list[Row], numbers: dict[str, int]) -> None:  # noqa: ANN401
     """Write the names of the candidates beside their numbers."""
     panel.axis("off")
-    lines = [f"{numbers[r.name]:>2}  {_score(r):.4f}  {r.name}" for r in measured]
+    lines = [f"{numbers[r.name]:>2}  {r.score:.4f}  {r.name}" for r in measured]
     text = "\n".join(lines).replace("$", r"\$")
     panel.text(0, 1, text, va="top", family="monospace", fontsize=8, linespacing=1.6, transform=panel.transAxes)
-
-
-def _score(row: Row) -> float:
-    assert row.price is not None
-    return row.price.tflm_score

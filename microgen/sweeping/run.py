@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,113 +16,26 @@ import numpy as np
 
 from .. import sources
 from ..boards import Board, load_board
-from ..compression.price import Price
-from ..compression.run import DEFAULT_BATCH_SIZE
+from ..compression.run import DEFAULT_BATCH_SIZE, check_origin, model_file
 from ..compression.task import DataSource, read_data
 from ..deployment import check, deploy
-from ..deployment.fit import Fit, memory_fit
+from ..deployment.fit import memory_fit
 from ..errors import InputError, MicrogenError, SetupError
+from ..jsontext import json_text
 from ..metrics import METRICS, Metric
 from ..recipes import load_recipe
 from ..sources import slug
 from ..tflite import parse
 from ..training import train
 from . import evaluation
+from . import picture as pictures
 from .candidates import ORIGINAL, Candidate, key, read_candidates, versions
 from .evaluation import Data, Result, Work
 from .scheduling import Dask, Local, Scheduler
 from .store import Store
+from .table import AXES, Row, Sweep, front
 
-# What a candidate may be the best in, beside the metric: what is drawn, and what people call it.
-AXES = {
-    "tflite_bytes": ".tflite, bytes",
-    "gzip_bytes": ".tflite under gzip (OTA), bytes",
-    "arena_bytes": "tensor arena, bytes",
-    "macs": "multiply-accumulates",
-}
 PICTURES = ("svg", "png")
-
-
-@dataclass(frozen=True)
-class Row:
-    """What became of a candidate on the board.
-
-    Attributes:
-        name: the candidate's.
-        price: what it costs and brings; None where it could not be made.
-        arena_bytes: what a firmware for the board reserves as tensor arena.
-        fit: what it takes of the board's memories.
-        best_for: the axes in which no other candidate that fits is as small and as good.
-        error: why it could not be made, or does not run on the board, and a hint; empty otherwise.
-        folder: where its models are, relative to the sweep's folder; "" where there are none.
-    """
-
-    name: str
-    price: Price | None = None
-    arena_bytes: int = 0
-    fit: Fit | None = None
-    best_for: tuple[str, ...] = ()
-    error: tuple[str, str] = ("", "")
-    folder: str = ""
-
-    @property
-    def fits(self) -> bool:
-        """Whether it can be had on the board."""
-        return self.fit is not None and self.fit.fits
-
-    def value(self, axis: str) -> int:
-        """Return its place on an axis: of the board, or of its price."""
-        return self.arena_bytes if axis == "arena_bytes" else int(getattr(self.price, axis))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "candidate": self.name,
-            "price": {**asdict(self.price), "arena_bytes": self.arena_bytes} if self.price else None,
-            "fits": self.fit.outcome if self.fit else None,
-            "best_for": list(self.best_for),
-            "error": {"message": self.error[0], "hint": self.error[1]} if self.error[0] else None,
-            "folder": self.folder,
-        }
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A sweep.
-
-    Attributes:
-        name: of the model or recipe.
-        board: what the arena and the fit are for.
-        metric: what the scores are.
-        rows: one a candidate, in the order in which they were named; the model as it is first.
-        resumed: how many of them were there already.
-        out: the folder with the models, the table as sweep.json, and the picture.
-        picture: the path of the picture; None where none was wanted.
-    """
-
-    name: str
-    board: Board
-    metric: Metric
-    rows: tuple[Row, ...]
-    resumed: int
-    out: Path
-    picture: Path | None
-
-    def merit(self, row: Row) -> float:
-        """Return the score of a row, so that more is better."""
-        assert row.price is not None
-        return row.price.tflm_score if self.metric.higher_is_better else -row.price.tflm_score
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain data; the same sweep gives the same, resumed or not."""
-        return {
-            "name": self.name,
-            "board": self.board.name,
-            "metric": self.metric.name,
-            "higher_is_better": self.metric.higher_is_better,
-            "axes": AXES,
-            "candidates": [row.to_json() for row in self.rows],
-        }
 
 
 def sweep(
@@ -173,19 +86,11 @@ def sweep(
     if picture not in (None, *PICTURES):
         raise InputError(f"no picture as '{picture}'", f"pictures: {', '.join(PICTURES)}")
     if picture:
-        from . import picture as pictures
-
         pictures.check()
-    if (data is None) == (recipe is None):
-        raise InputError(
-            "no data to train on" if data is None else "--data and --recipe together",
-            "give --data TRAIN.npz (arrays x and y), or --recipe NAME",
-        )
-    if model is None and recipe is None:
-        raise InputError("no model", "give a .keras or .h5 file, or --recipe NAME to train one")
+    check_origin(model, data, recipe)
     if recipe is not None:
         load_recipe(recipe)
-    name = slug(recipe or "") if model is None else slug(model.name if sources.is_object(model) else Path(model).stem)
+    name = slug(recipe or "" if model is None else sources.name_of(model))
     arrays = read_data(data, seed) if data is not None else None
     store = Store(Path(out) if out is not None else Path(f"{name}-sweep"))
     placed: Scheduler = Dask(scheduler) if scheduler else Local(jobs or max(1, (os.cpu_count() or 2) // 2))
@@ -199,7 +104,7 @@ def sweep(
         [_row(c, r, target, store, runner.keys[c.name]) for c, r in zip(tried, results, strict=True)], metric
     )
     found = Sweep(name, target, metric, rows, runner.resumed, store.out, None)
-    store.file("sweep.json", (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode())
+    store.file("sweep.json", json_text(found.to_json()).encode())
     if picture:
         found = replace(found, picture=store.file(f"sweep.{picture}", pictures.draw(found, picture)))
     return found
@@ -278,12 +183,7 @@ def _model(
             store.file(path.name, found.keras)
         return path.read_bytes(), path.suffix
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
-        source = sources.save(model, Path(folder)) if sources.is_object(model) else sources.find(model)
-        if source.kind not in (sources.KERAS, sources.H5):
-            raise InputError(
-                f"{source.path}: compression trains a Keras model, and this is none",
-                "give the .keras or .h5 file that it was made from",
-            )
+        source = model_file(model, Path(folder))
         return source.path.read_bytes(), f".{source.kind}"
 
 
@@ -314,22 +214,3 @@ def _with_fronts(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
     return tuple(
         replace(row, best_for=tuple(axis for axis in AXES if row in front(rows, axis, metric))) for row in rows
     )
-
-
-def front(rows: Sequence[Row], axis: str, metric: Metric) -> list[Row]:
-    """Return the Pareto front, by size: of what fits, what nothing beats in both the metric and on the axis.
-
-    Where two are the same in both, the first one named is on it.
-    """
-    sign = -1 if metric.higher_is_better else 1
-    fitting = [row for row in rows if row.fits]
-    best: list[Row] = []
-    for row in sorted(fitting, key=lambda r: (r.value(axis), sign * _score(r))):
-        if not best or sign * _score(row) < sign * _score(best[-1]):
-            best.append(row)
-    return best
-
-
-def _score(row: Row) -> float:
-    assert row.price is not None
-    return row.price.tflm_score
