@@ -228,7 +228,9 @@ def _range(output: Tensor, activation: str) -> tuple[int, int]:
     low, high = int(limits.min), int(limits.max)
 
     def quantized(value: float) -> int:
-        return output.zero_point + round(value / output.scale)
+        # As both interpreters do it: a float32 quotient, halves away from zero.
+        steps = float(np.float32(abs(value)) / np.float32(output.scale))
+        return output.zero_point + int(math.copysign(math.floor(steps + 0.5), value))
 
     if activation in ("RELU", "RELU6"):
         low = max(low, quantized(0))
