@@ -15,12 +15,14 @@ def sample_differs(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDAr
 
 
 def largest(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
-    """Return the largest absolute difference of two arrays; infinite where one is not a number, or sizes differ."""
+    """Return the largest absolute difference of two arrays; infinite where one is no finite number, or sizes differ."""
     if ours.size != theirs.size:
         return float("inf")
     kind = np.float64 if ours.dtype.kind == "f" else np.int64
-    difference = np.abs(ours.astype(kind).reshape(-1) - theirs.astype(kind).reshape(-1))
-    return float(np.nan_to_num(difference, nan=np.inf).max(initial=0))
+    a, b = (x.astype(kind).reshape(-1) for x in (ours, theirs))
+    with np.errstate(invalid="ignore"):
+        difference = np.where(a == b, 0, np.abs(a - b))
+    return float(np.nan_to_num(difference, nan=np.inf, posinf=np.inf).max(initial=0))
 
 
 def differing_elements(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> int:
