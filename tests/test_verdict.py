@@ -10,12 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import microgen
 from microgen.dut import DutError
 from microgen.engines.difference import differing_elements, largest, sample_differs
 from microgen.errors import EngineError
 from microgen.tflite import parse
 from microgen.verification import compare, judge
 from microgen.verification.compare import Engines, FirmwareRun, ask_firmware, run_firmware
+from microgen.verification.golden import GOLDEN, golden_fault
 from microgen.verification.layers import Proof
 from microgen.verification.verdict import Device, Layer, Verdict
 
@@ -297,6 +299,42 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
     array.unlink()
     with pytest.raises(DutError, match="no answer"):
         run_firmware(tmp_path, MODEL, inputs)
+
+
+# ---- golden vectors in a project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("golden")
+    (folder / "m.tflite").write_bytes(MODEL.data)
+    return microgen.build(folder / "m.tflite", "esp32", out=folder / "p", samples=3, verify=False).project
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("", "", ""),
+        ("0x84,0x84", "0x84,0x85", f"golden vector 0 in {GOLDEN} is stale: TFLM gives other bytes for its input"),
+        ("  0x01,0x01", "  0x01,0x00", f"golden vector 2 in {GOLDEN} is stale: TFLM gives other bytes for its input"),
+        ("  0x8c,0x8c,\n", "  0x8c,0x8d,\n", f"golden vector 0 in {GOLDEN} is stale: TFLM gives other bytes"),
+        ("{\n  0x84", "  0x84", f"{GOLDEN} does not hold as many outputs as inputs"),
+        ("g_golden_inputs", "g_other", f"{GOLDEN} does not hold as many outputs as inputs"),
+        ("g_golden_", "g_other_", f"{GOLDEN} does not hold as many outputs as inputs"),
+        ("  0x03,", "  ", f"{GOLDEN}: the inputs are not of this model's size"),
+    ],
+)
+def test_golden_vectors_that_are_not_tflms_are_found(project, tmp_path, old, new, says):
+    text = (project / GOLDEN).read_text()
+    assert old in text
+    (tmp_path / GOLDEN).parent.mkdir(parents=True)
+    (tmp_path / GOLDEN).write_text(text.replace(old, new))
+    found = golden_fault(tmp_path, MODEL, 16384)
+    assert found.startswith(says) and bool(found) == bool(says)
+
+
+def test_a_project_without_golden_vectors_has_none_that_are_stale(tmp_path):
+    assert golden_fault(tmp_path, MODEL, 16384) == ""
 
 
 # ---- differences
