@@ -34,14 +34,14 @@ def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost])
         f"Medians of {document['runs']} runs after a warm-up, the tools taking turns; times are of whole processes."
     ]
     for heading, pairs in (("Machine", document["machine"]), ("Versions", document["versions"])):
-        lines += ["", f"## {heading}", "", *_table(["", ""], [list(p) for p in pairs.items()])]
+        lines += ["", f"## {heading}", "", *table(["", ""], [list(p) for p in pairs.items()])]
     for topic in dict.fromkeys(r.topic for r in rows):
         heads = ["what", "tool", "median s", "min to max", "peak MB", ""]
-        lines += ["", f"## Time: {topic}", "", *_table(heads, [_row(r) for r in rows if r.topic == topic])]
+        lines += ["", f"## Time: {topic}", "", *table(heads, [_row(r) for r in rows if r.topic == topic])]
     if document["outcomes"]:
         heads = ["model", "tool", "makes", "compiles", "runs", "operators", "arena", "outputs compared by it"]
         body = [list(o.values()) for o in document["outcomes"]]
-        lines += ["", "## Outcome", "", *_OUTCOME, "", *_table(heads, body)]
+        lines += ["", "## Outcome", "", *_OUTCOME, "", *table(heads, body)]
     if costs:
         heads = [
             "model",
@@ -62,7 +62,7 @@ def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost])
             "",
             f"{INFERENCES} inferences on the host program, medians in microseconds.",
         ]
-        lines += ["", *_table(heads, body)]
+        lines += ["", *table(heads, body)]
     if document["problems"]:
         lines += ["", "## Not measured", "", *(f"- {_cell(p)}" for p in document["problems"])]
     return lines
@@ -83,7 +83,8 @@ def _row(row: Row) -> list[str]:
     return [row.what, row.tool, f"{statistics.median(row.seconds):.3g}", spread, memory, row.remark]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     return [*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]
 

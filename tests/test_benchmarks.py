@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import machine, measure, outcome, peers, report
+from benchmarks import compression, machine, measure, outcome, peers, report
 from benchmarks.commands import command_names
 from benchmarks.models import Model
 from benchmarks.tools import TOOLS, Outcome, Tool
 from benchmarks.tools import tool as look
+from microgen.compression.price import Price
 
 from . import models
 from .tools import needs, needs_host
@@ -127,6 +129,37 @@ def test_the_results_are_written_as_markdown_and_json(tmp_path):
     found = json.loads((tmp_path / "RESULTS.json").read_text())
     assert found["rows"][0]["median_s"] == 0.2 and found["rows"][0]["seconds"] == [0.2, 0.1, 0.4]
     assert found["versions"]["microgen"] and found["machine"]["cores"]
+
+
+def test_compression_is_compared_with_ptq_of_the_same_seed(tmp_path, monkeypatch):
+    def priced(score, size):
+        return Price(1000, 900, score, score, score, 5 * size, 3 * size, 2 * size, size)
+
+    asked = []
+
+    def compress(model, chain, **options):
+        asked.append((model.parent.name, chain, options))
+        alone = options.get("alpha") == 1
+        return SimpleNamespace(after=priced(options["before"].tflm_score + (0.01 if alone else 0.02), 500))
+
+    def train(recipe, out, seed):
+        out.mkdir()
+        (out / f"{recipe}.keras").touch()
+
+    scores = {11: 0.9, 12: 0.92}
+    monkeypatch.setattr(compression, "price", lambda *x, seed, **y: SimpleNamespace(after=priced(scores[seed], 1000)))
+    monkeypatch.setattr(compression.microgen, "compress", compress)
+    monkeypatch.setattr(compression.microgen, "train", train)
+    cases = [compression.Case("prune:0.8+qat"), *compression.PAIRS[0]]
+    figures = [compression.measure("digits", seed, cases, tmp_path) for seed in scores]
+    assert [x[:2] for x in asked[:2]] == [("digits-11", ["prune:0.8", "qat"]), ("digits-11", ["distill:0.25"])]
+    assert [x[2].get("alpha") for x in asked[:3]] == [None, 1, None] and all(x[2]["seed"] in scores for x in asked)
+    assert [compression.measure("digits", seed, cases, tmp_path) for seed in scores] == figures and len(asked) == 6
+    text = "\n".join(compression.report("accuracy", list(scores), figures, cases))
+    assert "Seeds 11, 12." in text and "| PTQ | 0.9100 +- 0.0141 |  | 1.00 |" in text
+    assert "| `prune:0.8+qat` | 0.9300 +- 0.0141 | +0.0200 +- 0.0000 | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |" in text
+    assert "taught, 3 epochs against alone: +0.0100 +- 0.0000" in text
+    assert compression.with_error([0.0, 0.002]) == "+0.0010 +- 0.0010"
 
 
 def test_every_command_is_timed():
