@@ -50,9 +50,9 @@ class Running:
     def result(self):
         return self.engines
 
-    def prove(self, suspects):
+    def prove(self, differs, drift):
         assert self.proof is not None, "no layer proof was needed"
-        self.suspects = suspects.tolist()
+        self.suspects, self.drift = differs.tolist(), drift.tolist()
         return self.proof
 
 
@@ -131,7 +131,7 @@ def test_a_sequence_that_differs_is_looked_at_too():
     verdict = judge(running, None, 0).verdict
     assert (verdict.status, verdict.sequence, verdict.differing_samples) == ("within-bound", 32, 0)
     assert verdict.max_abs_diff_lsb == 5.0
-    assert [k for k, suspect in enumerate(running.suspects) if suspect] == [31] and len(running.suspects) == 40
+    assert running.suspects == [False] * 40 and running.drift == [False] * 31 + [True]
     short = judge(Running(model, samples=3), None, 0).verdict
     assert short.sequence == 3 and judge(Running(), None, 0).verdict.sequence == 0
 

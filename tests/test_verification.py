@@ -24,9 +24,9 @@ from . import models
 from .tools import needs_host
 
 
-def judged(data, all_layers=True, samples=40):
+def judged(data, all_layers=True, samples=40, seed=0):
     model = parse(data)
-    inputs = make_samples(model, samples, 0)
+    inputs = make_samples(model, samples, seed)
     with EngineRun(model, inputs) as running:
         return judge(running, None, 0, "not asked", all_layers)
 
@@ -231,6 +231,12 @@ def test_state_that_rounds_otherwise_is_within_what_the_rounding_allows():
     (layer,) = found.layers
     assert found.status == "within-bound" and layer.max_abs_diff_lsb == layer.bound_lsb == 1
     assert 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.6
+
+
+def test_what_only_a_sequence_shows_is_proven_in_its_order():
+    found = judged(models.stateful(awkward=True), seed=3).verdict
+    assert found.differing_samples == 0, "each sample from a fresh state is equal"
+    assert found.status == "within-bound" and found.ops == ("SVDF",), found.reason
 
 
 @pytest.mark.parametrize("options", [{}, {"time_major": True}, {"units": 30, "steps": 40, "cell_scale": 2.0**-15}])

@@ -140,10 +140,10 @@ class EngineRun:
             self._engines = self._collect()
         return self._engines
 
-    def prove(self, differs: npt.NDArray[np.bool_]) -> Proof:
+    def prove(self, differs: npt.NDArray[np.bool_], drift: npt.NDArray[np.bool_]) -> Proof:
         """Make the layer proof of these samples; see `prove_layers`."""
         if self._proof is None:
-            self._proof = prove_layers(self.model, self.inputs, differs, self.arena_min_bytes)
+            self._proof = prove_layers(self.model, self.inputs, differs, self.arena_min_bytes, drift)
         return self._proof
 
     def _collect(self) -> Engines:
@@ -304,9 +304,7 @@ def judge(
     is_equal = not differs.any() and not drift.any()
     if is_equal and not all_layers:
         return Judgement(Verdict(BIT_EXACT, **common))
-    suspects = differs.copy()
-    suspects[: len(drift)] |= drift
-    proof = running.prove(suspects)
+    proof = running.prove(differs, drift)
     differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
     common["ops"] = tuple(sorted({layer.op for layer in differing}))
     common["layers"] = proof.layers if all_layers else tuple(differing)

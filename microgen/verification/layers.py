@@ -84,7 +84,13 @@ class _Place:
         }
 
 
-def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bool_], arena_min_bytes: int) -> Proof:
+def prove_layers(
+    model: TfliteModel,
+    inputs: Samples,
+    differs: npt.NDArray[np.bool_],
+    arena_min_bytes: int,
+    drift: npt.NDArray[np.bool_] | None = None,
+) -> Proof:
     """Run each operator alone, in both engines, on the inputs that it has in TFLM.
 
     The samples of a model that keeps state are run as one sequence, in the whole model and in each operator.
@@ -92,13 +98,18 @@ def prove_layers(model: TfliteModel, inputs: Samples, differs: npt.NDArray[np.bo
     Args:
         model: the model.
         inputs: one array an input, samples first.
-        differs: on which samples the outputs of the engines differ.
+        differs: on which samples the outputs of the engines differ, each from a fresh state.
         arena_min_bytes: the smallest arena of the model.
+        drift: on which of the first samples they differ when those are run as one sequence.
     """
     from ..tflite.cut import Cutter
 
     limit = deadline(model, 2 * _SAMPLES)
-    order = np.argsort(~differs, kind="stable")[:_SAMPLES]
+    if drift is not None and drift.any() and not differs.any():
+        # What differs in a sequence only does so after the samples before it.
+        differs, order = drift, np.arange(len(drift))
+    else:
+        order = np.argsort(~differs, kind="stable")[:_SAMPLES]
     # LiteRT gets the copy that it takes, TFLM the same: what differs in it TFLM never looks at.
     cutter = Cutter(dataclasses.replace(model, data=normalise(model).data))
     places = [
