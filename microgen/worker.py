@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import re
 import select
@@ -40,6 +41,9 @@ _LOG_KEPT = 2**20
 _LOG_LIMIT = 64 * 2**20
 _PROGRESS = "progress"
 _PROGRESS_S = 0.2
+# On a busy machine a worker waits for its turn: one that computes is given its deadline in time of the processor, up to
+# so many times as long on the clock.
+_PATIENCE = 4
 _folder: Path | None = None  # in a worker, the folder of its job
 # What one worker may allocate. TensorFlow, which trains and converts, takes more than an interpreter does.
 _MEMORY_LIMIT = 4 * 2**30
@@ -134,7 +138,8 @@ class Job:
         """Wait for the worker and return its reply.
 
         Args:
-            deadline_s: seconds after the start at which it counts as hung.
+            deadline_s: seconds of work after which it counts as hung: of processor time, or four times as many on the
+                clock.
             on_progress: is told, some times a second, what the job passed to `report_progress`.
 
         Raises:
@@ -173,22 +178,36 @@ class Job:
             self.stop()
 
     def _wait(self, deadline_s: float, on_progress: Callable[[int, int], None] | None) -> bool:
-        """Wait for the worker's end, and tell its progress meanwhile; False when it takes too long."""
+        """Wait for the worker's end, and tell its progress meanwhile; False when it is hung."""
         told = ""
         while True:
-            remaining = max(0.1, self._started + deadline_s - time.monotonic())
-            if on_progress is None:
-                return bool(select.select([self._alive], [], [], remaining)[0])
-            if select.select([self._alive], [], [], min(remaining, _PROGRESS_S))[0]:
+            remaining = max(_PROGRESS_S, self._started + deadline_s - time.monotonic())
+            step = remaining if on_progress is None else _PROGRESS_S
+            if select.select([self._alive], [], [], step)[0]:
                 return True
             said = Path(self._folder.name, _PROGRESS)
-            text = said.read_text() if said.exists() else ""
-            if text != told:
+            text = said.read_text() if on_progress is not None and said.exists() else ""
+            if on_progress is not None and text != told:
                 told = text
                 done, _, total = text.partition(" ")
                 on_progress(int(done), int(total))
-            if time.monotonic() > self._started + deadline_s:
+            if self._is_hung(deadline_s):
                 return False
+
+    def _is_hung(self, deadline_s: float) -> bool:
+        elapsed = time.monotonic() - self._started
+        return elapsed >= deadline_s and max(_cpu_seconds(self._process.pid), elapsed / _PATIENCE) >= deadline_s
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken, all its threads together; endless where that is not known."""
+    try:
+        # After the name, which may have spaces: the state is the third field of the line, utime and stime the 14th
+        # and 15th (proc(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return math.inf
 
 
 def start(

@@ -198,7 +198,7 @@ class Runner:
         self._background: list[subprocess.Popen[str]] = []
         home = folder.with_name(f"{folder.name}-home")
         home.mkdir()
-        kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "LANG", "LC_", "MICROGEN_"))}
+        kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "LANG", "LC_", "MICROGEN_", "COVERAGE_"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._environment = {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "120", "TERM": "dumb"}
 

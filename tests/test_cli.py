@@ -208,7 +208,12 @@ def test_simulate_on_a_pseudo_terminal(folder):
     needs_host()
     run("build", "small.tflite", "--board", "esp32", "--no-verify", cwd=folder)
     process = subprocess.Popen(
-        [*RUN, "simulate", "small-esp32", "--pty"], cwd=folder, stdout=subprocess.PIPE, text=True
+        [*RUN, "simulate", "small-esp32", "--pty"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, a shell has the interrupt that ends this ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         name = process.stdout.readline().strip()
