@@ -14,6 +14,7 @@ import numpy as np
 
 from .dut import BAUD, HOST, SelfTest, connected
 from .errors import InputError
+from .files import write_file
 from .jsontext import json_text
 from .project import open_project
 from .project.manifest import project_model
@@ -140,10 +141,7 @@ def write_bench(result: Bench, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    try:
-        path.write_text(json_text(result.to_json()), "utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})", "choose another file") from None
+    write_file(path, json_text(result.to_json()).encode(), "choose another file")
 
 
 def read_bench(path: Path) -> Bench:

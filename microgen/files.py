@@ -1,7 +1,8 @@
-"""Files that are written as a whole, or not at all, and their size under gzip."""
+"""Where results are written: files as a whole, or not at all, and what can be refused before."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 from pathlib import Path
@@ -22,20 +23,48 @@ def check_out(path: Path) -> None:
         raise InputError(f"{path}: {parent} is not a folder that can be written", "choose another place with -o")
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file as a whole, or not at all.
+def check_out_folder(out: Path, marker: str, whose: str) -> None:
+    """Refuse a folder for results where none can be written, or that holds something else.
+
+    Args:
+        out: the folder; it need not be there.
+        marker: what is in such a folder from an earlier run.
+        whose: what such a folder is called: "sweep".
+
+    Raises:
+        InputError: says why.
+    """
+    hint = "choose another folder with --out"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file", hint)
+    if out.is_dir() and any(out.iterdir()) and not (out / marker).exists():
+        raise InputError(f"{out}: is not empty and not a {whose}'s folder", hint)
+    above = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    if not os.access(above, os.W_OK):
+        raise InputError(f"{out}: {above} cannot be written", hint)
+
+
+def write_file(path: Path, data: bytes, hint: str = "choose another place with -o") -> None:
+    """Write a file as a whole, or not at all; its folder is made where it is missing.
+
+    Args:
+        path: the file.
+        data: its bytes.
+        hint: what to do when it cannot be written.
 
     Raises:
         InputError: it cannot be written.
     """
     beside = path.with_name(f".{path.name}.microgen-{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})", "choose another place with -o") from None
+        raise InputError(f"{path}: cannot be written ({error.strerror})", hint) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def gzip_bytes(data: bytes) -> int:

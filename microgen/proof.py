@@ -129,8 +129,7 @@ def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArra
     labels: npt.NDArray[Any] | None
     if wanted.values["kind"] == "arrays":
         labels = stored.pop(_LABELS, None)
-        names = [t.name for t in model.inputs]
-        ordered = [stored[n] for n in names] if set(names) == set(stored) else list(stored.values())
+        ordered = calibrations.in_order(stored, [t.name for t in model.inputs])
     else:
         specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
         read = calibrations.resolve(wanted, specs, must_vary=False)

@@ -14,12 +14,16 @@ import numpy as np
 from . import conversion
 from .boards import Board, load_board
 from .calibration import MAX_SAMPLES, Calibration
+from .conversion.archive import keras_bytes
+from .conversion.converter import convert, make_deterministic, reply
+from .conversion.loading import from_keras
 from .errors import InputError
+from .files import check_out_folder
 from .jsontext import json_text
 from .quantization import Quantized, finish, per_channel_dense
 from .recipes import Recipe, load_recipe
 from .verification import EngineRun, quantize_samples, real_values
-from .worker import Arrays, Values
+from .worker import Arrays, Values, report_progress
 
 RECORD = "training.json"
 
@@ -108,7 +112,7 @@ def train(
         raise InputError(f"--epochs {epochs}: at least one epoch is needed", f"leave it out for {chosen.epochs}")
     check_seed(seed)
     if out is not None:
-        _check_out(Path(out))
+        check_out_folder(Path(out), RECORD, "training")
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     snapshot = target.snapshot if target else None
     values = {
@@ -170,11 +174,6 @@ def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     """Train a recipe and convert it. Runs in a worker."""
     import keras
 
-    from .conversion.archive import keras_bytes
-    from .conversion.converter import convert, make_deterministic, reply
-    from .conversion.loading import from_keras
-    from .worker import report_progress
-
     recipe = load_recipe(values["recipe"])
     seed, epochs = int(values["seed"]), int(values["epochs"])
     make_deterministic(seed)
@@ -213,16 +212,6 @@ def _with_record(trained: Trained) -> Trained:
         trained,
         quantized=replace(trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record),
     )
-
-
-def _check_out(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file", "choose another folder with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).exists():
-        raise InputError(f"{out}: is not empty and not a training's folder", "choose another folder with --out")
-    parent = next(p for p in out.absolute().parents if p.exists())
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"{out}: {parent} cannot be written", "choose another folder with --out")
 
 
 def _write(out: Path, trained: Trained) -> None:

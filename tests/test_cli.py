@@ -91,6 +91,8 @@ def test_verify_inspect_boards_doctor(folder):
     assert [b["name"] for b in listed] == board_names()
     assert json.loads(run("boards", "arduino", "--json", cwd=folder).stdout)["name"] == "nano33ble"
     assert "nano33ble" in run("boards", cwd=folder).stdout
+    shown = run("boards", "pico", cwd=folder).stdout
+    assert "must not use setup1() or loop1()" in shown, "what a snapshot's file tells a user is shown"
     doctor = run("doctor", "--json", cwd=folder)
     assert doctor.returncode == 0 and {f["name"] for f in json.loads(doctor.stdout)} >= {"C++ compiler", "LiteRT"}
 

@@ -1,6 +1,5 @@
 // What the program that loads this firmware as a shared library calls.
 #include "Arduino.h"
-#include "model_config.h"
 #include "model_data.h"
 #include "selftest.h"
 
@@ -18,8 +17,6 @@ MICROGEN_EXPORT const unsigned char* microgen_model_data(size_t* n) {
   *n = g_model_data_size;
   return g_model_data;
 }
-
-MICROGEN_EXPORT size_t microgen_arena_bytes() { return model::kArenaBytes; }
 
 // Is the board until its serial input ends. Nonzero when the self-test failed.
 MICROGEN_EXPORT int microgen_host_run(int fd_in, int fd_out) {

@@ -1,6 +1,6 @@
 """Representative datasets: calibration data, read from whatever it comes as to the inputs of a model."""
 
-from .arrays import MAX_SAMPLES, Array, InputSpec, check_numbers, load_arrays
+from .arrays import MAX_SAMPLES, Array, InputSpec, check_numbers, in_order, load_arrays
 from .dataset import Calibration, Request, Source, request, resolve
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Request",
     "Source",
     "check_numbers",
+    "in_order",
     "load_arrays",
     "request",
     "resolve",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ def load_arrays(path: Path, hint: str) -> dict[str, Array]:
         return {"": stored} if isinstance(stored, np.ndarray) else {k: stored[k] for k in stored.files}
     except Exception as error:  # zipfile, pickle and NumPy raise half a dozen kinds
         raise InputError(f"{path}: not an .npz or .npy of plain numbers ({error})", hint) from None
+
+
+def in_order(arrays: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
+    """Return arrays in the order of the inputs: by name where these are the inputs' names, else as they are stored."""
+    return [arrays[name] for name in names] if set(names) == set(arrays) else list(arrays.values())
 
 
 def check_numbers(values: Array, what: str, hint: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .arrays import MAX_SAMPLES, TARGET_NAMES, Array, InputSpec, check_numbers, load_arrays
+from .arrays import MAX_SAMPLES, TARGET_NAMES, Array, InputSpec, check_numbers, in_order, load_arrays
 from .readers import READERS, SUFFIXES, files_of
 
 # A path, "random", one array, arrays by input name, or any iterable of samples.
@@ -186,7 +186,7 @@ def _in_order(arrays: Mapping[str, Array], inputs: Sequence[InputSpec]) -> tuple
             f"the model has {len(inputs)} inputs ({', '.join(names)}), the calibration data {len(data)} arrays",
             "store one array an input, under the inputs' names, and the classes under 'labels'",
         )
-    ordered = [data[n] for n in names] if set(names) == set(data) else list(data.values())
+    ordered = in_order(data, names)
     if len({len(v) for v in ordered}) > 1:
         raise InputError("the calibration data has different numbers of samples for the inputs", _HINT)
     return ordered, targets
@@ -217,7 +217,8 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
             "so its range cannot be measured",
             "give samples as the model meets them in use",
         )
-    fitted = values.astype(dtype)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        fitted = values.astype(dtype)
     if dtype.kind == "f" and not np.isfinite(fitted).all():
         raise InputError(f"input '{spec.name}': the data has values beyond the range of {spec.dtype}", "scale it first")
     return fitted

@@ -96,14 +96,15 @@ def rebuild(
 
     if inputs is None:
         inputs = [
-            tf_keras.Input(batch_shape=tuple(t.shape), dtype=t.dtype, name=_input_name(model, k))
-            for k, t in enumerate(model.inputs)
+            tf_keras.Input(batch_shape=tuple(t.shape), dtype=t.dtype, name=name)
+            for t, name in zip(model.inputs, model.input_names, strict=True)
         ]
     known = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
     chains: dict[int, Sequence[Made]] = {}
     for call in calls(model):
-        chain = chains.setdefault(id(call.layer), None) or make(call.layer)  # type: ignore[arg-type]
-        chains[id(call.layer)] = chain
+        if id(call.layer) not in chains:
+            chains[id(call.layer)] = make(call.layer)
+        chain = chains[id(call.layer)]
         args, kwargs = tf.nest.map_structure(lambda leaf: known.get(id(leaf), leaf), (call.args, call.kwargs))
         result = chain[0][0](*args, **kwargs)
         for layer, _ in chain[1:]:
@@ -117,10 +118,6 @@ def rebuild(
             if weights is not None:
                 layer.set_weights(weights)
     return built
-
-
-def _input_name(model: Model, index: int) -> str:
-    return str(model.input_names[index])
 
 
 def parameters(model: Model) -> int:

@@ -14,6 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..conversion.archive import keras_bytes
+from ..conversion.carry import as_tf_keras
+from ..conversion.converter import make_deterministic
+from ..conversion.loading import load_keras
 from ..errors import InputError
 from ..worker import Arrays, Values
 from .graph import Call, Layer, Model, Weights, calls, copy_of
@@ -90,9 +94,6 @@ def merge_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     Returns:
         values "shared"; arrays "keras".
     """
-    from ..conversion.archive import keras_bytes
-    from ..conversion.converter import make_deterministic
-
     make_deterministic(int(values["seed"]))
     models = [load(kind, Path(path)) for kind, path in values["models"]]
     merged = merge(models, values["join"], float(values["share"]))
@@ -101,9 +102,6 @@ def merge_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
 
 def load(kind: str, path: Path) -> Model:
     """Load a Keras 3 or tf_keras model as a tf_keras one."""
-    from ..conversion.carry import as_tf_keras
-    from ..conversion.loading import load_keras
-
     return as_tf_keras(load_keras(kind, path))
 
 

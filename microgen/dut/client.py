@@ -121,7 +121,7 @@ class Client:
         self._transport.close()
 
     def connect(self) -> None:
-        """Find into step with a firmware that starts, that has run for long, or that is amid a command.
+        """Get into step with a firmware that starts, that has run for long, or that is amid a command.
 
         Raises:
             DutError: nothing there answers to microgen's commands.

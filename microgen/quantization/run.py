@@ -156,9 +156,7 @@ def _from_tflite(
         real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
         if wanted.values["kind"] == "arrays":
             # Values already quantized to the input's dtype are taken too.
-            stored = list(wanted.arrays.values())
-            names = [i.name for i in inputs]
-            ordered = [wanted.arrays[n] for n in names] if set(names) == set(wanted.arrays) else stored
+            ordered = calibrations.in_order(wanted.arrays, [i.name for i in inputs])
         else:
             ordered = list(calibrations.resolve(wanted, real, seed=options.seed, must_vary=False).arrays)
         return Quantized(model, quantize_samples(model, ordered), record=record)

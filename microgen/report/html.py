@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import InputError
+from ..files import write_file
 from ..render import render
 from .text import short_name
 
@@ -31,14 +31,7 @@ def write_report(path: Path, document: dict[str, Any]) -> None:
     Raises:
         InputError: it cannot be written there.
     """
-    page = render_report(document)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(page)
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})", "give another path to --report") from None
+    write_file(path, render_report(document), "give another path to --report")
 
 
 def render_report(document: dict[str, Any]) -> bytes:

@@ -145,6 +145,7 @@ def board_lines(board: Board) -> Pairs:
         ("TFLM", f"{board.snapshot.title} of {board.snapshot.date}, kernels: {board.snapshot.kernels}"),
         ("PlatformIO", f"{board.platformio.platform}, board {board.platformio.board}"),
         ("status", board.status),
+        *(("note", text) for text in board.snapshot.notes),
     ]
 
 

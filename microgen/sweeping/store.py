@@ -10,7 +10,7 @@ from typing import Any
 
 from ..compression.price import Price
 from ..errors import InputError
-from ..files import write_file
+from ..files import check_out_folder, write_file
 from ..sources import slug
 from .evaluation import Result
 
@@ -28,13 +28,7 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
         self._folder = out / _CANDIDATES
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{out}: is a file", _HINT)
-        if out.is_dir() and any(out.iterdir()) and not self._folder.is_dir():
-            raise InputError(f"{out}: is not empty and not a sweep's folder", _HINT)
-        above = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
-        if not os.access(above, os.W_OK):
-            raise InputError(f"{out}: {above} cannot be written", _HINT)
+        check_out_folder(out, _CANDIDATES, "sweep")
 
     def place(self, name: str, key: str) -> Path:
         """Return the folder of a candidate, relative to the sweep's."""
@@ -92,9 +86,5 @@ class Store:
 
     def file(self, name: str, data: bytes) -> Path:
         """Write a file beside the candidates, as a whole, and return its path."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self.out}: cannot be written ({error.strerror})", _HINT) from None
-        write_file(self.out / name, data)
+        write_file(self.out / name, data, _HINT)
         return self.out / name

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 
 from .. import worker
 from ..engines.difference import largest
+from ..files import write_file
 from ..planner import Target, plan
 from ..tflite import TfliteModel, parse
-from .faults import faults_of
+from .faults import reference_kernels
 from .layers import JOBS, Proof
 
 _SECONDS = 20.0
@@ -28,6 +30,9 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
 
     Returns:
         The path, or None where no operator is beyond its bound, or none of the samples shows it in a fresh state.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     layer = proof.culprit
     if layer is None or not proof.inputs:
@@ -35,11 +40,10 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
     graph = model.subgraphs[layer.subgraph]
     op = graph.operators[layer.index]
     activations = [i for i in dict.fromkeys(op.inputs) if i >= 0 and _is_fed(model, layer.subgraph, i)]
-    kernels = next((f.instead for f in faults_of(graph, op) if f.instead), "BUILTIN_REF")
     values = {
         "bound_lsb": layer.bound_lsb if layer.max_abs_diff_lsb > layer.bound_lsb else 0,
         "zero_points": [graph.tensors[i].zero_point for i in activations],
-        "kernels": kernels,
+        "kernels": reference_kernels(graph, op),
         "arena_bytes": plan(parse(proof.cut), Target.HOST).arena_min_bytes + 2**16,
         "seconds": _SECONDS,
     }
@@ -50,8 +54,9 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
         if any(
             largest(found.arrays[k], found.arrays[k.replace("tflm", "litert")]) for k in found.arrays if "tflm" in k
         ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(path, model=cut, **found.arrays)  # type: ignore[arg-type]
+            written = io.BytesIO()
+            np.savez_compressed(written, model=cut, **found.arrays)  # type: ignore[arg-type]
+            write_file(path, written.getvalue(), "make the current folder one that can be written")
             return path
     return None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import toml
 from ..tflite import Operator, Subgraph, TfliteModel
 
+REFERENCE = "BUILTIN_REF"  # LiteRT's kernels that are "what Python computes"
 _HIDDEN_STATE, _CELL_STATE = 18, 19  # positions among an LSTM's inputs
 
 
@@ -46,6 +47,11 @@ def faults() -> tuple[Fault, ...]:
 def faults_of(graph: Subgraph, op: Operator) -> tuple[Fault, ...]:
     """Return the known faults that an operator meets."""
     return tuple(fault for fault in faults() if fault.meets(graph, op))
+
+
+def reference_kernels(graph: Subgraph, op: Operator) -> str:
+    """Return which of LiteRT's kernels an operator is compared with: the reference, unless that one is faulty."""
+    return next((fault.instead for fault in faults_of(graph, op) if fault.instead), REFERENCE)
 
 
 def model_faults(model: TfliteModel) -> tuple[str, ...]:

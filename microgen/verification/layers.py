@@ -18,7 +18,7 @@ from ..tflite import Operator, Subgraph, TfliteModel
 from ..tflite.macs import model_macs
 from ..tflite.normalise import normalise
 from . import exact
-from .faults import faults_of
+from .faults import REFERENCE, faults_of, reference_kernels
 from .recurrent import Steps, steps_of
 from .samples import Samples
 from .verdict import Layer
@@ -29,7 +29,6 @@ _START_S, _MACS_PER_S = 8.0, 2e6
 JOBS = "microgen.engines.jobs"
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
-_REFERENCE = "BUILTIN_REF"
 COMPUTED = "computed"  # in bounds.toml, where the bound depends on the data
 
 
@@ -126,7 +125,7 @@ def prove_layers(
             "subgraph": p.graph.index,
             "inputs": list(p.activations),
             "outputs": list(p.op.outputs),
-            "kernels": _reference_kernels(p),
+            "kernels": reference_kernels(p.graph, p.op),
         }
         if steps := p.steps:
             state = cutter.number(steps.state, p.op.index, p.graph.index)
@@ -159,7 +158,7 @@ def prove_layers(
     refused: Mapping[str, str] = litert.values["refused"]
     layers = [_layer(model, p, tflm, litert) for p in places if p.key not in refused]
     explained = ~differs[order]
-    if any(job["kernels"] != _REFERENCE for job in jobs.values()):
+    if any(job["kernels"] != REFERENCE for job in jobs.values()):
         explained[:] = True  # the reference itself is wrong in this model, on any sample
     for p in (p for p in places if p.key not in refused):
         for k in range(len(p.op.outputs)):
@@ -180,11 +179,6 @@ def prove_layers(
 def bounds() -> dict[str, dict[str, Any]]:
     """Return bounds.toml: {op: {dtype of its output: LSB, "why": derivation, "exact": rule}}."""
     return toml.load(Path(__file__).with_name("bounds.toml"))
-
-
-def _reference_kernels(place: _Place) -> str:
-    """Return which of LiteRT's kernels an operator is compared with: the reference, unless that one is faulty."""
-    return next((f.instead for f in faults_of(place.graph, place.op) if f.instead), _REFERENCE)
 
 
 def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker.Reply) -> Layer:
