@@ -13,6 +13,7 @@ from microgen import pipeline, project
 from microgen.boards import board_names
 from microgen.dut import hostbuild
 from microgen.errors import EngineError, InputError, SetupError
+from microgen.simulate import simulate
 from microgen.tflite import load
 
 from . import models
@@ -258,6 +259,31 @@ def test_on_another_system_python_alone_is_compared(model, tmp_path, monkeypatch
     monkeypatch.setattr(hostbuild.platform, "machine", lambda: "arm64")
     verdict = microgen.build(model, "esp32", out=tmp_path / "p", samples=30).verdict
     assert verdict.passed and verdict.firmware == "not-run" and "Linux x86-64" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("tflm_library", lambda: None), "the tflite-micro package is not installed"),
+        (("TFLM_WHEEL", "9.9"), "is installed, the declarations are for 9.9"),
+    ],
+)
+def test_without_its_tflm_the_firmware_is_not_run(model, tmp_path, monkeypatch, change, says):
+    needs_host()
+    monkeypatch.setattr(hostbuild, *change)
+    verdict = microgen.build(model, "esp32", out=tmp_path / "p", samples=4).verdict
+    assert verdict.passed and verdict.firmware == "not-run" and says in verdict.reason
+    with pytest.raises(SetupError, match=says):
+        simulate(tmp_path / "p")
+
+
+def test_a_main_that_does_not_link_is_named(model, tmp_path):
+    needs_host()
+    out = microgen.build(model, "esp32", out=tmp_path / "p", samples=4, verify=False).project
+    with (out / "src/main.cpp").open("a") as main:
+        main.write('\n__attribute__((visibility("hidden"))) int missing();\nint used = missing();\n')
+    with pytest.raises(InputError, match=r"does not link on this machine: .*missing"):
+        microgen.verify(out, samples=4)
 
 
 def test_the_manifest_says_what_was_built(model, tmp_path):

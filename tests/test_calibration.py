@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import wave
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from microgen.calibration import MAX_SAMPLES, InputSpec, request, resolve
 from microgen.calibration.audio import FrontEnd
-from microgen.errors import InputError
+from microgen.errors import InputError, SetupError
 
 FLAT = InputSpec("x", (4,))
 IMAGE = InputSpec("image", (6, 8, 3))
@@ -209,3 +210,61 @@ def test_bad_folders_are_refused(tmp_path):
         read(tmp_path, FLAT, IMAGE)
     with pytest.raises(InputError, match="is empty"):
         request(tmp_path, (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "inputs", "says"),
+    [
+        ({}, [FLAT], "holds no arrays"),
+        ({"x": np.ones((3, 4)), "z": np.ones((2, 4))}, [FLAT, InputSpec("z", (4,))], "different numbers of samples"),
+        ({"x": np.ones((3, 4)), "labels": np.ones((2, 3))}, [FLAT], "labels"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(arrays, inputs, says, tmp_path):
+    np.savez(tmp_path / "d.npz", **arrays)
+    with pytest.raises(InputError, match=says):
+        read(tmp_path / "d.npz", *inputs)
+
+
+def test_classes_may_be_one_hot_or_numbers_in_a_csv(data, tmp_path):
+    assert read({"x": data, "labels": np.eye(20)[::-1]}, FLAT).targets.tolist() == list(range(19, -1, -1))
+    (tmp_path / "d.csv").write_text("a,b,c,d,label\n1,2,3,4,1\n4,3,2,1,0\n")
+    found = read(tmp_path / "d.csv", FLAT)
+    assert found.targets.tolist() == [1, 0] and found.classes == ()
+
+
+def test_of_a_large_folder_as_many_files_are_read_as_samples_are_used(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(MAX_SAMPLES):
+            _wav(tmp_path / name / f"{k}.wav", np.linspace(-1, k / MAX_SAMPLES, 4))
+    found = read(tmp_path, InputSpec("x", (4,)))
+    assert len(found.arrays[0]) == len(found.targets) == MAX_SAMPLES and 150 < found.targets.sum() < 350
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "spec", "says"),
+    [
+        ("a.png", b"", InputSpec("x", (4, 4, 2)), "which is not an image"),
+        ("a.wav", b"", InputSpec("x", (2, 3, 4)), "fits neither audio nor its frames"),
+        ("a.wav", b"RIFF", FLAT, "not a WAV file of PCM"),
+    ],
+)
+def test_files_for_another_kind_of_input_are_refused(name, content, spec, says, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read(tmp_path, spec)
+
+
+def test_a_wav_file_without_samples_is_named(tmp_path):
+    _wav(tmp_path / "silence.wav", np.zeros(0))
+    with pytest.raises(InputError, match=r"silence\.wav: has no samples"):
+        read(tmp_path, FLAT)
+
+
+def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(SetupError, match="Pillow, which is not installed") as caught:
+        read(tmp_path, IMAGE)
+    assert "microgen[quantize]" in caught.value.hint

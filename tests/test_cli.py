@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import json
 import os
 import pty
@@ -13,6 +15,8 @@ import time
 
 import pytest
 
+from microgen import doctor
+from microgen.__main__ import main
 from microgen.boards import board_names
 
 from . import models
@@ -239,6 +243,43 @@ def test_progress_on_a_terminal_only(folder):
     shown = os.read(master, 65536).decode(errors="replace")  # what a terminal holds may end within a character
     assert done.returncode == 0 and "running LiteRT and TFLM" in shown
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "says"),
+    [
+        (KeyboardInterrupt(), 130, "error: interrupted\nhint: nothing was left half-written\n"),
+        (ValueError("x\ny"), 2, "error: internal error: ValueError: x y\nhint: this is a fault of microgen"),
+    ],
+)
+def test_whatever_happens_ends_in_two_lines(raised, code, says, monkeypatch, capsys):
+    def broken(**options):
+        raise raised
+
+    monkeypatch.setattr("microgen.cli.app", broken)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == code and capsys.readouterr().err.startswith(says)
+    monkeypatch.setenv("MICROGEN_TRACEBACK", "1")
+    if code == 2:
+        with pytest.raises(ValueError, match="x"):
+            main()
+
+
+def test_a_machine_without_anything_is_told_what_to_install(monkeypatch):
+    find = importlib.util.find_spec
+    ours = ("ziglang", "tflite_micro", "ai_edge_litert", "tensorflow", "platformio", "serial")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in ours else find(name, *rest))
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    found = {f.name: f for f in doctor.examine()}
+    assert [f.name for f in found.values() if f.found] == ["Python"]
+    assert all("install" in f.remedy for f in found.values() if not f.found)
+    assert dict(doctor.versions())["tensorflow"] == "not installed" and dict(doctor.versions())["compiler"] == "none"
+
+
+def missing(name):
+    raise importlib.metadata.PackageNotFoundError(name)
 
 
 def test_output_into_a_pipe_that_closes(folder):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 import tty
 import zlib
 
@@ -21,6 +23,7 @@ from microgen import project
 from microgen.benchmark import percentile, read_bench, write_bench
 from microgen.boards import board_file
 from microgen.dut import Client, DutError, Replay, SerialPort, connected
+from microgen.dut.transport import HostProcess
 from microgen.errors import InputError, SetupError
 
 from . import models
@@ -176,6 +179,72 @@ class Chatter:
         return ""
 
 
+class Liar:
+    """The firmware, but for the answers that begin like a key of `lies`: these lines come instead, rightly sealed."""
+
+    def __init__(self, project, lies, times=10**6):
+        self.inner, self.lies, self.left = SerialPort(project), lies, times
+        self.window, self.advice, self.tags, self.texts = 1, "flash it", 0, []
+
+    def write(self, data):
+        self.inner.write(data)
+
+    def read(self, timeout_s):
+        line = self.inner.read(timeout_s)
+        while not line.endswith(b"\r\n"):
+            line += self.inner.read(timeout_s)
+        lines = line.split(b"\r\n")[:-1]
+        return b"".join(self.told(line) for line in lines)
+
+    def told(self, line):
+        seal = re.fullmatch(rb"m-check-\[([0-9a-f]+),[0-9a-f]{8}\]", line)
+        if not seal:
+            self.texts.append(line)
+            return b""
+        texts, self.texts = self.texts, []
+        for k, text in enumerate(texts):
+            lie = next((new for old, new in self.lies.items() if re.match(old, text)), None)
+            if lie is not None and self.left:
+                self.left -= 1
+                texts[k] = lie
+        body = b"".join(text + b"\r\n" for text in texts)
+        return body + b"m-check-[%s,%08x]\r\n" % (seal[1], zlib.crc32(seal[1] + body))
+
+    def close(self):
+        self.inner.close()
+
+    def diagnosis(self):
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (rb"m-output-", b"m-output-[0,1,00,00000000,00000000,1]", "output 0 contradicts itself"),
+        (rb"m-output-", b"m-output-[0,1,00,d202ef8d,00000000,1]", "inferred on something else than it was told"),
+        (rb"m-output-", b"m-nonsense-[1]", "unexpected answer"),
+        (rb"m-times-us-", b"m-nonsense-[1]", "unexpected answer"),
+        (rb"m-crc-", b"m-crc-[0,300,300,00000000]", "an input was damaged on its way"),
+        (rb"m-times-us-", b"e-[no such command]", "was answered with e-"),
+    ],
+)
+def test_answers_that_are_whole_and_wrong_are_not_believed(wide, old, new, says):
+    with SerialBoard(wide) as board, Client(Liar(board.port, {old: new})) as client:
+        client.connect()
+        with pytest.raises(DutError, match=says):
+            client.infer([bytes(300)], 1)
+
+
+def test_a_wrong_answer_that_comes_once_is_asked_for_again(wide):
+    with SerialBoard(wide) as board, Client(SerialPort(board.port)) as client:
+        client.connect()
+        expected = client.infer([bytes(300)], 1).outputs
+    lie = {rb"m-output-": b"m-output-[0,1,00,d202ef8d,00000000,1]"}
+    with SerialBoard(wide) as board, Client(Liar(board.port, lie, times=1)) as client:
+        client.connect()
+        assert client.infer([bytes(300)], 1).outputs == expected and client.damaged == 1
+
+
 @pytest.mark.parametrize(
     "answer", [b"temperature 21.5\r\n", b"\xff\x00\xfe", b"m-ready\r\n", b"x" * 5000, b"e-[no]\r\n"]
 )
@@ -307,6 +376,8 @@ def test_bench_and_its_file(wide, tmp_path):
     stored = json.loads((tmp_path / "a.json").read_text())
     assert {"median_us", "p95_us", "min_us", "max_us", "inferences_per_s", "arena_used_bytes"} <= set(stored)
     assert microgen.bench(wide, runs=5, warmups=0).kernels == "reference"
+    with pytest.raises(InputError, match="cannot be written"):
+        write_bench(result, tmp_path / "a.json" / "b.json")
 
 
 def test_percentiles():
@@ -320,6 +391,18 @@ def test_what_is_no_bench_file_is_refused(tmp_path, text):
     (tmp_path / "b.json").write_text(text)
     with pytest.raises(InputError, match="not a result of microgen bench"):
         read_bench(tmp_path / "b.json")
+
+
+def test_what_a_program_printed_before_it_ended_is_told(tmp_path):
+    command = [sys.executable, "-c", "import sys; sys.exit('out of milk')"]
+    says = pytest.raises(DutError, match="it ended with code 1: out of milk")
+    with Client(HostProcess(command, tmp_path / "log")) as client, says:
+        client.connect()
+    deaf = HostProcess([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log")
+    assert deaf.diagnosis() == ""
+    started = time.monotonic()
+    deaf.close()
+    assert time.monotonic() - started < 30
 
 
 def test_tune_takes_what_the_board_uses_and_builds_again(made, tmp_path):

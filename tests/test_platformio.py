@@ -231,6 +231,32 @@ def test_the_command_line_says_so_with_exit_code_3(unbuilt):
         assert "Traceback" not in done.stderr and "\nhint: " in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("ports", "says"),
+    [
+        ([], "no board found: there is no USB serial port"),
+        (["/dev/ttyACM1", "/dev/ttyACM0"], "several serial ports: /dev/ttyACM0, /dev/ttyACM1"),
+        (["/dev/ttyNOSUCH0"], "there is no port /dev/ttyNOSUCH0"),
+    ],
+)
+def test_the_monitor_takes_the_only_board_that_is_plugged_in(unbuilt, monkeypatch, ports, says):
+    from serial.tools import list_ports, list_ports_common
+
+    found = [list_ports_common.ListPortInfo(name) for name in ["/dev/ttyS0", *ports]]
+    for port in found[1:]:
+        port.vid = 0x2E8A  # a serial port of the machine's own has none
+    monkeypatch.setattr(list_ports, "comports", lambda: found)
+    with pytest.raises(SetupError, match=says):
+        platformio.monitor(unbuilt)
+
+
+def test_a_manifest_without_a_board_is_refused(unbuilt):
+    manifest = unbuilt / "microgen.json"
+    manifest.write_text(manifest.read_text().replace('"board": "esp32"', '"board": 1'))
+    with pytest.raises(InputError, match="does not name its board"):
+        platformio.flash(unbuilt)
+
+
 def test_monitor_shows_what_a_board_says(unbuilt):
     """The monitor on a terminal of its own, the board a pseudo terminal."""
     board, port = pty.openpty()

@@ -34,6 +34,13 @@ def test_a_new_project_is_complete_and_nothing_is_left_beside(tmp_path):
     assert opened.edited() == []
 
 
+def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        project.write(tmp_path / "file/p", FILES, USER, {"model": {"name": "m"}}, force=False)
+    assert "--out" in caught.value.hint and tree(tmp_path) == {"file": b"mine"}
+
+
 def test_a_rebuild_keeps_the_users_files_and_drops_what_is_no_longer_generated(tmp_path):
     out = tmp_path / "p"
     write(out)

@@ -58,6 +58,11 @@ def test_floats_are_exact(value):
     assert np.float32(float.fromhex(c_float(value).removesuffix("f"))) == np.float32(value)
 
 
+def test_what_would_begin_a_comment_in_platformio_ini_is_refused():
+    with pytest.raises(InputError, match=r"cannot be written into platformio\.ini"):
+        ini_value("a ;b")
+
+
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_ini_values_stay_on_their_line(text):

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 import microgen
+from microgen.errors import InputError
 from microgen.inspection import inspect
 from microgen.tflite import load
 
@@ -70,6 +71,13 @@ def test_the_page_of_a_real_model_says_what_the_json_says(name, shared_models, t
     proof = [r for r in verified.rows if len(r) == 9 and r[0].isdigit()]
     assert [r[5] for r in proof] == [f"{x.max_abs_diff_lsb:g} of {x.bound_lsb}" for x in verdict.layers]
     assert verdict.summary() in "".join(verified.text).replace("\n", "")
+
+
+def test_a_page_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        inspect(tmp_path / "m.tflite", "esp32", tmp_path / "m.tflite/r.html")
+    assert "--report" in caught.value.hint
 
 
 def test_the_page_loads_nothing_and_runs_nothing(shared_models, tmp_path):

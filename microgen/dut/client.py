@@ -246,8 +246,9 @@ class Client:
 
     def _repeat(self, action: Callable[[], _T], starts_anew: bool = True) -> _T:
         """Do something again until nothing was damaged; a board that started anew must not have lost anything."""
-        restarts = 0
-        for attempt in range(1, _ATTEMPTS + 1):
+        restarts = attempt = 0
+        while True:
+            attempt += 1
             try:
                 return action()
             except _Damaged as damage:
@@ -265,7 +266,6 @@ class Client:
                     raise DutError(
                         f"{damage}, {attempt} times in a row", "check the cable, or lower the port's speed"
                     ) from None
-        raise AssertionError("unreachable")
 
     def _exchange(self, texts: Sequence[str]) -> list[list[str]]:
         """Send commands, as many at once as the transport bears, and return their answers; raises _Damaged."""

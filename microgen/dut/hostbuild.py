@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -131,12 +132,13 @@ def _linker(command: Sequence[str]) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> str:
-    """Run a compiler; return "" or its first error."""
+    """Run a compiler or linker; return "" or its first error."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         return one_line(str(error))
     if done.returncode == 0:
         return ""
-    lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["no output"]
-    return one_line(lines[0])
+    lines = done.stderr.splitlines()
+    telling = [line for line in lines if re.search(r"error|undefined|multiple definition", line)]
+    return one_line((telling or lines or ["no output"])[0])
