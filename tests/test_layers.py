@@ -163,6 +163,22 @@ def test_an_operator_that_does_not_run_alone_proves_nothing(prove):
         )
 
 
+def test_both_get_the_copy_that_litert_takes(prove):
+    model = parse(models.quirky_bias())
+    _, replies = prove(model)
+    alone = parse(replies.asked["tflm_layers"][2]["cut0_0"].tobytes())
+    assert alone.main.tensors[2].quantization.dimension == 0 and model.main.tensors[2].quantization.dimension == 3
+
+
+def test_an_operator_without_outputs_has_nothing_to_compare(prove):
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])
+    b.op("ASSIGN_VARIABLE", [x, x], [])
+    b.op("RELU", [x], [y])
+    found, _ = prove(parse(b.build([x], [y])))
+    assert [(x.index, x.op) for x in found.layers] == [(1, "RELU")]
+
+
 def test_a_faulty_reference_explains_every_sample(prove):
     model = parse(models.reduce("SUM"))
     found, replies = prove(model, differs=(1, 2))

@@ -115,7 +115,7 @@ def prove_layers(
         _Place(graph, op, cutter.activations(op.index, graph.index))
         for graph in model.subgraphs
         for op in graph.operators
-        if not op.subgraphs
+        if op.outputs and not op.subgraphs
     ]
     cuts = {f"cut{p.key}": np.frombuffer(cutter.cut(p.op.index, p.graph.index), np.uint8) for p in places}
     jobs: dict[str, dict[str, Any]] = {}
@@ -188,7 +188,7 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
     tensor = graph.tensors[op.outputs[0]]
     bound = bounds().get(op.name, {})
     found: exact.Exact | None = None
-    if "exact" in bound and tensor.dtype in bound and pairs:
+    if "exact" in bound and tensor.dtype in bound:
         inputs = {i: tflm.arrays[f"op{place.key}_in{k}"] for k, i in enumerate(place.activations)}
         state = f"op{place.key}_state"
         states = (tflm.arrays[state], litert.arrays[state]) if place.steps else None
@@ -204,7 +204,7 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
         op=op.name,
         tensor=tensor.name,
         shape=tensor.shape,
-        max_abs_diff_lsb=max((largest(a, b) for a, b in pairs), default=0.0),
+        max_abs_diff_lsb=max(largest(a, b) for a, b in pairs),
         bound_lsb=allowed,
         subgraph=graph.index,
         dtype=tensor.dtype,
