@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -10,10 +11,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from microgen.tflite import parse
+from microgen.verification import recurrent
 from microgen.verification.exact import Case, compare
 from microgen.verification.layers import bounds
 
 from . import models
+from .test_recurrent import svdf_model
 
 RELU, RELU_N1_TO_1, RELU6 = 1, 2, 3
 
@@ -204,3 +207,86 @@ def test_a_product_is_held_against_its_rational_result_however_it_is_broadcast(s
     found = compare(Case(**both))
     assert found.is_within and found.allowed == pytest.approx(0.5 + epsilon([factor], values, 2.0**-31), rel=1e-12)
     assert not compare(Case(**both | {"litert": right + 1})).is_within
+
+
+# ---- operators with state: inside an interval
+
+
+def svdf_case():
+    """An SVDF with the answers in the middle of what they may be, and their interval."""
+    model = svdf_model(bias=(90_000, -70_000))
+    (op,) = model.main.operators
+    fed = {0: np.random.default_rng(4).integers(-128, 128, (7, 1, 4)).astype(np.int8)}
+    tube = recurrent.svdf(model, model.main, op, fed)
+    answers = np.rint(tube.centre).astype(np.int8).reshape(7, 1, 2)
+    return Case(model, model.main, op, bounds()["SVDF"], fed, answers, answers), tube
+
+
+def test_answers_of_an_svdf_must_be_inside_their_interval():
+    case, tube = svdf_case()
+    found = compare(case)
+    widths = np.maximum(tube.upper - tube.centre, tube.centre - tube.lower)
+    assert found.is_within and found.bound_lsb == (tube.high - tube.low).max() and found.allowed == widths.max()
+    assert found.tflm == found.litert == np.abs(case.tflm.reshape(7, 2) - tube.centre).max()
+    for side in ("tflm", "litert"):
+        for edge, step in ((tube.low, -1), (tube.high, 1)):
+            place = (3, 1)
+            for by, within in ((0, True), (step, False)):
+                answers = case.tflm.copy()
+                answers[3, 0, 1] = edge[place] + by
+                found = compare(dataclasses.replace(case, **{side: answers}))
+                assert found.is_within == within
+                assert found.is_within or getattr(found, side) > 0.5
+
+
+def test_an_interval_that_is_too_wide_proves_nothing():
+    case, tube = svdf_case()
+    widest = float((tube.upper - tube.lower).max())
+    assert compare(dataclasses.replace(case, rule={**case.rule, "widest": widest})) is not None
+    assert compare(dataclasses.replace(case, rule={**case.rule, "widest": 0.99 * widest})) is None
+    state = dataclasses.replace(case.model.main.tensors[4], dtype="int8")
+    other = dataclasses.replace(case.graph, tensors=(*case.graph.tensors[:4], state, *case.graph.tensors[5:]))
+    assert compare(dataclasses.replace(case, graph=other)) is None
+
+
+def lstm_case():
+    """An LSTM whose answers and cell states lie in the middle of what each interpreter may give, step by step."""
+    model = parse(models.lstm(steps=4))
+    (op,) = model.main.operators
+    rule = bounds()[op.name]
+    fed = {0: np.random.default_rng(8).integers(-128, 128, (2, 1, 4, 4)).astype(np.int8)}
+    sides = []
+    for engine in ("tflm", "litert"):
+        answers, cells = np.zeros((8, 6), np.int8), np.zeros((8, 6), np.int16)
+        for step in range(8):
+            for _ in range(2):  # the answer follows from the cell state of its own step
+                tubes = recurrent.lstm(model, model.main, op, fed, answers, cells, recurrent.Kernels(**rule[engine]))
+                cells[step] = np.rint(tubes[1].centre[step])
+                answers[step] = np.rint(tubes[0].centre[step])
+        sides.append((answers.reshape(2, 1, 4, 6), cells, tubes))
+    (ours, our_cells, _), (theirs, their_cells, _) = sides
+    case = Case(model, model.main, op, rule, fed, ours, theirs, (our_cells, their_cells))
+    return case, [tubes for *_, tubes in sides]
+
+
+def test_answers_and_cell_states_of_an_lstm_must_be_inside_their_intervals():
+    case, ((ours, _), (theirs, _)) = lstm_case()
+    found = compare(case)
+    assert found.is_within
+    assert found.tflm == np.abs(case.tflm.reshape(8, 6) - ours.centre).max()
+    assert found.litert == np.abs(case.litert.reshape(8, 6) - theirs.centre).max()
+    assert found.bound_lsb == max((ours.high - theirs.low).max(), (theirs.high - ours.low).max())
+    widths = [np.maximum(t.upper - t.centre, t.centre - t.lower).max() for t in (ours, theirs)]
+    assert found.allowed == max(widths)
+    for side in ("tflm", "litert"):
+        answers = getattr(case, side).copy()
+        answers[1, 0, 3, 2] += 3
+        assert not compare(dataclasses.replace(case, **{side: answers})).is_within
+    for side in (0, 1):
+        states = [s.copy() for s in case.states]
+        states[side][7, 1] += 999
+        assert not compare(dataclasses.replace(case, states=tuple(states))).is_within
+    assert compare(dataclasses.replace(case, states=None)) is None
+    bare = dataclasses.replace(case.graph.tensors[case.op.inputs[3]], quantization=None)
+    tensors = [bare if t.name == bare.name else t for t in case.graph.tensors]
+    assert compare(dataclasses.replace(case, graph=dataclasses.replace(case.graph, tensors=tuple(tensors)))) is None

@@ -9,6 +9,7 @@ import pytest
 
 from microgen import worker
 from microgen.engines.difference import sample_differs
+from microgen.planner import Target, plan
 from microgen.tflite import parse
 from microgen.verification import counterexample, layers
 from microgen.verification.counterexample import save_counterexample
@@ -236,6 +237,7 @@ def test_a_counterexample_is_taken_from_the_first_sample_that_shows_it(tmp_path,
     with np.load(path) as saved:
         assert saved["model"].tobytes() == cut and np.array_equal(saved["in0"], fed[1:2])
         assert sample_differs(saved["tflm0"], saved["litert0"]).all()
+    assert values["arena_bytes"] > plan(parse(cut), Target.HOST).arena_min_bytes + 2**15
     # Where it is only too far from the exact result, any difference shows it.
     asked.clear()
     near = dataclasses.replace(layer, max_abs_diff_lsb=2.0, exact_within=False)
@@ -243,6 +245,29 @@ def test_a_counterexample_is_taken_from_the_first_sample_that_shows_it(tmp_path,
     assert asked[0][2]["bound_lsb"] == 0
     asked[:] = [()] * 9
     assert save_counterexample(model, proof, tmp_path / "none.npz") is None and not (tmp_path / "none.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "kernels", "zero_points"),
+    [
+        (models.reduce("SUM"), "BUILTIN_WITHOUT_DEFAULT_DELEGATES", [-7]),
+        (models.stateful(), "BUILTIN_REF", [1]),
+        (models.fully_connected(), "BUILTIN_REF", [-5]),
+        (models.multiplied(), "BUILTIN_REF", [-5, 0]),
+    ],
+)
+def test_a_counterexample_feeds_what_is_no_constant_and_no_state(tmp_path, monkeypatch, data, kernels, zero_points):
+    model, asked = parse(data), []
+    layer = Layer(0, model.main.operators[0].name, "y", (1, 1), 3.0, 0)
+
+    def call(engine, target, values, arrays, seconds):
+        asked.append(values)
+        return worker.Reply({}, {"tflm0": np.zeros(1), "litert0": np.ones(1)}, "")
+
+    monkeypatch.setattr(counterexample.worker, "call", call)
+    proof = Proof((layer,), "beyond", layer, (np.zeros((1, 1)),), data)
+    assert save_counterexample(model, proof, tmp_path / "c.npz")
+    assert (asked[0]["kernels"], asked[0]["zero_points"]) == (kernels, zero_points)
 
 
 def test_without_a_culprit_or_its_inputs_there_is_no_counterexample(tmp_path):
