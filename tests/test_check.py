@@ -182,7 +182,20 @@ def test_a_dense_layer_of_channels_is_refused_where_it_does_not_work(dtype, kind
     assert found == f"m: operator 0 (FULLY_CONNECTED) has per-channel weights; TFLM of old {effect}"
 
 
+def test_a_dense_layer_of_channels_is_found_behind_others():
+    b = models.ModelBuilder()
+    w = b.tensor("w", [2, 4], "int8", [0.1, 0.2], values=np.zeros(8))
+    x, middle, y = b.tensor("x", [1, 4]), b.tensor("middle", [1, 4]), b.tensor("y", [1, 2])
+    b.op("RELU", [x], [middle])
+    b.op("FULLY_CONNECTED", [middle, w], [y], schema.FullyConnectedOptionsT())
+    old = snapshot("FULLY_CONNECTED", "RELU", per_channel_fully_connected="refused")
+    assert "operator 1 (FULLY_CONNECTED)" in refusal(check_board, b.build([x], [y]), old)
+
+
 def test_other_layers_of_channels_and_dense_ones_without_are_no_matter():
     old = snapshot("FULLY_CONNECTED", "CONV_2D", "ADD", per_channel_fully_connected="refused")
-    for data in (models.quirky_bias(), models.fully_connected(), dense_of_channels((1,)), dense_of_channels((1, -1))):
+    floats = dense_of_channels(dtype="float32")
+    for data in (
+        models.quirky_bias(), models.fully_connected(), dense_of_channels((1,)), dense_of_channels((1, -1)), floats,
+    ):  # fmt: skip
         check_board(parse(data), old)

@@ -66,6 +66,7 @@ def test_equal_answers_are_bit_exact_without_a_layer_proof():
         engines=compare.engine_versions(),
     )  # fmt: skip
     assert verdict.passed and verdict.engines["litert"].endswith(" BUILTIN_REF")
+    assert set(verdict.engines) == {"litert", "tflm"}
     assert verdict.summary() == "bit-exact on 5 samples (firmware = TFLM, every byte; TFLM = LiteRT, every byte)"
 
 
@@ -102,8 +103,10 @@ def test_differences_that_every_operator_is_allowed_are_within_bound():
 @pytest.mark.parametrize("culprit", [None, LAYER])
 def test_differences_that_are_not_proven_are_diverged(culprit):
     running = Running(proof=Proof((LAYER,), "this stands against it", culprit), litert=answers(both=(0, 1)))
-    verdict = judge(running, None, 0, "no compiler").verdict
+    judgement = judge(running, None, 0, "no compiler")
+    verdict = judgement.verdict
     assert (verdict.status, verdict.reason, verdict.passed) == ("diverged", "this stands against it", False)
+    assert judgement.proof is running.proof
     assert verdict.summary() == "diverged: this stands against it"
 
 
@@ -160,7 +163,7 @@ def test_a_difference_at_a_float_output_is_in_steps_of_what_is_behind_it():
 def fault(**changed):
     run = dataclasses.replace(FirmwareRun(answers(), MODEL.data, DEVICE), **changed)
     verdict = judge(Running(), run, 0).verdict
-    assert (verdict.status, verdict.firmware) == ("diverged", "differs")
+    assert (verdict.status, verdict.firmware, verdict.samples, verdict.device) == ("diverged", "differs", 5, run.device)
     return verdict.reason
 
 
@@ -206,6 +209,12 @@ def test_another_array_is_told_by_its_bytes():
     data[first + 3] ^= 1
     reason = judge(Running(weights), FirmwareRun((), bytes(data), None), 0).verdict.reason
     assert "2 bytes differ, the first is tensor 'weights' of operator 0 (FULLY_CONNECTED), byte 2:" in reason
+
+
+def test_another_array_is_told_in_words_of_the_model():
+    other = MODEL.data.replace(b"\xf7" + b"\xff" * 7, b"\xf6" + b"\xff" * 7, 1)
+    assert "; the first is" in fault(array=other)
+    assert "tensor 'right': zero points -9 in the model, -10 in the firmware" in fault(array=other)
 
 
 @pytest.mark.parametrize("device", [None, dataclasses.replace(DEVICE, model_sha256="0" * 64)])
@@ -331,6 +340,13 @@ def test_golden_vectors_that_are_not_tflms_are_found(project, tmp_path, old, new
     (tmp_path / GOLDEN).write_text(text.replace(old, new))
     found = golden_fault(tmp_path, MODEL, 16384)
     assert found.startswith(says) and bool(found) == bool(says)
+
+
+def test_golden_vectors_of_three_inputs_are_fed_in_their_order(tmp_path):
+    data = models.layer("ADD_N", [([1, 2], "int8")] * 3, [([1, 2], "int8")], "AddN")
+    (tmp_path / "m.tflite").write_bytes(data)
+    built = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=9, verify=False).project
+    assert golden_fault(built, parse(data), 16384) == ""
 
 
 def test_a_project_without_golden_vectors_has_none_that_are_stale(tmp_path):

@@ -7,6 +7,7 @@ memory until Prepare is over. A kernel that is not in the table looks at all its
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -75,15 +76,12 @@ def _unpacked(node: Node, position: int) -> None:
         node.scratch(weights.elements)
 
 
-def _convolution(axis: int, data: int = 0, bias: int = 2) -> Callable[[Node], None]:
-    def prepare(node: Node) -> None:
-        node.look(-1, data, 1)
-        for _ in range(2):  # a multiplier and a shift for each channel
-            node.keep(4 * _dim(node.input(1), axis))
-        node.look(data, 1, bias, -1)
-        _unpacked(node, 1)
-
-    return prepare
+def _convolution(node: Node, axis: int) -> None:
+    node.look(-1, 0, 1)
+    for _ in range(2):  # a multiplier and a shift for each channel
+        node.keep(4 * _dim(node.input(1), axis))
+    node.look(0, 1, 2, -1)
+    _unpacked(node, 1)
 
 
 def _transpose_conv(node: Node) -> None:
@@ -196,8 +194,12 @@ def _own_output_shape(node: Node) -> None:
     node.own_shape(node.output)
 
 
+def _look(node: Node, positions: tuple[int, ...]) -> None:
+    node.look(*positions)
+
+
 def _inputs(*positions: int) -> Callable[[Node], None]:
-    return lambda node: node.look(*positions)
+    return functools.partial(_look, positions=positions)
 
 
 def _nothing(node: Node) -> None:
@@ -209,8 +211,8 @@ def _each(names: str, prepare: Callable[[Node], None]) -> Iterable[tuple[str, Ca
 
 
 _PREPARE: dict[str, Callable[[Node], None]] = {
-    "CONV_2D": _convolution(axis=0),
-    "DEPTHWISE_CONV_2D": _convolution(axis=3),
+    "CONV_2D": functools.partial(_convolution, axis=0),
+    "DEPTHWISE_CONV_2D": functools.partial(_convolution, axis=3),
     "TRANSPOSE_CONV": _transpose_conv,
     "FULLY_CONNECTED": _fully_connected,
     "SOFTMAX": _softmax,
