@@ -18,7 +18,7 @@ DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi
 	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf shellcheck xxd \
 	zsh
 
-.PHONY: demo test lint types cpp-format cpp-test pytest coverage docs format debian benchmark clean
+.PHONY: demo test lint types cpp-format cpp-test pytest coverage mutants docs format debian benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -51,6 +51,12 @@ coverage: $(VENV)/test.stamp debian
 	$(BIN)/coverage run -m $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Changes the reader, the planner and the verdict in small ways, and lists the changes that no test notices. Takes hours.
+mutants: $(VENV)/test.stamp
+	$(PIP) install -c constraints.txt mutmut==3.8.1
+	$(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut results
 
 # What the documentation has from elsewhere: references, pictures, and what its commands print.
 docs: $(VENV)/test.stamp
@@ -87,4 +93,4 @@ $(VENV)/test.stamp: $(VENV)/demo.stamp
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache mutants

@@ -176,6 +176,35 @@ def test_each_step_of_an_lstm_is_enclosed(kernels, clip, options):
             assert part == pytest.approx(expected[:, :, k], abs=1e-6)
 
 
+def rescaled(model, **scales):
+    """A model of one operator, some tensors of which have another scale."""
+    tensors = [
+        dataclasses.replace(t, quantization=dataclasses.replace(t.quantization, scales=(scales[t.name],)))
+        if t.name in scales
+        else t
+        for t in model.main.tensors
+    ]
+    return dataclasses.replace(model, subgraphs=(dataclasses.replace(model.main, tensors=tuple(tensors)),))
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_the_parts_of_a_gate_are_saturated_where_the_kernel_does_so(kernels):
+    loud = {k: np.full((12, 4 if k < 5 else 12), 100 if k < 5 else 127) for k in range(1, 9)}
+    model = rescaled(
+        parse(models.lstm(steps=2, units=12, weights=loud)), **dict.fromkeys(("w4", "w5", "w6", "w7"), 0.02)
+    )
+    data, answers = np.full((2, 4), -128, np.int8), np.full((2, 12), 127, np.int8)
+    cells = np.full((2, 12), 1000, np.int16)
+    given, out = {0: data.reshape(1, 2, 1, 4)}, answers.reshape(1, 2, 1, 12)
+    tubes = lstm(model, model.main, model.main.operators[0], given, out, cells, kernels)
+    for tube, expected in zip(tubes, lstm_by_hand(model, data, answers, cells, kernels), strict=True):
+        assert tube.centre == pytest.approx(expected[:, :, 1], abs=1e-6)
+    for name in ("x", "hidden"):
+        large = rescaled(model, **{name: 1e5})
+        found = lstm(large, large.main, large.main.operators[0], given, out, cells, kernels)
+        assert found is None, "the accumulators do not fit"
+
+
 def test_only_the_usual_lstm_is_taken_apart():
     for time_major in (False, True):
         model = parse(models.lstm(steps=7, time_major=time_major))
