@@ -263,7 +263,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     k = keras()
     layers = k.layers
     model = k.Sequential([k.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3)], name="net")
-    chain = ["channel-prune:0.3", "prune:0.5", "cluster:4"]
+    chain = ["channel-prune:0.3", "prune:0.5", "cluster:4", "qat"]
     found = [microgen.compress(model, chain, arrays(), epochs=1, seed=7, out=tmp_path / f"{k}.keras") for k in range(2)]
     assert found[0].keras == found[1].keras == (tmp_path / "0.keras").read_bytes()
     assert found[0].quantized.model.data == found[1].quantized.model.data == (tmp_path / "1.tflite").read_bytes()
