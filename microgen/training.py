@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -195,6 +196,28 @@ def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
         "test_y": data.test_y,
         "test_float": model.predict(data.test_x, batch_size=256, verbose=0),
     }
+
+
+def check_held_out(model: Path, recipe: str, seed: int) -> None:
+    """Refuse a model that was trained on what this seed holds out, where the record beside it says so.
+
+    Args:
+        model: a file of a Keras model; it has a record where `train` wrote it.
+        recipe, seed: what is going to hold samples out.
+
+    Raises:
+        InputError: it was trained with another seed.
+    """
+    try:
+        record = json.loads((model.parent / RECORD).read_text("utf-8"))
+        name, trained_with = record["recipe"], record["seed"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if name == recipe and model.stem == recipe and trained_with != seed:
+        raise InputError(
+            f"{model}: was trained with --seed {trained_with}, on samples that --seed {seed} holds out to measure on",
+            f"give --seed {trained_with}, with which it has not seen them",
+        )
 
 
 def _with_record(trained: Trained) -> Trained:

@@ -21,6 +21,7 @@ from microgen.compression.steps import chain, read_steps
 from microgen.compression.task import read_data, task_from_data
 from microgen.errors import InputError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
+from microgen.training import check_held_out
 
 from .keras_tools import keras, tf_keras
 from .tools import needs_host
@@ -54,6 +55,28 @@ def test_a_chain_is_read():
     assert "did you mean prune" in caught.value.hint
     for name in method_names():
         assert load_method(name).name == name
+
+
+def test_a_model_that_has_seen_what_a_seed_holds_out_is_refused(tmp_path):
+    model = tmp_path / "digits.keras"
+    model.write_bytes(b"")
+    (tmp_path / "training.json").write_text('{"recipe": "digits", "seed": 3}')
+    says = "was trained with --seed 3, on samples that --seed 0 holds out"
+    for refused in (
+        lambda: microgen.compress(model, "prune", recipe="digits", out=tmp_path / "out.keras"),
+        lambda: microgen.compress(tmp_path / "x.keras", "distill", recipe="digits", student=model),
+        lambda: microgen.compress(tmp_path / "x.keras", "merge", recipe="digits", other=model),
+        lambda: microgen.sweep(model, recipe="digits", out=tmp_path / "sweep"),
+    ):
+        with pytest.raises(InputError, match=says) as caught:
+            refused()
+        assert "--seed 3" in caught.value.hint
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["digits.keras", "training.json"]
+    check_held_out(model, "digits", 3)
+    check_held_out(model, "sine", 0)
+    for record in ("", "[]", "{}", '{"recipe": "digits"}'):
+        (tmp_path / "training.json").write_text(record)
+        check_held_out(model, "digits", 0)
 
 
 def test_a_fifth_is_held_out_and_targets_are_read_as_what_they_are():

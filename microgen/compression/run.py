@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ..metrics import METRICS, Metric
 from ..quantization import Quantized, per_channel_dense
 from ..recipes import Recipe, load_recipe
 from ..sources import slug
-from ..training import check_seed, train
+from ..training import check_held_out, check_seed, train
 from .base import Step
 from .job import AFTER, BEFORE
 from .methods import load_method
@@ -152,6 +152,8 @@ def _run(
     target = _check_target(out, force)
     chosen = load_recipe(recipe) if recipe is not None else None
     check_origin(model, data, recipe)
+    taught_by = (step.options[name] for step in steps for name in load_method(step.method).models)
+    check_seen((model, *taught_by), recipe, seed)
     arrays = read_data(data, seed) if data is not None else {}
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         runnable = [_with_files(step, Path(folder)) for step in steps]
@@ -207,6 +209,13 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
         )
     if model is None and recipe is None:
         raise InputError("no model", "give a .keras or .h5 file, or --recipe NAME to train one")
+
+
+def check_seen(models: Iterable[Any], recipe: str | None, seed: int) -> None:
+    """Refuse models that have seen what a recipe holds out to measure on; see `microgen.training.check_held_out`."""
+    for model in models:
+        if recipe is not None and isinstance(model, (str, Path)):
+            check_held_out(Path(model), recipe, seed)
 
 
 def model_file(model: Any, folder: Path) -> sources.Source:  # noqa: ANN401

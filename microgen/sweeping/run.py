@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import sources
 from ..boards import Board, load_board
-from ..compression.run import DEFAULT_BATCH_SIZE, check_origin, model_file
+from ..compression.run import DEFAULT_BATCH_SIZE, check_origin, check_seen, model_file
 from ..compression.task import DataSource, read_data
 from ..deployment import check, deploy
 from ..deployment.fit import memory_fit
@@ -88,6 +88,7 @@ def sweep(
     if picture:
         pictures.check()
     check_origin(model, data, recipe)
+    check_seen([model], recipe, seed)
     if recipe is not None:
         load_recipe(recipe)
     name = slug(recipe or "" if model is None else sources.name_of(model))
