@@ -257,13 +257,13 @@ def _finish(b: ModelBuilder) -> bytes:
     return bytes(builder.Output())
 
 
-def stateful(awkward: bool = False) -> bytes:
+def stateful(awkward: bool = False, filters: int = 6) -> bytes:
     """SVDF with an int16 state, which keeps the last four steps.
 
     Its scales are powers of two, so that all interpreters round alike; with `awkward` ones they do not.
     """
     rng = np.random.default_rng(9)
-    memory, filters, width = 4, 6, 5
+    memory, width = 4, 5
     fine, coarse, tiny = (0.01, 0.05, 0.0001) if awkward else (2.0**-7, 2.0**-4, 2.0**-13)
     state_scale = 0.001 if awkward else 2.0**-11
     b = ModelBuilder()

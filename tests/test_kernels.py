@@ -61,6 +61,7 @@ MADE = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": models.lstm(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM, wide": models.lstm(units=300),
     "SVDF": models.stateful(),
+    "SVDF, large": models.stateful(filters=500),
     "SOFTMAX": same("SOFTMAX", "Softmax", to=(1 / 256, -128), beta=1.0),
     "REDUCE_MAX": reduced("REDUCE_MAX"),
     "REDUCE_MAX, float32": reduced("REDUCE_MAX", "float32"),

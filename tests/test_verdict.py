@@ -367,7 +367,7 @@ def test_samples_differ_by_any_byte():
     ]
     nan = np.array([[np.nan]], np.float32)
     assert not sample_differs(nan, nan).any()
-    assert sample_differs(a, a[:, :, :1]).tolist() == [True] * 3
+    assert sample_differs(0 * a, 0 * a[:, :, :1]).tolist() == [True] * 3
     assert sample_differs(np.asfortranarray(a), a).tolist() == [False] * 3
 
 
@@ -380,6 +380,7 @@ def test_the_largest_difference_does_not_overflow_and_knows_what_is_no_number():
     assert largest(infinite, np.array([0, 1], np.float32)) == largest(infinite, -infinite) == np.inf
     assert largest(infinite, infinite) == 0
     assert largest(np.zeros(0, np.int8), np.zeros(0, np.int8)) == 0
+    assert largest(np.array([2**60 + 1]), np.array([2**60])) == 1
     assert largest(np.zeros(2, np.int8), np.zeros(3, np.int8)) == np.inf
 
 
