@@ -158,3 +158,17 @@ def test_the_same_model_on_the_same_samples_is_run_once(workers):
         assert runs.get(parse(models.two_by_two(width=6, mover="RELU")), inputs) is not first
         assert "tflm_run" not in found.ended
     assert found.ended.count("tflm_run") == 3
+
+
+def test_the_layer_proof_is_made_once_and_knows_what_differs_how(workers, monkeypatch):
+    workers()
+    asked = []
+    monkeypatch.setattr(compare, "prove_layers", lambda *given: asked.append(given) or "proof")
+    model = parse(models.two_by_two())
+    inputs = make_samples(model, 3, 0)
+    differs, drift = np.zeros(3, bool), np.ones(3, bool)
+    with EngineRun(model, inputs) as running:
+        assert running.prove(differs, drift) == running.prove(differs, drift) == "proof"
+    (given,) = asked
+    assert given[0] is model and given[1] is inputs and given[3] == 999
+    assert given[2] is differs and given[4] is drift
