@@ -204,6 +204,7 @@ def options_with(**attributes):
         (operator_with(opcodeIndex=2**32 - 1), "operator 0: operator code 4294967295 of 1"),
         (operator_with(inputs=[0, 1, 4]), r"operator 0 \(CONV_2D\) names a tensor that does not exist"),
         (options_with(strideH=0), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
+        (options_with(strideW=0), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
         (options_with(strideW=-1), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
         (options_with(dilationHFactor=0), r"operator 0 \(CONV_2D\) has a stride or a dilation below 1"),
     ],
