@@ -23,6 +23,26 @@ def check_out(path: Path) -> None:
         raise InputError(f"{path}: {parent} is not a folder that can be written", "choose another place with -o")
 
 
+def check_folder(out: Path) -> None:
+    """Refuse a folder's name where no folder can be written; tries it, and leaves nothing behind.
+
+    Raises:
+        InputError: it is a file, lies below one, or nothing can be written there.
+    """
+    hint = "choose another folder with --out"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file", hint)
+    existing = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise InputError(f"{out}: {existing} is a file", hint)
+    probe = existing / f".microgen-probe-{os.getpid()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})", hint) from None
+
+
 def check_out_folder(out: Path, marker: str, whose: str) -> None:
     """Refuse a folder for results where none can be written, or that holds something else.
 
@@ -34,14 +54,9 @@ def check_out_folder(out: Path, marker: str, whose: str) -> None:
     Raises:
         InputError: says why.
     """
-    hint = "choose another folder with --out"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file", hint)
+    check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / marker).exists():
-        raise InputError(f"{out}: is not empty and not a {whose}'s folder", hint)
-    above = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
-    if not os.access(above, os.W_OK):
-        raise InputError(f"{out}: {above} cannot be written", hint)
+        raise InputError(f"{out}: is not empty and not a {whose}'s folder", "choose another folder with --out")
 
 
 def write_file(path: Path, data: bytes, hint: str = "choose another place with -o") -> None:

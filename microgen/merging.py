@@ -103,6 +103,10 @@ def merge(
         raise InputError(
             "models of different kinds cannot be merged", "give .tflite files only, or .keras and .h5 only"
         )
+    if not 0 <= share <= 1:
+        raise InputError(
+            f"--share {share:g}: must be 0 to 1", "0 shares what is equal, 0.01 what differs by a hundredth"
+        )
     if out is not None:
         check_out(Path(out))
         if Path(out).suffix != (".tflite" if quantized else ".keras"):

@@ -191,6 +191,92 @@ def test_an_unknown_layer_holds_only_what_it_touches():
     assert small.get_layer("free").filters < 6 and small.get_layer("held").filters == 6
 
 
+def mask_of_one_channel(L, image):
+    x = L.Conv2D(6, 3, padding="same", activation="relu", name="a")(image)
+    return L.Multiply(name="times")([x, L.Conv2D(1, 1, activation="sigmoid", name="b")(image)])
+
+
+def rows_of_two(L, image):
+    sides = [L.Conv2D(6, 3, padding="same", activation="relu", name=name)(image) for name in "ab"]
+    return L.Concatenate(axis=1)(sides)
+
+
+def grouped(L, image):
+    x = L.Conv2D(6, 3, padding="same", activation="relu", name="a")(image)
+    return L.Conv2D(6, 1, activation="relu", name="c")(L.Conv2D(6, 3, groups=2, name="b")(x))
+
+
+def softmax_between(L, image):
+    x = L.Activation("softmax", name="soft")(L.Conv2D(6, 3, padding="same", name="b")(image))
+    return L.Conv2D(6, 1, activation="relu", name="a")(x)
+
+
+def recurrent(L, image):
+    x = L.Conv1D(6, 3, activation="relu", name="a")(L.Reshape((16, 12))(image))
+    return L.LSTM(5, name="b")(x)
+
+
+@pytest.mark.parametrize(
+    ("network", "filters", "says"),
+    [
+        (mask_of_one_channel, {"a": 4, "b": 1}, "'times' gives one channel to many"),
+        (rows_of_two, {"a": 4, "b": 4}, ""),
+        (grouped, {"a": 6, "b": 6, "c": 4}, "'b' (Conv2D) may mix its channels"),
+        (softmax_between, {"a": 4, "b": 6}, "'soft' (Activation) may mix its channels"),
+        (recurrent, {"a": 4}, "'b' (LSTM) needs all its channels"),
+    ],
+)
+def test_what_holds_channels_and_what_lets_them_go(network, filters, says):
+    from microgen.compression import channels, coupling
+
+    k = tf_keras()
+    image = k.Input((8, 8, 3))
+    model = randomise(k.Model(image, k.layers.Dense(3, name="out")(k.layers.Flatten()(network(k.layers, image)))), 2)
+    found = coupling.couple(model)
+    assert says in "; ".join(found.refusals)
+    # Two of the six channels that are free, whatever they are worth.
+    free = sorted(channels.importance(found))
+    removed = frozenset(free[:2])
+    small = channels.without(model, found, removed)
+    assert len(free) == 6 and {name: small.get_layer(name).filters for name in filters} == filters
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    expected = outputs(silenced(model, found, removed), x)[0]
+    np.testing.assert_allclose(outputs(small, x)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_multiply_accumulates_of_a_recurrent_layer():
+    """Its kernel and its recurrent kernel, four gates each, at each of the steps."""
+    from microgen.compression import channels, coupling
+
+    L = tf_keras().layers
+    model = plain(L.LSTM(5, name="l"), L.Dense(3, name="out"), shape=(6, 4))
+    assert channels.macs(coupling.couple(model)) == 6 * 4 * 5 * (4 + 5) + 5 * 3
+
+
+def test_a_reshape_of_open_size_holds_its_channels():
+    from microgen.compression import coupling
+
+    k = tf_keras()
+    series = k.Input((None, 8))
+    x = k.layers.Reshape((-1, 4), name="open")(k.layers.Dense(8)(series))
+    refusals = coupling.couple(k.Model(series, k.layers.Dense(2)(x))).refusals
+    assert refusals[0] == "'open' (Reshape) may mix its channels"
+
+
+def test_a_channel_too_much_in_the_first_step_leaves_none_to_the_others():
+    from microgen.compression import channels
+
+    L = tf_keras().layers
+    seen = []
+    channels.channel_prune(
+        plain(L.Dense(4, "relu", name="a"), L.Dense(3, name="out"), shape=(5,)),
+        0.1,
+        lambda model, step, steps: seen.append((step, steps, model.get_layer("a").units)),
+        3,
+    )
+    assert seen == [(1, 3, 3), (2, 3, 3), (3, 3, 3)]
+
+
 def test_refusals_name_the_layers():
     from microgen.compression import channels, coupling
 

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 import microgen
+from microgen.compression import run
 from microgen.compression.base import Step
 from microgen.compression.layers import RANGES
 from microgen.compression.methods import load_method, method_names
-from microgen.compression.run import default_out
 from microgen.compression.steps import chain, read_steps
-from microgen.compression.task import read_data, task_from_data
+from microgen.compression.task import Task, read_data, task_from_data, task_from_recipe
 from microgen.errors import InputError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
+from microgen.recipes import load_recipe
 from microgen.training import check_held_out
 
 from .keras_tools import keras, tf_keras
@@ -99,6 +100,7 @@ def test_a_fifth_is_held_out_and_targets_are_read_as_what_they_are():
         ({"x": np.array(["a"] * 40)}, "not numbers"),
         ({"x_test": np.zeros((3, 4))}, "only one of 'x_test' and 'y_test'"),
         ({"x": np.zeros((5, 4)), "y": np.arange(5)}, "at least 10"),
+        ({"x": np.zeros((0, 4)), "y": np.zeros(0)}, "'x' has no samples"),
     ],
 )
 def test_data_that_cannot_be_is_refused(change, says, tmp_path):
@@ -108,6 +110,33 @@ def test_data_that_cannot_be_is_refused(change, says, tmp_path):
         with pytest.raises(InputError) as caught:
             read_data(source, 0)
         assert says in caught.value.message + caught.value.hint
+
+
+def test_a_folder_of_npy_and_targets_called_labels_are_the_same_data(tmp_path):
+    given, expected = arrays(), read_data(arrays(), 0)
+    np.save(tmp_path / "x.npy", given["x"])
+    np.save(tmp_path / "labels.npy", given["y"])
+    (tmp_path / "notes.txt").write_text("not an array")
+    for source in (tmp_path, str(tmp_path), {"x": given["x"], "labels": given["y"]}):
+        found = read_data(source, 0)
+        assert found.keys() == expected.keys() and all((found[k] == expected[k]).all() for k in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("none.npz", None, "no such file"),
+        ("d.npz", b"PK\x03\x04 nothing", "not an .npz or .npy of plain numbers"),
+        ("d.csv", b"1,2,3", "not an .npz or .npy of plain numbers"),
+        ("", None, "holds no array 'x' (it has none)"),
+    ],
+)
+def test_data_that_cannot_be_read_is_refused(name, content, says, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_data(tmp_path / name, 0)
+    assert says in caught.value.message and "numpy.savez" in caught.value.hint
 
 
 class Model:
@@ -152,10 +181,21 @@ def test_data_that_does_not_fit_the_model_is_refused(given, model, says):
     assert says in caught.value.message
 
 
+def test_data_of_another_recipe_is_refused():
+    with pytest.raises(InputError) as caught:
+        task_from_recipe(load_recipe("sine"), Model((3,), "softmax"), seed=0)
+    assert caught.value.message == "input 'in' takes samples of shape [4], the recipe 'sine' has [1]"
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"methods": "prune"}, "no data to train on"),
+        ({"methods": "prune", "data": arrays(), "model": None}, "no model"),
+        ({"methods": "prune", "data": arrays(), "out": "m.keras/x.keras"}, "is not a folder that can be written"),
+        ({"methods": "low-rank", "data": arrays(), "energy": 0}, "low-rank: energy 0: must be 0.01 to 1"),
+        ({"methods": "merge", "data": arrays(), "share": 2}, "merge: share 2: must be 0 to 1"),
+        ({"methods": "merge", "data": arrays(), "other": "beside.tflite"}, "beside.tflite: compression trains a Keras"),
         ({"methods": "prune", "data": arrays(), "recipe": "digits"}, "together"),
         ({"methods": "prune", "recipe": "digit"}, "no recipe 'digit'"),
         ({"methods": "prune", "data": arrays(), "epochs": 0}, "at least one epoch"),
@@ -175,7 +215,7 @@ def test_what_cannot_be_is_refused_before_anything_starts(options, says, tmp_pat
     for name in ("m.keras", "there.keras", "beside.tflite"):
         (tmp_path / name).write_bytes(b"only copy")
     with pytest.raises(InputError) as caught:
-        microgen.compress("m.keras", **options)
+        microgen.compress(**{"model": "m.keras", **options})
     assert says in caught.value.message and caught.value.hint
     assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"only copy"}
     with pytest.raises(InputError, match=r"compression trains a Keras model"):
@@ -187,7 +227,8 @@ def test_an_amount_beside_one_method():
     for methods in ([], ["prune", "qat"], ["prune:0.1"]):
         with pytest.raises(InputError, match="belongs to one --method"):
             chain(methods, 0.5)
-    assert default_out("a/my net.keras", None, chain(["prune", "qat"])).name == "my-net_prune_qat.keras"
+    assert run.default_out(None, "sine", chain(["prune"])).name == "sine_prune.keras"
+    assert run.default_out("a/my net.keras", None, chain(["prune", "qat"])).name == "my-net_prune_qat.keras"
 
 
 def test_the_command(tmp_path):
@@ -260,6 +301,158 @@ def test_a_student_keeps_the_outputs_and_what_cannot_be_narrowed_is_refused():
     with pytest.raises(InputError, match="cannot be narrowed") as caught:
         narrowed(k.Model(given, layers.Dense(2)(odd)), 0.67)
     assert "--student" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_a_model_that_ends_in_a_nested_one_keeps_its_outputs_and_channels_turned_into_rows_are_refused():
+    k = tf_keras()
+    from microgen.compression.narrow import narrowed
+
+    layers = k.layers
+    inner = k.Sequential([k.Input((4,)), layers.Dense(6), layers.Dense(3), layers.Softmax()], name="inner")
+    student = narrowed(k.Sequential([k.Input((4,)), inner]), 0.5)
+    assert [layer.units for layer in student.get_layer("inner").layers[:2]] == [3, 3]
+    turned = k.Sequential([k.Input((6, 4)), layers.Conv1D(8, 1), layers.Permute((2, 1)), layers.Dense(3)])
+    with pytest.raises(InputError, match=r"its output would be \[4, 3\], not \[8, 3\]") as caught:
+        narrowed(turned, 0.5)
+    assert "--student" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_a_softmax_is_found_at_the_end_of_a_model():
+    k = tf_keras()
+    layers = k.layers
+
+    def from_logits(*last):
+        return task_from_data(read_data(arrays(), 0), k.Sequential([k.Input((4,)), *last])).from_logits
+
+    assert from_logits(layers.Dense(3)) and not from_logits(layers.Dense(3, "softmax"))
+    assert not from_logits(layers.Dense(3), layers.Softmax())
+    assert not from_logits(k.Sequential([k.Input((4,)), layers.Dense(3), layers.Softmax()]))
+
+
+def lesson(loss, from_logits=False):
+    """What a student and its teacher answer to 20 samples, and the task: 3 classes, or 3 values."""
+    student, teacher, values = np.random.default_rng(1).normal(size=(3, 20, 3)).astype(np.float32)
+    x, y = np.zeros((20, 4), np.float32), values if loss == "mse" else np.arange(20) % 3
+    return student, teacher, Task(x, y, x, y, loss, ACCURACY, from_logits)
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_a_student_of_classes_learns_from_both_softmaxes_at_a_temperature(from_logits):
+    """Hinton et al., 2015: cross-entropy with the classes, and with the teacher, both divided by T, times T squared."""
+    tf_keras()
+    from microgen.compression.methods import distill
+
+    student, teacher, task = lesson("sparse_categorical_crossentropy", from_logits)
+    step = Step("distill", 0.5, {"alpha": 0.25, "temperature": 3.0})
+    given = [x if from_logits else softmax(x) for x in (student, teacher)]
+    found = distill._class_loss(task, step)(distill._class_targets(task, given[1]), given[0])
+    hard = -np.log(softmax(student)[np.arange(20), task.train_y])
+    soft = -(softmax(teacher / 3) * np.log(softmax(student / 3))).sum(axis=1) * 9
+    np.testing.assert_allclose(found, 0.25 * hard + 0.75 * soft, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_student_of_values_learns_from_their_squared_difference():
+    tf_keras()
+    from microgen.compression.methods import distill
+
+    student, teacher, task = lesson("mse")
+    step = Step("distill", 0.5, {"alpha": 0.25, "temperature": 3.0})
+    found = distill._value_loss(task, step)(distill._value_targets(task, teacher), student)
+    expected = 0.25 * ((task.train_y - student) ** 2).mean() + 0.75 * ((teacher - student) ** 2).mean()
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_student_from_a_file_has_the_inputs_and_outputs_of_its_teacher(tmp_path):
+    tf_keras()
+    from microgen.compression.methods import distill
+
+    def network(takes, gives):
+        return keras().Sequential([keras().Input((takes,)), keras().layers.Dense(gives)])
+
+    for name, sizes in (("same", (4, 3)), ("wide", (5, 3)), ("many", (4, 2))):
+        network(*sizes).save(tmp_path / f"{name}.keras")
+    teacher = tf_keras().Sequential([tf_keras().Input((4,)), tf_keras().layers.Dense(3)])
+    found = distill.student_of(teacher, Step("distill", 0.5, {"student": str(tmp_path / "same.keras")}))
+    assert found.count_params() == 4 * 3 + 3
+    for name, says in (("wide", r"takes \[5\], the teacher \[4\]"), ("many", r"gives \[2\], the teacher \[3\]")):
+        with pytest.raises(InputError, match=f"{name}.keras: the student {says}"):
+            distill.student_of(teacher, Step("distill", 0.5, {"student": str(tmp_path / f"{name}.keras")}))
+
+
+@pytest.mark.slow
+def test_a_layer_of_too_few_values_to_cluster_stays_as_it_is_and_can_be_trained_on():
+    k = tf_keras()
+    layers = k.layers
+    model = k.Sequential([k.Input((2,)), layers.Dense(1, name="two"), layers.Dense(8, "relu"), layers.Dense(3)])
+    kept = [np.array([[1.0], [-1.0]], np.float32), np.array([0.5], np.float32)]
+    model.get_layer("two").set_weights(kept)
+    task = task_from_data(read_data(arrays(shape=(2,)), 0), model, epochs=1)
+    found = load_method("cluster").apply(model, task, Step("cluster", 4))
+    assert all((a == b).all() for a, b in zip(found.get_layer("two").get_weights(), kept, strict=True))
+    assert all(layer.trainable for layer in found.layers)
+    assert [np.unique(layer.kernel).size for layer in found.layers] == [2, 4, 4]
+
+
+@pytest.mark.slow
+def test_models_that_cannot_be_compressed_are_refused(tmp_path):
+    k = keras()
+    tf_keras()
+    from microgen.compression.job import compress_job
+
+    layers, image = k.layers, k.Input((4,))
+    k.Model(image, [layers.Dense(3)(image), layers.Dense(2)(image)], name="two").save(tmp_path / "two.keras")
+    k.Sequential([layers.Dense(3)], name="open").save(tmp_path / "open.keras")
+    for name, says in (("two", "'two' has 1 inputs and 2 outputs"), ("open", "'open' has no inputs of known shape")):
+        with pytest.raises(InputError, match=says):
+            compress_job({"kind": "keras", "path": str(tmp_path / f"{name}.keras"), "seed": 0, "steps": []}, {})
+    own = k.Sequential([k.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(3)], name="own")
+    for options in ({"model": own}, {"model": tmp_path / "two.keras", "methods": "distill", "student": own}):
+        with pytest.raises(InputError, match="model 'own': compression takes no layers of your own"):
+            microgen.compress(**{"methods": "prune", "data": arrays(), **options})
+
+
+@pytest.mark.slow
+def test_a_regression_learns_from_a_teacher_and_is_averaged_with_models_given_as_objects():
+    k = tf_keras()
+
+    def network(name, *widths):
+        hidden = [k.layers.Dense(width, "relu") for width in widths]
+        return k.Sequential([k.Input((4,)), *hidden, k.layers.Dense(2)], name=name)
+
+    data = {"x": arrays()["x"], "y": arrays()["x"][:, :2]}
+    chosen = {"student": network("pupil", 5), "other": network("third", 7)}
+    found = microgen.compress(network("teacher", 32, 32), ["distill", "merge"], data, epochs=1, **chosen)
+    assert found.metric == MEAN_ABSOLUTE_ERROR and found.before.macs == 4 * 32 + 32 * 32 + 32 * 2
+    assert found.after.macs == (4 * 5 + 5 * 2) + (4 * 7 + 7 * 2)
+    recorded = [step["options"] for step in found.quantized.record["compression"]]
+    assert (recorded[0]["student"], recorded[1]["other"]) == ("pupil", "third") and json.dumps(found.to_json())
+
+
+@pytest.mark.slow
+def test_without_a_model_the_recipe_is_trained_first(tmp_path, monkeypatch):
+    tf_keras()
+    trained, told = [], []
+
+    def train(name, **options):
+        trained.append(microgen.train(name, epochs=1, **options))
+        return trained[-1]
+
+    monkeypatch.setattr(run, "train", train)
+    found = microgen.compress(
+        None, "prune:0.5", recipe="sine", out=tmp_path / "s.keras", epochs=1, seed=3, on_step=told.append
+    )
+    assert trained[0].seed == 3 and found.before.float_score == pytest.approx(trained[0].float_score, rel=1e-4)
+    assert told[0] == "training sine" and found.quantized.record["recipe"] == "sine"
+    assert (tmp_path / "s.keras").read_bytes() == found.keras
 
 
 @pytest.mark.slow

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import microgen
-from microgen.errors import InputError
+from microgen import merging
+from microgen.compression.methods import load_method
+from microgen.compression.steps import read_steps
+from microgen.compression.task import read_data, task_from_data
+from microgen.errors import EngineError, InputError
 from microgen.planner import Target, plan
 from microgen.tflite import parse
 from microgen.tflite.join import join
@@ -18,6 +24,7 @@ from microgen.verification import EngineRun, make_samples
 from . import models
 from .keras_tools import keras, quantize, tf_keras
 from .test_channels import outputs, randomise
+from .test_project import tree
 from .tools import needs_host
 
 RNG = np.random.default_rng(5)
@@ -123,7 +130,45 @@ def test_merge_tells_what_it_brings_and_writes_a_model_that_builds(tmp_path):
         microgen.merge(paths, tmp_path / "x.keras")
     with pytest.raises(InputError, match="one model alone"):
         microgen.merge(paths[:1], tmp_path / "x.tflite")
+    with pytest.raises(InputError, match="--share with quantized models"):
+        microgen.merge(paths, tmp_path / "x.tflite", share=0.1)
+    with pytest.raises(InputError, match="--share 2: must be 0 to 1"):
+        microgen.merge(paths, tmp_path / "x.tflite", share=2)
     assert not list(tmp_path.glob("x.*"))
+
+
+def two_of_a_name(folder):
+    """Two models in folders of the same name, so that only their order tells them apart."""
+    paths = [folder / side / "net/m.tflite" for side in ("left", "right")]
+    for path, seeds in zip(paths, ((1, 2), (1, 3)), strict=True):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(chain(*seeds))
+    return paths
+
+
+def test_models_of_the_same_name_are_numbered_and_nothing_is_written_without_a_place(tmp_path):
+    paths = two_of_a_name(tmp_path)
+    before = tree(tmp_path)
+    found = microgen.merge(paths)
+    assert found.names == ("net-m-1", "net-m-2") and tree(tmp_path) == before
+    assert [t.name for t in parse(found.data, "m").outputs] == ["net-m-1/y1", "net-m-2/y1"]
+
+
+def test_the_command_tells_a_program_what_it_made(tmp_path):
+    command = [sys.executable, "-m", "microgen", "merge", *two_of_a_name(tmp_path), "-o", tmp_path / "both.tflite"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and found["out"] == str(tmp_path / "both.tflite")
+    assert found["merged"]["bytes"] == (tmp_path / "both.tflite").stat().st_size
+
+
+def test_a_merged_model_that_answers_otherwise_is_not_written(tmp_path, monkeypatch):
+    paths = two_of_a_name(tmp_path)
+    other = parse(chain(1, 4), "other")
+    monkeypatch.setattr(merging, "join", lambda parts, name: join([parts[0], other], name))
+    with pytest.raises(EngineError, match="the merged model answers otherwise than its parts"):
+        microgen.merge(paths, tmp_path / "both.tflite")
+    assert not (tmp_path / "both.tflite").exists()
 
 
 def network(seed, trunk_seed, classes=3, far=0.0):
@@ -157,6 +202,25 @@ def test_float_models_are_averaged_and_added():
         merge([one, network(3, 3, classes=4)], "average")
     with pytest.raises(InputError, match="no join 'max'"):
         merge([one, two], "max")
+
+
+@pytest.mark.slow
+def test_as_a_method_it_takes_one_output_of_two_models_and_trains_where_it_is_told_how_long(tmp_path):
+    one, two = network(1, 1), network(2, 2)
+    two.save(tmp_path / "two.keras")
+    merge, data = load_method("merge"), {"x": IMAGES, "y": np.arange(len(IMAGES)) % 3}
+
+    def applied(epochs=None, **options):
+        step = read_steps(["merge"], {"other": str(tmp_path / "two.keras"), **options})[0]
+        return merge.apply(one, task_from_data(read_data(data, 0), one, epochs=epochs), step)
+
+    expected = (outputs(one, IMAGES)[0] + outputs(two, IMAGES)[0]) / 2
+    np.testing.assert_allclose(outputs(applied(), IMAGES)[0], expected, rtol=1e-5, atol=1e-5)
+    assert np.abs(outputs(applied(epochs=1), IMAGES)[0] - expected).max() > 1e-3
+    with pytest.raises(InputError, match="a compressed model has one output"):
+        applied(join="outputs")
+    with pytest.raises(InputError, match="merge: share 2: must be 0 to 1"):
+        applied(share=2)
 
 
 @pytest.mark.slow

@@ -7,11 +7,13 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import microgen
+from microgen import training
 from microgen.errors import InputError, SetupError
 from microgen.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
 from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
@@ -107,6 +109,39 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match="not empty and not a training's folder"):
         microgen.train("sine", out=tmp_path)
     assert tree(tmp_path) == {"thesis.txt": b"the only copy"}
+
+
+@pytest.mark.parametrize(
+    ("out", "says"), [("file", "is a file"), ("file/below", "file is a file"), ("/proc/t", "cannot be written")]
+)
+def test_a_place_that_cannot_be_written_is_refused_before_training(out, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.conversion, "run", lambda *_, **__: pytest.fail("it trains"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match=says) as caught:
+        microgen.train("sine", out=tmp_path / out)
+    assert "--out" in caught.value.hint and tree(tmp_path) == {"file": b"mine"}
+
+
+def test_a_training_replaces_an_earlier_one_and_a_folder_that_is_lost_meanwhile_is_told(tmp_path):
+    quantized = SimpleNamespace(model=SimpleNamespace(data=b"tflite"), calibration=[np.zeros((5, 1))])
+    trained = SimpleNamespace(
+        recipe=load_recipe("digits"), keras=b"keras", quantized=quantized, to_json=lambda: {"seed": 1}
+    )
+    out = tmp_path / "t"
+    out.mkdir()
+    for name, content in (("training.json", "old"), ("digits.tflite", "old"), ("notes.txt", "mine")):
+        (out / name).write_text(content)
+    training._write(out, trained)
+    found = tree(out)
+    assert found.keys() == {
+        "training.json", "digits.tflite", "digits.keras", "labels.txt", "calibration.npy", "notes.txt"
+    }  # fmt: skip
+    assert json.loads(found["training.json"]) == {"seed": 1} and found["digits.tflite"] == b"tflite"
+    assert found["notes.txt"] == b"mine"
+    (tmp_path / "lost").write_text("mine")
+    with pytest.raises(InputError, match=r"lost/t: cannot be written \(Not a directory|File exists"):
+        training._write(tmp_path / "lost/t", trained)
+    assert tree(tmp_path).keys() == {"lost", *(f"t/{name}" for name in found)}
 
 
 def test_text_features_are_what_they_say():

@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 import microgen
 from microgen.errors import InputError, SetupError
 from microgen.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
-from microgen.sweeping import evaluation, run, table
+from microgen.report.compression import sweep_lines, sweep_rows
+from microgen.sweeping import candidates, evaluation, run, table
 from microgen.sweeping.candidates import read_candidates
+from microgen.sweeping.store import Store
 
 from . import sweep_tools
 from .sweep_tools import price
@@ -51,8 +53,10 @@ def test_what_is_tried():
 
 
 def test_a_failing_candidate_is_a_row_with_its_reason(cheap, tmp_path):
-    found = sweep_tools.sweep(tmp_path, "prune:0.9,prune:0.8,prune:0.5", jobs=2, picture=None)
+    tried = "prune:0.9,prune:0.8,prune:0.6,prune:0.5"
+    found = sweep_tools.sweep(tmp_path, tried, jobs=2, picture=None)
     rows = {row.name: row for row in found.rows}
+    assert rows["prune:0.6"].error[0] == "ValueError: two lines"
     assert rows["prune:0.9"].error[0] == "layer 'kind' cannot be pruned"
     assert rows["prune:0.8"].error[0] == "converter: crashed with SIGSEGV"
     assert rows["prune:0.5"].best_for and rows["prune:0.5"].fit.outcome == "fits"
@@ -61,11 +65,41 @@ def test_a_failing_candidate_is_a_row_with_its_reason(cheap, tmp_path):
         True,
         False,
         False,
+        False,
         True,
     ]
     # A refusal is final; what crashed is tried again.
-    again = sweep_tools.sweep(tmp_path, "prune:0.9,prune:0.8,prune:0.5", picture=None)
-    assert again.resumed == 3 and cheap().count("prune:0.8") == 2 and cheap().count("prune:0.9") == 1
+    again = sweep_tools.sweep(tmp_path, tried, picture=None)
+    assert again.resumed == 3 and [cheap().count(f"prune:0.{k}") for k in (9, 8, 6)] == [1, 2, 2]
+
+
+def test_a_candidate_that_the_board_lacks_an_operator_for_keeps_its_price(cheap, tmp_path):
+    found = sweep_tools.sweep(tmp_path, "prune:0.55", picture=None)
+    row = found.rows[1]
+    assert "has no operator GELU" in row.error[0] and row.price is not None and not row.fits and not row.best_for
+    assert (found.out / row.folder / "model.tflite").is_file()
+    assert sweep_rows(found)[1][-2:] == ["-", row.error[0]] and ("candidates", "2: 0 were there already, 1 failed") in (
+        sweep_lines(found)
+    )
+
+
+def test_the_command_prints_what_is_worth_it(cheap, tmp_path):
+    (tmp_path / "m.keras").write_bytes(b"model")
+    np.savez(tmp_path / "d.npz", **sweep_tools.DATA)
+    command = [sys.executable, "-m", "tests.sweep_tools", "sweep", "m.keras", "--data", "d.npz"]
+    command += ["--try", "prune:0.9,prune:0.5", "--picture", "none"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done, again = (
+        subprocess.run([*command, *more], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        for more in ([], ["--json"])
+    )
+    assert done.returncode == again.returncode == 0, done.stderr
+    assert "prune:0.5 " in done.stdout and "layer 'kind' cannot be pruned" in done.stdout
+    path = re.search(r"^next +microgen build (\S+/model\.tflite) --board esp32$", done.stdout, re.MULTILINE)[1]
+    assert (tmp_path / path).is_file() and "2 were there already" not in done.stdout
+    found = json.loads(again.stdout)
+    assert found["out"] == "m-sweep" and [c["candidate"] for c in found["candidates"]][1:] == ["prune:0.9", "prune:0.5"]
+    assert len(cheap()) == 3, "the second run has all of the first"
 
 
 def test_a_killed_sweep_goes_on_where_it_was(cheap, tmp_path):
@@ -118,6 +152,45 @@ def test_folders_and_options_that_cannot_be_are_refused(cheap, tmp_path):
     assert tree(tmp_path / "out").keys() == {"thesis.txt"}
 
 
+@pytest.mark.parametrize(
+    ("out", "says"), [("file", "is a file"), ("file/below", "file is a file"), ("/proc/sweep", "cannot be written")]
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(out, says, cheap, tmp_path):
+    for name in ("file", "m.keras"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=says) as caught:
+        run.sweep(tmp_path / "m.keras", sweep_tools.DATA, out=tmp_path / out, picture=None)
+    assert "--out" in caught.value.hint
+    assert tree(tmp_path) == {"file": b"mine", "m.keras": b"mine"}
+
+
+def test_a_place_that_is_lost_meanwhile_is_told_and_another_key_has_no_result(tmp_path):
+    result = evaluation.Result(price(0.9, 2000), "accuracy", b"keras", b"tflite")
+    store = Store(tmp_path / "out")
+    store.write("a", "0" * 64, result)
+    assert store.read("a", "0" * 64) == result and store.read("a", "0" * 63 + "1") is None
+    store = Store(tmp_path / "lost")
+    (tmp_path / "lost").write_text("mine")
+    for keep in (lambda: store.write("a", "0" * 64, result), lambda: store.file("sweep.json", b"")):
+        with pytest.raises(InputError, match=r"lost.*: cannot be written \(Not a directory|File exists"):
+            keep()
+    assert (tmp_path / "lost").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("missing", "options", "says"),
+    [
+        ("matplotlib", {}, "the picture needs Matplotlib"),
+        ("distributed", {"picture": None, "scheduler": "tcp://127.0.0.1:9"}, "a cluster needs distributed"),
+    ],
+)
+def test_a_package_that_is_missing_is_told_before_anything_runs(missing, options, says, cheap, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SetupError, match=says) as caught:
+        sweep_tools.sweep(tmp_path, "prune:0.2", **options)
+    assert "pip install 'microgen[" in caught.value.hint and tree(tmp_path).keys() == {"m.keras"}
+
+
 def test_a_model_that_cannot_be_measured_leaves_nothing(cheap, monkeypatch, tmp_path):
     monkeypatch.setattr(
         evaluation, "evaluate", lambda work, data: evaluation.failure(InputError("layer 'odd' does not convert", "-"))
@@ -164,6 +237,24 @@ def test_the_picture_has_all_that_was_measured_and_always_the_same_bytes(cheap, 
     assert "prune:0.9" not in text  # it was not measured
     odd = replace(found, name="a$<b&c", rows=(*found.rows, replace(found.rows[1], name="<$x$&>")))
     assert "<$x$&>" in "".join(ET.fromstring(picture.draw(odd, "svg")).itertext())
+
+
+def test_where_less_is_better_the_picture_is_upside_down_and_less_is_recommended(cheap, tmp_path):
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed (pip install 'microgen[sweep]')")
+    from microgen.sweeping import picture
+
+    found = sweep_tools.sweep(tmp_path, "prune:0.2,prune:0.5", picture=None)
+
+    def heights(sweep):
+        """How far from the top the candidates' numbers stand in the first panel."""
+        drawn = list(ET.fromstring(picture.draw(sweep, "svg")).iter("{http://www.w3.org/2000/svg}text"))
+        return [float(next(text.attrib["y"] for text in drawn if text.text == n)) for n in "123"]
+
+    errors = replace(found, metric=MEAN_ABSOLUTE_ERROR)
+    assert heights(found) == sorted(heights(found)) and heights(errors) == sorted(heights(errors), reverse=True)
+    equal = tuple(replace(row, best_for=("macs",)) for row in found.rows)
+    for sweep, best in ((found, "prune-0.2"), (errors, "prune-0.5")):
+        assert best in dict(sweep_lines(replace(sweep, rows=equal)))["next"]
 
 
 @pytest.fixture(scope="module")
@@ -235,10 +326,27 @@ def test_without_a_scheduler_there_is_an_error(cheap, tmp_path, monkeypatch):
         sweep_tools.sweep(tmp_path, "prune:0.2", picture=None, scheduler="tcp://127.0.0.1:9")
 
 
-def test_other_versions_on_a_machine_of_the_cluster_are_refused():
+def test_without_workers_there_is_an_error(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed (microgen[dask])")
+    from microgen.sweeping import scheduling
+
+    monkeypatch.setattr(scheduling, "_CONNECT_S", 0.5)
+    alone = {"n_workers": 0, "processes": False, "dashboard_address": ":0", "protocol": "tcp", "host": "127.0.0.1"}
+    with distributed.LocalCluster(**alone) as idle:
+        with pytest.raises(
+            SetupError, match=f"the Dask scheduler at {idle.scheduler_address} has no workers"
+        ) as caught:
+            scheduling.Dask(idle.scheduler_address)
+        assert caught.value.hint == f"dask worker {idle.scheduler_address}"
+
+
+def test_other_versions_on_a_machine_of_the_cluster_are_refused(monkeypatch):
     work = evaluation.Work((), b"", ".keras", "sine", 1, 8, 0, None, {**evaluation.versions(), "numpy": "0.1"})
     found = evaluation.evaluate(work, None)
     assert re.search(r"numpy .*, not 0.1", found.error[0]) and not found.is_final
+    monkeypatch.setattr(candidates, "_PACKAGES", ("numpy", "no-such-package"))
+    work = replace(work, versions={**evaluation.versions(), "no-such-package": "1.0"})
+    assert "has no-such-package none, not 1.0" in evaluation.evaluate(work, None).error[0]
 
 
 def test_help_is_cheap():

@@ -15,13 +15,13 @@ class Amount:
     """How strongly a method compresses.
 
     Attributes:
-        default: when none is given.
+        default: when none is given; None: the method finds it then.
         low, high: the least and the greatest, both allowed.
         meaning: for people.
         is_whole: only whole numbers.
     """
 
-    default: float
+    default: float | None
     low: float
     high: float
     meaning: str

@@ -232,11 +232,7 @@ class Coupling:
 
 
 def couple(model: Model) -> Coupling:
-    """Find out which channels of a tf_keras model hang together, and which must stay.
-
-    Raises:
-        InputError: the model has no graph of layers.
-    """
+    """Find out which channels of a tf_keras model hang together, and which must stay."""
     coupling = Coupling(calls(model))
     for tensor in model.inputs:
         coupling.block(tensor)

@@ -9,14 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-
 # Keras has no types: layers, tensors and models are Any here.
 Layer: TypeAlias = Any
 Model: TypeAlias = Any
 Weights: TypeAlias = "list[npt.NDArray[Any]]"
-# A layer and its weights; None keeps what it is initialised with.
-Made: TypeAlias = "tuple[Layer, Weights | None]"
+# A layer and its weights.
+Made: TypeAlias = "tuple[Layer, Weights]"
 
 
 @dataclass(frozen=True)
@@ -37,18 +35,9 @@ class Call:
 
 
 def calls(model: Model) -> list[Call]:
-    """Return the calls of a tf_keras Sequential or Functional model, in an order in which each has its inputs ready.
-
-    Raises:
-        InputError: the model has no graph: a subclassed one, or one without input shapes.
-    """
+    """Return the calls of a tf_keras Sequential or Functional model, in an order in which each has its inputs ready."""
     import tensorflow as tf
 
-    if not getattr(model, "_is_graph_network", False):
-        raise InputError(
-            f"model '{model.name}' is neither Sequential nor Functional, or has no input shapes",
-            "build it from keras.Input with layers, without a class of your own",
-        )
     by_depth = model._nodes_by_depth
     return [
         Call(
@@ -74,19 +63,12 @@ def copy_of(layer: Layer, **changes: Any) -> Layer:  # noqa: ANN401
     return type(layer).from_config({**layer.get_config(), **changes})
 
 
-def rebuild(
-    model: Model,
-    make: Callable[[Layer], Sequence[Made]],
-    inputs: Sequence[Any] | None = None,
-    name: str | None = None,
-) -> Model:
+def rebuild(model: Model, make: Callable[[Layer], Sequence[Made]]) -> Model:
     """Build a model again, each of its layers replaced by a chain of others.
 
     Args:
         model: a tf_keras Sequential or Functional model; it is left alone.
         make: gives the chain for a layer; asked once a layer, also for one that is called several times.
-        inputs: the tensors that take the place of the model's inputs; new ones otherwise.
-        name: the new model's name; the old one's otherwise.
 
     Returns:
         A tf_keras Functional model.
@@ -94,11 +76,7 @@ def rebuild(
     import tensorflow as tf
     import tf_keras
 
-    if inputs is None:
-        inputs = [
-            tf_keras.Input(batch_shape=tuple(t.shape), dtype=t.dtype, name=name)
-            for t, name in zip(model.inputs, model.input_names, strict=True)
-        ]
+    inputs = new_inputs(model)
     known = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
     chains: dict[int, Sequence[Made]] = {}
     for call in calls(model):
@@ -112,12 +90,21 @@ def rebuild(
         for old, new in zip(call.outputs, tf.nest.flatten(result), strict=True):
             known[id(old)] = new
     outputs = [known[id(t)] for t in model.outputs]
-    built = tf_keras.Model(list(inputs), outputs if len(outputs) > 1 else outputs[0], name=name or model.name)
+    built = tf_keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=model.name)
     for chain in chains.values():
         for layer, weights in chain:
-            if weights is not None:
-                layer.set_weights(weights)
+            layer.set_weights(weights)
     return built
+
+
+def new_inputs(model: Model) -> list[Any]:
+    """Return inputs like those of a tf_keras model, for another one."""
+    import tf_keras
+
+    return [
+        tf_keras.Input(batch_shape=tuple(t.shape), dtype=t.dtype, name=name)
+        for t, name in zip(model.inputs, model.input_names, strict=True)
+    ]
 
 
 def parameters(model: Model) -> int:

@@ -20,7 +20,7 @@ from ..conversion.converter import make_deterministic
 from ..conversion.loading import load_keras
 from ..errors import InputError
 from ..worker import Arrays, Values
-from .graph import Call, Layer, Model, Weights, calls, copy_of
+from .graph import Call, Layer, Model, Weights, calls, copy_of, new_inputs
 
 OUTPUTS, AVERAGE, ADD = "outputs", "average", "add"
 # Of a layer's settings those that do not change what it computes.
@@ -64,15 +64,10 @@ def merge(models: Sequence[Model], join: str, share: float = 0.0) -> Merged:
 
     if join not in (OUTPUTS, AVERAGE, ADD):
         raise InputError(f"no join '{join}'", f"joins: {OUTPUTS}, {AVERAGE}, {ADD}")
-    if not 0 <= share <= 1:
-        raise InputError(f"share {share:g}: must be 0 to 1", "0 shares what is equal, 0.01 what differs by a hundredth")
     first = models[0]
     for other in models[1:]:
         _check_pair(first, other, join)
-    inputs = [
-        tf_keras.Input(batch_shape=tuple(t.shape), dtype=t.dtype, name=name)
-        for t, name in zip(first.inputs, first.input_names, strict=True)
-    ]
+    inputs = new_inputs(first)
     merger = _Merger(share)
     found = [merger.add(model, inputs) for model in models]
     outputs = [t for of_one in found for t in of_one]

@@ -225,6 +225,8 @@ def model_file(model: Any, folder: Path) -> sources.Source:  # noqa: ANN401
         InputError: it is missing, or no Keras model.
     """
     source = sources.save(model, folder) if sources.is_object(model) else sources.find(model)
+    if source.kind == sources.SAVED_MODEL and sources.is_object(model):
+        raise InputError(f"model '{model.name}': compression takes no layers of your own", "use layers of Keras")
     if source.kind not in (sources.KERAS, sources.H5):
         raise InputError(
             f"{source.path}: compression trains a Keras model, and this is none",
@@ -279,17 +281,15 @@ def _with_files(step: Step, folder: Path) -> Step:
     """Return a step whose models are files that the worker can load.
 
     Raises:
-        InputError: one is not there.
+        InputError: one is not there, or no Keras model.
     """
     found = dict(step.options)
     for name in load_method(step.method).models:
         model = step.options[name]
-        if sources.is_object(model):
+        if model is not None:
             place = folder / f"{step.method}-{name}"
             place.mkdir(exist_ok=True)
-            found[name] = str(sources.save(model, place).path)
-        elif model is not None:
-            found[name] = str(sources.find(model).path.absolute())
+            found[name] = str(model_file(model, place).path.absolute())
     return replace(step, options=found)
 
 

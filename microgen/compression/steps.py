@@ -74,6 +74,8 @@ def _checked(what: str, value: Any, spec: Any) -> Any:  # noqa: ANN401
     if not isinstance(spec, Amount):
         return spec if value is None else value
     value = spec.default if value is None else float(value)
+    if value is None:
+        return None
     if not spec.low <= value <= spec.high or (spec.is_whole and value != round(value)):
         kind = "a whole number of " if spec.is_whole else ""
         raise InputError(f"{what} {value:g}: must be {kind}{spec.low:g} to {spec.high:g}", f"it is {spec.meaning}")

@@ -61,10 +61,6 @@ def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Ke
     """
     import tensorflow as tf
 
-    if not getattr(model, "built", True) or not getattr(model, "inputs", None):
-        raise InputError(
-            f"model '{model.name}' has no inputs of known shape", "give it a keras.Input, or call it once, then save it"
-        )
     layers = describe(model)
     check_layers(layers, scheme)
     inputs = tuple(InputSpec(_plain(t.name), tuple(t.shape[1:]), _dtype(t.dtype)) for t in model.inputs)
@@ -115,7 +111,7 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
     """Load a .keras or .h5 file with the Keras that wrote it, uncompiled.
 
     Raises:
-        InputError: it cannot be loaded, or holds code.
+        InputError: it cannot be loaded, holds code, or has no inputs of known shape.
         SetupError: tf_keras is missing and the model needs it.
     """
     found = read_keras_file(kind, path)
@@ -126,7 +122,7 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
         import keras as framework
     try:
         with _scope() if found.is_quantization_aware else contextlib.nullcontext():
-            return framework.models.load_model(path, compile=False, safe_mode=True)
+            model = framework.models.load_model(path, compile=False, safe_mode=True)
     except SetupError:
         raise
     except Exception as error:
@@ -135,6 +131,11 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
             f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {said[0][:300]}",
             "a model with layers of your own goes in from Python: microgen.quantize(model, data)",
         ) from None
+    if not getattr(model, "built", True) or not getattr(model, "inputs", None):
+        raise InputError(
+            f"model '{model.name}' has no inputs of known shape", "give it a keras.Input, or call it once, then save it"
+        )
+    return model
 
 
 def _saved_model(path: str) -> Loaded:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError
+from ..files import check_folder
 from ..jsontext import json_text
 
 MANIFEST = "microgen.json"
@@ -83,8 +84,6 @@ def check_target(out: Path, *, force: bool) -> None:
     Raises:
         InputError: it is a file, a folder of something else, cannot be written, or holds edits that would be lost.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file", "choose another folder with --out")
     if out.is_dir() and any(out.iterdir()):
         if not (out / MANIFEST).exists() and not (out / _COMMIT).exists():
             raise InputError(
@@ -98,7 +97,7 @@ def check_target(out: Path, *, force: bool) -> None:
                 f"{out / edited[0]}{more}: generated, but edited by hand",
                 "keep your code in src/main.cpp or files of your own; --force overwrites the edits",
             )
-    _probe(out)
+    check_folder(out)
 
 
 def write(
@@ -199,19 +198,6 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-
-
-def _probe(out: Path) -> None:
-    """Try to make a folder where the project, or its first new parent, will be."""
-    existing = out if out.is_dir() else next((p for p in out.absolute().parents if p.exists()), Path("/"))
-    if not existing.is_dir():
-        raise InputError(f"{out}: {existing} is a file", "choose another folder with --out")
-    probe = existing / f".microgen-probe-{os.getpid()}"
-    try:
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
 
 
 def _is_inside(name: object) -> bool:

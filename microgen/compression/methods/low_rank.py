@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import InputError
 from .. import low_rank
 from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune
@@ -24,8 +23,6 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
     energy = step.options["energy"]
     if energy is None:
         energy = low_rank.energy_for(model, float(step.amount or 0))
-    elif not 0 < float(energy) < 1:
-        raise InputError(f"energy {energy}: must lie between 0 and 1", "0.9 keeps nine tenths of each layer's energy")
     split = low_rank.factorize(model, float(energy))
     fine_tune(split, task, METHOD.epochs, _LEARNING_RATE)
     return split
@@ -38,5 +35,5 @@ METHOD = Method(
     check=check,
     epochs=8,
     amount=Amount(0.4, 0.05, 0.95, "the share of the parameters that leaves"),
-    options={"energy": None},
+    options={"energy": Amount(None, 0.01, 1.0, "the share of each layer's energy that stays, instead of an amount")},
 )

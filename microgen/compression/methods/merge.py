@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ... import sources
 from ...errors import InputError
 from .. import merge
-from ..base import Method, Step
+from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune
 from ..task import Task
 
@@ -21,9 +20,7 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras ha
         raise InputError("merge needs a second model", "give it: --with OTHER.keras")
     if step.options["join"] == merge.OUTPUTS:
         raise InputError("a compressed model has one output", "microgen merge puts outputs side by side")
-    other = sources.find(Path(step.options["other"]))
-    if other.kind not in (sources.KERAS, sources.H5):
-        raise InputError(f"{other.path}: not a Keras model", "microgen merge takes quantized models")
+    other = sources.find(step.options["other"])
     pair = [model, merge.load(other.kind, other.path)]
     found = merge.merge(pair, str(step.options["join"]), float(step.options["share"])).model
     if task.epochs:
@@ -37,5 +34,9 @@ METHOD = Method(
     apply=apply,
     epochs=0,
     models=("other",),
-    options={"other": None, "join": merge.AVERAGE, "share": 0.0},
+    options={
+        "other": None,
+        "join": merge.AVERAGE,
+        "share": Amount(0.0, 0.0, 1.0, "how far the weights of a layer may differ to become one"),
+    },
 )
