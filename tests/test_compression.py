@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import microgen
+from microgen.cli import app
 from microgen.compression import run
 from microgen.compression.base import Step
 from microgen.compression.layers import RANGES
@@ -440,19 +442,21 @@ def test_a_regression_learns_from_a_teacher_and_is_averaged_with_models_given_as
 @pytest.mark.slow
 def test_without_a_model_the_recipe_is_trained_first(tmp_path, monkeypatch):
     tf_keras()
-    trained, told = [], []
+    trained = []
 
     def train(name, **options):
         trained.append(microgen.train(name, epochs=1, **options))
         return trained[-1]
 
     monkeypatch.setattr(run, "train", train)
-    found = microgen.compress(
-        None, "prune:0.5", recipe="sine", out=tmp_path / "s.keras", epochs=1, seed=3, on_step=told.append
-    )
-    assert trained[0].seed == 3 and found.before.float_score == pytest.approx(trained[0].float_score, rel=1e-4)
-    assert told[0] == "training sine" and found.quantized.record["recipe"] == "sine"
-    assert (tmp_path / "s.keras").read_bytes() == found.keras
+    monkeypatch.chdir(tmp_path)
+    arguments = ["compress", "--recipe", "sine", "-m", "prune:0.5", "--epochs", "1", "--seed", "3", "--json"]
+    done = CliRunner().invoke(app, arguments)
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0 and found["out"] == "sine_prune.keras" and found["seed"] == trained[0].seed == 3
+    assert found["before"]["float_score"] == pytest.approx(trained[0].float_score, rel=1e-4)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sine_prune.keras", "sine_prune.tflite"]
+    assert (tmp_path / "sine_prune.tflite").stat().st_size == found["after"]["tflite_bytes"]
 
 
 @pytest.mark.slow

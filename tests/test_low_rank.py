@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from microgen.compression.methods import load_method
+from microgen.compression.steps import read_steps
+from microgen.compression.task import read_data, task_from_data
 from microgen.errors import InputError
 
 from .keras_tools import keras, tf_keras
@@ -117,6 +120,19 @@ def test_what_cannot_be_split_is_refused_with_its_layers_named():
         low_rank.check(tiny)
     with pytest.raises(InputError, match=r"at most .* % of its parameters can leave"):
         low_rank.energy_for(all_kinds(), 0.99)
+
+
+def test_an_energy_that_is_given_goes_before_the_amount():
+    from microgen.compression import low_rank
+    from microgen.compression.graph import parameters
+
+    model, rng = all_kinds(), np.random.default_rng(0)
+    data = {"x": rng.normal(size=(20, 12, 12, 3)), "y": np.arange(20) % 5}
+    task = task_from_data(read_data(data, 0), model, epochs=1)
+    for energy in (0.5, 0.9):
+        step = read_steps(["low-rank:0.4"], {"energy": energy})[0]
+        small = load_method("low-rank").apply(model, task, step)
+        assert parameters(small) == parameters(low_rank.factorize(model, energy)) < parameters(model)
 
 
 def test_a_split_pays_for_its_operator(monkeypatch):
