@@ -138,10 +138,17 @@ def test_a_training_replaces_an_earlier_one_and_a_folder_that_is_lost_meanwhile_
     }  # fmt: skip
     assert json.loads(found["training.json"]) == {"seed": 1} and found["digits.tflite"] == b"tflite"
     assert found["notes.txt"] == b"mine"
+    (out / "training.json").write_text("of the models that are there")
+    (out / "digits.tflite").unlink()
+    (out / "digits.tflite/mine").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"/t: cannot be written \(Is a directory"):
+        training._write(out, trained)
+    assert (out / "training.json").read_text() == "of the models that are there"
+    (out / "digits.tflite/mine").rmdir()
     (tmp_path / "lost").write_text("mine")
     with pytest.raises(InputError, match=r"lost/t: cannot be written \(Not a directory|File exists"):
         training._write(tmp_path / "lost/t", trained)
-    assert tree(tmp_path).keys() == {"lost", *(f"t/{name}" for name in found)}
+    assert tree(tmp_path).keys() == {"lost", *(f"t/{name}" for name in found if name != "digits.tflite")}
 
 
 def test_text_features_are_what_they_say():

@@ -35,9 +35,9 @@ def channel_prune(model: Model, amount: float, tune: Callable[[Model, int, int],
     total = macs(couple(model))
     for step in range(1, steps + 1):
         coupling = couple(model)
+        # Not above 0 where an earlier step took more than its part: then nothing leaves.
         share = 1 - total * (1 - amount) ** (step / steps) / macs(coupling)
-        if share > 0:
-            model = without(model, coupling, choose(model, coupling, share))
+        model = without(model, coupling, choose(model, coupling, share))
         tune(model, step, steps)
     return model
 
