@@ -36,7 +36,7 @@ def _run(command: list[str], **pipes: int) -> int:
     try:
         return int(process.wait())
     except KeyboardInterrupt:
-        process.terminate()
+        process.kill()  # it has nothing to save
         process.wait()
         return 0
 
