@@ -236,7 +236,8 @@ def start(
         alive, held = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, folder.name, str(memory_bytes)],
+                # Unbuffered, so that a crash does not take the last words with it.
+                [sys.executable, "-u", "-c", _CHILD, folder.name, str(memory_bytes)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
