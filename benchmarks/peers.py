@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ def install(requirements: Sequence[str]) -> str:
         return ""
     stamp = FOLDER / f"{'+'.join(requirements).replace('/', '_')}.installed"
     if stamp.exists():
-        return ""
+        if stamp.read_text() == str(FOLDER):
+            return ""
+        shutil.rmtree(FOLDER)  # programs in an environment that was moved look for the old place
     if not (BIN / "python").exists():
         done = subprocess.run([sys.executable, "-m", "venv", FOLDER], capture_output=True, text=True)
         if done.returncode != 0:
@@ -30,5 +33,5 @@ def install(requirements: Sequence[str]) -> str:
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         return f"cannot be installed: {(errors or [last_words(done.stderr)])[0]}"
-    stamp.touch()
+    stamp.write_text(str(FOLDER))
     return ""
