@@ -12,7 +12,8 @@ DEMO ?= sine-esp32
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
 PYTEST := pytest -n $(JOBS) --dist worksteal
 COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
-EXTRAS := train,flash$(if $(COMPILER),,$(shell echo ,)compiler)
+COMMA := ,
+EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
 DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
 	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf shellcheck xxd \
