@@ -53,10 +53,11 @@ coverage: $(VENV)/test.stamp debian
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# Changes the reader, the planner and the verdict in small ways, and lists the changes that no test notices. Takes hours.
+# Changes the reader, the planner and the verdict in small ways, and lists the changes that no test notices. Takes hours;
+# MUTATE='microgen.planner.kernels.*' takes one file.
 mutants: $(VENV)/test.stamp
 	$(PIP) install -c constraints.txt mutmut==3.8.1
-	$(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut run --max-children 1 $(if $(MUTATE),'$(MUTATE)')
 	$(BIN)/mutmut results
 
 # What the documentation has from elsewhere: references, pictures, and what its commands print.

@@ -225,6 +225,25 @@ def chain(names: Sequence[str]) -> bytes:
     return b.build([first], [x])
 
 
+def with_first(data: bytes, name: str) -> bytes:
+    """The same model of one graph, in which another tensor is number 0."""
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    (graph,) = model.subgraphs
+    order = sorted(range(len(graph.tensors)), key=lambda i: graph.tensors[i].name.decode() != name)
+    number = {old: new for new, old in enumerate(order)} | {-1: -1}
+    graph.tensors = [graph.tensors[i] for i in order]
+    for part in (graph, *graph.operators):
+        part.inputs, part.outputs = ([number[i] for i in found] for found in (part.inputs, part.outputs))
+    return packed(model)
+
+
+def packed(model: Any) -> bytes:
+    """The bytes of a model's objects."""
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def control_flow(recursive: bool = False) -> bytes:
     """IF over a bool input: a dense layer in one branch, a RELU in the other."""
     b = ModelBuilder()
@@ -252,9 +271,7 @@ def _finish(b: ModelBuilder) -> bytes:
     model = schema.ModelT()
     model.version, model.description = 3, "test model"
     model.operatorCodes, model.buffers, model.subgraphs = b.codes, b.buffers, b.done
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def stateful(awkward: bool = False, filters: int = 6) -> bytes:
@@ -287,9 +304,7 @@ def planned(data: bytes, offsets: Sequence[int], count: int | None = None) -> by
     entry.name, entry.buffer = "OfflineMemoryAllocation", len(model.buffers)
     buffer.data = np.frombuffer(plan.tobytes(), np.uint8)
     model.metadata, model.buffers = [*(model.metadata or []), entry], [*model.buffers, buffer]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def variable() -> bytes:

@@ -145,6 +145,14 @@ def test_answers_that_are_not_the_files_outputs_are_an_engines_error(workers, jo
     assert caught.value.hint not in ("", "None")
 
 
+def test_one_sample_is_enough(workers):
+    model = parse(models.fully_connected())
+    reply = ({"arena_min_bytes": 9}, {"out0": np.zeros((1, 4), np.int8)})
+    workers(tflm_arena=reply, tflm_run=reply, litert_run=reply)
+    with EngineRun(model, tuple(a[:1] for a in make_samples(model, 2, 0))) as running:
+        assert running.result().tflm[0].shape == (1, 1, 4)
+
+
 def test_the_same_model_on_the_same_samples_is_run_once(workers):
     found = workers()
     model = parse(models.two_by_two())

@@ -141,6 +141,20 @@ def test_an_activation_bounds_what_a_dense_layer_may_answer(activation, scale, l
         assert not compare(case(data, [X], wrong)).is_within
 
 
+@pytest.mark.parametrize("changed", [{"in_scale": 0.0}, {"scales": (0.0,)}, {"out_scale": 0.0}])
+def test_without_a_scale_there_is_no_exact_result_of_a_dense_layer(changed):
+    assert compare(case(dense(**changed), [X], np.zeros((4, 2)))) is None
+
+
+def test_a_bias_may_be_the_first_tensor():
+    data = dense()
+    _, right = exact_dense(data)
+    first = models.with_first(data, "bias")
+    assert parse(first).main.operators[0].inputs[2] == 0
+    found = compare(case(first, [X], right))
+    assert found.is_within and found == compare(case(data, [X], right))
+
+
 def test_weights_of_a_sample_and_a_bias_of_a_sample_are_its_own():
     b = models.ModelBuilder()
     x, w = b.tensor("x", [1, 3], "int8", 0.05, -5), b.tensor("w", [2, 3], "int8", 0.013)
@@ -186,6 +200,22 @@ def test_a_sum_is_held_against_its_rational_result(axes):
     assert not compare(Case(**vars(case(data, fed, right)) | {"tflm": wrong, "litert": right})).is_within
 
 
+def without(case, position, **changed):
+    """The same operator, in which an input, or the output at -1, has something else."""
+    index = case.op.inputs[position] if position >= 0 else case.op.outputs[0]
+    tensors = [dataclasses.replace(t, **changed) if t.index == index else t for t in case.graph.tensors]
+    return dataclasses.replace(case, graph=dataclasses.replace(case.graph, tensors=tuple(tensors)))
+
+
+def test_without_a_scale_or_an_axis_there_is_no_exact_result():
+    x = np.zeros((5, 2, 3, 4), np.int8)
+    total = case(summed((1,)), [x], x.sum(axis=2))
+    assert compare(total) is not None
+    assert compare(without(total, 1, size=0)) is None
+    for position in (0, -1):
+        assert compare(without(total, position, quantization=None)) is None
+
+
 @pytest.mark.parametrize("second", [(5, 3), (3,), (1, 3), (5, 1), (2, 5, 3)])
 def test_a_product_is_held_against_its_rational_result_however_it_is_broadcast(second):
     b = models.ModelBuilder()
@@ -207,6 +237,8 @@ def test_a_product_is_held_against_its_rational_result_however_it_is_broadcast(s
     found = compare(Case(**both))
     assert found.is_within and found.allowed == pytest.approx(0.5 + epsilon([factor], values, 2.0**-31), rel=1e-12)
     assert not compare(Case(**both | {"litert": right + 1})).is_within
+    for position in (0, 1, -1):
+        assert compare(without(Case(**both), position, quantization=None)) is None
 
 
 # ---- operators with state: inside an interval
@@ -287,6 +319,6 @@ def test_answers_and_cell_states_of_an_lstm_must_be_inside_their_intervals():
         states[side][7, 1] += 999
         assert not compare(dataclasses.replace(case, states=tuple(states))).is_within
     assert compare(dataclasses.replace(case, states=None)) is None
-    bare = dataclasses.replace(case.graph.tensors[case.op.inputs[3]], quantization=None)
-    tensors = [bare if t.name == bare.name else t for t in case.graph.tensors]
-    assert compare(dataclasses.replace(case, graph=dataclasses.replace(case.graph, tensors=tuple(tensors)))) is None
+    for position in (3, 6, 13):  # a matrix for the input, one for the state, a bias
+        for changed in ({"quantization": None}, {"size": 0}):
+            assert compare(without(case, position, **changed)) is None

@@ -6,9 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from microgen import worker
 from microgen.engines.difference import sample_differs
+from microgen.errors import EngineError
 from microgen.planner import Target, plan
 from microgen.tflite import parse
 from microgen.verification import counterexample, layers
@@ -170,6 +172,40 @@ def test_both_get_the_copy_that_litert_takes(prove):
     _, replies = prove(model)
     alone = parse(replies.asked["tflm_layers"][2]["cut0_0"].tobytes())
     assert alone.main.tensors[2].quantization.dimension == 0 and model.main.tensors[2].quantization.dimension == 3
+
+
+def test_where_no_exact_result_is_known_for_a_type_none_is_asked_for(prove):
+    wide = models.layer("SUM", [([1, 5, 3], "int16"), ([1], "int32", [1])], [([1, 3], "int16")], "Reducer")
+    found, _ = prove(parse(wide))
+    assert (found.layers[0].exact_error_lsb, found.layers[0].bound_lsb) == (None, 0)
+
+
+def test_a_step_knows_its_state_wherever_the_operator_is(monkeypatch):
+    model = schema.ModelT.InitFromPackedBuf(models.lstm(steps=3), 0)
+    (graph,) = model.subgraphs
+    fed = schema.ModelT.InitFromPackedBuf(models.one_operator("RELU"), 0)
+    fed.operatorCodes[0].version = 1
+    (relu,) = fed.subgraphs[0].operators
+    relu.opcodeIndex, relu.inputs, relu.outputs = 1, [len(graph.tensors)], [0]
+    graph.tensors.append(schema.ModelT.InitFromPackedBuf(models.lstm(steps=3), 0).subgraphs[0].tensors[0])
+    model.operatorCodes.append(fed.operatorCodes[0])
+    graph.operators.insert(0, relu)
+    graph.inputs = relu.inputs
+    found = parse(models.packed(model))
+    asked = []
+
+    def call(engine, target, values, arrays, seconds):
+        asked.append((values, arrays))
+        raise EngineError(engine, "enough", "-")
+
+    monkeypatch.setattr(layers.worker, "call", call)
+    with pytest.raises(EngineError):
+        prove_layers(found, (np.zeros((2, 1, 3, 4), np.int8),), np.zeros(2, bool), 1000)
+    ((values, arrays),) = asked
+    first, second = values["operators"]
+    assert "state" not in first and (second["key"], second["count"]) == ("0_1", 3)
+    step = parse(arrays["step0_1"].tobytes())
+    assert step.main.tensors[second["state"]].name == "cell" and step.inputs[0].shape == (1, 1, 4)
 
 
 def test_an_operator_without_outputs_has_nothing_to_compare(prove):

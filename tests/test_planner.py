@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -176,15 +175,14 @@ def test_an_offline_plan_is_found_among_other_metadata_and_has_the_places_that_i
     def metadata(change):
         model = schema.ModelT.InitFromPackedBuf(models.planned(models.two_by_two(), [0, 32, 64, -1, 256, 512], 5), 0)
         change(model)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return models.packed(model)
 
     other = schema.MetadataT()
     other.name, other.buffer = "min_runtime_version", 0
     found = parse(metadata(lambda m: m.metadata.insert(0, other)))
     assert [t.offline_offset for t in found.main.tensors] == [0, 32, 64, -1, 256]
-    for missing in (0, len(found.main.tensors) + 1, 2**32 - 1):
+    buffers = len(schema.ModelT.InitFromPackedBuf(found.data, 0).buffers)
+    for missing in (0, buffers, 2**32 - 1):
         with pytest.raises(InputError, match="cut off"):
             parse(metadata(lambda m, missing=missing: setattr(m.metadata[0], "buffer", missing)))
 

@@ -97,6 +97,26 @@ def test_an_svdf_of_another_kind_is_not_enclosed(options):
     assert svdf(model, model.main, model.main.operators[0], {0: data}) is None
 
 
+def test_the_bias_of_an_svdf_may_be_the_first_tensor():
+    model = svdf_model()
+    first = parse(models.with_first(model.data, "b"))
+    assert first.main.operators[0].inputs[3] == 0
+    data = np.random.default_rng(4).integers(-128, 128, (5, 1, 4)).astype(np.int8)
+    one, other = (svdf(m, m.main, m.main.operators[0], {m.main.inputs[0]: data}) for m in (model, first))
+    assert np.array_equal(one.centre, other.centre) and np.array_equal(one.lower, other.lower)
+
+
+def test_accumulators_that_do_not_fit_32_bits_are_not_enclosed():
+    # A factor of 4 is 1/2 * 2^3, so 2^28 is the first number that does not fit; 1/4 shifts nothing to the left.
+    for factor, too_large in ((4.0, 2**28), (0.25, 2**31)):
+        for sums in ([too_large - 1, 0], [1 - too_large]):
+            assert recurrent._rescaled(np.array(sums), factor) is not None
+            assert recurrent._rescaled(np.array(sums) + np.sign(sums), factor) is None
+    model = rescaled(svdf_model(), y=1e-12)
+    data = np.full((5, 1, 4), 127, np.int8)
+    assert svdf(model, model.main, model.main.operators[0], {0: data}) is None, "what is kept fits, the answer does not"
+
+
 def test_an_svdf_without_its_state_is_not_enclosed():
     model = svdf_model()
     op = model.main.operators[0]
@@ -163,7 +183,7 @@ def lstm_by_hand(model, data, answers, cells, kernels):
 @pytest.mark.parametrize("clip", [10.0, 0.5, 0.0])
 @pytest.mark.parametrize("options", [{}, {"cell_scale": 2.0**-15}, {"time_major": True}])
 def test_each_step_of_an_lstm_is_enclosed(kernels, clip, options):
-    model = parse(models.lstm(steps=4, **options))
+    model = rescaled(parse(models.lstm(steps=4, **options)), **dict.fromkeys(("w4", "w5", "w6", "w7"), 0.003))
     op = dataclasses.replace(model.main.operators[0], cell_clip=clip)
     model = dataclasses.replace(model, subgraphs=(dataclasses.replace(model.main, operators=(op,)),))
     rng = np.random.default_rng(8)

@@ -15,10 +15,10 @@ from microgen.dut import DutError
 from microgen.engines.difference import differing_elements, largest, sample_differs
 from microgen.errors import EngineError
 from microgen.tflite import parse
-from microgen.verification import compare, judge
+from microgen.verification import compare, golden, judge
 from microgen.verification.compare import Engines, FirmwareRun, ask_firmware, run_firmware
 from microgen.verification.golden import GOLDEN, golden_fault
-from microgen.verification.layers import Proof
+from microgen.verification.layers import Proof, deadline
 from microgen.verification.verdict import Device, Layer, Verdict
 
 from . import models
@@ -90,7 +90,7 @@ def test_differences_that_every_operator_is_allowed_are_within_bound():
     verdict = judgement.verdict
     assert (verdict.status, verdict.differing_samples, verdict.max_abs_diff_lsb) == ("within-bound", 2, 3.0)
     assert verdict.ops == ("ABS", "ADD") and verdict.layers == proof.layers[1:] and judgement.proof is proof
-    assert running.suspects == [False, True, False, True, False] and verdict.passed
+    assert running.suspects == [False, True, False, True, False] and running.drift == [] and verdict.passed
     assert verdict.summary() == (
         "within-bound on 5 samples (firmware = TFLM, every byte; TFLM and LiteRT differ on 2, by at most 3 LSB at the "
         "output, from rounding in ABS, ADD)"
@@ -349,6 +349,21 @@ def test_golden_vectors_of_three_inputs_are_fed_in_their_order(tmp_path):
     assert golden_fault(built, parse(data), 16384) == ""
 
 
+def test_golden_vectors_are_read_whatever_stands_beside_them(project, tmp_path, monkeypatch):
+    (tmp_path / GOLDEN).parent.mkdir(parents=True)
+    (tmp_path / GOLDEN).write_bytes(b"// d\xe9j\xe0 vu\n" + (project / GOLDEN).read_bytes())
+    asked = []
+
+    def call(engine, target, values, arrays, seconds):
+        asked.append((engine, values, arrays["model"].tobytes(), seconds))
+        raise EngineError(engine, "enough", "-")
+
+    monkeypatch.setattr(golden.worker, "call", call)
+    with pytest.raises(EngineError):
+        golden_fault(tmp_path, MODEL, 16384)
+    assert asked == [("TFLM", {"arena_bytes": 16384}, MODEL.data, deadline(MODEL, 3))]
+
+
 def test_a_project_without_golden_vectors_has_none_that_are_stale(tmp_path):
     assert golden_fault(tmp_path, MODEL, 16384) == ""
 
@@ -367,7 +382,8 @@ def test_samples_differ_by_any_byte():
     ]
     nan = np.array([[np.nan]], np.float32)
     assert not sample_differs(nan, nan).any()
-    assert sample_differs(0 * a, 0 * a[:, :, :1]).tolist() == [True] * 3
+    for other in (a[:, :, :1], np.concatenate([a, a], axis=2)):
+        assert sample_differs(0 * a, 0 * other).tolist() == [True] * 3
     assert sample_differs(np.asfortranarray(a), a).tolist() == [False] * 3
 
 

@@ -6,10 +6,13 @@ import os
 import shutil
 import signal
 
+import numpy as np
 import pytest
 
 from microgen.dut import hostbuild
+from microgen.engines import jobs
 from microgen.errors import SetupError
+from microgen.tflite import parse
 
 
 def compiler() -> list[str]:
@@ -37,3 +40,14 @@ def crash(values, arrays):
     """A job for a worker that dies."""
     print("last words")
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def smallest_arenas(values, arrays):
+    """A job for a worker: the smallest arena of each of many models, all inputs 0; the values say where to begin."""
+    found = {}
+    for name, data in arrays.items():
+        model = parse(data.tobytes())
+        fed = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
+        reply, _ = jobs.tflm_arena({"predicted_bytes": values[name]}, {"model": data, **fed})
+        found[name] = reply["arena_min_bytes"]
+    return found, {}

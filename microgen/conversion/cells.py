@@ -28,5 +28,5 @@ def widen_cells(data: bytes) -> bytes:
             cell = graph.tensors[op.inputs[_CELL_STATE]]
             quantization = tensors[cell.index].table(4)
             if cell.dtype == "int16" and 0 < cell.scale < _FINEST and quantization is not None:
-                struct.pack_into("<f", changed, quantization.start(2), _FINEST)
+                struct.pack_into("<f", changed, quantization.span(2)[0], _FINEST)
     return bytes(changed)

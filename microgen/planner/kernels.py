@@ -2,17 +2,19 @@
 
 Source: the Prepare functions of TFLM's reference kernels (`tensorflow/lite/micro/kernels`). Memory that stays is
 `keep`, memory that is needed while the operator runs is `scratch`; a tensor that Prepare looks at takes temporary
-memory until Prepare is over. A kernel that is not in the table looks at all its tensors once.
+memory until Prepare is over. A kernel that is in neither table looks at all its tensors once.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 from ..tflite import Operator, Subgraph, Tensor
 from .structs import Structs
+
+OUTPUT = -1  # where inputs are named by position: the first output
 
 
 class Asked(Protocol):
@@ -36,8 +38,9 @@ class Node:
     def input(self, position: int) -> Tensor | None:
         """Return an input, None where it is left out."""
         inputs = self.op.inputs
-        index = inputs[position] if position < len(inputs) else -1
-        return self._graph.tensors[index] if index >= 0 else None
+        if position >= len(inputs) or inputs[position] < 0:
+            return None
+        return self._graph.tensors[inputs[position]]
 
     @property
     def output(self) -> Tensor | None:
@@ -45,9 +48,9 @@ class Node:
         return self._graph.tensors[self.op.outputs[0]] if self.op.outputs else None
 
     def look(self, *positions: int) -> None:
-        """Look at inputs by position; -1 is the first output."""
+        """Look at inputs by position, or at the first output (OUTPUT)."""
         for position in positions:
-            tensor = self.output if position < 0 else self.input(position)
+            tensor = self.output if position == OUTPUT else self.input(position)
             if tensor is not None:
                 self._asked.look(tensor)
 
@@ -58,123 +61,136 @@ class Node:
             self._asked.look(self._graph.tensors[index])
 
     def own_shape(self, tensor: Tensor | None) -> None:
-        """Keep a copy of a tensor's shape, which the kernel writes into."""
-        self.keep(_int_array(len(tensor.shape) if tensor else 0))
+        """Keep a copy of a tensor's shape, which the kernel writes into: a TfLiteIntArray."""
+        self.keep(4 + 4 * len(_shape(tensor)))
 
 
-def _int_array(length: int) -> int:
-    return 4 + 4 * length
+def _shape(tensor: Tensor | None) -> tuple[int, ...]:
+    return tensor.shape if tensor is not None else ()
 
 
 def _dim(tensor: Tensor | None, axis: int) -> int:
-    return tensor.shape[axis] if tensor is not None and -len(tensor.shape) <= axis < len(tensor.shape) else 0
+    shape = _shape(tensor)
+    return shape[axis] if axis < len(shape) else 0
 
 
-def _unpacked(node: Node, position: int) -> None:
-    weights = node.input(position)
-    if weights is not None and weights.dtype == "int4":
-        node.scratch(weights.elements)
+def _elements(tensor: Tensor | None) -> int:
+    return tensor.elements if tensor is not None else 0
+
+
+def _dtype(tensor: Tensor | None) -> str:
+    return tensor.dtype if tensor is not None else ""
+
+
+def _unpacked(node: Node, weights: Tensor | None) -> None:
+    if _dtype(weights) == "int4":
+        node.scratch(_elements(weights))
 
 
 def _convolution(node: Node, axis: int) -> None:
-    node.look(-1, 0, 1)
+    node.look(OUTPUT, 0, 1)
+    weights = node.input(1)
     for _ in range(2):  # a multiplier and a shift for each channel
-        node.keep(4 * _dim(node.input(1), axis))
-    node.look(0, 1, 2, -1)
-    _unpacked(node, 1)
+        node.keep(4 * _dim(weights, axis))
+    node.look(0, 1, 2, OUTPUT)
+    _unpacked(node, weights)
+
+
+# Bytes of the accumulators of a TRANSPOSE_CONV; in float32 it has none.
+_ACCUMULATOR = {"int8": 4, "int16": 8}
 
 
 def _transpose_conv(node: Node) -> None:
-    node.look(-1, 2, 1)
+    node.look(OUTPUT, 2, 1)
     for _ in range(2):
         node.keep(4 * _dim(node.input(1), 0))
-    data, output, bias = node.input(2), node.output, node.input(3)
-    wide = data is not None and data.dtype == "int16"
-    if data is not None and output is not None and data.dtype in ("int8", "int16"):
-        node.scratch(output.elements * (8 if wide else 4))
-    node.look(2, 1, 3, -1)
-    if wide and bias is not None and bias.dtype == "int16":
-        node.scratch(bias.elements * 8)
+    dtype, bias = _dtype(node.input(2)), node.input(3)
+    if size := _ACCUMULATOR.get(dtype):
+        node.scratch(size * _elements(node.output))
+        node.look(2, 1, 3, OUTPUT)
+    if dtype == _dtype(bias) == "int16":
+        node.scratch(8 * _elements(bias))
 
 
 def _fully_connected(node: Node) -> None:
-    node.look(0, 1, 2, -1)
-    _unpacked(node, 1)
-    weights = node.input(1)
+    node.look(0, 1, 2, OUTPUT)
+    _unpacked(node, node.input(1))
+    _channels(node, node.input(1))
+
+
+def _channels(node: Node, weights: Tensor | None) -> None:
+    """Keep a multiplier and a shift for each channel of a fully connected layer; one scale for all needs none."""
     if weights is not None and weights.quantization is not None and weights.quantization.per_channel:
         for _ in range(2):
             node.keep(4 * len(weights.quantization.scales))
 
 
 def _softmax(node: Node) -> None:
-    node.look(0, -1)
-    data = node.input(0)
-    if data is not None and data.dtype == "int16":
+    node.look(0, OUTPUT)
+    if _dtype(node.input(0)) == "int16":
         for _ in range(2):  # exp(x) and 1 / (1 + x), 513 entries each
             node.keep(2 * 513)
 
 
 def _svdf(node: Node) -> None:
-    node.look(0, 1, 2, 3, 4, -1)
-    batch, filters, units = _dim(node.input(0), 0), _dim(node.input(1), 0), _dim(node.output, 1)
-    node.scratch(4 * batch * filters)
-    data = node.input(0)
-    if data is None or data.dtype != "float32":
-        node.scratch(4 * batch * units)
+    node.look_at_all()
+    batch = _dim(node.input(0), 0)
+    node.scratch(4 * batch * _dim(node.input(1), 0))
+    if _dtype(node.input(0)) != "float32":
+        node.scratch(4 * batch * _dim(node.output, 1))
 
 
 def _lstm(node: Node) -> None:
-    node.look(*range(24), -1)
-    state, cell = node.input(18), node.input(19)
-    width = cell.bytes // max(cell.elements, 1) if cell is not None else 2
+    node.look_at_all()
+    for position in range(1, 9):  # of each gate, the weights of the input and of the state
+        _channels(node, node.input(position))
+    cell = node.input(19)
     for _ in range(4):
-        node.scratch(_dim(state, 0) * _dim(state, 1) * width)
+        node.scratch(cell.bytes if cell is not None else 0)
 
 
 def _reduce_simple(node: Node) -> None:
     node.look(0, 1)
-    data = node.input(0)
-    if data is not None and data.dtype == "int8":
-        node.look(-1)
+    if _dtype(node.input(0)) == "int8":
+        node.look(OUTPUT)
 
 
 def _reduce_scratch(node: Node) -> None:
-    data, axis = node.input(0), node.input(1)
-    node.scratch(4 * (len(data.shape) if data else 0))
-    node.scratch(4 * (axis.elements if axis else 0))
+    node.scratch(4 * len(_shape(node.input(0))))
+    node.scratch(4 * _elements(node.input(1)))
 
 
 def _mean_or_sum(node: Node) -> None:
-    node.look(0, -1, 1)
-    data, output = node.input(0), node.output
-    if data is not None and output is not None and data.dtype in ("int8", "int16"):
-        node.scratch(4 * output.elements)
+    node.look(0, OUTPUT, 1)
+    if _dtype(node.input(0)) in ("int8", "int16"):
+        node.scratch(4 * _elements(node.output))
     _reduce_scratch(node)
     _reduce_simple(node)
 
 
 def _reduce(node: Node) -> None:
     _reduce_simple(node)
-    node.look(0, -1, 1)
+    node.look(0, OUTPUT, 1)
     _reduce_scratch(node)
 
 
 def _add_n(node: Node) -> None:
-    node.look(0, -1, *range(1, len(node.op.inputs)))
+    node.look_at_all()
+    if _dtype(node.output) == "int8":
+        node.keep(node.structs.size("OpDataAddN"))
     node.scratch(node.structs.pointer * len(node.op.inputs))
 
 
 def _mirror_pad(node: Node) -> None:
-    node.look(0, 1, -1)
-    data = node.input(0)
+    node.look(0, 1, OUTPUT)
     for _ in range(2):
-        node.scratch(4 * (len(data.shape) if data else 0))
+        node.scratch(4 * len(_shape(node.input(0))))
 
 
 def _batch_matmul(node: Node) -> None:
-    node.look(0, 1, -1)
+    node.look(0, 1, OUTPUT)
     data = node.input(0)
-    if data is not None and data.dtype in ("int8", "int16"):
+    if _dtype(data) in ("int8", "int16"):
         node.keep(node.structs.size("OpQuantizationDataBatchMatmul"))
     adjoint = node.op.adjoint
     for tensor, transposed in ((data, adjoint[0]), (node.input(1), not adjoint[1])):
@@ -186,28 +202,13 @@ def _batch_matmul(node: Node) -> None:
 
 
 def _concatenation(node: Node) -> None:
-    node.look(0, -1, *range(len(node.op.inputs)))
+    node.look(0)
+    node.look_at_all()
 
 
 def _own_output_shape(node: Node) -> None:
     node.look_at_all()
     node.own_shape(node.output)
-
-
-def _look(node: Node, positions: tuple[int, ...]) -> None:
-    node.look(*positions)
-
-
-def _inputs(*positions: int) -> Callable[[Node], None]:
-    return functools.partial(_look, positions=positions)
-
-
-def _nothing(node: Node) -> None:
-    pass
-
-
-def _each(names: str, prepare: Callable[[Node], None]) -> Iterable[tuple[str, Callable[[Node], None]]]:
-    return ((name, prepare) for name in names.split())
 
 
 _PREPARE: dict[str, Callable[[Node], None]] = {
@@ -222,18 +223,28 @@ _PREPARE: dict[str, Callable[[Node], None]] = {
     "MIRROR_PAD": _mirror_pad,
     "BATCH_MATMUL": _batch_matmul,
     "CONCATENATION": _concatenation,
-    "SPLIT_V": _inputs(2),
-    **dict(_each("MEAN SUM", _mean_or_sum)),
-    **dict(_each("REDUCE_ALL REDUCE_MAX REDUCE_MIN", _reduce)),
-    **dict(_each("DEPTH_TO_SPACE SPACE_TO_DEPTH GATHER GATHER_ND L2_POOL_2D EMBEDDING_LOOKUP", _own_output_shape)),
-    **dict(_each("EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL", _inputs(0, 1))),
-    **dict(_each("IF RELU6 SPLIT READ_VARIABLE", _inputs(0))),
-    **dict(_each("RESHAPE", _inputs(0, -1))),
-    **dict(_each("ASSIGN_VARIABLE", _inputs(1))),
-    **dict(_each("ARG_MAX ARG_MIN CALL_ONCE MAXIMUM MINIMUM NEG PACK SHAPE UNPACK VAR_HANDLE WHILE", _nothing)),
-}  # fmt: skip
+    **dict.fromkeys(("MEAN", "SUM"), _mean_or_sum),
+    **dict.fromkeys(("REDUCE_ALL", "REDUCE_MAX", "REDUCE_MIN"), _reduce),
+    **dict.fromkeys(
+        ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "GATHER", "GATHER_ND", "L2_POOL_2D", "EMBEDDING_LOOKUP"), _own_output_shape
+    ),
+}
+# What a kernel that does no more than look looks at, where that is not each tensor once.
+_LOOKED_AT: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), (0, 1)),
+    **dict.fromkeys(("IF", "RELU6", "SPLIT", "READ_VARIABLE"), (0,)),
+    "ASSIGN_VARIABLE": (1,),
+    "RESHAPE": (0, OUTPUT),
+    "SPLIT_V": (2,),
+    **dict.fromkeys(("ARG_MAX", "ARG_MIN", "CALL_ONCE", "MAXIMUM", "MINIMUM", "NEG"), ()),
+    **dict.fromkeys(("PACK", "SHAPE", "UNPACK", "VAR_HANDLE", "WHILE"), ()),
+}
 
 
 def prepare(node: Node) -> None:
     """Ask for what TFLM's reference kernel of this operator asks for in Prepare."""
-    _PREPARE.get(node.op.name, Node.look_at_all)(node)
+    name = node.op.name
+    if name in _LOOKED_AT:
+        node.look(*_LOOKED_AT[name])
+    else:
+        _PREPARE.get(name, Node.look_at_all)(node)

@@ -34,7 +34,7 @@ class Cutter:
                     found.append(i)
         return tuple(found)
 
-    def number(self, tensor: int, operator: int, subgraph: int = 0) -> int:
+    def number(self, tensor: int, operator: int, subgraph: int) -> int:
         """Return which tensor of the one-operator model a tensor of the operator becomes."""
         return self._used(operator, subgraph).index(tensor)
 

@@ -35,16 +35,14 @@ class Table:
         self._position = position
         self._vtable = position - self._number("<i", position)
         size = self._number("<H", self._vtable)
-        if size < 4 or size % 2 or self._vtable + size > len(data):
+        if size < 4 or size % 2:
             raise Malformed(f"bad table at byte {position}")
         self._fields = (size - 4) // 2
 
     @classmethod
     def root(cls, data: bytes) -> Table:
-        """Return the root table of a file."""
-        if len(data) < 8:
-            raise Malformed("shorter than a FlatBuffer header")
-        return cls(data, int(struct.unpack_from("<I", data, 0)[0]))
+        """Return the root table of a file, which has the 8 bytes of a header."""
+        return cls(data, int(struct.unpack_from("<I", data)[0]))
 
     def _number(self, fmt: str, position: int) -> int:
         if position < 0 or position + struct.calcsize(fmt) > len(self._data):
@@ -108,12 +106,8 @@ class Table:
         """Return a vector of int32."""
         return tuple(self.array(index, "<i4").tolist())
 
-    def start(self, index: int) -> int:
-        """Return where the first element of a vector field lies in the file, 0 where there is none."""
-        return self._vector(index, 0)[0]
-
     def span(self, index: int) -> tuple[int, int]:
-        """Return where a vector of bytes lies: (offset in the file, length); (0, 0) where it is absent."""
+        """Return where a vector begins: (offset of its first element, number of them); (0, 0) where it is absent."""
         return self._vector(index, 1)
 
     def string(self, index: int) -> str:

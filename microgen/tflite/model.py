@@ -349,9 +349,10 @@ class _Reader:
     def _tensor(self, index: int, table: Table, where: str) -> Tensor:
         name = table.string(3)
         what = f"{where} tensor {index} '{name}'"
-        kind = schema.TENSOR_TYPES.get(table.integer(1, "<b"))
+        number = table.integer(1, "<b")
+        kind = schema.TENSOR_TYPES.get(number)
         if kind is None:
-            raise Malformed(f"{what}: unknown element type {table.integer(1, '<b')}")
+            raise Malformed(f"{what}: unknown element type {number}")
         shape = table.integers(0)
         if any(d < 0 for d in shape) or math.prod(shape) > MAX_ELEMENTS:
             raise Malformed(f"{what}: impossible shape {list(shape)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import importlib.metadata
 import statistics
@@ -325,7 +324,7 @@ def engine_versions() -> dict[str, str]:
 def _differing(ours: Samples, theirs: Samples) -> npt.NDArray[np.bool_]:
     """Tell for each sample whether any output differs."""
     found = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
-    return functools.reduce(np.logical_or, found, np.zeros(len(found[0]) if found else 0, np.bool_))
+    return np.any(found, axis=0) if found else np.zeros(0, np.bool_)
 
 
 def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:

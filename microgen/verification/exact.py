@@ -132,8 +132,8 @@ def _mul(case: Case) -> Exact | None:
     if not first.scale or not second.scale or not output.scale:
         return None
     a, b = (case.values(k).astype(np.int64) - t.zero_point for k, t in enumerate((first, second)))
-    rank = max(a.ndim, b.ndim) - 1
-    a, b = (x.reshape(len(x), *(1,) * (rank + 1 - x.ndim), *x.shape[1:]) for x in (a, b))
+    rank = max(a.ndim, b.ndim)
+    a, b = (x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in (a, b))
     factor = Fraction(first.scale) * Fraction(second.scale) / Fraction(output.scale)
     return _rescaled((a * b).reshape(-1, 1), [factor], case, 2.0**-31)
 
