@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import microgen
 from microgen.errors import EngineError, InputError
@@ -143,6 +144,22 @@ def test_both_interpreters_are_within_half_a_step_and_epsilon_of_the_exact_resul
 def test_weights_that_are_an_input_or_int4_are_held_against_the_exact_result(dtype):
     (layer,) = judged(models.multiplied(dtype), samples=60).verdict.layers
     assert layer.exact_within and 0.4 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.57
+
+
+def test_weights_of_uint8_are_refused_by_tflm_itself():
+    model = schema.ModelT.InitFromPackedBuf(models.fully_connected(), 0)
+    model.subgraphs[0].tensors[1].type = models.TYPES["uint8"]
+    with pytest.raises(EngineError, match=r"Node FULLY_CONNECTED \(number 0\) failed to prepare"):
+        judged(models.packed(model))
+
+
+@pytest.mark.parametrize("tensor", [0, 1])
+def test_a_scale_of_0_leaves_no_room_for_a_difference(tensor):
+    model = schema.ModelT.InitFromPackedBuf(models.fully_connected(), 0)
+    model.subgraphs[0].tensors[tensor].quantization.scale = [0.0]
+    verdict = judged(models.packed(model)).verdict
+    (layer,) = verdict.layers
+    assert (verdict.status, layer.bound_lsb, layer.exact_error_lsb) == ("bit-exact", 0, None)
 
 
 def test_without_an_exact_result_nothing_is_allowed(monkeypatch):

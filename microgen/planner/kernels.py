@@ -174,6 +174,12 @@ def _reduce(node: Node) -> None:
     _reduce_scratch(node)
 
 
+def _log_softmax(node: Node) -> None:
+    node.look_at_all()
+    if _dtype(node.output) == "int8":
+        node.keep(node.structs.size("LogSoftmaxOpData"))
+
+
 def _add_n(node: Node) -> None:
     node.look_at_all()
     if _dtype(node.output) == "int8":
@@ -219,6 +225,7 @@ _PREPARE: dict[str, Callable[[Node], None]] = {
     "SOFTMAX": _softmax,
     "SVDF": _svdf,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
+    "LOG_SOFTMAX": _log_softmax,
     "ADD_N": _add_n,
     "MIRROR_PAD": _mirror_pad,
     "BATCH_MATMUL": _batch_matmul,
@@ -234,8 +241,9 @@ _LOOKED_AT: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), (0, 1)),
     **dict.fromkeys(("IF", "RELU6", "SPLIT", "READ_VARIABLE"), (0,)),
     "ASSIGN_VARIABLE": (1,),
-    "RESHAPE": (0, OUTPUT),
+    **dict.fromkeys(("BATCH_TO_SPACE_ND", "RESHAPE", "SPACE_TO_BATCH_ND"), (0, OUTPUT)),
     "SPLIT_V": (2,),
+    "TANH": (0, 0, OUTPUT),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN", "CALL_ONCE", "MAXIMUM", "MINIMUM", "NEG"), ()),
     **dict.fromkeys(("PACK", "SHAPE", "UNPACK", "VAR_HANDLE", "WHILE"), ()),
 }
