@@ -14,7 +14,7 @@ from microgen.tflite.check import check_board, check_runnable, float_operators, 
 
 from . import models
 
-UINT8, INT8, FLOAT16, INT4, BFLOAT16 = 3, 9, 1, 17, 18
+UINT8, INT8, FLOAT16, INT4, BFLOAT16, FLOAT64, COMPLEX64 = 3, 9, 1, 17, 18, 10, 8
 
 
 def refusal(check, data, *more, **options):
@@ -71,6 +71,8 @@ def snapshot(*ops, **more):
         ({"shape": [1, 2**26 + 1]}, "m: tensor 'x' [1, 67108865] takes 67,108,865 bytes"),
         ({"type": FLOAT16}, "m: tensor 'x' is float16"),
         ({"type": BFLOAT16}, "m: tensor 'x' is bfloat16"),
+        ({"type": FLOAT64}, "m: tensor 'x' is float64"),
+        ({"type": COMPLEX64}, "m: tensor 'x' is complex64"),
         ({"sparsity": schema.SparsityParametersT()}, "m: tensor 'x' is stored sparse, which TFLM cannot read"),
         ({"shape": [1, 0]}, "m: tensor 'x' has no elements"),
         ({"type": INT4}, "tensor 'x' has type int4, which cannot be fed or read"),

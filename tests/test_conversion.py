@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import microgen
 from microgen import quantization
 from microgen.conversion import rules
-from microgen.errors import EngineError, InputError
+from microgen.errors import EngineError, InputError, SetupError
 from microgen.tflite import parse
 
 from . import models
@@ -575,17 +576,21 @@ def test_layers_are_found_by_the_names_of_tensors():
     assert twice.of("StatefulPartitionedCall:1") == "dense_1" and twice.of("nowhere") == ""
 
 
-def test_without_tensorflow_the_hint_names_the_extra(monkeypatch):
-    from microgen import conversion
-    from microgen.errors import SetupError
-
-    find = conversion.importlib.util.find_spec
+def without(monkeypatch, *packages):
+    """Let packages be as if they were not installed."""
+    find = importlib.util.find_spec
     monkeypatch.setattr(
-        conversion.importlib.util, "find_spec", lambda name, *rest: None if name == "tensorflow" else find(name, *rest)
+        importlib.util, "find_spec", lambda name, *rest: None if name in packages else find(name, *rest)
     )
-    with pytest.raises(SetupError, match="needs tensorflow") as caught:
-        microgen.train("sine")
-    assert caught.value.exit_code == 3 and "microgen[train]" in caught.value.hint
+
+
+def test_without_tensorflow_the_hint_names_the_extra(monkeypatch, tmp_path):
+    without(monkeypatch, "tensorflow", "h5py")
+    (tmp_path / "m.h5").write_bytes(b"whatever it is, h5py would have to read it")
+    for wants_it in (lambda: microgen.train("sine"), lambda: microgen.quantize(tmp_path / "m.h5")):
+        with pytest.raises(SetupError, match="this needs tensorflow, which is not installed") as caught:
+            wants_it()
+        assert caught.value.exit_code == 3 and "microgen[train]" in caught.value.hint
     assert quantization.SCHEMES == ("int8", "int16x8")
 
 

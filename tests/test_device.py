@@ -28,6 +28,7 @@ from microgen.errors import InputError, SetupError
 
 from . import models
 from .serial_board import SerialBoard
+from .test_project import tree
 from .tools import needs_host
 
 serial = pytest.importorskip("serial", reason="pyserial is not installed")
@@ -413,6 +414,8 @@ def test_tune_takes_what_the_board_uses_and_builds_again(made, tmp_path):
         result = microgen.tune(path, board.port)
     after = project.open_project(path).manifest
     margin = result.build.deployment.board.snapshot.margin_bytes(result.used_bytes)
+    told = {"used_bytes": result.used_bytes, "before_bytes": result.before_bytes, "bytes": result.arena_bytes}
+    assert result.to_json()["arena"] == told and result.to_json()["device"] == result.build.deployment.board.name
     assert result.before_bytes == before["arena"]["host_bytes"], "what stands in for the board here is the host program"
     assert result.used_bytes + margin <= result.arena_bytes == after["arena"]["bytes"] < result.used_bytes + margin + 16
     assert f"kArenaBytes = {result.arena_bytes};" in (path / "lib/model/model_config.h").read_text()
@@ -437,6 +440,15 @@ def test_a_board_that_needs_less_than_the_host_is_still_verified_on_the_host(tmp
 def test_tune_needs_a_board(wide):
     with pytest.raises(InputError, match="only a board knows"):
         microgen.tune(wide, "host")
+
+
+def test_tune_refuses_a_board_of_another_kind_and_changes_nothing(made, tmp_path):
+    other = microgen.build(made / "wide.tflite", "esp32", out=tmp_path / "p", samples=8, verify=False).project
+    before = tree(other)
+    with SerialBoard(made / "wide") as board, pytest.raises(InputError, match="is a pico, the project is") as caught:
+        microgen.tune(other, board.port)
+    assert caught.value.message == f"{board.port} is a pico, the project is for esp32"
+    assert caught.value.hint == "connect the project's board" and tree(other) == before
 
 
 def test_the_self_test_at_boot_and_by_command(tmp_path, made):

@@ -106,6 +106,20 @@ def test_bad_input_is_refused(tmp_path, data):
             microgen.quantize(tmp_path / "m.tflite", **{"calibration": data, **options})
 
 
+def test_a_dynamic_shape_is_refused_and_an_open_batch_is_not(tmp_path, data):
+    for signature, says in (([-1, 8], ""), ([1, -1], r"input 'x' has the dynamic shape \[1, -1\]")):
+        b = models.ModelBuilder()
+        x, y = b.tensor("x", [1, 8], "float32", signature=signature), b.tensor("y", [1, 8], "float32")
+        b.op("RELU", [x], [y])
+        (tmp_path / "m.tflite").write_bytes(b.build([x], [y]))
+        if not says:
+            assert microgen.quantize(tmp_path / "m.tflite", data).model.ops == {"RELU": 1}
+            continue
+        with pytest.raises(InputError, match=says) as caught:
+            microgen.quantize(tmp_path / "m.tflite", data, out=tmp_path / "o.tflite")
+        assert "a fixed input shape" in caught.value.hint and not (tmp_path / "o.tflite").exists()
+
+
 def test_the_command_in_a_folder_of_its_own(tmp_path, data):
     (tmp_path / "m.tflite").write_bytes(float_dense())
     np.save(tmp_path / "d.npy", data)

@@ -85,6 +85,17 @@ def test_weights_are_stored_once_and_a_state_is_each_models_own():
     check_bytes(parts, found.model)
 
 
+def test_lstms_keep_their_states_and_their_intermediates():
+    parts = [parse(models.lstm(units=u), f"m{u}") for u in (6, 5)]
+    found = join(parts, "both").model
+    assert [t.shape[-1] for t in found.main.tensors if t.is_variable] == [6, 6, 5, 5] and len(found.main.operators) == 2
+    packed = schema.ModelT.InitFromPackedBuf(found.data, 0).subgraphs[0]
+    kept = [list(op.intermediates) for op in packed.operators]
+    assert [len(set(k)) for k in kept] == [5, 5] and not set(kept[0]) & set(kept[1])
+    assert [packed.tensors[k[4]].quantization.zeroPoint.tolist() for k in kept] == [[3], [3]]
+    check_bytes(parts, found)
+
+
 def test_models_of_several_inputs_and_outputs():
     b = models.ModelBuilder()
     left, right = (b.tensor(n, [1, 6], zero_point=z) for n, z in (("l", 3), ("r", -9)))
@@ -104,6 +115,7 @@ def test_models_of_several_inputs_and_outputs():
         (chain(1), models.two_by_two(), "a has 1 inputs, b 2"),
         (chain(1), chain(1), "b: gives what the other models give already"),
         (models.control_flow(), models.control_flow(), "a: has control flow"),
+        (chain(1, width=4), models.variable(), r"b: keeps its state in a named variable \(VAR_HANDLE\)"),
     ],
 )
 def test_what_does_not_match_is_refused(first, second, says):
@@ -152,6 +164,7 @@ def test_models_of_the_same_name_are_numbered_and_nothing_is_written_without_a_p
     found = microgen.merge(paths)
     assert found.names == ("net-m-1", "net-m-2") and tree(tmp_path) == before
     assert [t.name for t in parse(found.data, "m").outputs] == ["net-m-1/y1", "net-m-2/y1"]
+    assert microgen.merge([paths[0].rename(tmp_path / "first.tflite"), paths[1]]).names == ("first", "m")
 
 
 def test_the_command_tells_a_program_what_it_made(tmp_path):

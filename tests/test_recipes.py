@@ -14,7 +14,7 @@ import pytest
 
 import microgen
 from microgen import training
-from microgen.errors import InputError, SetupError
+from microgen.errors import EngineError, InputError, SetupError
 from microgen.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
 from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
 
@@ -89,6 +89,16 @@ def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):
     with pytest.raises(SetupError, match="espeak-ng, which is not installed") as caught:
         keyword.data(0)
     assert caught.value.exit_code == 3 and "apt-get install espeak-ng" in caught.value.hint
+
+
+def test_an_espeak_that_speaks_nothing_is_told_with_its_own_words(tmp_path, monkeypatch):
+    pytest.importorskip("scipy", reason="SciPy is not installed (pip install 'microgen[train]')")
+    (tmp_path / "espeak-ng").write_text("#!/bin/sh\necho no voice $3 >&2\nexit 1\n")
+    (tmp_path / "espeak-ng").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(EngineError, match=r"spoke nothing as (en-.*) \(exit code 1\): no voice \1$") as caught:
+        keyword.data(0)
+    assert caught.value.hint == "is its package whole?"
 
 
 @pytest.mark.parametrize(

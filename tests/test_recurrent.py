@@ -117,6 +117,13 @@ def test_accumulators_that_do_not_fit_32_bits_are_not_enclosed():
     assert svdf(model, model.main, model.main.operators[0], {0: data}) is None, "what is kept fits, the answer does not"
 
 
+def test_an_svdf_whose_bias_is_computed_is_not_enclosed():
+    model = svdf_model()
+    tensors = [dataclasses.replace(t, size=0) if t.name == "b" else t for t in model.main.tensors]
+    graph = dataclasses.replace(model.main, tensors=tuple(tensors))
+    assert svdf(model, graph, graph.operators[0], {0: np.zeros((5, 1, 4), np.int8)}) is None
+
+
 def test_an_svdf_without_its_state_is_not_enclosed():
     model = svdf_model()
     op = model.main.operators[0]

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 import microgen
+from microgen.boards import list_boards
 from microgen.errors import InputError
 from microgen.inspection import inspect
 from microgen.tflite import load
@@ -140,6 +141,18 @@ def test_what_to_change_is_said_where_a_model_does_not_fit(tmp_path):
     assert found["fit"]["outcome"] == "too large"
     assert any("makes the peak" in line and "'x' (490,000 bytes)" in line for line in found["advice"])
     assert load(path).main.tensors[0].bytes < found["memory"]["arena_min_bytes"]
+
+
+def test_boards_that_a_model_fits_are_named_without_those_that_refuse_it(tmp_path):
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(models.fully_connected(units=2200, width=1000, per_channel=True))
+    found = inspect(path, "pico")
+    assert found["fit"]["reasons"][0].startswith("flash: 2,") and len(found["fit"]["reasons"]) == 1
+    flash, boards = found["advice"]
+    assert flash.startswith(f"flash: the model takes {path.stat().st_size:,} bytes") and "RAM" not in flash
+    large = [b for b in list_boards() if b.mcu.flash_bytes > 3_000_000]
+    runs = [b.title for b in large if b.snapshot.per_channel_fully_connected == "supported"]
+    assert boards == f"boards that it fits: {', '.join(runs)}" and 0 < len(runs) < len(large)
 
 
 @pytest.mark.parametrize("name", INT8)

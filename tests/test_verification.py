@@ -18,7 +18,7 @@ from microgen.tflite import load, parse
 from microgen.tflite.normalise import normalise
 from microgen.verification import EngineRun, judge, make_samples, recurrent
 from microgen.verification.exact import Case, compare
-from microgen.verification.faults import faults
+from microgen.verification.faults import faults, faults_of
 from microgen.verification.layers import bounds, prove_layers
 
 from . import models
@@ -333,6 +333,16 @@ def test_an_lstm_whose_cell_is_too_coarse_for_litert_is_a_known_fault():
     found = judged(models.lstm(cell_scale=2.0**-8)).verdict
     assert found.status == "diverged" and "LiteRT leaves tanh out" in found.reason
     assert not judged(models.lstm(cell_scale=2.0**-9)).verdict.faults
+
+
+@pytest.mark.parametrize("known", [18, 19, 20])
+def test_an_lstm_without_its_states_meets_only_the_faults_that_it_can(known):
+    model = parse(models.lstm(hidden_scale=0.009, cell_scale=2.0**-8))
+    (op,) = model.main.operators
+    for inputs in (op.inputs[:known], (*op.inputs[:known], -1, -1)):
+        found = faults_of(model.main, dataclasses.replace(op, inputs=inputs))
+        assert [f.when for f in found] == ["state-differs", "cell-out-of-range"][: known - 18]
+    assert [f.when for f in faults_of(model.main, dataclasses.replace(op, outputs=()))] == ["cell-out-of-range"]
 
 
 def _only(data):

@@ -24,6 +24,7 @@ def quantize_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
 
     bits = {"int8": 8, "int16x8": 16}[values["scheme"]]
     manager = recipe_manager.RecipeManager()
+    # Inputs and outputs count as operators too, so integers go in and come out.
     manager.add_static_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, bits, 8)
     if not values["per_channel_dense"]:
         dense = qtyping.TFLOperationName.FULLY_CONNECTED
@@ -37,7 +38,7 @@ def quantize_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     ranges = calibrator.Calibrator(source, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
     ranges.calibrate({key: samples}, manager)
     found = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges.get_model_qsvs())
-    return {}, {"tflite": np.frombuffer(_integer_edges(bytes(found.quantized_model)), np.uint8)}
+    return {}, {"tflite": np.frombuffer(_in_one_flatbuffer(bytes(found.quantized_model)), np.uint8)}
 
 
 def _with_signature(model: bytes) -> tuple[bytes, str, list[str]]:
@@ -76,43 +77,15 @@ def _with_signature(model: bytes) -> tuple[bytes, str, list[str]]:
     )
 
 
-def _integer_edges(model: bytes) -> bytes:
-    """Let integers go in and come out, and put all buffers back into the flatbuffer.
+def _in_one_flatbuffer(model: bytes) -> bytes:
+    """Put all buffers back into the flatbuffer.
 
-    ai-edge-quantizer keeps float32 at the edges, with QUANTIZE behind each input and DEQUANTIZE before each
-    output: these go. From 256 KiB of weights on it stores buffers behind the flatbuffer, where TFLM reads
-    garbage: writing the object again brings them in.
+    From 256 KiB of weights on ai-edge-quantizer stores them behind it, where TFLM reads garbage: writing the object
+    again brings them in.
     """
-    from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils as tools
 
     read: Any = tools.read_model_from_bytearray(bytearray(model))
-    graph = read.subgraphs[0]
-    operators = schema.BuiltinOperator
-
-    def code(op: Any) -> int:  # noqa: ANN401
-        entry = read.operatorCodes[op.opcodeIndex]
-        return int(max(entry.builtinCode, entry.deprecatedBuiltinCode))
-
-    moved: dict[int, int] = {}
-    for tensor in list(graph.inputs):
-        readers = [op for op in graph.operators if tensor in op.inputs]
-        if len(readers) == 1 and code(readers[0]) == operators.QUANTIZE:
-            moved[int(tensor)] = int(readers[0].outputs[0])
-            graph.operators = [op for op in graph.operators if op is not readers[0]]
-    graph.inputs = [moved.get(int(t), int(t)) for t in graph.inputs]
-    results: dict[int, int] = {}
-    for tensor in list(graph.outputs):
-        writer = next((op for op in graph.operators if tensor in op.outputs), None)
-        if writer is not None and code(writer) == operators.DEQUANTIZE:
-            results[int(tensor)] = int(writer.inputs[0])
-            graph.operators = [op for op in graph.operators if op is not writer]
-    graph.outputs = [results.get(int(t), int(t)) for t in graph.outputs]
-    for signature in read.signatureDefs or []:
-        for entry in (*signature.inputs, *signature.outputs):
-            entry.tensorIndex = moved.get(
-                int(entry.tensorIndex), results.get(int(entry.tensorIndex), int(entry.tensorIndex))
-            )
     for buffer in read.buffers:
         buffer.offset = buffer.size = 0
     return bytes(tools.convert_object_to_bytearray(read))

@@ -136,7 +136,7 @@ def _from_source(
 def _has_learned_ranges(source: sources.Source) -> bool:
     """Tell whether a file holds a model after quantization-aware training, which needs no calibration data."""
     if source.kind == sources.H5 and importlib.util.find_spec("h5py") is None:
-        return False  # whoever loads it says what is missing
+        return True  # nobody can tell; whoever loads it says what is missing
     return (
         source.kind in (sources.KERAS, sources.H5) and read_keras_file(source.kind, source.path).is_quantization_aware
     )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..calibration.audio import FrontEnd
-from ..errors import EngineError, SetupError
+from ..errors import EngineError, SetupError, last_words
 from ..metrics import ACCURACY
 from . import Data, Recipe
 
@@ -101,9 +101,11 @@ def _speak(word: str, voice: str, speed: int, pitch: int) -> Samples:
         with wave.open(io.BytesIO(done.stdout)) as stream:
             rate = stream.getframerate()
             raw = np.frombuffer(stream.readframes(len(done.stdout)), "<i2") / 32768
-    except (wave.Error, EOFError) as error:
-        said = done.stderr.decode("utf-8", "replace")
-        raise EngineError("espeak-ng", f"spoke nothing ({error}) {said}", "is its package whole?") from None
+    except (wave.Error, EOFError):
+        said = last_words(done.stderr.decode("utf-8", "replace"))
+        raise EngineError(
+            "espeak-ng", f"spoke nothing as {voice} (exit code {done.returncode}): {said}", "is its package whole?"
+        ) from None
     samples = resample_poly(raw, _FRONT.sample_rate, rate)
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     return np.asarray(samples[loud[0] : loud[-1] + 1] if len(loud) else samples, np.float32)

@@ -9,6 +9,7 @@ from . import schema
 from .model import Operator, Subgraph, TfliteModel
 
 MAX_TENSOR_BYTES = 64 * 2**20
+_NOT_FLOAT32 = frozenset({"float16", "bfloat16", "float64", "complex64", "complex128"})
 _QUANTIZE_HINT = (
     "quantize it to full int8: microgen build MODEL.keras --calibration DATA.npz, "
     "or TFLiteConverter with a representative dataset and int8 input and output"
@@ -41,7 +42,9 @@ class Snapshot(Protocol):
 
 
 def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
-    """Refuse what no TFLM runs: dynamic shapes, float16, hybrid and float32 models, tensors beyond any memory.
+    """Refuse what no TFLM runs: dynamic shapes, hybrid models, other floats than float32, tensors beyond any memory.
+
+    Models in float32 are refused too, unless they are asked for.
 
     Args:
         model: the model.
@@ -62,7 +65,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
                     f"{model.name}: tensor '{tensor.name}' {list(tensor.shape)} takes {tensor.bytes:,} bytes",
                     "no microcontroller holds it; is the shape right?",
                 )
-            if tensor.dtype in ("float16", "bfloat16"):
+            if tensor.dtype in _NOT_FLOAT32:
                 raise InputError(f"{model.name}: tensor '{tensor.name}' is {tensor.dtype}", _QUANTIZE_HINT)
             if tensor.is_sparse:
                 raise InputError(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..errors import InputError
-from .model import Operator, Tensor, TfliteModel, parse
+from .model import Operator, Quantization, Tensor, TfliteModel, parse
 
 _TENSOR = ("name", "shape", "dtype", "quantization", "is_variable")
 _OPERATOR = ("name", "version", "inputs", "outputs", "strides", "dilations", "activation")
+_QUANTIZATION = ("zero_points", "scales", "dimension")
+_Part = Operator | Tensor | Quantization
 
 
 def describe_difference(model: TfliteModel, other: bytes) -> str:
@@ -28,17 +30,13 @@ def describe_difference(model: TfliteModel, other: bytes) -> str:
     return ""
 
 
-def _fields(what: str, names: tuple[str, ...], ours: Operator | Tensor, theirs: Operator | Tensor) -> str:
+def _fields(what: str, names: tuple[str, ...], ours: _Part, theirs: _Part) -> str:
     for name in names:
         a, b = getattr(ours, name), getattr(theirs, name)
-        if a == b:
-            continue
-        if name == "quantization" and a is not None and b is not None:
-            for part in ("zero_points", "scales", "dimension"):
-                x, y = getattr(a, part), getattr(b, part)
-                if x != y:
-                    return f"{what}: {part.replace('_', ' ')} {_short(x)} in the model, {_short(y)} in the firmware"
-        return f"{what}: {name.replace('_', ' ')} {_short(a)} in the model, {_short(b)} in the firmware"
+        if a != b and isinstance(a, Quantization) and isinstance(b, Quantization):
+            return _fields(what, _QUANTIZATION, a, b)
+        if a != b:
+            return f"{what}: {name.replace('_', ' ')} {_short(a)} in the model, {_short(b)} in the firmware"
     return ""
 
 

@@ -35,8 +35,12 @@ def _transpose_conv(inputs: list[Tensor | None], output: Tensor) -> int:
 
 
 def _batch_matmul(inputs: list[Tensor | None], output: Tensor) -> int:
-    left = _weights(inputs, 0)
-    return output.elements * left.shape[-1] if left and left.shape else 0
+    left, right = _weights(inputs, 0), _weights(inputs, 1)
+    if left is None or right is None:
+        return 0
+    # [m, k] by [k, n], either of which may be stored transposed: m k, times k n, by m n, is k squared.
+    squared = math.prod(left.shape[-2:]) * math.prod(right.shape[-2:]) // max(math.prod(output.shape[-2:]), 1)
+    return output.elements * math.isqrt(squared)
 
 
 def _svdf(inputs: list[Tensor | None], output: Tensor) -> int:

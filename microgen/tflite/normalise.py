@@ -28,12 +28,10 @@ def normalise(model: TfliteModel) -> Normalised:
     graphs = list(Table.root(model.data).tables(2))
     for graph, table in zip(model.subgraphs, graphs, strict=True):
         for tensor, entry in zip(graph.tensors, table.tables(0), strict=True):
-            found = tensor.quantization
-            if found is None or not found.per_channel or not is_benign_dimension(found.dimension, tensor.shape):
+            found, stored = tensor.quantization, entry.table(4)
+            if found is None or stored is None or not found.per_channel:
                 continue
-            quantization = entry.table(4)
-            position = quantization.position(6) if quantization is not None else 0
-            if position:
-                struct.pack_into("<i", data, position, 0)
+            if is_benign_dimension(found.dimension, tensor.shape):
+                struct.pack_into("<i", data, stored.position(6), 0)
                 changes.append(f"quantized_dimension of '{tensor.name}': {found.dimension} to 0")
     return Normalised(bytes(data), tuple(changes))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import toml
-from ..tflite import Operator, Subgraph, TfliteModel
+from ..tflite import Operator, Subgraph, Tensor, TfliteModel
 
 REFERENCE = "BUILTIN_REF"  # LiteRT's kernels that are "what Python computes"
 _HIDDEN_STATE, _CELL_STATE = 18, 19  # positions among an LSTM's inputs
@@ -64,30 +64,28 @@ def model_faults(model: TfliteModel) -> tuple[str, ...]:
     )
 
 
-def _same_quantization(graph: Subgraph, first: int, second: int) -> bool:
-    a, b = graph.tensors[first], graph.tensors[second]
-    return (a.scale, a.zero_point) == (b.scale, b.zero_point)
+def _input(graph: Subgraph, op: Operator, position: int) -> Tensor | None:
+    is_there = position < len(op.inputs) and op.inputs[position] >= 0
+    return graph.tensors[op.inputs[position]] if is_there else None
 
 
-def _rescales(graph: Subgraph, op: Operator) -> bool:
-    return bool(op.inputs and op.outputs) and not _same_quantization(graph, op.inputs[0], op.outputs[0])
-
-
-def _state_differs(graph: Subgraph, op: Operator) -> bool:
-    has_state = len(op.inputs) > _HIDDEN_STATE and op.inputs[_HIDDEN_STATE] >= 0 and bool(op.outputs)
-    return has_state and not _same_quantization(graph, op.inputs[_HIDDEN_STATE], op.outputs[0])
+def _differs_from_output(graph: Subgraph, op: Operator, position: int) -> bool:
+    """Tell whether an input is there, and quantized otherwise than the first output."""
+    tensor = _input(graph, op, position)
+    if tensor is None or not op.outputs:
+        return False
+    output = graph.tensors[op.outputs[0]]
+    return (tensor.scale, tensor.zero_point) != (output.scale, output.zero_point)
 
 
 def _cell_out_of_range(graph: Subgraph, op: Operator) -> bool:
-    if len(op.inputs) <= _CELL_STATE or op.inputs[_CELL_STATE] < 0:
-        return False
-    cell = graph.tensors[op.inputs[_CELL_STATE]]
-    return cell.dtype == "int16" and not 2.0**-15 <= cell.scale <= 2.0**-9
+    cell = _input(graph, op, _CELL_STATE)
+    return cell is not None and cell.dtype == "int16" and not 2.0**-15 <= cell.scale <= 2.0**-9
 
 
 _CONDITIONS: dict[str, Callable[[Subgraph, Operator], bool]] = {
     "always": lambda graph, op: True,
-    "rescales": _rescales,
-    "state-differs": _state_differs,
+    "rescales": lambda graph, op: _differs_from_output(graph, op, 0),
+    "state-differs": lambda graph, op: _differs_from_output(graph, op, _HIDDEN_STATE),
     "cell-out-of-range": _cell_out_of_range,
 }

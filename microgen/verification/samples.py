@@ -13,7 +13,7 @@ from ..tflite import Tensor, TfliteModel
 
 Samples = tuple[npt.NDArray[Any], ...]
 
-_UNBOUNDED_INTEGERS = {"int32", "int64", "uint32", "uint16", "uint64"}
+_INDICES = {"bool", "int32", "int64", "uint32", "uint16", "uint64"}
 
 
 def make_samples(
@@ -116,10 +116,8 @@ def value_range(model: TfliteModel, tensor: Tensor) -> tuple[float, float]:
     """Return the smallest and the largest value to feed to an input.
 
     An integer input takes its dtype's whole range; a float one takes what the QUANTIZE operator behind it can
-    represent; an index (int32 and such, not quantized) takes 0 and 1.
+    represent, or -1 to 1 where none is; a bool and an index (int32 and such, not quantized) take 0 and 1.
     """
-    if tensor.dtype == "bool":
-        return 0, 1
     if tensor.dtype == "float32":
         for op in model.main.operators:
             if op.name == "QUANTIZE" and tensor.index in op.inputs:
@@ -130,7 +128,7 @@ def value_range(model: TfliteModel, tensor: Tensor) -> tuple[float, float]:
                     (limits.max - output.zero_point) * output.scale,
                 )
         return -1.0, 1.0
-    if tensor.dtype in _UNBOUNDED_INTEGERS:
+    if tensor.dtype in _INDICES:
         return 0, 1
     limits = np.iinfo(np.dtype(tensor.dtype))
     return int(limits.min), int(limits.max)
