@@ -40,9 +40,9 @@ def large_depthwise():
 
 
 def large_transpose_conv(dtype="int8", bias="int32"):
-    inputs = [((4,), "int32", [1, 4, 4, 41]), const(41, 3, 3, 23), ((1, 4, 4, 23), dtype)]
+    inputs = [((4,), "int32", [1, 1, 1, 41]), const(41, 1, 1, 23), ((1, 1, 1, 23), dtype)]
     inputs += [const(41, dtype=bias)] if bias else []
-    return layer("TRANSPOSE_CONV", inputs, [((1, 4, 4, 41), dtype)], "TransposeConv", **STEP)
+    return layer("TRANSPOSE_CONV", inputs, [((1, 1, 1, 41), dtype)], "TransposeConv", **STEP)
 
 
 def large_svdf(batch=3, width=37, rank=2, units=29, memory=4):
@@ -64,7 +64,7 @@ def large_reduced(name, dtype="int8", rank=5):
 
 
 def large_mirror_pad(rank):
-    shape = (*[1] * (rank - 2), 2, 47)
+    shape = (*[1] * (rank - 2), 2, 147)
     inputs = [(shape, "int8"), ((rank, 2), "int32", np.zeros((rank, 2)))]
     return layer("MIRROR_PAD", inputs, [(shape, "int8")], "MirrorPad")
 
@@ -261,8 +261,8 @@ OVERLAP = {
     "BATCH_MATMUL, int16": 32 + 32,
     "BATCH_MATMUL, float32": 2 * (32 + 32) + 1200 + 7920 + 32,
     "L2_POOL_2D": 32,
-    "FULLY_CONNECTED": 2 * 256,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": 2 * 176,
+    "FULLY_CONNECTED: prepare, weights": 2 * 256,
+    **dict.fromkeys((f"UNIDIRECTIONAL_SEQUENCE_LSTM: prepare, w{k}" for k in range(8)), 2 * 176),
     "UNIDIRECTIONAL_SEQUENCE_LSTM, per channel": 16 * 176,
 }
 
@@ -303,11 +303,12 @@ def aside(data, edge=1, wide=None):
         tensor.quantization.scale, tensor.quantization.zeroPoint = [0.05], [0]
         many_scales(tensor)
         graph.tensors.append(tensor)
-    graph.inputs, graph.outputs = [len(graph.tensors) - 2], [len(graph.tensors) - 1]
+    # Both live until the end, so that they never hide what the operator needs.
+    graph.inputs, graph.outputs = [len(graph.tensors) - 2], [len(graph.tensors) - 1, len(graph.tensors) - 2]
     code, operator = schema.OperatorCodeT(), schema.OperatorT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.MAXIMUM
     operator.opcodeIndex = len(model.operatorCodes)
-    operator.inputs, operator.outputs = [*graph.inputs, *graph.inputs], graph.outputs
+    operator.inputs, operator.outputs = [*graph.inputs, *graph.inputs], graph.outputs[:1]
     model.operatorCodes.append(code)
-    graph.operators.append(operator)
+    graph.operators.insert(0, operator)
     return models.packed(model)
