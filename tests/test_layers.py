@@ -191,7 +191,7 @@ def test_a_step_knows_its_state_wherever_the_operator_is(monkeypatch):
     model.operatorCodes.append(fed.operatorCodes[0])
     graph.operators.insert(0, relu)
     graph.inputs = relu.inputs
-    found = parse(models.packed(model))
+    found = parse(models.packed(model) + bytes(4))
     asked = []
 
     def call(engine, target, values, arrays, seconds):
@@ -202,6 +202,7 @@ def test_a_step_knows_its_state_wherever_the_operator_is(monkeypatch):
     with pytest.raises(EngineError):
         prove_layers(found, (np.zeros((2, 1, 3, 4), np.int8),), np.zeros(2, bool), 1000)
     ((values, arrays),) = asked
+    assert arrays["model"].tobytes() == found.data
     first, second = values["operators"]
     assert "state" not in first and (second["key"], second["count"]) == ("0_1", 3)
     step = parse(arrays["step0_1"].tobytes())
@@ -248,7 +249,7 @@ def test_saturation_is_the_part_of_tflms_integers_at_their_edges(prove, values, 
 def test_a_counterexample_is_taken_from_the_first_sample_that_shows_it(tmp_path, monkeypatch):
     model = parse(models.two_by_two())
     layer = Layer(1, "QUANTIZE", "moved", (1, 6), 3.0, 2)
-    cut = models.one_operator("QUANTIZE")
+    cut = models.one_operator("QUANTIZE") + bytes(4)  # of a size that is no multiple of 8
     fed = np.arange(18, dtype=np.int8).reshape(3, 1, 6)
     proof = Proof((layer,), "beyond", layer, (fed,), cut)
     asked = []

@@ -226,6 +226,14 @@ def test_what_an_operator_writes_counts_for_its_peak():
     assert layout.peak == (0, 0), "the first of equals"
 
 
+def test_the_peak_of_the_tensors_is_the_first_of_equals():
+    b = models.ModelBuilder()
+    x, y, z = (b.tensor(n, [1, 100]) for n in "xyz")
+    b.op("RELU", [x], [y])
+    b.op("RELU", [y], [z])
+    assert plan(parse(b.build([x], [z])), Target.DEVICE).tensor_peak() == (2 * 112, (0, 0))
+
+
 def test_a_model_of_empty_tensors_takes_no_head():
     b = models.ModelBuilder()
     x, y = b.tensor("x", [1, 0]), b.tensor("y", [1, 0])

@@ -352,6 +352,7 @@ def test_golden_vectors_of_three_inputs_are_fed_in_their_order(tmp_path):
 def test_golden_vectors_are_read_whatever_stands_beside_them(project, tmp_path, monkeypatch):
     (tmp_path / GOLDEN).parent.mkdir(parents=True)
     (tmp_path / GOLDEN).write_bytes(b"// d\xe9j\xe0 vu\n" + (project / GOLDEN).read_bytes())
+    model = parse(MODEL.data + bytes(4), "m")  # of a size that is no multiple of 8
     asked = []
 
     def call(engine, target, values, arrays, seconds):
@@ -360,8 +361,8 @@ def test_golden_vectors_are_read_whatever_stands_beside_them(project, tmp_path, 
 
     monkeypatch.setattr(golden.worker, "call", call)
     with pytest.raises(EngineError):
-        golden_fault(tmp_path, MODEL, 16384)
-    assert asked == [("TFLM", {"arena_bytes": 16384}, MODEL.data, deadline(MODEL, 3))]
+        golden_fault(tmp_path, model, 16384)
+    assert asked == [("TFLM", {"arena_bytes": 16384}, model.data, deadline(model, 3))]
 
 
 def test_a_project_without_golden_vectors_has_none_that_are_stale(tmp_path):
