@@ -28,9 +28,9 @@ def clamp(value, low=-32768, high=32767):
     return min(max(value, low), high)
 
 
-def svdf_model(rank=2, state_scale=0.001, bias=(900_000, -700_000), state="int16", batch=1, time_zero=0):
+def svdf_model(rank=2, state_scale=0.001, bias=(900_000, -700_000), state="int16", batch=1, time_zero=0, memory=3):
     rng = np.random.default_rng(9)
-    memory, units, width = 3, 2, 4
+    units, width = 2, 4
     b = models.ModelBuilder()
     x = b.tensor("x", [batch, width], scale=0.05, zero_point=1)
     features = b.tensor("f", [units * rank, width], scale=0.01, values=rng.integers(-127, 128, (units * rank, width)))
@@ -58,16 +58,16 @@ def svdf_by_hand(model, data, rank):
         for unit in range(2):
             centre, error = float(bias[unit]), 0.0
             for kept in range(unit * rank, unit * rank + rank):
-                for tap in range(3):
-                    when = step - (2 - tap)
+                for tap, weight in enumerate(taps[kept]):
+                    when = step - (len(taps[kept]) - 1 - tap)
                     if when < 0:
                         continue
                     factor = x.scale * f / state
                     product = factor * sum((int(v) - 1) * w for v, w in zip(data[when], features[kept], strict=True))
                     width = rounding(factor) + abs(product) * FACTOR_ERROR
                     low, middle, high = (clamp(product + d) for d in (-width, 0, width))
-                    centre += middle * taps[kept][tap]
-                    error += max(high - middle, middle - low) * abs(taps[kept][tap])
+                    centre += middle * weight
+                    error += max(high - middle, middle - low) * abs(weight)
             factor = state * tap_scale / y.scale
             width = rounding(factor) + abs(centre * factor) * FACTOR_ERROR + error * factor
             row.append([clamp(centre * factor + d - 2, -128, 127) for d in (-width, 0, width)])
@@ -76,8 +76,10 @@ def svdf_by_hand(model, data, rank):
 
 
 @pytest.mark.parametrize("rank", [1, 2])
-@pytest.mark.parametrize("steps", [1, 2, 7])
-@pytest.mark.parametrize("options", [{}, {"bias": None}, {"state_scale": 0.0007}, {"state_scale": 0.00001}])
+@pytest.mark.parametrize("steps", [1, 3, 7])
+@pytest.mark.parametrize(
+    "options", [{}, {"bias": None}, {"state_scale": 0.0007}, {"state_scale": 0.00001}, {"memory": 6}]
+)
 def test_the_answers_of_an_svdf_are_enclosed_step_by_step(rank, steps, options):
     model = svdf_model(rank, **options)
     data = np.random.default_rng(4).integers(-128, 128, (steps, 4)).astype(np.int8)
@@ -127,7 +129,7 @@ def test_an_svdf_whose_bias_is_computed_is_not_enclosed():
 def test_an_svdf_without_its_state_is_not_enclosed():
     model = svdf_model()
     op = model.main.operators[0]
-    for inputs in (op.inputs[:4], (*op.inputs[:4], -1), (-1, *op.inputs[1:])):
+    for inputs in (op.inputs[:4], (*op.inputs, 0), (*op.inputs[:4], -1), (-1, *op.inputs[1:])):
         assert (
             svdf(model, model.main, dataclasses.replace(op, inputs=inputs), {0: np.zeros((5, 1, 4), np.int8)}) is None
         )

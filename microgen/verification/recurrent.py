@@ -252,9 +252,9 @@ def svdf(model: TfliteModel, graph: Subgraph, op: Operator, inputs: Mapping[int,
     Returns:
         None where the state is not int16, or the batch is not 1.
     """
-    if len(op.inputs) < 5 or any(i < 0 for k, i in enumerate(op.inputs[:5]) if k != _SVDF_BIAS):
+    if len(op.inputs) != 5 or any(i < 0 for k, i in enumerate(op.inputs) if k != _SVDF_BIAS):
         return None
-    source, features, time, bias, state = (graph.tensors[i] for i in op.inputs[:5])
+    source, features, time, bias, state = (graph.tensors[i] for i in op.inputs)
     output = graph.tensors[op.outputs[0]]
     constants = _constants(model, [features, time])
     if constants is None or state.dtype != "int16" or output.dtype != "int8" or source.shape[0] != 1:
@@ -262,8 +262,8 @@ def svdf(model: TfliteModel, graph: Subgraph, op: Operator, inputs: Mapping[int,
     if not (source.scale and state.scale and output.scale) or state.zero_point:
         return None
     matrix, taps = constants
-    units, memory = output.shape[-1], taps.shape[-1]
-    steps = inputs[op.inputs[_INPUT]].reshape(-1, matrix.shape[-1]).astype(np.int64) - source.zero_point
+    units, memory = output.shape[1], taps.shape[1]
+    steps = inputs[op.inputs[_INPUT]].reshape(-1, matrix.shape[1]).astype(np.int64) - source.zero_point
     kept = _rescaled(steps @ matrix.T, source.scale * features.scale / state.scale)
     if kept is None:
         return None
