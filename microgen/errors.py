@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class MicrogenError(Exception):
     """A failure with a message, a hint and the exit code of the command that meets it.
@@ -44,6 +47,12 @@ def one_line(text: str) -> str:
     """Fold white space and make control characters visible, so that a message stays on its line."""
     folded = " ".join(text.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the hint to a name that is not known: the nearest that is, or else what to say where none is near."""
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    return f"did you mean '{near[0]}'?" if near else otherwise
 
 
 def last_words(log: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import conversion
 from .boards import Board, load_board
-from .calibration import MAX_SAMPLES, Calibration
+from .calibration import Calibration, representative
 from .conversion.archive import keras_bytes
 from .conversion.converter import convert, make_deterministic, reply
 from .conversion.loading import from_keras
@@ -182,8 +182,7 @@ def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     report_progress(0, epochs)
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
     model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[told])
-    chosen = np.random.default_rng(seed).permutation(len(data.train_x))[:MAX_SAMPLES]
-    kept = data.train_x[chosen]
+    kept = data.train_x[representative(len(data.train_x), seed)]
     loaded = from_keras(model)
     converted = convert(loaded, [kept], "int8", bool(values["per_channel_dense"]))
     answer, results = reply(loaded, Calibration((kept,), origin="training data"), converted)

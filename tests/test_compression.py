@@ -55,7 +55,7 @@ def test_a_chain_is_read():
     assert read_steps(["prune", "prune:0.5"]) == (Step("prune", 0.8), Step("prune", 0.5))
     with pytest.raises(InputError) as caught:
         load_method("pruen")
-    assert "did you mean prune" in caught.value.hint
+    assert "did you mean 'prune'" in caught.value.hint
     for name in method_names():
         assert load_method(name).name == name
 

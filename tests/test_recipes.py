@@ -81,7 +81,7 @@ def test_recipes_are_listed_as_they_are():
     )
     assert [r["name"] for r in json.loads(done.stdout)] == recipe_names()
     done = subprocess.run([sys.executable, "-m", "microgen", "recipes", "digitz"], capture_output=True, text=True)
-    assert done.returncode == 2 and "did you mean digits?" in done.stderr
+    assert done.returncode == 2 and "did you mean 'digits'?" in done.stderr
 
 
 def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):

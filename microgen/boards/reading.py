@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from .. import resources, toml
-from ..errors import InputError
+from ..errors import InputError, nearest
 from .schema import Board, BoardFile, TflmSnapshot
 
 _LIST_HINT = "`microgen boards` lists the boards"
@@ -53,9 +52,8 @@ def board_file(name_or_path: str) -> Path:
     known = {alias: board.name for board in list_boards() for alias in (board.name, *board.aliases)}
     if name := known.get(wanted):
         return _shipped(name)
-    near = difflib.get_close_matches(wanted, sorted(known), 1)
-    hint = f"did you mean '{near[0]}'? {_LIST_HINT}" if near else f"{_LIST_HINT}; a file of your own ends with .toml"
-    raise InputError(f"there is no board '{name_or_path}'", hint)
+    hint = nearest(wanted, known, "a file of your own ends with .toml;")
+    raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}")
 
 
 def native_snapshot() -> TflmSnapshot:
@@ -84,10 +82,9 @@ def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:
     path = folder / f"{name}.toml"
     names = sorted(p.stem for p in folder.glob("*.toml"))
     if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
         raise InputError(
             f"{asked_by}: field 'tflm': there is no TFLM snapshot '{name}'",
-            f"did you mean '{near[0]}'?" if near else f"one of {', '.join(names)}",
+            nearest(name, names, f"one of {', '.join(names)}"),
         )
     data = _read_toml(path, "TFLM snapshot")
     base = data.pop("extends", None)
@@ -149,9 +146,8 @@ def _validate(model: type[_M], data: dict[str, Any], path: Path) -> _M:
             "add it; the boards that ship with microgen show every field",
         )
     elif first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field.rpartition(".")[2], sorted(_fields(model, first["loc"][:-1])), 1)
         what = f"unknown field '{field}'"
-        hint = f"did you mean '{near[0]}'?" if near else "remove it"
+        hint = nearest(field.rpartition(".")[2], _fields(model, first["loc"][:-1]), "remove it")
     else:
         message = first["msg"].removeprefix("Value error, ")
         what = f"field '{field}': {message}" if field else message

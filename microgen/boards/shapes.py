@@ -7,12 +7,13 @@ no table of coefficients bounds tightly; boards/README.md lists the names that a
 from __future__ import annotations
 
 import ast
-import difflib
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+
+from ..errors import nearest
 
 _ALIGNMENT = 16  # bytes: MicroArenaBufferAlignment() of TFLM
 _Pair = tuple[int, int]
@@ -177,8 +178,8 @@ def _check_node(node: ast.AST) -> None:
         case ast.Name(id=name) if name in _NAMES:
             return
         case ast.Name(id=name):
-            near = difflib.get_close_matches(name, sorted(_NAMES), 1)
-            raise ValueError(f"unknown name '{name}'" + (f", did you mean '{near[0]}'?" if near else ""))
+            hint = nearest(name, _NAMES, f"one of {', '.join(sorted(_NAMES))}")
+            raise ValueError(f"unknown name '{name}', {hint}")
         case ast.BinOp(op=ast.FloorDiv() | ast.Mod(), right=right):
             if not (isinstance(right, ast.Constant) and type(right.value) is int and right.value > 0):
                 raise ValueError("// and % need a positive number on their right")

@@ -1,6 +1,6 @@
 """Representative datasets: calibration data, read from whatever it comes as to the inputs of a model."""
 
-from .arrays import MAX_SAMPLES, Array, InputSpec, check_numbers, in_order, load_arrays
+from .arrays import MAX_SAMPLES, Array, InputSpec, check_numbers, in_order, load_arrays, representative
 from .dataset import Calibration, Request, Source, request, resolve
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "check_numbers",
     "in_order",
     "load_arrays",
+    "representative",
     "request",
     "resolve",
 ]

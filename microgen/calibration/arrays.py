@@ -54,6 +54,11 @@ def in_order(arrays: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
     return [arrays[name] for name in names] if set(names) == set(arrays) else list(arrays.values())
 
 
+def representative(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return which of so many samples represent them: all, or 500 by chance; in their order."""
+    return np.sort(np.random.default_rng(seed).permutation(count)[:MAX_SAMPLES])
+
+
 def check_numbers(values: Array, what: str, hint: str) -> None:
     """Refuse an array that is not finite numbers, samples first.
 

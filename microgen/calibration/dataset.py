@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .arrays import MAX_SAMPLES, TARGET_NAMES, Array, InputSpec, check_numbers, in_order, load_arrays
+from .arrays import MAX_SAMPLES, TARGET_NAMES, Array, InputSpec, check_numbers, in_order, load_arrays, representative
 from .readers import READERS, SUFFIXES, files_of
 
 # A path, "random", one array, arrays by input name, or any iterable of samples.
@@ -120,12 +120,9 @@ def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must
     count = len(ordered[0])
     if targets is not None:
         targets = _check_targets(targets, count, origin)
-    if count > MAX_SAMPLES:
-        chosen = np.sort(np.random.default_rng(seed).choice(count, MAX_SAMPLES, replace=False))
-        ordered = [values[chosen] for values in ordered]
-        targets = None if targets is None else targets[chosen]
-    fitted = tuple(_fit(values, spec, must_vary) for values, spec in zip(ordered, inputs, strict=True))
-    return Calibration(fitted, targets, classes, origin)
+    chosen = representative(count, seed)
+    fitted = tuple(_fit(values[chosen], spec, must_vary) for values, spec in zip(ordered, inputs, strict=True))
+    return Calibration(fitted, None if targets is None else targets[chosen], classes, origin)
 
 
 def _request_path(path: Path, value_range: tuple[float, float]) -> Request:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, SetupError
-from .arrays import MAX_SAMPLES, TARGET_NAMES, Array, InputSpec
+from .arrays import TARGET_NAMES, Array, InputSpec, representative
 from .audio import FrontEnd
 
 # The kinds of files that a folder may hold.
@@ -34,9 +34,7 @@ def _chosen(
     """Return the files of a folder, at most 500, and their classes where subfolders name them."""
     folder = Path(values["path"])
     files = files_of(folder, suffixes)
-    if len(files) > MAX_SAMPLES:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(files), MAX_SAMPLES, replace=False))
-        files = [files[i] for i in chosen]
+    files = [files[i] for i in representative(len(files), seed)]
     if any(p.parent == folder for p in files):
         return files, None, ()
     classes = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..calibration import MAX_SAMPLES, Array, check_numbers, load_arrays
+from ..calibration import Array, check_numbers, load_arrays, representative
 from ..errors import InputError
 from ..metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
 
@@ -62,7 +62,7 @@ class Task:
     @property
     def representative(self) -> Array:
         """Samples of the training data by which ranges of tensors are set."""
-        return self.train_x[np.random.default_rng(self.seed).permutation(len(self.train_x))[:MAX_SAMPLES]]
+        return self.train_x[representative(len(self.train_x), self.seed)]
 
     def updates(self, epochs: int) -> int:
         """Return the number of weight updates of a training that lasts so many epochs unless the user said else."""

@@ -6,7 +6,6 @@ listing them is cheap.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from ..metrics import Metric
 
 
@@ -97,11 +96,8 @@ def load_recipe(name: str) -> Recipe:
         InputError: there is none of this name; the hint suggests the nearest.
     """
     if name not in recipe_names():
-        near = difflib.get_close_matches(name, recipe_names(), 1)
-        raise InputError(
-            f"no recipe '{name}'",
-            f"did you mean {near[0]}?" if near else f"recipes: {', '.join(recipe_names())}",
-        )
+        names = recipe_names()
+        raise InputError(f"no recipe '{name}'", nearest(name, names, f"recipes: {', '.join(names)}"))
     recipe = importlib.import_module(f"{__name__}.{name}").RECIPE
     assert isinstance(recipe, Recipe)
     return recipe

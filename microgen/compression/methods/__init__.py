@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 
-from ...errors import InputError
+from ...errors import InputError, nearest
 from ..base import Method
 
 
@@ -22,10 +21,8 @@ def load_method(name: str) -> Method:
         InputError: there is none of this name; the hint suggests the nearest.
     """
     if name not in method_names():
-        near = difflib.get_close_matches(name, method_names(), 1)
-        raise InputError(
-            f"no method '{name}'", f"did you mean {near[0]}?" if near else f"methods: {', '.join(method_names())}"
-        )
+        names = method_names()
+        raise InputError(f"no method '{name}'", nearest(name, names, f"methods: {', '.join(names)}"))
     method = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").METHOD
     assert isinstance(method, Method)
     return method
