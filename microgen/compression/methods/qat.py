@@ -76,14 +76,18 @@ def calibrate(model: Any, samples: npt.NDArray[Any]) -> None:  # noqa: ANN401
         high.assign(tf.maximum(high, tf.reduce_max(values)))
         return values
 
-    def always(quantize: Any) -> Any:  # noqa: ANN401
-        return lambda *args, **options: quantize(*args, **{**options, "is_training": True})
+    def observe_weights(quantize: Any) -> Any:  # noqa: ANN401
+        def observed(values: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+            quantize(values, *args, **{**options, "is_training": True})
+            return values
+
+        return observed
 
     ranges = [w for w in model.weights if w.name.endswith(RANGES)]
     for limit in ranges:  # what TFLite quantizes contains zero
         limit.assign(tf.zeros_like(limit))
-    others = {name: always(getattr(quant_ops, name)) for name in ("LastValueQuantize", "AllValuesQuantize")}
-    # Batch norm and dropout stay as they are in an inference; only the ranges are updated.
+    others = {name: observe_weights(getattr(quant_ops, name)) for name in ("LastValueQuantize", "AllValuesQuantize")}
+    # An inference in float: nothing is quantized, and batch norm and dropout stay as they are.
     with mock.patch.multiple(quant_ops, MovingAvgQuantize=observe, **others):
         for batch in np.array_split(samples, -(-len(samples) // _BATCH)):
             model(batch, training=False)
