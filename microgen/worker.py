@@ -245,6 +245,9 @@ def start(
                 pass_fds=[held],
                 start_new_session=True,
             )
+        except BaseException:
+            os.close(alive)
+            raise
         finally:
             os.close(held)
     except BaseException:
@@ -266,11 +269,11 @@ def call(
 
 
 def report_progress(done: int, total: int) -> None:
-    """Say, in a job, how far it is; outside a worker this does nothing."""
-    if _folder is not None:
-        written = _folder / f"{_PROGRESS}.new"
-        written.write_text(f"{done} {total}")
-        written.replace(_folder / _PROGRESS)
+    """Say, in a job, how far it is."""
+    assert _folder is not None, "only a worker has somebody to tell"
+    written = _folder / f"{_PROGRESS}.new"
+    written.write_text(f"{done} {total}")
+    written.replace(_folder / _PROGRESS)
 
 
 def main() -> None:
@@ -305,14 +308,12 @@ def _bound_itself(memory_bytes: int) -> None:
     """Ask Linux to end this worker when its parent dies, and bound what it may write and allocate."""
     import resource
 
-    if sys.platform == "linux":  # elsewhere the limit counts other things, or nothing
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**31, 2**31))
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # elsewhere the limit of data counts other things, or nothing
         import ctypes
 
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 

@@ -6,6 +6,10 @@ import pytest
 
 import microgen
 
+from . import models
+from .serial_board import build
+from .tools import needs_host
+
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"
 
 
@@ -24,3 +28,20 @@ def digits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
     microgen.train("digits", out=folder / "d", epochs=4)
     return folder / "d/digits.keras"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A folder of projects: "wide", whose input takes seven commands to load, "multi" with two inputs and two outputs,
+    and "small"."""
+    needs_host()
+    folder = tmp_path_factory.mktemp("projects")
+    build(folder, models.fully_connected(units=20, width=300), "wide")
+    build(folder, models.two_by_two(), "multi")
+    build(folder, models.fully_connected(), "small")
+    return folder
+
+
+@pytest.fixture
+def wide(made):
+    return made / "wide"

@@ -10,10 +10,19 @@ import tempfile
 import threading
 import tty
 from pathlib import Path
+from typing import Any
 
+import microgen
 from microgen.dut import host_command
 
 GREETING = b"m-init-done\r\nm-ready\r\n"
+
+
+def build(folder: Path, data: bytes, name: str, **options: Any) -> Path:
+    """Build a project of this name for the pico."""
+    path = folder / f"{name}.tflite"
+    path.write_bytes(data)
+    return microgen.build(path, "pico", out=folder / name, samples=8, **options).project
 
 
 class Noise:

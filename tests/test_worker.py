@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,12 @@ def fail(values, arrays):
     raise RuntimeError("status 1")
 
 
+def exhaust(values, arrays):
+    """What C++ says when it is out of memory."""
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
+    os.abort()
+
+
 def test_values_arrays_and_output_cross():
     reply = worker.call("x", f"{HERE}:echo", {"a": [1, "b"]}, {"in0": np.arange(5, dtype=np.int16)})
     assert reply.values == {"got": {"a": [1, "b"]}}
@@ -129,6 +136,30 @@ def test_memory_beyond_the_limit_is_an_error_that_says_so():
         pytest.raises(EngineError, match="LiteRT: asked for more than 1 GiB of memory"),
     ):
         job.result(60)
+
+
+def test_memory_that_cpp_code_did_not_get_is_the_same_error():
+    with pytest.raises(EngineError, match="TFLM: asked for more than 4 GiB of memory"):
+        worker.call("TFLM", f"{HERE}:exhaust", {})
+
+
+def _open_files():
+    return {p.name for p in Path("/proc/self/fd").iterdir()}
+
+
+def test_a_worker_that_cannot_be_started_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
+    before = _open_files()
+    with pytest.raises(FileNotFoundError):
+        worker.start("x", f"{HERE}:echo", {})
+    assert not list(tmp_path.iterdir()) and _open_files() == before
+
+
+def test_a_process_that_is_no_more_has_taken_all_the_time_there_is():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert worker._cpu_seconds(ended.pid) == float("inf") > worker._cpu_seconds(os.getpid()) > 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")

@@ -56,17 +56,17 @@ class HostProcess:
                 stderr=stderr,
                 start_new_session=True,
             )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
 
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+        self._in.write(data)
+        self._in.flush()
 
     def read(self, timeout_s: float) -> bytes:
         """Return what has come; see Transport."""
-        assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
+        descriptor = self._out.fileno()
         ready, _, _ = select.select([descriptor], [], [], timeout_s)
         if not ready:
             return b""
@@ -77,10 +77,9 @@ class HostProcess:
 
     def close(self) -> None:
         """End the program."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        for pipe in (self._in, self._out):
+            with contextlib.suppress(OSError):
+                pipe.close()
         try:
             self._process.wait(2)
         except subprocess.TimeoutExpired:
