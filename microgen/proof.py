@@ -136,7 +136,8 @@ def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArra
         ordered, labels = list(read.arrays), read.targets
     if labels is None:
         raise InputError(
-            f"{path}: has no array '{_LABELS}'", f"store the class of each sample as '{_LABELS}' in the .npz"
+            f"{path}: does not say the class of each sample",
+            f"as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders of a folder",
         )
     labels = np.asarray(labels).reshape(-1)
     inputs = quantize_samples(model, ordered)

@@ -298,6 +298,9 @@ def test_a_board_goes_through_json() -> None:
 # ---- files that are wrong
 
 
+REGION = '[[mcu.regions]]\nname = "RAM2"\nbytes = 9\nbuild_flags = ["-DX"]\n'
+
+
 def wrong(tmp_path: Path, old: str, new: str) -> InputError:
     text = (FOLDER / "nano33ble.toml").read_text("utf-8")
     assert old in text
@@ -349,6 +352,7 @@ def test_a_wrong_file_is_refused_by_file_and_field(tmp_path: Path, old: str, new
         ('vendor = "Arduino"', 'vendor = "Arduino"\nvendors = 1', "did you mean 'vendor'?"),
         ('tflm = "chirale-2.0.0"', 'tflm = "chirale-2.1.0"', "did you mean 'chirale-2.0.0'?"),
         ("ram_bytes = 259_584", "ram_bytes = -1", "it is -1 now"),
+        ("\n[core]", f"\n{REGION}byte = 9\n\n[core]", "did you mean 'bytes'?"),
     ],
 )
 def test_the_hint_for_a_wrong_file(tmp_path: Path, old: str, new: str, hint: str) -> None:
@@ -399,6 +403,13 @@ def test_a_wrong_snapshot_is_refused(change: dict[str, object], message: str) ->
     TflmSnapshot.model_validate(data)
     with pytest.raises(ValueError, match=re.escape(message)):
         TflmSnapshot.model_validate({**data, **change})
+
+
+def test_an_operator_whose_code_was_not_measured_is_refused() -> None:
+    data = snapshot("nano33ble").model_dump()
+    del data["code"]["op_bytes"]["ABS"], data["code"]["op_bytes"]["ADD"]
+    with pytest.raises(ValueError, match=r"code\.op_bytes lacks ABS, ADD"):
+        TflmSnapshot.model_validate(data)
 
 
 def test_every_scratch_table_says_where_it_was_read() -> None:

@@ -11,7 +11,8 @@ import pytest
 import microgen
 from microgen import pipeline, project
 from microgen.boards import board_names, load_board
-from microgen.dut import hostbuild
+from microgen.dut import Client, DutError, hostbuild
+from microgen.dut.transport import HostProcess, python_child
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.simulate import simulate
 from microgen.tflite import load
@@ -194,6 +195,29 @@ def test_names_that_would_break_something_are_refused(model, tmp_path, name):
         microgen.build(model, "esp32", out=tmp_path / "p", name=name or " ")
 
 
+def test_a_project_whose_model_the_pcs_tflm_lacks_says_that_it_has_no_native_environment(tmp_path):
+    needs_host()
+    path = tmp_path / "m.tflite"
+    axis = ([1], "int32", [1])
+    path.write_bytes(
+        models.layer("REDUCE_MIN", [([1, 4], "int8"), axis], [([1, 1], "int8", 0.05)], "Reducer", keepDims=True)
+    )
+    out = microgen.build(path, "esp32", out=tmp_path / "p", samples=4).project
+    ini, readme = (out / "platformio.ini").read_text(), (out / "README.md").read_text()
+    assert "; No [env:native]: m: " in ini and "REDUCE_MIN" in ini and "[env:native]" not in ini.replace("No [env", "")
+    assert "pio test -e native" not in readme and not (out / "lib/native").exists()
+    assert not (out / "exclude_sources.py").exists()
+
+
+def test_an_input_that_a_firmware_cannot_take_is_refused(tmp_path):
+    path = tmp_path / "m.tflite"
+    deep = [1, 1, 1, 1, 1, 1, 4]
+    path.write_bytes(models.layer("RESHAPE", [(deep, "int8"), ([1], "int32", [-1])], [([4], "int8", 0.05)]))
+    with pytest.raises(InputError, match=r"tensor 'x0' is int8 .*cannot take in or give out"):
+        microgen.build(path, "esp32", out=tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
 def test_per_channel_dense_is_refused_where_the_snapshot_computes_it_wrongly(tmp_path):
     path = tmp_path / "m.tflite"
     path.write_bytes(models.fully_connected(per_channel=True))
@@ -279,6 +303,39 @@ def test_without_its_tflm_the_firmware_is_not_run(model, tmp_path, monkeypatch, 
     assert verdict.passed and verdict.firmware == "not-run" and says in verdict.reason
     with pytest.raises(SetupError, match=says):
         simulate(tmp_path / "p")
+
+
+def test_a_wheel_without_tflms_library_is_none(tmp_path, monkeypatch):
+    (tmp_path / "tflite_micro").mkdir()
+    (tmp_path / "tflite_micro/__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert hostbuild.tflm_library() is None
+
+
+def test_a_compiler_that_cannot_be_started_is_named(model, tmp_path, monkeypatch):
+    needs_host()
+    broken = tmp_path / "c++"
+    broken.write_text("#!/no/such/interpreter\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    with pytest.raises(InputError, match=r"does not compile on this machine: .*No such file") as caught:
+        microgen.build(model, "esp32", out=tmp_path / "p", samples=4)
+    assert str(broken) in caught.value.hint and not (tmp_path / "p").exists()
+
+
+def test_a_tflm_that_is_not_as_declared_runs_no_firmware(tmp_path):
+    needs_host()
+    (tmp_path / "f.c").write_text(
+        "int microgen_selftest(void) { return 1; }\n"
+        'const char *microgen_selftest_reason(void) { return "sizeof(TfLiteTensor) is 64, not 72"; }\n'
+    )
+    library = tmp_path / "f.so"
+    subprocess.run([*hostbuild.compiler(), "-xc", "-shared", "-fPIC", "-o", library, tmp_path / "f.c"], check=True)
+    command = [*python_child("microgen.engines.firmware"), str(library), str(hostbuild.tflm_library()), "array"]
+    with Client(HostProcess(command, tmp_path / "log")) as client, pytest.raises(DutError) as caught:
+        client.connect()
+    assert "it ended with code 70: the declared TFLM API and the tflite-micro package disagree" in caught.value.message
+    assert "sizeof(TfLiteTensor) is 64, not 72" in caught.value.message
 
 
 def test_a_main_that_does_not_link_is_named(model, tmp_path):

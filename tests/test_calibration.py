@@ -183,6 +183,7 @@ def test_fractions_for_an_integer_input_are_refused():
 
 FILES = {
     "missing.npy": (None, "no such file"),
+    "missing.csv": (None, "no such file"),
     "text.npy": (b"hello", "not an .npz or .npy"),
     "text.csv": (b"1,2,3,x\n1,2,3,4\n1,2,y,4", "not numbers"),
     "ragged.csv": (b"1,2,3,4\n1,2,3", "line 2 has 3 values"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -97,6 +98,8 @@ def test_verify_inspect_boards_doctor(folder):
     assert "nano33ble" in run("boards", cwd=folder).stdout
     shown = run("boards", "pico", cwd=folder).stdout
     assert "must not use setup1() or loop1()" in shown, "what a snapshot's file tells a user is shown"
+    assert re.search(r"C\+\+ compiler +yes", run("doctor", cwd=folder).stdout)
+    assert re.search(r"reaches +accuracy 0\.97 or more", run("recipes", "digits", cwd=folder).stdout)
     doctor = run("doctor", "--json", cwd=folder)
     assert doctor.returncode == 0 and {f["name"] for f in json.loads(doctor.stdout)} >= {"C++ compiler", "LiteRT"}
 
@@ -119,10 +122,12 @@ REFUSED = [
     ("build", "small.tflite", "--samples", "many"),
     ("build", "small.tflite", "--bord", "esp32"),
     ("build", "--recipe", "sinus"),
+    ("build", "small.tflite", "--recipe", "sine"),
     ("build", "x.keras"),
     ("build", "--calibration", "x.npz"),
     ("verify", "."),
     ("verify", "none"),
+    ("verify", "small.tflite", "--samples", "0"),
     ("inspect", "text.tflite"),
     ("simulate", "none"),
     ("boards", "nano"),
@@ -233,16 +238,46 @@ def test_simulate_on_a_pseudo_terminal(folder):
         assert process.wait(10) == 0
 
 
+def on_a_terminal(*args, cwd, of):
+    """Run a command with standard output or standard error (`of`) on a terminal; return it and what that shows."""
+    master, slave = pty.openpty()
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, of: slave}
+    process = subprocess.Popen([*RUN, *args], cwd=cwd, text=True, **streams)
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the last one that has the other side is gone
+        while chunk := os.read(master, 65536):
+            shown += chunk
+    os.close(master)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out or err, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode(errors="replace"))
+
+
 def test_progress_on_a_terminal_only(folder):
     needs_host()
-    master, slave = pty.openpty()
-    done = subprocess.run(
-        [*RUN, "build", "small.tflite", "--samples", "4"], cwd=folder, stdout=subprocess.PIPE, stderr=slave, text=True
-    )
-    os.close(slave)
-    shown = os.read(master, 65536).decode(errors="replace")  # what a terminal holds may end within a character
-    assert done.returncode == 0 and "running LiteRT and TFLM" in shown
-    assert "\x1b" not in done.stdout
+    code, out, shown = on_a_terminal("build", "small.tflite", "--samples", "4", cwd=folder, of="stderr")
+    assert code == 0 and "running LiteRT and TFLM" in shown and "\x1b" not in out
+
+
+def test_the_epochs_of_a_training_are_shown_and_its_result_is_one_document(tmp_path):
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    code, out, shown = on_a_terminal("train", "sine", "--epochs", "3", "--json", cwd=tmp_path, of="stderr")
+    found = json.loads(out)
+    assert code == 0 and found["recipe"] == "sine" and found["out"] == "sine" and set(found) > {"scores", "model"}
+    assert re.search(r"training sine \S+ +(33|67|100)%", shown)
+
+
+def test_a_table_on_a_terminal_keeps_to_its_width(folder):
+    code, _, shown = on_a_terminal("boards", cwd=folder, of="stdout")
+    assert code == 0 and "nano33ble" in shown and max(map(len, shown.splitlines())) <= 80
+    assert max(map(len, run("boards", cwd=folder).stdout.splitlines())) > 80
+
+
+def test_a_model_that_is_quantized_already_is_taken_as_it_is(folder):
+    assert re.search(r"quantized +already: taken as it is", run("quantize", "small.tflite", cwd=folder).stdout)
+    found = json.loads(run("quantize", "small.tflite", "--out", "again.tflite", "--json", cwd=folder).stdout)
+    assert found["out"] == "again.tflite"
+    assert (folder / "again.tflite").read_bytes() == (folder / "small.tflite").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -284,7 +319,7 @@ def missing(name):
 
 def test_output_into_a_pipe_that_closes(folder):
     done = subprocess.run(
-        f"{sys.executable} -m microgen boards --json | head -c 10",
+        f"{sys.executable} -m microgen boards --json | head -c 10 && {sys.executable} -m microgen recipes | true",
         shell=True,
         cwd=folder,
         capture_output=True,

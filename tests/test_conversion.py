@@ -17,6 +17,7 @@ import microgen
 from microgen import quantization
 from microgen.conversion import rules
 from microgen.errors import EngineError, InputError, SetupError
+from microgen.report.models import quantized_lines
 from microgen.tflite import parse
 
 from . import models
@@ -429,6 +430,9 @@ def test_a_change_of_scale_between_integers_is_taken_and_named():
     found = quantize(k.Model(x, k.layers.Concatenate(name="both")([a, b])), RNG.normal(size=(30, 12)))
     assert found.model.ops["QUANTIZE"] and len(found.record["requantized"]) == found.model.ops["QUANTIZE"]
     assert not found.record["float_layers"] and "DEQUANTIZE" not in found.model.ops
+    named = dict(quantized_lines(found, "both.tflite"))["requantized"]
+    assert named.startswith("from one integer scale to another: ")
+    assert all(layer in named for layer in found.record["requantized"])
 
 
 def test_a_detour_over_float_is_refused():

@@ -153,6 +153,44 @@ def test_one_sample_is_enough(workers):
         assert running.result().tflm[0].shape == (1, 1, 4)
 
 
+def test_what_tflm_runs_in_no_arena_is_refused_with_its_reason():
+    arrays = {"model": np.frombuffer(models.one_operator("GELU"), np.uint8), "in0": np.zeros((1, 1, 4), np.int8)}
+    with pytest.raises(EngineError, match=r"TFLM: .*GELU"):
+        worker.call("TFLM", "microgen.engines.jobs:tflm_arena", {"predicted_bytes": 1000}, arrays)
+
+
+def test_an_operator_that_litert_does_not_run_alone_or_not_step_by_step_is_named():
+    whole, other = models.fully_connected(rows=2), models.fully_connected(weights=np.full((4, 8), 99))
+    arrays = {
+        "cut0": np.frombuffer(b"none of its models", np.uint8),
+        "cut1": np.frombuffer(whole, np.uint8),
+        "step1": np.frombuffer(other, np.uint8),
+        "op0_in0": np.zeros((1, 2, 8), np.int8),
+        "op1_in0": np.arange(16, dtype=np.int8).reshape(1, 2, 8),
+    }
+    kernels = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+    stepwise = {"key": 1, "kernels": kernels, "axis": 0, "count": 2, "state": 0}
+    values = {"operators": [{"key": 0, "kernels": kernels}, stepwise], "samples": 1, "keep_state": False}
+    found = worker.call("LiteRT", "microgen.engines.jobs:litert_layers", values, arrays)
+    assert set(found.values["refused"]) == {"0"} and found.values["unfaithful"] == [1]
+    assert found.arrays["op1_state"].shape == (1, 2, 1, 8) and "op0_out0" not in found.arrays
+
+
+def test_an_input_that_shows_no_difference_is_not_made_plainer():
+    """A choice between two tensors by a bool, which has no zero point."""
+    choice = ([1, 4], "bool"), ([1, 4], "int8"), ([1, 4], "int8")
+    arrays = {
+        "model": np.frombuffer(models.layer("SELECT_V2", choice, [([1, 4], "int8", 0.05)], "SelectV2"), np.uint8),
+        "in0": np.array([[[True, False, True, False]]]),
+        "in1": np.array([[[1, 2, 3, 4]]], np.int8),
+        "in2": np.array([[[5, 6, 7, 8]]], np.int8),
+    }
+    values = {"bound_lsb": 0, "zero_points": [0, 0, 0], "kernels": "BUILTIN_REF", "arena_bytes": 4096, "seconds": 60}
+    found = worker.call("LiteRT", "microgen.engines.jobs:shrink", values, arrays)
+    assert all((found.arrays[name] == arrays[name]).all() for name in ("in0", "in1", "in2"))
+    assert found.values["changed"] == 10 and found.arrays["tflm0"].tolist() == [[1, 6, 3, 8]]
+
+
 def test_the_same_model_on_the_same_samples_is_run_once(workers):
     found = workers()
     model = parse(models.two_by_two())

@@ -44,6 +44,13 @@ def test_the_parts_of_the_flash() -> None:
     assert kernels.error_bytes == -(-kernels.bytes * code.error_percent["armv6-m"] // 100)
 
 
+def test_a_custom_operator_counts_as_what_was_not_measured() -> None:
+    data = models.one_operator("", custom="SignalWindow")
+    made = deploy("m", parse(data, "m"), load_board("pico"), 2048)
+    found = next(p for p in memory_fit(made).flash.parts if p.name == "kernels of 1 custom")
+    assert found.source == "not measured" and found.error_bytes == found.bytes > 0
+
+
 def test_every_byte_of_the_arena_counts() -> None:
     limit = load_board("pico").mcu.ram_bytes
     small = fit("pico")

@@ -5,6 +5,7 @@ tests/pio.py puts in place what the internet would deliver. The boards' own comp
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pty
@@ -20,7 +21,8 @@ from pathlib import Path
 import pytest
 
 import microgen
-from microgen import platformio
+from microgen import doctor, platformio
+from microgen.__main__ import main
 from microgen.boards import board_names, load_board, native_snapshot
 from microgen.errors import InputError, MicrogenError, SetupError
 from microgen.project.contents import render_project
@@ -161,6 +163,81 @@ def test_compile_returns_what_platformio_reports(project, monkeypatch):
     path, run = project
     native_as_board(path, run, monkeypatch)
     assert platformio.compile_project(path).flash_bytes is None, "the platform of this machine says no sizes"
+
+
+def test_platformio_needs_no_python_of_ours(small, stand_in, capsys):
+    """PlatformIO as a program of its own, and a platform that says sizes."""
+    assert run_main(["build", str(small), "--board", "pico", "--out", "p", "--samples", "4", "--compile"]) == 0
+    shown = re.sub(r" +", " ", capsys.readouterr().out)
+    assert "compiled flash 31,568 of 2,093,056 bytes, RAM 10,296 of 262,144" in shown
+    assert run_main(["build", str(small), "--board", "pico", "--out", "p", "--no-verify", "--compile", "--json"]) == 0
+    sizes = {"flash_bytes": 31568, "flash_limit": 2093056, "ram_bytes": 10296, "ram_limit": 262144}
+    assert json.loads(capsys.readouterr().out)["compiled"] == sizes
+    assert run_main(["flash", "p", "--port", "rfc2217://127.0.0.1:4000"]) == 0
+    assert "flashed; `microgen monitor p` shows what the board says" in capsys.readouterr().out
+    assert stand_in.read_text().splitlines()[1:] == [
+        "run -d p -e pico",
+        "run -d p -e pico -t upload --upload-port rfc2217://127.0.0.1:4000",
+    ]
+    found = next(f for f in doctor.examine() if f.name == "PlatformIO")
+    assert found.found and found.detail.endswith("/pio")
+
+
+def test_an_interrupted_compilation_ends_platformio(small, stand_in, monkeypatch):
+    out = microgen.build(small, "pico", out="p", samples=4, verify=False).project
+    monkeypatch.setenv("PIO_DOES", "echo $$; exec sleep 60")
+
+    def interrupt(line):
+        interrupt.process = int(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        platformio.compile_project(out, on_line=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(interrupt.process, 0)
+
+
+def test_the_monitor_ends_when_it_is_interrupted(small, stand_in, monkeypatch):
+    out = microgen.build(small, "pico", out="p", samples=4, verify=False).project
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    assert platformio.monitor(out, port="rfc2217://127.0.0.1:4000") == 0
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    return tmp_path / "m.tflite"
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A program `pio` that notes how it is called, does what $PIO_DOES says, and prints sizes as PlatformIO does."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *r: None if name == "platformio" else find(name, *r))
+    program, calls = tmp_path / "bin/pio", tmp_path / "calls"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" >> {calls}\n'
+        'eval "$PIO_DOES"\n'
+        "echo 'RAM:   [          ]   3.9% (used 10296 bytes from 262144 bytes)'\n"
+        "echo 'Flash: [          ]   1.5% (used 31568 bytes from 2093056 bytes)'\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return calls
+
+
+def run_main(arguments):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as left:
+        patch.setattr(sys, "argv", ["microgen", *arguments])
+        main()
+    return left.value.code
 
 
 def native_as_board(path, run, monkeypatch):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from microgen import project
 from microgen.errors import InputError
+from microgen.project.manifest import project_model
 
 FILES = {"lib/model/a.h": b"one", "platformio.ini": b"[env]\n"}
 USER = {"src/main.cpp": b"main"}
@@ -32,6 +34,16 @@ def test_a_new_project_is_complete_and_nothing_is_left_beside(tmp_path):
     assert set(opened.manifest["files"]) == set(FILES)
     assert opened.manifest["user_files"] == ["src/main.cpp"]
     assert opened.edited() == []
+
+
+def test_what_a_killed_build_left_goes_and_what_a_running_one_writes_stays(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    running = (str(os.getppid()), "mine", str(10**30))
+    for process in (str(ended.pid), *running):
+        (tmp_path / f".p.microgen-{process}").mkdir()
+    write(tmp_path / "p")
+    assert {x.name for x in tmp_path.iterdir()} == {"p", *(f".p.microgen-{process}" for process in running)}
 
 
 def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
@@ -109,6 +121,13 @@ def test_damaged_manifests_are_refused(tmp_path, text, says):
     (tmp_path / "microgen.json").write_text(text)
     with pytest.raises(InputError, match=says):
         project.open_project(tmp_path)
+
+
+def test_a_manifest_that_names_no_model_is_refused(tmp_path):
+    (tmp_path / "microgen.json").write_text('{"schema": 1, "files": {}, "model": {"name": "m"}}')
+    with pytest.raises(InputError, match="does not name its model") as caught:
+        project_model(project.open_project(tmp_path))
+    assert caught.value.hint == "build the project again"
 
 
 def test_what_is_no_project_is_refused(tmp_path):

@@ -10,9 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 import microgen
+from microgen import resources
 from microgen.boards import list_boards
 from microgen.errors import InputError
 from microgen.inspection import inspect
+from microgen.quantization.quality import LayerQuality, Quality
+from microgen.report.models import quality_lines
+from microgen.report.text import microseconds
 from microgen.tflite import load
 
 from . import models
@@ -46,6 +50,47 @@ class Page(HTMLParser):
         self.text.append(data)
         if self._open:
             self.rows[-1][-1] += data
+
+
+def layer(name, sqnr_db, saturated=0.0):
+    return LayerQuality(0, "CONV_2D", f"{name}/tensor", name, sqnr_db, saturated)
+
+
+@pytest.mark.parametrize(
+    ("quality", "lines"),
+    [
+        (
+            Quality(40, (layer("first", 30.5), layer("last", 21.25, 0.123)), (0.5, 0.25)),
+            [
+                ("noise", "21.25 dB at the output, on 40 samples"),
+                ("worst layers", "CONV_2D 'last' 21.25 dB, CONV_2D 'first' 30.5 dB"),
+                ("saturation", "12.3% of the values of CONV_2D 'last'"),
+                ("accuracy", "0.5000 in float, 0.2500 quantized, on the calibration data"),
+            ],
+        ),
+        (
+            Quality(40, (layer("only", 30, 0.0009),)),
+            [("noise", "30 dB at the output, on 40 samples"), ("worst layers", "CONV_2D 'only' 30 dB")],
+        ),
+        (Quality(40, ()), []),
+    ],
+)
+def test_what_quantization_cost_in_words(quality, lines):
+    assert quality_lines(quality) == lines
+
+
+@pytest.mark.parametrize(
+    ("time_us", "says"), [(830, "830 us"), (999.4, "999 us"), (12400, "12.4 ms"), (1.25e6, "1.25 s"), (75e6, "75 s")]
+)
+def test_times_for_people(time_us, says):
+    assert microseconds(time_us) == says
+
+
+def test_an_incomplete_installation_is_told():
+    with pytest.raises(
+        FileNotFoundError, match="microgen's own folder 'attic' is missing: the installation is incomplete"
+    ):
+        resources.path("attic")
 
 
 def page_of(path):

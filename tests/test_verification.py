@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import microgen
 from microgen.errors import EngineError, InputError
+from microgen.report.projects import verdict_lines
 from microgen.tflite import load, parse
 from microgen.tflite.normalise import normalise
 from microgen.verification import EngineRun, judge, make_samples, recurrent
@@ -212,6 +213,7 @@ def test_the_first_layer_beyond_its_bound_is_saved_with_a_small_input(tmp_path, 
     path.write_bytes(models.rescaling_relu6())
     verdict = microgen.verify(path, samples=20, layers=True, counterexample=tmp_path / "c.npz")
     assert verdict.counterexample == str(tmp_path / "c.npz")
+    assert ("shown by", verdict.counterexample) in verdict_lines(verdict)
     with np.load(verdict.counterexample) as saved:
         differing = np.abs(saved["tflm0"].astype(int) - saved["litert0"].astype(int))
         assert differing.max() > 0
@@ -373,6 +375,11 @@ def test_a_model_that_only_tflm_runs_is_unreferenced_and_still_written(tmp_path)
     assert done.returncode == 1 and verdict["status"] == "unreferenced"
     assert "LiteRT" in verdict["reason"] and "ELU" in verdict["reason"] and verdict["firmware"] == "equal"
     assert (tmp_path / "p/platformio.ini").is_file()
+    samples = np.arange(10, dtype=np.int8)[:, None] + np.array([-60, -20, 20, 60], np.int8)
+    np.savez(tmp_path / "d.npz", x=samples, labels=np.full(10, 3))
+    microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "<b>100.00 %</b> of 10 labelled samples" in page, "ELU rises: the last is the largest"
 
 
 # ---- labelled data
@@ -390,6 +397,14 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
     assert "<b>90.00 %</b> of 30 labelled samples" in page and "Confusion matrix" in page
+    # A CSV has real values, as they were in training: x has the scale 0.05 and the zero point -5.
+    real, head = np.column_stack([(data + 5.0) * 0.05, labels]), ",".join("abcdefgh")
+    np.savetxt(tmp_path / "d.csv", real, "%g", ",", header=f"{head},label", comments="")
+    microgen.verify(path, samples=4, data=tmp_path / "d.csv", report=tmp_path / "csv.html")
+    assert "<b>90.00 %</b> of 30 labelled samples" in (tmp_path / "csv.html").read_text()
+    np.savetxt(tmp_path / "d.csv", real[:, :8], "%g", ",", header=head, comments="")
+    with pytest.raises(InputError, match="does not say the class of each sample"):
+        microgen.verify(path, samples=4, data=tmp_path / "d.csv")
     np.savez(tmp_path / "d.npz", x=data, labels=labels + 9)
     with pytest.raises(InputError, match="must have one class, 0 to 3"):
         microgen.verify(path, samples=4, data=tmp_path / "d.npz")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -157,10 +157,9 @@ def _validate(model: type[_M], data: dict[str, Any], path: Path) -> _M:
 
 
 def _fields(model: type[BaseModel], table: tuple[int | str, ...]) -> set[str]:
-    """Return the names of the fields in one table of a file."""
+    """Return the names of the fields in one table of a file, which may be one of several."""
     for part in table:
-        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return set()
-        model = inner
+        if isinstance(part, str):
+            inner = model.model_fields[part].annotation
+            model = next(t for t in (inner, *get_args(inner)) if isinstance(t, type) and issubclass(t, BaseModel))
     return set(model.model_fields)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineError
 from ..worker import Arrays, Values
 from .difference import largest
 
@@ -350,13 +349,11 @@ def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]], predicted: int
 
     enough = max(-(-predicted // _ARENA_STEP) * _ARENA_STEP, _SMALLEST_ARENA)
     largest = 8 * enough + 2**20
+    # What fails here does not fail for want of memory: TFLM's reason is the exception's.
+    _tflm_once(_tflm(model, largest), inputs)
     too_small = enough - _ARENA_STEP
     while not works(enough):
-        too_small, enough = enough, 2 * enough
-        if enough > largest:
-            # Not for want of memory: run once more so that the reason is the last thing that TFLM prints.
-            _tflm_once(_tflm(model, largest), inputs)
-            raise EngineError("TFLM", f"the model does not run in an arena of {largest:,} bytes", "use a smaller model")
+        too_small, enough = enough, min(2 * enough, largest)
     if too_small >= _SMALLEST_ARENA and works(too_small):
         too_small, enough = _SMALLEST_ARENA - _ARENA_STEP, too_small
     while enough - too_small > _ARENA_STEP:
@@ -366,12 +363,6 @@ def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]], predicted: int
         else:
             too_small = middle
     # All memory is planned when tensors are allocated; that it suffices is still tried, not assumed.
-    if not works(enough, invoke=True):
-        roomy = 2 * enough + 2**16
-        if not works(roomy, invoke=True):
-            # Not for want of memory either.
-            _tflm_once(_tflm(model, roomy), inputs)
-            raise EngineError("TFLM", "an inference fails in any arena", "the model is not sound for this engine")
-        while not works(enough, invoke=True):
-            enough += _ARENA_STEP
+    while not works(enough, invoke=True):
+        enough += _ARENA_STEP
     return enough

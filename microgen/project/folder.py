@@ -200,9 +200,7 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
         path.write_bytes(data)
 
 
-def _is_inside(name: object) -> bool:
-    if not isinstance(name, str):
-        return False
+def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
