@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ KERAS = "keras"
 H5 = "h5"
 SAVED_MODEL = "saved-model"
 
-_KNOWN = ("keras.", "tf_keras.", "tensorflow_model_optimization.")
+_KNOWN = ("keras.", "tf_keras.", "tensorflow.", "tensorflow_model_optimization.")
 _HINT = "give a .tflite, .keras or .h5, or the folder of a SavedModel"
 
 
@@ -64,9 +65,7 @@ def save(model: Any, folder: Path) -> Source:  # noqa: ANN401 - Keras has no typ
         InputError: it cannot be saved.
     """
     framework = _framework(model)
-    own = [
-        x for x in model._flatten_layers() if not type(x).__module__.startswith(_KNOWN) or type(x).__name__ == "Lambda"
-    ]
+    own = any(_has_own_code(layer) for layer in model._flatten_layers())
     kind = SAVED_MODEL if own else KERAS if framework == "keras" else H5
     path = folder / {SAVED_MODEL: "model", KERAS: "model.keras", H5: "model.h5"}[kind]
     try:
@@ -89,6 +88,14 @@ def name_of(model: Any) -> str:  # noqa: ANN401
 def slug(stem: str) -> str:
     """Return a name for a firmware from a file's or a model's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
+
+
+def _has_own_code(layer: object) -> bool:
+    """Tell whether a layer is of another's class, or has a function of another's, as its activation, say."""
+    functions = [value for value in vars(layer).values() if isinstance(value, types.FunctionType)]
+    return type(layer).__name__ == "Lambda" or any(
+        not str(code.__module__).startswith(_KNOWN) for code in (type(layer), *functions)
+    )
 
 
 def _framework(model: object) -> str:

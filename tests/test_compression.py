@@ -418,7 +418,7 @@ def test_models_that_cannot_be_compressed_are_refused(tmp_path):
             compress_job({"kind": "keras", "path": str(tmp_path / f"{name}.keras"), "seed": 0, "steps": []}, {})
     own = k.Sequential([k.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(3)], name="own")
     for options in ({"model": own}, {"model": tmp_path / "two.keras", "methods": "distill", "student": own}):
-        with pytest.raises(InputError, match="model 'own': compression takes no layers of your own"):
+        with pytest.raises(InputError, match="model 'own': compression takes no layers or functions of your own"):
             microgen.compress(**{"methods": "prune", "data": arrays(), **options})
 
 

@@ -226,7 +226,7 @@ def model_file(model: Any, folder: Path) -> sources.Source:  # noqa: ANN401
     """
     source = sources.save(model, folder) if sources.is_object(model) else sources.find(model)
     if source.kind == sources.SAVED_MODEL and sources.is_object(model):
-        raise InputError(f"model '{model.name}': compression takes no layers of your own", "use layers of Keras")
+        raise InputError(f"model '{model.name}': compression takes no layers or functions of your own", "use Keras's")
     if source.kind not in (sources.KERAS, sources.H5):
         raise InputError(
             f"{source.path}: compression trains a Keras model, and this is none",

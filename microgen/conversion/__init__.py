@@ -53,12 +53,11 @@ def run(
         ) as running:
             return running.result(_DEADLINE_S, on_progress)
     except EngineError as error:
-        if not error.log:
-            raise
         hint = error.hint
         if error.reason.startswith("crashed"):
             hint = "most often a loop, such as an RNN in layers of your own: use standard layers of fixed shapes"
-        raise EngineError("converter", f"{_first(error.reason)}; all it said: {_keep(error.log)}", hint) from None
+        said = f"; all it said: {_keep(error.log)}" if error.log else ""
+        raise EngineError("converter", _first(error.reason) + said, hint) from None
 
 
 def _first(reason: str) -> str:

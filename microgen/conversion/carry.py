@@ -6,7 +6,9 @@ Runs in a worker: it needs TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,14 +26,11 @@ def unsupported(model: Any) -> list[str]:  # noqa: ANN401 - Keras has no types
 
     found = []
     for layer in model._flatten_layers():
-        if not isinstance(layer, (keras.Model, keras.layers.InputLayer)) and _counterpart(layer) is None:
+        if isinstance(layer, keras.Model):  # the model itself, and those in it
+            functions = [n.operation for n in _nodes(layer) if not isinstance(n.operation, keras.layers.Layer)]
+            found += [f"'{f.name}' (the function keras.ops.{type(f).__name__.lower()})" for f in functions]
+        elif not isinstance(layer, keras.layers.InputLayer) and _counterpart(layer) is None:
             found.append(f"'{layer.name}' ({type(layer).__name__})")
-    if not isinstance(model, keras.Sequential) and not hasattr(model, "_nodes_by_depth"):
-        found.append(f"'{model.name}' is neither Sequential nor Functional")
-        return found
-    for node in _nodes(model):
-        if not isinstance(node.operation, keras.layers.Layer):
-            found.append(f"'{node.operation.name}' (the function keras.ops.{type(node.operation).__name__.lower()})")
     return found
 
 
@@ -102,7 +101,8 @@ class _Carrier:
         for operation, target in layers.values():
             # Keras 3 counts the states of random generators among the weights.
             values = [w for w in operation.get_weights() if w.dtype != np.uint32]
-            target.set_weights(values)
+            with _refused(operation):
+                target.set_weights(values)
         return carried
 
     def _layer(self, layer: Any) -> Any:  # noqa: ANN401
@@ -119,22 +119,34 @@ class _Carrier:
         config = {k: v for k, v in layer.get_config().items() if k in takes and not k.endswith(_DROPPED)}
         config |= {"name": layer.name, "dtype": "float32"}
         for key in ("activation", "recurrent_activation"):
-            if isinstance(config.get(key), dict):
-                value = config[key]["config"]
-                config[key] = value if isinstance(value, str) else config[key]["class_name"].lower()
+            if isinstance(getattr(layer, key, None), keras.layers.Layer):
+                config[key] = self._layer(getattr(layer, key))
+        if isinstance(layer, keras.layers.LeakyReLU):
+            config["alpha"] = layer.negative_slope  # its name in tf_keras
         if isinstance(layer, keras.layers.BatchNormalization):
             config["fused"] = False  # Keras 3 computes it so, and the last bit differs
         config.pop("backward_layer", None)  # made from "layer", as in Keras 3; `_check_equal` sees another one
         if "layer" in config:
             config["layer"] = self._layer(layer.layer if hasattr(layer, "layer") else layer.forward_layer)
-        return kind(**config)
+        with _refused(layer):
+            return kind(**config)
+
+
+@contextlib.contextmanager
+def _refused(layer: Any) -> Iterator[None]:  # noqa: ANN401
+    """Name the layer that tf_keras does not take as it is: with an activation, say, that only Keras 3 knows."""
+    try:
+        yield
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"layer '{layer.name}' ({type(layer).__name__}) cannot be carried over to tf_keras: {said[:300]}", _HINT
+        ) from None
 
 
 def _counterpart(layer: Any) -> Any:  # noqa: ANN401
     import tf_keras
 
-    if not type(layer).__module__.startswith("keras."):
-        return None
     return getattr(tf_keras.layers, type(layer).__name__, None)
 
 
@@ -151,14 +163,19 @@ def _nodes(model: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _check_equal(ours: Any, theirs: Any) -> None:  # noqa: ANN401
-    """Run both on one input: a layer of the same name may still compute something else."""
+    """Run both on small values and on large ones: a layer of the same name may still compute something else."""
     import keras
 
     rng = np.random.default_rng(0)
-    inputs = [rng.random((1, *(d or 8 for d in t.shape[1:]))).astype(t.dtype) for t in ours.inputs]
-    given = inputs if len(inputs) > 1 else inputs[0]
-    results = [keras.tree.flatten(m(given, training=False)) for m in (ours, theirs)]
-    for a, b in zip(*results, strict=True):
-        difference = float(np.abs(np.asarray(a) - np.asarray(b)).max())
-        if not difference <= 1e-5:
-            raise InputError(f"'{ours.name}' computes something else in tf_keras (off by {difference:g})", _HINT)
+    has_indices = any(isinstance(layer, keras.layers.Embedding) for layer in ours._flatten_layers())
+    for low, high in ((0, 1), (0, 1) if has_indices else (-9, 9)):
+        inputs = [
+            rng.uniform(low, high, (1, *(d or 8 for d in tensor.shape[1:]))).astype(tensor.dtype)
+            for tensor in ours.inputs
+        ]
+        given = inputs if len(inputs) > 1 else inputs[0]
+        results = [[np.asarray(x) for x in keras.tree.flatten(m(given, training=False))] for m in (ours, theirs)]
+        for a, b in zip(*results, strict=True):
+            difference = float(np.abs(a - b).max())
+            if not difference <= 1e-5 * max(1.0, float(np.abs(a).max())):
+                raise InputError(f"'{ours.name}' computes something else in tf_keras (off by {difference:g})", _HINT)

@@ -97,13 +97,8 @@ def describe(model: Any) -> tuple[Layer, ...]:  # noqa: ANN401
     found = []
     for layer in model._flatten_layers():
         kind = type(layer).__name__
-        if layer is model or kind == "InputLayer":
-            continue
-        try:
-            config = layer.get_config()
-        except (NotImplementedError, TypeError, ValueError):
-            config = {}
-        found.append(Layer(layer.name, kind, {k: _plain_setting(v) for k, v in config.items()}))
+        if layer is not model and kind != "InputLayer":
+            found.append(Layer(layer.name, kind, layer.get_config()))
     return tuple(found)
 
 
@@ -120,16 +115,15 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
         import tf_keras as framework
     else:
         import keras as framework
+    scope = _scope() if found.is_quantization_aware else contextlib.nullcontext()
     try:
-        with _scope() if found.is_quantization_aware else contextlib.nullcontext():
+        with scope:
             model = framework.models.load_model(path, compile=False, safe_mode=True)
-    except SetupError:
-        raise
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
             f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {said[0][:300]}",
-            "a model with layers of your own goes in from Python: microgen.quantize(model, data)",
+            "is the file whole? A model with layers of your own goes in from Python: microgen.quantize(model, data)",
         ) from None
     if not getattr(model, "built", True) or not getattr(model, "inputs", None):
         raise InputError(
@@ -214,10 +208,3 @@ def _plain(name: str) -> str:
 
 def _dtype(dtype: Any) -> str:  # noqa: ANN401
     return dtype if isinstance(dtype, str) else str(dtype.name)
-
-
-def _plain_setting(value: Any) -> Any:  # noqa: ANN401
-    """Return a setting as a rule names it: an activation may be stored as a dictionary."""
-    if isinstance(value, dict) and isinstance(value.get("config"), str):
-        return value["config"]
-    return value
