@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from microgen.tflite import parse
 from microgen.verification import recurrent
-from microgen.verification.exact import Case, compare
+from microgen.verification.exact import Case, Exact, compare
 from microgen.verification.layers import bounds
 
 from . import models
@@ -144,6 +144,11 @@ def test_an_activation_bounds_what_a_dense_layer_may_answer(activation, scale, l
 @pytest.mark.parametrize("changed", [{"in_scale": 0.0}, {"scales": (0.0,)}, {"out_scale": 0.0}])
 def test_without_a_scale_there_is_no_exact_result_of_a_dense_layer(changed):
     assert compare(case(dense(**changed), [X], np.zeros((4, 2)))) is None
+
+
+def test_an_answer_without_elements_is_exact():
+    found = compare(case(dense(), [X[:, :0]], np.zeros((4, 0, 2), np.int8)))
+    assert found == Exact(0.0, 0.0, 0.5, True)
 
 
 def test_a_bias_may_be_the_first_tensor():

@@ -170,16 +170,16 @@ def _enclosed(case: Case, tflm: Sequence[_Enclosed], litert: Sequence[_Enclosed]
         None where an interval of the answers spans more than bounds.toml says, so that being inside proves little.
     """
     answers = (tflm[0], litert[0])
-    if any(float((tube.upper - tube.lower).max(initial=0)) > case.rule["widest"] for tube, _ in answers):
+    if any(float((tube.upper - tube.lower).max()) > case.rule["widest"] for tube, _ in answers):
         return None
     ours, theirs = tflm[0][0], litert[0][0]
-    reach = max(int((a.high - b.low).max(initial=0)) for a, b in ((ours, theirs), (theirs, ours)))
+    reach = max(int((a.high - b.low).max()) for a, b in ((ours, theirs), (theirs, ours)))
     inside, distances = True, []
     for tube, values in (*tflm, *litert):
         got = values.reshape(tube.centre.shape).astype(np.int64)
         inside &= bool(((tube.low <= got) & (got <= tube.high)).all())
-        distances.append(float(np.abs(got - tube.centre).max(initial=0)))
-    allowed = max(float(np.maximum(t.upper - t.centre, t.centre - t.lower).max(initial=0)) for t, _ in answers)
+        distances.append(float(np.abs(got - tube.centre).max()))
+    allowed = max(float(np.maximum(t.upper - t.centre, t.centre - t.lower).max()) for t, _ in answers)
     return Exact(distances[0], distances[len(tflm)], allowed, inside, reach)
 
 

@@ -125,7 +125,7 @@ def _rounding(factor: float) -> float:
 
 def _rescaled(sums: Array, factor: float) -> _Interval | None:
     """Rescale accumulators; None where they do not fit the 32 bits that both interpreters have."""
-    if float(np.abs(sums).max(initial=0)) * max(1.0, 2.0 ** np.frexp(factor)[1]) >= 2.0**31:
+    if float(np.abs(sums).max()) * max(1.0, 2.0 ** np.frexp(factor)[1]) >= 2.0**31:
         return None
     value = sums.astype(np.float64) * factor
     return _Interval(value, value, value).widened(_rounding(factor) + np.abs(value) * _FACTOR_ERROR)
