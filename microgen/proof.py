@@ -107,6 +107,8 @@ def verify(
         on_step("making the input small that shows the difference")
         saved = save_counterexample(model, judgement.proof, Path(counterexample))
         verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
+    if labelled is not None:
+        verdict = dataclasses.replace(verdict, accuracy=_accuracy(engines, labelled[1], samples))
     if report is not None:
         from .report.html import write_report
 
@@ -117,7 +119,7 @@ def verify(
         document["summary"] = verdict.summary()
         document["golden"] = opened.manifest.get("golden") if opened else None
         document["labels"] = list(opened.manifest.get("labels", [])) if opened else []
-        document["accuracy"] = _accuracy(engines, labelled[1], samples) if labelled is not None else None
+        document["accuracy"] = verdict.accuracy
         write_report(Path(report), document)
     return verdict
 
@@ -125,11 +127,9 @@ def verify(
 def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArray[np.int64]]:
     """Read samples and the class of each."""
     wanted = calibrations.request(path)
-    stored = dict(wanted.arrays)
     labels: npt.NDArray[Any] | None
     if wanted.values["kind"] == "arrays":
-        labels = stored.pop(_LABELS, None)
-        ordered = calibrations.in_order(stored, [t.name for t in model.inputs])
+        ordered, labels = calibrations.split_targets(wanted.arrays, [t.name for t in model.inputs])
     else:
         specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
         read = calibrations.resolve(wanted, specs, must_vary=False)

@@ -37,14 +37,15 @@ def sequential(*layers, shape=(8, 8, 3), dtype="float32"):
     return keras().Sequential([keras().Input(shape, name="x", dtype=dtype), *layers])
 
 
-def quantize(model, data, scheme="int8", board="esp32"):
+def quantize(model, data, scheme="int8", board="esp32", value_range=(0.0, 1.0), labels=()):
     """What `microgen.quantize` does, without the worker that the converter has there."""
     from microgen.conversion import converter, loading
 
     snapshot = load_board(board).snapshot
     loaded = loading.from_keras(model, scheme)
-    found = calibration.resolve(calibration.request(data), loaded.inputs)
+    found = calibration.resolve(calibration.request(data, value_range), loaded.inputs)
     per_channel = quantization.per_channel_dense(snapshot, scheme)
     values, arrays = converter.reply(loaded, found, converter.convert(loaded, found.arrays, scheme, per_channel))
     assert values["layers"] == asdict(loaded.layers)
-    return quantization.finish(Reply(values, arrays, ""), "m", "keras", scheme, snapshot, arrays["float"].tobytes())
+    twin = arrays["float"].tobytes()
+    return quantization.finish(Reply(values, arrays, ""), "m", "keras", scheme, snapshot, twin, labels=labels)

@@ -164,9 +164,8 @@ BAD = {
     "ragged": ([np.ones(4), np.ones(3)], "do not have one shape"),
     "constant": (np.full((5, 4), 3.0), "every value of the calibration data is 3"),
     "too large": (np.array([[1e300, 1, 2, 3]]), "beyond the range"),
-    "too many arrays": ({"x": np.ones((5, 4)), "z": np.ones((5, 4))}, r"1 inputs \(x\), the calibration data 2 arrays"),
+    "too many arrays": ({"x": np.ones((5, 4)), "z": np.ones((5, 4))}, r"1 input \(x\), the data 2 arrays \(x, z\)"),
     "labels too few": ({"x": np.eye(4), "labels": np.zeros(3)}, "3 labels for 4 samples"),
-    "labels fractional": ({"x": np.eye(4), "labels": np.full(4, 0.5)}, "not class numbers"),
 }  # fmt: skip
 
 
@@ -185,6 +184,7 @@ FILES = {
     "missing.npy": (None, "no such file"),
     "missing.csv": (None, "no such file"),
     "text.npy": (b"hello", "not an .npz or .npy"),
+    "labels.txt": (b"one\ntwo", "neither .npz nor .npy"),
     "text.csv": (b"1,2,3,x\n1,2,3,4\n1,2,y,4", "not numbers"),
     "ragged.csv": (b"1,2,3,4\n1,2,3", "line 2 has 3 values"),
     "head.csv": (b"a,b,c,d\n", "has no samples"),
@@ -225,6 +225,28 @@ def test_arrays_that_do_not_belong_together_are_refused(arrays, inputs, says, tm
     np.savez(tmp_path / "d.npz", **arrays)
     with pytest.raises(InputError, match=says):
         read(tmp_path / "d.npz", *inputs)
+
+
+@pytest.mark.parametrize("values", [np.full((20, 1), 0.5), np.arange(60.0).reshape(20, 3), np.full((20, 2), 0.5)])
+def test_targets_that_are_values_are_no_classes(data, values):
+    found = read({"x": data, "y": values}, FLAT)
+    assert found.targets is None and found.has_values and not read({"x": data}, FLAT).has_values
+
+
+def test_of_a_whole_data_set_what_is_trained_on_is_taken(data):
+    names = {"x_train": data, "y_train": np.arange(20), "x_test": data[:3] * 0, "y_test": np.zeros(3)}
+    found = read(names, FLAT)
+    np.testing.assert_array_equal(found.arrays[0], data.astype(np.float32))
+    assert found.targets.tolist() == list(range(20))
+
+
+def test_samples_of_a_shape_that_can_be_brought_into_the_inputs_say_how():
+    with pytest.raises(InputError) as caught:
+        read(np.random.default_rng(0).normal(size=(5, 6, 4)), InputSpec("x", (6, 4, 1)))
+    assert "data.reshape(-1, 6, 4, 1)" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        read(np.random.default_rng(0).normal(size=(5, 6, 5)), InputSpec("x", (6, 4, 1)))
+    assert "reshape" not in caught.value.hint
 
 
 def test_classes_may_be_one_hot_or_numbers_in_a_csv(data, tmp_path):

@@ -124,12 +124,19 @@ def test_a_folder_of_npy_and_targets_called_labels_are_the_same_data(tmp_path):
         assert found.keys() == expected.keys() and all((found[k] == expected[k]).all() for k in found)
 
 
+@pytest.mark.parametrize("names", [("x_train", "y_train"), ("X_train", "Y_train"), ("image", "labels"), ("x", "label")])
+def test_the_names_that_data_sets_have_elsewhere_are_taken(names):
+    given, expected = arrays(), read_data(arrays(), 0)
+    found = read_data(dict(zip(names, (given["x"], given["y"]), strict=True)), 0)
+    assert found.keys() == expected.keys() and all((found[k] == expected[k]).all() for k in found)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
         ("none.npz", None, "no such file"),
         ("d.npz", b"PK\x03\x04 nothing", "not an .npz or .npy of plain numbers"),
-        ("d.csv", b"1,2,3", "not an .npz or .npy of plain numbers"),
+        ("d.csv", b"1,2,3", "neither .npz nor .npy"),
         ("", None, "holds no array 'x' (it has none)"),
     ],
 )
@@ -197,6 +204,11 @@ def test_data_of_another_recipe_is_refused():
         ({"methods": "prune", "data": arrays(), "out": "m.keras/x.keras"}, "is not a folder that can be written"),
         ({"methods": "low-rank", "data": arrays(), "energy": 0}, "low-rank: energy 0: must be 0.01 to 1"),
         ({"methods": "merge", "data": arrays(), "share": 2}, "merge: share 2: must be 0 to 1"),
+        ({"methods": ["prune", "merge"], "data": arrays()}, "merge needs a second model"),
+        ({"methods": ["prune", "merge"], "data": arrays(), "other": "m.keras", "join": "max"}, "no join 'max'"),
+        ({"methods": "merge", "data": arrays(), "other": "m.keras", "join": "outputs"}, "has one output"),
+        ({"methods": "distill:0.5", "data": arrays(), "student": "m.keras"}, "distill:0.5 together with --student"),
+        ({"methods": "low-rank:0.4", "data": arrays(), "energy": 0.9}, "low-rank:0.4 together with --energy"),
         ({"methods": "merge", "data": arrays(), "other": "beside.tflite"}, "beside.tflite: compression trains a Keras"),
         ({"methods": "prune", "data": arrays(), "recipe": "digits"}, "together"),
         ({"methods": "prune", "recipe": "digit"}, "no recipe 'digit'"),

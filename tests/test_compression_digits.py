@@ -54,12 +54,17 @@ def test_what_a_method_cannot_take_is_refused_with_its_layer_named(tmp_path):
     L = keras().layers
     rng = np.random.default_rng(0)
     data = {"x": rng.random((60, 6)).astype(np.float32), "y": np.arange(60) % 3}
+    trained = []
     held = keras().Sequential([keras().Input((6,)), L.Dense(3, activation="softmax", name="kind")])
+    late = keras().Sequential([keras().Input((6,)), L.Dense(3, activation="relu"), L.BatchNormalization(name="norm")])
     for method, says in (
         ("channel-prune", "no channel can leave .*'kind' gives the model's output"),
         ("low-rank", r"too small .*'kind' \(Dense\)|large enough .*'kind' \(Dense\)"),
-        ("merge", "needs a second model"),
+        (["prune", "qat"], "layer 'norm' .BatchNormalization"),
     ):
         with pytest.raises(InputError, match=says):
-            microgen.compress(held, method, data, out=tmp_path / "x.keras")
-    assert not list(tmp_path.iterdir())
+            model = late if "qat" in method else held
+            microgen.compress(
+                model, method, data, out=tmp_path / "x.keras", on_epoch=lambda *done: trained.append(done)
+            )
+    assert not list(tmp_path.iterdir()) and not trained

@@ -243,6 +243,68 @@ def test_accuracy_is_told_when_classes_are_known():
         quantize(sequential(L.GlobalAveragePooling2D(), L.Dense(2)), data)
 
 
+def _in_folders(tmp_path, names):
+    """Write ten grey images for each name, brighter from name to name, into folders."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install 'microgen[quantize]')")
+    for k, name in enumerate(names):
+        (tmp_path / name).mkdir(parents=True)
+        for n in range(10):
+            image.new("L", (4, 4), 60 * k + n).save(tmp_path / name / f"{n}.png")
+    return tmp_path
+
+
+def _brightness():
+    """Return a model of 4x4 images that tells by their mean whether it is below 40, below 90 or above."""
+    L = keras().layers
+    model = sequential(L.Flatten(), L.Dense(3), shape=(4, 4, 1))
+    model.layers[-1].set_weights([np.tile([[0, 1 / 16, 2 / 16]], (16, 1)), np.array([0, -40, -130])])
+    return model
+
+
+def test_classes_with_a_name_are_those_of_the_labels(tmp_path):
+    """The folders' alphabetical order is another than the labels'."""
+    folder = _in_folders(tmp_path / "d", ["dark", "grey", "bright"])
+    found = quantize(_brightness(), folder, value_range=(0.0, 255.0), labels=["dark", "grey", "bright"])
+    assert found.quality.accuracy == (1.0, 1.0) and not found.warnings
+    found = quantize(_brightness(), folder, value_range=(0.0, 255.0), labels=["night", "dusk", "day"])
+    assert found.quality.accuracy is None and "the labels are night, dusk, day" in found.warnings[0]
+
+
+def test_data_that_was_scaled_before_the_models_own_rescaling_is_warned_of():
+    L = keras().layers
+    model = sequential(L.Rescaling(1 / 255), L.Conv2D(2, 3), L.Flatten(), L.Dense(2))
+    pixels = np.random.default_rng(0).uniform(0, 255, (20, 8, 8, 3))
+    assert not quantize(model, pixels).warnings
+    [warning] = quantize(model, pixels / 255).warnings
+    assert "from 0" in warning and "multiplies it by 0.00392" in warning
+
+
+def test_values_as_targets_give_no_accuracy_and_are_said_where_classes_might_be():
+    L = keras().layers
+    x, y = SERIES[:, 0], np.linspace(0, 1, 30)
+    alone = quantize(sequential(L.Dense(1), shape=(4,)), {"x": x, "y": y})
+    assert alone.quality.accuracy is None and not alone.warnings
+    several = quantize(sequential(L.Dense(3), shape=(4,)), {"x": x, "y": y})
+    assert several.quality.accuracy is None and "are values, not class numbers" in several.warnings[0]
+
+
+def test_a_softmax_whose_inputs_vanish_is_named():
+    L = keras().layers
+    model = sequential(L.Dense(3, name="kind", activation="softmax"), shape=(4,))
+    model.set_weights([np.full((4, 3), 1e-10), np.zeros(3)])
+    with pytest.raises(InputError, match=r"layer 'kind': .* so small a scale") as caught:
+        quantize(model, SERIES[:, 0])
+    assert "trained" in caught.value.hint
+
+
+def test_data_beyond_a_quantized_input_is_warned_of(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(quantize(sequential(keras().layers.Dense(3), shape=(4,)), SERIES[:, 0]).model.data)
+    assert not microgen.quantize(path, SERIES[:, 0]).warnings
+    [warning] = microgen.quantize(path, {"x": 100 * SERIES[:, 0], "y": np.zeros(30)}).warnings
+    assert "lies beyond input" in warning and "scaled" in warning
+
+
 def test_saturation_is_measured():
     """Calibrated on small values, the same model saturates on large ones."""
     from microgen.conversion import converter, loading

@@ -122,7 +122,7 @@ def test_what_cannot_be_split_is_refused_with_its_layers_named():
         low_rank.energy_for(all_kinds(), 0.99)
 
 
-def test_an_energy_that_is_given_goes_before_the_amount():
+def test_an_energy_takes_the_place_of_the_amount():
     from microgen.compression import low_rank
     from microgen.compression.graph import parameters
 
@@ -130,7 +130,8 @@ def test_an_energy_that_is_given_goes_before_the_amount():
     data = {"x": rng.normal(size=(20, 12, 12, 3)), "y": np.arange(20) % 5}
     task = task_from_data(read_data(data, 0), model, epochs=1)
     for energy in (0.5, 0.9):
-        step = read_steps(["low-rank:0.4"], {"energy": energy})[0]
+        step = read_steps(["low-rank"], {"energy": energy})[0]
+        assert str(step) == "low-rank"
         small = load_method("low-rank").apply(model, task, step)
         assert parameters(small) == parameters(low_rank.factorize(model, energy)) < parameters(model)
 

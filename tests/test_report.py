@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 import microgen
@@ -14,10 +15,11 @@ from microgen import resources
 from microgen.boards import list_boards
 from microgen.errors import InputError
 from microgen.inspection import inspect
+from microgen.quantization import Quantized
 from microgen.quantization.quality import LayerQuality, Quality
 from microgen.report.models import quality_lines
 from microgen.report.text import microseconds
-from microgen.tflite import load
+from microgen.tflite import load, parse
 
 from . import models
 from .test_build import INT8
@@ -76,7 +78,16 @@ def layer(name, sqnr_db, saturated=0.0):
     ],
 )
 def test_what_quantization_cost_in_words(quality, lines):
-    assert quality_lines(quality) == lines
+    found = Quantized(parse(models.fully_connected()), (np.array([[0.25, -1.0], [2.0, 1.0]]),), quality=quality)
+    assert quality_lines(found) == [("calibration", "2 samples, -1 to 2"), *lines]
+
+
+def test_the_range_of_each_inputs_calibration_data_is_told():
+    model = parse(models.two_by_two())
+    found = Quantized(model, (np.array([[0, 255]]), np.array([[1 / 3]])), quality=Quality(1, ()))
+    first, second = (tensor.name for tensor in model.inputs)
+    assert quality_lines(found) == [("calibration", f"1 samples, {first} 0 to 255, {second} 0.3333 to 0.3333")]
+    assert quality_lines(Quantized(model)) == []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_an_index_takes_0_and_1(dtype):
 
 def test_data_for_another_number_of_inputs_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.two_by_two())
-    with pytest.raises(InputError, match="m has 2 inputs, the data has 1 arrays") as caught:
+    with pytest.raises(InputError, match=r"the model has 2 inputs .*, the data 1 array ") as caught:
         microgen.quantize(tmp_path / "m.tflite", np.zeros((5, 6), np.float32))
     assert "one array an input" in caught.value.hint
 

@@ -394,7 +394,8 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     labels = answers.copy()
     labels[:3] = (labels[:3] + 1) % 4
     np.savez(tmp_path / "d.npz", x=data, labels=labels)
-    microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    assert ("accuracy", "0.9000 in TFLM, on 30 labelled samples") in verdict_lines(verdict)
     page = (tmp_path / "r.html").read_text()
     assert "<b>90.00 %</b> of 30 labelled samples" in page and "Confusion matrix" in page
     # A CSV has real values, as they were in training: x has the scale 0.05 and the zero point -5.

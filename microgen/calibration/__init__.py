@@ -1,19 +1,33 @@
 """Representative datasets: calibration data, read from whatever it comes as to the inputs of a model."""
 
-from .arrays import MAX_SAMPLES, Array, InputSpec, check_numbers, in_order, load_arrays, representative
+from .arrays import (
+    MAX_SAMPLES,
+    TARGET_NAMES,
+    Array,
+    InputSpec,
+    check_numbers,
+    class_numbers,
+    load_arrays,
+    representative,
+    shape_hint,
+    split_targets,
+)
 from .dataset import Calibration, Request, Source, request, resolve
 
 __all__ = [
     "MAX_SAMPLES",
+    "TARGET_NAMES",
     "Array",
     "Calibration",
     "InputSpec",
     "Request",
     "Source",
     "check_numbers",
-    "in_order",
+    "class_numbers",
     "load_arrays",
     "representative",
     "request",
     "resolve",
+    "shape_hint",
+    "split_targets",
 ]

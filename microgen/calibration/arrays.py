@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ Array = npt.NDArray[Any]
 MAX_SAMPLES = 500
 # What an array, or a column, of classes is called.
 TARGET_NAMES = ("labels", "label", "targets", "target", "y")
+_HELD_OUT = ("_test", "_val")
+_SUFFIXES = (".npz", ".npy")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def load_arrays(path: Path, hint: str) -> dict[str, Array]:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file", hint)
+    if path.is_file() and path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"{path}: neither .npz nor .npy", hint)
     try:
         if path.is_dir():
             return {p.stem: np.load(p, allow_pickle=False) for p in sorted(path.glob("*.npy"))}
@@ -57,6 +62,57 @@ def in_order(arrays: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
 def representative(count: int, seed: int) -> npt.NDArray[np.int64]:
     """Return which of so many samples represent them: all, or 500 by chance; in their order."""
     return np.sort(np.random.default_rng(seed).permutation(count)[:MAX_SAMPLES])
+
+
+def class_numbers(targets: Array) -> npt.NDArray[np.int64] | None:
+    """Return the class of each sample, where targets are class numbers or one-hot rows; None where they are values."""
+    flat = targets.reshape(len(targets), -1)
+    if flat.shape[1] > 1:
+        is_one_hot = ((flat == 0) | (flat == 1)).all() and (flat.sum(axis=1) == 1).all()
+        return flat.argmax(axis=1).astype(np.int64) if is_one_hot else None
+    if flat.dtype.kind not in "iub" and (flat != np.round(flat)).any():
+        return None
+    return flat[:, 0].astype(np.int64)
+
+
+def split_targets(arrays: Mapping[str, Array], names: Sequence[str]) -> tuple[list[Array], Array | None]:
+    """Bring arrays into the order of a model's inputs; one more, named as labels are, holds the targets.
+
+    Args:
+        arrays: by name; where these are not the inputs' names, their own order counts.
+        names: of the inputs.
+
+    Raises:
+        InputError: their number does not fit.
+    """
+    data = dict(arrays)
+    if len(data) > len(names) + 1:  # of a whole data set, what is trained on
+        data = {n: v for n, v in data.items() if n in names or not n.lower().endswith(_HELD_OUT)}
+    extra = [n for n in data if n.lower().removesuffix("_train") in TARGET_NAMES and n not in names]
+    targets = data.pop(extra[0]) if len(data) == len(names) + 1 and len(extra) == 1 else None
+    if len(data) != len(names):
+        raise InputError(
+            f"the model has {_counted(len(names), 'input')} ({', '.join(names)}), the data "
+            f"{_counted(len(data), 'array')} ({', '.join(n or 'without a name' for n in data)})",
+            "store one array an input, under the inputs' names, and the classes under 'labels'",
+        )
+    ordered = in_order(data, names)
+    if len({len(v) for v in ordered}) > 1:
+        raise InputError(
+            "the data has different numbers of samples for the inputs", "give each input the same number of samples"
+        )
+    return ordered, targets
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def shape_hint(wanted: Sequence[int | None], found: Sequence[int]) -> str:
+    """Say what to do about samples of another shape than an input takes."""
+    if None not in wanted and math.prod(d or 0 for d in wanted) == math.prod(found):
+        return f"bring them into that shape: data.reshape(-1, {', '.join(map(str, wanted))})"
+    return "the first dimension of the data counts the samples"
 
 
 def check_numbers(values: Array, what: str, hint: str) -> None:

@@ -16,7 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .arrays import MAX_SAMPLES, TARGET_NAMES, Array, InputSpec, check_numbers, in_order, load_arrays, representative
+from .arrays import (
+    MAX_SAMPLES,
+    Array,
+    InputSpec,
+    check_numbers,
+    class_numbers,
+    load_arrays,
+    representative,
+    shape_hint,
+    split_targets,
+)
 from .readers import READERS, SUFFIXES, files_of
 
 # A path, "random", one array, arrays by input name, or any iterable of samples.
@@ -24,6 +34,7 @@ Source: TypeAlias = "str | Path | Array | Mapping[str, Array] | Iterable[Any]"
 
 RANDOM = "random"
 _HINT = "save it with numpy.savez('data.npz', x=samples), samples first"
+_KINDS = "give an .npz, .npy or .csv, a folder of images or of WAV files, or random"
 
 
 @dataclass(frozen=True)
@@ -48,12 +59,14 @@ class Calibration:
         targets: the class of each sample, where it is known.
         classes: the names of the classes, where they are known.
         origin: where it comes from, for the record; "random" when the values are made up.
+        has_values: it came with targets that are no classes, as those of a regression; they are left out.
     """
 
     arrays: tuple[Array, ...]
     targets: npt.NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     origin: str = ""
+    has_values: bool = False
 
     @property
     def is_made_up(self) -> bool:
@@ -107,7 +120,7 @@ def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must
     classes: tuple[str, ...] = ()
     targets: Array | None = None
     if kind == "arrays":
-        ordered, targets = _in_order(wanted.arrays, inputs)
+        ordered, targets = split_targets(wanted.arrays, [i.name for i in inputs])
     else:
         if len(inputs) != 1:
             raise InputError(
@@ -118,11 +131,15 @@ def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must
         check_numbers(values, origin, _HINT)
         ordered = [values]
     count = len(ordered[0])
+    numbers = None
     if targets is not None:
-        targets = _check_targets(targets, count, origin)
+        _check_count(targets, count, origin)
+        numbers = class_numbers(targets)
     chosen = representative(count, seed)
     fitted = tuple(_fit(values[chosen], spec, must_vary) for values, spec in zip(ordered, inputs, strict=True))
-    return Calibration(fitted, None if targets is None else targets[chosen], classes, origin)
+    if numbers is not None:
+        numbers = numbers[chosen]
+    return Calibration(fitted, numbers, classes, origin, targets is not None and numbers is None)
 
 
 def _request_path(path: Path, value_range: tuple[float, float]) -> Request:
@@ -139,7 +156,7 @@ def _request_path(path: Path, value_range: tuple[float, float]) -> Request:
         if not path.exists():
             raise InputError(f"{path}: no such file", _HINT)
         return Request({**values, "kind": "csv"})
-    arrays = load_arrays(path, _HINT)
+    arrays = load_arrays(path, _KINDS)
     if not arrays:
         raise InputError(f"{path}: holds no arrays", _HINT)
     _check_all(arrays, str(path))
@@ -169,26 +186,6 @@ def _check_all(arrays: Mapping[str, Array], source: str) -> None:
         check_numbers(values, f"{source}: array '{name}'" if name else source, _HINT)
 
 
-def _in_order(arrays: Mapping[str, Array], inputs: Sequence[InputSpec]) -> tuple[list[Array], Array | None]:
-    """Bring arrays into the order of the inputs; one more, named as labels are, holds the classes."""
-    names = [i.name for i in inputs]
-    data = dict(arrays)
-    targets = None
-    if len(data) == len(inputs) + 1:
-        extra = [n for n in data if n.lower() in TARGET_NAMES and n not in names]
-        if len(extra) == 1:
-            targets = data.pop(extra[0])
-    if len(data) != len(inputs):
-        raise InputError(
-            f"the model has {len(inputs)} inputs ({', '.join(names)}), the calibration data {len(data)} arrays",
-            "store one array an input, under the inputs' names, and the classes under 'labels'",
-        )
-    ordered = in_order(data, names)
-    if len({len(v) for v in ordered}) > 1:
-        raise InputError("the calibration data has different numbers of samples for the inputs", _HINT)
-    return ordered, targets
-
-
 def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
     # Data may keep the model's batch of 1: (samples, 1, ...).
     if values.ndim == len(spec.shape) + 2 and values.shape[1] == 1:
@@ -200,7 +197,7 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
         raise InputError(
             f"input '{spec.name}' takes samples of shape {list(spec.shape)}, "
             f"the calibration data has {list(values.shape[1:])}",
-            "the first dimension of the data counts the samples",
+            shape_hint(spec.shape, values.shape[1:]),
         )
     dtype = np.dtype(spec.dtype)
     if dtype.kind in "iu" and values.dtype.kind == "f" and (values != np.round(values)).any():
@@ -221,15 +218,10 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
     return fitted
 
 
-def _check_targets(targets: Array, count: int, origin: str) -> npt.NDArray[np.int64]:
-    flat = targets.reshape(len(targets), -1) if targets.ndim else targets.reshape(1, -1)
-    if flat.shape[1] > 1:  # one-hot
-        flat = flat.argmax(axis=1)[:, None]
-    if len(flat) != count:
-        raise InputError(f"{origin}: {len(flat)} labels for {count} samples", "give one label a sample")
-    if flat.dtype.kind not in "iub" and (flat != np.round(flat)).any():
-        raise InputError(f"{origin}: its labels are not class numbers", "number the classes from 0")
-    return flat[:, 0].astype(np.int64)
+def _check_count(targets: Array, count: int, origin: str) -> None:
+    found = len(targets) if targets.ndim else 1
+    if found != count:
+        raise InputError(f"{origin}: {found} labels for {count} samples", "give one label a sample")
 
 
 def _random(inputs: Sequence[InputSpec], seed: int) -> tuple[Array, ...]:

@@ -32,7 +32,9 @@ def verify(
     layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
     data: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Samples (.npz) with their classes as 'labels', for the accuracy."),
+        typer.Option(
+            help="Samples with their classes (.npz with 'labels', .csv, folders of classes), for the accuracy."
+        ),
     ] = None,
     report: ReportFile = None,
     on: _On = "host",
@@ -64,7 +66,7 @@ def verify(
 
         if layers:
             layer_table(verdict)
-        print_pairs(verdict_lines(verdict))
+        print_pairs(verdict_lines(verdict) + ([("report", str(report))] if report else []))
     raise typer.Exit(0 if verdict.passed else 1)
 
 

@@ -61,6 +61,10 @@ class Method:
         amount: None where the method has none.
         options: what else it takes, with the default of each, or its `Amount` where it is a number in a range.
         models: which of the options are models: a file's path or a Keras object.
+        instead: the option that takes the amount's place; a step has one of them. "" where the method has none.
+        check_step: raises InputError where a step's options cannot be; runs when the chain is read.
+        keeps_layers: its model has the layers that it was given, with other weights; what follows in a chain can be
+            checked before it.
         is_last: nothing can follow it in a chain.
     """
 
@@ -72,4 +76,7 @@ class Method:
     amount: Amount | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     models: tuple[str, ...] = ()
+    instead: str = ""
+    check_step: Callable[[Step], None] = lambda step: None
+    keeps_layers: bool = False
     is_last: bool = False

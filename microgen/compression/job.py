@@ -46,8 +46,11 @@ def compress_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
     counter = _Counter()
     task = _task(values, arrays, model, counter)
     counter.total = sum(task.epochs or load_method(step.method).epochs for step in steps)
-    for step in steps[:1]:
-        load_method(step.method).check(model)
+    for step in steps:  # as many as this model can tell of, before anything is trained
+        method = load_method(step.method)
+        method.check(model)
+        if not method.keeps_layers:
+            break
     results = _Results(task, bool(values["per_channel_dense"]))
     if values["with_before"]:
         results.add(BEFORE, model)

@@ -66,7 +66,14 @@ def _read_step(source: StepSource, options: Mapping[str, Any]) -> Step:
         raise InputError(f"{method.name} takes no amount", f"write --method {method.name}")
     wanted = {**{k: v for k, v in options.items() if k in method.options}, **source.options}
     found = {name: _checked(f"{method.name}: {name}", wanted.get(name), spec) for name, spec in method.options.items()}
-    return Step(method.name, _checked(method.name, source.amount, method.amount), found)
+    amount = source.amount
+    if found.get(method.instead) is None:
+        amount = _checked(method.name, amount, method.amount)
+    elif amount is not None:
+        raise InputError(f"{method.name}:{amount:g} together with --{method.instead}", "give one of them")
+    step = Step(method.name, amount, found)
+    method.check_step(step)
+    return step
 
 
 def _checked(what: str, value: Any, spec: Any) -> Any:  # noqa: ANN401

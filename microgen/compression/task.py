@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..calibration import Array, check_numbers, load_arrays, representative
+from ..calibration import TARGET_NAMES, Array, check_numbers, class_numbers, load_arrays, representative, shape_hint
 from ..errors import InputError
 from ..metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
 
@@ -124,7 +124,7 @@ def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Tas
             raise InputError(
                 f"input '{model.input_names[0]}' takes samples of shape {list(model.input_shape[1:])}, "
                 f"'{name}' of the data has {list(data[name].shape[1:])}",
-                "the first dimension of the data counts the samples",
+                shape_hint(model.input_shape[1:], data[name].shape[1:]),
             )
     outputs = model.output_shape[1:]
     arrays = (x, y, data["x_test"], data["y_test"])
@@ -201,17 +201,19 @@ def _read(source: DataSource) -> tuple[dict[str, Array], str]:
 
 
 def _named(arrays: dict[str, Array]) -> dict[str, Array]:
-    """Take 'labels' for 'y', as `microgen verify --data` calls them."""
-    if "labels" in arrays and "y" not in arrays:
-        arrays["y"] = arrays.pop("labels")
-    return arrays
+    """Take the names that data sets have elsewhere: x_train and y_train, labels, an input's own name for x."""
+    found: dict[str, Array] = {}
+    for name, values in arrays.items():
+        plain = name.lower().removesuffix("_train")
+        found.setdefault("y" if plain in TARGET_NAMES else plain, values)
+    samples = [name for name in found if name not in _NAMES]
+    if "x" not in found and len(samples) == 1:
+        found["x"] = found.pop(samples[0])
+    return found
 
 
 def _targets(y: Array) -> Array:
     """Return class numbers as int64 of shape (samples,), also from one-hot rows; other targets as float32."""
-    flat = y.reshape(len(y), -1)
-    if y.dtype.kind in "iub" and flat.shape[1] == 1:
-        return flat[:, 0].astype(np.int64)
-    if y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
-        return np.asarray(y.argmax(axis=1), np.int64)
-    return y.astype(np.float32)
+    may_be_classes = y.dtype.kind in "iub" or (y.ndim == 2 and y.shape[1] > 1)
+    numbers = class_numbers(y) if may_be_classes else None
+    return y.astype(np.float32) if numbers is None else numbers

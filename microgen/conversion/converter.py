@@ -21,6 +21,8 @@ from .loading import Loaded, load
 # Where the ranges of a model come from that was trained quantization-aware.
 LEARNED = "quantization-aware training"
 Bytes = npt.NDArray[np.uint8]
+# Data that is smaller than this after a model's own scaling was most likely scaled before, too.
+_DROWNED = 0.1
 _LOOPS = ("While", "StatelessWhile")
 
 
@@ -53,7 +55,21 @@ def reply(loaded: Loaded, data: Calibration, converted: tuple[Bytes, Bytes]) -> 
         "layers": asdict(loaded.layers),
         "classes": list(data.classes),
         "origin": LEARNED if loaded.is_quantization_aware else data.origin,
+        "has_values": data.has_values,
+        "warnings": list(_scaled_twice(loaded, data)),
     }, arrays
+
+
+def _scaled_twice(loaded: Loaded, data: Calibration) -> Iterator[str]:
+    """Warn of data that was scaled already, for a model that begins with a Rescaling."""
+    if data.is_made_up or loaded.input_scale == 1 or not data.arrays:
+        return
+    low, high = float(data.arrays[0].min()), float(data.arrays[0].max())
+    if max(abs(low), abs(high)) * abs(loaded.input_scale) < _DROWNED:
+        yield (
+            f"the calibration data goes from {low:g} to {high:g}, and the model's first layer multiplies it by "
+            f"{loaded.input_scale:.3g}: was it scaled already? Give it as the model takes it (images: --range 0,255)"
+        )
 
 
 def make_deterministic(seed: int) -> None:

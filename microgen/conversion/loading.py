@@ -26,6 +26,7 @@ class Loaded:
         layers: the names of its Keras layers, as far as they are known.
         has_loops: it has recurrent layers, which must not be frozen.
         is_quantization_aware: its ranges were learned in training, and none are measured.
+        input_scale: what its first layer multiplies the input by, where that is a Rescaling; else 1.
     """
 
     function: Any
@@ -34,6 +35,7 @@ class Loaded:
     layers: LayerNames
     has_loops: bool
     is_quantization_aware: bool = False
+    input_scale: float = 1.0
 
 
 def load(kind: str, path: str, scheme: str = "int8") -> Loaded:
@@ -82,7 +84,12 @@ def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Ke
     fused = tuple(layer.name for layer in layers if layer.kind == "LSTM")
     found = LayerNames(names, is_keras3(model), last, fused)
     learned = any(layer.kind == QUANTIZE_WRAPPER for layer in layers)
-    return Loaded(function, model, inputs, found, bool(fused), learned)
+    return Loaded(function, model, inputs, found, bool(fused), learned, _input_scale(layers))
+
+
+def _input_scale(layers: Sequence[Layer]) -> float:
+    scale = layers[0].config.get("scale") if layers and layers[0].kind == "Rescaling" else None
+    return float(scale) if isinstance(scale, (int, float)) else 1.0
 
 
 def is_keras3(model: Any) -> bool:  # noqa: ANN401

@@ -15,7 +15,7 @@ from ..boards import TflmSnapshot
 from ..calibration import Calibration
 from ..conversion import rules
 from ..errors import EngineError, InputError
-from ..tflite import Operator, Subgraph, TfliteModel, parse, schema
+from ..tflite import Operator, Subgraph, Tensor, TfliteModel, parse, schema
 from ..tflite.check import float_operators, requantizing
 from ..verification import make_samples, quantize_samples
 from . import quality
@@ -72,6 +72,7 @@ def finish(
     snapshot: TflmSnapshot | None,
     twin: bytes,
     *,
+    labels: Sequence[str] = (),
     allow_float: bool = False,
 ) -> Quantized:
     """Check what a conversion returned, and measure what it cost.
@@ -83,6 +84,7 @@ def finish(
         scheme: of the quantization.
         snapshot: the TFLM that must run it, None for any.
         twin: the float .tflite.
+        labels: what the elements of the first output stand for, where that is known.
         allow_float: see `quantize`.
 
     Raises:
@@ -96,22 +98,11 @@ def finish(
     in_float = check_graph(model, layers, snapshot, allow_float=allow_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers)
-    targets = reply.arrays.get("targets")
-    classes, outputs = reply.values["classes"], model.outputs[0].elements
-    warnings = []
+    warnings = list(reply.values["warnings"])
     if in_float:
         warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
-    if classes and len(classes) != outputs:
-        warnings.append(f"the data names {len(classes)} classes, the model has {outputs} outputs: no accuracy is told")
-        targets = None
-    if outputs == 1:
-        targets = None  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
-    if targets is not None and not ((targets >= 0) & (targets < model.outputs[0].elements)).all():
-        raise InputError(
-            f"the calibration data has classes {int(targets.min())} to {int(targets.max())}, output "
-            f"'{model.outputs[0].name}' has {model.outputs[0].elements} elements",
-            "number the classes from 0, in the order of the output's elements",
-        )
+    targets, unclear = _targets(reply, model.outputs[0], labels)
+    warnings += unclear
     cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
     found = Calibration(data, targets, tuple(reply.values["classes"]), reply.values["origin"])
     if found.is_made_up:
@@ -129,6 +120,44 @@ def finish(
     }
     labels = found.classes if len(found.classes) == model.outputs[0].elements else ()
     return Quantized(model, data, labels, {}, cost, record, tuple(warnings), len(twin))
+
+
+def _targets(
+    reply: worker.Reply, output: Tensor, labels: Sequence[str]
+) -> tuple[npt.NDArray[np.int64] | None, list[str]]:
+    """Return the class of each sample by the output's element, and why there is none where one might be expected.
+
+    Classes that have a name (folders, a column of a CSV) are those of the labels with that name; without labels they
+    are in alphabetical order, as Keras reads folders.
+    """
+    targets, classes = reply.arrays.get("targets"), reply.values["classes"]
+    if output.elements == 1:
+        return None, []  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
+    if reply.values["has_values"]:
+        return None, ["the data's targets are values, not class numbers: no accuracy is told"]
+    if targets is None:
+        return None, []
+    if classes and labels:
+        if not set(classes) <= set(labels):
+            return None, [
+                f"the data names the classes {_some(classes)}, the labels are {_some(labels)}: no accuracy is told"
+            ]
+        return np.array([labels.index(name) for name in classes])[targets], []
+    if classes and len(classes) != output.elements:
+        return None, [
+            f"the data names {len(classes)} classes, the model has {output.elements} outputs: no accuracy is told"
+        ]
+    if not ((targets >= 0) & (targets < output.elements)).all():
+        raise InputError(
+            f"the calibration data has classes {int(targets.min())} to {int(targets.max())}, output "
+            f"'{output.name}' has {output.elements} elements",
+            "number the classes from 0, in the order of the output's elements",
+        )
+    return targets, []
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 def check_graph(
@@ -192,8 +221,25 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: ru
         said = re.search(r"Node (\w+) \(number", error.log)
         refused = [op for op in model.main.operators if said is not None and op.name == said[1]]
         if not refused:
+            _blame_vanished(model, layers)
             raise
         raise _refusal(model, model.main, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
+
+
+def _blame_vanished(model: TfliteModel, layers: rules.LayerNames) -> None:
+    """Say so where nothing but rounding is left of what goes into a SOFTMAX, which takes TFLM down.
+
+    TFLM's kernel needs a multiplier above 1 (`QuantizeMultiplierGreaterThanOne`), which is the input's scale times
+    2^26 (kernels/internal/quantization_util.cc, `PreprocessSoftmaxScaling`).
+    """
+    for op in model.main.operators:
+        scale = model.main.tensors[op.inputs[0]].scale if op.name == "SOFTMAX" else 1.0
+        if 0 < scale * 2**26 <= 1:
+            raise InputError(
+                f"{model.name}: {_layer_of(model.main, op, layers)}: on the calibration data, all values that its "
+                f"SOFTMAX gets lie within {256 * scale:.1g}, and TFLM crashes on so small a scale",
+                "is the model trained, and is the data what it was trained on?",
+            )
 
 
 def _layer_of(graph: Subgraph, op: Operator, layers: rules.LayerNames) -> str:

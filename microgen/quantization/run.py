@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import calibration as calibrations
 from .. import conversion, sources, worker
@@ -24,6 +25,8 @@ from ..tflite import TfliteModel, load
 from ..verification import quantize_samples
 from .acceptance import Quantized, finish
 
+# Some outliers saturate in every data set.
+_FEW = 0.01
 SCHEMES = ("int8", "int16x8")
 _CALIBRATE_HINT = (
     "give samples of its input: --calibration DATA (.npy, .npz, .csv, a folder of images or WAV files), "
@@ -72,7 +75,8 @@ def quantize(
     if out is not None:
         check_out(Path(out))
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
-    options = _Options(scheme, target.snapshot if target else None, value_range, allow_float, seed, on_step)
+    snapshot = target.snapshot if target else None
+    options = _Options(scheme, snapshot, value_range, allow_float, seed, on_step, tuple(labels))
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
@@ -102,6 +106,7 @@ class _Options:
     allow_float: bool
     seed: int
     on_step: Callable[[str], None]
+    labels: tuple[str, ...]
 
 
 def _from_source(
@@ -130,7 +135,10 @@ def _from_source(
     )
     options.on_step("running LiteRT and TFLM on the calibration data")
     twin = reply.arrays["float"].tobytes()
-    return finish(reply, name, source.kind, options.scheme, options.snapshot, twin, allow_float=options.allow_float)
+    return finish(
+        reply, name, source.kind, options.scheme, options.snapshot, twin, labels=options.labels,
+        allow_float=options.allow_float,
+    )  # fmt: skip
 
 
 def _has_learned_ranges(source: sources.Source) -> bool:
@@ -156,10 +164,11 @@ def _from_tflite(
         real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
         if wanted.values["kind"] == "arrays":
             # Values already quantized to the input's dtype are taken too.
-            ordered = calibrations.in_order(wanted.arrays, [i.name for i in inputs])
+            ordered, _ = calibrations.split_targets(wanted.arrays, [i.name for i in inputs])
         else:
             ordered = list(calibrations.resolve(wanted, real, seed=options.seed, must_vary=False).arrays)
-        return Quantized(model, quantize_samples(model, ordered), record=record)
+        beyond = tuple(_beyond(model, ordered))
+        return Quantized(model, quantize_samples(model, ordered), record=record, warnings=beyond)
     if calibration is None:
         raise InputError(f"{path}: computes in float32 and needs calibration data to be quantized", _CALIBRATE_HINT)
     for tensor in model.inputs:
@@ -180,7 +189,13 @@ def _from_tflite(
         extra="quantize",
     )
     filled = worker.Reply(
-        {"layers": {}, "classes": list(data.classes), "origin": data.origin},
+        {
+            "layers": {},
+            "classes": list(data.classes),
+            "origin": data.origin,
+            "has_values": data.has_values,
+            "warnings": [],
+        },
         {
             **reply.arrays,
             **{f"calibration{k}": a for k, a in enumerate(data.arrays)},
@@ -190,14 +205,24 @@ def _from_tflite(
     )
     options.on_step("running LiteRT and TFLM on the calibration data")
     return finish(
-        filled,
-        model.name,
-        "tflite-float",
-        options.scheme,
-        options.snapshot,
-        model.data,
+        filled, model.name, "tflite-float", options.scheme, options.snapshot, model.data, labels=options.labels,
         allow_float=options.allow_float,
-    )
+    )  # fmt: skip
+
+
+def _beyond(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Iterator[str]:
+    """Warn of values that a quantized input cannot represent: data that was scaled otherwise, most likely."""
+    for tensor, values in zip(model.inputs, data, strict=False):
+        if values.dtype.kind != "f" or not tensor.quantization:
+            continue
+        limits = np.iinfo(np.dtype(tensor.dtype))
+        low, high = ((q - tensor.zero_point) * tensor.scale for q in (limits.min, limits.max))
+        share = ((values < low - tensor.scale) | (values > high + tensor.scale)).mean()
+        if share > _FEW:
+            yield (
+                f"{share:.0%} of the calibration data lies beyond input '{tensor.name}', which takes {low:.4g} to "
+                f"{high:.4g}: was it scaled as for the training?"
+            )
 
 
 def _is_float(model: TfliteModel) -> bool:

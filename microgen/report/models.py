@@ -23,8 +23,7 @@ def quantized_lines(found: Quantized, path: str) -> Pairs:
         lines.append(("size", f"float {found.float_bytes:,} bytes, {found.float_bytes / len(model.data):.2f} times"))
     else:
         lines.append(("quantized", "already: taken as it is"))
-    if found.quality:
-        lines += quality_lines(found.quality)
+    lines += quality_lines(found)
     if requantized := found.record.get("requantized"):
         lines.append(("requantized", f"from one integer scale to another: {', '.join(requantized)}"))
     lines += [("warning", text) for text in found.warnings]
@@ -149,9 +148,12 @@ def board_lines(board: Board) -> Pairs:
     ]
 
 
-def quality_lines(quality: Quality) -> Pairs:
-    """Return what quantization cost."""
-    lines = []
+def quality_lines(found: Quantized) -> Pairs:
+    """Return what a model was quantized with, and what that cost; nothing where it came quantized."""
+    quality = found.quality
+    if quality is None:
+        return []
+    lines = [("calibration", _calibration(found))]
     if quality.layers:
         lines.append(("noise", f"{quality.output_sqnr_db:g} dB at the output, on {quality.samples} samples"))
         lines.append(("worst layers", _worst(quality)))
@@ -163,6 +165,15 @@ def quality_lines(quality: Quality) -> Pairs:
         before, after = quality.accuracy
         lines.append(("accuracy", f"{before:.4f} in float, {after:.4f} quantized, on the calibration data"))
     return lines
+
+
+def _calibration(found: Quantized) -> str:
+    """Say how many samples there were, and from where to where they go: scaling is the most frequent mistake."""
+    data = found.calibration
+    ranges = [f"{float(values.min()):.4g} to {float(values.max()):.4g}" for values in data]
+    if len(ranges) > 1:
+        ranges = [f"{tensor.name} {text}" for tensor, text in zip(found.model.inputs, ranges, strict=True)]
+    return f"{len(data[0])} samples, {', '.join(ranges)}"
 
 
 def _worst(quality: Quality) -> str:

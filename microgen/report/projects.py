@@ -36,8 +36,8 @@ def build_lines(result: BuildResult) -> Pairs:
         )
     if result.source.metrics:
         lines += [("held-out data", f"{k}: {v:.4f}") for k, v in result.source.metrics.items()]
-    elif result.source.quality:
-        lines += quality_lines(result.source.quality)
+    else:
+        lines += quality_lines(result.source)
     lines += [("warning", text) for text in (*result.source.warnings, *d.warnings)]
     lines += _layer_lines(result.verdict)
     lines += [("project", str(result.project)), ("verdict", result.verdict.summary())]
@@ -106,6 +106,9 @@ def verdict_lines(verdict: Verdict) -> Pairs:
     ]
     lines += [("normalised", text) for text in verdict.normalised]
     lines += [("fault", text) for text in verdict.faults]
+    if verdict.accuracy:
+        found = verdict.accuracy
+        lines.append(("accuracy", f"{found['accuracy']:.4f} in TFLM, on {found['samples']} labelled samples"))
     if verdict.counterexample:
         lines.append(("shown by", verdict.counterexample))
     return [*lines, ("verdict", verdict.summary())]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..calibration import shape_hint
 from ..errors import InputError
 from ..tflite import Tensor, TfliteModel
 
@@ -82,7 +83,7 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
         if values.shape[1:] not in (one, tensor.shape):
             raise InputError(
                 f"input '{tensor.name}' takes samples of shape {list(one)}, the data has {list(values.shape[1:])}",
-                "the first dimension of the data counts the samples",
+                shape_hint(one, values.shape[1:]),
             )
         shaped = values.reshape(len(values), *tensor.shape)
         if tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype:

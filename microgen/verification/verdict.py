@@ -127,6 +127,8 @@ class Verdict:
         engines: the versions that were compared.
         counterexample: the file with a small input that shows the difference, "" when none was saved.
         device: what the firmware ran on; None when it did not.
+        accuracy: what labelled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
+            answer), "litert_accuracy"; None where there were none.
     """
 
     status: str
@@ -144,6 +146,7 @@ class Verdict:
     engines: dict[str, str] | None = None
     counterexample: str = ""
     device: Device | None = None
+    accuracy: dict[str, Any] | None = None
 
     @property
     def passed(self) -> bool:

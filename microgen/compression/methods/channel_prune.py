@@ -38,4 +38,5 @@ METHOD = Method(
     check=check,
     epochs=9,
     amount=Amount(0.5, 0.05, 0.99, "the share of the multiply-accumulates that leaves"),
+    keeps_layers=True,
 )

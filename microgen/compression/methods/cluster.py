@@ -69,4 +69,5 @@ METHOD = Method(
     check=check,
     epochs=4,
     amount=Amount(16, _LEAST, 256, "the number of distinct values in each kernel", is_whole=True),
+    keeps_layers=True,
 )

@@ -105,6 +105,7 @@ METHOD = Method(
     apply=apply,
     epochs=12,
     amount=Amount(0.5, 0.05, 1.0, "the share of each layer's width that the student keeps"),
+    instead="student",
     models=("student",),
     options={
         "student": None,

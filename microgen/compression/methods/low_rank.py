@@ -35,5 +35,6 @@ METHOD = Method(
     check=check,
     epochs=8,
     amount=Amount(0.4, 0.05, 0.95, "the share of the parameters that leaves"),
+    instead="energy",
     options={"energy": Amount(None, 0.01, 1.0, "the share of each layer's energy that stays, instead of an amount")},
 )

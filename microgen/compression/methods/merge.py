@@ -14,12 +14,19 @@ from ..task import Task
 _LEARNING_RATE = 5e-4
 
 
-def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras has no types
-    """Merge; the network is trained on only where the user says how long."""
+def check_step(step: Step) -> None:
+    """Refuse a step without a second model, or with a join that gives more than one output."""
+    join = step.options["join"]
+    if join == merge.OUTPUTS:
+        raise InputError("a compressed model has one output", "microgen merge puts outputs side by side")
+    if join not in (merge.AVERAGE, merge.ADD):
+        raise InputError(f"no join '{join}'", f"joins: {merge.AVERAGE}, {merge.ADD}")
     if not step.options["other"]:
         raise InputError("merge needs a second model", "give it: --with OTHER.keras")
-    if step.options["join"] == merge.OUTPUTS:
-        raise InputError("a compressed model has one output", "microgen merge puts outputs side by side")
+
+
+def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras has no types
+    """Merge; the network is trained on only where the user says how long."""
     other = sources.find(step.options["other"])
     pair = [model, merge.load(other.kind, other.path)]
     found = merge.merge(pair, str(step.options["join"]), float(step.options["share"])).model
@@ -34,6 +41,7 @@ METHOD = Method(
     apply=apply,
     epochs=0,
     models=("other",),
+    check_step=check_step,
     options={
         "other": None,
         "join": merge.AVERAGE,

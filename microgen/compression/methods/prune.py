@@ -55,4 +55,5 @@ METHOD = Method(
     check=check,
     epochs=8,
     amount=Amount(0.8, 0.05, 0.99, "the share of each kernel's weights that become zero"),
+    keeps_layers=True,
 )

@@ -17,6 +17,10 @@ from ..task import Task
 
 _LEARNING_RATE = 1e-4
 _BATCH = 100  # samples at once while ranges are observed
+_INSTEAD = {
+    "BatchNormalization": "put it between a convolution and its activation: Conv2D, BatchNormalization, ReLU",
+    "Rescaling": "leave it out of the model, and scale the data as it did",
+}
 
 
 def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
@@ -26,9 +30,11 @@ def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
         return
     # A layer may need the ones before it, as batch norm needs its convolution.
     culprit = next(k for k in range(len(names)) if not _can(model, names[: k + 1]))
+    layer = model.get_layer(names[culprit])
+    instead = _INSTEAD.get(type(layer).__name__, "use another layer (docs/compression.md)")
     raise InputError(
-        f"cannot be trained quantization-aware: layer {describe(model.get_layer(names[culprit]))}",
-        "quantize after training instead (microgen quantize), or use another layer (docs/compression.md)",
+        f"cannot be trained quantization-aware: layer {describe(layer)}",
+        f"{instead}; or quantize after training instead (microgen quantize)",
     )
 
 
