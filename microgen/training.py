@@ -114,6 +114,7 @@ def train(
     check_seed(seed)
     if out is not None:
         check_out_folder(Path(out), RECORD, "training")
+        _check_same(Path(out), recipe)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     snapshot = target.snapshot if target else None
     values = {
@@ -234,6 +235,13 @@ def _with_record(trained: Trained) -> Trained:
         trained,
         quantized=replace(trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record),
     )
+
+
+def _check_same(out: Path, recipe: str) -> None:
+    """Refuse the folder of another recipe, whose calibration data and labels would be mixed up."""
+    models = sorted(path.stem for path in out.glob("*.keras"))
+    if models and recipe not in models:
+        raise InputError(f"{out}: has the recipe '{models[0]}'", "choose another folder with --out")
 
 
 def _write(out: Path, trained: Trained) -> None:

@@ -259,6 +259,12 @@ def test_a_near_name_is_suggested(typed: str, near: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_several_names_in_one_are_taken_apart_in_the_hint() -> None:
+    with pytest.raises(InputError, match="there is no board 'pico,esp32'") as caught:
+        load_board("pico,esp32")
+    assert "--board pico --board esp32; `microgen boards`" in caught.value.hint
+
+
 @pytest.mark.parametrize("typed", ["", "zzzzzzzz", "..", "\x1b[31m"])
 def test_nothing_near(typed: str) -> None:
     with pytest.raises(InputError, match="there is no board") as caught:

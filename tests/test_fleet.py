@@ -79,6 +79,11 @@ def test_all_boards(folder):
     assert all(r.exit_code == 0 and r.fit.fits for r in results)
 
 
+def test_the_table_ends_with_where_the_projects_are(folder):
+    done = microgen_build(folder, "--board", "pico", "--board", "esp32", "--out", "all", "--no-verify")
+    assert "projects  all/small-pico to all/small-esp32" in done.stdout
+
+
 def test_boards_share_the_engines_and_get_what_each_alone_gets(folder, monkeypatch):
     needs_host()
     asked = []

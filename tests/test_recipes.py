@@ -121,6 +121,14 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
     assert tree(tmp_path) == {"thesis.txt": b"the only copy"}
 
 
+def test_the_folder_of_another_recipe_is_not_mixed_with_this_one(tmp_path):
+    for name in ("training.json", "digits.keras", "calibration.npy"):
+        (tmp_path / name).write_text("of the digits")
+    with pytest.raises(InputError, match="has the recipe 'digits'"):
+        microgen.train("sine", out=tmp_path)
+    assert set(tree(tmp_path).values()) == {b"of the digits"}
+
+
 @pytest.mark.parametrize(
     ("out", "says"), [("file", "is a file"), ("file/below", "file is a file"), ("/proc/t", "cannot be written")]
 )

@@ -15,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 import microgen
 from microgen.errors import EngineError, InputError
 from microgen.report.projects import verdict_lines
+from microgen.simulate import simulate
 from microgen.tflite import load, parse
 from microgen.tflite.normalise import normalise
 from microgen.verification import EngineRun, judge, make_samples, recurrent
@@ -77,6 +78,18 @@ def test_a_stale_golden_vector_is_found_and_named(built):
     path.write_text(f"{head}g_golden_outputs{outputs[: first.start()]}{stale}{outputs[first.end() :]}")
     verdict = microgen.verify(built, samples=8)
     assert verdict.status == "diverged" and "golden vector 0 in lib/golden/golden_data.cc is stale" in verdict.reason
+
+
+@pytest.mark.parametrize("language", ["", '"C" '])
+def test_a_function_that_only_the_board_has_is_named_with_what_to_do(built, language, capfd):
+    main = built / "src/main.cpp"
+    main.write_text(f"extern {language}int watchdog_on(int);\nint g_on = watchdog_on(1);\n{main.read_text()}")
+    name = "watchdog_on" if language else "watchdog_on(int)"
+    says = f"the firmware calls {name}, which is not there on this machine: guard it with #ifndef MICROGEN_HOST"
+    with pytest.raises(EngineError) as caught:
+        microgen.verify(built, samples=8)
+    assert says in caught.value.message and "only the board has" in caught.value.hint
+    assert simulate(built) == 2 and says in capfd.readouterr().err
 
 
 def test_an_arena_16_bytes_too_small_is_found_and_named(built):

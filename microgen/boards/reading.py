@@ -53,6 +53,8 @@ def board_file(name_or_path: str) -> Path:
     if name := known.get(wanted):
         return _shipped(name)
     hint = nearest(wanted, known, "a file of your own ends with .toml;")
+    if "," in wanted:
+        hint = "name each board with an option of its own: --board pico --board esp32;"
     raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}")
 
 

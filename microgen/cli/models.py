@@ -132,6 +132,8 @@ def build(
             from ..report.text import table
 
             table(FLEET_HEADS, fleet_rows(results), right=(2, 3))
+            if made := [str(r.result.project) for r in results if r.result and not check]:
+                print_pairs([("projects", made[0] + (f" to {made[-1]}" if len(made) > 1 else ""))])
         raise typer.Exit(fleet.exit_code(results, all_boards=all_boards))
     with Progress() as progress:
         result = pipeline.build(model, boards[0], on_step=progress, on_epoch=progress.part, **options)

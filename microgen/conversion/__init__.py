@@ -45,7 +45,7 @@ def run(
         if importlib.util.find_spec(package) is None:
             raise SetupError(
                 f"this needs {package}, which is not installed",
-                f"pip install 'microgen[{extra}]' (a quantized .tflite needs neither)",
+                f"pip install 'microgen[{extra}]' (an int8 .tflite needs no such package)",
             )
     try:
         with worker.start(

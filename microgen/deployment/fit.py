@@ -138,7 +138,8 @@ class DoesNotFit(InputError):
     def __init__(self, deployment: Deployment, fit: Fit) -> None:
         super().__init__(
             f"{deployment.name} does not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
-            "microgen inspect MODEL --board B says what to change; microgen build MODEL --all-boards compares boards",
+            "microgen inspect MODEL.tflite --board NAME says what to change (microgen quantize makes the .tflite); "
+            "microgen build MODEL --all-boards compares boards",
         )
         self.fit = fit
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import last_words
+from ..errors import InputError, last_words
 
 
 class Transport(Protocol):
@@ -93,6 +93,9 @@ class HostProcess:
         except subprocess.TimeoutExpired:
             return ""
         said = last_words(self._log.read_text("utf-8", "replace"))
+        if code == InputError.exit_code:  # it did not start, and says why: `microgen.engines.firmware`
+            self.advice = "keep what only the board has out of the program for this machine"
+            return said
         return f"it ended with code {code}" + (f": {said}" if said else "")
 
 

@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from ..errors import InputError
+
 SELFTEST_FAILED = 70
 
 
@@ -21,7 +23,11 @@ def main() -> None:
     serial_out = os.dup(1)
     os.dup2(2, 1)
     ctypes.CDLL(tflm, mode=ctypes.RTLD_GLOBAL)
-    firmware = ctypes.CDLL(library)
+    try:
+        firmware = ctypes.CDLL(library)
+    except OSError as error:
+        print(_unresolved(str(error)), file=sys.stderr, flush=True)
+        os._exit(InputError.exit_code)
     firmware.microgen_selftest_reason.restype = ctypes.c_char_p
     if firmware.microgen_selftest() != 0:
         reason = firmware.microgen_selftest_reason().decode("utf-8", "replace")
@@ -36,3 +42,15 @@ def main() -> None:
     address = firmware.microgen_model_data(ctypes.byref(size))
     Path(array).write_bytes(ctypes.string_at(address, size.value))
     os._exit(firmware.microgen_host_run(0, serial_out))
+
+
+def _unresolved(said: str) -> str:
+    """Say what the loader's message means to who wrote the firmware."""
+    _, found, symbol = said.partition("undefined symbol: ")
+    if not found:
+        return said
+    demangle = ctypes.CDLL(None).__cxa_demangle
+    demangle.restype = ctypes.c_char_p
+    plain = demangle(symbol.encode(), None, None, None)
+    name = plain.decode("utf-8", "replace") if plain else symbol
+    return f"the firmware calls {name}, which is not there on this machine: guard it with #ifndef MICROGEN_HOST"

@@ -225,6 +225,19 @@ class TfliteModel:
 _TYPE_BY_NAME = {t.name: t for t in schema.TENSOR_TYPES.values()}
 
 
+_QUANTIZE = "microgen quantize makes a .tflite of it, with calibration data"
+# What to do with a file that is a model of another kind.
+_OTHER_KINDS = {
+    ".keras": _QUANTIZE,
+    ".h5": _QUANTIZE,
+    ".hdf5": _QUANTIZE,
+    ".pb": "give the folder of the SavedModel",
+    ".onnx": "ONNX does not go in: onnx2tf makes a .tflite or a SavedModel of it",
+    ".pt": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
+    ".pth": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
+}
+
+
 def load(path: str | Path, name: str | None = None) -> TfliteModel:
     """Read a .tflite file.
 
@@ -264,7 +277,7 @@ def parse(data: bytes, name: str = "model", source: str = "model") -> TfliteMode
     if len(data) < 8 or data[4:8] != schema.FILE_IDENTIFIER:
         raise InputError(
             f"{source}: not a .tflite file (bytes 4 to 8 are {data[4:8]!r}, not {schema.FILE_IDENTIFIER!r})",
-            "give a .tflite file; a Keras model goes in as .keras together with --calibration",
+            _OTHER_KINDS.get(Path(source).suffix.lower(), "give a .tflite file, a .keras or .h5, or a SavedModel"),
         )
     try:
         return _Reader(data, name).model()
