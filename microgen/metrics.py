@@ -20,11 +20,13 @@ class Metric:
         name: for people.
         score: computes it from outputs, inputs and targets, samples first, in real units.
         higher_is_better: which way is good.
+        each: the same of each sample, shape (samples,), where the score is their mean; None where it is not.
     """
 
     name: str
     score: Callable[[Array, Array, Array], float]
     higher_is_better: bool = True
+    each: Callable[[Array, Array, Array], Array] | None = None
 
     def reaches(self, value: float, bound: float) -> bool:
         """Tell whether a value is as good as a bound."""
@@ -37,15 +39,19 @@ def reconstruction_error(outputs: Array, inputs: Array) -> Array:
     return np.asarray((difference**2).mean(axis=1))
 
 
-def _accuracy(outputs: Array, inputs: Array, targets: Array) -> float:
-    """Return the share of right classes: the largest output, or, of a single one, whether it is above 0.5."""
+def _right(outputs: Array, inputs: Array, targets: Array) -> Array:
+    """Tell whether each class is right: the largest output, or, of a single one, whether it is above 0.5."""
     rows = outputs.reshape(len(outputs), -1)
     found = rows.argmax(axis=1) if rows.shape[1] > 1 else rows[:, 0] > 0.5
-    return float((found == targets.reshape(-1)).mean())
+    return np.asarray(found == targets.reshape(-1))
 
 
-def _mean_absolute_error(outputs: Array, inputs: Array, targets: Array) -> float:
-    return float(np.abs(outputs.reshape(-1) - targets.reshape(-1)).mean())
+def _absolute_error(outputs: Array, inputs: Array, targets: Array) -> Array:
+    return np.asarray(np.abs(outputs.reshape(len(outputs), -1) - targets.reshape(len(outputs), -1)).mean(axis=1))
+
+
+def _mean(each: Callable[[Array, Array, Array], Array]) -> Callable[[Array, Array, Array], float]:
+    return lambda outputs, inputs, targets: float(each(outputs, inputs, targets).mean())
 
 
 def _auc(outputs: Array, inputs: Array, targets: Array) -> float:
@@ -61,7 +67,7 @@ def _auc(outputs: Array, inputs: Array, targets: Array) -> float:
     return float((ranks[faulty].sum() - n * (n + 1) / 2) / (n * m))
 
 
-ACCURACY = Metric("accuracy", _accuracy)
-MEAN_ABSOLUTE_ERROR = Metric("mean absolute error", _mean_absolute_error, higher_is_better=False)
+ACCURACY = Metric("accuracy", _mean(_right), each=_right)
+MEAN_ABSOLUTE_ERROR = Metric("mean absolute error", _mean(_absolute_error), False, _absolute_error)
 AUC = Metric("AUC of the reconstruction error", _auc)
 METRICS = {metric.name: metric for metric in (ACCURACY, MEAN_ABSOLUTE_ERROR, AUC)}

@@ -26,6 +26,10 @@ def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, tmp_path)
     assert found.after.arena_bytes <= 0.5 * found.before.arena_bytes
     assert found.after.tflm_score >= found.before.tflm_score - 0.015
     assert found.compression_ratio < 0.5
+    # Of n answers, k changed from right to wrong or back: the variance of the change follows from k, a whole number.
+    n, change = found.tested, found.after.tflm_score - found.before.tflm_score
+    k = found.change_error**2 * n * (n - 1) + n * change**2
+    assert k == pytest.approx(round(k), abs=1e-6) and abs(n * change) - 1e-6 <= k < 0.2 * n
     assert built(tmp_path / "c.keras", tmp_path / "p")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import microgen
 from microgen import training
+from microgen.compression.price import standard_error
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
 from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
@@ -177,6 +178,14 @@ def test_text_features_are_what_they_say():
     found = text.features("ON!")
     assert found[value % 256] == 1 and found.sum() == 2
     assert (text.features("  on ") == found).all() and text.features("").sum() == 0
+
+
+def test_the_standard_error_of_a_change():
+    before, after = np.array([True, True, False, True]), np.array([True, False, True, True])
+    assert standard_error(after, before) == pytest.approx(np.sqrt(2 / 3 / 4))
+    assert standard_error(after, after) == 0
+    assert standard_error(after, None) is None and standard_error(None, before) is None
+    assert standard_error(after[:1], before[:1]) is None
 
 
 def test_metrics():

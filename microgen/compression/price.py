@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from .. import worker
 from ..files import gzip_bytes
 from ..metrics import Metric
@@ -42,7 +45,9 @@ class Price:
         return asdict(self)
 
 
-def measure(reply: worker.Reply, which: str, name: str, metric: Metric) -> tuple[Price, Quantized]:
+def measure(
+    reply: worker.Reply, which: str, name: str, metric: Metric
+) -> tuple[Price, Quantized, npt.NDArray[Any] | None]:
     """Run one of the models of a compression's reply in LiteRT and TFLM, and return its price.
 
     Args:
@@ -50,6 +55,9 @@ def measure(reply: worker.Reply, which: str, name: str, metric: Metric) -> tuple
         which: "before" or "after".
         name: the model's name.
         metric: what to compute.
+
+    Returns:
+        The price, the int8 model, and what each held-out sample scores in TFLM, where the metric is a mean of that.
 
     Raises:
         InputError: an operator does not run in TFLM; names its layer.
@@ -63,19 +71,29 @@ def measure(reply: worker.Reply, which: str, name: str, metric: Metric) -> tuple
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         arena = running.arena_min_bytes
         engines = running.result()
-    litert, tflm = (
-        metric.score(real_values(found.model.outputs[0], answers[0]), test_x, test_y)
-        for answers in (engines.litert, engines.tflm)
-    )
+    litert, tflm = (real_values(found.model.outputs[0], answers[0]) for answers in (engines.litert, engines.tflm))
     data = found.model.data
-    return Price(
+    price = Price(
         reply.values[which]["parameters"],
         reply.values[which]["nonzero"],
         metric.score(arrays["test_float"], test_x, test_y),
-        litert,
-        tflm,
+        metric.score(litert, test_x, test_y),
+        metric.score(tflm, test_x, test_y),
         len(data),
         gzip_bytes(data),
         model_macs(found.model),
         arena,
-    ), found
+    )
+    return price, found, metric.each(tflm, test_x, test_y) if metric.each else None
+
+
+def standard_error(after: npt.NDArray[Any] | None, before: npt.NDArray[Any] | None) -> float | None:
+    """Return the standard error of the mean difference of two models' scores on the same samples, shape (samples,).
+
+    Returns:
+        None where one is not known, or there is a single sample.
+    """
+    if after is None or before is None or len(after) < 2:
+        return None
+    differences = after.astype(np.float64) - before.astype(np.float64)
+    return float(differences.std(ddof=1) / np.sqrt(len(differences)))

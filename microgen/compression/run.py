@@ -19,7 +19,7 @@ from ..training import check_held_out, check_seed, train
 from .base import Step
 from .job import AFTER, BEFORE
 from .methods import load_method
-from .price import Price, measure
+from .price import Price, measure, standard_error
 from .steps import StepSource, read_steps
 from .task import DataSource, read_data
 
@@ -38,6 +38,8 @@ class Compressed:
         metric: what the scores are.
         tested: number of held-out samples.
         seed: of everything random.
+        change_error: the standard error of the change of `tflm_score`, from the answers of both models to each held-out
+            sample; None where the model as it came was not measured, or the metric is no mean over samples.
     """
 
     steps: tuple[Step, ...]
@@ -48,6 +50,7 @@ class Compressed:
     metric: Metric
     tested: int
     seed: int
+    change_error: float | None = None
 
     @property
     def pruning_ratio(self) -> float:
@@ -66,6 +69,7 @@ class Compressed:
             "metric": self.metric.name,
             "tested": self.tested,
             "seed": self.seed,
+            "change_error": self.change_error,
             "before": self.before.to_json(),
             "after": self.after.to_json(),
             "pruning_ratio": round(self.pruning_ratio, 6),
@@ -175,14 +179,14 @@ def _run(
         reply = conversion.run("compression.job:compress_job", values, arrays, packages=packages, on_progress=on_epoch)
     metric = METRICS[reply.values["metric"]]
     on_step("running LiteRT and TFLM on the held-out data")
-    after, quantized = measure(reply, AFTER, slug(name), metric)
-    if before is None:
-        before = measure(reply, BEFORE, slug(name), metric)[0] if steps else after
+    after, quantized, scores = measure(reply, AFTER, slug(name), metric)
+    earlier = None
+    if values["with_before"]:
+        before, _, earlier = measure(reply, BEFORE, slug(name), metric)
+    tested, error = len(reply.arrays["test_x"]), standard_error(scores, earlier)
+    keras = reply.arrays["keras"].tobytes()
     found = _with_record(
-        Compressed(
-            steps, reply.arrays["keras"].tobytes(), quantized, before, after, metric, len(reply.arrays["test_x"]), seed
-        ),
-        chosen,
+        Compressed(steps, keras, quantized, before or after, after, metric, tested, seed, error), chosen
     )
     if target is not None:
         for path, content in zip(target, (found.keras, found.quantized.model.data), strict=True):

@@ -57,10 +57,18 @@ def compressed_lines(found: Compressed, path: str) -> Pairs:
         ("pruning ratio", f"{found.pruning_ratio:.3f} of the original's parameters are zero or gone"),
         ("compression ratio", f"{found.compression_ratio:.3f}: compressed over original size, under gzip"),
         ("tested on", f"{found.tested} held-out samples; seed {found.seed}"),
+        *_change_line(found),
         *(("warning", text) for text in found.quantized.warnings),
         ("written", f"{path}, and in int8 {model}"),
         ("next", f"microgen build {quote(model)} --board esp32"),
     ]
+
+
+def _change_line(found: Compressed) -> Pairs:
+    if found.change_error is None:
+        return []
+    change = found.after.tflm_score - found.before.tflm_score
+    return [("change in TFLM", f"{change:+.4f} +-{found.change_error:.4f}, the standard error from these samples")]
 
 
 def merged_rows(found: Merged) -> list[list[str]]:
