@@ -234,6 +234,21 @@ def test_the_peak_of_the_tensors_is_the_first_of_equals():
     assert plan(parse(b.build([x], [z])), Target.DEVICE).tensor_peak() == (2 * 112, (0, 0))
 
 
+def test_the_peak_is_where_the_arena_is_used_furthest():
+    b = models.ModelBuilder()
+    begin = b.tensor("begin", [2], "int32", (), values=[0, 0])
+    x, h = b.tensor("x", [1, 112]), b.tensor("h", [1, 112])
+    b.op("RELU", [x], [h])
+    parts = [h]
+    for width in (80, 64, 16):
+        size = b.tensor(f"size{width}", [2], "int32", (), values=[1, width])
+        parts.append(b.tensor(f"part{width}", [1, width]))
+        b.op("SLICE", [parts[-2], begin, size], [parts[-1]], schema.SliceOptionsT())
+    layout = plan(parse(b.build([x], parts[1:])), Target.DEVICE)
+    # The smallest part lies high, between larger ones, and ends far below the input.
+    assert [layout.top(0, k) for k in range(4)] == [224, 192, 192, 192] and layout.peak == (0, 0)
+
+
 def test_a_model_of_empty_tensors_takes_no_head():
     b = models.ModelBuilder()
     x, y = b.tensor("x", [1, 0]), b.tensor("y", [1, 0])

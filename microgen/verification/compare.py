@@ -146,18 +146,18 @@ class EngineRun:
         return self._proof
 
     def _collect(self) -> Engines:
-        refusal, litert = "", worker.Reply({}, {}, "")
+        litert: worker.Arrays
         try:
-            litert = self._litert.result(self._deadline)
+            litert, refusal = self._litert.result(self._deadline).arrays, ""
         except EngineError as error:
-            refusal = error.message
+            litert, refusal = {}, error.message
         tflm = self._tflm.result(self._deadline)
         model = self.model
         return Engines(
-            () if refusal else _outputs("LiteRT", litert.arrays, model),
+            () if refusal else _outputs("LiteRT", litert, model),
             _outputs("TFLM", tflm.arrays, model),
             self.arena_min_bytes,
-            () if refusal or not model.is_stateful else _outputs("LiteRT", litert.arrays, model, "seq"),
+            () if refusal or not model.is_stateful else _outputs("LiteRT", litert, model, "seq"),
             _outputs("TFLM", tflm.arrays, model, "seq") if model.is_stateful else (),
             self._reference.changes,
             refusal,
