@@ -190,6 +190,7 @@ def test_an_offline_plan_is_found_among_other_metadata_and_has_the_places_that_i
 def test_a_state_that_is_planned_offline_is_in_the_head_only():
     first, later = (plan(parse(MADE[n]), Target.DEVICE) for n in ("planned-state-first", "planned-state"))
     assert first.persistent_bytes == later.persistent_bytes
+    assert [{b.name: b.offset for b in p.buffers}["state"] for p in (first, later)] == [0, 64]
 
 
 def test_a_variable_beside_the_graph_is_refused_for_a_board():
