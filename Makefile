@@ -87,6 +87,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing TensorFlow and what else is needed into $(VENV): some minutes"
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 

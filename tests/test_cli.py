@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -336,3 +337,19 @@ def test_a_boards_file_is_printed_to_start_from(tmp_path):
     for args in (["boards", "--toml"], ["boards", "pico", "--toml", "--json"], ["boards", "nosuch", "--toml"]):
         done = run(*args, cwd=tmp_path)
         assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("is_terminal", "pty"), [(True, False), (True, True), (False, False)])
+def test_simulate_says_on_a_terminal_what_to_type(is_terminal, pty, monkeypatch, capsys):
+    import importlib
+    from types import SimpleNamespace
+
+    import typer
+
+    from microgen.cli import projects
+
+    monkeypatch.setattr(importlib.import_module("microgen.simulate"), "simulate", lambda project, pty: 0)
+    monkeypatch.setattr(projects.sys, "stdin", SimpleNamespace(isatty=lambda: is_terminal))
+    with pytest.raises(typer.Exit):
+        projects.simulate(Path("p"), pty=pty)
+    assert ("help%" in capsys.readouterr().err) == (is_terminal and not pty)

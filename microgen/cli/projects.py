@@ -149,6 +149,8 @@ def simulate(
     """Run a project's firmware on this machine, its serial port on this terminal."""
     from ..simulate import simulate as run
 
+    if not pty and sys.stdin.isatty():
+        print("type help% for the commands; Ctrl+C ends it", file=sys.stderr)
     raise typer.Exit(run(project, pty=pty))
 
 
