@@ -40,7 +40,7 @@ for name, shape, layers in (("ds_cnn", (16, 16, 1), cnn), ("autoencoder", (64,),
     data = np.random.default_rng(0).normal(size=(50, *shape)).astype(np.float32)
     model.save(folder / f"{name}.keras")
     np.save(folder / f"{name}.npy", data)
-    microgen.quantize(model, data, out=folder / f"{name}.tflite")
+    microgen.quantize(model, data, out=folder / f"{name}.tflite", force=True)
 """
 
 

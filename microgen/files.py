@@ -10,8 +10,12 @@ from pathlib import Path
 from .errors import InputError
 
 
-def check_out(path: Path) -> None:
-    """Refuse a file's name where no file can be written.
+def check_out(path: Path, *, force: bool) -> None:
+    """Refuse a file's name where no file can be written, or where one is.
+
+    Args:
+        path: the file.
+        force: one that is there may be overwritten.
 
     Raises:
         InputError: says why.
@@ -21,6 +25,8 @@ def check_out(path: Path) -> None:
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise InputError(f"{path}: {parent} is not a folder that can be written", "choose another place with -o")
+    if path.exists() and not force:
+        raise InputError(f"{path}: is there already", "choose another name with -o, or overwrite it with --force")
 
 
 def check_folder(out: Path) -> None:

@@ -75,6 +75,7 @@ def merge(
     *,
     share: float = 0.0,
     seed: int = 0,
+    force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Merged:
     """Merge models over the same input into one whose outputs are theirs, side by side.
@@ -88,10 +89,11 @@ def merge(
         share: for Keras models, by which share of the largest weight the weights of a layer may differ for it to
             become one, with the mean of the weights.
         seed: of the samples that outputs are compared on.
+        force: overwrite `out`.
         on_step: is told what is done next.
 
     Raises:
-        InputError: the models do not take the same input, or are of different kinds.
+        InputError: the models do not take the same input, are of different kinds, or `out` is there already.
         EngineError: TFLM refuses a model.
         SetupError: a package is missing.
     """
@@ -108,7 +110,7 @@ def merge(
             f"--share {share:g}: must be 0 to 1", "0 shares what is equal, 0.01 what differs by a hundredth"
         )
     if out is not None:
-        check_out(Path(out))
+        check_out(Path(out), force=force)
         if Path(out).suffix != (".tflite" if quantized else ".keras"):
             raise InputError(f"{out}: the merged model is a {'.tflite' if quantized else '.keras'}", "give that suffix")
     if quantized:

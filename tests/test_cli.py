@@ -276,7 +276,14 @@ def test_a_table_on_a_terminal_keeps_to_its_width(folder):
 
 def test_a_model_that_is_quantized_already_is_taken_as_it_is(folder):
     assert re.search(r"quantized +already: taken as it is", run("quantize", "small.tflite", cwd=folder).stdout)
-    found = json.loads(run("quantize", "small.tflite", "--out", "again.tflite", "--json", cwd=folder).stdout)
+    (folder / "again.tflite").write_bytes(b"mine")
+    command = ("quantize", "small.tflite", "--out", "again.tflite", "--json")
+    refused = run(*command, cwd=folder)
+    assert (
+        refused.returncode == 2 and "again.tflite: is there already" in refused.stderr and "--force" in refused.stderr
+    )
+    assert (folder / "again.tflite").read_bytes() == b"mine"
+    found = json.loads(run(*command, "--force", cwd=folder).stdout)
     assert found["out"] == "again.tflite"
     assert (folder / "again.tflite").read_bytes() == (folder / "small.tflite").read_bytes()
 

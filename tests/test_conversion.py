@@ -186,7 +186,7 @@ def test_every_file_kind_gives_the_same_model(tmp_path):
     legacy.save(tmp_path / "m.h5")
     np.save(tmp_path / "d.npy", IMAGES)
     found = [
-        microgen.quantize(source, tmp_path / "d.npy", board="esp32", out=tmp_path / "out.tflite", name="m")
+        microgen.quantize(source, tmp_path / "d.npy", board="esp32", out=tmp_path / "out.tflite", name="m", force=True)
         for source in (tmp_path / "m.keras", tmp_path / "m.h5", tmp_path / "saved", cnn, legacy)
     ]
     assert (tmp_path / "out.tflite").read_bytes() == found[-1].model.data

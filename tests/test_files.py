@@ -30,9 +30,19 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(("name", "says"), [("folder", "is a folder"), ("none/m.tflite", "not a folder that can be")])
 def test_the_name_of_a_file_is_refused_before_any_work(tmp_path, name, says):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match=says):
-        check_out(tmp_path / name)
+    for force in (False, True):
+        with pytest.raises(InputError, match=says):
+            check_out(tmp_path / name, force=force)
     assert tree(tmp_path) == {}
+
+
+def test_a_file_that_is_there_is_refused_unless_it_may_be_overwritten(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"m\.tflite: is there already") as caught:
+        check_out(tmp_path / "m.tflite", force=False)
+    assert "--force" in caught.value.hint
+    check_out(tmp_path / "m.tflite", force=True)
+    check_out(tmp_path / "n.tflite", force=False)
 
 
 def test_a_folder_of_something_else_is_refused_and_an_earlier_one_taken(tmp_path):

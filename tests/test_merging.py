@@ -179,6 +179,10 @@ def test_a_merged_model_that_answers_otherwise_is_not_written(tmp_path, monkeypa
     paths = two_of_a_name(tmp_path)
     other = parse(chain(1, 4), "other")
     monkeypatch.setattr(merging, "join", lambda parts, name: join([parts[0], other], name))
+    (tmp_path / "there.tflite").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"there\.tflite: is there already") as caught:
+        microgen.merge(paths, tmp_path / "there.tflite")
+    assert "--force" in caught.value.hint and (tmp_path / "there.tflite").read_bytes() == b"mine"
     with pytest.raises(EngineError, match="the merged model answers otherwise than its parts"):
         microgen.merge(paths, tmp_path / "both.tflite")
     assert not (tmp_path / "both.tflite").exists()

@@ -18,6 +18,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
 ReportFile = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10

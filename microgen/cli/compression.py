@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from . import completion
-from .base import Json, Progress, Seed, app, print_json, print_pairs
+from .base import Force, Json, Progress, Seed, app, print_json, print_pairs
 
 _TrainedModel = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
@@ -98,7 +98,7 @@ def compress(
         typer.Option(help="merge: how far the weights of a layer may differ to become one.", show_default="0"),
     ] = None,
     methods: Annotated[bool, typer.Option("--methods", help="List the methods and what they take.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Compress a trained model, fine-tune it, and measure what it costs and brings, in float and in int8 on TFLM."""
@@ -224,6 +224,7 @@ def merge(
         float, typer.Option(help="Keras: how far the weights of a layer may differ to become one, 0.01 say.")
     ] = 0.0,
     seed: Seed = 0,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Merge models over the same input into one network with one arena, their outputs side by side."""
@@ -232,7 +233,7 @@ def merge(
     from ..report.text import table
 
     with Progress() as progress:
-        found = run(models, out, share=share, seed=seed, on_step=progress)
+        found = run(models, out, share=share, seed=seed, force=force, on_step=progress)
     if as_json:
         print_json({"out": str(out), **found.to_json()})
         return

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from . import completion
-from .base import Json, Progress, ReportFile, Samples, Seed, app, print_json, print_pairs
+from .base import Force, Json, Progress, ReportFile, Samples, Seed, app, print_json, print_pairs
 
 _Calibration = Annotated[
     Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
@@ -165,6 +165,7 @@ def quantize(
     value_range: _Range = "0,1",
     allow_float: _AllowFloat = False,
     seed: Seed = 0,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Quantize a model to full integer, check that TFLM runs it, and report what it lost."""
@@ -183,6 +184,7 @@ def quantize(
             value_range=_parse_range(value_range),
             allow_float=allow_float,
             seed=seed,
+            force=force,
             on_step=progress,
         )
     if as_json:

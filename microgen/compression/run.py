@@ -257,9 +257,7 @@ def _check_target(out: str | Path | None, force: bool) -> tuple[Path, Path] | No
         raise InputError(f"{path}: not the name of a .keras file", "give -o NAME.keras; NAME.tflite goes beside it")
     target = (path, path.with_suffix(".tflite"))
     for file in target:
-        check_out(file)
-        if file.exists() and not force:
-            raise InputError(f"{file}: is there already", "choose another name with -o, or overwrite it with --force")
+        check_out(file, force=force)
     return target
 
 

@@ -46,6 +46,7 @@ def quantize(
     value_range: tuple[float, float] = (0.0, 1.0),
     allow_float: bool = False,
     seed: int = 0,
+    force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Quantized:
     """Bring a model to full integer, and check that TFLM runs every operator of it.
@@ -63,17 +64,18 @@ def quantize(
         allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
             names them.
         seed: seed of everything random.
+        force: overwrite `out`.
         on_step: is told what is done next.
 
     Raises:
-        InputError: the model or the data cannot be used; nothing was written.
+        InputError: the model or the data cannot be used, or `out` is there already; nothing was written.
         EngineError: the converter or TFLM refused or crashed.
         SetupError: a package is missing.
     """
     if scheme not in SCHEMES:
         raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}")
     if out is not None:
-        check_out(Path(out))
+        check_out(Path(out), force=force)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     snapshot = target.snapshot if target else None
     options = _Options(scheme, snapshot, value_range, allow_float, seed, on_step, tuple(labels))
