@@ -336,6 +336,12 @@ def test_a_tflm_that_is_not_as_declared_runs_no_firmware(tmp_path):
         client.connect()
     assert "it ended with code 70: the declared TFLM API and the tflite-micro package disagree" in caught.value.message
     assert "sizeof(TfLiteTensor) is 64, not 72" in caught.value.message
+    library.write_bytes(b"no library")
+    with (
+        Client(HostProcess(command, tmp_path / "log")) as client,
+        pytest.raises(DutError, match="f.so: file too short"),
+    ):
+        client.connect()
 
 
 def test_a_main_that_does_not_link_is_named(model, tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import microgen
 from microgen.errors import InputError
+from microgen.report.compression import compressed_lines
 
 from .keras_tools import keras
 from .tools import needs_host
@@ -29,6 +32,9 @@ def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, tmp_path)
     # Of n answers, k changed from right to wrong or back: the variance of the change follows from k, a whole number.
     n, change = found.tested, found.after.tflm_score - found.before.tflm_score
     k = found.change_error**2 * n * (n - 1) + n * change**2
+    shown = dict(compressed_lines(found, "c.keras"))
+    assert shown["change in TFLM"].startswith(f"{change:+.4f} +-{found.change_error:.4f}, ")
+    assert "change in TFLM" not in dict(compressed_lines(dataclasses.replace(found, change_error=None), "c.keras"))
     assert k == pytest.approx(round(k), abs=1e-6) and abs(n * change) - 1e-6 <= k < 0.2 * n
     assert built(tmp_path / "c.keras", tmp_path / "p")
 

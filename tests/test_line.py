@@ -139,6 +139,10 @@ def test_what_a_program_printed_before_it_ended_is_told(tmp_path):
     assert "out of milk" in ended.diagnosis()
     with Client(ended) as client, says:
         client.connect()
+    mute = HostProcess([sys.executable, "-c", "import os, time; os.close(1); time.sleep(60)"], tmp_path / "log")
+    with pytest.raises(EOFError):
+        mute.read(60)
+    mute.close()
     deaf = HostProcess([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log")
     assert deaf.diagnosis() == ""
     started = time.monotonic()

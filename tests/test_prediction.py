@@ -50,6 +50,12 @@ def test_a_board_is_asked_over_its_port(project):
     assert [p.outputs[0].tolist() for p in there] == [p.outputs[0].tolist() for p in here]
 
 
+def test_samples_for_more_inputs_than_there_are_are_refused(project):
+    x = np.zeros((2, 8), np.float32)
+    with pytest.raises(InputError, match="has 1 inputs, the data has 2 arrays"):
+        microgen.predict(project, [x, x])
+
+
 def test_several_inputs_and_outputs_and_no_labels(tmp_path):
     needs_host()
     (tmp_path / "two.tflite").write_bytes(models.two_by_two())

@@ -333,15 +333,13 @@ def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]], predicted: int
     # Before the first fork, or each child would load it again.
     importlib.import_module("tflite_micro.python.tflite_micro.runtime")
 
-    def works(arena: int, invoke: bool = False) -> bool:
+    def works(arena: int) -> bool:
         # In a child of its own: TFLM crashes, on some models, in an arena that is a little too small.
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                interpreter = _tflm(model, arena)
-                if invoke:
-                    _tflm_once(interpreter, inputs)
+                _tflm_once(_tflm(model, arena), inputs)
                 code = 0
             finally:
                 os._exit(code)
@@ -362,7 +360,4 @@ def _smallest_arena(model: bytes, inputs: list[npt.NDArray[Any]], predicted: int
             enough = middle
         else:
             too_small = middle
-    # All memory is planned when tensors are allocated; that it suffices is still tried, not assumed.
-    while not works(enough, invoke=True):
-        enough += _ARENA_STEP
     return enough
