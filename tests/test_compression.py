@@ -494,7 +494,7 @@ def builds_and_verifies(model, folder, **options):
 
 def weights(path):
     """The weights of a .keras file."""
-    h5py = pytest.importorskip("h5py")
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as stored:
         found = []
         stored.visititems(lambda name, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)

@@ -135,7 +135,7 @@ def attack(path):
 @pytest.mark.parametrize("framework", ["keras", "tf_keras"])
 def test_bytecode_in_a_file_is_not_run(framework, name, tmp_path):
     keras()
-    k = pytest.importorskip(framework)
+    k = pytest.importorskip(framework, reason=f"{framework} is not installed")
     trace = tmp_path / "trace"
     layer = k.layers.Lambda(attack(trace), name="odd")
     if framework == "tf_keras":
