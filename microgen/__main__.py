@@ -15,7 +15,6 @@ def main() -> NoReturn:
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else 0)
     except MicrogenError as error:
         _fail(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
@@ -23,9 +22,10 @@ def main() -> NoReturn:
     except BrokenPipeError:
         # Whoever read the output, `head` say, has enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except SystemExit:
-        raise
+        code = 0
+    except SystemExit as left:
+        # The same, where typer or rich noticed it: they end with 1, which means diverged here. Commands return theirs.
+        code = 0 if left.code == 1 else left.code
     except Exception as error:
         # Errors of the command line come with their own message and the command that they belong to.
         if hasattr(error, "format_message"):
@@ -41,6 +41,7 @@ def main() -> NoReturn:
             "this is a fault of microgen; MICROGEN_TRACEBACK=1 shows where",
             2,
         )
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:

@@ -144,7 +144,7 @@ def test_what_a_program_printed_before_it_ended_is_told(tmp_path):
         mute.read(60)
     mute.close()
     deaf = HostProcess([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log")
-    assert deaf.diagnosis() == ""
+    assert deaf.read(0.05) == b"" and deaf.diagnosis() == ""
     started = time.monotonic()
     deaf.close()
     assert time.monotonic() - started < 30
