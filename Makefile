@@ -54,7 +54,7 @@ coverage: $(VENV)/test.stamp debian
 	$(BIN)/coverage report
 
 # Changes the reader, the planner and the verdict in small ways, and lists the changes that no test notices. Takes hours;
-# MUTATE='microgen.planner.kernels.*' takes one file.
+# MUTATE='microgen.runtimes.tflm.planner.kernels.*' takes one file.
 mutants: $(VENV)/test.stamp
 	$(PIP) install -c constraints.txt mutmut==3.8.1
 	$(BIN)/mutmut run --max-children 1 $(if $(MUTATE),'$(MUTATE)')
@@ -64,7 +64,7 @@ mutants: $(VENV)/test.stamp
 docs: $(VENV)/test.stamp
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/images/way.py
-	$(BIN)/python -m tests.docs
+	$(BIN)/python -m tests.support.docs
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

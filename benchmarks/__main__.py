@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from microgen.dut import hostbuild
+from microgen.devices import host_build as hostbuild
 
 from . import arrays, boards, commands, conversion, inferences, machine, models, outcome, peers, protocol, report, speed
 from .measure import Row

@@ -11,7 +11,7 @@ from .measure import Row, take_turns
 
 _DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
 _OURS = (
-    "import sys; from pathlib import Path; from microgen.render import render;"
+    "import sys; from pathlib import Path; from microgen.support.render import render;"
     "data = Path(sys.argv[1]).read_bytes();"
     "Path('m.cc').write_bytes(render('model_data.cc.j2', name='m', sha256='', data=data))"
 )

@@ -72,8 +72,8 @@ def plain(model, data) -> bytes:
 
 
 def ours(model, data) -> bytes:
-    from microgen.conversion.converter import convert
-    from microgen.conversion.loading import from_keras
+    from microgen.frontends.keras.converter import convert
+    from microgen.frontends.keras.loading import from_keras
 
     return convert(from_keras(model), [data], "int8", True)[0].tobytes()
 

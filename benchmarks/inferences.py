@@ -21,7 +21,7 @@ _VERIFIED = (
     "import sys, numpy as np; from pathlib import Path; from microgen import worker;"
     "data = Path(sys.argv[1]).read_bytes();"
     "x = np.random.default_rng(0).integers(-128, 128, (int(sys.argv[2]), 1, 32, 32, 3)).astype(np.int8);"
-    "worker.call('TFLM', 'microgen.engines.jobs:tflm_run', {'arena_bytes': 60000},"
+    "worker.call('TFLM', 'microgen.workers.jobs:tflm_run', {'arena_bytes': 60000},"
     " {'model': np.frombuffer(data, np.uint8), 'in0': x})"
 )
 _SHORT, _LONG = 50, 450

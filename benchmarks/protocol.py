@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 import microgen
-from microgen import worker
-from microgen.dut import host_firmware
+from microgen.devices import host_firmware
 from microgen.verification import make_samples
-from microgen.worker import Arrays, Values
+from microgen.workers import process as worker
+from microgen.workers.process import Arrays, Values
 
 RUNS = 1000
 NAMES = ("kws_ref_model", "pretrainedResnet_quant", "ad01_int8")

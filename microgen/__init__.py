@@ -9,72 +9,71 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
 from .errors import EngineError, InputError, MicrogenError, SetupError
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
-    from .benchmark import Bench, bench, selftest
     from .boards import Board, list_boards, load_board
-    from .calibration.audio import FrontEnd
     from .compression.run import Compressed, compress
     from .deployment.fit import Fit, memory_fit
-    from .fleet import BoardResult, build_all
-    from .inspection import inspect
-    from .merging import Merged, merge
-    from .pipeline import BuildResult, build
-    from .platformio import compile_project, flash, monitor
-    from .prediction import Prediction, predict
-    from .project.drift import Drift
-    from .proof import verify
+    from .preprocessing.front_end import FrontEnd
+    from .projects.drift import Drift
+    from .projects.platformio.tool import compile_project, flash, monitor
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
     from .sweeping.run import sweep
     from .sweeping.table import Sweep
     from .tflite import TfliteModel, load
-    from .training import Trained, train
-    from .tuning import Tuned, tune
+    from .training.train import Trained, train
     from .verification import Verdict
+    from .workflows.bench import Bench, bench, selftest
+    from .workflows.build import BuildResult, build
+    from .workflows.build_all import BoardResult, build_all
+    from .workflows.inspect import inspect
+    from .workflows.merge import Merged, merge
+    from .workflows.predict import Prediction, predict
+    from .workflows.tune import Tuned, tune
+    from .workflows.verify import verify
 
 # Imported when first used, so that `import microgen` and `microgen --help` stay cheap.
 _LAZY = {
-    "Bench": "benchmark",
-    "bench": "benchmark",
-    "selftest": "benchmark",
+    "Bench": "workflows.bench",
+    "bench": "workflows.bench",
+    "selftest": "workflows.bench",
     "Board": "boards",
     "list_boards": "boards",
     "load_board": "boards",
-    "BoardResult": "fleet",
-    "build_all": "fleet",
-    "compile_project": "platformio",
+    "BoardResult": "workflows.build_all",
+    "build_all": "workflows.build_all",
+    "compile_project": "projects.platformio.tool",
     "Compressed": "compression.run",
     "compress": "compression.run",
-    "flash": "platformio",
-    "monitor": "platformio",
-    "Drift": "project.drift",
+    "flash": "projects.platformio.tool",
+    "monitor": "projects.platformio.tool",
+    "Drift": "projects.drift",
     "Fit": "deployment.fit",
     "memory_fit": "deployment.fit",
-    "Merged": "merging",
-    "merge": "merging",
-    "BuildResult": "pipeline",
-    "build": "pipeline",
-    "FrontEnd": "calibration.audio",
-    "Prediction": "prediction",
-    "predict": "prediction",
+    "Merged": "workflows.merge",
+    "merge": "workflows.merge",
+    "BuildResult": "workflows.build",
+    "build": "workflows.build",
+    "FrontEnd": "preprocessing.front_end",
+    "Prediction": "workflows.predict",
+    "predict": "workflows.predict",
     "Quantized": "quantization",
     "quantize": "quantization",
     "load_recipe": "recipes",
     "recipe_names": "recipes",
-    "inspect": "inspection",
-    "verify": "proof",
+    "inspect": "workflows.inspect",
+    "verify": "workflows.verify",
     "Sweep": "sweeping.table",
     "sweep": "sweeping.run",
     "TfliteModel": "tflite",
-    "Trained": "training",
-    "train": "training",
+    "Trained": "training.train",
+    "train": "training.train",
     "load": "tflite",
-    "Tuned": "tuning",
-    "tune": "tuning",
+    "Tuned": "workflows.tune",
+    "tune": "workflows.tune",
     "Verdict": "verification",
 }
 

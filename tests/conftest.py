@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 import microgen
-
-from . import models
-from .serial_board import build
-from .tools import needs_host
+from tests.support import models
+from tests.support.serial_board import build
+from tests.support.tools import needs_host
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"
 

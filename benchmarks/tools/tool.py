@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 import microgen
-from microgen import resources, worker
 from microgen.deployment import deploy
 from microgen.errors import MicrogenError
+from microgen.support import resources
 from microgen.tflite import parse
 from microgen.tflite.check import resolver_methods
 from microgen.verification import EngineRun, Samples, make_samples
+from microgen.workers import process as worker
 
 from ..measure import last_words
 from ..models import Model
@@ -104,7 +105,7 @@ def in_tflm(data: bytes) -> str:
         model = parse(data, "model", "the model")
         inputs = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
         arrays = {"model": np.frombuffer(data, np.uint8), **inputs}
-        worker.call("TFLM", "microgen.engines.jobs:tflm_run", {"arena_bytes": _ROOMY}, arrays)
+        worker.call("TFLM", "microgen.workers.jobs:tflm_run", {"arena_bytes": _ROOMY}, arrays)
     except MicrogenError as error:
         return f"no: {error.message}"
     return "yes"
@@ -128,7 +129,8 @@ def arena(model: Model, given: int) -> str:
 def needed_on_board(model: Model) -> int:
     """Return the smallest arena that works on the board with TFLM's reference kernels, computed for its 32 bits.
 
-    On this machine's 64 bits the same computation is held against TFLM itself, to the byte (tests/test_planner.py).
+    On this machine's 64 bits the same computation is held against TFLM itself, to the byte
+    (tests/runtimes/tflm/test_planner.py).
     """
     return deploy(model.name, microgen.load(model.tflite), microgen.load_board(BOARD)).arena.min_bytes
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .. import resources, toml
 from ..errors import InputError, nearest
+from ..support import resources, toml
 from .schema import Board, BoardFile, TflmSnapshot
 
 _LIST_HINT = "`microgen boards` lists the boards"

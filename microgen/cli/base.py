@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -21,14 +21,14 @@ Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
 ReportFile = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+    Path | None,
     typer.Option(help="Write it as one HTML page too."),
 ]
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from ..doctor import versions
+        from ..workflows.doctor import versions
 
         print_pairs(versions())
         raise typer.Exit
@@ -45,7 +45,7 @@ def _root(
 
 def print_json(document: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
-    from ..jsontext import json_text
+    from ..support.json import json_text
 
     print(json_text(document), end="")
 

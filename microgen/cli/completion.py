@@ -35,7 +35,7 @@ def schemes(incomplete: str) -> list[str]:
 
 def tasks(incomplete: str) -> list[str]:
     """Return the tasks of MLPerf Tiny whose name begins so."""
-    from ..deployment.mlperf import TASKS
+    from ..applications.mlperf import TASKS
 
     return _beginning(TASKS, incomplete)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,18 +11,18 @@ from . import completion
 from .base import Force, Json, Progress, Seed, app, print_json, print_pairs
 
 _TrainedModel = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+    Path | None,
     typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
 ]
 _TrainingData = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
         show_default=False,
     ),
 ]
 _TrainingRecipe = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         help="Take the data of this recipe (microgen recipes).",
         show_default=False,
@@ -32,7 +32,7 @@ _TrainingRecipe = Annotated[
 
 
 _Epochs = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(help="Of each method, instead of its own number.", show_default=False),
 ]
 _BatchSize = Annotated[int, typer.Option(help="Of the training on --data.")]
@@ -42,7 +42,7 @@ _BatchSize = Annotated[int, typer.Option(help="Of the training on --data.")]
 def compress(
     model: _TrainedModel = None,
     method: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--method",
             "-m",
@@ -52,13 +52,13 @@ def compress(
         ),
     ] = None,
     amount: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="The amount, where there is one --method.", show_default=False),
     ] = None,
     data: _TrainingData = None,
     recipe: _TrainingRecipe = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "-o",
             "--out",
@@ -67,34 +67,34 @@ def compress(
         ),
     ] = None,
     student: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="distill: the .keras or .h5 to teach. Default: the model, narrowed.", show_default=False),
     ] = None,
     temperature: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="distill: of the softmax. Default: 4.", show_default=False),
     ] = None,
     alpha: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="distill: weight of the data against the teacher. Default: 0.3.", show_default=False),
     ] = None,
     epochs: _Epochs = None,
     batch_size: _BatchSize = 32,
     seed: Seed = 0,
     energy: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="low-rank: the share of each layer's energy that stays, instead of an amount."),
     ] = None,
     other: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--with", help="merge: the other .keras or .h5.", show_default=False),
     ] = None,
     join: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="merge: average or add.", show_default="average"),
     ] = None,
     share: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="merge: how far the weights of a layer may differ to become one.", show_default="0"),
     ] = None,
     methods: Annotated[bool, typer.Option("--methods", help="List the methods and what they take.")] = False,
@@ -155,7 +155,7 @@ def sweep(
         typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
     ] = "esp32",
     candidates: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--try",
             help="Chains of methods: prune:0.5,prune:0.8+qat (microgen compress --methods). Default: a grid of them.",
@@ -163,7 +163,7 @@ def sweep(
         ),
     ] = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "-o",
             "--out",
@@ -175,11 +175,11 @@ def sweep(
     batch_size: _BatchSize = 32,
     seed: Seed = 0,
     jobs: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="How many candidates at a time. Default: half of the cores.", show_default=False),
     ] = None,
     scheduler: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Run on the Dask cluster with this scheduler: tcp://HOST:8786.", show_default=False),
     ] = None,
     picture: Annotated[str, typer.Option(help="svg, png or none.")] = "svg",
@@ -228,9 +228,9 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Merge models over the same input into one network with one arena, their outputs side by side."""
-    from ..merging import merge as run
     from ..report.compression import merged_lines, merged_rows
     from ..report.text import table
+    from ..workflows.merge import merge as run
 
     with Progress() as progress:
         found = run(models, out, share=share, seed=seed, force=force, on_step=progress)

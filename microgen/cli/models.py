@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -11,14 +11,14 @@ from . import completion
 from .base import Force, Json, Progress, ReportFile, Samples, Seed, app, print_json, print_pairs
 
 _Calibration = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+    str | None,
     typer.Option(
         help="Samples of the input: .npy, .npz, .csv, a folder of images or of WAV files, or `random`.",
         show_default=False,
     ),
 ]
 _RunBy = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(help="The board that must run it. Default: what every board runs.", autocompletion=completion.boards),
 ]
 _Scheme = Annotated[
@@ -34,13 +34,13 @@ _Range = Annotated[str, typer.Option("--range", help="What black and white of an
 @app.command()
 def build(
     model: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+        Path | None,
         typer.Argument(
             help="A .tflite; or a .keras, .h5 or SavedModel with --calibration. None: the recipe.", show_default=False
         ),
     ] = None,
     board: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             help="A board (microgen boards), or a board file; may be given again. Default: esp32.",
             autocompletion=completion.boards,
@@ -48,7 +48,7 @@ def build(
     ] = None,
     all_boards: Annotated[bool, typer.Option("--all-boards", help="A project for every board, and a table.")] = False,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="The project's folder (of several: the folder above). Default: NAME-BOARD here."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The firmware's name. Default: the model file's.")] = None,
@@ -58,7 +58,7 @@ def build(
     value_range: _Range = "0,1",
     allow_float: _AllowFloat = False,
     recipe: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="What to train when no model is given (microgen recipes). Default: sine.",
             autocompletion=completion.recipes,
@@ -73,7 +73,7 @@ def build(
         bool, typer.Option("--check", help="Write nothing: compare the project with what a build makes now.")
     ] = False,
     mlperf: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.",
             metavar="TASK",
@@ -81,7 +81,7 @@ def build(
         ),
     ] = None,
     selftest_at_boot: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
             "--selftest-at-boot/--no-selftest-at-boot",
             help="Run the golden vectors whenever the board starts. Default: where its kernels have known faults.",
@@ -89,14 +89,15 @@ def build(
         ),
     ] = None,
     arena: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
-    from .. import fleet, pipeline
     from ..errors import InputError
+    from ..workflows import build as pipeline
+    from ..workflows import build_all as fleet
 
     if all_boards and board:
         raise InputError("--board and --all-boards together", "give one of them")
@@ -153,13 +154,13 @@ def quantize(
     ],
     calibration: _Calibration = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("-o", "--out", help="The .tflite to write. Default: MODEL_SCHEME.tflite here."),
     ] = None,
     scheme: _Scheme = "int8",
     board: _RunBy = None,
     labels: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
     ] = None,
     value_range: _Range = "0,1",
@@ -169,8 +170,9 @@ def quantize(
     as_json: Json = False,
 ) -> None:
     """Quantize a model to full integer, check that TFLM runs it, and report what it lost."""
-    from .. import quantization, sources
+    from .. import quantization
     from ..deployment.labels import read_labels
+    from ..frontends import source as sources
 
     path = out or Path(f"{sources.slug(model.stem)}_{scheme}.tflite")
     with Progress() as progress:
@@ -202,19 +204,19 @@ def train(
         typer.Argument(help="A recipe (microgen recipes).", show_default=False, autocompletion=completion.recipes),
     ],
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Folder for model, labels and calibration data. Default: RECIPE here."),
     ] = None,
     board: _RunBy = None,
     epochs: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Instead of the recipe's own number."),
     ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Train a recipe, quantize it to int8, and measure it in float, in LiteRT and in TFLM."""
-    from .. import training
+    from ..training import train as training
 
     path = out or Path(recipe)
     with Progress() as progress:
@@ -235,7 +237,7 @@ def train(
 @app.command()
 def recipes(
     name: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(help="One recipe, by name.", show_default=False, autocompletion=completion.recipes),
     ] = None,
     as_json: Json = False,
@@ -258,7 +260,7 @@ def recipes(
 def inspect(
     model: Annotated[Path, typer.Argument(help="A .tflite.", show_default=False)],
     board: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="A board: does the model fit, and what makes the peak?",
             show_default=False,
@@ -269,7 +271,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
-    from ..inspection import inspect as run
+    from ..workflows.inspect import inspect as run
 
     found = run(model, board, report)
     if as_json:
@@ -284,7 +286,7 @@ def inspect(
 @app.command()
 def boards(
     name: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(help="One board, by name, alias or file.", show_default=False, autocompletion=completion.boards),
     ] = None,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print its file, to start one of your own from.")] = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,11 +15,11 @@ _Project = Annotated[Path, typer.Argument(help="The folder that microgen build w
 _On = Annotated[str, typer.Option("--on", help="host, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")]
 _Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
 _Record = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Write the session with the firmware to this text file."),
 ]
 _Port = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(help="The board's port: /dev/ttyUSB0, COM3. Default: looked for."),
 ]
 
@@ -31,7 +31,7 @@ def verify(
     seed: Seed = 0,
     layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
     data: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="Samples with their classes (.npz with 'labels', .csv, folders of classes), for the accuracy."
         ),
@@ -43,7 +43,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare a firmware, compiled for this machine or on a board, with TFLM and with Python."""
-    from ..proof import verify as run
+    from ..workflows.verify import verify as run
 
     with Progress() as progress:
         verdict = run(
@@ -78,7 +78,7 @@ def bench(
     warmups: Annotated[int, typer.Option(help="How many to run before.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
     against: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="The JSON file of an earlier run, on another board say, to compare with."),
     ] = None,
     baud: _Baud = 115200,
@@ -86,8 +86,8 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Time a firmware's inferences, one by one, on its own clock."""
-    from ..benchmark import bench as run
-    from ..benchmark import read_bench, write_bench
+    from ..workflows.bench import bench as run
+    from ..workflows.bench import read_bench, write_bench
 
     earlier = read_bench(against) if against else None
     with Progress() as progress:
@@ -105,7 +105,7 @@ def bench(
 @app.command()
 def selftest(project: _Project, on: _On = "host", baud: _Baud = 115200, record: _Record = None) -> None:
     """Let a firmware run the golden vectors in its own flash."""
-    from ..benchmark import selftest as run
+    from ..workflows.bench import selftest as run
 
     result = run(project, on, baud=baud, record=record)
     print(f"pass: {result.vectors} golden vectors, every byte" if result.passed else f"fail: {result.fault}")
@@ -117,7 +117,7 @@ def tune(
     project: _Project,
     on: Annotated[str, typer.Option("--on", help="A serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")],
     calibration: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="The data that the project was built with, if any."),
     ] = None,
     baud: _Baud = 115200,
@@ -126,7 +126,7 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Set the tensor arena to what the board really used plus a margin, and build the project again."""
-    from ..tuning import tune as run
+    from ..workflows.tune import tune as run
 
     with Progress() as progress:
         result = run(project, on, calibration=calibration, baud=baud, record=record, force=force, on_step=progress)
@@ -147,7 +147,7 @@ def simulate(
     ] = False,
 ) -> None:
     """Run a project's firmware on this machine, its serial port on this terminal."""
-    from ..simulate import simulate as run
+    from ..workflows.simulate import simulate as run
 
     if not pty and sys.stdin.isatty():
         print("type help% for the commands; Ctrl+C ends it", file=sys.stderr)
@@ -157,7 +157,7 @@ def simulate(
 @app.command()
 def flash(project: _Project, port: _Port = None) -> None:
     """Compile a project with PlatformIO and write it to its board."""
-    from .. import platformio
+    from ..projects.platformio import tool as platformio
 
     platformio.flash(project, port=port, on_line=lambda line: print(line, file=sys.stderr))
     print(f"flashed; `microgen monitor {project}` shows what the board says")
@@ -166,7 +166,7 @@ def flash(project: _Project, port: _Port = None) -> None:
 @app.command()
 def monitor(project: _Project, port: _Port = None) -> None:
     """Show what a board says on its serial port, and send it what is typed."""
-    from .. import platformio
+    from ..projects.platformio import tool as platformio
 
     raise typer.Exit(platformio.monitor(project, port=port))
 
@@ -174,8 +174,8 @@ def monitor(project: _Project, port: _Port = None) -> None:
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Say what this machine has, what is missing, and how to get it."""
-    from ..doctor import examine
     from ..report.text import table
+    from ..workflows.doctor import examine
 
     findings = examine()
     if as_json:

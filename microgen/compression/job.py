@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..calibration import Calibration
-from ..conversion.archive import keras_bytes
-from ..conversion.carry import as_tf_keras
-from ..conversion.converter import convert, make_deterministic, reply
-from ..conversion.keras_file import QUANTIZE_WRAPPER
-from ..conversion.loading import from_keras, load_keras
+from ..datasets import Calibration
 from ..errors import InputError
+from ..frontends.keras.archive import keras_bytes
+from ..frontends.keras.carry import as_tf_keras
+from ..frontends.keras.converter import convert, make_deterministic, reply
+from ..frontends.keras.file import QUANTIZE_WRAPPER
+from ..frontends.keras.loading import from_keras, load_keras
 from ..recipes import load_recipe
-from ..worker import Arrays, Values, report_progress
+from ..workers.process import Arrays, Values, report_progress
 from .base import Step
 from .layers import RANGES
 from .methods import load_method
@@ -36,7 +36,7 @@ def compress_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
 
     Returns:
         For each of "before" and "after", as values and as arrays prefixed "before_" and "after_", what
-        `conversion.converter.reply` returns, the "parameters" and those that are not zero, and "test_float", the
+        `frontends.keras.converter.reply` returns, the "parameters" and those that are not zero, and "test_float", the
         model's answers to "test_x"; values "metric"; arrays "test_x", "test_y" and "keras".
     """
     make_deterministic(int(values["seed"]))

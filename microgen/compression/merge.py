@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..conversion.archive import keras_bytes
-from ..conversion.carry import as_tf_keras
-from ..conversion.converter import make_deterministic
-from ..conversion.loading import load_keras
 from ..errors import InputError
-from ..worker import Arrays, Values
+from ..frontends.keras.archive import keras_bytes
+from ..frontends.keras.carry import as_tf_keras
+from ..frontends.keras.converter import make_deterministic
+from ..frontends.keras.loading import load_keras
+from ..workers.process import Arrays, Values
 from .graph import Call, Layer, Model, Weights, calls, copy_of, new_inputs
 
 OUTPUTS, AVERAGE, ADD = "outputs", "average", "add"

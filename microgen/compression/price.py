@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import worker
-from ..files import gzip_bytes
-from ..metrics import Metric
 from ..quantization import Quantized, finish
+from ..support.files import gzip_bytes
+from ..support.metrics import Metric
 from ..tflite.macs import model_macs
 from ..verification import EngineRun, quantize_samples, real_values
+from ..workers import process as worker
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import conversion, sources
 from ..errors import InputError
-from ..files import check_out, write_file
-from ..metrics import METRICS, Metric
+from ..frontends import source as sources
+from ..frontends.source import slug
 from ..quantization import Quantized, per_channel_dense
 from ..recipes import Recipe, load_recipe
-from ..sources import slug
-from ..training import check_held_out, check_seed, train
+from ..support.files import check_out, write_file
+from ..support.metrics import METRICS, Metric
+from ..training.train import check_held_out, check_seed, train
+from ..workers import tensorflow
 from .base import Step
 from .job import AFTER, BEFORE
 from .methods import load_method
@@ -176,7 +177,7 @@ def _run(
         }
         on_step(" + ".join(map(str, steps)) or "converting the model")
         packages = ("tensorflow", "tf_keras", "tensorflow_model_optimization", *(chosen.packages if chosen else ()))
-        reply = conversion.run("compression.job:compress_job", values, arrays, packages=packages, on_progress=on_epoch)
+        reply = tensorflow.run("compression.job:compress_job", values, arrays, packages=packages, on_progress=on_epoch)
     metric = METRICS[reply.values["metric"]]
     on_step("running LiteRT and TFLM on the held-out data")
     after, quantized, scores = measure(reply, AFTER, slug(name), metric)
@@ -216,7 +217,7 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
 
 
 def check_seen(models: Iterable[Any], recipe: str | None, seed: int) -> None:
-    """Refuse models that have seen what a recipe holds out to measure on; see `microgen.training.check_held_out`."""
+    """Refuse models that have seen what a recipe holds out to measure on; see `training.train.check_held_out`."""
     for model in models:
         if recipe is not None and isinstance(model, (str, Path)):
             check_held_out(Path(model), recipe, seed)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..calibration import TARGET_NAMES, Array, check_numbers, class_numbers, load_arrays, representative, shape_hint
+from ..datasets import TARGET_NAMES, Array, check_numbers, class_numbers, load_arrays, representative, shape_hint
 from ..errors import InputError
-from ..metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
+from ..support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
 
 if TYPE_CHECKING:
     from ..recipes import Recipe

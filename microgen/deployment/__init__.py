@@ -1,7 +1,8 @@
 """A model and a board become a deployment: operators, arena, golden vectors, and what they take of the memories."""
 
-from .arena import Arena, plan_board
-from .deployment import Deployment, Options, check, deploy, known_issues
+from ..applications.serial import Options
+from ..runtimes.tflm.arena import Arena, plan_board
+from .deployment import Deployment, check, deploy, known_issues
 from .golden import GOLDEN_MAX, Golden, choose_golden, golden_bytes
 
 __all__ = [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..applications.serial import DEFAULT_OPTIONS, Options
 from ..boards import Board, TflmSnapshot
-from ..planner import MemoryPlan
+from ..runtimes.tflm.arena import Arena, op_shape, plan_board, size_arena
+from ..runtimes.tflm.planner import MemoryPlan
 from ..tflite import TfliteModel
 from ..tflite.check import check_board, check_runnable, resolver_methods
-from .arena import Arena, op_shape, plan_board, size_arena
 from .labels import check_labels
 
 # What a generated project does about a known issue of the kernels.
@@ -17,21 +18,6 @@ _REMEDY = {
     "wrong-values": "the firmware runs its golden vectors at every start and says whether the board's values are wrong",
     "overrun": "the firmware runs its golden vectors at every start, which shows whether it does harm",
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the serial commands behave.
-
-    Attributes:
-        uint8_pixels: whether as many bytes as an int8 input has are uint8 pixels, of which 128 is taken.
-        reconstruction_error: whether `results` is the mean squared error of the first output against the input.
-        selftest_at_boot: whether the golden vectors run when the board starts.
-    """
-
-    uint8_pixels: bool = False
-    reconstruction_error: bool = False
-    selftest_at_boot: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +40,7 @@ class Deployment:
     labels: tuple[str, ...]
     resolver_methods: tuple[str, ...]
     warnings: tuple[str, ...]
-    options: Options = Options()
+    options: Options = DEFAULT_OPTIONS
 
 
 def check(model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
@@ -70,7 +56,7 @@ def deploy(
     board: Board,
     host_min_bytes: int = 0,
     labels: Sequence[str] = (),
-    options: Options = Options(),
+    options: Options = DEFAULT_OPTIONS,
     arena_bytes: int | None = None,
 ) -> Deployment:
     """Decide how a model goes onto a board.

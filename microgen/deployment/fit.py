@@ -11,7 +11,7 @@ from .deployment import Deployment
 from .golden import golden_bytes
 
 # The firmware's own statics on a 32-bit target: interpreter, serial commands and, for each operator, its entry in the
-# resolver. Upper bounds; tests/test_firmware_objects.py measures the objects again.
+# resolver. Upper bounds; tests/deployment/test_firmware_objects.py measures the objects again.
 _STATIC_BYTES = 1_024
 _STATIC_BYTES_PER_OP = 40
 _CUSTOM_OP_BYTES = 8_192

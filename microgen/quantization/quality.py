@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import worker
 from ..tflite import Tensor, TfliteModel, parse
-from ..worker import Arrays
+from ..workers import process as worker
+from ..workers.process import Arrays
 
 _DEADLINE_S = 300.0
 _SAMPLES = 50
@@ -112,7 +112,7 @@ def measure(
     arrays |= {f"float{k}": a[:take] for k, a in enumerate(data)}
     arrays |= {f"in{k}": a[:take] for k, a in enumerate(quantized)}
     values = {"tensors": [_numbers(t, o) for _, t, o in pairs], "samples": count, "classify": targets is not None}
-    reply = worker.call("LiteRT", "microgen.engines.jobs:litert_noise", values, arrays, _DEADLINE_S)
+    reply = worker.call("LiteRT", "microgen.workers.jobs:litert_noise", values, arrays, _DEADLINE_S)
     signal, noise, outside, seen = (reply.arrays[k] for k in ("signal", "noise", "outside", "seen"))
     layers = tuple(
         LayerQuality(

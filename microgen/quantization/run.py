@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import calibration as calibrations
-from .. import conversion, sources, worker
+from .. import datasets as calibrations
 from ..boards import Board, TflmSnapshot, load_board
-from ..calibration import InputSpec
-from ..conversion.keras_file import read_keras_file
+from ..datasets import InputSpec
 from ..deployment.labels import check_labels
 from ..errors import InputError
-from ..files import check_out, write_file
-from ..sources import slug
+from ..frontends import source as sources
+from ..frontends.keras.file import read_keras_file
+from ..frontends.source import slug
+from ..support.files import check_out, write_file
 from ..tflite import TfliteModel, load
 from ..verification import quantize_samples
-from .acceptance import Quantized, finish
+from ..workers import process as worker
+from ..workers import tensorflow
+from .accept import Quantized, finish
 
 # Some outliers saturate in every data set.
 _FEW = 0.01
@@ -54,7 +56,7 @@ def quantize(
     Args:
         model: a .keras, .h5 or .tflite file, the folder of a SavedModel, or a Keras 3 or tf_keras model object. A
             quantized .tflite is taken as it is.
-        calibration: the representative dataset; see `microgen.calibration.request`. "random" makes up values.
+        calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
         scheme: "int8", or "int16x8" for int16 activations with int8 weights.
         board: the board whose TFLM must run it; without one, what every board runs is chosen.
         out: where to write the .tflite; None writes nothing.
@@ -130,8 +132,8 @@ def _from_source(
         "seed": options.seed,
     }
     options.on_step("converting the model")
-    reply = conversion.run(
-        "conversion.converter:convert_job",
+    reply = tensorflow.run(
+        "frontends.keras.converter:convert_job",
         values,
         {f"data{k}": a for k, a in enumerate(wanted.arrays.values())} if wanted else {},
     )
@@ -183,8 +185,8 @@ def _from_tflite(
     data = calibrations.resolve(wanted, inputs, seed=options.seed)
     options.on_step("quantizing the model")
     arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"data{k}": a for k, a in enumerate(data.arrays)}}
-    reply = conversion.run(
-        "conversion.float_tflite:quantize_job",
+    reply = tensorflow.run(
+        "frontends.float_tflite:quantize_job",
         {"scheme": options.scheme, "per_channel_dense": per_channel_dense(options.snapshot, options.scheme)},
         arrays,
         packages=("ai_edge_quantizer",),

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, nearest
-from ..metrics import Metric
+from ..support.metrics import Metric
 
 
 @dataclass(frozen=True)

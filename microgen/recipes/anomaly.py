@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..metrics import AUC, reconstruction_error
+from ..support.metrics import AUC, reconstruction_error
 from . import Data, Recipe
 
 _WINDOW = 64

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import ACCURACY
+from ..support.metrics import ACCURACY
 from . import Data, Recipe
 
 _EPOCHS, _BATCH = 12, 64

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..calibration.audio import FrontEnd
 from ..errors import EngineError, SetupError, last_words
-from ..metrics import ACCURACY
+from ..preprocessing.front_end import FrontEnd
+from ..support.metrics import ACCURACY
 from . import Data, Recipe
 
 WORDS = ("yes", "no", "up", "down", "stop", "go")

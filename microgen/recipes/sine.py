@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import MEAN_ABSOLUTE_ERROR
+from ..support.metrics import MEAN_ABSOLUTE_ERROR
 from . import Data, Recipe
 
 _EPOCHS, _BATCH, _SAMPLES = 60, 64, 2000

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..metrics import ACCURACY
+from ..support.metrics import ACCURACY
 from . import Data, Recipe
 
 _BUCKETS = 256

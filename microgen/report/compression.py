@@ -11,8 +11,8 @@ from .text import Pairs
 if TYPE_CHECKING:
     from ..compression.base import Method
     from ..compression.run import Compressed
-    from ..merging import Merged
     from ..sweeping.table import Sweep
+    from ..workflows.merge import Merged
 
 
 def method_rows(methods: Iterable[Method]) -> list[list[str]]:

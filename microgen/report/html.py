@@ -10,9 +10,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..files import write_file
-from ..render import render
+from .._version import __version__
+from ..support.files import write_file
+from ..support.render import render
 from .text import short_name
 
 # One row of the network's picture, and one step of the arena's, in SVG units.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..quantization import Quantized
     from ..quantization.quality import Quality
     from ..recipes import Recipe
-    from ..training import Trained
+    from ..training.train import Trained
 
 
 def quantized_lines(found: Quantized, path: str) -> Pairs:

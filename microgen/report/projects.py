@@ -10,13 +10,13 @@ from .models import quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
 
 if TYPE_CHECKING:
-    from ..benchmark import Bench
     from ..deployment.fit import Fit, Memory
-    from ..fleet import BoardResult
-    from ..pipeline import BuildResult
-    from ..project.drift import Drift
-    from ..tuning import Tuned
+    from ..projects.drift import Drift
     from ..verification import Device, Verdict
+    from ..workflows.bench import Bench
+    from ..workflows.build import BuildResult
+    from ..workflows.build_all import BoardResult
+    from ..workflows.tune import Tuned
 
 
 def build_lines(result: BuildResult) -> Pairs:

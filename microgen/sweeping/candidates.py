@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, toml
+from .._version import __version__
 from ..compression.base import Step
 from ..compression.steps import read_steps
 from ..errors import InputError
+from ..support import toml
 
 # The model as it is, which every sweep measures first.
 ORIGINAL = "original"

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import sources
 from ..boards import Board, load_board
 from ..compression.run import DEFAULT_BATCH_SIZE, check_origin, check_seen, model_file
 from ..compression.task import DataSource, read_data
 from ..deployment import check, deploy
 from ..deployment.fit import memory_fit
 from ..errors import InputError, MicrogenError, SetupError
-from ..jsontext import json_text
-from ..metrics import METRICS, Metric
+from ..frontends import source as sources
+from ..frontends.source import slug
 from ..recipes import load_recipe
-from ..sources import slug
+from ..support.json import json_text
+from ..support.metrics import METRICS, Metric
 from ..tflite import parse
-from ..training import train
+from ..training.train import train
 from . import evaluation
 from . import picture as pictures
 from .candidates import ORIGINAL, Candidate, key, read_candidates, versions

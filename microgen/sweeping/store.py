@@ -10,8 +10,8 @@ from typing import Any
 
 from ..compression.price import Price
 from ..errors import InputError
-from ..files import check_out_folder, write_file
-from ..sources import slug
+from ..frontends.source import slug
+from ..support.files import check_out_folder, write_file
 from .evaluation import Result
 
 _CANDIDATES, _RESULT, _STAGE = "candidates", "result.json", ".unfinished-"

@@ -10,7 +10,7 @@ from typing import Any
 from ..boards import Board
 from ..compression.price import Price
 from ..deployment.fit import Fit
-from ..metrics import Metric
+from ..support.metrics import Metric
 
 # What a candidate may be the best in, beside the metric: what is drawn, and what people call it.
 AXES = {

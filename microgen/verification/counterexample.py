@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import worker
-from ..engines.difference import largest
-from ..files import write_file
-from ..planner import Target, plan
+from ..runtimes.tflm.planner import Target, plan
+from ..support.files import write_file
 from ..tflite import TfliteModel, parse
-from .faults import reference_kernels
-from .layers import JOBS, Proof
+from ..workers import process as worker
+from ..workers.difference import largest
+from .layer_proof.faults import reference_kernels
+from .layer_proof.prove import JOBS, Proof
 
 _SECONDS = 20.0
 

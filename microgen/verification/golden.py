@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import worker
 from ..tflite import Tensor, TfliteModel
-from .layers import JOBS, deadline
+from ..workers import process as worker
+from .layer_proof.prove import JOBS, deadline
 from .samples import Samples
 
 GOLDEN = "lib/golden/golden_data.cc"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..calibration import shape_hint
+from ..datasets import shape_hint
 from ..errors import InputError
 from ..tflite import Tensor, TfliteModel
 

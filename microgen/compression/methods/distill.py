@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ... import sources
-from ...conversion.carry import as_tf_keras
-from ...conversion.loading import load_keras
 from ...errors import InputError
+from ...frontends import source as sources
+from ...frontends.keras.carry import as_tf_keras
+from ...frontends.keras.loading import load_keras
 from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune, task_loss
 from ..narrow import narrowed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import sources
 from ...errors import InputError
+from ...frontends import source as sources
 from .. import merge
 from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune

@@ -1,0 +1,1 @@
+"""What a board does with its model besides answering the serial commands."""

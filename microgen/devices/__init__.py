@@ -1,0 +1,24 @@
+"""The device under test: a project's firmware wherever it runs, spoken to in serial commands."""
+
+from .client import Client, DutError, Inference, SelfTest
+from .connection import HOST, connected, host_command, host_firmware
+from .recording import Recorder, Replay
+from .serial_port import BAUD, SerialPort
+from .transport import HostProcess, Transport
+
+__all__ = [
+    "BAUD",
+    "HOST",
+    "Client",
+    "DutError",
+    "HostProcess",
+    "Inference",
+    "Recorder",
+    "Replay",
+    "SelfTest",
+    "SerialPort",
+    "Transport",
+    "connected",
+    "host_command",
+    "host_firmware",
+]

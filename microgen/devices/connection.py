@@ -1,0 +1,105 @@
+"""A project's firmware, wherever it runs: compiled for this machine, on a board at a port, or recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import SetupError
+from . import host_build as hostbuild
+from .client import Client, DutError
+from .recording import Recorder, Replay
+from .serial_port import BAUD, SerialPort
+from .transport import HostProcess, Transport, python_child
+
+HOST = "host"
+_REPLAY = "replay:"
+
+
+def host_command(project: Path, work: Path) -> list[str]:
+    """Compile a project for this machine and return the command whose standard input and output are its serial port.
+
+    Args:
+        project: the project's folder.
+        work: an existing folder; the model array of the running program lands there in model.bin.
+
+    Raises:
+        InputError: it does not compile.
+        SetupError: this machine cannot run firmware.
+    """
+    obstacle = hostbuild.host_obstacle()
+    if obstacle:
+        raise SetupError(f"firmware cannot run here: {obstacle}", "microgen doctor says what is needed")
+    library = hostbuild.compile_firmware(project, work)
+    return [
+        *python_child("microgen.workers.firmware"),
+        str(library),
+        str(hostbuild.tflm_library()),
+        str(work / "model.bin"),
+    ]
+
+
+@contextlib.contextmanager
+def host_firmware(project: Path, *, record: Path | None = None) -> Iterator[tuple[Client, Path]]:
+    """Run a project's firmware on this machine.
+
+    Returns:
+        A client, and the file that has the model array as it lies in the program, once that runs.
+
+    Raises:
+        InputError, SetupError: see `host_command`.
+    """
+    with tempfile.TemporaryDirectory(prefix="microgen-host-") as folder:
+        work = Path(folder)
+        transport = HostProcess(host_command(project, work), work / "firmware.log")
+        with Client(_recorded(transport, record)) as client:
+            yield client, work / "model.bin"
+
+
+@contextlib.contextmanager
+def connected(
+    project: Path, model_sha256: str, on: str = HOST, *, baud: int = BAUD, record: Path | None = None
+) -> Iterator[Client]:
+    """Connect to a firmware that has this project's model.
+
+    Args:
+        project: the project's folder.
+        model_sha256: of its model.
+        on: "host"; a serial port; tcp://HOST:PORT, socket:// or rfc2217://; replay:FILE.
+        baud: the port's speed.
+        record: file to write the session to.
+
+    Raises:
+        DutError: nothing answers there, or it has another model.
+        SetupError: the port cannot be opened, or this machine cannot run firmware.
+        InputError: the recording or the project cannot be used.
+    """
+    if on == HOST:
+        with host_firmware(project, record=record) as (client, _):
+            client.connect()
+            yield client
+        return
+    replayed = Path(on.removeprefix(_REPLAY))
+    transport: Transport = Replay(replayed) if on.startswith(_REPLAY) else SerialPort(on, baud)
+    with Client(_recorded(transport, record)) as client:
+        client.connect()
+        found = client.hash()
+        if found != model_sha256:
+            raise DutError(
+                f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
+                f"not {model_sha256[:12]}...",
+                f"flash this project: pio run -d {project} -t upload",
+            )
+        yield client
+
+
+def _recorded(transport: Transport, record: Path | None) -> Transport:
+    if record is None:
+        return transport
+    try:
+        return Recorder(transport, record)
+    except BaseException:
+        transport.close()
+        raise

@@ -1,0 +1,106 @@
+"""Ways to reach a firmware. A transport moves bytes; it knows nothing of the commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import InputError, last_words
+
+
+class Transport(Protocol):
+    """Bytes to and from a firmware.
+
+    Attributes:
+        window: how many commands may be under way before an answer is read; 1 for a UART, whose receive
+            buffer may hold one command only.
+        advice: what to do when the firmware does not answer, as the hint of an error.
+    """
+
+    window: int
+    advice: str
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`; raises OSError when the other side is gone."""
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has come, at least one byte; b"" after `timeout_s`; raises EOFError when it ended."""
+
+    def close(self) -> None:
+        """Let go of the firmware."""
+
+    def diagnosis(self) -> str:
+        """Return what is known of why it ended, for a message; "" when nothing is."""
+
+
+class HostProcess:
+    """A program whose standard input and output are the serial port."""
+
+    window = 32
+    advice = "run it by hand: microgen simulate PROJECT, then help%"
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        """Start the program; its standard error goes to the file `log`."""
+        self._log = log
+        with log.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`."""
+        self._in.write(data)
+        self._in.flush()
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has come; see Transport."""
+        descriptor = self._out.fileno()
+        ready, _, _ = select.select([descriptor], [], [], timeout_s)
+        if not ready:
+            return b""
+        data = os.read(descriptor, 65536)
+        if not data:
+            raise EOFError
+        return data
+
+    def close(self) -> None:
+        """End the program."""
+        for pipe in (self._in, self._out):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def diagnosis(self) -> str:
+        """Say how the program ended and what it printed last."""
+        try:
+            code = self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            return ""
+        said = last_words(self._log.read_text("utf-8", "replace"))
+        if code == InputError.exit_code:  # it did not start, and says why: `microgen.workers.firmware`
+            self.advice = "keep what only the board has out of the program for this machine"
+            return said
+        return f"it ended with code {code}" + (f": {said}" if said else "")
+
+
+def python_child(module: str) -> list[str]:
+    """Return the command that runs `main()` of a module of this package in a Python process of its own."""
+    package = Path(__file__).parent.parent.parent
+    code = f"import sys; sys.path[0] = {str(package)!r}; from {module} import main; main()"
+    return [sys.executable, "-c", code]

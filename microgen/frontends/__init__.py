@@ -1,0 +1,1 @@
+"""What a model comes as, and how it becomes a .tflite."""

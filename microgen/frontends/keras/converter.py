@@ -1,0 +1,178 @@
+"""TensorFlow's converter: from a loaded float model to a full-integer .tflite and its float twin. Runs in a worker."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets import Calibration, Request, resolve
+from ...errors import EngineError, InputError
+from ...workers.process import Arrays, Values
+from . import rules
+from .cells import widen_cells
+from .loading import Loaded, load
+
+# Where the ranges of a model come from that was trained quantization-aware.
+LEARNED = "quantization-aware training"
+Bytes = npt.NDArray[np.uint8]
+# Data that is smaller than this after a model's own scaling was most likely scaled before, too.
+_DROWNED = 0.1
+_LOOPS = ("While", "StatelessWhile")
+
+
+def convert_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Load a model, read its calibration data and convert it.
+
+    Args:
+        values: "kind" and "path" of the model, "calibration" (the values of a `Request`), "names" of its arrays,
+            "scheme", "per_channel_dense", "allow_float", "seed".
+        arrays: "data0", "data1", ... the arrays of the request.
+    """
+    make_deterministic(int(values["seed"]))
+    loaded = load(values["kind"], values["path"], values["scheme"])
+    if values["calibration"] is None and loaded.is_quantization_aware:
+        return reply(loaded, Calibration((), origin=LEARNED), convert(loaded, (), values["scheme"], False))
+    given = {name: arrays[f"data{k}"] for k, name in enumerate(values["names"])}
+    data = resolve(Request(values["calibration"], given), loaded.inputs, seed=int(values["seed"]))
+    per_channel_dense, allow_float = bool(values["per_channel_dense"]), bool(values["allow_float"])
+    converted = convert(loaded, data.arrays, values["scheme"], per_channel_dense, allow_float=allow_float)
+    return reply(loaded, data, converted)
+
+
+def reply(loaded: Loaded, data: Calibration, converted: tuple[Bytes, Bytes]) -> tuple[Values, Arrays]:
+    """Return what a conversion found, as a worker's reply; `microgen.quantization` reads it."""
+    arrays: Arrays = {"tflite": converted[0], "float": converted[1]}
+    arrays |= {f"calibration{k}": d for k, d in enumerate(data.arrays)}
+    if data.targets is not None:
+        arrays["targets"] = data.targets
+    return {
+        "layers": asdict(loaded.layers),
+        "classes": list(data.classes),
+        "origin": LEARNED if loaded.is_quantization_aware else data.origin,
+        "has_values": data.has_values,
+        "warnings": list(_scaled_twice(loaded, data)),
+    }, arrays
+
+
+def _scaled_twice(loaded: Loaded, data: Calibration) -> Iterator[str]:
+    """Warn of data that was scaled already, for a model that begins with a Rescaling."""
+    if data.is_made_up or loaded.input_scale == 1 or not data.arrays:
+        return
+    low, high = float(data.arrays[0].min()), float(data.arrays[0].max())
+    if max(abs(low), abs(high)) * abs(loaded.input_scale) < _DROWNED:
+        yield (
+            f"the calibration data goes from {low:g} to {high:g}, and the model's first layer multiplies it by "
+            f"{loaded.input_scale:.3g}: was it scaled already? Give it as the model takes it (images: --range 0,255)"
+        )
+
+
+def make_deterministic(seed: int) -> None:
+    """Seed everything random, and let the same seed give the same bytes."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count() or 1)
+
+
+def convert(
+    loaded: Loaded,
+    data: Sequence[npt.NDArray[Any]],
+    scheme: str,
+    per_channel_dense: bool,
+    *,
+    allow_float: bool = False,
+) -> tuple[Bytes, Bytes]:
+    """Convert to full integer, and to float32 with the same tensors for comparison.
+
+    The batch is fixed to 1, which keeps SHAPE and PACK out of the graph and lets batch norm fold. Without the object
+    that owns its variables the converter freezes the function, instead of saving the model and loading it again:
+    several times as fast, but a fused LSTM is not recognised so.
+
+    Args:
+        loaded: the float model.
+        data: the representative dataset, one array an input.
+        scheme: "int8", or "int16x8" for int16 activations and int8 weights.
+        per_channel_dense: whether FULLY_CONNECTED gets one weight scale a channel.
+        allow_float: let operators stay in float32 that have no integer kernel.
+
+    Raises:
+        EngineError: the converter refuses; names layers where its words do.
+        InputError: the model has a loop that the converter would crash on, or has learned the ranges of another
+            scheme.
+    """
+    import tensorflow as tf
+
+    keep_alive = loaded.keep_alive if loaded.has_loops else None
+    if loaded.is_quantization_aware and scheme != "int8":
+        raise InputError(f"the model was trained for int8, not for {scheme}", "leave --scheme out")
+    if not loaded.has_loops:
+        _refuse_loops(loaded.function, loaded.layers)
+
+    def representative() -> Iterator[list[npt.NDArray[Any]]]:
+        for i in range(len(data[0])):
+            yield [values[i : i + 1] for values in data]
+
+    def converter() -> Any:  # noqa: ANN401
+        return tf.lite.TFLiteConverter.from_concrete_functions([loaded.function], keep_alive)
+
+    integer = converter()
+    integer.optimizations = [tf.lite.Optimize.DEFAULT]
+    ops, kind = {
+        "int8": (tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8),
+        "int16x8": (tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16),
+    }[scheme]
+    if not loaded.is_quantization_aware:  # the converter finds the ranges of one that is in its graph
+        integer.representative_dataset = representative
+        integer.target_spec.supported_ops = [ops, tf.lite.OpsSet.TFLITE_BUILTINS] if allow_float else [ops]
+    integer.inference_input_type = integer.inference_output_type = kind
+    integer._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel_dense
+    quantized = widen_cells(_run(integer, loaded.layers))
+    if loaded.is_quantization_aware:
+        quantized = _named(quantized, [i.name for i in loaded.inputs])
+    return np.frombuffer(quantized, np.uint8), np.frombuffer(_run(converter(), loaded.layers), np.uint8)
+
+
+def _named(model: bytes, inputs: Sequence[str]) -> bytes:
+    """Give the inputs of a .tflite their names; the converter calls them after their fake quantization."""
+    from ai_edge_litert.tools import flatbuffer_utils as tools
+
+    read: Any = tools.read_model_from_bytearray(bytearray(model))
+    for tensor, name in zip(read.subgraphs[0].inputs, inputs, strict=True):
+        read.subgraphs[0].tensors[tensor].name = name.encode()
+    return bytes(tools.convert_object_to_bytearray(read))
+
+
+def _run(converter: Any, layers: rules.LayerNames) -> bytes:  # noqa: ANN401
+    try:
+        return bytes(converter.convert())
+    except Exception as error:
+        print(error)  # the whole dump, into the log
+        said = str(error)
+        # Of an MLIR dump only the operator and the layer that it speaks of go into the message.
+        operator = re.search(r"'(tf[\w.]*\.\w+)' op", said)
+        reason = f"it has no operator {operator[1]}" if operator else (said.strip().splitlines() or ["no reason"])[0]
+        scopes = re.findall(r"[\w.]+(?:/[\w.]+)+", said)
+        layer = next((name for name in map(layers.of, scopes) if name), "")
+        where = f"layer '{layer}': " if layer else ""
+        raise EngineError(
+            "converter", f"{where}{reason[:300]}", "use layers that TFLM has: docs/quantization.md has a table"
+        ) from None
+
+
+def _refuse_loops(function: Any, layers: rules.LayerNames) -> None:  # noqa: ANN401
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for called in graph.library.function for node in called.node_def)]
+    for node in nodes:
+        if node.op in _LOOPS:
+            layer = layers.of(node.name)
+            what = f"layer '{layer}'" if layer else f"'{node.name}'"
+            raise InputError(f"{what} is a loop, which the converter crashes on", rules.advice("WHILE")[1])

@@ -1,0 +1,118 @@
+"""Reads what a .keras or .h5 file says of itself, and refuses one that would run code when Keras loads it.
+
+A Keras file names the Python classes that make its layers, and may hold Python bytecode. Keras 3 refuses most of that
+(`safe_mode`); Keras 2, which reads older files, runs the bytecode of an .h5 and imports any module that a file names.
+So the description is checked first, by the same rules for all: classes of Keras, no bytecode, no functions as layers.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+
+# The layer of tensorflow-model-optimization around each layer that was trained quantization-aware.
+QUANTIZE_WRAPPER = "QuantizeWrapperV2"
+_FRAMEWORKS = ("keras", "tf_keras")
+_QUANTIZATION = "tensorflow_model_optimization.python.core.quantization.keras."
+# No description of a model for a microcontroller is near this size; an archive may claim any.
+_CONFIG_BYTES = 64 * 2**20
+_NOT_KERAS = "save it again with model.save('model.keras')"
+_TRUSTED = "use Keras's own layers; if you trust the file, load it and give the object: microgen.quantize(model, data)"
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """What a file says of itself.
+
+    Attributes:
+        is_legacy: whether Keras 2 wrote it.
+        config: the description of the model.
+        is_quantization_aware: whether the model learned its ranges in training.
+    """
+
+    is_legacy: bool
+    config: Any
+    is_quantization_aware: bool = False
+
+
+def read_keras_file(kind: str, path: Path) -> KerasFile:
+    """Read the description of a .keras or .h5 file; nothing in it is run.
+
+    Raises:
+        InputError: it is no Keras model, or holds or names code that is not Keras's.
+    """
+    try:
+        version, config = _archive(path) if kind == "keras" else _hdf5(path)
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RecursionError) as error:
+        raise InputError(f"{path.name}: not a Keras model ({error})", _NOT_KERAS) from None
+    _check(path.name, config)
+    return KerasFile(version.startswith("2"), config, f'"{QUANTIZE_WRAPPER}"' in json.dumps(config))
+
+
+def _archive(path: Path) -> tuple[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        found = {}
+        for name in ("metadata.json", "config.json"):
+            size = archive.getinfo(name).file_size
+            if size > _CONFIG_BYTES:
+                raise ValueError(f"its {name} has {size:,} bytes")
+            found[name] = json.loads(archive.read(name))
+    return str(found["metadata.json"]["keras_version"]), found["config.json"]
+
+
+def _hdf5(path: Path) -> tuple[str, Any]:
+    import h5py
+
+    with h5py.File(path) as stored:
+        if "model_config" not in stored.attrs:
+            raise InputError(f"{path.name}: holds weights, but no model", "save it whole: model.save()")
+        version, config = (_text(stored.attrs.get(name, "2")) for name in ("keras_version", "model_config"))
+    return version, json.loads(config)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - HDF5 stores either
+    return value if isinstance(value, str) else bytes(value).decode()
+
+
+def _check(file: str, config: Any) -> None:  # noqa: ANN401 - JSON
+    """Walk a description and refuse what is not made of Keras's own classes."""
+    waiting = [(config, "", False)]
+    while waiting:
+        value, layer, is_layer = waiting.pop()
+        if isinstance(value, list):
+            waiting += [(item, layer, is_layer) for item in value]
+            continue
+        if not isinstance(value, dict):
+            continue
+        inner = value.get("config")
+        if "class_name" in value:
+            if is_layer:
+                layer = str(value.get("name") or (inner.get("name") if isinstance(inner, dict) else "") or layer)
+            _check_class(file, layer, value, is_layer)
+        waiting += [(item, layer, key == "layers") for key, item in value.items()]
+
+
+def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -> None:
+    kind, module = str(value["class_name"]), value.get("module")
+    where = f"{file}: layer '{layer}'" if layer else file
+    if kind.rpartition(">")[2] == "Lambda" or kind == "__lambda__":
+        raise InputError(f"{where} is Python code stored in the file (Lambda), which is not run", _TRUSTED)
+    if kind == "function" and not is_layer:
+        is_known = module in (None, "builtins") or (_is_keras(module) and "activations" in str(module).split("."))
+        kind = str(value["config"]) if isinstance(value.get("config"), str) else kind
+    else:
+        # Functions have small letters, and what starts with underscores is a plain value: a slice, a tuple.
+        is_class = kind[:1].isupper() and (module is None or _is_keras(module))
+        is_known = is_class or (kind.startswith("__") and module is None)
+    if not is_known:
+        name = f"{module}.{kind}" if module else kind
+        raise InputError(f"{where} asks for {name}, which is not a class of Keras", _TRUSTED)
+
+
+def _is_keras(module: object) -> bool:
+    return str(module).partition(".")[0] in _FRAMEWORKS or str(module).startswith(_QUANTIZATION)

@@ -1,0 +1,95 @@
+"""The table of what does not convert (rules.toml), and how operators lead back to the layers they come from."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...support import toml
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A Keras layer: its name, its class, and the settings that a rule may ask for."""
+
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LayerNames:
+    """The layers of a model, and how its tensors' names lead to them.
+
+    Attributes:
+        names: in their order.
+        numbered: Keras 3 enters each layer's scope twice, so that "dense" computes in "dense_1"; tf_keras does not.
+        outputs: the layers that compute the outputs, in their order: the converter calls these "Identity" or
+            "StatefulPartitionedCall" with a number.
+        fused: the layers that become one operator, in their order: the converter names these after the operator.
+    """
+
+    names: tuple[str, ...] = ()
+    numbered: bool = False
+    outputs: tuple[str, ...] = ()
+    fused: tuple[str, ...] = ()
+
+    def of(self, tensor: str) -> str:
+        """Return the layer that a tensor comes from, "" where its name does not say.
+
+        The converter names tensors after the scopes that they are computed in: "model/relu/Relu;model/conv/Conv2D".
+        """
+        for part in tensor.split(";"):
+            for scope in reversed(part.split("/")):
+                stripped = re.sub(r"_\d+$", "", scope)
+                for name in (stripped, scope) if self.numbered else (scope, stripped):
+                    if name in self.names:
+                        return name
+        if operator := re.match(r"tfl\.unidirectional_sequence_lstm(\d*)", tensor):
+            index = int(operator[1] or 0)
+            return self.fused[index] if index < len(self.fused) else ""
+        result = re.match(r"(?:Identity|(?:Stateful)?PartitionedCall)(?:[_:](\d+))?", tensor)
+        index = int(result[1] or 0) if result else -1
+        return self.outputs[index] if 0 <= index < len(self.outputs) else ""
+
+
+@functools.cache
+def table() -> dict[str, Any]:
+    """Return the contents of rules.toml."""
+    return toml.load(Path(__file__).with_name("rules.toml"))
+
+
+def check_layers(layers: Sequence[Layer], scheme: str) -> None:
+    """Refuse layers that the converter crashes on, or does not quantize to a scheme.
+
+    Raises:
+        InputError: names the layer, the reason and what to use instead.
+    """
+    for layer in layers:
+        for rule in table()["layers"]:
+            unless = rule.get("unless", {})
+            if scheme != rule.get("scheme", scheme):
+                continue
+            allowed = bool(unless) and all(layer.config.get(k, v) == v for k, v in unless.items())
+            if layer.kind in rule["names"] and not allowed:
+                odd = [f"{k}={layer.config[k]!r}" for k, v in unless.items() if layer.config.get(k, v) != v]
+                with_ = f" with {', '.join(odd)}" if odd else ""
+                raise InputError(f"layer '{layer.name}' ({layer.kind}){with_}: {rule['because']}", f"use {rule['use']}")
+
+
+def needs_carrying(layers: Sequence[Layer]) -> bool:
+    """Tell whether a Keras 3 model must be carried over to tf_keras to convert well."""
+    return any(layer.kind in table()["carried"] for layer in layers)
+
+
+def advice(operator: str) -> tuple[str, str]:
+    """Return what an operator comes from and what to use instead; general words for one that is not in the table."""
+    entry = table()["operators"].get(operator)
+    if entry is None:
+        return "", "build the model from layers that TFLM has in int8 (microgen inspect shows a model's operators)"
+    return entry["from"], f"use {entry['use']}"

@@ -1,0 +1,1 @@
+"""From a sensor's samples to the input of a model."""

@@ -1,0 +1,210 @@
+"""A generated project as a folder: what may be overwritten, how it is written so that no half of one is left.
+
+A new project is written beside its place and renamed into it. A rebuild stages all its files in the project's
+own `.microgen-stage`, renames that to `.microgen-commit`, which is the moment that counts, and then moves file
+by file; whoever opens the project next finishes moves that a dead build left.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..errors import InputError
+from ..support.files import check_folder
+from ..support.json import json_text
+
+MANIFEST = "microgen.json"
+MANIFEST_SCHEMA = 1
+_STAGE = ".microgen-stage"
+_COMMIT = ".microgen-commit"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on disk and its manifest."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    def edited(self) -> list[str]:
+        """Return the generated files that are not as they were written, sorted; missing ones are not edited."""
+        return sorted(
+            name
+            for name, sha256 in self.manifest["files"].items()
+            if (self.path / name).is_file() and digest((self.path / name).read_bytes()) != sha256
+        )
+
+    def model_file(self) -> Path:
+        """Return the .tflite that the project was made from."""
+        return self.path / "model.tflite"
+
+
+def open_project(path: str | Path, *, read_only: bool = False) -> Project:
+    """Open a generated project, finishing a rebuild that was cut off.
+
+    Args:
+        path: the project's folder.
+        read_only: write nothing: refuse a project whose rebuild was cut off.
+
+    Raises:
+        InputError: it is not a folder that microgen generated, or its manifest is damaged.
+    """
+    path = Path(path)
+    hint = "give the folder that microgen build wrote (it has a microgen.json)"
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder", hint)
+    if read_only and (path / _COMMIT).is_dir():
+        raise InputError(f"{path}: a rebuild was cut off in the middle", "microgen verify PROJECT finishes it")
+    _finish(path)
+    try:
+        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not a microgen project: it has no {MANIFEST}", hint) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path / MANIFEST}: cannot be read: {error}", "build the project again") from None
+    if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
+        raise InputError(f"{path / MANIFEST}: not a manifest of schema {MANIFEST_SCHEMA}", "build the project again")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(_is_inside(name) and isinstance(v, str) for name, v in files.items()):
+        raise InputError(f"{path / MANIFEST}: its list of files is damaged", "build the project again")
+    return Project(path, manifest)
+
+
+def check_target(out: Path, *, force: bool) -> None:
+    """Check, before any work, that a project can be written to `out`; nothing is left behind.
+
+    Raises:
+        InputError: it is a file, a folder of something else, cannot be written, or holds edits that would be lost.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / MANIFEST).exists() and not (out / _COMMIT).exists():
+            raise InputError(
+                f"{out}: is not empty and not a microgen project",
+                "choose another folder with --out; nothing was written",
+            )
+        edited = open_project(out).edited()
+        if edited and not force:
+            more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+            raise InputError(
+                f"{out / edited[0]}{more}: generated, but edited by hand",
+                "keep your code in src/main.cpp or files of your own; --force overwrites the edits",
+            )
+    check_folder(out)
+
+
+def write(
+    out: Path,
+    files: Mapping[str, bytes],
+    user_files: Mapping[str, bytes],
+    manifest: Mapping[str, Any],
+    *,
+    force: bool,
+) -> None:
+    """Write a project, or rebuild one, as a whole.
+
+    Args:
+        out: its folder.
+        files: the generated files by their path inside it.
+        user_files: files that are the user's once written: kept where they exist, unless `force`.
+        manifest: what microgen.json says besides the files' hashes.
+        force: overwrite the user's files too.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    contents = {**files, MANIFEST: manifest_bytes(files, user_files, manifest)}
+    try:
+        if (out / MANIFEST).exists():
+            contents.update({n: d for n, d in user_files.items() if force or not (out / n).exists()})
+            _rebuild(out, contents)
+        else:
+            _create(out, {**contents, **user_files})
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
+
+
+def manifest_bytes(files: Mapping[str, bytes], user_files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bytes:
+    """Return microgen.json as `write` writes it."""
+    whole = {
+        "schema": MANIFEST_SCHEMA,
+        **manifest,
+        "files": {name: digest(data) for name, data in sorted(files.items())},
+        "user_files": sorted(user_files),
+    }
+    return json_text(whole).encode()
+
+
+def _create(out: Path, contents: Mapping[str, bytes]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for left in out.parent.glob(f".{glob.escape(out.name)}.microgen-*"):
+        if not _is_running(left.name.rpartition("-")[2]):
+            shutil.rmtree(left, ignore_errors=True)
+    beside = out.parent / f".{out.name}.microgen-{os.getpid()}"
+    try:
+        write_all(beside, contents)
+        beside.rename(out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
+
+
+def _rebuild(out: Path, contents: Mapping[str, bytes]) -> None:
+    shutil.rmtree(out / _STAGE, ignore_errors=True)
+    write_all(out / _STAGE, contents)
+    (out / _STAGE).rename(out / _COMMIT)
+    _finish(out)
+
+
+def _finish(out: Path) -> None:
+    """Move what a committed rebuild has staged into place, the manifest last, and drop files it no longer has."""
+    commit = out / _COMMIT
+    if not commit.is_dir():
+        return
+    staged = sorted((p for p in commit.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
+    new = json.loads((commit / MANIFEST).read_text("utf-8"))["files"] if (commit / MANIFEST).exists() else None
+    if new is not None and (out / MANIFEST).exists():
+        old = json.loads((out / MANIFEST).read_text("utf-8"))["files"]
+        for name, sha256 in old.items():
+            path = out / name
+            if _is_inside(name) and name not in new and path.is_file() and digest(path.read_bytes()) == sha256:
+                path.unlink()
+    for source in staged:
+        target = out / source.relative_to(commit)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    shutil.rmtree(commit)
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files by their path inside a folder, one after the other; raises OSError where one cannot be written."""
+    for name, data in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a file's bytes as the manifest has it."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,110 @@
+"""What microgen.json records of a build, and the model and board of a project found again by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._version import __version__
+from ..boards import Board, load_board
+from ..deployment import Deployment, Golden
+from ..errors import InputError
+from ..quantization import Quantized
+from ..tflite import Tensor, TfliteModel, load
+from ..verification import Verdict
+from .folder import MANIFEST, Project
+
+OWN_BOARD = "board.toml"
+
+
+def manifest(
+    deployment: Deployment, golden: Golden, verdict: Verdict, source: Quantized, mlperf: str | None
+) -> dict[str, Any]:
+    """Return what microgen.json says besides the files' hashes.
+
+    Args:
+        deployment, golden, verdict, source: what the build decided, chose, found, and started from.
+        mlperf: the task of MLPerf Tiny that the serial commands answer as.
+    """
+    snapshot = deployment.board.snapshot
+    return {
+        "microgen": __version__,
+        "model": model_json(deployment.name, deployment.model),
+        "source": {**source.record, "warnings": list(source.warnings)},
+        "labels": list(deployment.labels),
+        "board": deployment.board.name,
+        "upload": deployment.board.upload,
+        "monitor_speed": deployment.board.platformio.monitor_speed,
+        "tflm": {"name": snapshot.name, "version": snapshot.version, "kernels": snapshot.kernels},
+        "arena": {
+            "bytes": deployment.arena.bytes,
+            "min_bytes": deployment.arena.min_bytes,
+            "scratch_bytes": deployment.arena.scratch_bytes,
+            "margin_bytes": deployment.arena.margin_bytes,
+            "host_bytes": deployment.arena.host_bytes,
+            "host_min_bytes": deployment.arena.host_min_bytes,
+            "host_predicted_bytes": deployment.arena.host_predicted_bytes,
+        },
+        "selftest_at_boot": deployment.options.selftest_at_boot,
+        "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
+        # Without the device: its times are others each time.
+        "verdict": {k: v for k, v in verdict.to_json().items() if k not in ("device", "accuracy")},
+        "mlperf": mlperf,
+    }
+
+
+def model_json(name: str, model: TfliteModel) -> dict[str, Any]:
+    """Return what a manifest and `inspect` say of a model."""
+    return {
+        "name": name,
+        "sha256": model.sha256,
+        "bytes": len(model.data),
+        "inputs": [tensor_json(t) for t in model.inputs],
+        "outputs": [tensor_json(t) for t in model.outputs],
+        "ops": dict(sorted(model.ops.items())),
+    }
+
+
+def tensor_json(tensor: Tensor) -> dict[str, Any]:
+    """Return what a manifest and `inspect` say of an input or output."""
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": tensor.scale,
+        "zero_point": tensor.zero_point,
+        "affine": tensor.affine,
+        "bytes": tensor.bytes,
+    }
+
+
+def project_model(opened: Project) -> TfliteModel:
+    """Return the model of a project, after checking that its file is the one that was built.
+
+    Raises:
+        InputError: it is missing or another one.
+    """
+    recorded = opened.manifest.get("model")
+    if not isinstance(recorded, dict) or not {"name", "sha256"} <= set(recorded):
+        raise InputError(f"{opened.path / MANIFEST}: does not name its model", "build the project again")
+    model = load(opened.model_file(), str(recorded["name"]))
+    if model.sha256 != recorded["sha256"]:
+        raise InputError(
+            f"{opened.model_file()}: not the model that this project was built from",
+            "build the project again",
+        )
+    return model
+
+
+def project_board(opened: Project) -> Board:
+    """Return the board of a project; for a board that did not come with microgen, its file is in the project.
+
+    Raises:
+        InputError: there is no such board.
+    """
+    return load_board(project_board_name(opened))
+
+
+def project_board_name(opened: Project) -> str:
+    """Return what `build` takes for the board of a project: its name, or the file in the project."""
+    own = opened.path / OWN_BOARD
+    return str(own) if own.is_file() else str(opened.manifest.get("board"))

@@ -1,0 +1,1 @@
+"""PlatformIO projects: their files, and the tool that compiles and flashes them."""

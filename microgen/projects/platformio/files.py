@@ -1,0 +1,134 @@
+"""The files of a project: firmware/ as it is, templates/ filled in with what was decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..._version import __version__
+from ...boards import TflmSnapshot, board_file, native_snapshot
+from ...deployment import Deployment, Golden
+from ...deployment.fit import memory_fit
+from ...errors import InputError
+from ...support import resources
+from ...support.render import render
+from ...tflite import TfliteModel
+from ...tflite.check import check_board
+from ...verification import Verdict
+from ..manifest import OWN_BOARD
+
+USER_FILES = ("src/main.cpp", ".gitignore")  # written once, then the user's
+# The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
+_ELEMENT_TYPES = {
+    "int8": "kInt8",
+    "int16": "kInt16",
+    "uint8": "kUInt8",
+    "int32": "kInt32",
+    "float32": "kFloat32",
+    "bool": "kBool",
+}
+_MAX_RANK = 6
+
+
+def check_edges(model: TfliteModel) -> None:
+    """Refuse a model whose inputs or outputs a firmware cannot take in or give out.
+
+    Raises:
+        InputError: names the tensor.
+    """
+    for tensor in (*model.inputs, *model.outputs):
+        if tensor.dtype not in _ELEMENT_TYPES or len(tensor.shape) > _MAX_RANK:
+            raise InputError(
+                f"{model.name}: tensor '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, "
+                "which the firmware cannot take in or give out",
+                f"inputs and outputs may be {', '.join(_ELEMENT_TYPES)} with up to {_MAX_RANK} dimensions",
+            )
+
+
+def render_project(deployment: Deployment) -> dict[str, bytes]:
+    """Render all files of a project except golden vectors, README and manifest, by their path inside it."""
+    firmware = resources.path("firmware")
+    native = native_snapshot()
+    native_obstacle = _native_obstacle(deployment.model, native)
+    copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").iterdir()) if p.is_file()}
+    copied |= {f"lib/dut/{p.name}": p for p in sorted((firmware / "dut").iterdir()) if p.is_file()}
+    copied |= {f"lib/golden/{p.name}": p for p in sorted((firmware / "golden").iterdir()) if p.is_file()}
+    copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").glob("*.cpp"))}
+    copied |= {f"test/{p.name}": p for p in sorted((firmware / "test").glob("*.py"))}
+    if not native_obstacle:
+        standing_in = [p for p in sorted((firmware / "native").rglob("*")) if p.is_file()]
+        copied |= {f"lib/native/{p.relative_to(firmware / 'native').as_posix()}": p for p in standing_in}
+        copied |= {f"lib/native/{name}": firmware / "host" / name for name in ("Arduino.h", "arduino.cc")}
+    copied["src/main.cpp"] = firmware / "app" / "main.cpp"
+    copied[".gitignore"] = firmware / "app" / "gitignore"
+    model = deployment.model
+    region = memory_fit(deployment).region
+    excluded = {*deployment.board.snapshot.exclude_sources, *(() if native_obstacle else native.exclude_sources)}
+    values: dict[str, Any] = {
+        "version": __version__,
+        "name": deployment.name,
+        "board": deployment.board,
+        "snapshot": deployment.board.snapshot,
+        "placement_flags": region.build_flags if region else (),
+        "native": native,
+        "native_obstacle": native_obstacle,
+        "exclude_sources": sorted(excluded),
+        "sha256": model.sha256,
+        "data": model.data,
+        "model_bytes": len(model.data),
+        "arena": deployment.arena,
+        "labels": deployment.labels,
+        "inputs": model.inputs,
+        "outputs": model.outputs,
+        "stateful": model.is_stateful,
+        "resolver_methods": deployment.resolver_methods,
+        "element_types": _ELEMENT_TYPES,
+        "options": deployment.options,
+    }
+    rendered = {
+        "lib/model/model_data.cc": "model_data.cc.j2",
+        "lib/model/model_config.h": "model_config.h.j2",
+        "platformio.ini": "platformio.ini.j2",
+    }
+    if excluded:
+        rendered["exclude_sources.py"] = "exclude_sources.py.j2"
+    return {
+        **{name: path.read_bytes() for name, path in copied.items()},
+        **{name: render(template, **values) for name, template in rendered.items()},
+        "model.tflite": model.data,
+    }
+
+
+def render_golden(golden: Golden) -> dict[str, bytes]:
+    """Render the golden vectors, by their path inside the project."""
+    return {f"lib/golden/{name}": render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")}
+
+
+def render_readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> bytes:
+    """Render the project's README.md."""
+    return render(
+        "README.md.j2",
+        version=__version__,
+        d=deployment,
+        golden=golden,
+        board=deployment.board,
+        fit=memory_fit(deployment),
+        model=deployment.model,
+        native_obstacle=_native_obstacle(deployment.model, native_snapshot()),
+        verdict=verdict,
+    )
+
+
+def own_board(board: str | Path) -> dict[str, bytes]:
+    """Return the file of a board that does not come with microgen: the project must not depend on where it lies."""
+    file = board_file(str(board))
+    return {} if file.parent == resources.path("boards") else {OWN_BOARD: file.read_bytes()}
+
+
+def _native_obstacle(model: TfliteModel, native: TflmSnapshot) -> str:
+    """Say why the TFLM that builds on a PC cannot run the model; "" when it can."""
+    try:
+        check_board(model, native)
+    except InputError as error:
+        return error.message
+    return ""

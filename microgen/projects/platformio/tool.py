@@ -1,0 +1,300 @@
+"""Drives PlatformIO in a generated project: compile, flash, monitor; its errors come back as ours."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import projects as project
+from ...errors import InputError, MicrogenError, SetupError, one_line
+
+_UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
+_LOG_LINES = 400
+_SIZES = re.compile(r"^(RAM|Flash):.*used (\d+) bytes from (\d+) bytes", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What PlatformIO says a board's program takes, in bytes; None where its platform does not say."""
+
+    flash_bytes: int | None
+    flash_limit: int | None
+    ram_bytes: int | None
+    ram_limit: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the sizes as plain data."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class _Symptom:
+    """A line of PlatformIO's or an uploader's output, and what we say about it."""
+
+    pattern: re.Pattern[str]
+    error: type[MicrogenError]
+    message: str
+    hint: str
+
+
+def _symptom(pattern: str, error: type[MicrogenError], message: str, hint: str) -> _Symptom:
+    return _Symptom(re.compile(pattern, re.IGNORECASE), error, message, hint)
+
+
+_SMALLER = "take a smaller model, or a board with more memory (microgen build MODEL --all-boards compares them)"
+# In this order: what is more telling comes first. {0}, {1} are the pattern's groups, {upload} is what the board's file
+# says a person has to do.
+_SYMPTOMS = (
+    _symptom(
+        r"The (program|data) size \((\d+) bytes\) is greater than maximum allowed \((\d+) bytes\)",
+        InputError,
+        "the {0} is too large: {1} bytes, {over} more than the {2} that the board has",
+        _SMALLER,
+    ),
+    _symptom(
+        r"region [`'\"]?(\S+?)['\"]? overflowed by (\d+) bytes",
+        InputError,
+        "the program is too large: memory {0} overflows by {1} bytes",
+        _SMALLER,
+    ),
+    _symptom(
+        r"(?:permission denied|access is denied)[^\n]*?((?:/dev/|COM)\w[\w/.-]*)"
+        r"|((?:/dev/|COM)\w[\w/.-]*)[^\n]*(?:permission denied|access is denied)",
+        SetupError,
+        "no permission to open the port {0}",
+        f"sudo usermod -a -G dialout $USER, then log in again; udev rules: {_UDEV}",
+    ),
+    _symptom(
+        r"(?:busy|could not exclusively lock port)[^\n]*?((?:/dev/|COM)\w[\w/.-]*)"
+        r"|((?:/dev/|COM)\w[\w/.-]*)[^\n]*(?:busy|could not exclusively lock)",
+        SetupError,
+        "the port {0} is in use",
+        "close the serial monitor, or whatever else has it open",
+    ),
+    _symptom(
+        r"(?:could not open port|no such file or directory:?|cannot find the file)[^\n]*?((?:/dev/|COM)\w[\w/.-]*)",
+        SetupError,
+        "there is no port {0}",
+        "plug the board in; pio device list shows the ports",
+    ),
+    _symptom(
+        r"Please specify `?upload_port|couldn't find a board on the selected port|Unable to find a serial port"
+        r"|No device found on|Please specify port",
+        SetupError,
+        "no board found",
+        "plug the board in with a cable that carries data, or name its port with --port; {upload}",
+    ),
+    _symptom(
+        r"Failed to connect to ESP|Wrong boot mode detected|No serial data received"
+        r"|Timed out waiting for packet header|No accessible RP\S* devices? in BOOTSEL mode"
+        r"|SAM-BA operation failed|No DFU capable USB device available|Unable to find (?:a )?(?:Teensy|HalfKay)",
+        SetupError,
+        "the board does not answer: it is not in boot mode",
+        "{upload}",
+    ),
+    _symptom(
+        r"Error: (?:open failed|libusb_open\(\) failed|unable to (?:find|open) [^\n]*(?:device|ST-?Link|CMSIS-DAP))",
+        SetupError,
+        "the board's debugger does not answer",
+        f"plug the board in; without permission: {_UDEV}",
+    ),
+    _symptom(
+        r"Could not resolve host|unable to access 'http|HTTPClientError|Could not connect to|NewConnectionError"
+        r"|Name or service not known|Temporary failure in name resolution|ProxyError|InternetIsOffline"
+        r"|Could not find the package with|UnknownPackage",
+        SetupError,
+        "PlatformIO could not download a package that this project needs",
+        "connect to the internet for the first build: PlatformIO keeps what it has downloaded",
+    ),
+    _symptom(
+        r"(\S+?:\d+:\d+: (?:fatal )?error: [^\n]+)",
+        InputError,
+        "the firmware does not compile: {0}",
+        "correct it, or build the project again",
+    ),
+    _symptom(
+        r"(undefined reference to [^\n]+)",
+        InputError,
+        "the firmware does not link: {0}",
+        "pio run -v shows the whole command",
+    ),
+)
+
+
+def compile_project(path: str | Path, *, on_line: Callable[[str], None] = lambda line: None) -> Compiled:
+    """Compile a project for its board, as `pio run` does.
+
+    Args:
+        path: the project's folder.
+        on_line: is given each line of PlatformIO's output.
+
+    Raises:
+        InputError: not a project, it does not compile, or the program is too large.
+        SetupError: PlatformIO or one of its packages is missing.
+    """
+    opened = project.open_project(path)
+    log = _run(opened, ["run", "-e", _environment(opened)], on_line)
+    sizes = {name: (int(used), int(limit)) for name, used, limit in _SIZES.findall(log)}
+    ram, flash = sizes.get("RAM", (None, None)), sizes.get("Flash", (None, None))
+    return Compiled(flash[0], flash[1], ram[0], ram[1])
+
+
+def flash(path: str | Path, *, port: str | None = None, on_line: Callable[[str], None] = lambda line: None) -> None:
+    """Compile a project and write it to its board, as `pio run -t upload` does.
+
+    Args:
+        path: the project's folder.
+        port: the board's port; PlatformIO looks for it otherwise.
+        on_line: is given each line of PlatformIO's output.
+
+    Raises:
+        InputError: not a project, it does not compile, or the program is too large.
+        SetupError: PlatformIO, one of its packages, the port or the board is missing or does not answer.
+    """
+    opened = project.open_project(path)
+    command = ["run", "-e", _environment(opened), "-t", "upload"]
+    if port is not None:
+        _check_port(port)
+        command += ["--upload-port", port]
+    _run(opened, command, on_line)
+
+
+def monitor(path: str | Path, *, port: str | None = None) -> int:
+    """Show what a project's board says and send what is typed, as `pio device monitor` does.
+
+    Args:
+        path: the project's folder.
+        port: the board's port; the only one there is otherwise.
+
+    Returns:
+        The exit code of the monitor, which the user ends.
+
+    Raises:
+        InputError: not a project.
+        SetupError: PlatformIO or the port is missing, or there are several ports.
+    """
+    opened = project.open_project(path)
+    speed = opened.manifest.get("monitor_speed", 115200)
+    port = port or _only_port(_upload(opened))
+    _check_port(port)
+    # Away from the project, whose platform the monitor would ask for, installed or not.
+    command = [*_pio(), "device", "monitor", "-d", tempfile.gettempdir(), "--port", port, "--baud", str(speed)]
+    try:
+        return subprocess.run(command, env=_environment_variables()).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def translate(log: str, upload: str) -> MicrogenError:
+    """Turn what PlatformIO printed before it failed into an error of ours.
+
+    Args:
+        log: its output.
+        upload: what a person has to do so that uploading works on this board.
+    """
+    for symptom in _SYMPTOMS:
+        found = symptom.pattern.search(log)
+        if not found:
+            continue
+        groups = [g for g in found.groups() if g is not None]
+        over = int(groups[1]) - int(groups[2]) if len(groups) == 3 else 0
+        return symptom.error(
+            symptom.message.format(*groups, over=over), symptom.hint.format(upload=upload or "see the project's README")
+        )
+    lines = [line.strip() for line in log.splitlines() if line.strip(" =-*\t")]
+    telling = [line for line in lines if re.search(r"error|exception|fail", line, re.IGNORECASE)]
+    said = (telling or lines or ["it said nothing"])[0]
+    return SetupError(f"PlatformIO failed: {said}", "run pio run -v in the project for all of it")
+
+
+def _pio() -> list[str]:
+    if importlib.util.find_spec("platformio") is not None:
+        return [sys.executable, "-m", "platformio"]
+    found = shutil.which("pio") or shutil.which("platformio")
+    if not found:
+        raise SetupError("PlatformIO is not installed", "pip install 'microgen[flash]'")
+    return [found]
+
+
+def _environment(opened: project.Project) -> str:
+    board = opened.manifest.get("board")
+    if not isinstance(board, str):
+        raise InputError(f"{opened.path / project.MANIFEST}: does not name its board", "build the project again")
+    return board
+
+
+def _upload(opened: project.Project) -> str:
+    return str(opened.manifest.get("upload", ""))
+
+
+def _environment_variables() -> dict[str, str]:
+    return {**os.environ, "PLATFORMIO_NO_ANSI": "true", "PLATFORMIO_DISABLE_PROGRESSBAR": "true"}
+
+
+def _run(opened: project.Project, arguments: list[str], on_line: Callable[[str], None]) -> str:
+    """Run PlatformIO in the project; return the end of its output."""
+    command = [*_pio(), arguments[0], "-d", str(opened.path), *arguments[1:]]
+    log: deque[str] = deque(maxlen=_LOG_LINES)
+    in_traceback = False
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=_environment_variables(),
+    )
+    with process:
+        try:
+            for line in process.stdout or ():
+                log.append(line)
+                # PlatformIO shows its own stack where it does not expect a failure: not for people.
+                in_traceback = in_traceback or "Traceback (most recent call last)" in line
+                if not in_traceback:
+                    on_line(line.rstrip("\n"))
+        except BaseException:
+            process.terminate()
+            raise
+    text = "".join(log)
+    if process.returncode != 0:
+        raise translate(text, _upload(opened))
+    return text
+
+
+def _only_port(upload: str) -> str:
+    """Return the serial port of the USB device that is plugged in."""
+    from serial.tools import list_ports
+
+    ports = sorted(p.device for p in list_ports.comports() if p.vid is not None)
+    if not ports:
+        raise SetupError("no board found: there is no USB serial port", f"plug the board in; {upload}")
+    if len(ports) > 1:
+        raise SetupError(f"several serial ports: {', '.join(ports)}", "name one with --port")
+    return str(ports[0])
+
+
+def _check_port(port: str) -> None:
+    """Open the port once, before minutes are spent on compiling.
+
+    Raises:
+        SetupError: it is missing, busy, or this user may not open it.
+    """
+    if "://" in port:
+        return
+    import serial
+
+    try:
+        serial.Serial(port, exclusive=True if os.name == "posix" else None).close()
+    except serial.SerialException as error:
+        raise translate(f"{one_line(str(error))} {port}", "") from None

@@ -1,0 +1,259 @@
+"""What a conversion returned is checked, run once in TFLM, and measured: only then is it a quantized model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..boards import TflmSnapshot
+from ..datasets import Calibration
+from ..errors import EngineError, InputError
+from ..frontends.keras import rules
+from ..tflite import Operator, Subgraph, Tensor, TfliteModel, parse, schema
+from ..tflite.check import float_operators, requantizing
+from ..verification import make_samples, quantize_samples
+from ..workers import process as worker
+from . import quality
+from .quality import Quality
+
+_DEADLINE_S = 300.0
+_LARGE_ARENA = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A full-integer model with the data that it was calibrated on.
+
+    Attributes:
+        model: the .tflite.
+        calibration: arrays, one an input, samples first; empty when there are none.
+        labels: what the outputs stand for.
+        metrics: what the training measured on held-out data, by name; empty when nothing was trained.
+        quality: what quantization cost; None when the model came quantized.
+        record: where it comes from, as plain data for a project's manifest.
+        warnings: what its user should know.
+        float_bytes: size of the float .tflite that it was made from; 0 when it came quantized.
+    """
+
+    model: TfliteModel
+    calibration: tuple[npt.NDArray[Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    quality: Quality | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    float_bytes: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the bytes."""
+        return {
+            "name": self.model.name,
+            "sha256": self.model.sha256,
+            "bytes": len(self.model.data),
+            "float_bytes": self.float_bytes,
+            "ops": dict(sorted(self.model.ops.items())),
+            "labels": list(self.labels),
+            **self.record,
+            "quality": self.quality.to_json() if self.quality else None,
+            "warnings": list(self.warnings),
+        }
+
+
+def finish(
+    reply: worker.Reply,
+    name: str,
+    kind: str,
+    scheme: str,
+    snapshot: TflmSnapshot | None,
+    twin: bytes,
+    *,
+    labels: Sequence[str] = (),
+    allow_float: bool = False,
+) -> Quantized:
+    """Check what a conversion returned, and measure what it cost.
+
+    Args:
+        reply: of `frontends.keras.converter.reply`.
+        name: the model's name.
+        kind: what it came as, for the record.
+        scheme: of the quantization.
+        snapshot: the TFLM that must run it, None for any.
+        twin: the float .tflite.
+        labels: what the elements of the first output stand for, where that is known.
+        allow_float: see `quantize`.
+
+    Raises:
+        InputError: an operator does not run in TFLM; names its layer and what to use instead.
+        EngineError: an engine refused the model.
+    """
+    model = parse(reply.arrays["tflite"].tobytes(), name, "the converted model")
+    layers = rules.LayerNames(**reply.values["layers"])
+    names = [f"calibration{k}" for k in range(len(model.inputs))]
+    data = tuple(reply.arrays[n] for n in names if n in reply.arrays)
+    in_float = check_graph(model, layers, snapshot, allow_float=allow_float)
+    quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
+    run_once(model, quantized, layers)
+    warnings = list(reply.values["warnings"])
+    if in_float:
+        warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
+    targets, unclear = _targets(reply, model.outputs[0], labels)
+    warnings += unclear
+    cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
+    found = Calibration(data, targets, tuple(reply.values["classes"]), reply.values["origin"])
+    if found.is_made_up:
+        warnings.append(
+            "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
+            "drown in rounding; quantize again with real data"
+        )
+    record = {
+        "kind": kind,
+        "scheme": scheme,
+        "calibration": {"origin": found.origin, "samples": len(data[0]) if data else 0, "made_up": found.is_made_up},
+        "sqnr_db": cost.output_sqnr_db if cost else None,
+        "float_layers": list(in_float),
+        "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
+    }
+    labels = found.classes if len(found.classes) == model.outputs[0].elements else ()
+    return Quantized(model, data, labels, {}, cost, record, tuple(warnings), len(twin))
+
+
+def _targets(
+    reply: worker.Reply, output: Tensor, labels: Sequence[str]
+) -> tuple[npt.NDArray[np.int64] | None, list[str]]:
+    """Return the class of each sample by the output's element, and why there is none where one might be expected.
+
+    Classes that have a name (folders, a column of a CSV) are those of the labels with that name; without labels they
+    are in alphabetical order, as Keras reads folders.
+    """
+    targets, classes = reply.arrays.get("targets"), reply.values["classes"]
+    if output.elements == 1:
+        return None, []  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
+    if reply.values["has_values"]:
+        return None, ["the data's targets are values, not class numbers: no accuracy is told"]
+    if targets is None:
+        return None, []
+    if classes and labels:
+        if not set(classes) <= set(labels):
+            return None, [
+                f"the data names the classes {_some(classes)}, the labels are {_some(labels)}: no accuracy is told"
+            ]
+        return np.array([labels.index(name) for name in classes])[targets], []
+    if classes and len(classes) != output.elements:
+        return None, [
+            f"the data names {len(classes)} classes, the model has {output.elements} outputs: no accuracy is told"
+        ]
+    if not ((targets >= 0) & (targets < output.elements)).all():
+        raise InputError(
+            f"the calibration data has classes {int(targets.min())} to {int(targets.max())}, output "
+            f"'{output.name}' has {output.elements} elements",
+            "number the classes from 0, in the order of the output's elements",
+        )
+    return targets, []
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def check_graph(
+    model: TfliteModel, layers: rules.LayerNames, snapshot: TflmSnapshot | None, *, allow_float: bool = False
+) -> tuple[str, ...]:
+    """Refuse operators that TFLM lacks and, unless that is allowed, those that were left in float32.
+
+    QUANTIZE from one integer scale to another is an integer operator like any other, and is taken.
+
+    Args:
+        model: the quantized model.
+        layers: the names of its layers.
+        snapshot: the TFLM that must run it, None for any.
+        allow_float: take operators in float32 where TFLM has them.
+
+    Returns:
+        The layers that stay in float32, by name, with their operators.
+
+    Raises:
+        InputError: names the layer and what to use instead.
+    """
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            known = schema.CUSTOM_RESOLVER_METHODS if op.is_custom else schema.RESOLVER_METHODS
+            allowed = (snapshot.custom_ops if op.is_custom else snapshot.ops) if snapshot else known
+            if op.name not in known or op.name not in allowed:
+                title = snapshot.title if snapshot and op.name in known else "TFLM"
+                raise _refusal(model, graph, op, layers, f"is not among the operators of {title}")
+    in_float = float_operators(model)
+    if not allow_float:
+        # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
+        for graph, op in in_float or _excursions(model):
+            raise _refusal(model, graph, op, layers, "stays in float32", "; or take it as it is: --allow-float")
+    return tuple(dict.fromkeys(f"{_layer_of(graph, op, layers)} ({op.name})" for graph, op in in_float))
+
+
+def _excursions(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
+    """Return the operators that touch float32 anywhere but at the model's inputs and outputs."""
+    edges = {*model.main.inputs, *model.main.outputs}
+    found = [
+        (graph, op)
+        for graph in model.subgraphs
+        for op in graph.operators
+        for i in (*op.inputs, *op.outputs)
+        if i >= 0 and graph.tensors[i].dtype == "float32" and not (graph.index == 0 and i in edges)
+    ]
+    return sorted(found, key=lambda place: place[1].name in ("QUANTIZE", "DEQUANTIZE"))
+
+
+def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: rules.LayerNames) -> None:
+    """Run one sample in TFLM: some operators are refused only there.
+
+    Raises:
+        InputError: TFLM names the operator that it refuses.
+        EngineError: it refuses without saying which.
+    """
+    arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a[:1] for k, a in enumerate(samples)}}
+    try:
+        worker.call("TFLM", "microgen.workers.jobs:tflm_run", {"arena_bytes": _LARGE_ARENA}, arrays, _DEADLINE_S)
+    except EngineError as error:
+        said = re.search(r"Node (\w+) \(number", error.log)
+        refused = [op for op in model.main.operators if said is not None and op.name == said[1]]
+        if not refused:
+            _blame_vanished(model, layers)
+            raise
+        raise _refusal(model, model.main, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
+
+
+def _blame_vanished(model: TfliteModel, layers: rules.LayerNames) -> None:
+    """Say so where nothing but rounding is left of what goes into a SOFTMAX, which takes TFLM down.
+
+    TFLM's kernel needs a multiplier above 1 (`QuantizeMultiplierGreaterThanOne`), which is the input's scale times
+    2^26 (kernels/internal/quantization_util.cc, `PreprocessSoftmaxScaling`).
+    """
+    for op in model.main.operators:
+        scale = model.main.tensors[op.inputs[0]].scale if op.name == "SOFTMAX" else 1.0
+        if 0 < scale * 2**26 <= 1:
+            raise InputError(
+                f"{model.name}: {_layer_of(model.main, op, layers)}: on the calibration data, all values that its "
+                f"SOFTMAX gets lie within {256 * scale:.1g}, and TFLM crashes on so small a scale",
+                "is the model trained, and is the data what it was trained on?",
+            )
+
+
+def _layer_of(graph: Subgraph, op: Operator, layers: rules.LayerNames) -> str:
+    """Name an operator's layer, or its tensor where the layer is not known."""
+    tensor = graph.tensors[op.outputs[0]].name if op.outputs else ""
+    layer = layers.of(tensor)
+    # The converter joins the names of all that it fused.
+    return f"layer '{layer}'" if layer else f"tensor '{tensor.partition(';')[0]}'"
+
+
+def _refusal(
+    model: TfliteModel, graph: Subgraph, op: Operator, layers: rules.LayerNames, what: str, otherwise: str = ""
+) -> InputError:
+    origin, hint = rules.advice(op.name)
+    comes = f"; it comes from {origin}" if origin else ""
+    where = _layer_of(graph, op, layers)
+    return InputError(f"{model.name}: {where}: its operator {op.name} {what}{comes}", hint + otherwise)

@@ -1,0 +1,132 @@
+"""The tensor arena of a model on a board: laid out as the board's kernels ask, and sized with the snapshot's margin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...boards import Board
+from ...boards.shapes import OpShape
+from ...errors import InputError
+from ...tflite import Operator, Subgraph, TfliteModel
+from .planner import KernelBytes, MemoryPlan, Target, align, plan
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The tensor arena in bytes, and where the figure comes from.
+
+    Attributes:
+        bytes: what the firmware reserves on the board: the three that follow together.
+        min_bytes: the smallest that works with TFLM's reference kernels, computed for the board.
+        scratch_bytes: an upper bound of what the board's own kernels want on top.
+        margin_bytes: what is added to both, for a TFLM of another date than the planner's; 0 where the board's own
+            figure is known.
+        host_bytes: what the firmware reserves on a 64-bit PC, where structures are larger.
+        host_min_bytes: the smallest with which TFLM ran the model there; 0 when it was not measured.
+        host_predicted_bytes: the same, computed.
+        is_planned: whether it was planned so, and not asked for.
+    """
+
+    bytes: int
+    min_bytes: int
+    scratch_bytes: int
+    margin_bytes: int
+    host_bytes: int = 0
+    host_min_bytes: int = 0
+    host_predicted_bytes: int = 0
+    is_planned: bool = True
+
+    @property
+    def origin(self) -> str:
+        """Where the figure comes from, for people."""
+        computed = f"{self.min_bytes:,} computed for the board"
+        if self.is_planned:
+            return f"{computed}, {self.scratch_bytes:,} for its kernels, {self.margin_bytes:,} margin"
+        short = self.bytes < self.min_bytes
+        return f"as asked for; {computed}" + (": only the board shows whether it suffices" if short else "")
+
+
+def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
+    """Lay the arena out as it lies on a board, with what the board's own kernels want.
+
+    Optimised kernels (CMSIS-NN, ESP-NN) ask the arena for memory that the reference kernels do not; the snapshot
+    knows how much at most.
+    """
+    snapshot = board.snapshot
+
+    def asked(size: Callable[[str, OpShape], int]) -> KernelBytes:
+        def sizes(graph: Subgraph, op: Operator) -> Sequence[int]:
+            found = size(op.name, op_shape(graph, op))
+            return (found,) if found else ()
+
+        return sizes
+
+    return plan(model, target_of(board), asked(snapshot.scratch_bytes), asked(snapshot.persistent_bytes))
+
+
+def target_of(board: Board) -> Target:
+    """Return the kind of target that a board is."""
+    # GCC for bare-metal Arm stores an enum in as few bytes as it can (AAPCS); the others store an int.
+    return Target.DEVICE_SHORT_ENUMS if board.mcu.architecture.startswith("arm") else Target.DEVICE
+
+
+def size_arena(
+    model: TfliteModel, board: Board, layout: MemoryPlan, host_min_bytes: int = 0, asked_bytes: int | None = None
+) -> Arena:
+    """Size the arena: the computed minimum and the snapshot's margin, or the device's own figure where it is known.
+
+    Where the host needs more than was computed for it, a kernel asks for what the planner does not know: the board
+    gets as much more.
+
+    Raises:
+        InputError: nothing could run the model in the arena that was asked for.
+    """
+    if asked_bytes is not None:
+        _check(model, layout, asked_bytes)
+    minimum = plan(model, target_of(board)).arena_min_bytes
+    host = plan(model, Target.HOST).arena_min_bytes
+    unknown = max(0, host_min_bytes - host)
+    needed = layout.arena_min_bytes
+    wanted = asked_bytes if asked_bytes is not None else needed + unknown + board.snapshot.margin_bytes(needed)
+    total = align(wanted)
+    scratch = min(needed - minimum, max(total - minimum, 0))
+    largest = max(host, host_min_bytes)
+    return Arena(
+        bytes=total,
+        min_bytes=minimum,
+        scratch_bytes=scratch,
+        margin_bytes=total - minimum - scratch,
+        host_bytes=align(largest + board.snapshot.margin_bytes(largest)),
+        host_min_bytes=host_min_bytes,
+        host_predicted_bytes=host,
+        is_planned=asked_bytes is None,
+    )
+
+
+def _check(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
+    if not 1 <= asked_bytes < 2**31:
+        raise InputError(f"--arena {asked_bytes}: not a number of bytes", "leave it out to have it planned")
+    least, (subgraph, operator) = layout.tensor_peak()
+    if asked_bytes < least:
+        name = model.subgraphs[subgraph].operators[operator].name
+        raise InputError(
+            f"--arena {asked_bytes}: while operator {operator} ({name}) runs, its tensors and those kept for later "
+            f"operators take {least:,} bytes",
+            "leave it out to have it planned; microgen tune takes what the board really used",
+        )
+
+
+def op_shape(graph: Subgraph, op: Operator) -> OpShape:
+    """Return the shapes of one operator, as a kernel library's scratch memory depends on them."""
+    inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
+    data = next((t for t in inputs if not t.is_constant), None)
+    weights = next((t for t in inputs if t.is_constant and len(t.shape) >= 2), None)
+    return OpShape(
+        input=data.shape if data else (),
+        output=graph.tensors[op.outputs[0]].shape if op.outputs else (),
+        filter=weights.shape if weights else (),
+        activation_bytes=data.bytes // data.elements if data and data.elements else 1,
+        strides=op.strides,
+        dilations=op.dilations,
+    )

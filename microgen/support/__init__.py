@@ -1,0 +1,1 @@
+"""Files, JSON, TOML, templates, resources and metrics: what all other rooms use."""

@@ -1,0 +1,108 @@
+"""Renders a deployment into the files of a project: templates/ for what varies, firmware/ as it is."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from . import resources
+
+# One entry a byte value: "0x00," ... joined by NumPy look-up, which is what makes large models fast to write.
+_HEX = np.frombuffer("".join(f"0x{i:02x}," for i in range(256)).encode(), np.uint8).reshape(256, 5)
+_BYTES_PER_LINE = 16
+
+
+def c_bytes(data: bytes) -> str:
+    """Return the initialiser list of a C array of bytes, 16 a line, without braces."""
+    values = np.frombuffer(data, np.uint8)
+    whole = len(values) // _BYTES_PER_LINE * _BYTES_PER_LINE
+    cells = _HEX[values]
+    lines = cells[:whole].reshape(-1, _BYTES_PER_LINE * 5)
+    text = np.concatenate(
+        [np.full((len(lines), 2), ord(" "), np.uint8), lines, np.full((len(lines), 1), 10, np.uint8)], 1
+    )
+    rest = cells[whole:].tobytes().decode()
+    return text.tobytes().decode() + (f"  {rest}\n" if rest else "")
+
+
+def c_string(text: str) -> str:
+    """Return a C string literal with the UTF-8 bytes of `text`.
+
+    Whatever is not plain printable ASCII, and what could end the literal, start an escape or a trigraph, is
+    written as a three-digit octal escape, which cannot swallow the character behind it.
+    """
+    special = b'"\\?'
+    body = "".join(chr(b) if 32 <= b < 127 and b not in special else f"\\{b:03o}" for b in text.encode("utf-8"))
+    return f'"{body}"'
+
+
+def c_float(value: float) -> str:
+    """Return a C++17 float literal with exactly this float32 value."""
+    return f"{float(np.float32(value)).hex()}f"
+
+
+def c_comment(text: str) -> str:
+    """Return text that cannot end or continue a `//` comment, not even by a trigraph."""
+    return "".join(c if c.isprintable() and c.isascii() and c not in "\\?" else "." for c in text)
+
+
+def ini_value(text: object) -> str:
+    """Return text for one value of platformio.ini, on one line.
+
+    Raises:
+        InputError: it holds what starts a comment there and cannot be escaped.
+    """
+    folded = " ".join(str(text).split())
+    if re.search(r"(^|\s)[;#]", folded):
+        raise InputError(f"'{folded}' cannot be written into platformio.ini", "leave out ; and # after a space")
+    # PlatformIO reads the file with Python's configparser, which interpolates %.
+    return folded.replace("%", "%%")
+
+
+def python_string(text: str) -> str:
+    """Return a Python string literal."""
+    return json.dumps(text)
+
+
+def markdown(text: str) -> str:
+    """Return text on one line, with the characters that Markdown or HTML would act on there escaped."""
+    folded = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]#|])", r"\\\1", folded)
+
+
+def number(value: int) -> str:
+    """Return a whole number with commas between its thousands."""
+    return f"{value:,}"
+
+
+@functools.cache
+def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when something is rendered
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.path("templates")),
+        undefined=jinja2.StrictUndefined,
+        # HTML is escaped as such. C, INI and Markdown: each value passes its own filter below.
+        autoescape=jinja2.select_autoescape(("html.j2",)),
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for filter_ in (c_bytes, c_string, c_float, c_comment, ini_value, markdown, python_string, number):
+        environment.filters[filter_.__name__] = filter_
+    return environment
+
+
+def render(template: str, **values: object) -> bytes:
+    """Render one template.
+
+    Args:
+        template: its file name in templates/.
+        values: what it names; a name that is missing is an error.
+    """
+    return str(_environment().get_template(template).render(**values)).encode()

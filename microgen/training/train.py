@@ -1,0 +1,273 @@
+"""Trains a recipe, brings it to int8, and measures it in float, in LiteRT and in TFLM."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..boards import Board, load_board
+from ..datasets import Calibration, representative
+from ..errors import InputError
+from ..frontends.keras.archive import keras_bytes
+from ..frontends.keras.converter import convert, make_deterministic, reply
+from ..frontends.keras.loading import from_keras
+from ..quantization import Quantized, finish, per_channel_dense
+from ..recipes import Recipe, load_recipe
+from ..support.files import check_out_folder
+from ..support.json import json_text
+from ..verification import EngineRun, quantize_samples, real_values
+from ..workers import tensorflow
+from ..workers.process import Arrays, Values, report_progress
+
+RECORD = "training.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained recipe.
+
+    Attributes:
+        recipe: which one.
+        quantized: its int8 model with its calibration data.
+        keras: the float model, as the bytes of a .keras file.
+        float_score, litert_score, tflm_score: the recipe's metric on held-out data, of the float model and of the
+            int8 model in LiteRT's reference kernels and in TFLM.
+        validation_score: the same of the int8 model in TFLM on the data that the recipe was chosen by; None where it
+            has none.
+        parameters: what the firmware needs besides the model, such as a threshold, from the int8 model in TFLM.
+        seed, epochs: of the training.
+        tested: number of held-out samples.
+    """
+
+    recipe: Recipe
+    quantized: Quantized
+    keras: bytes
+    float_score: float
+    litert_score: float
+    tflm_score: float
+    validation_score: float | None
+    parameters: dict[str, float]
+    seed: int
+    epochs: int
+    tested: int
+
+    @property
+    def compression(self) -> float:
+        """Size of the float .tflite over that of the int8 one."""
+        return self.quantized.float_bytes / len(self.quantized.model.data)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the bytes."""
+        return {
+            "recipe": self.recipe.name,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "metric": self.recipe.metric.name,
+            "tested": self.tested,
+            "scores": {"float": self.float_score, "litert": self.litert_score, "tflm": self.tflm_score},
+            "validation": self.validation_score,
+            "bound": self.recipe.bound,
+            "parameters": self.parameters,
+            "float_bytes": self.quantized.float_bytes,
+            "bytes": len(self.quantized.model.data),
+            "compression": round(self.compression, 3),
+            "model": self.quantized.to_json(),
+        }
+
+
+def train(
+    recipe: str,
+    *,
+    out: str | Path | None = None,
+    board: str | Path | Board | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda step: None,
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> Trained:
+    """Train a recipe and quantize it to int8.
+
+    Args:
+        recipe: its name; `microgen.recipe_names()` has all.
+        out: a folder for model, labels, calibration data and the record of the training; None writes nothing.
+        board: the board whose TFLM must run it; without one, what every board runs is chosen.
+        epochs: instead of the recipe's own number.
+        seed: seed of data, weights and training; the same seed gives the same bytes.
+        on_step: is told what is done next.
+        on_epoch: is told how many epochs of how many are done.
+
+    Raises:
+        InputError: there is no such recipe, or `out` holds something else.
+        SetupError: a package or program that the recipe needs is missing.
+        EngineError: the converter or TFLM refused the model.
+    """
+    chosen = load_recipe(recipe)
+    if epochs is not None and epochs < 1:
+        raise InputError(f"--epochs {epochs}: at least one epoch is needed", f"leave it out for {chosen.epochs}")
+    check_seed(seed)
+    if out is not None:
+        check_out_folder(Path(out), RECORD, "training")
+        _check_same(Path(out), recipe)
+    target = board if isinstance(board, Board) or board is None else load_board(str(board))
+    snapshot = target.snapshot if target else None
+    values = {
+        "recipe": recipe,
+        "per_channel_dense": per_channel_dense(snapshot, "int8"),
+        "seed": seed,
+        "epochs": epochs or chosen.epochs,
+    }
+    on_step(f"training {recipe}")
+    reply = tensorflow.run(
+        "training.train:train_job", values, {}, packages=("tensorflow", "keras", *chosen.packages), on_progress=on_epoch
+    )
+    on_step("running LiteRT and TFLM on the held-out data")
+    found = finish(reply, recipe, "recipe", "int8", snapshot, reply.arrays["float"].tobytes())
+    test_x, test_y = reply.arrays["test_x"], reply.arrays["test_y"]
+    with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
+        engines = running.result()
+    score = chosen.metric.score
+    litert, tflm = (real_values(found.model.outputs[0], answers[0]) for answers in (engines.litert, engines.tflm))
+    parameters, validation = {}, None
+    if "valid_x" in reply.arrays:
+        # What the firmware compares with must come from the model that it runs.
+        valid_x, valid_y = reply.arrays["valid_x"], reply.arrays["valid_y"]
+        with EngineRun(found.model, quantize_samples(found.model, [valid_x])) as running:
+            answers = real_values(found.model.outputs[0], running.result().tflm[0])
+        validation = score(answers, valid_x, valid_y)
+        if chosen.parameters is not None:
+            parameters = chosen.parameters(answers, valid_x, valid_y)
+    trained = Trained(
+        chosen,
+        found,
+        reply.arrays["keras"].tobytes(),
+        score(reply.arrays["test_float"], test_x, test_y),
+        score(litert, test_x, test_y),
+        score(tflm, test_x, test_y),
+        validation,
+        parameters,
+        seed,
+        epochs or chosen.epochs,
+        len(test_x),
+    )
+    trained = _with_record(trained)
+    if out is not None:
+        _write(Path(out), trained)
+    return trained
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that not every random generator takes.
+
+    Raises:
+        InputError: it is negative, or has more than 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
+
+
+def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    """Train a recipe and convert it. Runs in a worker."""
+    import keras
+
+    recipe = load_recipe(values["recipe"])
+    seed, epochs = int(values["seed"]), int(values["epochs"])
+    make_deterministic(seed)
+    data, model = recipe.data(seed), recipe.model()
+    report_progress(0, epochs)
+    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
+    model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[told])
+    kept = data.train_x[representative(len(data.train_x), seed)]
+    loaded = from_keras(model)
+    converted = convert(loaded, [kept], "int8", bool(values["per_channel_dense"]))
+    answer, results = reply(loaded, Calibration((kept,), origin="training data"), converted)
+    if data.valid_x is not None and data.valid_y is not None:
+        results |= {"valid_x": data.valid_x, "valid_y": data.valid_y}
+    return answer, {
+        **results,
+        "keras": np.frombuffer(keras_bytes(model), np.uint8),
+        "test_x": data.test_x,
+        "test_y": data.test_y,
+        "test_float": model.predict(data.test_x, batch_size=256, verbose=0),
+    }
+
+
+def check_held_out(model: Path, recipe: str, seed: int) -> None:
+    """Refuse a model that was trained on what this seed holds out, where the record beside it says so.
+
+    Args:
+        model: a file of a Keras model; it has a record where `train` wrote it.
+        recipe, seed: what is going to hold samples out.
+
+    Raises:
+        InputError: it was trained with another seed.
+    """
+    try:
+        record = json.loads((model.parent / RECORD).read_text("utf-8"))
+        name, trained_with = record["recipe"], record["seed"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if name == recipe and model.stem == recipe and trained_with != seed:
+        raise InputError(
+            f"{model}: was trained with --seed {trained_with}, on samples that --seed {seed} holds out to measure on",
+            f"give --seed {trained_with}, with which it has not seen them",
+        )
+
+
+def _with_record(trained: Trained) -> Trained:
+    scores = {"float": trained.float_score, "int8 LiteRT": trained.litert_score, "int8 TFLM": trained.tflm_score}
+    name = trained.recipe.metric.name
+    record = {
+        **trained.quantized.record,
+        "recipe": trained.recipe.name,
+        "seed": trained.seed,
+        "epochs": trained.epochs,
+        "parameters": trained.parameters,
+    }
+    metrics = {f"{name}, {k}": v for k, v in scores.items()}
+    return replace(
+        trained,
+        quantized=replace(trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record),
+    )
+
+
+def _check_same(out: Path, recipe: str) -> None:
+    """Refuse the folder of another recipe, whose calibration data and labels would be mixed up."""
+    models = sorted(path.stem for path in out.glob("*.keras"))
+    if models and recipe not in models:
+        raise InputError(f"{out}: has the recipe '{models[0]}'", "choose another folder with --out")
+
+
+def _write(out: Path, trained: Trained) -> None:
+    """Write a training's files beside their place, and move them there: all are there, or none."""
+    name = trained.recipe.name
+    files = {
+        f"{name}.keras": trained.keras,
+        f"{name}.tflite": trained.quantized.model.data,
+        RECORD: json_text(trained.to_json()).encode(),
+    }
+    if trained.recipe.labels:
+        files["labels.txt"] = "".join(f"{label}\n" for label in trained.recipe.labels).encode()
+    stage = out.absolute().with_name(f".{out.name}.microgen-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir()
+        for file, data in files.items():
+            (stage / file).write_bytes(data)
+        np.save(stage / "calibration.npy", trained.quantized.calibration[0])
+        if out.exists():
+            for path in sorted(stage.iterdir(), key=lambda p: p.name == RECORD):
+                path.replace(out / path.name)
+        else:
+            stage.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

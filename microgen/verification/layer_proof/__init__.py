@@ -1,0 +1,1 @@
+"""Proves each operator of a model on its own."""

@@ -1,0 +1,102 @@
+"""What this machine has of what microgen can use."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from .._version import __version__
+from ..devices import host_build as hostbuild
+from ..errors import SetupError, one_line
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Attributes:
+        name: what.
+        found: whether it is here.
+        detail: its version or place.
+        purpose: what needs it.
+        remedy: how to get it.
+        is_essential: whether building and verifying a .tflite needs it.
+    """
+
+    name: str
+    found: bool
+    detail: str
+    purpose: str
+    remedy: str
+    is_essential: bool = False
+
+
+def examine() -> list[Finding]:
+    """Look for everything that microgen can use."""
+    obstacle = hostbuild.host_obstacle()
+    return [
+        Finding("Python", True, f"{platform.python_version()} ({sys.executable})", "everything", "", True),
+        _compiler(),
+        Finding(
+            "TFLM for the host",
+            not obstacle,
+            "" if obstacle else f"tflite-micro {hostbuild.TFLM_WHEEL}",
+            "verify what the firmware computes",
+            f"{obstacle}; pip install tflite-micro=={hostbuild.TFLM_WHEEL}" if obstacle else "",
+            True,
+        ),
+        _package(
+            "LiteRT",
+            "ai-edge-litert",
+            "ai_edge_litert",
+            "verify against Python",
+            "pip install ai-edge-litert",
+            True,
+        ),
+        _package("TensorFlow", "tensorflow", "tensorflow", "train and quantize", "pip install 'microgen[train]'"),
+        _package("PlatformIO", "platformio", "platformio", "compile and flash", "pip install 'microgen[flash]'"),
+        _package("pyserial", "pyserial", "serial", "talk to a board", "pip install 'microgen[flash]'"),
+    ]
+
+
+def versions() -> list[tuple[str, str]]:
+    """Return the versions of what a result depends on, read from the packages' metadata: nothing is imported."""
+    found = [
+        ("microgen", __version__),
+        ("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"),
+    ]
+    for name in ("tflite-micro", "ai-edge-litert", "tensorflow", "platformio"):
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            found.append((name, "not installed"))
+    compiler = _compiler()
+    return [*found, ("compiler", compiler.detail if compiler.found else "none")]
+
+
+def _compiler() -> Finding:
+    purpose, remedy = (
+        "compile the firmware for this machine",
+        "install g++, or pip install 'microgen[compiler]'",
+    )
+    try:
+        command = hostbuild.compiler()
+    except SetupError:
+        return Finding("C++ compiler", False, "", purpose, remedy, True)
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, errors="replace").stdout
+    return Finding("C++ compiler", True, one_line(version.split("\n")[0]), purpose, remedy, True)
+
+
+def _package(
+    name: str, distribution: str, module: str, purpose: str, remedy: str, is_essential: bool = False
+) -> Finding:
+    found = importlib.util.find_spec(module) is not None
+    detail = f"{distribution} {importlib.metadata.version(distribution)}" if found else ""
+    if name == "PlatformIO" and not found and shutil.which("pio"):
+        found, detail = True, str(shutil.which("pio"))
+    return Finding(name, found, detail, purpose, remedy, is_essential)

@@ -1,0 +1,169 @@
+"""Several models over the same input become one, with one arena: their outputs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EngineError, InputError
+from ..frontends import source as sources
+from ..frontends.source import slug
+from ..runtimes.tflm.planner import Target, plan
+from ..support.files import check_out, gzip_bytes, write_file
+from ..tflite import TfliteModel, load
+from ..tflite.check import check_runnable
+from ..tflite.join import join
+from ..tflite.macs import model_macs
+from ..verification import EngineRun, make_samples
+from ..workers import tensorflow
+
+_SAMPLES = 20
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a quantized model takes.
+
+    Attributes:
+        bytes, gzip_bytes: its size, and that of the same under gzip.
+        arena_bytes: the smallest tensor arena on a 32-bit board with reference kernels, computed.
+        macs: multiply-accumulates of one inference.
+    """
+
+    bytes: int
+    gzip_bytes: int
+    arena_bytes: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A merged model.
+
+    Attributes:
+        names: of the models, in the order of their outputs.
+        shared: how many operators or layers are there once instead of several times.
+        data: the merged model: a .tflite, or a .keras file.
+        parts, whole: what the models take alone, and what the merged one takes; none for Keras models.
+        samples: on how many samples each output was compared, byte for byte, with the model alone in TFLM.
+    """
+
+    names: tuple[str, ...]
+    shared: int
+    data: bytes
+    parts: tuple[Cost, ...] = ()
+    whole: Cost | None = None
+    samples: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the bytes."""
+        return {
+            "models": list(self.names),
+            "shared": self.shared,
+            "parts": [vars(p) for p in self.parts],
+            "merged": vars(self.whole) if self.whole else None,
+            "compared_samples": self.samples,
+        }
+
+
+def merge(
+    models: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    share: float = 0.0,
+    seed: int = 0,
+    force: bool = False,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Merged:
+    """Merge models over the same input into one whose outputs are theirs, side by side.
+
+    Quantized models are joined as they are: each output keeps its bytes, which is checked in TFLM. What they have in
+    common from the input on is there once. Keras models may share more: layers that are nearly equal.
+
+    Args:
+        models: two or more .tflite files, quantized with the same calibration data; or two or more .keras or .h5.
+        out: the file to write, a .tflite or a .keras; None writes nothing.
+        share: for Keras models, by which share of the largest weight the weights of a layer may differ for it to
+            become one, with the mean of the weights.
+        seed: of the samples that outputs are compared on.
+        force: overwrite `out`.
+        on_step: is told what is done next.
+
+    Raises:
+        InputError: the models do not take the same input, are of different kinds, or `out` is there already.
+        EngineError: TFLM refuses a model.
+        SetupError: a package is missing.
+    """
+    if len(models) < 2:
+        raise InputError("one model alone cannot be merged", "give two or more")
+    found = [sources.find(path) for path in models]
+    quantized = all(source.kind == sources.TFLITE for source in found)
+    if not quantized and not all(source.kind in (sources.KERAS, sources.H5) for source in found):
+        raise InputError(
+            "models of different kinds cannot be merged", "give .tflite files only, or .keras and .h5 only"
+        )
+    if not 0 <= share <= 1:
+        raise InputError(
+            f"--share {share:g}: must be 0 to 1", "0 shares what is equal, 0.01 what differs by a hundredth"
+        )
+    if out is not None:
+        check_out(Path(out), force=force)
+        if Path(out).suffix != (".tflite" if quantized else ".keras"):
+            raise InputError(f"{out}: the merged model is a {'.tflite' if quantized else '.keras'}", "give that suffix")
+    if quantized:
+        if share:
+            raise InputError("--share with quantized models", "it takes Keras models: give the .keras files")
+        merged = _join([load(s.path, name) for s, name in zip(found, _names(found), strict=True)], out, seed, on_step)
+    else:
+        on_step("merging")
+        values = {
+            "models": [(s.kind, str(s.path.absolute())) for s in found],
+            "join": "outputs",
+            "share": share,
+            "seed": seed,
+        }
+        packages = ("tensorflow", "tf_keras")
+        reply = tensorflow.run("compression.merge:merge_job", values, {}, packages=packages)
+        merged = Merged(tuple(_names(found)), reply.values["shared"], reply.arrays["keras"].tobytes())
+    if out is not None:
+        write_file(Path(out), merged.data)
+    return merged
+
+
+def _names(found: Sequence[sources.Source]) -> list[str]:
+    """Return a name for each model, from its file; where two are called the same, the folders tell them apart."""
+    names = [slug(source.path.stem) for source in found]
+    if len(set(names)) < len(names):
+        names = [slug(f"{source.path.absolute().parent.name}-{source.path.stem}") for source in found]
+    if len(set(names)) < len(names):
+        names = [f"{name}-{k}" for k, name in enumerate(names, 1)]
+    return names
+
+
+def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step: Callable[[str], None]) -> Merged:
+    for model in models:
+        check_runnable(model)
+    joined = join(models, slug(Path(out).stem) if out is not None else "merged")
+    on_step(f"comparing with the models alone on {_SAMPLES} samples")
+    inputs = make_samples(joined.model, _SAMPLES, seed, None)
+    answers = []
+    for model in (*models, joined.model):
+        with EngineRun(model, inputs) as running:
+            answers.append(running.result().tflm)
+    for ours, alone in zip(answers[-1], [a for answer in answers[:-1] for a in answer], strict=True):
+        if not np.array_equal(ours, alone):
+            raise EngineError(
+                "TFLM", "the merged model answers otherwise than its parts", "merge others; report this one"
+            )
+    costs = [_cost(model) for model in (*models, joined.model)]
+    names = tuple(m.name for m in models)
+    return Merged(names, joined.shared, joined.model.data, tuple(costs[:-1]), costs[-1], _SAMPLES)
+
+
+def _cost(model: TfliteModel) -> Cost:
+    arena = plan(model, Target.DEVICE).arena_min_bytes
+    return Cost(len(model.data), gzip_bytes(model.data), arena, model_macs(model))

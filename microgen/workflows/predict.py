@@ -1,0 +1,74 @@
+"""Runs a user's own inputs through a project's firmware and gives its answers in real units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..devices import BAUD, HOST, connected
+from ..projects import open_project
+from ..projects.manifest import project_model
+from ..verification import quantize_samples, real_values
+
+Arrays: TypeAlias = "npt.NDArray[Any] | Sequence[npt.NDArray[Any]]"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a firmware answered to one sample.
+
+    Attributes:
+        outputs: one array an output, in real units, without the batch dimension.
+        label: the label of the first output's largest element; "" where the project has no labels.
+        time_us: microseconds that the inference took on the device; None where a bad line lost only that.
+    """
+
+    outputs: tuple[npt.NDArray[np.float64], ...]
+    label: str
+    time_us: int | None
+
+
+def predict(
+    path: str | Path,
+    samples: Arrays,
+    *,
+    on: str = HOST,
+    baud: int = BAUD,
+    record: Path | None = None,
+) -> list[Prediction]:
+    """Run samples through a project's firmware, compiled for this machine or on a board.
+
+    The model's state, if it has any, is put back to its start before each sample.
+
+    Args:
+        path: the project's folder.
+        samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype.
+        on, baud, record: see `microgen.devices.connected`.
+
+    Returns:
+        One prediction a sample, in their order.
+
+    Raises:
+        InputError: not a project, or samples that do not fit its model.
+        SetupError, EngineError: see `microgen.devices.connected`.
+    """
+    opened = open_project(path)
+    model = project_model(opened)
+    labels = [str(label) for label in opened.manifest.get("labels", [])]
+    inputs = quantize_samples(model, [samples] if isinstance(samples, np.ndarray) else list(samples))
+    found = []
+    with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+        for one in zip(*inputs, strict=True):
+            answer = client.infer([np.ascontiguousarray(a).tobytes() for a in one], len(model.outputs))
+            outputs = tuple(
+                real_values(tensor, np.frombuffer(data, tensor.numpy_dtype).reshape(1, *tensor.shape))[0]
+                for tensor, data in zip(model.outputs, answer.outputs, strict=True)
+            )
+            best = int(outputs[0].argmax())
+            found.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))
+    return found

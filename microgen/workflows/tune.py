@@ -1,0 +1,103 @@
+"""Sets the tensor arena to what the board used: its kernels and its pointers need another one than the host's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..devices import BAUD, HOST, connected
+from ..errors import InputError
+from ..projects import check_target, open_project
+from ..projects.manifest import project_board, project_board_name, project_model
+from . import build as pipeline
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What `tune` found and made.
+
+    Attributes:
+        device: the board, as the firmware names it.
+        used_bytes: of the arena, on the board.
+        before_bytes: the arena's size before.
+        build: the project built again; its deployment has the new arena.
+    """
+
+    device: str
+    used_bytes: int
+    before_bytes: int
+    build: pipeline.BuildResult
+
+    @property
+    def arena_bytes(self) -> int:
+        """The arena's size now."""
+        return self.build.deployment.arena.bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        return {
+            "device": self.device,
+            "arena": {"used_bytes": self.used_bytes, "before_bytes": self.before_bytes, "bytes": self.arena_bytes},
+            "build": self.build.to_json(),
+        }
+
+
+def tune(
+    path: str | Path,
+    on: str,
+    *,
+    calibration: str | Path | None = None,
+    baud: int = BAUD,
+    record: Path | None = None,
+    force: bool = False,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Tuned:
+    """Ask the board how much of the arena it uses, and build the project again with that and the margin.
+
+    The margin is the TFLM snapshot's: what the interpreter needs while it plans, and does not count as used.
+
+    Args:
+        path: the project's folder; it must be what is flashed on the board.
+        on, baud, record: see `microgen.devices.connected`; not "host", whose pointers are twice as long.
+        calibration: the data that the project was built with, if any; golden vectors are chosen from it.
+        force: overwrite generated files that were edited.
+        on_step: is told what is done next, for a progress display.
+
+    Raises:
+        InputError: not a project, or it cannot be built again.
+        SetupError, EngineError: see `microgen.devices.connected`.
+    """
+    if on == HOST:
+        raise InputError("--on host: only a board knows what it uses", "give its port: --on /dev/ttyUSB0")
+    opened = open_project(path)
+    check_target(opened.path, force=force)
+    model = project_model(opened)
+    manifest = opened.manifest
+    board = project_board(opened)
+    on_step(f"asking {on}")
+    with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+        client.command("reset")  # is refused, with the reason, by a model that did not come up
+        used, size = client.arena()
+        device = client.name()
+    if device != board.name:
+        raise InputError(f"{on} is a {device}, the project is for {board.name}", "connect the project's board")
+    built = pipeline.build(
+        opened.model_file(),
+        project_board_name(opened),
+        out=opened.path,
+        name=model.name,
+        labels=manifest["labels"] or None,
+        calibration=calibration,
+        allow_float=True,  # what is in the project was allowed when it was built
+        samples=manifest["verdict"]["samples"] or pipeline.DEFAULT_SAMPLES,
+        seed=manifest["verdict"]["seed"],
+        verify=manifest["verdict"]["status"] != "not-verified",
+        force=force,
+        mlperf=manifest["mlperf"],
+        selftest_at_boot=manifest["selftest_at_boot"],
+        arena_bytes=used + board.snapshot.margin_bytes(used),
+        on_step=on_step,
+    )
+    return Tuned(device, used, size, built)

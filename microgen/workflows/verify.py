@@ -1,0 +1,168 @@
+"""The public function `verify`: a project or a model, compared again with what Python computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import datasets as calibrations
+from .. import projects as project
+from ..deployment import deploy
+from ..devices import BAUD, HOST, connected
+from ..devices import host_build as hostbuild
+from ..errors import InputError
+from ..projects.manifest import project_board, project_model
+from ..tflite import TfliteModel, load
+from ..tflite.check import check_runnable
+from ..verification import (
+    DIVERGED,
+    EngineRun,
+    Engines,
+    Samples,
+    Verdict,
+    ask_firmware,
+    judge,
+    make_samples,
+    quantize_samples,
+    run_firmware,
+)
+from ..verification.counterexample import save_counterexample
+from ..verification.golden import golden_fault
+from .build import DEFAULT_SAMPLES
+from .inspect import describe
+
+_LABELS = "labels"
+
+
+def verify(
+    path: str | Path,
+    *,
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    layers: bool = False,
+    data: str | Path | None = None,
+    counterexample: str | Path | None = None,
+    report: str | Path | None = None,
+    on: str = HOST,
+    baud: int = BAUD,
+    record: Path | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Verdict:
+    """Compare a project's firmware, on this machine or on a board, with TFLM, and TFLM with LiteRT.
+
+    Args:
+        path: the project's folder; or a .tflite, of which TFLM and LiteRT alone are compared.
+        samples: how many inputs to run.
+        seed: their seed.
+        layers: make the layer proof in any case, and list every operator in the verdict.
+        data: .npz with one array an input, and `labels`, the class of each sample: run too, for the accuracy.
+        counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
+        report: where to write an HTML page.
+        on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.devices.connected`.
+        baud: the port's speed.
+        record: file to write the session with the firmware to.
+        on_step: is told what is done next, for a progress display.
+
+    Raises:
+        InputError: not a project, or its model file is not the one that it was built from.
+        SetupError: this machine lacks a compiler, or the port.
+        EngineError: the firmware does not answer, or has another model.
+    """
+    if samples < 1:
+        raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
+    opened = None if Path(path).is_file() else project.open_project(path)
+    model = project_model(opened) if opened else load(path)
+    check_runnable(model, allow_float=True)
+    inputs = make_samples(model, samples, seed)
+    labelled = _labelled(model, data) if data is not None else None
+    if labelled is not None:
+        inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled[0], strict=True))
+    on_step(f"running LiteRT and TFLM on {len(inputs[0])} samples")
+    obstacle = "a model alone has no firmware; give a project"
+    if opened:
+        obstacle = hostbuild.host_obstacle() if on == HOST else ""
+    with EngineRun(model, inputs) as running:
+        firmware = None
+        if opened and not obstacle:
+            if on == HOST:
+                on_step("compiling the firmware for this machine and running it")
+                firmware = run_firmware(opened.path, model, inputs, record=record)
+            else:
+                on_step(f"running the firmware on {on}")
+                with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+                    firmware = ask_firmware(client, on, model, inputs)
+        engines = running.result()
+    host_min = running.arena_min_bytes
+    stale = golden_fault(opened.path, model, host_min) if opened else ""
+    on_step("comparing")
+    judgement = judge(running, firmware, seed, obstacle, all_layers=layers or report is not None)
+    verdict = judgement.verdict
+    if stale and verdict.passed:
+        verdict = dataclasses.replace(verdict, status=DIVERGED, reason=stale)
+    if counterexample is not None and judgement.proof is not None:
+        on_step("making the input small that shows the difference")
+        saved = save_counterexample(model, judgement.proof, Path(counterexample))
+        verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
+    if labelled is not None:
+        verdict = dataclasses.replace(verdict, accuracy=_accuracy(engines, labelled[1], samples))
+    if report is not None:
+        from ..report.html import write_report
+
+        board = project_board(opened) if opened else None
+        deployment = deploy(model.name, model, board, host_min) if board else None
+        document = describe(model, board, deployment)
+        document["verdict"] = verdict.to_json()
+        document["summary"] = verdict.summary()
+        document["golden"] = opened.manifest.get("golden") if opened else None
+        document["labels"] = list(opened.manifest.get("labels", [])) if opened else []
+        document["accuracy"] = verdict.accuracy
+        write_report(Path(report), document)
+    return verdict
+
+
+def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArray[np.int64]]:
+    """Read samples and the class of each."""
+    wanted = calibrations.request(path)
+    labels: npt.NDArray[Any] | None
+    if wanted.values["kind"] == "arrays":
+        ordered, labels = calibrations.split_targets(wanted.arrays, [t.name for t in model.inputs])
+    else:
+        specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
+        read = calibrations.resolve(wanted, specs, must_vary=False)
+        ordered, labels = list(read.arrays), read.targets
+    if labels is None:
+        raise InputError(
+            f"{path}: does not say the class of each sample",
+            f"as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders of a folder",
+        )
+    labels = np.asarray(labels).reshape(-1)
+    inputs = quantize_samples(model, ordered)
+    classes = model.outputs[0].elements
+    if len(labels) != len(inputs[0]) or not np.isin(labels, np.arange(classes)).all():
+        raise InputError(
+            f"{path}: '{_LABELS}' must have one class, 0 to {classes - 1}, for each of {len(inputs[0])} samples",
+            "store the index of the output's element that should be largest",
+        )
+    return inputs, labels.astype(np.int64)
+
+
+def _accuracy(engines: Engines, labels: npt.NDArray[np.int64], first: int) -> dict[str, Any]:
+    """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer)."""
+    scores = engines.tflm[0][first:].reshape(len(labels), -1)
+    answers = scores.argmax(axis=1)
+    matrix = np.zeros((scores.shape[1], scores.shape[1]), np.int64)
+    np.add.at(matrix, (labels, answers), 1)
+    found: dict[str, Any] = {
+        "samples": len(labels),
+        "accuracy": float((answers == labels).mean()),
+        "confusion": matrix.tolist(),
+    }
+    if engines.litert:
+        theirs = engines.litert[0][first:].reshape(len(labels), -1).argmax(axis=1)
+        found["litert_accuracy"] = float((theirs == labels).mean())
+    return found

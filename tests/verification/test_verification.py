@@ -1,0 +1,464 @@
+"""The layer proof, deliberate faults, references that refuse, and state: each on models made on the spot."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import microgen
+from microgen.errors import EngineError, InputError
+from microgen.report.projects import verdict_lines
+from microgen.tflite import load, parse
+from microgen.tflite.normalise import normalise
+from microgen.verification import EngineRun, judge, make_samples
+from microgen.verification.layer_proof import recurrent
+from microgen.verification.layer_proof.exact import Case, compare
+from microgen.verification.layer_proof.faults import faults, faults_of
+from microgen.verification.layer_proof.prove import bounds, prove_layers
+from microgen.workflows.simulate import simulate
+from tests.support import models
+from tests.support.tools import needs_host
+
+
+def judged(data, all_layers=True, samples=40, seed=0):
+    model = parse(data)
+    inputs = make_samples(model, samples, seed)
+    with EngineRun(model, inputs) as running:
+        return judge(running, None, 0, "not asked", all_layers)
+
+
+@pytest.fixture
+def built(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(models.two_by_two())
+    return microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=8).project
+
+
+def rewrite_array(project, data):
+    """Put other bytes into the compiled array of a project."""
+    source = project / "lib/model/model_data.cc"
+    lines = source.read_text().splitlines()
+    body = [i for i, line in enumerate(lines) if line.startswith("  0x")]
+    rows = [data[i : i + 16] for i in range(0, len(data), 16)]
+    assert len(rows) == len(body)
+    for i, row in zip(body, rows, strict=True):
+        lines[i] = "  " + "".join(f"0x{b:02x}," for b in row)
+    source.write_text("\n".join(lines) + "\n")
+
+
+# ---- deliberate faults
+
+
+def test_a_wrong_zero_point_is_found_and_named(built):
+    rewrite_array(built, models.two_by_two().replace(b"\xf7" + b"\xff" * 7, b"\xf6" + b"\xff" * 7, 1))
+    verdict = microgen.verify(built, samples=8)
+    assert verdict.status == "diverged"
+    assert "tensor 'right': zero points -9 in the model, -10 in the firmware" in verdict.reason
+
+
+def test_a_swapped_operator_is_found_and_named(built):
+    rewrite_array(built, models.two_by_two("RELU"))
+    verdict = microgen.verify(built, samples=8)
+    assert verdict.status == "diverged"
+    assert "operator 1 (QUANTIZE): name QUANTIZE in the model, RELU in the firmware" in verdict.reason
+
+
+def test_a_stale_golden_vector_is_found_and_named(built):
+    path = built / "lib/golden/golden_data.cc"
+    head, outputs = path.read_text().split("g_golden_outputs")
+    first = re.search(r"0x[0-9a-f]{2}", outputs)
+    stale = f"0x{int(first[0], 16) ^ 1:02x}"
+    path.write_text(f"{head}g_golden_outputs{outputs[: first.start()]}{stale}{outputs[first.end() :]}")
+    verdict = microgen.verify(built, samples=8)
+    assert verdict.status == "diverged" and "golden vector 0 in lib/golden/golden_data.cc is stale" in verdict.reason
+
+
+@pytest.mark.parametrize("language", ["", '"C" '])
+def test_a_function_that_only_the_board_has_is_named_with_what_to_do(built, language, capfd):
+    main = built / "src/main.cpp"
+    main.write_text(f"extern {language}int watchdog_on(int);\nint g_on = watchdog_on(1);\n{main.read_text()}")
+    name = "watchdog_on" if language else "watchdog_on(int)"
+    says = f"the firmware calls {name}, which is not there on this machine: guard it with #ifndef MICROGEN_HOST"
+    with pytest.raises(EngineError) as caught:
+        microgen.verify(built, samples=8)
+    assert says in caught.value.message and "only the board has" in caught.value.hint
+    assert simulate(built) == 2 and says in capfd.readouterr().err
+
+
+def test_an_arena_16_bytes_too_small_is_found_and_named(built):
+    path = built / "lib/model/model_config.h"
+    text = path.read_text()
+    least = smallest(built, path, text)
+    path.write_text(resized(text, least))
+    assert microgen.verify(built, samples=8).passed
+    path.write_text(resized(text, least - 16))
+    with pytest.raises(EngineError, match=r"(?i)arena|allocate"):
+        microgen.verify(built, samples=8)
+
+
+def smallest(project, path, text):
+    """Find the smallest arena of the firmware on this machine, from what it uses upwards."""
+    from microgen.devices import host_firmware
+
+    with host_firmware(project) as (client, _):
+        client.connect()
+        used, _ = client.arena()
+    size = used // 16 * 16
+    while True:
+        path.write_text(resized(text, size))
+        try:
+            microgen.verify(project, samples=3)
+        except EngineError:
+            size += 16
+            continue
+        return size
+
+
+def resized(text, size):
+    found = re.sub(r"kArenaBytes = [^;]*;", f"kArenaBytes = {size};", text)
+    assert found != text
+    return found
+
+
+# ---- the layer proof
+
+
+def test_every_operator_of_a_bit_exact_model_is_listed():
+    found = judged(models.two_by_two()).verdict
+    assert found.status == "bit-exact"
+    assert [(x.index, x.op, x.max_abs_diff_lsb) for x in found.layers] == [
+        (0, "ADD", 0), (1, "QUANTIZE", 0), (2, "CONCATENATION", 0),
+    ]  # fmt: skip
+    assert all(x.elements and not x.differing_elements for x in found.layers)
+
+
+def test_operators_inside_control_flow_are_compared():
+    found = judged(models.control_flow(), samples=100).verdict
+    assert found.status in ("bit-exact", "within-bound")
+    assert [(x.subgraph, x.op) for x in found.layers] == [(1, "FULLY_CONNECTED"), (2, "RELU")]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"per_channel": True}, {"dtype": "int16"}, {"per_channel": True, "dtype": "int16", "units": 9}]
+)
+def test_both_interpreters_are_within_half_a_step_and_epsilon_of_the_exact_result(options):
+    (layer,) = judged(models.fully_connected(width=40, **options), samples=100).verdict.layers
+    assert layer.exact_within and 0 < layer.exact_error_lsb <= layer.exact_allowed_lsb
+    assert layer.exact_allowed_lsb < (0.51 if "dtype" not in options else 1.6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+def test_weights_that_are_an_input_or_int4_are_held_against_the_exact_result(dtype):
+    (layer,) = judged(models.multiplied(dtype), samples=60).verdict.layers
+    assert layer.exact_within and 0.4 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.57
+
+
+def test_weights_of_uint8_are_refused_by_tflm_itself():
+    model = schema.ModelT.InitFromPackedBuf(models.fully_connected(), 0)
+    model.subgraphs[0].tensors[1].type = models.TYPES["uint8"]
+    with pytest.raises(EngineError, match=r"Node FULLY_CONNECTED \(number 0\) failed to prepare"):
+        judged(models.packed(model))
+
+
+@pytest.mark.parametrize("tensor", [0, 1])
+def test_a_scale_of_0_leaves_no_room_for_a_difference(tensor):
+    model = schema.ModelT.InitFromPackedBuf(models.fully_connected(), 0)
+    model.subgraphs[0].tensors[tensor].quantization.scale = [0.0]
+    verdict = judged(models.packed(model)).verdict
+    (layer,) = verdict.layers
+    assert (verdict.status, layer.bound_lsb, layer.exact_error_lsb) == ("bit-exact", 0, None)
+
+
+def test_without_an_exact_result_nothing_is_allowed(monkeypatch):
+    monkeypatch.setattr("microgen.verification.layer_proof.exact.compare", lambda case: None)
+    found = judged(models.fully_connected(width=40), samples=100).verdict
+    assert found.layers[0].bound_lsb == 0 and found.status == ("diverged" if found.layers[0].differs else "bit-exact")
+
+
+def test_an_answer_that_is_one_step_off_the_exact_result_is_beyond_its_epsilon():
+    model = parse(models.fully_connected())
+    op = model.main.operators[0]
+    data = make_samples(model, 20, 0)[0]
+    with EngineRun(model, (data,)) as running:
+        right = running.result().tflm[0]
+    wrong = right.copy()
+    inner = np.argwhere((right > -100) & (right < 100))[0]
+    wrong[tuple(inner)] += 1
+    case = Case(model, model.main, op, bounds()["FULLY_CONNECTED"], {op.inputs[0]: data}, right, right)
+    assert compare(case).is_within
+    assert not compare(dataclasses.replace(case, litert=wrong)).is_within
+
+
+def test_a_product_of_16_bits_is_held_against_the_exact_one():
+    layers = judged(models.product(), samples=100).verdict.layers
+    assert [x.op for x in layers] == ["MUL", "MUL"]
+    assert all(x.exact_within and 0 < x.exact_error_lsb <= x.exact_allowed_lsb < 0.6 for x in layers)
+
+
+def test_a_known_fault_of_the_reference_is_not_held_against_the_firmware():
+    found = judged(models.reduce("SUM")).verdict
+    assert found.status in ("bit-exact", "within-bound"), found.reason
+    assert found.max_abs_diff_lsb > 10, "the reference is far off at the output"
+    assert found.layers[0].max_abs_diff_lsb <= 1 and found.layers[0].exact_within
+    assert any("SUM" in text and "LiteRT" in text for text in found.faults)
+
+
+def test_a_known_fault_of_tflm_is_named_in_the_verdict():
+    found = judged(models.rescaling_relu6()).verdict
+    assert found.status == "diverged" and "RELU6" in found.reason and "known:" in found.reason
+    assert found.faults
+
+
+def test_each_fault_says_what_and_has_a_condition():
+    assert {op for f in faults() for op in f.ops} >= {"SUM", "RELU6", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+    assert all(len(f.text) > 20 for f in faults())
+
+
+def test_the_first_layer_beyond_its_bound_is_saved_with_a_small_input(tmp_path, monkeypatch):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(models.rescaling_relu6())
+    verdict = microgen.verify(path, samples=20, layers=True, counterexample=tmp_path / "c.npz")
+    assert verdict.counterexample == str(tmp_path / "c.npz")
+    assert ("shown by", verdict.counterexample) in verdict_lines(verdict)
+    with np.load(verdict.counterexample) as saved:
+        differing = np.abs(saved["tflm0"].astype(int) - saved["litert0"].astype(int))
+        assert differing.max() > 0
+        # The difference is in each element: a single one, and no more, is enough to show it.
+        assert (saved["in0"] != -3).sum() <= 1
+        assert parse(saved["model"].tobytes()).main.operators[0].name == "RELU6"
+
+
+# ---- state
+
+
+def test_a_model_with_state_is_compared_reset_and_as_a_sequence(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(models.stateful())
+    verdict = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=40).verdict
+    assert verdict.status == "bit-exact" and verdict.sequence == 32 and verdict.firmware == "equal"
+
+
+def test_a_firmware_that_forgets_to_keep_its_state_is_found(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(models.stateful())
+    project = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=20).project
+    runner = project / "lib/model/model_runner.cc"
+    text = runner.read_text()
+    forgetful = text.replace("g_interpreter->Invoke()", "(g_interpreter->Reset(), g_interpreter->Invoke())")
+    assert forgetful != text
+    runner.write_text(forgetful)
+    verdict = microgen.verify(project, samples=20)
+    assert verdict.status == "diverged" and "without a reset" in verdict.reason
+
+
+def test_state_that_rounds_otherwise_is_within_what_the_rounding_allows():
+    found = judged(models.stateful(awkward=True)).verdict
+    (layer,) = found.layers
+    assert found.status == "within-bound" and layer.max_abs_diff_lsb == layer.bound_lsb == 1
+    assert 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.6
+
+
+def test_what_only_a_sequence_shows_is_proven_in_its_order():
+    found = judged(models.stateful(awkward=True), seed=3).verdict
+    assert found.differing_samples == 0, "each sample from a fresh state is equal"
+    assert found.status == "within-bound" and found.ops == ("SVDF",), found.reason
+
+
+@pytest.mark.parametrize("options", [{}, {"time_major": True}, {"units": 30, "steps": 40, "cell_scale": 2.0**-15}])
+def test_every_step_of_an_lstm_is_proven_from_the_state_before_it(options):
+    (layer,) = judged(models.lstm(**options)).verdict.layers
+    assert layer.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and layer.exact_within and layer.elements
+    assert layer.max_abs_diff_lsb <= layer.bound_lsb and 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 0.7
+
+
+def test_an_lstm_that_drifts_is_within_bound():
+    found = judged(models.lstm(units=30, steps=60), samples=60).verdict
+    assert found.status == "within-bound" and found.ops == ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+    assert found.layers[0].bound_lsb >= found.layers[0].max_abs_diff_lsb >= 1
+
+
+@pytest.fixture
+def lstm_case():
+    """An LSTM with the answers and cell states of both interpreters, taken where the layer proof compares them."""
+    kept = []
+
+    def keep(case):
+        kept.append(case)
+        return compare(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("microgen.verification.layer_proof.exact.compare", keep)
+        judged(models.lstm(units=30, steps=20))
+    return kept[0]
+
+
+@pytest.mark.parametrize("which", ["tflm", "litert"])
+def test_a_step_of_an_lstm_with_a_wrong_answer_or_state_is_found(lstm_case, which):
+    assert compare(lstm_case).is_within
+    wrong = getattr(lstm_case, which).copy()
+    inner = tuple(np.argwhere(np.abs(wrong) < 100)[7])
+    wrong[inner] += 2
+    assert not compare(dataclasses.replace(lstm_case, **{which: wrong})).is_within
+    place = ("tflm", "litert").index(which)
+    states = [s.copy() for s in lstm_case.states]
+    states[place].reshape(-1, 30)[17, 3] += 300 * (1 if states[place].reshape(-1, 30)[17, 3] < 0 else -1)
+    assert not compare(dataclasses.replace(lstm_case, states=tuple(states))).is_within
+
+
+@pytest.mark.parametrize("gate", [0, 2])
+def test_the_errors_of_logistic_and_tanh_hold_for_every_input(gate):
+    """All 65,536 values of a gate: 128 units of neighbouring biases, 512 steps that move them by 128."""
+    sizes = {"steps": 512, "width": 2, "units": 128, "cell_scale": 2.0**-15}
+    full = np.full(128, 30000)
+    weights = {12: full, 13: -full, 14: full, 15: full}
+    weights[gate + 12] = np.arange(128)
+    weights[gate + 1] = np.full((128, 2), -128)
+    model = parse(models.lstm(weights=weights, **sizes))
+    moves = np.arange(-256, 256)
+    first = np.clip(moves, -123, 127)
+    data = np.stack([first, np.clip(moves - first, -123, 127)], axis=1) - 5
+    values = -128 * (data.sum(axis=1)[:, None] + 10) + np.arange(128)
+    assert len(np.unique(values)) > 64000, "nearly all there are; the rest is beyond the input's range"
+    proof = prove_layers(model, (data[None, None].astype(np.int8),), np.ones(1, bool), 2**20)
+    assert proof.layers[0].exact_within, proof.objection
+    assert proof.layers[0].max_abs_diff_lsb <= proof.layers[0].bound_lsb
+
+
+def test_an_lstm_with_another_quantization_of_its_output_is_a_known_fault(tmp_path, capsys):
+    found = judged(models.lstm(hidden_scale=0.009)).verdict
+    assert any("hidden state" in text for text in found.faults)
+    assert found.layers[0].faults and recurrent.steps_of(*_only(models.lstm(hidden_scale=0.009))) is None
+    (tmp_path / "m.tflite").write_bytes(models.lstm(hidden_scale=0.009))
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "verify", "m.tflite", "--samples", "8", "--report", "r.html"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "quantized otherwise than its hidden state" in done.stdout
+    assert "quantized otherwise than its hidden state" in (tmp_path / "r.html").read_text()
+
+
+def test_an_lstm_whose_cell_is_too_coarse_for_litert_is_a_known_fault():
+    found = judged(models.lstm(cell_scale=2.0**-8)).verdict
+    assert found.status == "diverged" and "LiteRT leaves tanh out" in found.reason
+    assert not judged(models.lstm(cell_scale=2.0**-9)).verdict.faults
+
+
+@pytest.mark.parametrize("known", [18, 19, 20])
+def test_an_lstm_without_its_states_meets_only_the_faults_that_it_can(known):
+    model = parse(models.lstm(hidden_scale=0.009, cell_scale=2.0**-8))
+    (op,) = model.main.operators
+    for inputs in (op.inputs[:known], (*op.inputs[:known], -1, -1)):
+        found = faults_of(model.main, dataclasses.replace(op, inputs=inputs))
+        assert [f.when for f in found] == ["state-differs", "cell-out-of-range"][: known - 18]
+    assert [f.when for f in faults_of(model.main, dataclasses.replace(op, outputs=()))] == ["cell-out-of-range"]
+
+
+def _only(data):
+    graph = parse(data).main
+    return graph, graph.operators[0]
+
+
+# ---- references that refuse
+
+
+def test_a_quirk_of_old_converters_is_taken_out_of_the_references_copy(tmp_path):
+    data = models.quirky_bias()
+    assert normalise(parse(data)).changes == ("quantized_dimension of 'bias': 3 to 0",)
+    assert not normalise(parse(models.two_by_two())).changes
+    found = judged(data).verdict
+    assert found.status == "bit-exact" and found.normalised == ("quantized_dimension of 'bias': 3 to 0",)
+
+
+def test_a_model_that_only_tflm_runs_is_unreferenced_and_still_written(tmp_path):
+    needs_host()
+    path = tmp_path / "m.tflite"
+    path.write_bytes(models.one_operator("ELU"))
+    done = subprocess.run(
+        [sys.executable, "-m", "microgen", "build", "m.tflite", "--out", "p", "--json"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    verdict = json.loads(done.stdout)["verdict"]
+    assert done.returncode == 1 and verdict["status"] == "unreferenced"
+    assert "LiteRT" in verdict["reason"] and "ELU" in verdict["reason"] and verdict["firmware"] == "equal"
+    assert (tmp_path / "p/platformio.ini").is_file()
+    samples = np.arange(10, dtype=np.int8)[:, None] + np.array([-60, -20, 20, 60], np.int8)
+    np.savez(tmp_path / "d.npz", x=samples, labels=np.full(10, 3))
+    microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "<b>100.00 %</b> of 10 labelled samples" in page, "ELU rises: the last is the largest"
+
+
+# ---- labelled data
+
+
+def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(models.fully_connected())
+    data = np.random.default_rng(0).integers(-128, 128, (30, 8)).astype(np.int8)
+    with EngineRun(load(path), (data.reshape(30, 1, 8),)) as running:
+        answers = running.result().tflm[0].reshape(30, -1).argmax(axis=1)
+    labels = answers.copy()
+    labels[:3] = (labels[:3] + 1) % 4
+    np.savez(tmp_path / "d.npz", x=data, labels=labels)
+    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    assert ("accuracy", "0.9000 in TFLM, on 30 labelled samples") in verdict_lines(verdict)
+    page = (tmp_path / "r.html").read_text()
+    assert "<b>90.00 %</b> of 30 labelled samples" in page and "Confusion matrix" in page
+    # A CSV has real values, as they were in training: x has the scale 0.05 and the zero point -5.
+    real, head = np.column_stack([(data + 5.0) * 0.05, labels]), ",".join("abcdefgh")
+    np.savetxt(tmp_path / "d.csv", real, "%g", ",", header=f"{head},label", comments="")
+    microgen.verify(path, samples=4, data=tmp_path / "d.csv", report=tmp_path / "csv.html")
+    assert "<b>90.00 %</b> of 30 labelled samples" in (tmp_path / "csv.html").read_text()
+    np.savetxt(tmp_path / "d.csv", real[:, :8], "%g", ",", header=head, comments="")
+    with pytest.raises(InputError, match="does not say the class of each sample"):
+        microgen.verify(path, samples=4, data=tmp_path / "d.csv")
+    np.savez(tmp_path / "d.npz", x=data, labels=labels + 9)
+    with pytest.raises(InputError, match="must have one class, 0 to 3"):
+        microgen.verify(path, samples=4, data=tmp_path / "d.npz")
+
+
+def test_answers_of_different_sizes_are_infinitely_apart():
+    from microgen.workers.difference import largest
+
+    assert largest(np.zeros((4,), np.int8), np.zeros((4, 1, 5), np.int8)) == float("inf")
+    assert largest(np.zeros((2, 3), np.int8), np.full((6,), 2, np.int8)) == 2
+
+
+def test_a_difference_that_is_no_number_is_null_in_json_and_said(tmp_path):
+    from microgen.report.html import write_report
+    from microgen.support.json import json_text
+    from microgen.workflows.inspect import describe
+
+    found = judged(models.two_by_two()).verdict
+    far = dataclasses.replace(found.layers[0], max_abs_diff_lsb=float("inf"))
+    verdict = dataclasses.replace(found, max_abs_diff_lsb=float("inf"), layers=(far, *found.layers[1:]))
+    assert "cannot be compared" in far.complaint() and "inf" not in far.complaint().split("(ADD")[1].split("finite")[0]
+    plain = verdict.to_json()
+    assert plain["max_abs_diff_lsb"] is None and plain["layers"][0]["max_abs_diff_lsb"] is None
+    assert "not a finite number" in plain["incomparable"] and not plain["layers"][1]["incomparable"]
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    odd = {"verdict": plain, "others": [float("nan"), {"x": (float("-inf"), 1.5)}]}
+    assert json.loads(json_text(odd), parse_constant=refuse)["others"] == [None, {"x": [None, 1.5]}]
+    model = parse(models.two_by_two())
+    write_report(
+        tmp_path / "r.html",
+        {
+            **describe(model, None, None),
+            "verdict": plain,
+            "summary": "",
+            "golden": None,
+            "labels": [],
+            "accuracy": None,
+        },
+    )
+    assert "not comparable" in (tmp_path / "r.html").read_text()
