@@ -10,7 +10,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from microgen.training.train.train import check_held_out
 from typer.testing import CliRunner
 
 import microgen
@@ -23,6 +22,7 @@ from microgen.compression.steps import chain, read_steps
 from microgen.compression.task import Task, read_data, task_from_data
 from microgen.errors import InputError
 from microgen.support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
+from microgen.training.train import check_held_out
 from tests.compression.test_training_data import arrays
 from tests.support.keras_tools import keras, tf_keras
 from tests.support.tools import needs_host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -124,7 +125,7 @@ def test_the_command_in_a_folder_of_its_own(tmp_path, data):
     np.save(tmp_path / "d.npy", data)
     command = [sys.executable, "-X", "importtime", "-m", "microgen", "quantize", "m.tflite", "--calibration", "d.npy"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and "tensorflow" not in done.stderr
+    assert done.returncode == 0 and "| tensorflow" not in re.sub(" +", " ", done.stderr)
     assert "worst layers" in done.stdout and (tmp_path / "m_int8.tflite").is_file()
     done = subprocess.run(
         [*command[:1], *command[3:], "--json", "--range", "x"], cwd=tmp_path, capture_output=True, text=True

@@ -140,7 +140,7 @@ def test_what_is_no_project_is_refused(tmp_path):
 # Rebuilds a project in a child that kills itself before its n-th change to the file system.
 _KILLED = """
 import os, pathlib, sys
-from microgen import project
+from microgen import projects as project
 left = [int(sys.argv[1])]
 def watch(event, args):
     writes = event == "open" and args[1] and "w" in str(args[1])

@@ -14,7 +14,7 @@ from microgen.recipes import recipe_names
 from tests.support import models
 from tests.support.tools import needs, needs_host
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 # What each says in the end, with a training that is enough for it.
 TRAINED = {
     "sine": (20, r"sin\(1\.40\) =  0\.98, the firmware says  (0\.[89]|1\.0)"),

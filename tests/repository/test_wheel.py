@@ -15,7 +15,7 @@ import pytest
 from tests.support import models
 from tests.support.tools import needs_host
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

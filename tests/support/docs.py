@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RUN = ("console", "sh", "python")
 # What a reader reads and nobody runs.
 SHOWN = ("text", "toml", "ini", "cpp", "yaml", "json")

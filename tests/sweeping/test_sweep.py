@@ -30,7 +30,7 @@ from tests.projects.test_project import tree
 from tests.support import sweep_tools
 from tests.support.sweep_tools import price
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

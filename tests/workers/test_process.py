@@ -196,7 +196,7 @@ def test_errors_keep_their_kind_and_the_reason_that_c_printed():
 
 def test_a_worker_dies_with_its_parent():
     code = (
-        f"from microgen import worker; j = worker.start('x', '{HERE}:hang', {{}});"
+        f"from microgen.workers import process as worker; j = worker.start('x', '{HERE}:hang', {{}});"
         "print(j._process.pid, flush=True); import os, time; time.sleep(1); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
