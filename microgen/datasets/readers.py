@@ -23,9 +23,12 @@ SUFFIXES = {
 
 
 def files_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Return the files below a folder that end so, in upper or lower case, sorted; hidden ones do not count."""
-    found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return sorted(p for p in found if p.suffix.lower() in suffixes)
+    """Return the files below a folder with one of these suffixes, in upper or lower case, sorted.
+
+    Hidden files, and files in hidden subfolders such as .ipynb_checkpoints or .thumbnails, are left out.
+    """
+    visible = (p for p in folder.rglob("*") if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return sorted(p for p in visible if p.suffix.lower() in suffixes and p.is_file())
 
 
 def _chosen(

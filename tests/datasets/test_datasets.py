@@ -265,6 +265,17 @@ def test_of_a_large_folder_as_many_files_are_read_as_samples_are_used(tmp_path):
     assert len(found.arrays[0]) == len(found.targets) == MAX_SAMPLES and 150 < found.targets.sum() < 350
 
 
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "no/.thumbnails", ".git/no", "no/.a/b"])
+def test_files_in_hidden_subfolders_are_left_out(tmp_path, hidden):
+    root = tmp_path / ".data"  # the folder that is given may be hidden itself
+    for name in ("no", "yes", hidden):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        _wav(root / name / "a.wav", np.full(4, 0.9 if name == hidden else 0.25))
+    found = resolve(request(root), [FLAT], must_vary=False)
+    assert found.classes == ("no", "yes") and found.targets.tolist() == [0, 1]
+    assert found.arrays[0].max() < 0.3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "spec", "says"),
     [
