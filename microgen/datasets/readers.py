@@ -34,11 +34,14 @@ def files_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
 def _chosen(
     values: Mapping[str, Any], suffixes: Sequence[str], seed: int
 ) -> tuple[list[Path], Array | None, tuple[str, ...]]:
-    """Return the files of a folder, at most 500, and their classes where subfolders name them."""
+    """Return the files of a folder, at most 500, and their classes where subfolders name them.
+
+    Subfolders name classes where every file is in one. All files decide that, not the drawn ones: the seed must not.
+    """
     folder = Path(values["path"])
-    files = files_of(folder, suffixes)
-    files = [files[i] for i in representative(len(files), seed)]
-    if any(p.parent == folder for p in files):
+    every = files_of(folder, suffixes)
+    files = [every[i] for i in representative(len(every), seed)]
+    if any(p.parent == folder for p in every):
         return files, None, ()
     classes = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")))
     number = {name: k for k, name in enumerate(classes)}

@@ -265,6 +265,16 @@ def test_of_a_large_folder_as_many_files_are_read_as_samples_are_used(tmp_path):
     assert len(found.arrays[0]) == len(found.targets) == MAX_SAMPLES and 150 < found.targets.sum() < 350
 
 
+def test_whether_subfolders_are_classes_does_not_depend_on_the_seed(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(MAX_SAMPLES):
+            _wav(tmp_path / name / f"{k}.wav", np.linspace(-1, k / MAX_SAMPLES, 4))
+    _wav(tmp_path / "stray.wav", np.linspace(-1, 1, 4))
+    found = [resolve(request(tmp_path), [FLAT], seed=seed) for seed in range(6)]
+    assert {(f.targets is None, f.classes) for f in found} == {(True, ())}
+
+
 @pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "no/.thumbnails", ".git/no", "no/.a/b"])
 def test_files_in_hidden_subfolders_are_left_out(tmp_path, hidden):
     root = tmp_path / ".data"  # the folder that is given may be hidden itself
