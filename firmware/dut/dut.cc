@@ -106,6 +106,7 @@ void Dut::Begin(const Io& io, model::Status init_status) {
 }
 
 void Dut::Feed(const uint8_t* bytes, size_t n) {
+  Now();  // no wrap of the board's clock may pass unseen between two commands
   for (size_t i = 0; i < n; ++i) {
     const char c = static_cast<char>(bytes[i]);
     if (c == '%') {
@@ -370,6 +371,7 @@ model::Status Dut::Run(uint32_t count) {
     if (status != model::Status::kOk) return status;
     inferred_ = true;
     ++runs_since_reset_;
+    if (count > 1) Now();  // nor during a long `infer`; not after the last one, which may be timed
   }
   return model::Status::kOk;
 }
@@ -486,7 +488,8 @@ void Dut::SelfTest() {
   out_.Text("m-selftest-[pass,").Unsigned(kGoldenCount).Char(']').Line();
 }
 
-// The board's clock wraps after 71 minutes, the one that is printed does not.
+// The board's clock wraps after 71 minutes, the one that is printed does not: every call adds the
+// time since the call before it, which must be less than 71 minutes ago.
 uint64_t Dut::Now() {
   now_us_ += io_.now_us(io_.ctx) - static_cast<uint32_t>(now_us_);
   return now_us_;

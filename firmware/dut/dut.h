@@ -16,7 +16,7 @@ namespace dut {
 
 struct Io {
   void (*write)(void* ctx, const char* data, size_t n);
-  uint32_t (*now_us)(void* ctx);  // may wrap around
+  uint32_t (*now_us)(void* ctx);  // may wrap around: 32 bits of microseconds last 71 minutes
   void* ctx;
 };
 
@@ -24,6 +24,9 @@ class Dut {
  public:
   // `init_status` is what model::Init() returned; a failed model is reported, not hidden.
   void Begin(const Io& io, model::Status init_status);
+
+  // Takes the bytes that have arrived, and carries out the commands that they complete. Call it in
+  // every pass of the main loop, with `n` = 0 if nothing has arrived: it follows the clock too.
   void Feed(const uint8_t* bytes, size_t n);
 
  private:

@@ -51,10 +51,33 @@ TEST_CASE("commands that only tell") {
 
 TEST_CASE("time does not wrap with the board's clock") {
   Bench bench;
-  bench.clock = {4294967290u, 4u, 4u};
+  bench.clock = {4294967290u, 4294967290u, 4u};
   CHECK(bench.Send("timestamp%") == Lines{"m-lap-us-4294967290", "m-ready"});
   CHECK(bench.Send("timestamp%") == Lines{"m-lap-us-4294967300", "m-ready"});
   CHECK(bench.Send("timestamp%") == Lines{"m-lap-us-4294967300", "m-ready"});
+}
+
+TEST_CASE("time goes on while no command comes") {
+  Bench bench;
+  uint64_t time = 0;
+  for (int hour = 0; hour < 100; ++hour) {
+    time += 3600000000u;
+    bench.clock = {static_cast<uint32_t>(time)};
+    CHECK(bench.Send("") == Lines{});
+  }
+  CHECK(bench.Send("timestamp%") == Lines{"m-lap-us-" + std::to_string(time), "m-ready"});
+}
+
+TEST_CASE("time goes on while one command infers for longer than the board's clock counts") {
+  Bench bench;
+  bench.Load(0, Ramp(490));
+  const uint64_t step = 3000000000u;
+  bench.clock = {0, 0};  // Feed() and the start
+  for (uint64_t i = 1; i <= 5; ++i) bench.clock.push_back(static_cast<uint32_t>(i * step));
+  const Lines lines = bench.Send("infer 5 0%");
+  REQUIRE(lines.size() == 8);
+  CHECK(lines[3] == "m-lap-us-0");
+  CHECK(lines[4] == "m-lap-us-" + std::to_string(5 * step));
 }
 
 TEST_CASE("line ends, spaces and empty commands") {
@@ -179,7 +202,8 @@ TEST_CASE("infer") {
   CHECK(bench.Send("output%") == Lines{"e-[No inference yet]", "m-ready"});
   bench.Load(0, Ramp(490));
   fake::outputs[0] = {0x80, 0x7f, 0x00, 0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xff};
-  bench.clock = {1000, 51000};
+  // Feed(), between the two to warm up, the start, between the three, the end.
+  bench.clock = {900, 950, 1000, 20000, 30000, 51000};
   const std::string results =
       "m-results-[0.000,0.996,0.500,0.004,0.000,0.000,0.000,0.000,0.000,0.000,0.000,0.496]";
   CHECK(bench.Send("infer 3 2%") == Lines{"m-warmup-start-2", "m-warmup-done", "m-infer-start-3",
@@ -279,7 +303,7 @@ TEST_CASE("each inference timed by itself") {
   Bench bench;
   CHECK(bench.Send("time 2 0%") == Lines{"e-[Input 0 is not loaded]", "m-ready"});
   bench.Load(0, Ramp(490));
-  bench.clock = {100, 107, 200, 230, 4294967290u, 4u};
+  bench.clock = {50, 60, 100, 107, 200, 230, 4294967290u, 4u};  // the first two: see above
   CHECK(bench.Send("time 3 2%") == Lines{"m-times-us-[7,30,10]", "m-ready"});
   CHECK(fake::inferred.size() == 5);
   CHECK(bench.Send("time 0%") == Lines{"e-[Inference iterations must be 1 to 1000000]", "m-ready"});
