@@ -60,8 +60,7 @@ def make_samples(
 def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Samples:
     """Bring data to the dtype and shape of the model's inputs.
 
-    Float data goes into an integer input as round(x / scale) + zero_point, saturated, ties to even as NumPy
-    rounds them.
+    Float data goes into an integer input as `quantize` says.
 
     Args:
         model: the model.
@@ -89,15 +88,36 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
         if tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype:
             result.append(shaped.astype(tensor.numpy_dtype))
         elif values.dtype.kind == "f" and tensor.quantization:
-            limits = np.iinfo(np.dtype(tensor.dtype))
-            scaled = np.round(shaped / tensor.scale) + tensor.zero_point
-            result.append(np.clip(scaled, limits.min, limits.max).astype(tensor.numpy_dtype))
+            result.append(quantize(tensor, shaped))
         else:
             raise InputError(
                 f"input '{tensor.name}' is {tensor.dtype}, the data is {values.dtype}",
                 "give float values as in training, or values already quantized to the input's dtype",
             )
     return tuple(result)
+
+
+def quantize(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Quantize floats as a device does: round(x / scale) + zero_point in float32, ties away from zero, saturated.
+
+    These are the bytes that `model::Quantize` of the firmware (model_types.h) and TFLite's QUANTIZE
+    (kernels/internal/reference/quantize.h, `AffineQuantize`) give; the firmware takes NaN for zero, and so does this.
+
+    Args:
+        tensor: a quantized tensor of integers with one scale.
+        values: floats of any shape; they are rounded to float32 first, which is what a device gets.
+
+    Returns:
+        The same shape, in the tensor's dtype.
+    """
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite saturates, in either direction
+        steps = values.astype(np.float32) / np.float32(tensor.scale)
+        whole = np.trunc(steps)
+        rest = steps - whole
+    whole = whole.astype(np.float64) + (rest >= 0.5) - (rest <= -0.5)
+    q = np.where(np.isnan(steps), 0.0, whole) + tensor.zero_point
+    return np.asarray(np.clip(q, limits.min, limits.max), tensor.numpy_dtype)
 
 
 def real_values(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

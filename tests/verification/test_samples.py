@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 import microgen
+from microgen.devices import connected
 from microgen.errors import InputError
 from microgen.tflite import parse
-from microgen.verification import make_samples, quantize_samples, real_values
-from microgen.verification.samples import output_lsb
+from microgen.verification import EngineRun, make_samples, quantize_samples, real_values
+from microgen.verification.samples import output_lsb, quantize
 from tests.support import models
+from tests.support.serial_board import build
+from tests.support.tools import needs_host
 
 
 def edges_and_more(model, count=40):
@@ -52,3 +55,43 @@ def test_real_values_of_a_float_tensor_are_its_own():
     values = np.arange(10, dtype=np.float32).reshape(2, 1, 5)
     assert np.array_equal(real_values(model.outputs[0], values), values[:, 0])
     assert quantize_samples(model, [values[:, 0]])[0].tolist() == values.tolist()
+
+
+def with_ties(scale, seed):
+    """Floats of which most lie between two steps of a scale, or a bit of float32 beside that; some saturate."""
+    rng = np.random.default_rng(seed)
+    ties = ((rng.integers(-140, 141, 600) + 0.5) * np.float32(scale)).astype(np.float32)
+    beside = [np.nextafter(ties[:100], np.float32(sign * np.inf)) for sign in (-1, 1)]
+    return np.concatenate([ties, *beside, rng.normal(0, 60 * scale, 200).astype(np.float32)])
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0**-7, 0.1])
+@pytest.mark.parametrize(("dtype", "zero_point"), [("int8", -5), ("int8", 127), ("int16", 0)])
+def test_python_quantizes_as_both_interpreters_do(scale, dtype, zero_point):
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 1000], "float32"), b.tensor("y", [1, 1000], dtype, scale, zero_point)
+    b.op("QUANTIZE", [x], [y])
+    model = parse(b.build([x], [y]))
+    values = with_ties(scale, 1).reshape(1, 1, 1000)
+    with EngineRun(model, [values]) as running:
+        engines = running.result()
+    wanted = quantize(model.outputs[0], values)
+    assert np.array_equal(wanted, engines.tflm[0]) and np.array_equal(wanted, engines.litert[0])
+
+
+def test_python_quantizes_as_the_firmware_does(tmp_path):
+    needs_host()
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 1000], scale=0.5, zero_point=-5), b.tensor("y", [1, 1000], scale=0.6)
+    b.op("QUANTIZE", [x], [y])
+    project = build(tmp_path, b.build([x], [y]), "ties", verify=False)
+    model = microgen.load(project / "model.tflite")
+    values = with_ties(0.5, 2)
+    values[:3] = np.nan, np.inf, -np.inf
+    data = values.tobytes()
+    with connected(project, model.sha256) as client:
+        client.command(f"db load {len(data)}")
+        for start in range(0, len(data), 48):
+            client.command(f"db {data[start : start + 48].hex()}")
+        shown = "".join(line.removeprefix("m-buffer-").replace("-", "") for line in client.command("db print"))
+    assert bytes.fromhex(shown) == quantize_samples(model, [values.reshape(1, 1, 1000)])[0].tobytes()
