@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,27 +73,51 @@ def connected(
         record: file to write the session to.
 
     Raises:
-        DutError: nothing answers there, or it has another model.
+        DutError: nothing answers there, or it has another model; on the host, the compiled array is checked too.
         SetupError: the port cannot be opened, or this machine cannot run firmware.
         InputError: the recording or the project cannot be used.
     """
     if on == HOST:
-        with host_firmware(project, record=record) as (client, _):
-            client.connect()
+        with host_firmware(project, record=record) as (client, array):
+            try:
+                client.connect()
+            except DutError:
+                _check_array(project, array, model_sha256)  # a damaged model may be why it does not answer
+                raise
+            _check_array(project, array, model_sha256)
+            _check_hash(project, client, on, model_sha256)
             yield client
         return
     replayed = Path(on.removeprefix(_REPLAY))
     transport: Transport = Replay(replayed) if on.startswith(_REPLAY) else SerialPort(on, baud)
     with Client(_recorded(transport, record)) as client:
         client.connect()
-        found = client.hash()
-        if found != model_sha256:
-            raise DutError(
-                f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
-                f"not {model_sha256[:12]}...",
-                f"flash this project: pio run -d {project} -t upload",
-            )
+        _check_hash(project, client, on, model_sha256)
         yield client
+
+
+def _check_hash(project: Path, client: Client, on: str, model_sha256: str) -> None:
+    """Refuse a firmware that names another model than the project's."""
+    found = client.hash()
+    if found != model_sha256:
+        raise DutError(
+            f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
+            f"not {model_sha256[:12]}...",
+            "build the project again" if on == HOST else f"flash this project: pio run -d {project} -t upload",
+        )
+
+
+def _check_array(project: Path, array: Path, model_sha256: str) -> None:
+    """Refuse a program whose compiled model array is not the project's model, whatever hash it names."""
+    if not array.exists():
+        return
+    found = hashlib.sha256(array.read_bytes()).hexdigest()
+    if found != model_sha256:
+        raise DutError(
+            f"{project}: the compiled model array has the SHA-256 {found[:12]}..., not {model_sha256[:12]}... as in "
+            "the manifest",
+            f"lib/model was edited: build the project again; microgen verify {project} names the difference",
+        )
 
 
 def _recorded(transport: Transport, record: Path | None) -> Transport:

@@ -92,6 +92,35 @@ def test_a_function_that_only_the_board_has_is_named_with_what_to_do(built, lang
     assert simulate(built) == 2 and says in capfd.readouterr().err
 
 
+ASKED = {
+    "predict": lambda path: microgen.predict(path, [np.zeros((1, 6), np.int8)] * 2),
+    "bench": lambda path: microgen.bench(path, runs=1, warmups=0),
+    "selftest": microgen.selftest,
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_a_firmware_with_another_array_than_the_projects_model_is_not_asked(ask, built):
+    data = models.two_by_two()
+    ask(built)
+    rewrite_array(built, data.replace(b"\xf7" + b"\xff" * 7, b"\xf6" + b"\xff" * 7, 1))
+    with pytest.raises(EngineError, match=r"the compiled model array has the SHA-256 .*, not .* as in the manifest"):
+        ask(built)
+
+
+def test_a_model_array_that_is_no_model_is_named_as_the_cause(built):
+    rewrite_array(built, bytes(len(models.two_by_two())))
+    with pytest.raises(EngineError, match="the compiled model array has the SHA-256"):
+        microgen.selftest(built)
+
+
+def test_a_firmware_that_names_another_hash_is_not_asked(built):
+    config = built / "lib/model/model_config.h"
+    config.write_text(re.sub(r'"[0-9a-f]{64}"', f'"{"0" * 64}"', config.read_text()))
+    with pytest.raises(EngineError, match="host has another model than the project: 'm', SHA-256 000000000000"):
+        microgen.selftest(built)
+
+
 def test_an_arena_16_bytes_too_small_is_found_and_named(built):
     path = built / "lib/model/model_config.h"
     text = path.read_text()
