@@ -177,7 +177,9 @@ def _run(
         }
         on_step(" + ".join(map(str, steps)) or "converting the model")
         packages = ("tensorflow", "tf_keras", "tensorflow_model_optimization", *(chosen.packages if chosen else ()))
-        reply = tensorflow.run("compression.job:compress_job", values, arrays, packages=packages, on_progress=on_epoch)
+        reply = tensorflow.run(
+            "compression.job:compress_job", values, arrays, packages=packages, trains=True, on_progress=on_epoch
+        )
     metric = METRICS[reply.values["metric"]]
     on_step("running LiteRT and TFLM on the held-out data")
     after, quantized, scores = measure(reply, AFTER, slug(name), metric)

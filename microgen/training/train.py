@@ -125,7 +125,12 @@ def train(
     }
     on_step(f"training {recipe}")
     reply = tensorflow.run(
-        "training.train:train_job", values, {}, packages=("tensorflow", "keras", *chosen.packages), on_progress=on_epoch
+        "training.train:train_job",
+        values,
+        {},
+        packages=("tensorflow", "keras", *chosen.packages),
+        trains=True,
+        on_progress=on_epoch,
     )
     on_step("running LiteRT and TFLM on the held-out data")
     found = finish(reply, recipe, "recipe", "int8", snapshot, reply.arrays["float"].tobytes())

@@ -41,6 +41,7 @@ _LOG_KEPT = 2**20
 _LOG_LIMIT = 64 * 2**20
 _PROGRESS = "progress"
 _PROGRESS_S = 0.2
+_HANG_HINT = "the model makes this engine hang; simplify it"
 # On a busy machine a worker waits for its turn: one that computes is given its deadline in time of the processor, up to
 # so many times as long on the clock.
 _PATIENCE = 4
@@ -117,7 +118,9 @@ class Job:
         # The read end of a pipe that the worker holds open: it ends when the worker does. Popen.wait() with a
         # deadline would poll, and find out up to 50 ms late.
         self._alive = alive
-        self._started = time.monotonic()
+        # When the deadline began to run, on the clock and in time of the processor; progress lets it begin again.
+        self._since, self._cpu_since = time.monotonic(), 0.0
+        self._progress = ""
 
     def __enter__(self) -> Job:
         return self
@@ -135,13 +138,16 @@ class Job:
             os.close(self._alive)
             self._alive = -1
 
-    def result(self, deadline_s: float, on_progress: Callable[[int, int], None] | None = None) -> Reply:
+    def result(
+        self, deadline_s: float, on_progress: Callable[[int, int], None] | None = None, hint: str = _HANG_HINT
+    ) -> Reply:
         """Wait for the worker and return its reply.
 
         Args:
-            deadline_s: seconds of work after which it counts as hung: of processor time, or four times as many on the
-                clock.
-            on_progress: is told, some times a second, what the job passed to `report_progress`.
+            deadline_s: seconds of work after which it is stopped: of processor time, or four times as many on the
+                clock. `report_progress` in the job lets them begin again.
+            on_progress: called, some times a second, with what the job passed to `report_progress`.
+            hint: what to do when the deadline has passed.
 
         Raises:
             EngineError: it crashed, hung, or the engine raised; the message has the reason.
@@ -150,9 +156,7 @@ class Job:
         folder = Path(self._folder.name)
         try:
             if not self._wait(deadline_s, on_progress):
-                raise EngineError(
-                    self._engine, f"no answer after {deadline_s:.0f} s", "the model makes this engine hang; simplify it"
-                )
+                raise EngineError(self._engine, self._overdue(deadline_s), hint)
             code = self._process.wait()
             log = self._log.text()
             if self._log.is_flood:
@@ -179,25 +183,36 @@ class Job:
             self.stop()
 
     def _wait(self, deadline_s: float, on_progress: Callable[[int, int], None] | None) -> bool:
-        """Wait for the worker's end, and tell its progress meanwhile; False when it is hung."""
-        told = ""
+        """Wait for the worker's end, and pass its progress on meanwhile; False when the deadline has passed."""
+        written = 0
+        path = Path(self._folder.name, _PROGRESS)
         while True:
-            remaining = max(_PROGRESS_S, self._started + deadline_s - time.monotonic())
-            step = remaining if on_progress is None else _PROGRESS_S
-            if select.select([self._alive], [], [], step)[0]:
+            if select.select([self._alive], [], [], _PROGRESS_S)[0]:
                 return True
-            said = Path(self._folder.name, _PROGRESS)
-            text = said.read_text() if on_progress is not None and said.exists() else ""
-            if on_progress is not None and text != told:
-                told = text
-                done, _, total = text.partition(" ")
-                on_progress(int(done), int(total))
-            if self._is_hung(deadline_s):
+            stamp = path.stat().st_mtime_ns if path.exists() else 0
+            if stamp != written:
+                written = stamp
+                self._since, self._cpu_since = time.monotonic(), _cpu_seconds(self._process.pid)
+                text = path.read_text()
+                if on_progress is not None and text != self._progress:
+                    done, _, total = text.partition(" ")
+                    on_progress(int(done), int(total))
+                self._progress = text
+            if self._is_overdue(deadline_s):
                 return False
 
-    def _is_hung(self, deadline_s: float) -> bool:
-        elapsed = time.monotonic() - self._started
-        return elapsed >= deadline_s and max(_cpu_seconds(self._process.pid), elapsed / _PATIENCE) >= deadline_s
+    def _is_overdue(self, deadline_s: float) -> bool:
+        elapsed = time.monotonic() - self._since
+        if elapsed < deadline_s:
+            return False
+        cpu = _cpu_seconds(self._process.pid)
+        used = cpu if math.isinf(cpu) else cpu - self._cpu_since
+        return max(used, elapsed / _PATIENCE) >= deadline_s
+
+    def _overdue(self, deadline_s: float) -> str:
+        if not self._progress:
+            return f"no answer after {deadline_s:.0f} s"
+        return f"no progress for {deadline_s:.0f} s, after {self._progress.replace(' ', ' of ')} epochs"
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -270,7 +285,7 @@ def call(
 
 
 def report_progress(done: int, total: int) -> None:
-    """Say, in a job, how far it is."""
+    """Report from a job how many epochs of how many are done; its deadline begins again."""
     assert _folder is not None, "only a worker has somebody to tell"
     written = _folder / f"{_PROGRESS}.new"
     written.write_text(f"{done} {total}")

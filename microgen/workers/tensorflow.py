@@ -12,6 +12,9 @@ from . import process as worker
 from .process import Arrays, Values
 
 _DEADLINE_S = 1800.0
+# Of a training: for one epoch, and for what comes before the first and after the last of them.
+TRAINING_DEADLINE_S = 6 * 3600.0
+_TRAINING_HINT = "give fewer samples or a smaller model, or train in Keras and give the trained model"
 # One thread order and no oneDNN reordering: the same seed gives the same bytes.
 _ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
 
@@ -23,6 +26,7 @@ def run(
     *,
     packages: tuple[str, ...] = ("tensorflow", "keras"),
     extra: str = "train",
+    trains: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> worker.Reply:
     """Run a job of this room in a worker.
@@ -32,6 +36,7 @@ def run(
         values, arrays: its arguments.
         packages: what it imports; they are looked for first.
         extra: the extra of microgen that brings them.
+        trains: whether it trains: on a user's data that may take hours.
         on_progress: is told how far the job is.
 
     Raises:
@@ -48,6 +53,8 @@ def run(
         with worker.start(
             "converter", f"microgen.{job}", values, arrays, _ENVIRONMENT, worker.TRAINING_MEMORY
         ) as running:
+            if trains:
+                return running.result(TRAINING_DEADLINE_S, on_progress, _TRAINING_HINT)
             return running.result(_DEADLINE_S, on_progress)
     except EngineError as error:
         hint = error.hint

@@ -48,6 +48,22 @@ def late(values, arrays):
     return {"late": True}, {}
 
 
+def steady(values, arrays):
+    """Spins for 0.4 s before each report, and after the last."""
+    for k in range(values["epochs"] + 1):
+        worker.report_progress(k, values["epochs"])
+        end = time.process_time() + 0.4
+        while time.process_time() < end:
+            pass
+    return {"done": True}, {}
+
+
+def stall(values, arrays):
+    worker.report_progress(1, 3)
+    time.sleep(60)
+    return {}, {}
+
+
 def flood(values, arrays):
     while True:
         os.write(1, b"again and again\n" * 4096)
@@ -120,6 +136,23 @@ def test_a_worker_that_waits_for_its_turn_is_not_hung():
     with worker.start("x", f"{HERE}:late", {"seconds": 1.0}) as job:
         assert job.result(0.5, lambda *progress: done.append(progress)).values == {"late": True}
     assert done == [(1, 2)]
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_progress_lets_the_deadline_begin_again(listens):
+    seen = []
+    with worker.start("x", f"{HERE}:steady", {"epochs": 8}) as job:
+        reply = job.result(2.0, (lambda *progress: seen.append(progress)) if listens else None)
+    assert reply.values == {"done": True}
+    assert not listens or (len(seen) > 2 and seen == sorted(set(seen)) and seen[-1] == (8, 8))
+
+
+def test_a_training_that_stalls_is_stopped_after_its_last_epoch():
+    with worker.start("x", f"{HERE}:stall", {}) as job, pytest.raises(EngineError) as caught:
+        job.result(0.5, hint="give fewer samples")
+    assert (
+        caught.value.reason == "no progress for 0 s, after 1 of 3 epochs" and caught.value.hint == "give fewer samples"
+    )
 
 
 def test_a_flood_of_output_ends_the_worker():

@@ -423,6 +423,15 @@ def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words, monkeyp
         Path(kept).unlink()
 
 
+def test_a_training_has_a_deadline_and_a_hint_of_its_own(monkeypatch):
+    keras()
+
+    monkeypatch.setattr(conversion, "TRAINING_DEADLINE_S", 0.01)
+    with pytest.raises(EngineError, match="no answer after 0 s") as caught:
+        microgen.train("sine", epochs=1)
+    assert "hang" not in caught.value.hint and "fewer samples" in caught.value.hint
+
+
 def without(monkeypatch, *packages):
     """Let packages be as if they were not installed."""
     find = importlib.util.find_spec
