@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,20 @@ class _Options:
 def _from_source(
     source: sources.Source, calibration: calibrations.Source | None, name: str, options: _Options
 ) -> Quantized:
-    if source.kind == sources.TFLITE:
-        return _from_tflite(load(source.path, name), source.path, calibration, options)
-    if calibration is None and not _has_learned_ranges(source):
-        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
     wanted = calibrations.request(calibration, options.value_range) if calibration is not None else None
+    if source.kind == sources.TFLITE:
+        quantized = _from_tflite(load(source.path, name), source.path, wanted, options)
+    else:
+        quantized = _from_keras(source, wanted, name, options)
+    if wanted is not None and wanted.values["kind"] == "images":
+        # Whoever reads the same images again must scale them as for this model.
+        quantized = replace(quantized, record={**quantized.record, "value_range": list(options.value_range)})
+    return quantized
+
+
+def _from_keras(source: sources.Source, wanted: calibrations.Request | None, name: str, options: _Options) -> Quantized:
+    if wanted is None and not _has_learned_ranges(source):
+        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
     values = {
         "kind": source.kind,
         "path": str(source.path.absolute()),
@@ -154,17 +163,14 @@ def _has_learned_ranges(source: sources.Source) -> bool:
     )
 
 
-def _from_tflite(
-    model: TfliteModel, path: Path, calibration: calibrations.Source | None, options: _Options
-) -> Quantized:
+def _from_tflite(model: TfliteModel, path: Path, wanted: calibrations.Request | None, options: _Options) -> Quantized:
     inputs = [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
     if not _is_float(model):
         if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
             raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
         record = {"kind": "tflite"}
-        if calibration is None:
+        if wanted is None:
             return Quantized(model, record=record)
-        wanted = calibrations.request(calibration, options.value_range)
         real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
         if wanted.values["kind"] == "arrays":
             # Values already quantized to the input's dtype are taken too.
@@ -173,7 +179,7 @@ def _from_tflite(
             ordered = list(calibrations.resolve(wanted, real, seed=options.seed, must_vary=False).arrays)
         beyond = tuple(_beyond(model, ordered))
         return Quantized(model, quantize_samples(model, ordered), record=record, warnings=beyond)
-    if calibration is None:
+    if wanted is None:
         raise InputError(f"{path}: computes in float32 and needs calibration data to be quantized", _CALIBRATE_HINT)
     for tensor in model.inputs:
         if any(d < 0 for d in tensor.signature[1:]):
@@ -181,7 +187,6 @@ def _from_tflite(
                 f"{path}: input '{tensor.name}' has the dynamic shape {list(tensor.signature)}",
                 "TFLM needs fixed shapes: convert it again with a fixed input shape",
             )
-    wanted = calibrations.request(calibration, options.value_range)
     data = calibrations.resolve(wanted, inputs, seed=options.seed)
     options.on_step("quantizing the model")
     arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"data{k}": a for k, a in enumerate(data.arrays)}}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..devices import BAUD, HOST, connected
 from ..errors import InputError
-from ..projects import check_target, open_project
+from ..projects import Project, check_target, open_project
 from ..projects.manifest import project_board, project_board_name, project_model
+from ..quantization import Quantized, quantize
+from ..tflite import TfliteModel
 from . import build as pipeline
 
 
@@ -84,12 +86,11 @@ def tune(
     if device != board.name:
         raise InputError(f"{on} is a {device}, the project is for {board.name}", "connect the project's board")
     built = pipeline.build(
-        opened.model_file(),
+        _source(opened, model, calibration, on_step),
         project_board_name(opened),
         out=opened.path,
         name=model.name,
         labels=manifest["labels"] or None,
-        calibration=calibration,
         allow_float=True,  # what is in the project was allowed when it was built
         samples=manifest["verdict"]["samples"] or pipeline.DEFAULT_SAMPLES,
         seed=manifest["verdict"]["seed"],
@@ -101,3 +102,25 @@ def tune(
         on_step=on_step,
     )
     return Tuned(device, used, size, built)
+
+
+def _source(
+    opened: Project, model: TfliteModel, calibration: str | Path | None, on_step: Callable[[str], None]
+) -> Quantized:
+    """Return the project's model with what its manifest records of where it comes from, such as a threshold.
+
+    Args:
+        opened, model: the project and its model.
+        calibration: the data that the project was built with; images are scaled as the manifest records.
+        on_step: called with the next step, for a progress display.
+    """
+    record = dict(opened.manifest["source"])
+    warnings = record.pop("warnings")
+    if calibration is None:
+        return Quantized(model, record=record, warnings=tuple(warnings))
+    low, high = record.get("value_range", (0.0, 1.0))
+    seed = opened.manifest["verdict"]["seed"]
+    read = quantize(opened.model_file(), calibration, value_range=(low, high), seed=seed, on_step=on_step)
+    return replace(
+        read, model=model, record={**read.record, **record}, warnings=tuple(dict.fromkeys((*warnings, *read.warnings)))
+    )

@@ -16,6 +16,7 @@ from microgen import projects as project
 from microgen.boards import board_file
 from microgen.devices import connected
 from microgen.errors import InputError
+from microgen.quantization import Quantized
 from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
 from tests.support import models
@@ -91,6 +92,46 @@ def test_tune_takes_what_the_board_uses_and_builds_again(made, tmp_path):
     same = ("model", "labels", "board", "golden", "mlperf", "selftest_at_boot")
     assert {k: before[k] for k in same} == {k: after[k] for k in same}
     assert microgen.verify(path, samples=5).device.arena_bytes == result.build.deployment.arena.host_bytes
+
+
+def test_tune_keeps_what_the_manifest_records_of_the_model(made, tmp_path):
+    warnings = ("the calibration data is random", "some layers stay in float32")
+    record = {"kind": "keras", "scheme": "int8", "recipe": "anomaly", "parameters": {"threshold": 0.7}}
+    source = Quantized(microgen.load(made / "small.tflite"), record=record, warnings=warnings)
+    path = microgen.build(source, "pico", out=tmp_path / "p", samples=8, verify=False).project
+    before = project.open_project(path).manifest
+    assert before["source"] == {**record, "warnings": list(warnings)}
+    with SerialBoard(path) as board:
+        result = microgen.tune(path, board.port)
+        assert list(warnings) == result.to_json()["build"]["warnings"]
+        assert project.open_project(path).manifest["source"] == before["source"]
+        rng = np.random.default_rng(0)
+        data = 1000 * rng.normal(size=(20, *microgen.load(made / "small.tflite").inputs[0].shape[1:]))
+        np.save(tmp_path / "d.npy", data.astype(np.float32))
+        microgen.tune(path, board.port, calibration=tmp_path / "d.npy")
+    after = project.open_project(path).manifest["source"]
+    assert {**after, "warnings": after["warnings"][:2]} == before["source"] and len(after["warnings"]) == 3
+    assert "lies beyond input 'x'" in after["warnings"][2]
+
+
+def test_tune_scales_images_as_at_the_build(tmp_path):
+    needs_host()
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for k in range(12):
+        image.fromarray(rng.integers(0, 256, (6, 8), np.uint8)).save(tmp_path / f"images/{k}.png")
+    b = models.ModelBuilder()
+    x, y = (b.tensor(name, [1, 6, 8, 1], scale=1 / 127) for name in "xy")
+    b.op("RELU", [x], [y])
+    options = {"calibration": tmp_path / "images", "value_range": (-1.0, 1.0)}
+    path = build(tmp_path, b.build([x], [y]), "seen", **options)
+    before = project.open_project(path).manifest
+    assert before["source"] == {"kind": "tflite", "value_range": [-1.0, 1.0], "warnings": []}
+    with SerialBoard(path) as board:
+        microgen.tune(path, board.port, calibration=tmp_path / "images")
+    after = project.open_project(path).manifest
+    assert all(after[key] == before[key] for key in ("source", "golden", "model"))
 
 
 def test_a_board_that_needs_less_than_the_host_is_still_verified_on_the_host(tmp_path):
