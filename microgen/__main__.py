@@ -6,26 +6,33 @@ import os
 import sys
 from typing import NoReturn
 
+# The exit code that a shell reports for a program that SIGPIPE ended: 128 + 13.
+_PIPE_CLOSED = 141
+
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 diverged, 2 bad input, 3 the environment lacks something."""
+    """Run the command line and exit.
+
+    Exit codes: 0 done, 1 diverged, 2 bad input, 3 the environment lacks something, 130 interrupted, 141 the reader of
+    standard output closed it before the command had a result. A result keeps its own code, whoever reads it.
+    """
     from .cli import app
     from .errors import MicrogenError, one_line
+    from .report.text import until_closed
 
+    code: object = _PIPE_CLOSED
     try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
+        with until_closed(sys.stdout):
+            code = app(standalone_mode=False)
+        with until_closed(sys.stdout):
+            sys.stdout.flush()
     except MicrogenError as error:
         _fail(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", "nothing was left half-written", 130)
-    except BrokenPipeError:
-        # Whoever read the output, `head` say, has enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except SystemExit as left:
-        # The same, where typer or rich noticed it: they end with 1, which means diverged here. Commands return theirs.
-        code = 0 if left.code == 1 else left.code
+        # typer and rich exit with 1 when the output is closed, and 1 means diverged here. Commands return their code.
+        code = _PIPE_CLOSED if left.code == 1 else left.code
     except Exception as error:
         # Errors of the command line come with their own message and the command that they belong to.
         if hasattr(error, "format_message"):
@@ -45,7 +52,10 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:
-    print(f"error: {message}\nhint: {hint}", file=sys.stderr)
+    from .report.text import until_closed
+
+    with until_closed(sys.stderr):
+        print(f"error: {message}\nhint: {hint}", file=sys.stderr)
     sys.exit(code)
 
 

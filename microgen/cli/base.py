@@ -45,16 +45,24 @@ def _root(
 
 def print_json(document: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
+    from ..report.text import write_output
     from ..support.json import json_text
 
-    print(json_text(document), end="")
+    write_output(json_text(document))
 
 
 def print_pairs(lines: list[tuple[str, str]]) -> None:
     """Print names and values in two columns."""
     width = max(len(key) for key, _ in lines) + 2
     for key, value in lines:
-        print(f"{key:<{width}}{value}")
+        print_line(f"{key:<{width}}{value}")
+
+
+def print_line(text: str) -> None:
+    """Print one line."""
+    from ..report.text import write_output
+
+    write_output(text + "\n")
 
 
 class Progress:

@@ -296,13 +296,13 @@ def boards(
     from ..boards import board_file, list_boards, load_board
     from ..errors import InputError
     from ..report.models import board_lines
-    from ..report.text import size, table
+    from ..report.text import size, table, write_output
 
     if as_toml:
         if name is None or as_json:
             raise InputError("--toml prints the file of one board", "microgen boards esp32 --toml")
         load_board(name)
-        print(board_file(name).read_text("utf-8"), end="")
+        write_output(board_file(name).read_text("utf-8"))
         return
     if name is not None:
         board = load_board(name)

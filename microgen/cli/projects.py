@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .base import Json, Progress, ReportFile, Samples, Seed, app, print_json, print_pairs
+from .base import Json, Progress, ReportFile, Samples, Seed, app, print_json, print_line, print_pairs
 
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
@@ -108,7 +108,7 @@ def selftest(project: _Project, on: _On = "host", baud: _Baud = 115200, record: 
     from ..workflows.bench import selftest as run
 
     result = run(project, on, baud=baud, record=record)
-    print(f"pass: {result.vectors} golden vectors, every byte" if result.passed else f"fail: {result.fault}")
+    print_line(f"pass: {result.vectors} golden vectors, every byte" if result.passed else f"fail: {result.fault}")
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -160,7 +160,7 @@ def flash(project: _Project, port: _Port = None) -> None:
     from ..projects.platformio import tool as platformio
 
     platformio.flash(project, port=port, on_line=lambda line: print(line, file=sys.stderr))
-    print(f"flashed; `microgen monitor {project}` shows what the board says")
+    print_line(f"flashed; `microgen monitor {project}` shows what the board says")
 
 
 @app.command()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 Pairs = list[tuple[str, str]]
 
@@ -55,4 +59,24 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[i
         grid.add_column(head, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    console.print(grid)
+    with console.capture() as capture:
+        console.print(grid)
+    write_output(capture.get())
+
+
+def write_output(text: str) -> None:
+    """Write text to standard output; see `until_closed`."""
+    with until_closed(sys.stdout):
+        sys.stdout.write(text)
+
+
+@contextlib.contextmanager
+def until_closed(stream: TextIO) -> Iterator[None]:
+    """Ignore that the reader of a stream, such as `head`, has closed it: a command keeps its exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What the stream still buffers must go somewhere, or Python fails at its exit.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

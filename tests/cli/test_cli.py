@@ -338,6 +338,53 @@ def test_output_into_a_pipe_that_closes_is_no_failure(folder, command, unbuffere
     assert done.stderr == "0\n"
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("print_pairs([('verdict', 'diverged')]); raise typer.Exit(1)", 1),
+        ("table(['operator'], [['ADD']]); raise typer.Exit(1)", 1),
+        ("print_json({'verdict': 'diverged'}); raise typer.Exit(1)", 1),
+        ("print_pairs([('verdict', 'bit-exact')]); raise typer.Exit(0)", 0),
+        ("os.write(1, b'not yet a result')", 141),
+        ("Console().print('help'); sys.stdout.flush()", 141),
+    ],
+)
+def test_a_closed_pipe_does_not_change_a_result(body, code, unbuffered, tmp_path):
+    (tmp_path / "command.py").write_text(
+        "import os, sys, typer\n"
+        "from rich.console import Console\n"
+        "from microgen.__main__ import main\n"
+        "from microgen.cli.base import app, print_json, print_pairs\n"
+        "from microgen.report.text import table\n"
+        "@app.command()\n"
+        "def check():\n"
+        "    sys.stdin.read()  # until the reader of the output has closed it\n"
+        f"    {body}\n"
+        "sys.argv = ['microgen', 'check']\n"
+        "main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "command.py"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    process.stdout.close()
+    process.stdin.close()
+    assert (process.stderr.read(), process.wait()) == (b"", code)
+    process.stderr.close()
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code(tmp_path):
+    done = subprocess.run(
+        f"({sys.executable} -m microgen inspect none.tflite; echo $? >code) 2>&1 | true", shell=True, cwd=tmp_path
+    )
+    assert done.returncode == 0 and (tmp_path / "code").read_text() == "2\n"
+
+
 def test_a_boards_file_is_printed_to_start_from(tmp_path):
     done = run("boards", "pico-w", "--toml", cwd=tmp_path)
     (tmp_path / "mine.toml").write_text(done.stdout.replace('name = "picow"', 'name = "mine"'))
