@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 from typing import Any
 
@@ -33,12 +34,9 @@ class SerialPort:
             SetupError: pyserial is missing, or the port cannot be opened.
             InputError: the name or the speed is none.
         """
-        try:
-            import serial
-        except ImportError:
-            raise SetupError(
-                f"--on {name}: pyserial is not installed", "install the extra flash: pip install 'microgen[flash]'"
-            ) from None
+        require_pyserial(f"--on {name}")
+        import serial
+
         self._name = name
         url = name.replace("tcp://", "socket://", 1)
         # What networks do not have.
@@ -81,6 +79,15 @@ class SerialPort:
         return SetupError(
             f"{self._name}: the port is gone ({error})", "check the cable and the board's power, then run this again"
         )
+
+
+def require_pyserial(purpose: str) -> None:
+    """Raise SetupError if pyserial is missing; its message starts with `purpose`.
+
+    PlatformIO brings pyserial, but maybe into an environment of its own (pipx).
+    """
+    if importlib.util.find_spec("serial") is None:
+        raise SetupError(f"{purpose}: pyserial is not installed", "pip install 'microgen[flash]'")
 
 
 def _reason(error: Exception) -> str:

@@ -327,6 +327,21 @@ def test_the_monitor_takes_the_only_board_that_is_plugged_in(unbuilt, monkeypatc
         platformio.monitor(unbuilt)
 
 
+@pytest.mark.parametrize("command", [["flash", "--port", "/dev/ttyUSB0"], ["monitor", "--port", "COM3"], ["monitor"]])
+def test_a_platformio_elsewhere_brings_no_pyserial_here(unbuilt, monkeypatch, capsys, command):
+    """PlatformIO is on PATH, as pipx installs it; neither it nor pyserial is in this Python."""
+    find = importlib.util.find_spec
+    missing = ("platformio", "serial")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in missing else find(name, *rest))
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setitem(sys.modules, "serial", None)
+    monkeypatch.setattr("sys.argv", ["microgen", command[0], str(unbuilt), *command[1:]])
+    with pytest.raises(SystemExit) as left:
+        main()
+    message, hint = capsys.readouterr().err.splitlines()
+    assert left.value.code == 3 and "pyserial is not installed" in message and "microgen[flash]" in hint
+
+
 def test_a_manifest_without_a_board_is_refused(unbuilt):
     manifest = unbuilt / "microgen.json"
     manifest.write_text(manifest.read_text().replace('"board": "esp32"', '"board": 1'))

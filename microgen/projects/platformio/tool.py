@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import projects as project
+from ...devices.serial_port import require_pyserial
 from ...errors import InputError, MicrogenError, SetupError, one_line
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
@@ -274,6 +275,7 @@ def _run(opened: project.Project, arguments: list[str], on_line: Callable[[str],
 
 def _only_port(upload: str) -> str:
     """Return the serial port of the USB device that is plugged in."""
+    require_pyserial("the board's port cannot be looked for")
     from serial.tools import list_ports
 
     ports = sorted(p.device for p in list_ports.comports() if p.vid is not None)
@@ -288,10 +290,11 @@ def _check_port(port: str) -> None:
     """Open the port once, before minutes are spent on compiling.
 
     Raises:
-        SetupError: it is missing, busy, or this user may not open it.
+        SetupError: it is missing, busy, or this user may not open it; or pyserial is missing.
     """
     if "://" in port:
         return
+    require_pyserial(f"--port {port}")
     import serial
 
     try:
