@@ -11,6 +11,7 @@ import importlib.util
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,23 +40,40 @@ _TIMEOUT_S = 120
 
 
 def compiler() -> list[str]:
-    """Return the command of a C++ compiler: $CXX, c++, g++, clang++, or the one in the ziglang package.
+    """Return the command of a C++ compiler: $CXX (with arguments), c++, g++, clang++, or the ziglang package's.
 
     Raises:
-        SetupError: there is none.
+        SetupError: no compiler is installed, or the one that $CXX names.
     """
-    named = os.environ.get("CXX")
-    for name in ([named] if named else []) + ["c++", "g++", "clang++"]:
-        found = shutil.which(name)
-        if found:
-            return [found]
+    named = os.environ.get("CXX", "").strip()
+    if named:
+        return _named_compiler(named)
+    for name in ("c++", "g++", "clang++"):
+        path = shutil.which(name)
+        if path:
+            return [path]
     if importlib.util.find_spec("ziglang") is not None:
         # Zig traps undefined behaviour through a runtime that a shared library does not carry.
         return [sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined"]
     raise SetupError(
-        "no C++ compiler: looked for $CXX, c++, g++, clang++ and the ziglang package",
+        "no C++ compiler: looked for c++, g++, clang++ and the ziglang package",
         "install g++, or pip install 'microgen[compiler]'; --no-verify builds without a check",
     )
+
+
+def _named_compiler(named: str) -> list[str]:
+    """Return the command that $CXX names, split as a shell splits it: "ccache g++"."""
+    try:
+        program, *arguments = shlex.split(named)
+    except ValueError as error:
+        raise SetupError(f"CXX={named}: {error}", "set CXX to the command of a C++ compiler, or unset it") from None
+    path = shutil.which(program)
+    if path is None:
+        raise SetupError(
+            f"CXX={named}: '{program}' is not installed",
+            "set CXX to the command of a C++ compiler, with quotes around a path that has spaces, or unset it",
+        )
+    return [path, *arguments]
 
 
 def tflm_library() -> Path | None:

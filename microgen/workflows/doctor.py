@@ -22,7 +22,7 @@ class Finding:
     Attributes:
         name: what.
         found: whether it is here.
-        detail: its version or place.
+        detail: its version or place, or what is wrong with it.
         purpose: what needs it.
         remedy: how to get it.
         is_essential: whether building and verifying a .tflite needs it.
@@ -86,8 +86,8 @@ def _compiler() -> Finding:
     )
     try:
         command = hostbuild.compiler()
-    except SetupError:
-        return Finding("C++ compiler", False, "", purpose, remedy, True)
+    except SetupError as error:
+        return Finding("C++ compiler", False, error.message, purpose, error.hint, True)
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, errors="replace").stdout
     return Finding("C++ compiler", True, one_line(version.split("\n")[0]), purpose, remedy, True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 
 import numpy as np
@@ -17,6 +18,7 @@ from microgen.devices.transport import HostProcess, python_child
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.tflite import load
 from microgen.workflows import build as pipeline
+from microgen.workflows import doctor
 from microgen.workflows.simulate import simulate
 from tests.projects.test_project import tree
 from tests.support import models
@@ -245,6 +247,7 @@ def test_a_model_that_an_engine_refuses_is_an_error_with_its_reason(tmp_path):
 
 def test_without_a_compiler_nothing_is_written(model, tmp_path, monkeypatch):
     needs_host()
+    monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
     monkeypatch.setattr(hostbuild.importlib.util, "find_spec", _without(hostbuild.importlib.util.find_spec, "ziglang"))
     with pytest.raises(SetupError, match=r"no C\+\+ compiler"):
@@ -255,6 +258,7 @@ def test_without_a_compiler_nothing_is_written(model, tmp_path, monkeypatch):
 
 def test_without_a_compiler_nothing_is_trained(tmp_path, monkeypatch):
     needs_host()
+    monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
     monkeypatch.setattr(hostbuild.importlib.util, "find_spec", _without(hostbuild.importlib.util.find_spec, "ziglang"))
     monkeypatch.setattr(pipeline, "train", lambda *a, **o: pytest.fail("it was trained first"))
@@ -262,7 +266,49 @@ def test_without_a_compiler_nothing_is_trained(tmp_path, monkeypatch):
         microgen.build(out=tmp_path / "p")
 
 
+def _program(path, body):
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_cxx_may_have_arguments(model, tmp_path, monkeypatch):
+    """As in CXX="ccache g++", and with a path that has a space."""
+    needs_host()
+    (tmp_path / "a folder").mkdir()
+    wrapper = _program(tmp_path / "a folder/wrapper", f'echo "$1" >>{tmp_path}/log; exec "$@"')
+    program, *_ = real = compiler()
+    monkeypatch.setenv("CXX", f" '{wrapper}' {shlex.join(real)} ")
+    assert microgen.build(model, "esp32", out=tmp_path / "p", samples=4).verdict.firmware == "equal"
+    assert set((tmp_path / "log").read_text().splitlines()) == {program}
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("no-such-compiler g++", "CXX=no-such-compiler g\\+\\+: 'no-such-compiler' is not installed"),
+        ("'g++", "CXX='g\\+\\+: No closing quotation"),
+    ],
+)
+def test_a_cxx_that_cannot_be_run_is_refused(model, tmp_path, monkeypatch, named, says):
+    needs_host()
+    monkeypatch.setenv("CXX", named)
+    with pytest.raises(SetupError, match=says) as refused:
+        microgen.build(model, "esp32", out=tmp_path / "p", samples=4)
+    assert "unset it" in refused.value.hint and not (tmp_path / "p").exists()
+    finding = next(f for f in doctor.examine() if f.name == "C++ compiler")
+    assert not finding.found and finding.detail == refused.value.message and finding.remedy == refused.value.hint
+
+
+def test_an_empty_cxx_is_none(monkeypatch):
+    monkeypatch.setenv("CXX", " ")
+    empty = hostbuild.compiler()
+    monkeypatch.delenv("CXX")
+    assert empty == hostbuild.compiler()
+
+
 def test_zig_links_without_a_c_plus_plus_library_of_its_own(monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
     monkeypatch.setattr(hostbuild.importlib.util, "find_spec", lambda name: name)
     compile_, link = hostbuild.compiler(), hostbuild._linker(hostbuild.compiler())
