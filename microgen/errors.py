@@ -44,9 +44,18 @@ class SetupError(MicrogenError):
 
 
 def one_line(text: str) -> str:
-    """Fold white space and make control characters visible, so that a message stays on its line."""
-    folded = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
+    """Fold white space and escape control characters, so that a message stays on its line; see `visible`."""
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    r"""Escape what a terminal would act on instead of showing it, as Python writes it in a string: \x1b, \u202e, \n.
+
+    These are the characters that Unicode counts as "other" or "separator", but the space: control and format
+    characters (among them those that turn the direction of writing, Unicode Standard Annex 9), surrogates and
+    unassigned ones. The names in a model file come from whoever made it.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:

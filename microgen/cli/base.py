@@ -1,4 +1,4 @@
-"""What all commands share: the program itself, options, printing and progress."""
+"""What all commands share: the program itself, options and progress."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ..errors import visible
+from ..report.text import print_pairs
 
 app = typer.Typer(
     name="microgen",
@@ -43,28 +46,6 @@ def _root(
     pass
 
 
-def print_json(document: Any) -> None:  # noqa: ANN401
-    """Print one JSON document."""
-    from ..report.text import write_output
-    from ..support.json import json_text
-
-    write_output(json_text(document))
-
-
-def print_pairs(lines: list[tuple[str, str]]) -> None:
-    """Print names and values in two columns."""
-    width = max(len(key) for key, _ in lines) + 2
-    for key, value in lines:
-        print_line(f"{key:<{width}}{value}")
-
-
-def print_line(text: str) -> None:
-    """Print one line."""
-    from ..report.text import write_output
-
-    write_output(text + "\n")
-
-
 class Progress:
     """What is being done, and how much of it, on a terminal only."""
 
@@ -77,7 +58,8 @@ class Progress:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+            description = TextColumn("{task.description}", markup=False)
+            columns = (SpinnerColumn(), description, BarColumn(), TaskProgressColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("starting", total=None)
@@ -86,7 +68,7 @@ class Progress:
     def __call__(self, step: str) -> None:
         """Show what is done now."""
         if self._bar is not None:
-            self._bar.reset(self._task, total=None, description=step)
+            self._bar.reset(self._task, total=None, description=visible(step))
 
     def part(self, done: int, total: int) -> None:
         """Show how much of the step is done."""

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ..report.text import print_json, print_pairs
 from . import completion
-from .base import Force, Json, Progress, Seed, app, print_json, print_pairs
+from .base import Force, Json, Progress, Seed, app
 
 _TrainedModel = Annotated[
     Path | None,

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..report.text import print_json, print_pairs, print_text
 from . import completion
-from .base import Force, Json, Progress, ReportFile, Samples, Seed, app, print_json, print_pairs
+from .base import Force, Json, Progress, ReportFile, Samples, Seed, app
 
 _Calibration = Annotated[
     str | None,
@@ -296,13 +297,13 @@ def boards(
     from ..boards import board_file, list_boards, load_board
     from ..errors import InputError
     from ..report.models import board_lines
-    from ..report.text import size, table, write_output
+    from ..report.text import size, table
 
     if as_toml:
         if name is None or as_json:
             raise InputError("--toml prints the file of one board", "microgen boards esp32 --toml")
         load_board(name)
-        write_output(board_file(name).read_text("utf-8"))
+        print_text(board_file(name).read_text("utf-8"))
         return
     if name is not None:
         board = load_board(name)

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from .base import Json, Progress, ReportFile, Samples, Seed, app, print_json, print_line, print_pairs
+from ..errors import visible
+from ..report.text import print_json, print_line, print_pairs
+from .base import Json, Progress, ReportFile, Samples, Seed, app
 
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
@@ -159,7 +161,7 @@ def flash(project: _Project, port: _Port = None) -> None:
     """Compile a project with PlatformIO and write it to its board."""
     from ..projects.platformio import tool as platformio
 
-    platformio.flash(project, port=port, on_line=lambda line: print(line, file=sys.stderr))
+    platformio.flash(project, port=port, on_line=lambda line: print(visible(line.expandtabs()), file=sys.stderr))
     print_line(f"flashed; `microgen monitor {project}` shows what the board says")
 
 

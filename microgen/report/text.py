@@ -7,7 +7,9 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import Any, TextIO
+
+from ..errors import visible
 
 Pairs = list[tuple[str, str]]
 
@@ -45,18 +47,19 @@ def place(subgraph: int, index: int) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table; on a pipe its columns are not cut."""
+    """Print a table, its cells escaped; on a pipe its columns are not cut."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    heads, *rows = ([visible(cell) for cell in row] for row in (heads, *rows))
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(80, math.ceil(sum(max(map(len, c)) + 3 for c in zip(heads, *rows, strict=True)))))
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     for i, head in enumerate(heads):
-        grid.add_column(head, justify="right" if i in right else "left", overflow="fold")
+        grid.add_column(Text(head), justify="right" if i in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     with console.capture() as capture:
@@ -64,8 +67,35 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[i
     write_output(capture.get())
 
 
+def print_line(text: str) -> None:
+    """Print one line, escaped; see `visible`."""
+    write_output(visible(text) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print the text of a file, its lines and tabs as they are, the rest escaped."""
+    write_output("".join(c if c in "\n\t" else visible(c) for c in text))
+
+
+def print_pairs(lines: Pairs) -> None:
+    """Print names and values in two columns, escaped."""
+    width = max(len(key) for key, _ in lines) + 2
+    for key, value in lines:
+        print_line(f"{key:<{width}}{value}")
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 - any plain data
+    """Print one JSON document; what a terminal would act on is escaped as JSON does it."""
+    import json
+
+    from ..support.json import json_text
+
+    text = json_text(document)
+    write_output("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+
+
 def write_output(text: str) -> None:
-    """Write text to standard output; see `until_closed`."""
+    """Write text to standard output as it is; see `until_closed`."""
     with until_closed(sys.stdout):
         sys.stdout.write(text)
 
