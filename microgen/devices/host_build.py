@@ -6,8 +6,10 @@ wheel is linked against Python.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -17,10 +19,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, SetupError, one_line
 from ..support import resources
+from .object_cache import ObjectCache, cache_folder, digest
 
 # The declarations in firmware/host/tflm are those of exactly this build of TFLM.
 TFLM_WHEEL = "0.dev20261023182759"
@@ -37,6 +41,9 @@ _FLAGS = (
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _LIBRARIES = ("lib/model", "lib/golden", "lib/dut")
 _TIMEOUT_S = 120
+# What such a source gives depends on the time, or on files that the compiler does not report.
+_NOT_REPEATABLE = re.compile(rb"__(DATE|TIME|TIMESTAMP)__|__has_include|\.incbin|#\s*embed")
+_COMPILER_VARIABLES = ("CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "SDKROOT")
 
 
 def compiler() -> list[str]:
@@ -114,30 +121,150 @@ def compile_firmware(project: Path, work: Path) -> Path:
     """
     command = compiler()
     host = resources.path("firmware") / "host"
-    includes = [f"-I{p}" for p in (*(project / d for d in _LIBRARIES), host, host / "tflm")]
+    build = _Build(project, host, work, command, ObjectCache(cache_folder()))
     sources = [p for d in ("src", *_LIBRARIES) for p in sorted((project / d).glob("*.c*"))]
     sources += sorted(host.glob("*.cc"))
     # The largest first, so that it does not run alone at the end.
     sources.sort(key=lambda p: p.stat().st_size, reverse=True)
-    objects = [work / f"{i}-{p.stem}.o" for i, p in enumerate(sources)]
-    # The user's main.cpp may warn; what microgen wrote may not.
-    jobs = [
-        [*command, *_FLAGS, *(() if source.parent == project / "src" else _WARNINGS), *includes,
-         "-c", str(source), "-o", str(target)]
-        for source, target in zip(sources, objects, strict=True)
-    ]  # fmt: skip
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for source, failure in zip(sources, pool.map(_run, jobs), strict=True):
-            if failure:
-                raise InputError(
-                    f"{source.name} does not compile on this machine: {failure}",
-                    f"compiler: {' '.join(command)}; guard code that only the board has with #ifndef MICROGEN_HOST",
-                )
-    library = work / "firmware.so"
-    failure = _run([*_linker(command), "-shared", "-o", str(library), *map(str, objects)])
-    if failure:
-        raise InputError(f"the firmware does not link on this machine: {failure}", f"compiler: {' '.join(command)}")
+        objects = list(pool.map(build.compile, sources))
+    library = build.link(objects)
+    build.finish()
     return library
+
+
+@dataclass(frozen=True)
+class _Object:
+    """A compiled source: its file, and the digest of all that it was made from; "" where that cannot be known."""
+
+    file: Path
+    key: str
+
+
+class _Build:
+    """One compilation of a project for this machine, which takes from the cache what has not changed.
+
+    An object depends on compiler, flags, source and every header that the source includes. Which headers those are
+    the compiler reported when it compiled the source last (-MD): that list is an entry of its own. The headers of the
+    project and of microgen count by content, the system's by size and time.
+    """
+
+    def __init__(self, project: Path, host: Path, work: Path, command: Sequence[str], cache: ObjectCache) -> None:
+        self._roots = (("project", project), ("host", host))
+        self._project, self._work, self._command, self._cache = project, work, list(command), cache
+        self._includes = [f"-I{p}" for p in (*(project / d for d in _LIBRARIES), host, host / "tflm")]
+        self._has_compiled = False
+        self._compiler = digest(*_identity(command), *_FLAGS, *_WARNINGS, *self._headers_in_reach())
+
+    def compile(self, source: Path) -> _Object:
+        """Compile a source, or take its object from the cache; raises InputError where it does not compile."""
+        name = self._name(source)
+        target = self._work / f"{name.replace('/', '-')}.o"
+        listing = digest("headers", self._compiler, name, text := source.read_bytes())
+        headers = self._cache.load(listing)
+        key = self._key(listing, json.loads(headers)) if headers is not None else ""
+        kept = self._cache.load(key) if key else None
+        if kept is not None:
+            target.write_bytes(kept)
+            return _Object(target, key)
+        self._has_compiled = True
+        dependencies = target.with_suffix(".d")
+        # The user's main.cpp may warn; what microgen wrote may not.
+        warnings = () if source.parent == self._project / "src" else _WARNINGS
+        report = ("-MD", "-MF", str(dependencies))
+        arguments = (*_FLAGS, *warnings, *self._includes, *report, "-c", str(source), "-o", str(target))
+        failure = _run([*self._command, *arguments])
+        if failure:
+            raise InputError(
+                f"{source.name} does not compile on this machine: {failure}",
+                f"compiler: {' '.join(self._command)}; guard code that only the board has with #ifndef MICROGEN_HOST",
+            )
+        if _NOT_REPEATABLE.search(text):
+            return _Object(target, "")
+        included = [self._name(Path(p)) for p in _dependencies(dependencies)]
+        key = self._key(listing, included)
+        if key:
+            self._cache.store(listing, json.dumps(included).encode())
+            self._cache.store(key, target.read_bytes())
+        return _Object(target, key)
+
+    def link(self, objects: Sequence[_Object]) -> Path:
+        """Link objects to a library, or take it from the cache; raises InputError where they do not link."""
+        library = self._work / "firmware.so"
+        is_known = all(o.key for o in objects)
+        key = digest("library", self._compiler, *(o.key for o in objects))
+        kept = self._cache.load(key) if is_known else None
+        if kept is not None:
+            library.write_bytes(kept)
+            return library
+        files = [str(o.file) for o in objects]
+        failure = _run([*_linker(self._command), "-shared", "-o", str(library), *files])
+        if failure:
+            raise InputError(
+                f"the firmware does not link on this machine: {failure}", f"compiler: {' '.join(self._command)}"
+            )
+        if is_known:
+            self._cache.store(key, library.read_bytes())
+        return library
+
+    def finish(self) -> None:
+        """Keep the cache small."""
+        if self._has_compiled:
+            self._cache.prune()
+
+    def _name(self, path: Path) -> str:
+        """Return a file's name that does not depend on where the project or microgen lies; else its absolute path."""
+        for name, root in self._roots:
+            if path.is_relative_to(root):
+                return f"{name}/{path.relative_to(root).as_posix()}"
+        return str(path.absolute())
+
+    def _headers_in_reach(self) -> list[str]:
+        """Return the names of all files that may be included: one that is new may hide another."""
+        host = self._roots[1][1]
+        folders = [self._project / d for d in ("src", *_LIBRARIES)]
+        return sorted(self._name(p) for folder in (*folders, host) for p in folder.rglob("*"))
+
+    def _key(self, listing: str, included: Sequence[str]) -> str:
+        """Return the digest of a source and the files that it includes; "" where one is gone or not repeatable."""
+        parts = [listing]
+        roots = dict(self._roots)
+        try:
+            for name in included:
+                root, _, rest = name.partition("/")
+                if root in roots:
+                    data = (roots[root] / rest).read_bytes()
+                    if _NOT_REPEATABLE.search(data):
+                        return ""
+                    parts += [name, digest(data)]
+                else:
+                    status = Path(name).stat()
+                    parts += [name, f"{status.st_size} {status.st_mtime_ns}"]
+        except OSError:
+            return ""
+        return digest("object", *parts)
+
+
+def _identity(command: Sequence[str]) -> list[str]:
+    """Return what tells a compiler from any other, and what changes its ways without an argument."""
+    identity = [platform.machine(), *(f"{name}={os.environ.get(name, '')}" for name in _COMPILER_VARIABLES)]
+    for word in command:
+        identity.append(word)
+        path = shutil.which(word)
+        if path is not None:
+            status = Path(path).stat()
+            identity.append(f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}")
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        version = subprocess.run([*command, "--version"], capture_output=True, timeout=_TIMEOUT_S)
+        identity.append(version.stdout.decode("utf-8", "surrogateescape"))
+    return identity
+
+
+def _dependencies(report: Path) -> list[str]:
+    """Return the files that a rule for make names after its target, as -MD writes it; without the source, the first."""
+    _, _, rule = report.read_text("utf-8", "surrogateescape").replace("\\\n", " ").partition(": ")
+    files = re.findall(r"(?:\\[ #]|\S)+", rule)
+    return [re.sub(r"\\([ #])", r"\1", name).replace("$$", "$") for name in files[1:]]
 
 
 def _linker(command: Sequence[str]) -> list[str]:

@@ -1,0 +1,252 @@
+"""The cache of compiled objects: what comes from it, what is compiled again, and that nothing makes it wrong."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+import microgen
+from microgen.devices import host_build as hostbuild
+from microgen.devices.connection import host_firmware
+from microgen.devices.object_cache import ObjectCache, cache_folder, digest
+from microgen.errors import InputError
+from tests.support import models
+from tests.support.tools import compiler, needs, needs_host
+
+SOURCES = {
+    "arduino", "dut", "golden", "golden_data", "host_main", "main", "model_data", "model_runner", "selftest", "writer",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    needs_host()
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "m.tflite").write_bytes(models.fully_connected())
+    return microgen.build(folder / "m.tflite", "pico", out=folder / "p", samples=4, verify=False).project
+
+
+@pytest.fixture
+def project(built, tmp_path):
+    return Path(shutil.copytree(built, tmp_path / "a project"))
+
+
+class Compilation:
+    """Compiles projects with a cache of its own, and tells which sources a compiler ran for."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.cache = folder / "cache/microgen/objects"
+        self._log = folder / "log"
+        wrapper = folder / "wrapper"
+        wrapper.write_text(f'#!/bin/sh\necho "$@" >>{shlex.quote(str(self._log))}\nexec "$@"\n')
+        wrapper.chmod(0o755)
+        self._wrapper = str(wrapper)
+        self._environment = monkeypatch
+        self.use(compiler())
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        monkeypatch.delenv("MICROGEN_NO_CACHE", raising=False)
+
+    def use(self, command: list[str]) -> None:
+        self._environment.setenv("CXX", shlex.join([self._wrapper, *command]))
+
+    def __call__(self, project: Path) -> set[str]:
+        self._log.write_text("")
+        work = Path(self.folder / "work")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        self.library = hostbuild.compile_firmware(project, work).read_bytes()
+        calls = self._log.read_text().splitlines()
+        names = {Path(c.split(" -c ")[1].split(" -o ")[0]).stem for c in calls if " -c " in c}
+        return names | ({"library"} if any(" -shared " in c for c in calls) else set())
+
+    def entries(self) -> list[Path]:
+        return sorted(self.cache.iterdir())
+
+
+@pytest.fixture
+def compile_(tmp_path, monkeypatch):
+    return Compilation(tmp_path, monkeypatch)
+
+
+def test_what_has_not_changed_is_compiled_once(compile_, project, tmp_path):
+    assert compile_(project) == SOURCES | {"library"}
+    first = compile_.library
+    assert compile_(project) == set() and compile_.library == first
+    moved = project.rename(tmp_path / "elsewhere")
+    assert compile_(moved) == set(), "where a project lies makes no difference"
+
+
+@pytest.mark.parametrize(
+    ("changed", "compiled"),
+    [
+        ("lib/model/model_data.cc", {"model_data"}),
+        ("lib/dut/crc32.h", {"dut", "writer"}),
+        ("lib/golden/golden_data.h", {"golden", "golden_data", "dut"}),
+        ("src/main.cpp", {"main"}),
+    ],
+)
+def test_what_depends_on_a_change_is_compiled_again(compile_, project, changed, compiled):
+    compile_(project)
+    before = (project / changed).read_text()
+    (project / changed).write_text(before + "\n// changed\n")
+    assert compile_(project) == compiled | {"library"}
+    (project / changed).write_text(before)
+    assert compile_(project) == set(), "the first object is still there"
+
+
+def test_a_model_of_other_bytes_is_what_runs(compile_, project):
+    compile_(project)
+    source = project / "lib/model/model_data.cc"
+    text = source.read_text()
+    at = text.rindex("0x")
+    source.write_text(text[:at] + ("0x00" if text[at : at + 4] != "0x00" else "0x01") + text[at + 4 :])
+    with host_firmware(project) as (client, array):
+        client.connect()
+        changed = array.read_bytes()
+    source.write_text(text)
+    with host_firmware(project) as (client, array):
+        client.connect()
+        assert array.read_bytes() != changed and len(changed) == len(array.read_bytes())
+
+
+def test_a_header_of_the_system_counts(compile_, project, tmp_path, monkeypatch):
+    (tmp_path / "include").mkdir()
+    header = tmp_path / "include/of_the_system.h"
+    header.write_text("#define ANSWER 1\n")
+    monkeypatch.setenv("CPLUS_INCLUDE_PATH", str(header.parent))
+    main = project / "src/main.cpp"
+    main.write_text("#include <of_the_system.h>\n" + main.read_text())
+    assert compile_(project) == SOURCES | {"library"}
+    assert compile_(project) == set()
+    header.write_text("#define ANSWER 1.5\n")
+    assert compile_(project) == {"main", "library"}
+    header.unlink()
+    main.write_text(main.read_text().replace("#include <of_the_system.h>\n", ""))
+    assert "main" in compile_(project)
+
+
+def test_a_new_header_may_hide_another(compile_, project):
+    compile_(project)
+    (project / "lib/model/golden.h").write_text('#error "hides the one in lib/golden"\n')
+    with pytest.raises(InputError, match="hides the one"):
+        compile_(project)
+
+
+@pytest.mark.parametrize("line", ["const char* kBuilt = __DATE__ __TIME__;", '// asm(".incbin \\"a.bin\\"")'])
+@pytest.mark.parametrize("file", ["src/main.cpp", "src/mine.h"])
+def test_what_the_compiler_does_not_report_is_compiled_each_time(compile_, project, line, file):
+    (project / "src/mine.h").write_text("")
+    main = project / "src/main.cpp"
+    main.write_text('#include "mine.h"\n' + main.read_text())
+    (project / file).write_text((project / file).read_text() + line + "\n")
+    compile_(project)
+    assert compile_(project) == {"main", "library"}
+
+
+def test_another_compiler_has_objects_of_its_own(compile_, project):
+    compile_(project)
+    compile_.use([needs("clang++", "clang")])
+    assert compile_(project) == SOURCES | {"library"}
+    assert compile_(project) == set()
+    compile_.use([*compiler(), "-O2"])
+    assert compile_(project) == SOURCES | {"library"}
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_without_the_cache(compile_, project, monkeypatch, value):
+    monkeypatch.setenv("MICROGEN_NO_CACHE", value)
+    for _ in range(2):
+        assert compile_(project) == SOURCES | {"library"}
+    assert not compile_.cache.exists()
+
+
+def test_damaged_entries_are_compiled_again(compile_, project):
+    compile_(project)
+    entries = {path: path.read_bytes() for path in compile_.entries()}
+    for damage in (lambda b: b[:-1], lambda b: b"", lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:]):
+        for path, data in entries.items():
+            path.write_bytes(damage(data))
+        assert compile_(project) == SOURCES | {"library"}
+    assert compile_(project) == set()
+
+
+def test_an_entry_under_the_name_of_another_is_damaged(tmp_path):
+    cache = ObjectCache(tmp_path)
+    one, two = digest("one"), digest("two")
+    cache.store(one, b"object")
+    (tmp_path / one).rename(tmp_path / two)
+    assert cache.load(two) is None and cache.load(one) is None
+
+
+def test_a_folder_that_cannot_be_made_is_none(compile_, project, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for folder in ("file", "file/below"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / folder))
+        for _ in range(2):
+            assert compile_(project) == SOURCES | {"library"}
+
+
+def test_the_folder_is_that_of_the_platform(monkeypatch, tmp_path):
+    monkeypatch.delenv("MICROGEN_NO_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for unset in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", unset)
+        assert cache_folder() == tmp_path / ".cache/microgen/objects"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert cache_folder() == Path("/elsewhere/microgen/objects")
+    monkeypatch.setenv("MICROGEN_NO_CACHE", "0")
+    assert cache_folder() is not None
+    monkeypatch.setenv("MICROGEN_NO_CACHE", "1")
+    assert cache_folder() is None
+
+
+def test_the_oldest_leave_a_full_cache(tmp_path):
+    cache = ObjectCache(tmp_path, limit_bytes=10_000)
+    keys = [digest(str(k)) for k in range(9)]
+    for age, key in enumerate(keys):
+        cache.store(key, bytes(1000))
+        os.utime(tmp_path / key, (age, age))
+    cache.prune()
+    assert len(list(tmp_path.iterdir())) == 9
+    assert cache.load(keys[0]) == bytes(1000), "which makes it the latest in use"
+    cache.store(digest("more"), bytes(1000))
+    cache.prune()
+    kept = [key for key in keys if cache.load(key)]
+    assert kept == [keys[0], *keys[4:]] and sum(p.stat().st_size for p in tmp_path.iterdir()) <= 7_500
+
+
+def test_builds_at_the_same_time_see_whole_entries(tmp_path):
+    """Threads that write, read and remove the same entries."""
+    cache = ObjectCache(tmp_path, limit_bytes=400_000)
+    contents = {digest(str(k)): bytes([k]) * 50_000 for k in range(10)}
+    wrong, hits = [], []
+
+    def work() -> None:
+        for _ in range(30):
+            for key, data in contents.items():
+                entry = cache.load(key)
+                hits.append(entry is not None)
+                if entry is None:
+                    cache.store(key, data)
+                elif entry != data:
+                    wrong.append(key)
+            cache.prune()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong and any(hits) and not all(hits)
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".new-")]
+
+
+def test_a_report_of_dependencies_is_read(tmp_path):
+    (tmp_path / "a.d").write_text("/w/main.o: /p/a\\ b/main.cpp \\\n /p/a\\ b/x.h /usr/c\\#.h \\\n  /usr/$$d.h\n")
+    assert hostbuild._dependencies(tmp_path / "a.d") == ["/p/a b/x.h", "/usr/c#.h", "/usr/$d.h"]
