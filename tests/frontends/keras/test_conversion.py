@@ -424,9 +424,10 @@ def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words, monkeyp
 
 
 def test_a_training_has_a_deadline_and_a_hint_of_its_own(monkeypatch):
-    keras()
+    from microgen.workers import tensorflow
 
-    monkeypatch.setattr(conversion, "TRAINING_DEADLINE_S", 0.01)
+    keras()
+    monkeypatch.setattr(tensorflow, "TRAINING_DEADLINE_S", 0.01)
     with pytest.raises(EngineError, match="no answer after 0 s") as caught:
         microgen.train("sine", epochs=1)
     assert "hang" not in caught.value.hint and "fewer samples" in caught.value.hint
