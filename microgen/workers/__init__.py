@@ -1,4 +1,13 @@
-"""What runs in processes of its own: LiteRT, TFLM and compiled firmware. Only NumPy and the engines are imported here.
+"""What runs in processes of its own: LiteRT, TFLM, the converter and compiled firmware.
 
-A build starts half a dozen such processes, and each pays for what it imports.
+    reply = workers.run(TFLM, tflm.run, tflm.RunRequest(model, inputs, arena_bytes))
+
+`job` starts such a process and waits for it, `child` is what it runs, `wire` what crosses. Only NumPy and the engines
+are imported here: a build starts half a dozen such processes, and each pays for what it imports.
 """
+
+from .child import report_progress
+from .engine import CONVERTER, LITERT, TFLM, Engine
+from .job import Job, OnProgress, run, start
+
+__all__ = ["CONVERTER", "LITERT", "TFLM", "Engine", "Job", "OnProgress", "report_progress", "run", "start"]

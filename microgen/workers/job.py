@@ -1,0 +1,193 @@
+"""Runs a function in a process of its own: a crash, a hang or a flood of output there is an ordinary error here.
+
+LiteRT, TFLM and the TensorFlow converter all take their process with them on some inputs (double frees, SIGSEGV and
+SIGFPE were seen), so no command ever calls them in its own process.
+
+A job is a function of a module, with one argument and one result, both frozen dataclasses that `wire` takes. They
+cross in files of a private folder. Standard output and error of the worker, C++ included, are read from a pipe, and
+kept in part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from . import child, failures, wire
+from .engine import Engine
+from .limits import Deadline, kill
+from .log import Log
+
+RequestT = TypeVar("RequestT")
+ReplyT = TypeVar("ReplyT")
+OnProgress = Callable[[int, int], None]
+
+_PROGRESS_S = 0.2
+# The package's own folder takes the place of the current one, where a user's numpy.py or queue.py may lie.
+_PLACE = str(Path(__file__).parents[2])
+_CHILD = f"import sys; sys.path[0] = {_PLACE!r}; from microgen.workers.child import main; main()"
+
+
+class Job(Generic[ReplyT]):
+    """A running worker; `result()` waits for it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        kind: type[ReplyT],
+        folder: tempfile.TemporaryDirectory[str],
+        process: subprocess.Popen[bytes],
+        alive: int,
+    ) -> None:
+        """Take over a worker that `start` has started.
+
+        Args:
+            engine: its kind.
+            kind: the declared type of its reply.
+            folder: where its request is, and its reply will be.
+            process: the worker.
+            alive: the read end of a pipe that the worker holds open. It ends when the worker does; Popen.wait() with
+                a deadline would poll, and notice up to 50 ms late.
+        """
+        self._engine = engine
+        self._kind = kind
+        self._folder = folder
+        self._process = process
+        self._log = Log(process)
+        self._alive = alive
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Job[ReplyT]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        """The end of what the worker printed, after its end."""
+        return self._log.text()
+
+    def stop(self) -> None:
+        """Kill the worker if it still runs, and remove its files."""
+        if self._process.poll() is None:
+            kill(self._process)
+        self._process.wait()
+        self._folder.cleanup()
+        if self._alive >= 0:
+            os.close(self._alive)
+            self._alive = -1
+
+    def result(self, deadline_s: float | None = None, on_progress: OnProgress | None = None) -> ReplyT:
+        """Wait for the worker and return its reply.
+
+        Args:
+            deadline_s: seconds of work after which it counts as hung, unless it reports progress: of processor time,
+                or four times as many on the clock. None for the engine's own.
+            on_progress: is called, some times a second, with what the job passed to `report_progress`.
+
+        Raises:
+            EngineError: it crashed, hung, or the engine raised; the message has the reason.
+            MicrogenError: the job raised one itself; it is raised again here.
+        """
+        folder = Path(self._folder.name)
+        deadline = Deadline(self._process.pid, deadline_s or self._engine.deadline_s, self._started)
+        try:
+            if not self._wait(deadline, on_progress):
+                raise failures.hung(self._engine, deadline.seconds)
+            code, log = self._process.wait(), self.log
+            if self._log.is_flood:
+                raise failures.flooded(self._engine, log)
+            if code == 0 and (folder / f"{child.FAILURE}.json").exists():
+                raise failures.raised(self._engine, wire.load(folder, child.FAILURE, failures.Failure), log)
+            if code != 0 or not (folder / f"{child.REPLY}.json").exists():
+                raise failures.crashed(self._engine, code, log)
+            return wire.load(folder, child.REPLY, self._kind)
+        finally:
+            self.stop()
+
+    def _wait(self, deadline: Deadline, on_progress: OnProgress | None) -> bool:
+        """Wait for the worker's end, and pass on its progress meanwhile; False when it is hung."""
+        progress = Path(self._folder.name, child.PROGRESS)
+        last = ""
+        while not select.select([self._alive], [], [], _PROGRESS_S)[0]:
+            text = progress.read_text() if progress.exists() else ""
+            if text != last:
+                last = text
+                deadline.renew()
+                if on_progress is not None:
+                    done, _, total = text.partition(" ")
+                    on_progress(int(done), int(total))
+            if deadline.has_passed:
+                return False
+        return True
+
+
+def start(engine: Engine, target: Callable[[RequestT], ReplyT], request: RequestT) -> Job[ReplyT]:
+    """Start a job in a process of its own.
+
+    Args:
+        engine: the kind of worker.
+        target: a function of a module, with annotations of its argument and its result.
+        request: its argument.
+
+    Raises:
+        TypeError: the request is not what the target declares, or cannot cross.
+    """
+    request_kind, reply_kind = wire.signature(target)
+    folder = tempfile.TemporaryDirectory(prefix="microgen-")
+    path = Path(folder.name)
+    try:
+        (path / child.TARGET).write_text(json.dumps(_place_of(target)))
+        wire.save(path, child.REQUEST, request_kind, request)
+        alive, held = os.pipe()
+        try:
+            process = subprocess.Popen(
+                # Unbuffered, so that a crash does not take the last words with it.
+                [sys.executable, "-u", "-c", _CHILD, folder.name, str(engine.memory_bytes)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0", **engine.environment},
+                pass_fds=[held],
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(alive)
+            raise
+        finally:
+            os.close(held)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return Job(engine, reply_kind, folder, process, alive)
+
+
+def run(
+    engine: Engine,
+    target: Callable[[RequestT], ReplyT],
+    request: RequestT,
+    deadline_s: float | None = None,
+    on_progress: OnProgress | None = None,
+) -> ReplyT:
+    """Start a job and wait for it; see `start` and `Job.result`."""
+    with start(engine, target, request) as job:
+        return job.result(deadline_s, on_progress)
+
+
+def _place_of(target: Callable[[Any], Any]) -> dict[str, str]:
+    """Return where the worker finds a function: its module, its name, and the folder from which that is imported."""
+    module, name = target.__module__, target.__qualname__
+    if module == "__main__" or "<" in name:
+        raise TypeError(f"{module}.{name}: a job is a function of a module that can be imported")
+    file = Path(sys.modules[module].__file__ or "").absolute()
+    depth = len(module.split(".")) - (file.name != "__init__.py")
+    return {"module": module, "name": name, "root": str(file.parents[depth])}

@@ -1,0 +1,85 @@
+"""What a worker process may take: memory, files, time."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# On a busy machine a worker waits for its turn: one that computes is given its deadline in time of the processor, up to
+# so many times as long on the clock.
+_PATIENCE = 4
+_FILE_BYTES = 2**31
+
+
+def bound_this_process(memory_bytes: int) -> None:
+    """Ask Linux to end this worker when its parent dies, and bound what it may write and allocate."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+    if sys.platform == "linux":  # elsewhere the limit of data counts other things, or nothing
+        import ctypes
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and what it forked: it is the leader of a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken, all its threads together; endless where that is not known."""
+    try:
+        # After the name, which may have spaces: the state is the third field of the line, utime and stime the 14th
+        # and 15th (proc(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return math.inf
+
+
+class Deadline:
+    """Tells whether a process is hung: it has had its time, of the processor or four times as much on the clock.
+
+    Attributes:
+        seconds: its time.
+    """
+
+    def __init__(self, pid: int, seconds: float, started: float) -> None:
+        """Begin to count.
+
+        Args:
+            pid: the process.
+            seconds: its time.
+            started: when it started, by `time.monotonic`.
+        """
+        self.seconds = seconds
+        self._pid = pid
+        self._clock, self._cpu = started, 0.0
+
+    def renew(self) -> None:
+        """Give the process its whole time again, because it has shown progress."""
+        cpu = cpu_seconds(self._pid)
+        self._clock, self._cpu = time.monotonic(), 0.0 if cpu == math.inf else cpu
+
+    @property
+    def remaining(self) -> float:
+        """Seconds in which the process cannot become hung; negative after them."""
+        return self._clock + self.seconds - time.monotonic()
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the process is hung."""
+        elapsed = time.monotonic() - self._clock
+        if elapsed < self.seconds:
+            return False
+        return max(cpu_seconds(self._pid) - self._cpu, elapsed / _PATIENCE) >= self.seconds

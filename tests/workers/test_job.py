@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from microgen import workers
+from microgen.errors import EngineError, InputError
+from microgen.workers import LITERT, TFLM, Engine
+from microgen.workers.limits import cpu_seconds
+
+X = Engine("x")
+
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+@dataclass(frozen=True)
+class Given:
+    text: str = ""
+    number: float = 0
+    arrays: tuple[npt.NDArray[Any], ...] = ()
+
+
+def echo(given: Given) -> Given:
+    print("printed something")
+    return Given(given.text + "!", given.number, tuple(a * 2 for a in given.arrays))
+
+
+def crash(given: Given) -> Nothing:
+    os.write(2, b"about to fall\n")
+    os.kill(os.getpid(), getattr(signal, given.text))
+    return Nothing()
+
+
+def leave(given: Given) -> Nothing:
+    os._exit(int(given.number))
+
+
+def hang(given: Nothing) -> Nothing:
+    time.sleep(60)
+    return given
+
+
+def spin(given: Nothing) -> Nothing:
+    while True:
+        pass
+
+
+def late(given: Given) -> Given:
+    workers.report_progress(1, 2)
+    time.sleep(given.number)
+    return given
+
+
+def busy_steps(given: Given) -> Given:
+    """Compute for one second in all, and report progress four times."""
+    for step in range(4):
+        workers.report_progress(step, 4)
+        until = time.process_time() + 0.25
+        while time.process_time() < until:
+            pass
+    return given
+
+
+def busy_then_hang(given: Given) -> Given:
+    workers.report_progress(1, 2)
+    while True:
+        pass
+
+
+def flood(given: Nothing) -> Nothing:
+    while True:
+        os.write(1, b"again and again\n" * 4096)
+
+
+def fork_and_hang(given: Nothing) -> Nothing:
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    print(child, flush=True)
+    time.sleep(60)
+    return given
+
+
+def devour(given: Given) -> Given:
+    return Given(arrays=(np.ones(int(given.number), np.uint8),))
+
+
+@dataclass(frozen=True)
+class Limits:
+    data: tuple[int, int]
+    files: tuple[int, int]
+    core: tuple[int, int]
+
+
+def limits(given: Nothing) -> Limits:
+    kinds = (resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)
+    return Limits(*(resource.getrlimit(kind) for kind in kinds))
+
+
+def refuse(given: Nothing) -> Nothing:
+    error = InputError("the data is bad", "mend it")
+    error.tensor = "x:0"
+    raise error
+
+
+def fail(given: Nothing) -> Nothing:
+    os.write(2, b"kernel.cc:12 bad padding\n")
+    raise RuntimeError("status 1")
+
+
+def lie(given: Given) -> Given:
+    return Given(number="one")
+
+
+def exhaust(given: Nothing) -> Nothing:
+    """Print what C++ prints when it is out of memory."""
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
+    os.abort()
+
+
+def environment(given: Given) -> Given:
+    return Given(os.environ[given.text])
+
+
+def test_request_reply_and_output_cross():
+    with workers.start(X, echo, Given("a", 0.1, (np.arange(5, dtype=np.int16),))) as job:
+        reply = job.result()
+    assert (reply.text, reply.number) == ("a!", 0.1)
+    assert reply.arrays[0].dtype == np.int16 and reply.arrays[0].tolist() == [0, 2, 4, 6, 8]
+    assert "printed something" in job.log
+
+
+def test_a_request_of_another_type_is_refused_before_a_worker_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(TypeError, match=r"^Given: Nothing instead of its declared type$"):
+        workers.start(X, echo, Nothing())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reply_of_another_type_is_an_error():
+    with pytest.raises(EngineError, match=r"x: TypeError: Given\.number: str instead of its declared type"):
+        workers.run(X, lie, Given())
+
+
+def test_a_job_is_a_function_of_a_module():
+    def inner(given: Given) -> Given:
+        return given
+
+    with pytest.raises(TypeError, match="a job is a function of a module"):
+        workers.start(X, inner, Given())
+
+
+def test_a_job_may_lie_outside_the_package(tmp_path, monkeypatch):
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin/__init__.py").write_text("")
+    (tmp_path / "plugin/jobs.py").write_text(
+        "from tests.workers.test_job import Given\ndef twice(given: Given) -> Given:\n    return Given(given.text * 2)\n"
+    )
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    monkeypatch.syspath_prepend(tmp_path)
+    from plugin.jobs import twice
+
+    assert workers.run(X, twice, Given("ab")).text == "abab"
+
+
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGFPE", "SIGABRT", "SIGKILL"])
+def test_a_crash_is_an_error_with_engine_signal_and_last_words(name):
+    with pytest.raises(EngineError, match=f"TFLM: crashed with {name} after printing: about to fall"):
+        workers.run(TFLM, crash, Given(name))
+
+
+@pytest.mark.parametrize("code", [0, 5])
+def test_leaving_without_an_answer_is_an_error(code):
+    with pytest.raises(EngineError, match=f"ended with exit code {code}"):
+        workers.run(X, leave, Given(number=code))
+
+
+@pytest.mark.parametrize("job", [hang, spin])
+def test_a_hang_ends(job):
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="no answer after 1 s"):
+        workers.run(replace(X, deadline_s=1.0), job, Nothing())
+    assert 1 <= time.monotonic() - started < 20
+
+
+def test_a_worker_that_waits_for_its_turn_is_not_hung():
+    done = []
+    with workers.start(X, late, Given(number=1.0)) as job:
+        assert job.result(0.5, lambda *progress: done.append(progress)).number == 1.0
+    assert done == [(1, 2)]
+
+
+def test_progress_renews_the_deadline():
+    done = []
+    assert workers.run(X, busy_steps, Given("a"), 0.6, lambda *progress: done.append(progress)).text == "a"
+    assert done == sorted(done) and set(done) <= {(k, 4) for k in range(4)}
+    assert workers.run(X, busy_steps, Given("b"), 0.6).text == "b", "also where nobody listens"
+
+
+def test_after_the_last_progress_a_hang_ends():
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="no answer after 1 s"):
+        workers.run(X, busy_then_hang, Given(), 1.0)
+    assert 1 <= time.monotonic() - started < 20
+
+
+def test_a_flood_of_output_ends_the_worker():
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="TFLM: printed more than 64 MiB, last: again and again"):
+        workers.run(TFLM, flood, Nothing(), 60)
+    assert time.monotonic() - started < 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")
+def test_memory_beyond_the_limit_is_an_error_that_says_so():
+    with pytest.raises(EngineError, match="LiteRT: asked for more than 1 GiB of memory"):
+        workers.run(replace(LITERT, memory_bytes=2**30), devour, Given(number=2 * 2**30))
+
+
+def test_memory_that_cpp_code_did_not_get_is_the_same_error():
+    with pytest.raises(EngineError, match="TFLM: asked for more than 4 GiB of memory"):
+        workers.run(TFLM, exhaust, Nothing())
+
+
+def test_a_worker_has_the_environment_of_its_engine():
+    assert workers.run(replace(X, environment={"MICROGEN_X": "y"}), environment, Given("MICROGEN_X")).text == "y"
+    assert workers.run(X, environment, Given("PYTHONHASHSEED")).text == "0"
+
+
+def _open_files():
+    return {p.name for p in Path("/proc/self/fd").iterdir()}
+
+
+def test_a_worker_that_cannot_be_started_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
+    before = _open_files()
+    with pytest.raises(FileNotFoundError):
+        workers.start(X, echo, Given())
+    assert not list(tmp_path.iterdir()) and _open_files() == before
+
+
+def test_a_process_that_is_no_more_has_taken_all_the_time_there_is():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert cpu_seconds(ended.pid) == float("inf") > cpu_seconds(os.getpid()) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")
+def test_a_worker_has_hard_limits():
+    assert workers.run(X, limits, Nothing()) == Limits((4 * 2**30,) * 2, (2 * 2**30,) * 2, (0, 0))
+
+
+def _has_ended(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def _ends(pid):
+    for _ in range(100):
+        if _has_ended(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_what_a_worker_forked_dies_with_it():
+    with workers.start(X, fork_and_hang, Nothing()) as job:
+        for _ in range(200):
+            text = job._log._kept.decode()
+            if text.strip().isdigit():
+                break
+            time.sleep(0.05)
+        child = int(text)
+        assert not _has_ended(child)
+    assert _ends(child)
+
+
+def test_errors_keep_their_kind_their_data_and_the_reason_that_c_printed():
+    with pytest.raises(InputError, match="the data is bad") as caught:
+        workers.run(X, refuse, Nothing())
+    assert (caught.value.hint, caught.value.tensor) == ("mend it", "x:0")
+    with pytest.raises(EngineError, match=r"x: RuntimeError: status 1 \(kernel.cc:12 bad padding\)"):
+        workers.run(X, fail, Nothing())
+
+
+def test_a_worker_dies_with_its_parent():
+    code = (
+        "from microgen import workers; from tests.workers.test_job import X, Nothing, hang;"
+        "job = workers.start(X, hang, Nothing());"
+        "print(job._process.pid, flush=True); import os, time; time.sleep(1); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert _ends(int(done.stdout))
+
+
+def test_files_in_the_current_folder_do_not_shadow_packages(tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    monkeypatch.chdir(tmp_path)
+    assert workers.run(X, echo, Given("a")).text == "a!"
+
+
+@pytest.mark.parametrize("module", ["microgen.workers", "microgen.workers.child", "microgen.workers.firmware"])
+def test_what_a_worker_runs_imports_nothing_that_it_does_not_need(module):
+    code = f"import sys, {module}; print([m for m in ('pydantic', 'jinja2', 'typer', 'rich') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
