@@ -169,7 +169,7 @@ def test_a_job_may_lie_outside_the_package(tmp_path, monkeypatch):
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin/__init__.py").write_text("")
     (tmp_path / "plugin/jobs.py").write_text(
-        "from tests.workers.test_job import Given\ndef twice(given: Given) -> Given:\n    return Given(given.text * 2)\n"
+        "from tests.workers.test_job import Given\ndef twice(x: Given) -> Given:\n    return Given(x.text * 2)\n"
     )
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     monkeypatch.syspath_prepend(tmp_path)
