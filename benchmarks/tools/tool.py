@@ -141,4 +141,4 @@ def answers(model: Model, samples: int = 100) -> tuple[Samples, Samples, Samples
     inputs = make_samples(loaded, samples, 0)
     with EngineRun(loaded, inputs) as running:
         engines = running.result()
-    return inputs, engines.tflm, engines.litert
+    return inputs, engines.reference.outputs, engines.litert.outputs

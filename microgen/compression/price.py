@@ -71,7 +71,9 @@ def measure(
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         arena = running.arena_min_bytes
         engines = running.result()
-    litert, tflm = (real_values(found.model.outputs[0], answers[0]) for answers in (engines.litert, engines.tflm))
+    litert, tflm = (
+        real_values(found.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
+    )
     data = found.model.data
     price = Price(
         reply.values[which]["parameters"],

@@ -138,13 +138,15 @@ def train(
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         engines = running.result()
     score = chosen.metric.score
-    litert, tflm = (real_values(found.model.outputs[0], answers[0]) for answers in (engines.litert, engines.tflm))
+    litert, tflm = (
+        real_values(found.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
+    )
     parameters, validation = {}, None
     if "valid_x" in reply.arrays:
         # What the firmware compares with must come from the model that it runs.
         valid_x, valid_y = reply.arrays["valid_x"], reply.arrays["valid_y"]
         with EngineRun(found.model, quantize_samples(found.model, [valid_x])) as running:
-            answers = real_values(found.model.outputs[0], running.result().tflm[0])
+            answers = real_values(found.model.outputs[0], running.result().reference.outputs[0])
         validation = score(answers, valid_x, valid_y)
         if chosen.parameters is not None:
             parameters = chosen.parameters(answers, valid_x, valid_y)

@@ -1,6 +1,7 @@
 """Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
 
-from .run import EngineRun, EngineRuns, Engines, Judgement, ask_firmware, judge, run_firmware
+from .judge import Judgement, judge
+from .run import EngineRun, EngineRuns, Engines, ask_firmware, run_firmware
 from .samples import Samples, make_samples, quantize_samples, real_values
 from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 

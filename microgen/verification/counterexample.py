@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
 import numpy as np
 
+from .. import workers
 from ..runtimes.tflm.planner import Target, plan
 from ..support.files import write_file
 from ..tflite import TfliteModel, parse
-from ..workers import process as worker
+from ..workers import TFLM
 from ..workers.difference import largest
+from ..workers.shrink import ShrinkReply, ShrinkRequest, shrink
 from .layer_proof.faults import reference_kernels
-from .layer_proof.prove import JOBS, Proof
+from .layer_proof.prove import Proof
 
 _SECONDS = 20.0
 
@@ -40,25 +43,31 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
     graph = model.subgraphs[layer.subgraph]
     op = graph.operators[layer.index]
     activations = [i for i in dict.fromkeys(op.inputs) if i >= 0 and _is_fed(model, layer.subgraph, i)]
-    values = {
-        "bound_lsb": layer.bound_lsb if layer.max_abs_diff_lsb > layer.bound_lsb else 0,
-        "zero_points": [graph.tensors[i].zero_point for i in activations],
-        "kernels": reference_kernels(graph, op),
-        "arena_bytes": plan(parse(proof.cut), Target.HOST).arena_min_bytes + 2**16,
-        "seconds": _SECONDS,
-    }
-    cut = np.frombuffer(proof.cut, np.uint8)
+    request = ShrinkRequest(
+        proof.cut,
+        (),
+        tuple(graph.tensors[i].zero_point for i in activations),
+        layer.bound_lsb if layer.max_abs_diff_lsb > layer.bound_lsb else 0,
+        reference_kernels(graph, op),
+        plan(parse(proof.cut), Target.HOST).arena_min_bytes + 2**16,
+        _SECONDS,
+    )
     for sample in range(len(proof.inputs[0])):
-        fed = {f"in{k}": a[sample : sample + 1] for k, a in enumerate(proof.inputs)}
-        found = worker.call("TFLM", f"{JOBS}:shrink", values, {"model": cut, **fed}, 3 * _SECONDS)
-        if any(
-            largest(found.arrays[k], found.arrays[k.replace("tflm", "litert")]) for k in found.arrays if "tflm" in k
-        ):
-            written = io.BytesIO()
-            np.savez_compressed(written, model=cut, **found.arrays)  # type: ignore[arg-type]
-            write_file(path, written.getvalue(), "make the current folder one that can be written")
+        fed = tuple(a[sample : sample + 1] for a in proof.inputs)
+        small = workers.run(TFLM, shrink, dataclasses.replace(request, inputs=fed), 3 * _SECONDS)
+        if any(largest(a, b) for a, b in zip(small.tflm, small.litert, strict=True)):
+            write_file(path, _npz(proof.cut, small), "make the current folder one that can be written")
             return path
     return None
+
+
+def _npz(cut: bytes, small: ShrinkReply) -> bytes:
+    arrays = {"model": np.frombuffer(cut, np.uint8)}
+    for name, values in (("in", small.inputs), ("tflm", small.tflm), ("litert", small.litert)):
+        arrays |= {f"{name}{k}": array for k, array in enumerate(values)}
+    written = io.BytesIO()
+    np.savez_compressed(written, **arrays)  # type: ignore[arg-type]
+    return written.getvalue()
 
 
 def _is_fed(model: TfliteModel, subgraph: int, index: int) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import workers
 from ..tflite import Tensor, TfliteModel
-from ..workers import process as worker
-from .layer_proof.prove import JOBS, deadline
+from ..workers import TFLM, tflm
+from .deadline import deadline
 from .samples import Samples
 
 GOLDEN = "lib/golden/golden_data.cc"
@@ -32,15 +33,8 @@ def golden_fault(project: Path, model: TfliteModel, arena_bytes: int) -> str:
         return f"{GOLDEN} does not hold as many outputs as inputs"
     if {len(v) for v in inputs} != {sum(t.bytes for t in model.inputs)}:
         return f"{GOLDEN}: the inputs are not of this model's size"
-    arrays = _split(inputs, model.inputs)
-    found = worker.call(
-        "TFLM",
-        f"{JOBS}:tflm_run",
-        {"arena_bytes": arena_bytes},
-        {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a for k, a in enumerate(arrays)}},
-        deadline(model, len(inputs)),
-    )
-    answers = [found.arrays[f"out{k}"] for k in range(len(model.outputs))]
+    request = tflm.RunRequest(model.data, _split(inputs, model.inputs), arena_bytes)
+    answers = workers.run(TFLM, tflm.run, request, deadline(model, len(inputs))).outputs
     for sample, expected in enumerate(outputs):
         if b"".join(np.ascontiguousarray(a[sample]).tobytes() for a in answers) != expected:
             return f"golden vector {sample} in {GOLDEN} is stale: TFLM gives other bytes for its input"

@@ -1,33 +1,34 @@
-"""Runs the engines and the firmware on the same samples and judges what they answered."""
+"""Runs the engines and the firmware on the same samples: what each of them answered."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import workers
 from ..deployment import GOLDEN_MAX
 from ..devices import HOST, Client, DutError, host_firmware
 from ..errors import EngineError
 from ..runtimes.tflm.planner import Target, plan
 from ..tflite import TfliteModel
-from ..tflite.compare import describe_difference
 from ..tflite.normalise import normalise
-from ..workers import process as worker
-from ..workers.difference import largest, sample_differs
-from .layer_proof.faults import model_faults
-from .layer_proof.prove import JOBS, Proof, deadline, prove_layers
-from .samples import Samples, output_lsb
-from .verdict import BIT_EXACT, DIVERGED, UNREFERENCED, WITHIN_BOUND, Device, Verdict
+from ..workers import LITERT, TFLM, Engine, litert, tflm
+from ..workers.samples import Answers
+from .deadline import deadline
+from .layer_proof.prove import Proof, prove_layers
+from .samples import Samples
+from .verdict import Device
+
+RequestT = TypeVar("RequestT")
 
 # How many samples a model with state is also run on without a reset between them.
 _SEQUENCE = 32
@@ -35,22 +36,19 @@ _SEQUENCE = 32
 
 @dataclass(frozen=True)
 class Engines:
-    """What the two interpreters answered, one array an output, samples first.
+    """What the two interpreters answered.
 
     Attributes:
-        litert, tflm: the answers, each sample from a fresh state; LiteRT's are empty when it refused the model.
+        reference: TFLM's answers, which are those of every runtime.
+        litert: LiteRT's answers, which are what Python computes; empty when it refused the model.
         arena_min_bytes: the smallest arena with which TFLM runs the model on this machine.
-        litert_sequence, tflm_sequence: the answers of a model with state to the first samples, one after the other
-            without a reset; empty for others.
         normalised: what was changed in the copy that LiteRT ran.
         refusal: why LiteRT does not run the model, "" when it does.
     """
 
-    litert: Samples
-    tflm: Samples
+    reference: Answers
+    litert: Answers
     arena_min_bytes: int
-    litert_sequence: Samples = ()
-    tflm_sequence: Samples = ()
     normalised: tuple[str, ...] = ()
     refusal: str = ""
 
@@ -60,16 +58,14 @@ class FirmwareRun:
     """What the firmware answered.
 
     Attributes:
-        outputs: one array an output, samples first.
+        answers: one array per output, samples first.
         array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look.
         device: what it ran on; None for a program that does not answer because its model is another one.
-        sequence: the answers of a model with state without a reset between samples, as in `Engines`.
     """
 
-    outputs: Samples
+    answers: Answers
     array: bytes | None
     device: Device | None
-    sequence: Samples = ()
 
 
 class EngineRun:
@@ -99,29 +95,34 @@ class EngineRun:
         self._engines: Engines | None = None
         self._proof: Proof | None = None
         self._deadline = deadline(model, len(inputs[0]))
-        predicted = {"predicted_bytes": plan(model, Target.HOST).arena_min_bytes}
+        self._normalised = normalise(model)
         self._jobs = contextlib.ExitStack()
-        fed = {f"in{k}": a for k, a in enumerate(inputs)}
-        arrays = {"model": np.frombuffer(model.data, np.uint8), **fed}
-        self._reference = normalise(model)
-        reference = {"model": np.frombuffer(self._reference.data, np.uint8), **fed}
-        steps = {"sequence": _steps(model, inputs)}
-        first = {k: v if k == "model" else v[:GOLDEN_MAX] for k, v in arrays.items()}
+        sequence = sequence_length(model, inputs)
         try:
-            self._litert = self._jobs.enter_context(worker.start("LiteRT", f"{JOBS}:litert_run", steps, reference))
+            self._litert = self._start(LITERT, litert.run, litert.RunRequest(self._normalised.data, inputs, sequence))
             try:
-                found = worker.call("TFLM", f"{JOBS}:tflm_arena", predicted, first, self._deadline)
+                measured = self._measure_arena()
             except EngineError:
                 # LiteRT refuses nearly all broken files in words, where TFLM may crash: its reason is the better one.
                 self._litert.result(self._deadline)
                 raise
-            self.arena_min_bytes = int(found.values["arena_min_bytes"])
-            self.first = _outputs("TFLM", found.arrays, model)
-            values = {"arena_bytes": self.arena_min_bytes, **steps}
-            self._tflm = self._jobs.enter_context(worker.start("TFLM", f"{JOBS}:tflm_run", values, arrays))
+            self.arena_min_bytes = measured.arena_min_bytes
+            self.first = _checked(TFLM, measured.outputs, model)
+            self._tflm = self._start(
+                TFLM, tflm.run, tflm.RunRequest(model.data, inputs, self.arena_min_bytes, sequence)
+            )
         except BaseException:
             self._jobs.close()
             raise
+
+    def _start(self, engine: Engine, target: Callable[[RequestT], Answers], request: RequestT) -> workers.Job[Answers]:
+        return self._jobs.enter_context(workers.start(engine, target, request))
+
+    def _measure_arena(self) -> tflm.ArenaReply:
+        first = tuple(a[:GOLDEN_MAX] for a in self.inputs)
+        predicted = plan(self.model, Target.HOST).arena_min_bytes
+        request = tflm.ArenaRequest(self.model.data, first, predicted)
+        return workers.run(TFLM, tflm.measure_arena, request, self._deadline)
 
     def __enter__(self) -> EngineRun:
         return self
@@ -146,22 +147,21 @@ class EngineRun:
         return self._proof
 
     def _collect(self) -> Engines:
-        litert: worker.Arrays
+        answered: Answers | None = None
+        refusal = ""
         try:
-            litert, refusal = self._litert.result(self._deadline).arrays, ""
+            answered = self._litert.result(self._deadline)
         except EngineError as error:
-            litert, refusal = {}, error.message
-        tflm = self._tflm.result(self._deadline)
-        model = self.model
+            refusal = error.message
+        reference = self._tflm.result(self._deadline)
+        compared = Answers(()) if answered is None else self._answers(LITERT, answered)
         return Engines(
-            () if refusal else _outputs("LiteRT", litert, model),
-            _outputs("TFLM", tflm.arrays, model),
-            self.arena_min_bytes,
-            () if refusal or not model.is_stateful else _outputs("LiteRT", litert, model, "seq"),
-            _outputs("TFLM", tflm.arrays, model, "seq") if model.is_stateful else (),
-            self._reference.changes,
-            refusal,
+            self._answers(TFLM, reference), compared, self.arena_min_bytes, self._normalised.changes, refusal
         )
+
+    def _answers(self, engine: Engine, answers: Answers) -> Answers:
+        sequence = _checked(engine, answers.sequence, self.model) if self.model.is_stateful else ()
+        return Answers(_checked(engine, answers.outputs, self.model), sequence)
 
 
 class EngineRuns:
@@ -205,7 +205,7 @@ def run_firmware(project: Path, model: TfliteModel, inputs: Samples, *, record: 
         except DutError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
             if array.exists() and array.read_bytes() != model.data:
-                return FirmwareRun((), array.read_bytes(), None)
+                return FirmwareRun(Answers(()), array.read_bytes(), None)
             raise
 
 
@@ -224,11 +224,13 @@ def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples) -
     sha256 = client.hash()
     raw = [[np.ascontiguousarray(a[s]).tobytes() for a in inputs] for s in range(len(inputs[0]))]
     answers = [client.infer(data, len(model.outputs)) for data in raw]
-    steps = [client.infer(d, len(model.outputs), fresh=s == 0) for s, d in enumerate(raw[: _steps(model, inputs)])]
+    steps = [
+        client.infer(d, len(model.outputs), fresh=s == 0) for s, d in enumerate(raw[: sequence_length(model, inputs)])
+    ]
     median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
     device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged)
-    outputs, sequence = (_arrays(model, [answer.outputs for answer in found]) for found in (answers, steps))
-    return FirmwareRun(outputs, None, device, sequence)
+    outputs, sequence = (_arrays(model, [answer.outputs for answer in some]) for some in (answers, steps))
+    return FirmwareRun(Answers(outputs, sequence if steps else ()), None, device)
 
 
 def _arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
@@ -242,136 +244,25 @@ def _arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
     return tuple(outputs)
 
 
-def _steps(model: TfliteModel, inputs: Samples) -> int:
+def sequence_length(model: TfliteModel, inputs: Samples) -> int:
     """Return how many samples are run as a sequence."""
     return min(_SEQUENCE, len(inputs[0])) if model.is_stateful else 0
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict, and the layer proof behind it where one was made."""
+def _checked(engine: Engine, answers: Samples, model: TfliteModel) -> Samples:
+    """Return the outputs in the shapes that the file gives them, one array per output, samples first.
 
-    verdict: Verdict
-    proof: Proof | None = None
-
-
-def judge(
-    running: EngineRun,
-    firmware: FirmwareRun | None,
-    seed: int,
-    obstacle: str = "",
-    all_layers: bool = False,
-) -> Judgement:
-    """Compare firmware with TFLM and TFLM with LiteRT.
-
-    Args:
-        running: the model and its samples in LiteRT and TFLM; it is waited for.
-        firmware: what the firmware answered, None where it could not run.
-        seed: seed of the samples, for the record.
-        obstacle: why the firmware could not run.
-        all_layers: make the layer proof in any case, and list every operator.
+    Raises:
+        EngineError: they are not the outputs that the file has.
     """
-    model, inputs, engines = running.model, running.inputs, running.result()
-    common: dict[str, Any] = {
-        "samples": len(inputs[0]),
-        "seed": seed,
-        "engines": engine_versions(),
-        "sequence": _steps(model, inputs),
-        "normalised": engines.normalised,
-        "faults": model_faults(model),
-        "device": firmware.device if firmware else None,
-    }
-    fault = _firmware_fault(model, engines, firmware) if firmware else ""
-    if fault:
-        return Judgement(Verdict(DIVERGED, firmware="differs", reason=fault, **common))
-    common["firmware"] = "equal" if firmware else "not-run"
-    if engines.refusal:
-        return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
-    differs, drift = (
-        _differing(engines.tflm, engines.litert),
-        _differing(engines.tflm_sequence, engines.litert_sequence),
-    )
-    common |= {
-        "differing_samples": int(differs.sum()),
-        "max_abs_diff_lsb": max(
-            largest(a, b) / output_lsb(model, t)
-            for answers in ((engines.tflm, engines.litert), (engines.tflm_sequence, engines.litert_sequence))
-            for t, a, b in zip(model.outputs, *answers, strict=False)
-        ),
-        "reason": "" if firmware else obstacle,
-    }
-    is_equal = not differs.any() and not drift.any()
-    if is_equal and not all_layers:
-        return Judgement(Verdict(BIT_EXACT, **common))
-    proof = running.prove(differs, drift)
-    differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
-    common["ops"] = tuple(sorted({layer.op for layer in differing}))
-    common["layers"] = proof.layers if all_layers else tuple(differing)
-    # Equal outputs on these samples prove nothing where an operator is beyond its bound.
-    if proof.culprit is not None or (proof.objection and not is_equal):
-        return Judgement(Verdict(DIVERGED, **{**common, "reason": proof.objection}), proof)
-    return Judgement(Verdict(BIT_EXACT if is_equal else WITHIN_BOUND, **common), proof)
-
-
-def engine_versions() -> dict[str, str]:
-    """Return the versions of the two interpreters."""
-    return {
-        "litert": importlib.metadata.version("ai-edge-litert") + " BUILTIN_REF",
-        "tflm": importlib.metadata.version("tflite-micro"),
-    }
-
-
-def _differing(ours: Samples, theirs: Samples) -> npt.NDArray[np.bool_]:
-    """Tell for each sample whether any output differs."""
-    found = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
-    return np.any(found, axis=0) if found else np.zeros(0, np.bool_)
-
-
-def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:
-    """Say in what the firmware is not the model run by TFLM; "" when it is."""
-    if firmware.array is not None and firmware.array != model.data:
-        return _array_fault(model, firmware.array)
-    if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
-        return "the firmware names another model's hash than its array has"
-    for how, found, expected in (
-        ("", firmware.outputs, engines.tflm),
-        (", without a reset between samples", firmware.sequence, engines.tflm_sequence),
-    ):
-        for tensor, ours, theirs in zip(model.outputs, found, expected, strict=False):
-            differs = sample_differs(ours, theirs)
-            if differs.any():
-                return (
-                    f"output '{tensor.name}' of the firmware is not TFLM's on {int(differs.sum())} of "
-                    f"{len(differs)} samples (first: sample {int(np.flatnonzero(differs)[0])}){how}"
-                )
-    return ""
-
-
-def _array_fault(model: TfliteModel, array: bytes) -> str:
-    """Say in what the compiled array is not the model."""
-    if len(array) != len(model.data):
-        return f"the compiled array has {len(array)} bytes, the model {len(model.data)}"
-    ours, theirs = (np.frombuffer(d, np.uint8) for d in (array, model.data))
-    where = np.flatnonzero(ours != theirs)
-    first = int(where[0])
-    differ = "byte differs" if len(where) == 1 else "bytes differ"
-    return (
-        f"the compiled array is not the model: {len(where)} {differ}, "
-        + (f"{found}; " if (found := describe_difference(model, array)) else "")
-        + f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
-    )
-
-
-def _outputs(engine: str, arrays: worker.Arrays, model: TfliteModel, prefix: str = "out") -> Samples:
-    found = tuple(arrays[f"{prefix}{k}"] for k in range(len(model.outputs)) if f"{prefix}{k}" in arrays)
-    if len(found) != len(model.outputs):
-        raise EngineError(engine, "it does not give all outputs", "report this model to microgen")
-    for array, tensor in zip(found, model.outputs, strict=True):
+    if len(answers) != len(model.outputs):
+        raise EngineError(engine.name, "it does not give all outputs", "report this model to microgen")
+    for array, tensor in zip(answers, model.outputs, strict=True):
         if array[0].size != tensor.elements or array.dtype != tensor.numpy_dtype:
             raise EngineError(
-                engine,
+                engine.name,
                 f"output '{tensor.name}' came as {array.dtype} {list(array.shape[1:])}, "
                 f"the file says {tensor.dtype} {list(tensor.shape)}",
                 "the model contradicts itself; convert it again",
             )
-    return tuple(a.reshape(len(a), *t.shape) for a, t in zip(found, model.outputs, strict=True))
+    return tuple(a.reshape(len(a), *t.shape) for a, t in zip(answers, model.outputs, strict=True))

@@ -153,7 +153,7 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
     answers = []
     for model in (*models, joined.model):
         with EngineRun(model, inputs) as running:
-            answers.append(running.result().tflm)
+            answers.append(running.result().reference.outputs)
     for ours, alone in zip(answers[-1], [a for answer in answers[:-1] for a in answer], strict=True):
         if not np.array_equal(ours, alone):
             raise EngineError(

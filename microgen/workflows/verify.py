@@ -153,7 +153,7 @@ def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArra
 
 def _accuracy(engines: Engines, labels: npt.NDArray[np.int64], first: int) -> dict[str, Any]:
     """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer)."""
-    scores = engines.tflm[0][first:].reshape(len(labels), -1)
+    scores = engines.reference.outputs[0][first:].reshape(len(labels), -1)
     answers = scores.argmax(axis=1)
     matrix = np.zeros((scores.shape[1], scores.shape[1]), np.int64)
     np.add.at(matrix, (labels, answers), 1)
@@ -162,7 +162,7 @@ def _accuracy(engines: Engines, labels: npt.NDArray[np.int64], first: int) -> di
         "accuracy": float((answers == labels).mean()),
         "confusion": matrix.tolist(),
     }
-    if engines.litert:
-        theirs = engines.litert[0][first:].reshape(len(labels), -1).argmax(axis=1)
+    if engines.litert.outputs:
+        theirs = engines.litert.outputs[0][first:].reshape(len(labels), -1).argmax(axis=1)
         found["litert_accuracy"] = float((theirs == labels).mean())
     return found

@@ -12,16 +12,21 @@ import numpy as np
 import pytest
 
 import microgen
+from microgen import workers
 from microgen.devices import DutError
 from microgen.errors import EngineError
 from microgen.tflite import parse
-from microgen.verification import golden, judge
+from microgen.verification import judge
 from microgen.verification import run as compare
+from microgen.verification.deadline import deadline
 from microgen.verification.golden import GOLDEN, golden_fault
-from microgen.verification.layer_proof.prove import Proof, deadline
+from microgen.verification.judge import engine_versions
+from microgen.verification.layer_proof.prove import Proof
 from microgen.verification.run import Engines, FirmwareRun, ask_firmware, run_firmware
 from microgen.verification.verdict import Device, Layer, Verdict
+from microgen.workers import TFLM, tflm
 from microgen.workers.difference import differing_elements, largest, sample_differs
+from microgen.workers.samples import Answers
 from tests.support import models
 
 MODEL = parse(models.two_by_two(), "m")  # outputs total [1, 6] and both [1, 12], int8
@@ -43,10 +48,11 @@ def answers(model=MODEL, samples=5, **steps):
 class Running:
     """What an `EngineRun` has to say, and which samples it was asked to look at."""
 
-    def __init__(self, model=MODEL, proof=None, tflm=None, litert=None, samples=5, **more):
-        tflm, litert = (answers(model, samples) if a is None else a for a in (tflm, litert))
+    def __init__(self, model=MODEL, proof=None, litert=None, samples=5, sequences=((), ()), **more):
+        outputs = (answers(model, samples), answers(model, samples) if litert is None else litert)
+        reference, litert = (Answers(*both) for both in zip(outputs, sequences, strict=True))
         self.model, self.inputs = model, tuple(np.zeros((samples, *t.shape), t.numpy_dtype) for t in model.inputs)
-        self.engines, self.proof, self.suspects = Engines(litert, tflm, 1024, **more), proof, None
+        self.engines, self.proof, self.suspects = Engines(reference, litert, 1024, **more), proof, None
 
     def result(self):
         return self.engines
@@ -61,10 +67,10 @@ class Running:
 
 
 def test_equal_answers_are_bit_exact_without_a_layer_proof():
-    verdict = judge(Running(normalised=("a quirk",)), FirmwareRun(answers(), MODEL.data, DEVICE), 7).verdict
+    verdict = judge(Running(normalised=("a quirk",)), FirmwareRun(Answers(answers()), MODEL.data, DEVICE), 7).verdict
     assert verdict == Verdict(
         "bit-exact", samples=5, seed=7, firmware="equal", device=DEVICE, normalised=("a quirk",),
-        engines=compare.engine_versions(),
+        engines=engine_versions(),
     )  # fmt: skip
     assert verdict.passed and verdict.engines["litert"].endswith(" BUILTIN_REF")
     assert set(verdict.engines) == {"litert", "tflm"}
@@ -80,14 +86,14 @@ def test_a_firmware_that_could_not_run_is_said_with_its_reason():
         None,
     )
     assert verdict.summary() == ("bit-exact on 5 samples (firmware not run: no compiler; TFLM = LiteRT, every byte)")
-    assert judge(Running(), FirmwareRun(answers(), None, DEVICE), 0, "no compiler").verdict.reason == ""
+    assert judge(Running(), FirmwareRun(Answers(answers()), None, DEVICE), 0, "no compiler").verdict.reason == ""
 
 
 def test_differences_that_every_operator_is_allowed_are_within_bound():
     equal = dataclasses.replace(LAYER, op="MUL", max_abs_diff_lsb=0)
     proof = Proof((equal, LAYER, dataclasses.replace(LAYER, op="ABS", index=3), LAYER), "")
     running = Running(proof=proof, litert=answers(total=(1, 2), both=(3, -3)))
-    judgement = judge(running, FirmwareRun(answers(), MODEL.data, DEVICE), 0)
+    judgement = judge(running, FirmwareRun(Answers(answers()), MODEL.data, DEVICE), 0)
     verdict = judgement.verdict
     assert (verdict.status, verdict.differing_samples, verdict.max_abs_diff_lsb) == ("within-bound", 2, 3.0)
     assert verdict.ops == ("ABS", "ADD") and verdict.layers == proof.layers[1:] and judgement.proof is proof
@@ -129,9 +135,7 @@ def test_a_sequence_that_differs_is_looked_at_too():
     sequence = answers(model, 40)
     drifted = [sequence[0][:32].copy()]
     drifted[0][31].reshape(-1)[0] = 5
-    running = Running(
-        model, Proof((LAYER,), ""), samples=40, tflm_sequence=(sequence[0][:32],), litert_sequence=tuple(drifted)
-    )
+    running = Running(model, Proof((LAYER,), ""), samples=40, sequences=((sequence[0][:32],), tuple(drifted)))
     verdict = judge(running, None, 0).verdict
     assert (verdict.status, verdict.sequence, verdict.differing_samples) == ("within-bound", 32, 0)
     assert verdict.max_abs_diff_lsb == 5.0
@@ -142,7 +146,7 @@ def test_a_sequence_that_differs_is_looked_at_too():
 
 def test_a_model_that_litert_refuses_is_unreferenced():
     running = Running(litert=(), refusal="LiteRT: no")
-    verdict = judge(running, FirmwareRun(answers(), MODEL.data, DEVICE), 0).verdict
+    verdict = judge(running, FirmwareRun(Answers(answers()), MODEL.data, DEVICE), 0).verdict
     assert (verdict.status, verdict.firmware, verdict.passed) == ("unreferenced", "equal", False)
     assert verdict.summary() == "unreferenced: TFLM runs the model, and LiteRT: no"
 
@@ -162,19 +166,19 @@ def test_a_difference_at_a_float_output_is_in_steps_of_what_is_behind_it():
 
 
 def fault(**changed):
-    run = dataclasses.replace(FirmwareRun(answers(), MODEL.data, DEVICE), **changed)
+    run = dataclasses.replace(FirmwareRun(Answers(answers()), MODEL.data, DEVICE), **changed)
     verdict = judge(Running(), run, 0).verdict
     assert (verdict.status, verdict.firmware, verdict.samples, verdict.device) == ("diverged", "differs", 5, run.device)
     return verdict.reason
 
 
 def test_an_output_that_is_not_tflms_is_named():
-    assert fault(outputs=answers(both=(3, 1))) == (
+    assert fault(answers=Answers(answers(both=(3, 1)))) == (
         "output 'both' of the firmware is not TFLM's on 1 of 5 samples (first: sample 3)"
     )
     twice = answers(total=(4, 1))
     twice[0][2] = 9
-    assert fault(outputs=twice).startswith(
+    assert fault(answers=Answers(twice)).startswith(
         "output 'total' of the firmware is not TFLM's on 2 of 5 samples (first: sample 2)"
     )
 
@@ -183,12 +187,15 @@ def test_a_sequence_that_is_not_tflms_is_named():
     model = parse(models.stateful(), "m")
     sequence = answers(model)
     device = dataclasses.replace(DEVICE, model_sha256=model.sha256)
-    run = FirmwareRun(answers(model), None, device, answers(model, y=(1, 1)))
-    running = Running(model, tflm_sequence=sequence, litert_sequence=sequence)
+    run = FirmwareRun(Answers(answers(model), answers(model, y=(1, 1))), None, device)
+    running = Running(model, sequences=(sequence, sequence))
     assert judge(running, run, 0).verdict.reason == (
         "output 'y' of the firmware is not TFLM's on 1 of 5 samples (first: sample 1), without a reset between samples"
     )
-    assert judge(running, dataclasses.replace(run, sequence=sequence), 0).verdict.status == "bit-exact"
+    assert (
+        judge(running, dataclasses.replace(run, answers=Answers(answers(model), sequence)), 0).verdict.status
+        == "bit-exact"
+    )
 
 
 def test_another_array_is_told_by_its_bytes():
@@ -202,13 +209,13 @@ def test_another_array_is_told_by_its_bytes():
     first = tensor.offset + 2
     was = data[first]
     data[first] ^= 1
-    reason = judge(Running(weights), FirmwareRun((), bytes(data), None), 0).verdict.reason
+    reason = judge(Running(weights), FirmwareRun(Answers(()), bytes(data), None), 0).verdict.reason
     assert reason == (
         "the compiled array is not the model: 1 byte differs, the first is tensor 'weights' of operator 0 "
         f"(FULLY_CONNECTED), byte 2: {was} in the model, {was ^ 1} in the firmware"
     )
     data[first + 3] ^= 1
-    reason = judge(Running(weights), FirmwareRun((), bytes(data), None), 0).verdict.reason
+    reason = judge(Running(weights), FirmwareRun(Answers(()), bytes(data), None), 0).verdict.reason
     assert "2 bytes differ, the first is tensor 'weights' of operator 0 (FULLY_CONNECTED), byte 2:" in reason
 
 
@@ -260,19 +267,15 @@ def test_a_firmware_is_fed_sample_by_sample_and_then_as_a_sequence():
     raw = [bytes(range(5 * s, 5 * s + 5)) for s in range(4)]
     assert board.fed == [([r], True) for r in raw] + [([raw[0]], True), *(([r], False) for r in raw[1:])]
     assert run.device == Device("esp32", "/dev/ttyUSB0", board.model.sha256, 100, 200, 30.0, 2) and run.array is None
-    assert run.outputs[0].shape == run.sequence[0].shape == (4, 1, 6) and run.outputs[0].dtype == np.int8
-    assert run.outputs[0][:, 0, 0].tolist() == [10, 35, 60, 85] and run.sequence[0][:, 0, 0].tolist() == [
-        10,
-        45,
-        105,
-        -66,
-    ]
+    (outputs,), (sequence,) = run.answers.outputs, run.answers.sequence
+    assert outputs.shape == sequence.shape == (4, 1, 6) and outputs.dtype == np.int8
+    assert outputs[:, 0, 0].tolist() == [10, 35, 60, 85] and sequence[:, 0, 0].tolist() == [10, 45, 105, -66]
     stateless = Board()
     stateless.model = MODEL
     two = tuple(np.full((3, 1, 6), k, np.int8) for k in (1, 2))
     run = ask_firmware(stateless, "host", MODEL, two)
     assert stateless.fed == [([b"\1" * 6, b"\2" * 6], True)] * 3
-    assert [a.shape for a in run.outputs] == [(3, 1, 6), (3, 1, 12)]
+    assert run.answers.sequence == () and [a.shape for a in run.answers.outputs] == [(3, 1, 6), (3, 1, 12)]
     board.size = 2
     with pytest.raises(EngineError, match="firmware: output 0 has the wrong size") as caught:
         ask_firmware(board, "host", board.model, (data,))
@@ -306,7 +309,7 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
     with pytest.raises(DutError, match="no answer"):
         run_firmware(tmp_path, MODEL, inputs)
     array.write_bytes(b"another model")
-    assert run_firmware(tmp_path, MODEL, inputs) == FirmwareRun((), b"another model", None)
+    assert run_firmware(tmp_path, MODEL, inputs) == FirmwareRun(Answers(()), b"another model", None)
     array.unlink()
     with pytest.raises(DutError, match="no answer"):
         run_firmware(tmp_path, MODEL, inputs)
@@ -357,14 +360,14 @@ def test_golden_vectors_are_read_whatever_stands_beside_them(project, tmp_path, 
     model = parse(MODEL.data + bytes(4), "m")  # of a size that is no multiple of 8
     asked = []
 
-    def call(engine, target, values, arrays, seconds):
-        asked.append((engine, values, arrays["model"].tobytes(), seconds))
-        raise EngineError(engine, "enough", "-")
+    def run(engine, target, request, seconds):
+        asked.append((engine, target, request.model, request.arena_bytes, seconds))
+        raise EngineError(engine.name, "enough", "-")
 
-    monkeypatch.setattr(golden.worker, "call", call)
+    monkeypatch.setattr(workers, "run", run)
     with pytest.raises(EngineError):
         golden_fault(tmp_path, model, 16384)
-    assert asked == [("TFLM", {"arena_bytes": 16384}, model.data, deadline(model, 3))]
+    assert asked == [(TFLM, tflm.run, model.data, 16384, deadline(model, 3))]
 
 
 def test_a_project_without_golden_vectors_has_none_that_are_stale(tmp_path):

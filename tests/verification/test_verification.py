@@ -216,7 +216,7 @@ def test_an_answer_that_is_one_step_off_the_exact_result_is_beyond_its_epsilon()
     op = model.main.operators[0]
     data = make_samples(model, 20, 0)[0]
     with EngineRun(model, (data,)) as running:
-        right = running.result().tflm[0]
+        right = running.result().reference.outputs[0]
     wrong = right.copy()
     inner = np.argwhere((right > -100) & (right < 100))[0]
     wrong[tuple(inner)] += 1
@@ -432,7 +432,7 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     path.write_bytes(models.fully_connected())
     data = np.random.default_rng(0).integers(-128, 128, (30, 8)).astype(np.int8)
     with EngineRun(load(path), (data.reshape(30, 1, 8),)) as running:
-        answers = running.result().tflm[0].reshape(30, -1).argmax(axis=1)
+        answers = running.result().reference.outputs[0].reshape(30, -1).argmax(axis=1)
     labels = answers.copy()
     labels[:3] = (labels[:3] + 1) % 4
     np.savez(tmp_path / "d.npz", x=data, labels=labels)

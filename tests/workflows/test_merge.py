@@ -50,8 +50,8 @@ def answers(model, inputs):
 
 def check_bytes(parts, whole, samples=40):
     inputs = make_samples(whole, samples, 1)
-    alone = [a for m in parts for a in answers(m, inputs).tflm]
-    for ours, theirs in zip(answers(whole, inputs).tflm, alone, strict=True):
+    alone = [a for m in parts for a in answers(m, inputs).reference.outputs]
+    for ours, theirs in zip(answers(whole, inputs).reference.outputs, alone, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -265,6 +265,6 @@ def test_side_by_side_in_keras_quantizes_to_the_same_bytes():
     whole = quantize(merge(parts, "outputs").model, IMAGES).model
     alone = [quantize(m, IMAGES).model for m in parts]
     inputs = make_samples(whole, 40, 1)
-    by_elements = {a.shape[-1]: a for m in alone for a in answers(m, inputs).tflm}
-    for ours in answers(whole, inputs).tflm:
+    by_elements = {a.shape[-1]: a for m in alone for a in answers(m, inputs).reference.outputs}
+    for ours in answers(whole, inputs).reference.outputs:
         np.testing.assert_array_equal(ours, by_elements[ours.shape[-1]])

@@ -25,7 +25,7 @@ def project(tmp_path_factory):
 
 def expected(model, samples):
     with EngineRun(model, quantize_samples(model, samples)) as running:
-        return [real_values(t, a) for t, a in zip(model.outputs, running.result().tflm, strict=True)]
+        return [real_values(t, a) for t, a in zip(model.outputs, running.result().reference.outputs, strict=True)]
 
 
 def test_answers_are_tflms_in_real_units_with_their_labels(project):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...support import toml
 from ...tflite import Operator, Subgraph, Tensor, TfliteModel
+from ...workers.litert import REFERENCE
 
-REFERENCE = "BUILTIN_REF"  # LiteRT's kernels that are "what Python computes"
 _HIDDEN_STATE, _CELL_STATE = 18, 19  # positions among an LSTM's inputs
 
 

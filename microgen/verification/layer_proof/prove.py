@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,37 +12,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ... import workers
 from ...support import toml
 from ...tflite import Operator, Subgraph, TfliteModel
-from ...tflite.macs import model_macs
 from ...tflite.normalise import normalise
-from ...workers import process as worker
+from ...workers import LITERT, TFLM, layer_jobs
 from ...workers.difference import differing_elements, largest, sample_differs
+from ...workers.layer_jobs import OperatorAlone, OperatorAnswers, Stepwise
+from ...workers.litert import REFERENCE
+from ..deadline import deadline
 from ..samples import Samples
 from ..verdict import Layer
 from . import exact
-from .faults import REFERENCE, faults_of, reference_kernels
+from .faults import faults_of, reference_kernels
 from .recurrent import Steps, steps_of
 
-# An engine that takes longer is hung: so long to start, and so many multiply-accumulates a second, a hundredth of what
-# reference kernels do on a PC.
-_START_S, _MACS_PER_S = 8.0, 2e6
-JOBS = "microgen.workers.jobs"
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
 COMPUTED = "computed"  # in bounds.toml, where the bound depends on the data
 
 
-def deadline(model: TfliteModel, samples: int) -> float:
-    """Return after how many seconds an engine that runs a model on so many samples is hung."""
-    # Operators without multiplications take time by their bytes.
-    work = model_macs(model) + sum(t.bytes for g in model.subgraphs for t in g.tensors)
-    return _START_S + samples * work / _MACS_PER_S
-
-
 @dataclass(frozen=True)
 class Proof:
-    """What the layer proof found.
+    """The result of the layer proof.
 
     Attributes:
         layers: every operator that was compared, in its order.
@@ -61,27 +53,30 @@ class Proof:
 
 @dataclass(frozen=True)
 class _Place:
-    """An operator and how its one-operator model is fed."""
+    """An operator of the model, and the same as a model of its own."""
 
     graph: Subgraph
     op: Operator
-    activations: tuple[int, ...]
+    alone: OperatorAlone
 
     @property
-    def key(self) -> str:
-        return f"{self.graph.index}_{self.op.index}"
+    def title(self) -> str:
+        return f"operator {self.op.index} ({self.op.name})"
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """An operator, its inputs in the whole model, and the answers of both interpreters to them."""
+
+    place: _Place
+    inputs: Samples
+    tflm: OperatorAnswers
+    litert: OperatorAnswers
 
     @property
-    def steps(self) -> Steps | None:
-        """How it is taken apart into steps; None where it is run at once only."""
-        return steps_of(self.graph, self.op)
-
-    def step_shapes(self, steps: Steps) -> dict[int, list[int]]:
-        """Return the shapes of its input and output in one step."""
-        return {
-            i: [1 if axis == steps.axis else d for axis, d in enumerate(self.graph.tensors[i].shape)]
-            for i in (self.op.inputs[0], self.op.outputs[0])
-        }
+    def outputs(self) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Each output, of TFLM and of LiteRT."""
+        return list(zip(self.tflm.outputs, self.litert.outputs, strict=True))
 
 
 def prove_layers(
@@ -97,83 +92,92 @@ def prove_layers(
 
     Args:
         model: the model.
-        inputs: one array an input, samples first.
+        inputs: one array per input, samples first.
         differs: on which samples the outputs of the engines differ, each from a fresh state.
         arena_min_bytes: the smallest arena of the model.
         drift: on which of the first samples they differ when those are run as one sequence.
     """
-    from ...tflite.cut import Cutter
+    order, differs = _choose_samples(differs, drift)
+    places = _take_apart(model)
+    comparisons = _run(model, places, tuple(a[order] for a in inputs), arena_min_bytes)
+    accepted = [c for c in comparisons if not c.litert.refusal]
+    layers = tuple(_layer(model, c) for c in accepted)
+    culprit = next((pair for pair in zip(layers, accepted, strict=True) if not pair[0].is_within), None)
+    if culprit is not None:
+        layer, comparison = culprit
+        return Proof(layers, layer.complaint(), layer, comparison.inputs, comparison.place.alone.model)
+    return Proof(layers, _objection(comparisons, differs & ~_explained(model, comparisons, len(order))))
 
-    limit = deadline(model, 2 * _SAMPLES)
+
+def _choose_samples(
+    differs: npt.NDArray[np.bool_], drift: npt.NDArray[np.bool_] | None
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return the numbers of the samples to look at, and on which of them outputs differ."""
     if drift is not None and drift.any() and not differs.any():
         # What differs in a sequence only does so after the samples before it.
-        differs, order = drift, np.arange(len(drift))
-    else:
-        order = np.argsort(~differs, kind="stable")[:_SAMPLES]
+        return np.arange(len(drift)), drift
+    order = np.argsort(~differs, kind="stable")[:_SAMPLES]
+    return order, differs[order]
+
+
+def _take_apart(model: TfliteModel) -> list[_Place]:
+    """Return each operator that computes something itself, as a model of its own."""
+    from ...tflite.cut import Cutter
+
     # LiteRT gets the copy that it takes, TFLM the same: what differs in it TFLM never looks at.
     cutter = Cutter(dataclasses.replace(model, data=normalise(model).data))
-    places = [
-        _Place(graph, op, cutter.activations(op.index, graph.index))
+
+    def alone(graph: Subgraph, op: Operator) -> OperatorAlone:
+        stepwise = None
+        if steps := steps_of(graph, op):
+            one_step = cutter.cut(op.index, graph.index, _step_shapes(graph, op, steps))
+            state = cutter.number(steps.state, op.index, graph.index)
+            stepwise = Stepwise(one_step, steps.axis, steps.count, state)
+        return OperatorAlone(
+            cutter.cut(op.index, graph.index),
+            graph.index,
+            tuple(cutter.activations(op.index, graph.index)),
+            tuple(op.outputs),
+            reference_kernels(graph, op),
+            stepwise,
+        )
+
+    return [
+        _Place(graph, op, alone(graph, op))
         for graph in model.subgraphs
         for op in graph.operators
         if op.outputs and not op.subgraphs
     ]
-    cuts = {f"cut{p.key}": np.frombuffer(cutter.cut(p.op.index, p.graph.index), np.uint8) for p in places}
-    jobs: dict[str, dict[str, Any]] = {}
-    for p in places:
-        jobs[p.key] = {
-            "key": p.key,
-            "subgraph": p.graph.index,
-            "inputs": list(p.activations),
-            "outputs": list(p.op.outputs),
-            "kernels": reference_kernels(p.graph, p.op),
-        }
-        if steps := p.steps:
-            state = cutter.number(steps.state, p.op.index, p.graph.index)
-            jobs[p.key] |= {"axis": steps.axis, "count": steps.count, "state": state}
-            one = cutter.cut(p.op.index, p.graph.index, p.step_shapes(steps))
-            cuts[f"step{p.key}"] = np.frombuffer(one, np.uint8)
+
+
+def _step_shapes(graph: Subgraph, op: Operator, steps: Steps) -> dict[int, list[int]]:
+    """Return the shapes of an operator's input and output in one step, by tensor."""
+    return {
+        i: [1 if axis == steps.axis else d for axis, d in enumerate(graph.tensors[i].shape)]
+        for i in (op.inputs[0], op.outputs[0])
+    }
+
+
+def _run(model: TfliteModel, places: Sequence[_Place], inputs: Samples, arena_min_bytes: int) -> list[_Comparison]:
+    """Run the operators in TFLM, within the whole model and alone, and then in LiteRT on the same inputs."""
+    limit = deadline(model, 2 * _SAMPLES)
+    operators = tuple(place.alone for place in places)
+    # With all tensors kept, none shares its place with another.
     tensors = sum(t.bytes + 256 for g in model.subgraphs for t in g.tensors)
-    tflm = worker.call(
-        "TFLM",
-        f"{JOBS}:tflm_layers",
-        {
-            "arena_bytes": arena_min_bytes * 2 + tensors + 65536,
-            "keep_state": model.is_stateful,
-            "operators": list(jobs.values()),
-        },
-        {
-            "model": np.frombuffer(model.data, np.uint8),
-            **{f"in{k}": a[order] for k, a in enumerate(inputs)},
-            **cuts,
-        },
+    arena = arena_min_bytes * 2 + tensors + 65536
+    tflm = workers.run(
+        TFLM,
+        layer_jobs.run_tflm,
+        layer_jobs.TflmRequest(model.data, inputs, arena, model.is_stateful, operators),
         limit,
     )
-    litert = worker.call(
-        "LiteRT",
-        f"{JOBS}:litert_layers",
-        {"operators": list(jobs.values()), "keep_state": model.is_stateful, "samples": len(order)},
-        {**cuts, **{k: v for k, v in tflm.arrays.items() if "_in" in k}},
+    litert = workers.run(
+        LITERT,
+        layer_jobs.run_litert,
+        layer_jobs.LitertRequest(operators, tflm.inputs, len(inputs[0]), model.is_stateful),
         limit,
     )
-    refused: Mapping[str, str] = litert.values["refused"]
-    layers = [_layer(model, p, tflm, litert) for p in places if p.key not in refused]
-    explained = ~differs[order]
-    if any(job["kernels"] != REFERENCE for job in jobs.values()):
-        explained[:] = True  # the reference itself is wrong in this model, on any sample
-    for p in (p for p in places if p.key not in refused):
-        for k in range(len(p.op.outputs)):
-            name = f"op{p.key}_out{k}"
-            found = sample_differs(tflm.arrays[name], litert.arrays[name])
-            # A difference in an earlier step of a sequence explains one in a later step.
-            explained = explained | (np.logical_or.accumulate(found) if model.is_stateful else found)
-    culprit = next((layer for layer in layers if not layer.is_within), None)
-    objection = _objection(places, culprit, explained, tflm.values["unfaithful"] + litert.values["unfaithful"], refused)
-    if culprit is None:
-        return Proof(tuple(layers), objection)
-    place = next(p for p in places if p.key == f"{culprit.subgraph}_{culprit.index}")
-    fed = tuple(tflm.arrays[f"op{place.key}_in{k}"] for k in range(len(place.activations)))
-    return Proof(tuple(layers), objection, culprit, fed, cuts[f"cut{place.key}"].tobytes())
+    return [_Comparison(*parts) for parts in zip(places, tflm.inputs, tflm.answers, litert.answers, strict=True)]
 
 
 @functools.cache
@@ -182,24 +186,17 @@ def bounds() -> dict[str, dict[str, Any]]:
     return toml.load(Path(__file__).with_name("bounds.toml"))
 
 
-def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker.Reply) -> Layer:
-    graph, op = place.graph, place.op
-    names = [f"op{place.key}_out{k}" for k in range(len(op.outputs))]
-    pairs = [(tflm.arrays[n], litert.arrays[n]) for n in names]
+def _layer(model: TfliteModel, comparison: _Comparison) -> Layer:
+    graph, op = comparison.place.graph, comparison.place.op
+    pairs = comparison.outputs
     tensor = graph.tensors[op.outputs[0]]
     bound = bounds().get(op.name, {})
-    found: exact.Exact | None = None
-    if "exact" in bound and tensor.dtype in bound:
-        inputs = {i: tflm.arrays[f"op{place.key}_in{k}"] for k, i in enumerate(place.activations)}
-        state = f"op{place.key}_state"
-        states = (tflm.arrays[state], litert.arrays[state]) if place.steps else None
-        found = exact.compare(exact.Case(model, graph, op, bound, inputs, *pairs[0], states))
+    held = _hold_against_exact(model, comparison) if "exact" in bound and tensor.dtype in bound else None
     allowed = bound.get(tensor.dtype, 0)
-    if "exact" in bound and found is None:
+    if "exact" in bound and held is None:
         allowed = 0  # what cannot be held against the exact result is not proven
-    elif found is not None and allowed == COMPUTED:
-        allowed = found.bound_lsb or 0
-    first = pairs[0][0]
+    elif held is not None and allowed == COMPUTED:
+        allowed = held.bound_lsb or 0
     return Layer(
         index=op.index,
         op=op.name,
@@ -213,12 +210,21 @@ def _layer(model: TfliteModel, place: _Place, tflm: worker.Reply, litert: worker
         zero_point=tensor.zero_point,
         differing_elements=sum(differing_elements(a, b) for a, b in pairs),
         elements=sum(a.size for a, _ in pairs),
-        saturated=_saturated(first),
-        exact_error_lsb=max(found.tflm, found.litert) if found else None,
-        exact_allowed_lsb=found.allowed if found else None,
-        exact_within=found.is_within if found else True,
+        saturated=_saturated(pairs[0][0]),
+        exact_error_lsb=max(held.tflm, held.litert) if held else None,
+        exact_allowed_lsb=held.allowed if held else None,
+        exact_within=held.is_within if held else True,
         faults=tuple(f.text for f in faults_of(graph, op)),
     )
+
+
+def _hold_against_exact(model: TfliteModel, comparison: _Comparison) -> exact.Exact | None:
+    place, tflm, litert = comparison.place, comparison.tflm, comparison.litert
+    inputs = dict(zip(place.alone.inputs, comparison.inputs, strict=True))
+    states = (tflm.states, litert.states) if tflm.states is not None and litert.states is not None else None
+    rule = bounds()[place.op.name]
+    case = exact.Case(model, place.graph, place.op, rule, inputs, *comparison.outputs[0], states)
+    return exact.compare(case)
 
 
 def _saturated(values: npt.NDArray[Any]) -> float:
@@ -229,22 +235,26 @@ def _saturated(values: npt.NDArray[Any]) -> float:
     return float(((values == limits.min) | (values == limits.max)).mean())
 
 
-def _objection(
-    places: list[_Place],
-    culprit: Layer | None,
-    explained: npt.NDArray[np.bool_],
-    unfaithful: list[str],
-    refused: Mapping[str, str],
-) -> str:
-    """Say what stands against the proof; "" when nothing does."""
-    if culprit is not None:
-        return culprit.complaint()
-    named = {p.key: f"operator {p.op.index} ({p.op.name})" for p in places}
+def _explained(model: TfliteModel, comparisons: Sequence[_Comparison], samples: int) -> npt.NDArray[np.bool_]:
+    """Tell for each sample whether the difference of some operator explains that outputs differ."""
+    if any(c.place.alone.kernels != REFERENCE for c in comparisons):
+        return np.ones(samples, np.bool_)  # the reference itself is wrong in this model, on any sample
+    explained = np.zeros(samples, np.bool_)
+    for ours, theirs in (pair for c in comparisons if not c.litert.refusal for pair in c.outputs):
+        differs = sample_differs(ours, theirs)
+        # A difference in an earlier step of a sequence explains one in a later step.
+        explained |= np.logical_or.accumulate(differs) if model.is_stateful else differs
+    return explained
+
+
+def _objection(comparisons: Sequence[_Comparison], unexplained: npt.NDArray[np.bool_]) -> str:
+    """Return what stands against a proof in which every operator is within its bound; "" when nothing does."""
+    unfaithful = [c for c in comparisons if not c.tflm.is_faithful] + [
+        c for c in comparisons if not c.litert.is_faithful
+    ]
     if unfaithful:
-        return f"{named[unfaithful[0]]} computes something else alone than in the model, so nothing is proven"
-    if refused:
-        key, why = next(iter(refused.items()))
-        return f"{named[key]} does not run alone in LiteRT: {why}"
-    if not explained.all():
-        return "outputs differ, but on some sample no single operator does"
-    return ""
+        return f"{unfaithful[0].place.title} computes something else alone than in the model, so nothing is proven"
+    for comparison in comparisons:
+        if comparison.litert.refusal:
+            return f"{comparison.place.title} does not run alone in LiteRT: {comparison.litert.refusal}"
+    return "outputs differ, but on some sample no single operator does" if unexplained.any() else ""

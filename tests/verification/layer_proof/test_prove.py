@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from microgen import workers
 from microgen.errors import EngineError
 from microgen.runtimes.tflm.planner import Target, plan
 from microgen.tflite import parse
-from microgen.verification import counterexample
 from microgen.verification.counterexample import save_counterexample
+from microgen.verification.deadline import deadline
 from microgen.verification.layer_proof import prove as layers
 from microgen.verification.layer_proof.exact import Exact
-from microgen.verification.layer_proof.prove import Proof, deadline, prove_layers
+from microgen.verification.layer_proof.prove import Proof, prove_layers
 from microgen.verification.verdict import Layer
-from microgen.workers import process as worker
+from microgen.workers import LITERT, TFLM
 from microgen.workers.difference import sample_differs
+from microgen.workers.layer_jobs import LitertReply, OperatorAnswers, TflmReply, run_litert, run_tflm
+from microgen.workers.shrink import ShrinkReply, shrink
 from tests.support import models
 
 DENSE = parse(models.fully_connected(), "m")  # FULLY_CONNECTED, [1, 8] to [1, 4], bound 1 where the exact result is met
@@ -26,43 +29,58 @@ EXACT = Exact(0.25, 0.5, 0.75, True)
 
 
 class Replies:
-    """Stands in for `workers.process`: TFLM answers alike for each sample; LiteRT is `off` at (operator, output)."""
+    """Stands in for `workers.run`: TFLM answers alike for each sample; LiteRT is `off` at (operator, output).
 
-    Reply = worker.Reply
+    Operators are named by subgraph and number, as "0_2"; `unfaithful` has those of TFLM and those of LiteRT.
+    """
 
     def __init__(self, model, off=None, refused=None, unfaithful=((), ()), answers=0):
-        self.model, self.off, self.refused, self.unfaithful = model, off or {}, refused or {}, unfaithful
-        self.answers = answers
+        self.off, self.refused, self.unfaithful, self.value = off or {}, refused or {}, unfaithful, answers
+        self.places = [(g, op) for g in model.subgraphs for op in g.operators if op.outputs and not op.subgraphs]
         self.asked = {}
 
-    def call(self, engine, target, values, arrays, seconds):
-        job = target.removeprefix("microgen.workers.jobs:")
-        self.asked[job] = (engine, values, arrays, seconds)
-        samples = len(self.asked["tflm_layers"][2]["in0"])
-        found = {}
-        for op in values["operators"]:
-            graph = self.model.subgraphs[op["subgraph"]]
-            for kind in ("inputs", "outputs"):
-                for k, index in enumerate(op[kind]):
-                    tensor = graph.tensors[index]
-                    array = np.zeros((samples, *tensor.shape), tensor.numpy_dtype)
-                    if kind == "inputs":
-                        array += np.arange(samples, dtype=array.dtype).reshape(-1, *(1,) * len(tensor.shape))
-                    else:
-                        array += np.array(self.answers, array.dtype)
-                    if job == "litert_layers" and kind == "outputs":
-                        for sample, step in self.off.get((op["key"], k), ()):
-                            array[sample].reshape(-1)[0] += step
-                    found[f"op{op['key']}_{kind[:-1].removesuffix('put')}{k}"] = array
-        told = {"unfaithful": list(self.unfaithful[job == "litert_layers"]), "refused": self.refused}
-        return worker.Reply(told, found, "")
+    def run(self, engine, target, request, seconds):
+        self.asked[target] = (engine, request, seconds)
+        samples = len(request.inputs[0]) if target is run_tflm else request.samples
+        which = 0 if target is run_tflm else 1
+        answers = tuple(self.answer(*place, samples, which) for place in self.places)
+        if target is run_litert:
+            return LitertReply(answers)
+        pairs = zip(self.places, request.operators, strict=True)
+        return TflmReply(tuple(self.inputs(graph, alone, samples) for (graph, _), alone in pairs), answers)
+
+    def inputs(self, graph, alone, samples):
+        """The number of the sample, in every element."""
+        tensors = [graph.tensors[i] for i in alone.inputs]
+        return tuple(np.stack([np.full(t.shape, s, t.numpy_dtype) for s in range(samples)]) for t in tensors)
+
+    def answer(self, graph, op, samples, which):
+        key = f"{graph.index}_{op.index}"
+        if which and key in self.refused:
+            return OperatorAnswers(refusal=self.refused[key])
+        outputs = []
+        for k, tensor in enumerate(graph.tensors[i] for i in op.outputs):
+            outputs.append(np.zeros((samples, *tensor.shape), tensor.numpy_dtype))
+            outputs[-1] += np.array(self.value, tensor.numpy_dtype)
+            for sample, step in self.off.get((key, k), ()) if which else ():
+                outputs[-1][sample].reshape(-1)[0] += step
+        return OperatorAnswers(tuple(outputs), None, key not in self.unfaithful[which])
+
+    @property
+    def tflm(self):
+        """What TFLM was asked."""
+        return self.asked[run_tflm][1]
+
+    @property
+    def litert(self):
+        return self.asked[run_litert][1]
 
 
 @pytest.fixture
 def prove(monkeypatch):
     def proof(model, off=None, differs=(), samples=20, exact=EXACT, drift=(), **more):
         replies = Replies(model, off, **more)
-        monkeypatch.setattr(layers, "worker", replies)
+        monkeypatch.setattr(workers, "run", replies.run)
         monkeypatch.setattr(layers.exact, "compare", lambda case: exact)
         inputs = tuple(np.stack([np.full(t.shape, s, t.numpy_dtype) for s in range(samples)]) for t in model.inputs)
         among = [np.isin(np.arange(samples), which) for which in (differs, drift)]
@@ -75,19 +93,18 @@ def prove(monkeypatch):
 def test_the_samples_that_differ_are_looked_at_first(prove):
     model = parse(models.two_by_two())
     _, replies = prove(model, differs=(3, 18))
-    engine, values, arrays, seconds = replies.asked["tflm_layers"]
-    assert engine == "TFLM" and not values["keep_state"] and values["arena_bytes"] > 2 * 1000 + 65536
-    assert seconds == deadline(model, 32)
-    for name in ("in0", "in1"):
-        assert arrays[name][:, 0, 0].tolist() == [3, 18, 0, 1, 2, *range(4, 15)]
-    assert arrays["model"].tobytes() == model.data
-    assert [(op["key"], op["inputs"], op["outputs"], op["kernels"]) for op in values["operators"]] == [
-        ("0_0", [0, 1], [2], "BUILTIN_REF"), ("0_1", [1], [4], "BUILTIN_REF"), ("0_2", [0, 4], [3], "BUILTIN_REF"),
+    engine, request, seconds = replies.asked[run_tflm]
+    assert engine is TFLM and not request.keep_state and request.arena_bytes > 2 * 1000 + 65536
+    assert seconds == deadline(model, 32) and request.model == model.data
+    for array in request.inputs:
+        assert array[:, 0, 0].tolist() == [3, 18, 0, 1, 2, *range(4, 15)]
+    assert [(op.subgraph, op.inputs, op.outputs, op.kernels) for op in request.operators] == [
+        (0, (0, 1), (2,), "BUILTIN_REF"), (0, (1,), (4,), "BUILTIN_REF"), (0, (0, 4), (3,), "BUILTIN_REF"),
     ]  # fmt: skip
-    engine, values, arrays, seconds = replies.asked["litert_layers"]
-    assert (engine, values["samples"], seconds) == ("LiteRT", 16, deadline(model, 32))
-    assert sorted(k for k in arrays if "_in" in k) == ["op0_0_in0", "op0_0_in1", "op0_1_in0", "op0_2_in0", "op0_2_in1"]
-    assert [op.name for op in parse(arrays["cut0_2"].tobytes()).main.operators] == ["CONCATENATION"]
+    assert [op.name for op in parse(request.operators[2].model).main.operators] == ["CONCATENATION"]
+    engine, alone, seconds = replies.asked[run_litert]
+    assert (engine, alone.samples, seconds) == (LITERT, 16, deadline(model, 32))
+    assert alone.operators is request.operators and [len(inputs) for inputs in alone.inputs] == [2, 1, 2]
 
 
 def test_a_hung_engine_is_known_by_the_work_that_it_has():
@@ -122,8 +139,8 @@ def test_in_a_sequence_a_difference_explains_what_comes_after_it(prove):
     assert prove(model, exact=dataclasses.replace(EXACT, bound_lsb=0))[0].layers[0].bound_lsb == 0
     for looked_at, objection in ((0, ""), (1, unexplained)):
         found, replies = prove(model, {("0_0", 0): [(looked_at, 2)]}, differs=(5, 9), exact=exact)
-        assert replies.asked["tflm_layers"][1]["keep_state"] and replies.asked["litert_layers"][1]["keep_state"]
-        assert replies.asked["tflm_layers"][2]["in0"][:3, 0, 0].tolist() == [5, 9, 0]
+        assert replies.tflm.keep_state and replies.litert.keep_state
+        assert replies.tflm.inputs[0][:3, 0, 0].tolist() == [5, 9, 0]
         assert found.layers[0].bound_lsb == 2, "computed"
         assert found.objection == objection
 
@@ -133,10 +150,10 @@ def test_what_differs_in_a_sequence_only_is_looked_at_after_the_samples_before_i
     exact = dataclasses.replace(EXACT, bound_lsb=2)
     for looked_at, objection in ((17, ""), (19, "outputs differ, but on some sample no single operator does")):
         found, replies = prove(model, {("0_0", 0): [(looked_at, 2)]}, drift=(18, 19), exact=exact)
-        assert replies.asked["tflm_layers"][2]["in0"][:, 0, 0].tolist() == list(range(20))
+        assert replies.tflm.inputs[0][:, 0, 0].tolist() == list(range(20))
         assert found.objection == objection
     _, replies = prove(model, differs=(3,), drift=(2, 3), exact=exact)
-    assert replies.asked["tflm_layers"][2]["in0"][:2, 0, 0].tolist() == [3, 0], "a fresh state shows it at once"
+    assert replies.tflm.inputs[0][:2, 0, 0].tolist() == [3, 0], "a fresh state shows it at once"
 
 
 def test_what_cannot_be_held_against_the_exact_result_is_not_allowed(prove):
@@ -170,7 +187,7 @@ def test_an_operator_that_does_not_run_alone_proves_nothing(prove):
 def test_both_get_the_copy_that_litert_takes(prove):
     model = parse(models.quirky_bias())
     _, replies = prove(model)
-    alone = parse(replies.asked["tflm_layers"][2]["cut0_0"].tobytes())
+    alone = parse(replies.tflm.operators[0].model)
     assert alone.main.tensors[2].quantization.dimension == 0 and model.main.tensors[2].quantization.dimension == 3
 
 
@@ -194,19 +211,19 @@ def test_a_step_knows_its_state_wherever_the_operator_is(monkeypatch):
     found = parse(models.packed(model) + bytes(4))
     asked = []
 
-    def call(engine, target, values, arrays, seconds):
-        asked.append((values, arrays))
-        raise EngineError(engine, "enough", "-")
+    def run(engine, target, request, seconds):
+        asked.append(request)
+        raise EngineError(engine.name, "enough", "-")
 
-    monkeypatch.setattr(layers.worker, "call", call)
+    monkeypatch.setattr(workers, "run", run)
     with pytest.raises(EngineError):
         prove_layers(found, (np.zeros((2, 1, 3, 4), np.int8),), np.zeros(2, bool), 1000)
-    ((values, arrays),) = asked
-    assert arrays["model"].tobytes() == found.data
-    first, second = values["operators"]
-    assert "state" not in first and (second["key"], second["count"]) == ("0_1", 3)
-    step = parse(arrays["step0_1"].tobytes())
-    assert step.main.tensors[second["state"]].name == "cell" and step.inputs[0].shape == (1, 1, 4)
+    (request,) = asked
+    assert request.model == found.data
+    first, second = request.operators
+    assert first.stepwise is None and (second.stepwise.axis, second.stepwise.count) == (1, 3)
+    step = parse(second.stepwise.model)
+    assert step.main.tensors[second.stepwise.state].name == "cell" and step.inputs[0].shape == (1, 1, 4)
 
 
 def test_an_operator_without_outputs_has_nothing_to_compare(prove):
@@ -221,7 +238,7 @@ def test_an_operator_without_outputs_has_nothing_to_compare(prove):
 def test_a_faulty_reference_explains_every_sample(prove):
     model = parse(models.reduce("SUM"))
     found, replies = prove(model, differs=(1, 2))
-    assert found.objection == "" and replies.asked["litert_layers"][1]["operators"][0]["kernels"] != "BUILTIN_REF"
+    assert found.objection == "" and replies.litert.operators[0].kernels != "BUILTIN_REF"
     assert found.layers[0].faults
 
 
@@ -254,27 +271,28 @@ def test_a_counterexample_is_taken_from_the_first_sample_that_shows_it(tmp_path,
     proof = Proof((layer,), "beyond", layer, (fed,), cut)
     asked = []
 
-    def call(engine, target, values, arrays, seconds):
-        asked.append((engine, target, values, arrays["in0"].tolist(), seconds))
+    def run(engine, target, request, seconds):
+        asked.append((engine, target, request, seconds))
         theirs = np.zeros((1, 4), np.int8) + (len(asked) == 2)
-        return worker.Reply({}, {"in0": arrays["in0"], "tflm0": np.zeros((1, 4), np.int8), "litert0": theirs}, "")
+        return ShrinkReply((request.inputs[0],), (np.zeros((1, 4), np.int8),), (theirs,), 1)
 
-    monkeypatch.setattr(counterexample.worker, "call", call)
+    monkeypatch.setattr(workers, "run", run)
     path = tmp_path / "deep/down/c.npz"
     assert save_counterexample(model, proof, path) == path
-    assert [a[3] for a in asked] == [fed[:1].tolist(), fed[1:2].tolist()], "the third is not needed"
-    engine, target, values, _, seconds = asked[0]
-    assert (engine, target, seconds) == ("TFLM", "microgen.workers.jobs:shrink", 3 * values["seconds"])
-    assert (values["bound_lsb"], values["zero_points"], values["kernels"]) == (2, [-9], "BUILTIN_REF")
+    assert [a[2].inputs[0].tolist() for a in asked] == [fed[:1].tolist(), fed[1:2].tolist()], "the third is not needed"
+    engine, target, request, seconds = asked[0]
+    assert (engine, target, seconds) == (TFLM, shrink, 3 * request.seconds)
+    assert (request.model, request.bound_lsb, request.zero_points, request.kernels) == (cut, 2, (-9,), "BUILTIN_REF")
     with np.load(path) as saved:
+        assert saved.files == ["model", "in0", "tflm0", "litert0"]
         assert saved["model"].tobytes() == cut and np.array_equal(saved["in0"], fed[1:2])
         assert sample_differs(saved["tflm0"], saved["litert0"]).all()
-    assert values["arena_bytes"] > plan(parse(cut), Target.HOST).arena_min_bytes + 2**15
+    assert request.arena_bytes > plan(parse(cut), Target.HOST).arena_min_bytes + 2**15
     # Where it is only too far from the exact result, any difference shows it.
     asked.clear()
     near = dataclasses.replace(layer, max_abs_diff_lsb=2.0, exact_within=False)
     save_counterexample(model, dataclasses.replace(proof, culprit=near), path)
-    assert asked[0][2]["bound_lsb"] == 0
+    assert asked[0][2].bound_lsb == 0
     asked[:] = [()] * 9
     assert save_counterexample(model, proof, tmp_path / "none.npz") is None and not (tmp_path / "none.npz").exists()
 
@@ -282,24 +300,24 @@ def test_a_counterexample_is_taken_from_the_first_sample_that_shows_it(tmp_path,
 @pytest.mark.parametrize(
     ("data", "kernels", "zero_points"),
     [
-        (models.reduce("SUM"), "BUILTIN_WITHOUT_DEFAULT_DELEGATES", [-7]),
-        (models.stateful(), "BUILTIN_REF", [1]),
-        (models.fully_connected(), "BUILTIN_REF", [-5]),
-        (models.multiplied(), "BUILTIN_REF", [-5, 0]),
+        (models.reduce("SUM"), "BUILTIN_WITHOUT_DEFAULT_DELEGATES", (-7,)),
+        (models.stateful(), "BUILTIN_REF", (1,)),
+        (models.fully_connected(), "BUILTIN_REF", (-5,)),
+        (models.multiplied(), "BUILTIN_REF", (-5, 0)),
     ],
 )
 def test_a_counterexample_feeds_what_is_no_constant_and_no_state(tmp_path, monkeypatch, data, kernels, zero_points):
     model, asked = parse(data), []
     layer = Layer(0, model.main.operators[0].name, "y", (1, 1), 3.0, 0)
 
-    def call(engine, target, values, arrays, seconds):
-        asked.append(values)
-        return worker.Reply({}, {"tflm0": np.zeros(1), "litert0": np.ones(1)}, "")
+    def run(engine, target, request, seconds):
+        asked.append(request)
+        return ShrinkReply((), (np.zeros(1),), (np.ones(1),), 0)
 
-    monkeypatch.setattr(counterexample.worker, "call", call)
+    monkeypatch.setattr(workers, "run", run)
     proof = Proof((layer,), "beyond", layer, (np.zeros((1, 1)),), data)
     assert save_counterexample(model, proof, tmp_path / "c.npz")
-    assert (asked[0]["kernels"], asked[0]["zero_points"]) == (kernels, zero_points)
+    assert (asked[0].kernels, asked[0].zero_points) == (kernels, zero_points)
 
 
 def test_without_a_culprit_or_its_inputs_there_is_no_counterexample(tmp_path):

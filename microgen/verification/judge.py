@@ -1,0 +1,134 @@
+"""Judges what engines and firmware answered to the same samples."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..tflite import TfliteModel
+from ..tflite.compare import describe_difference
+from ..workers.difference import largest, sample_differs
+from .layer_proof.faults import model_faults
+from .layer_proof.prove import Proof
+from .run import EngineRun, Engines, FirmwareRun, sequence_length
+from .samples import Samples, output_lsb
+from .verdict import BIT_EXACT, DIVERGED, UNREFERENCED, WITHIN_BOUND, Verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, and the layer proof behind it where one was made."""
+
+    verdict: Verdict
+    proof: Proof | None = None
+
+
+def judge(
+    running: EngineRun,
+    firmware: FirmwareRun | None,
+    seed: int,
+    obstacle: str = "",
+    all_layers: bool = False,
+) -> Judgement:
+    """Compare firmware with TFLM and TFLM with LiteRT.
+
+    Args:
+        running: the model and its samples in LiteRT and TFLM; it is waited for.
+        firmware: what the firmware answered, None where it could not run.
+        seed: seed of the samples, for the record.
+        obstacle: why the firmware could not run.
+        all_layers: make the layer proof in any case, and list every operator.
+    """
+    model, inputs, engines = running.model, running.inputs, running.result()
+    common: dict[str, Any] = {
+        "samples": len(inputs[0]),
+        "seed": seed,
+        "engines": engine_versions(),
+        "sequence": sequence_length(model, inputs),
+        "normalised": engines.normalised,
+        "faults": model_faults(model),
+        "device": firmware.device if firmware else None,
+    }
+    fault = _firmware_fault(model, engines, firmware) if firmware else ""
+    if fault:
+        return Judgement(Verdict(DIVERGED, firmware="differs", reason=fault, **common))
+    common["firmware"] = "equal" if firmware else "not-run"
+    if engines.refusal:
+        return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
+    both = ((engines.reference.outputs, engines.litert.outputs), (engines.reference.sequence, engines.litert.sequence))
+    differs, drift = (_differing(*answers) for answers in both)
+    common |= {
+        "differing_samples": int(differs.sum()),
+        "max_abs_diff_lsb": max(
+            largest(a, b) / output_lsb(model, t)
+            for answers in both
+            for t, a, b in zip(model.outputs, *answers, strict=False)
+        ),
+        "reason": "" if firmware else obstacle,
+    }
+    is_equal = not differs.any() and not drift.any()
+    if is_equal and not all_layers:
+        return Judgement(Verdict(BIT_EXACT, **common))
+    proof = running.prove(differs, drift)
+    differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
+    common["ops"] = tuple(sorted({layer.op for layer in differing}))
+    common["layers"] = proof.layers if all_layers else tuple(differing)
+    # Equal outputs on these samples prove nothing where an operator is beyond its bound.
+    if proof.culprit is not None or (proof.objection and not is_equal):
+        return Judgement(Verdict(DIVERGED, **{**common, "reason": proof.objection}), proof)
+    return Judgement(Verdict(BIT_EXACT if is_equal else WITHIN_BOUND, **common), proof)
+
+
+def engine_versions() -> dict[str, str]:
+    """Return the versions of the two interpreters."""
+    return {
+        "litert": importlib.metadata.version("ai-edge-litert") + " BUILTIN_REF",
+        "tflm": importlib.metadata.version("tflite-micro"),
+    }
+
+
+def _differing(ours: Samples, theirs: Samples) -> npt.NDArray[np.bool_]:
+    """Tell for each sample whether any output differs."""
+    found = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
+    return np.any(found, axis=0) if found else np.zeros(0, np.bool_)
+
+
+def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:
+    """Say in what the firmware is not the model run by TFLM; "" when it is."""
+    if firmware.array is not None and firmware.array != model.data:
+        return _array_fault(model, firmware.array)
+    if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
+        return "the firmware names another model's hash than its array has"
+    answers, reference = firmware.answers, engines.reference
+    for how, actual, expected in (
+        ("", answers.outputs, reference.outputs),
+        (", without a reset between samples", answers.sequence, reference.sequence),
+    ):
+        for tensor, ours, theirs in zip(model.outputs, actual, expected, strict=False):
+            differs = sample_differs(ours, theirs)
+            if differs.any():
+                return (
+                    f"output '{tensor.name}' of the firmware is not TFLM's on {int(differs.sum())} of "
+                    f"{len(differs)} samples (first: sample {int(np.flatnonzero(differs)[0])}){how}"
+                )
+    return ""
+
+
+def _array_fault(model: TfliteModel, array: bytes) -> str:
+    """Say in what the compiled array is not the model."""
+    if len(array) != len(model.data):
+        return f"the compiled array has {len(array)} bytes, the model {len(model.data)}"
+    ours, theirs = (np.frombuffer(d, np.uint8) for d in (array, model.data))
+    where = np.flatnonzero(ours != theirs)
+    first = int(where[0])
+    differ = "byte differs" if len(where) == 1 else "bytes differ"
+    return (
+        f"the compiled array is not the model: {len(where)} {differ}, "
+        + (f"{found}; " if (found := describe_difference(model, array)) else "")
+        + f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
+    )
