@@ -7,7 +7,7 @@ are imported here: a build starts half a dozen such processes, and each pays for
 """
 
 from .child import report_progress
-from .engine import CONVERTER, LITERT, TFLM, Engine
+from .engine import CONVERTER, LITERT, TFLM, TRAINING, Engine
 from .job import Job, OnProgress, run, start
 
-__all__ = ["CONVERTER", "LITERT", "TFLM", "Engine", "Job", "OnProgress", "report_progress", "run", "start"]
+__all__ = ["CONVERTER", "LITERT", "TFLM", "TRAINING", "Engine", "Job", "OnProgress", "report_progress", "run", "start"]

@@ -22,7 +22,7 @@ _folder: Path | None = None  # in a worker, the folder of its job
 
 
 def report_progress(done: int, total: int) -> None:
-    """Report, in a job, how far it is; its deadline begins anew."""
+    """Report from a job how many epochs of how many are done; its deadline begins again."""
     assert _folder is not None, "only a worker reports progress"
     written = _folder / f"{PROGRESS}.new"
     written.write_text(f"{done} {total}")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..errors import EngineError, SetupError
 from . import job
-from .engine import CONVERTER
+from .engine import CONVERTER, Engine
 from .job import OnProgress, ReplyT, RequestT
 
 
@@ -19,14 +19,16 @@ def run(
     *,
     packages: tuple[str, ...] = ("tensorflow", "keras"),
     extra: str = "train",
+    engine: Engine = CONVERTER,
     on_progress: OnProgress | None = None,
 ) -> ReplyT:
-    """Run a job in a worker of the kind CONVERTER.
+    """Run a job in a worker.
 
     Args:
         target, request: as for `job.start`.
         packages: the packages that the job imports; they are looked for first.
         extra: the extra of microgen that brings them.
+        engine: TRAINING where it trains.
         on_progress: as for `Job.result`.
 
     Raises:
@@ -40,13 +42,13 @@ def run(
                 f"pip install 'microgen[{extra}]' (an int8 .tflite needs no such package)",
             )
     try:
-        return job.run(CONVERTER, target, request, on_progress=on_progress)
+        return job.run(engine, target, request, on_progress=on_progress)
     except EngineError as error:
         hint = error.hint
         if error.reason.startswith("crashed"):
             hint = "most often a loop, such as an RNN in layers of your own: use standard layers of fixed shapes"
         log = f"; all it said: {_keep(error.log)}" if error.log else ""
-        raise EngineError(CONVERTER.name, _first(error.reason) + log, hint) from None
+        raise EngineError(engine.name, _first(error.reason) + log, hint) from None
 
 
 def _first(reason: str) -> str:

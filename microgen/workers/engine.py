@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -13,14 +13,16 @@ class Engine:
     Attributes:
         name: what messages call it.
         memory_bytes: what it may allocate; more of it is an error of the engine.
-        deadline_s: seconds without an answer or progress after which it counts as hung, where the caller gives none.
+        deadline_s: seconds without an answer or progress after which it is stopped, where the caller gives none.
         environment: variables that are set for it, on top of this process's.
+        hang_hint: what to do about a worker that was stopped.
     """
 
     name: str
     memory_bytes: int = 4 * 2**30
     deadline_s: float = 120.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    hang_hint: str = "the model makes this engine hang; simplify it"
 
 
 TFLM = Engine("TFLM")
@@ -32,4 +34,11 @@ CONVERTER = Engine(
     memory_bytes=16 * 2**30,
     deadline_s=1800.0,
     environment={"TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"},
+)
+# On a user's data a training may take hours. The deadline is that of one epoch, of what comes before the first and of
+# what comes after the last.
+TRAINING = replace(
+    CONVERTER,
+    deadline_s=6 * 3600.0,
+    hang_hint="give fewer samples or a smaller model, or train in Keras and give the trained model",
 )

@@ -39,9 +39,18 @@ class Failure:
         return cls("", f"{type(error).__name__}: {error}")
 
 
-def hung(engine: Engine, seconds: float) -> EngineError:
-    """Return the error of a worker that did not answer in time."""
-    return EngineError(engine.name, f"no answer after {seconds:.0f} s", "the model makes this engine hang; simplify it")
+def overdue(engine: Engine, seconds: float, progress: str) -> EngineError:
+    """Return the error of a worker that did not answer in time.
+
+    Args:
+        engine: its kind.
+        seconds: the deadline.
+        progress: how far the job was, as it last reported it: "3 10"; "" where it did not.
+    """
+    reason = f"no answer after {seconds:.0f} s"
+    if progress:
+        reason = f"no progress for {seconds:.0f} s, after {progress.replace(' ', ' of ')} epochs"
+    return EngineError(engine.name, reason, engine.hang_hint)
 
 
 def flooded(engine: Engine, log: str) -> EngineError:

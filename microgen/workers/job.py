@@ -64,6 +64,7 @@ class Job(Generic[ReplyT]):
         self._log = Log(process)
         self._alive = alive
         self._started = time.monotonic()
+        self._progress = ""
 
     def __enter__(self) -> Job[ReplyT]:
         return self
@@ -90,8 +91,8 @@ class Job(Generic[ReplyT]):
         """Wait for the worker and return its reply.
 
         Args:
-            deadline_s: seconds of work after which it counts as hung, unless it reports progress: of processor time,
-                or four times as many on the clock. None for the engine's own.
+            deadline_s: seconds of work after which it is stopped: of processor time, or four times as many on the
+                clock. `report_progress` in the job lets them begin again. None for the engine's own.
             on_progress: is called, some times a second, with what the job passed to `report_progress`.
 
         Raises:
@@ -102,7 +103,7 @@ class Job(Generic[ReplyT]):
         deadline = Deadline(self._process.pid, deadline_s or self._engine.deadline_s, self._started)
         try:
             if not self._wait(deadline, on_progress):
-                raise failures.hung(self._engine, deadline.seconds)
+                raise failures.overdue(self._engine, deadline.seconds, self._progress)
             code, log = self._process.wait(), self.log
             if self._log.is_flood:
                 raise failures.flooded(self._engine, log)
@@ -115,17 +116,19 @@ class Job(Generic[ReplyT]):
             self.stop()
 
     def _wait(self, deadline: Deadline, on_progress: OnProgress | None) -> bool:
-        """Wait for the worker's end, and pass on its progress meanwhile; False when it is hung."""
-        progress = Path(self._folder.name, child.PROGRESS)
-        last = ""
+        """Wait for the worker's end, and pass on its progress meanwhile; False when the deadline has passed."""
+        path = Path(self._folder.name, child.PROGRESS)
+        written = 0
         while not select.select([self._alive], [], [], _PROGRESS_S)[0]:
-            text = progress.read_text() if progress.exists() else ""
-            if text != last:
-                last = text
+            stamp = path.stat().st_mtime_ns if path.exists() else 0
+            if stamp != written:
+                written = stamp
                 deadline.renew()
-                if on_progress is not None:
+                text = path.read_text()
+                if on_progress is not None and text != self._progress:
                     done, _, total = text.partition(" ")
                     on_progress(int(done), int(total))
+                self._progress = text
             if deadline.has_passed:
                 return False
         return True

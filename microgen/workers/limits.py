@@ -48,7 +48,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Deadline:
-    """Tells whether a process is hung: it has had its time, of the processor or four times as much on the clock.
+    """Tells whether a process has had its time, of the processor or four times as much on the clock.
 
     Attributes:
         seconds: its time.
@@ -67,19 +67,15 @@ class Deadline:
         self._clock, self._cpu = started, 0.0
 
     def renew(self) -> None:
-        """Give the process its whole time again, because it has shown progress."""
-        cpu = cpu_seconds(self._pid)
-        self._clock, self._cpu = time.monotonic(), 0.0 if cpu == math.inf else cpu
-
-    @property
-    def remaining(self) -> float:
-        """Seconds in which the process cannot become hung; negative after them."""
-        return self._clock + self.seconds - time.monotonic()
+        """Let the time begin again."""
+        self._clock, self._cpu = time.monotonic(), cpu_seconds(self._pid)
 
     @property
     def has_passed(self) -> bool:
-        """Whether the process is hung."""
+        """Whether the process has had its time."""
         elapsed = time.monotonic() - self._clock
         if elapsed < self.seconds:
             return False
-        return max(cpu_seconds(self._pid) - self._cpu, elapsed / _PATIENCE) >= self.seconds
+        cpu = cpu_seconds(self._pid)
+        used = cpu if math.isinf(cpu) else cpu - self._cpu
+        return max(used, elapsed / _PATIENCE) >= self.seconds
