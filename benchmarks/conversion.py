@@ -75,7 +75,7 @@ def ours(model, data) -> bytes:
     from microgen.frontends.keras.converter import convert
     from microgen.frontends.keras.loading import from_keras
 
-    return convert(from_keras(model), [data], "int8", True)[0].tobytes()
+    return convert(from_keras(model), [data], "int8", True)[0]
 
 
 def main(runs: int) -> None:

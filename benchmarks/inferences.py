@@ -18,11 +18,11 @@ _RAW = (
     "[(i.set_input(x, 0), i.invoke(), i.get_output(0)) for _ in range(int(sys.argv[2]))]"
 )
 _VERIFIED = (
-    "import sys, numpy as np; from pathlib import Path; from microgen.workers import process as worker;"
+    "import sys, numpy as np; from pathlib import Path;"
+    "from microgen import workers; from microgen.workers import TFLM, tflm;"
     "data = Path(sys.argv[1]).read_bytes();"
     "x = np.random.default_rng(0).integers(-128, 128, (int(sys.argv[2]), 1, 32, 32, 3)).astype(np.int8);"
-    "worker.call('TFLM', 'microgen.workers.jobs:tflm_run', {'arena_bytes': 60000},"
-    " {'model': np.frombuffer(data, np.uint8), 'in0': x})"
+    "workers.run(TFLM, tflm.run, tflm.RunRequest(data, (x,), 60000))"
 )
 _SHORT, _LONG = 50, 450
 

@@ -13,14 +13,16 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import microgen
+from microgen import workers
 from microgen.devices import host_firmware
 from microgen.verification import make_samples
-from microgen.workers import process as worker
-from microgen.workers.process import Arrays, Values
+from microgen.workers import TFLM
 
 RUNS = 1000
 NAMES = ("kws_ref_model", "pretrainedResnet_quant", "ad01_int8")
@@ -39,30 +41,45 @@ class Cost:
     overhead_us: float
 
 
-def tflm_times(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+@dataclass(frozen=True)
+class Sample:
+    """One sample for a model with one input."""
+
+    model: bytes
+    values: npt.NDArray[Any]
+    arena_bytes: int
+
+
+@dataclass(frozen=True)
+class Times:
+    """The median time of an inference."""
+
+    us: float
+
+
+def tflm_times(sample: Sample) -> Times:
     """Call TFLM's Python package directly, in a worker: set the input, infer, get the output."""
     from tflite_micro.python.tflite_micro import runtime
 
-    interpreter = runtime.Interpreter.from_bytes(arrays["model"].tobytes(), arena_size=int(values["arena"]))
+    interpreter = runtime.Interpreter.from_bytes(sample.model, arena_size=sample.arena_bytes)
     times = []
     for _ in range(RUNS):
         started = time.perf_counter()
         interpreter.reset()
-        interpreter.set_input(arrays["in0"], 0)
+        interpreter.set_input(sample.values, 0)
         interpreter.invoke()
         interpreter.get_output(0)
         times.append(time.perf_counter() - started)
-    return {"us": statistics.median(times) * 1e6}, {}
+    return Times(statistics.median(times) * 1e6)
 
 
 def measure(path: Path) -> Cost:
     model = microgen.load(path)
     sample = make_samples(model, 4, 0)[0][3]
-    arrays = {"model": np.frombuffer(model.data, np.uint8), "in0": sample}
     with tempfile.TemporaryDirectory() as folder:
         built = microgen.build(path, "pico", out=Path(folder) / "p", samples=4, verify=False)
-        values = {"arena": built.deployment.arena.host_bytes}
-        direct = worker.call("TFLM", "benchmarks.protocol:tflm_times", values, arrays).values["us"]
+        request = Sample(model.data, sample, built.deployment.arena.host_bytes)
+        direct = workers.run(TFLM, tflm_times, request).us
         data = [np.ascontiguousarray(sample).tobytes()]
         through, inside = [], []  # microseconds
         with host_firmware(built.project) as (client, _):

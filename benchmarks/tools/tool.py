@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 import microgen
+from microgen import workers
 from microgen.deployment import deploy
 from microgen.errors import MicrogenError
 from microgen.support import resources
 from microgen.tflite import parse
 from microgen.tflite.check import resolver_methods
 from microgen.verification import EngineRun, Samples, make_samples
-from microgen.workers import process as worker
+from microgen.workers import TFLM, tflm
 
 from ..measure import last_words
 from ..models import Model
@@ -103,9 +104,8 @@ def in_tflm(data: bytes) -> str:
     """Say whether TFLM runs a .tflite once; its own words when it does not."""
     try:
         model = parse(data, "model", "the model")
-        inputs = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
-        arrays = {"model": np.frombuffer(data, np.uint8), **inputs}
-        worker.call("TFLM", "microgen.workers.jobs:tflm_run", {"arena_bytes": _ROOMY}, arrays)
+        inputs = tuple(np.zeros((1, *t.shape), t.numpy_dtype) for t in model.inputs)
+        workers.run(TFLM, tflm.run, tflm.RunRequest(data, inputs, _ROOMY))
     except MicrogenError as error:
         return f"no: {error.message}"
     return "yes"

@@ -2,96 +2,125 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..datasets import Calibration
+from ..datasets import Array, Calibration
 from ..errors import InputError
+from ..frontends.converted import Converted
 from ..frontends.keras.archive import keras_bytes
 from ..frontends.keras.carry import as_tf_keras
-from ..frontends.keras.converter import convert, make_deterministic, reply
+from ..frontends.keras.converter import convert_loaded, make_deterministic
 from ..frontends.keras.file import QUANTIZE_WRAPPER
 from ..frontends.keras.loading import from_keras, load_keras
 from ..recipes import load_recipe
-from ..workers.process import Arrays, Values, report_progress
+from ..workers import report_progress
 from .base import Step
 from .layers import RANGES
 from .methods import load_method
 from .task import Task, task_from_data, task_from_recipe
 
 _LEARNED = (*RANGES, "optimizer_step:0")
-BEFORE, AFTER = "before", "after"
 
 
-def compress_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Take a model through a chain of methods, and convert what it was and what it became.
+@dataclass(frozen=True)
+class CompressRequest:
+    """A model to compress.
 
-    Args:
-        values: "kind" and "path" of the model, "steps" (the fields of each `Step`), "recipe" or None, "epochs" or
-            None, "batch_size", "seed", "per_channel_dense", "with_before": whether the model is also converted as
-            it came.
-        arrays: without a recipe, what `task.read_data` returned.
-
-    Returns:
-        For each of "before" and "after", as values and as arrays prefixed "before_" and "after_", what
-        `frontends.keras.converter.reply` returns, the "parameters" and those that are not zero, and "test_float", the
-        model's answers to "test_x"; values "metric"; arrays "test_x", "test_y" and "keras".
+    Attributes:
+        kind, path: of its file.
+        steps: the chain of methods; empty: it is only converted.
+        data: what `task.read_data` returned; None with a recipe.
+        recipe: the recipe that it is trained with instead of `data`.
+        epochs: of each method, instead of its own number.
+        batch_size: of a training on `data`.
+        seed: of everything random.
+        per_channel_dense: as for `frontends.keras.converter.convert`.
+        with_before: whether the model is also converted as it came.
     """
-    make_deterministic(int(values["seed"]))
-    model = as_tf_keras(load_keras(values["kind"], Path(values["path"])))
+
+    kind: str
+    path: str
+    steps: tuple[Step, ...]
+    data: dict[str, Array] | None
+    recipe: str | None
+    epochs: int | None
+    batch_size: int
+    seed: int
+    per_channel_dense: bool
+    with_before: bool
+
+
+@dataclass(frozen=True)
+class ConvertedModel:
+    """One state of the model.
+
+    Attributes:
+        converted: the model after its conversion.
+        parameters, nonzero: how many parameters it has, and how many of them are not zero.
+        test_float: what the float model answers to the held-out samples.
+    """
+
+    converted: Converted
+    parameters: int
+    nonzero: int
+    test_float: Array
+
+
+@dataclass(frozen=True)
+class CompressReply:
+    """A compressed model.
+
+    Attributes:
+        before, after: the model as it came, where that was asked for, and as it became.
+        metric: the name of the metric that it is measured by.
+        test_x, test_y: the held-out data.
+        keras: the float model, as the bytes of a .keras file.
+    """
+
+    before: ConvertedModel | None
+    after: ConvertedModel
+    metric: str
+    test_x: Array
+    test_y: Array
+    keras: bytes
+
+
+def compress_job(request: CompressRequest) -> CompressReply:
+    """Take a model through a chain of methods, and convert what it was and what it became. Runs in a worker."""
+    make_deterministic(request.seed)
+    model = as_tf_keras(load_keras(request.kind, Path(request.path)))
     _check_model(model)
-    steps = [Step(**step) for step in values["steps"]]
     counter = _Counter()
-    task = _task(values, arrays, model, counter)
-    counter.total = sum(task.epochs or load_method(step.method).epochs for step in steps)
-    for step in steps:  # as many as this model can tell of, before anything is trained
+    task = _task(request, model, counter)
+    counter.total = sum(task.epochs or load_method(step.method).epochs for step in request.steps)
+    for step in request.steps:  # as many as this model can tell of, before anything is trained
         method = load_method(step.method)
         method.check(model)
         if not method.keeps_layers:
             break
-    results = _Results(task, bool(values["per_channel_dense"]))
-    if values["with_before"]:
-        results.add(BEFORE, model)
-    for step in steps:
+    before = _converted(model, task, request.per_channel_dense) if request.with_before else None
+    for step in request.steps:
         method = load_method(step.method)
         method.check(model)
         model = method.apply(model, task, step)
-    results.add(AFTER, model)
-    return {**results.values, "metric": task.metric.name}, {
-        **results.arrays,
-        "test_x": task.test_x,
-        "test_y": task.test_y,
-        "keras": np.frombuffer(keras_bytes(model), np.uint8),
-    }
+    after = _converted(model, task, request.per_channel_dense)
+    return CompressReply(before, after, task.metric.name, task.test_x, task.test_y, keras_bytes(model))
 
 
-class _Results:
-    """Converts models and collects what is told of them."""
-
-    def __init__(self, task: Task, per_channel_dense: bool) -> None:
-        self._task = task
-        self._per_channel_dense = per_channel_dense
-        self.values: Values = {}
-        self.arrays: Arrays = {}
-
-    def add(self, which: str, model: Any) -> None:  # noqa: ANN401 - Keras has no types
-        loaded = from_keras(model)
-        data = [self._task.representative]
-        answer, arrays = reply(
-            loaded,
-            Calibration(tuple(data), origin="training data"),
-            convert(loaded, data, "int8", self._per_channel_dense),
-        )
-        arrays["test_float"] = model.predict(self._task.test_x, batch_size=256, verbose=0)
-        count, nonzero = _count(model)
-        self.values[which] = {**answer, "parameters": count, "nonzero": nonzero}
-        self.arrays |= {f"{which}_{name}": values for name, values in arrays.items()}
+def _converted(model: Any, task: Task, per_channel_dense: bool) -> ConvertedModel:  # noqa: ANN401 - Keras has no types
+    data = Calibration((task.representative,), origin="training data")
+    converted = convert_loaded(from_keras(model), data, "int8", per_channel_dense=per_channel_dense)
+    test_float = model.predict(task.test_x, batch_size=256, verbose=0)
+    parameters, nonzero = _count(model)
+    return ConvertedModel(converted, parameters, nonzero, test_float)
 
 
 class _Counter:
-    """Tells the parent how many epochs of all steps are done."""
+    """Reports how many epochs of all steps are done."""
 
     def __init__(self) -> None:
         self.done, self.total = 0, 0
@@ -101,11 +130,11 @@ class _Counter:
         report_progress(min(self.done, self.total), self.total)
 
 
-def _task(values: Values, arrays: Arrays, model: Any, on_epoch: _Counter) -> Task:  # noqa: ANN401
-    options: dict[str, Any] = {"seed": int(values["seed"]), "epochs": values["epochs"], "on_epoch": on_epoch}
-    if values["recipe"] is not None:
-        return task_from_recipe(load_recipe(values["recipe"]), model, **options)
-    return task_from_data(arrays, model, batch_size=int(values["batch_size"]), **options)
+def _task(request: CompressRequest, model: Any, on_epoch: _Counter) -> Task:  # noqa: ANN401
+    options: dict[str, Any] = {"seed": request.seed, "epochs": request.epochs, "on_epoch": on_epoch}
+    if request.recipe is not None:
+        return task_from_recipe(load_recipe(request.recipe), model, **options)
+    return task_from_data(request.data or {}, model, batch_size=request.batch_size, **options)
 
 
 def _check_model(model: Any) -> None:  # noqa: ANN401

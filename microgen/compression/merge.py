@@ -19,7 +19,6 @@ from ..frontends.keras.archive import keras_bytes
 from ..frontends.keras.carry import as_tf_keras
 from ..frontends.keras.converter import make_deterministic
 from ..frontends.keras.loading import load_keras
-from ..workers.process import Arrays, Values
 from .graph import Call, Layer, Model, Weights, calls, copy_of, new_inputs
 
 OUTPUTS, AVERAGE, ADD = "outputs", "average", "add"
@@ -79,20 +78,36 @@ def merge(models: Sequence[Model], join: str, share: float = 0.0) -> Merged:
     return Merged(merged, merger.shared)
 
 
-def merge_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Merge the models of some files. Runs in a worker.
+@dataclass(frozen=True)
+class MergeRequest:
+    """Files of models to merge.
 
-    Args:
-        values: "models", a list of kinds and paths; "join" and "share" as in `merge`; "seed".
-        arrays: none.
-
-    Returns:
-        values "shared"; arrays "keras".
+    Attributes:
+        models: the kind and the path of each.
+        join, share: as for `merge`.
+        seed: of everything random.
     """
-    make_deterministic(int(values["seed"]))
-    models = [load(kind, Path(path)) for kind, path in values["models"]]
-    merged = merge(models, values["join"], float(values["share"]))
-    return {"shared": merged.shared}, {"keras": np.frombuffer(keras_bytes(merged.model), np.uint8)}
+
+    models: tuple[tuple[str, str], ...]
+    join: str
+    share: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class MergeReply:
+    """The merged model as the bytes of a .keras file, and how many calls of layers it has once."""
+
+    keras: bytes
+    shared: int
+
+
+def merge_files(request: MergeRequest) -> MergeReply:
+    """Merge the models of some files. Runs in a worker."""
+    make_deterministic(request.seed)
+    models = [load(kind, Path(path)) for kind, path in request.models]
+    merged = merge(models, request.join, request.share)
+    return MergeReply(keras_bytes(merged.model), merged.shared)
 
 
 def load(kind: str, path: Path) -> Model:

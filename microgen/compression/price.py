@@ -13,7 +13,7 @@ from ..support.files import gzip_bytes
 from ..support.metrics import Metric
 from ..tflite.macs import model_macs
 from ..verification import EngineRun, quantize_samples, real_values
-from ..workers import process as worker
+from .job import ConvertedModel
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Price:
 
 
 def measure(
-    reply: worker.Reply, which: str, name: str, metric: Metric
+    model: ConvertedModel, test_x: npt.NDArray[Any], test_y: npt.NDArray[Any], name: str, metric: Metric
 ) -> tuple[Price, Quantized, npt.NDArray[Any] | None]:
-    """Run one of the models of a compression's reply in LiteRT and TFLM, and return its price.
+    """Run a model of a compression in LiteRT and TFLM, and return its price.
 
     Args:
-        reply: of `job.compress_job`.
-        which: "before" or "after".
+        model: of the reply of `job.compress_job`.
+        test_x, test_y: the held-out data.
         name: the model's name.
         metric: what to compute.
 
@@ -63,11 +63,7 @@ def measure(
         InputError: an operator does not run in TFLM; names its layer.
         EngineError: an engine refused the model.
     """
-    prefix = f"{which}_"
-    arrays = {k.removeprefix(prefix): v for k, v in reply.arrays.items() if k.startswith(prefix)}
-    part = worker.Reply(reply.values[which], arrays, reply.log)
-    found = finish(part, name, "keras", "int8", None, arrays["float"].tobytes())
-    test_x, test_y = reply.arrays["test_x"], reply.arrays["test_y"]
+    found = finish(model.converted, name, "keras", "int8", None)
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         arena = running.arena_min_bytes
         engines = running.result()
@@ -76,9 +72,9 @@ def measure(
     )
     data = found.model.data
     price = Price(
-        reply.values[which]["parameters"],
-        reply.values[which]["nonzero"],
-        metric.score(arrays["test_float"], test_x, test_y),
+        model.parameters,
+        model.nonzero,
+        metric.score(model.test_float, test_x, test_y),
         metric.score(litert, test_x, test_y),
         metric.score(tflm, test_x, test_y),
         len(data),

@@ -16,9 +16,9 @@ from ..recipes import Recipe, load_recipe
 from ..support.files import check_out, write_file
 from ..support.metrics import METRICS, Metric
 from ..training.train import check_held_out, check_seed, train
-from ..workers import tensorflow
+from ..workers import TRAINING, converter
 from .base import Step
-from .job import AFTER, BEFORE
+from .job import CompressRequest, compress_job
 from .methods import load_method
 from .price import Price, measure, standard_error
 from .steps import StepSource, read_steps
@@ -159,37 +159,35 @@ def _run(
     check_origin(model, data, recipe)
     taught_by = (step.options[name] for step in steps for name in load_method(step.method).models)
     check_seen((model, *taught_by), recipe, seed)
-    arrays = read_data(data, seed) if data is not None else {}
+    arrays = read_data(data, seed) if data is not None else None
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         runnable = [_with_files(step, Path(folder)) for step in steps]
         source, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
         name = target[0].stem if target else name
-        values = {
-            "kind": source.kind,
-            "path": str(source.path.absolute()),
-            "steps": [step.to_json() for step in runnable],
-            "recipe": recipe,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "seed": seed,
-            "per_channel_dense": per_channel_dense(None, "int8"),
-            "with_before": bool(steps) and before is None,
-        }
+        request = CompressRequest(
+            source.kind,
+            str(source.path.absolute()),
+            tuple(runnable),
+            arrays,
+            recipe,
+            epochs,
+            batch_size,
+            seed,
+            per_channel_dense(None, "int8"),
+            with_before=bool(steps) and before is None,
+        )
         on_step(" + ".join(map(str, steps)) or "converting the model")
         packages = ("tensorflow", "tf_keras", "tensorflow_model_optimization", *(chosen.packages if chosen else ()))
-        reply = tensorflow.run(
-            "compression.job:compress_job", values, arrays, packages=packages, trains=True, on_progress=on_epoch
-        )
-    metric = METRICS[reply.values["metric"]]
+        reply = converter.run(compress_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
+    metric = METRICS[reply.metric]
     on_step("running LiteRT and TFLM on the held-out data")
-    after, quantized, scores = measure(reply, AFTER, slug(name), metric)
+    after, quantized, scores = measure(reply.after, reply.test_x, reply.test_y, slug(name), metric)
     earlier = None
-    if values["with_before"]:
-        before, _, earlier = measure(reply, BEFORE, slug(name), metric)
-    tested, error = len(reply.arrays["test_x"]), standard_error(scores, earlier)
-    keras = reply.arrays["keras"].tobytes()
+    if reply.before is not None:
+        before, _, earlier = measure(reply.before, reply.test_x, reply.test_y, slug(name), metric)
+    tested, error = len(reply.test_x), standard_error(scores, earlier)
     found = _with_record(
-        Compressed(steps, keras, quantized, before or after, after, metric, tested, seed, error), chosen
+        Compressed(steps, reply.keras, quantized, before or after, after, metric, tested, seed, error), chosen
     )
     if target is not None:
         for path, content in zip(target, (found.keras, found.quantized.model.data), strict=True):

@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..workers.process import Arrays, Values
+import numpy.typing as npt
 
 
-def quantize_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Quantize a float .tflite to full integer.
+@dataclass(frozen=True)
+class QuantizeRequest:
+    """A float .tflite to quantize.
 
-    Args:
-        values: "scheme" and "per_channel_dense", as for `converter.convert`.
-        arrays: "model", and "data0", "data1", ... the representative dataset in the order of the inputs.
-
-    Returns:
-        "tflite": the quantized model in one flatbuffer, with integer inputs and outputs.
+    Attributes:
+        model: the .tflite.
+        data: the representative dataset, one array per input, samples first.
+        scheme, per_channel_dense: as for `keras.converter.convert`.
     """
+
+    model: bytes
+    data: tuple[npt.NDArray[Any], ...]
+    scheme: str
+    per_channel_dense: bool
+
+
+@dataclass(frozen=True)
+class QuantizeReply:
+    """The quantized model in one flatbuffer, with integer inputs and outputs."""
+
+    tflite: bytes
+
+
+def quantize(request: QuantizeRequest) -> QuantizeReply:
+    """Quantize a float .tflite to full integer."""
     from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
 
-    bits = {"int8": 8, "int16x8": 16}[values["scheme"]]
+    bits = {"int8": 8, "int16x8": 16}[request.scheme]
     manager = recipe_manager.RecipeManager()
     # Inputs and outputs count as operators too, so integers go in and come out.
     manager.add_static_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, bits, 8)
-    if not values["per_channel_dense"]:
+    if not request.per_channel_dense:
         dense = qtyping.TFLOperationName.FULLY_CONNECTED
         manager.add_static_config(".*", dense, bits, 8, qtyping.QuantGranularity.TENSORWISE)
-    source, key, names = _with_signature(arrays["model"].tobytes())
+    source, key, names = _with_signature(request.model)
     samples = [
-        {name: arrays[f"data{k}"][i : i + 1] for k, name in enumerate(names)} for i in range(len(arrays["data0"]))
+        {name: array[i : i + 1] for name, array in zip(names, request.data, strict=True)}
+        for i in range(len(request.data[0]))
     ]
     # The range of each tensor over all samples: the moving average that Quantizer.calibrate takes instead forgets,
     # and let 9 % of a small CNN's values saturate.
     ranges = calibrator.Calibrator(source, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
     ranges.calibrate({key: samples}, manager)
     found = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges.get_model_qsvs())
-    return {}, {"tflite": np.frombuffer(_in_one_flatbuffer(bytes(found.quantized_model)), np.uint8)}
+    return QuantizeReply(_in_one_flatbuffer(bytes(found.quantized_model)))
 
 
 def _with_signature(model: bytes) -> tuple[bytes, str, list[str]]:

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import workers
 from ..boards import TflmSnapshot
 from ..datasets import Calibration
 from ..errors import EngineError, InputError
+from ..frontends.converted import Converted, LayerNames
 from ..frontends.keras import rules
 from ..tflite import Operator, Subgraph, Tensor, TfliteModel, parse, schema
 from ..tflite.check import float_operators, requantizing
 from ..verification import make_samples, quantize_samples
-from ..workers import process as worker
+from ..workers import TFLM, tflm
 from . import quality
 from .quality import Quality
 
@@ -65,12 +67,11 @@ class Quantized:
 
 
 def finish(
-    reply: worker.Reply,
+    converted: Converted,
     name: str,
     kind: str,
     scheme: str,
     snapshot: TflmSnapshot | None,
-    twin: bytes,
     *,
     labels: Sequence[str] = (),
     allow_float: bool = False,
@@ -78,12 +79,11 @@ def finish(
     """Check what a conversion returned, and measure what it cost.
 
     Args:
-        reply: of `frontends.keras.converter.reply`.
+        converted: what a frontend returned.
         name: the model's name.
         kind: what it came as, for the record.
         scheme: of the quantization.
         snapshot: the TFLM that must run it, None for any.
-        twin: the float .tflite.
         labels: what the elements of the first output stand for, where that is known.
         allow_float: see `quantize`.
 
@@ -91,20 +91,19 @@ def finish(
         InputError: an operator does not run in TFLM; names its layer and what to use instead.
         EngineError: an engine refused the model.
     """
-    model = parse(reply.arrays["tflite"].tobytes(), name, "the converted model")
-    layers = rules.LayerNames(**reply.values["layers"])
-    names = [f"calibration{k}" for k in range(len(model.inputs))]
-    data = tuple(reply.arrays[n] for n in names if n in reply.arrays)
+    model = parse(converted.tflite, name, "the converted model")
+    layers, found = converted.layers, converted.calibration
+    data = found.arrays
     in_float = check_graph(model, layers, snapshot, allow_float=allow_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers)
-    warnings = list(reply.values["warnings"])
+    warnings = list(converted.warnings)
     if in_float:
         warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
-    targets, unclear = _targets(reply, model.outputs[0], labels)
+    targets, unclear = _targets(found, model.outputs[0], labels)
     warnings += unclear
+    twin = converted.float_tflite
     cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
-    found = Calibration(data, targets, tuple(reply.values["classes"]), reply.values["origin"])
     if found.is_made_up:
         warnings.append(
             "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
@@ -123,17 +122,17 @@ def finish(
 
 
 def _targets(
-    reply: worker.Reply, output: Tensor, labels: Sequence[str]
+    data: Calibration, output: Tensor, labels: Sequence[str]
 ) -> tuple[npt.NDArray[np.int64] | None, list[str]]:
     """Return the class of each sample by the output's element, and why there is none where one might be expected.
 
     Classes that have a name (folders, a column of a CSV) are those of the labels with that name; without labels they
     are in alphabetical order, as Keras reads folders.
     """
-    targets, classes = reply.arrays.get("targets"), reply.values["classes"]
+    targets, classes = data.targets, data.classes
     if output.elements == 1:
         return None, []  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
-    if reply.values["has_values"]:
+    if data.has_values:
         return None, ["the data's targets are values, not class numbers: no accuracy is told"]
     if targets is None:
         return None, []
@@ -161,7 +160,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def check_graph(
-    model: TfliteModel, layers: rules.LayerNames, snapshot: TflmSnapshot | None, *, allow_float: bool = False
+    model: TfliteModel, layers: LayerNames, snapshot: TflmSnapshot | None, *, allow_float: bool = False
 ) -> tuple[str, ...]:
     """Refuse operators that TFLM lacks and, unless that is allowed, those that were left in float32.
 
@@ -207,16 +206,16 @@ def _excursions(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
     return sorted(found, key=lambda place: place[1].name in ("QUANTIZE", "DEQUANTIZE"))
 
 
-def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: rules.LayerNames) -> None:
+def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: LayerNames) -> None:
     """Run one sample in TFLM: some operators are refused only there.
 
     Raises:
         InputError: TFLM names the operator that it refuses.
         EngineError: it refuses without saying which.
     """
-    arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"in{k}": a[:1] for k, a in enumerate(samples)}}
+    request = tflm.RunRequest(model.data, tuple(a[:1] for a in samples), _LARGE_ARENA)
     try:
-        worker.call("TFLM", "microgen.workers.jobs:tflm_run", {"arena_bytes": _LARGE_ARENA}, arrays, _DEADLINE_S)
+        workers.run(TFLM, tflm.run, request, _DEADLINE_S)
     except EngineError as error:
         said = re.search(r"Node (\w+) \(number", error.log)
         refused = [op for op in model.main.operators if said is not None and op.name == said[1]]
@@ -226,7 +225,7 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: ru
         raise _refusal(model, model.main, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
 
 
-def _blame_vanished(model: TfliteModel, layers: rules.LayerNames) -> None:
+def _blame_vanished(model: TfliteModel, layers: LayerNames) -> None:
     """Say so where nothing but rounding is left of what goes into a SOFTMAX, which takes TFLM down.
 
     TFLM's kernel needs a multiplier above 1 (`QuantizeMultiplierGreaterThanOne`), which is the input's scale times
@@ -242,7 +241,7 @@ def _blame_vanished(model: TfliteModel, layers: rules.LayerNames) -> None:
             )
 
 
-def _layer_of(graph: Subgraph, op: Operator, layers: rules.LayerNames) -> str:
+def _layer_of(graph: Subgraph, op: Operator, layers: LayerNames) -> str:
     """Name an operator's layer, or its tensor where the layer is not known."""
     tensor = graph.tensors[op.outputs[0]].name if op.outputs else ""
     layer = layers.of(tensor)
@@ -251,7 +250,7 @@ def _layer_of(graph: Subgraph, op: Operator, layers: rules.LayerNames) -> str:
 
 
 def _refusal(
-    model: TfliteModel, graph: Subgraph, op: Operator, layers: rules.LayerNames, what: str, otherwise: str = ""
+    model: TfliteModel, graph: Subgraph, op: Operator, layers: LayerNames, what: str, otherwise: str = ""
 ) -> InputError:
     origin, hint = rules.advice(op.name)
     comes = f"; it comes from {origin}" if origin else ""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import workers
 from ..tflite import Tensor, TfliteModel, parse
-from ..workers import process as worker
-from ..workers.process import Arrays
+from ..workers import LITERT, litert
 
 _DEADLINE_S = 300.0
 _SAMPLES = 50
@@ -107,33 +107,39 @@ def measure(
         if other.dtype == "float32" and other.shape == tensor.shape:
             pairs.append((op, tensor, other))
     count = min(len(data[0]), _SAMPLES)
-    arrays: Arrays = {"model": np.frombuffer(model.data, np.uint8), "float": np.frombuffer(twin, np.uint8)}
     take = count if targets is None else len(data[0])
-    arrays |= {f"float{k}": a[:take] for k, a in enumerate(data)}
-    arrays |= {f"in{k}": a[:take] for k, a in enumerate(quantized)}
-    values = {"tensors": [_numbers(t, o) for _, t, o in pairs], "samples": count, "classify": targets is not None}
-    reply = worker.call("LiteRT", "microgen.workers.jobs:litert_noise", values, arrays, _DEADLINE_S)
-    signal, noise, outside, seen = (reply.arrays[k] for k in ("signal", "noise", "outside", "seen"))
+    request = litert.NoiseRequest(
+        model.data,
+        twin,
+        tuple(a[:take] for a in quantized),
+        tuple(a[:take] for a in data),
+        tuple(_pair(tensor, other) for _, tensor, other in pairs),
+        count,
+        targets is not None,
+    )
+    noise = workers.run(LITERT, litert.measure_noise, request, _DEADLINE_S)
     layers = tuple(
         LayerQuality(
             op.index,
             op.name,
             tensor.name,
             layer_of(tensor.name),
-            round(_decibel(float(signal[k]), float(noise[k])), 2),
-            round(float(outside[k] / max(seen[k], 1)), 6),
+            round(_decibel(float(noise.signal[k]), float(noise.noise[k])), 2),
+            round(float(noise.outside[k] / max(noise.seen[k], 1)), 6),
         )
         for k, (op, tensor, _) in enumerate(pairs)
     )
-    accuracy = None
-    if targets is not None:
-        accuracy = tuple(float((reply.arrays[k] == targets[:take]).mean()) for k in ("float_class", "class"))
-    return Quality(count, layers, accuracy)  # type: ignore[arg-type]
+    if targets is None:
+        return Quality(count, layers)
+    float_right, right = (float((c == targets[:take]).mean()) for c in (noise.float_classes, noise.classes))
+    return Quality(count, layers, (float_right, right))
 
 
-def _numbers(tensor: Tensor, twin: Tensor) -> list[float]:
+def _pair(tensor: Tensor, twin: Tensor) -> litert.TensorPair:
     limits = np.iinfo(np.dtype(tensor.dtype))
-    return [tensor.index, twin.index, tensor.scale, tensor.zero_point, int(limits.min), int(limits.max)]
+    return litert.TensorPair(
+        tensor.index, twin.index, tensor.scale, tensor.zero_point, int(limits.min), int(limits.max)
+    )
 
 
 def _decibel(signal: float, noise: float) -> float:

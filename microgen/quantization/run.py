@@ -17,14 +17,16 @@ from ..boards import Board, TflmSnapshot, load_board
 from ..datasets import InputSpec
 from ..deployment.labels import check_labels
 from ..errors import InputError
+from ..frontends import float_tflite
 from ..frontends import source as sources
+from ..frontends.converted import Converted
+from ..frontends.keras.converter import ConvertRequest, convert_file
 from ..frontends.keras.file import read_keras_file
 from ..frontends.source import slug
 from ..support.files import check_out, write_file
 from ..tflite import TfliteModel, load
 from ..verification import quantize_samples
-from ..workers import process as worker
-from ..workers import tensorflow
+from ..workers import converter
 from .accept import Quantized, finish
 
 # Some outliers saturate in every data set.
@@ -130,26 +132,20 @@ def _from_source(
 def _from_keras(source: sources.Source, wanted: calibrations.Request | None, name: str, options: _Options) -> Quantized:
     if wanted is None and not _has_learned_ranges(source):
         raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
-    values = {
-        "kind": source.kind,
-        "path": str(source.path.absolute()),
-        "calibration": wanted.values if wanted else None,
-        "names": list(wanted.arrays) if wanted else [],
-        "scheme": options.scheme,
-        "per_channel_dense": per_channel_dense(options.snapshot, options.scheme),
-        "allow_float": options.allow_float,
-        "seed": options.seed,
-    }
-    options.on_step("converting the model")
-    reply = tensorflow.run(
-        "frontends.keras.converter:convert_job",
-        values,
-        {f"data{k}": a for k, a in enumerate(wanted.arrays.values())} if wanted else {},
+    request = ConvertRequest(
+        source.kind,
+        str(source.path.absolute()),
+        wanted,
+        options.scheme,
+        per_channel_dense(options.snapshot, options.scheme),
+        options.allow_float,
+        options.seed,
     )
+    options.on_step("converting the model")
+    converted = converter.run(convert_file, request)
     options.on_step("running LiteRT and TFLM on the calibration data")
-    twin = reply.arrays["float"].tobytes()
     return finish(
-        reply, name, source.kind, options.scheme, options.snapshot, twin, labels=options.labels,
+        converted, name, source.kind, options.scheme, options.snapshot, labels=options.labels,
         allow_float=options.allow_float,
     )  # fmt: skip
 
@@ -189,33 +185,13 @@ def _from_tflite(model: TfliteModel, path: Path, wanted: calibrations.Request | 
             )
     data = calibrations.resolve(wanted, inputs, seed=options.seed)
     options.on_step("quantizing the model")
-    arrays = {"model": np.frombuffer(model.data, np.uint8), **{f"data{k}": a for k, a in enumerate(data.arrays)}}
-    reply = tensorflow.run(
-        "frontends.float_tflite:quantize_job",
-        {"scheme": options.scheme, "per_channel_dense": per_channel_dense(options.snapshot, options.scheme)},
-        arrays,
-        packages=("ai_edge_quantizer",),
-        extra="quantize",
-    )
-    filled = worker.Reply(
-        {
-            "layers": {},
-            "classes": list(data.classes),
-            "origin": data.origin,
-            "has_values": data.has_values,
-            "warnings": [],
-        },
-        {
-            **reply.arrays,
-            **{f"calibration{k}": a for k, a in enumerate(data.arrays)},
-            **({} if data.targets is None else {"targets": data.targets}),
-        },
-        reply.log,
-    )
+    dense = per_channel_dense(options.snapshot, options.scheme)
+    request = float_tflite.QuantizeRequest(model.data, data.arrays, options.scheme, dense)
+    reply = converter.run(float_tflite.quantize, request, packages=("ai_edge_quantizer",), extra="quantize")
     options.on_step("running LiteRT and TFLM on the calibration data")
     return finish(
-        filled, model.name, "tflite-float", options.scheme, options.snapshot, model.data, labels=options.labels,
-        allow_float=options.allow_float,
+        Converted(reply.tflite, model.data, data), model.name, "tflite-float", options.scheme, options.snapshot,
+        labels=options.labels, allow_float=options.allow_float,
     )  # fmt: skip
 
 

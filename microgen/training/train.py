@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..boards import Board, load_board
 from ..datasets import Calibration, representative
 from ..errors import InputError
+from ..frontends.converted import Converted
 from ..frontends.keras.archive import keras_bytes
-from ..frontends.keras.converter import convert, make_deterministic, reply
+from ..frontends.keras.converter import convert_loaded, make_deterministic
 from ..frontends.keras.loading import from_keras
 from ..quantization import Quantized, finish, per_channel_dense
 from ..recipes import Recipe, load_recipe
 from ..support.files import check_out_folder
 from ..support.json import json_text
 from ..verification import EngineRun, quantize_samples, real_values
-from ..workers import tensorflow
-from ..workers.process import Arrays, Values, report_progress
+from ..workers import TRAINING, converter, report_progress
 
 RECORD = "training.json"
 
@@ -117,24 +118,13 @@ def train(
         _check_same(Path(out), recipe)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     snapshot = target.snapshot if target else None
-    values = {
-        "recipe": recipe,
-        "per_channel_dense": per_channel_dense(snapshot, "int8"),
-        "seed": seed,
-        "epochs": epochs or chosen.epochs,
-    }
+    request = TrainRequest(recipe, per_channel_dense(snapshot, "int8"), seed, epochs or chosen.epochs)
     on_step(f"training {recipe}")
-    reply = tensorflow.run(
-        "training.train:train_job",
-        values,
-        {},
-        packages=("tensorflow", "keras", *chosen.packages),
-        trains=True,
-        on_progress=on_epoch,
-    )
+    packages = ("tensorflow", "keras", *chosen.packages)
+    reply = converter.run(train_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
     on_step("running LiteRT and TFLM on the held-out data")
-    found = finish(reply, recipe, "recipe", "int8", snapshot, reply.arrays["float"].tobytes())
-    test_x, test_y = reply.arrays["test_x"], reply.arrays["test_y"]
+    found = finish(reply.converted, recipe, "recipe", "int8", snapshot)
+    test_x, test_y = reply.test_x, reply.test_y
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         engines = running.result()
     score = chosen.metric.score
@@ -142,9 +132,9 @@ def train(
         real_values(found.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
     )
     parameters, validation = {}, None
-    if "valid_x" in reply.arrays:
+    valid_x, valid_y = reply.valid_x, reply.valid_y
+    if valid_x is not None and valid_y is not None:
         # What the firmware compares with must come from the model that it runs.
-        valid_x, valid_y = reply.arrays["valid_x"], reply.arrays["valid_y"]
         with EngineRun(found.model, quantize_samples(found.model, [valid_x])) as running:
             answers = real_values(found.model.outputs[0], running.result().reference.outputs[0])
         validation = score(answers, valid_x, valid_y)
@@ -153,8 +143,8 @@ def train(
     trained = Trained(
         chosen,
         found,
-        reply.arrays["keras"].tobytes(),
-        score(reply.arrays["test_float"], test_x, test_y),
+        reply.keras,
+        score(reply.test_float, test_x, test_y),
         score(litert, test_x, test_y),
         score(tflm, test_x, test_y),
         validation,
@@ -179,30 +169,65 @@ def check_seed(seed: int) -> None:
         raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
 
 
-def train_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+@dataclass(frozen=True)
+class TrainRequest:
+    """A recipe to train.
+
+    Attributes:
+        recipe: its name.
+        per_channel_dense: as for `frontends.keras.converter.convert`.
+        seed, epochs: of the training.
+    """
+
+    recipe: str
+    per_channel_dense: bool
+    seed: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class TrainReply:
+    """A trained model, and the data that it is measured on.
+
+    Attributes:
+        converted: the model after its conversion.
+        keras: the float model, as the bytes of a .keras file.
+        test_x, test_y: the held-out data.
+        test_float: what the float model answers to `test_x`.
+        valid_x, valid_y: the data to choose by; None where the recipe has none.
+    """
+
+    converted: Converted
+    keras: bytes
+    test_x: npt.NDArray[Any]
+    test_y: npt.NDArray[Any]
+    test_float: npt.NDArray[Any]
+    valid_x: npt.NDArray[Any] | None
+    valid_y: npt.NDArray[Any] | None
+
+
+def train_job(request: TrainRequest) -> TrainReply:
     """Train a recipe and convert it. Runs in a worker."""
     import keras
 
-    recipe = load_recipe(values["recipe"])
-    seed, epochs = int(values["seed"]), int(values["epochs"])
+    recipe = load_recipe(request.recipe)
+    seed, epochs = request.seed, request.epochs
     make_deterministic(seed)
     data, model = recipe.data(seed), recipe.model()
     report_progress(0, epochs)
-    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
-    model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[told])
-    kept = data.train_x[representative(len(data.train_x), seed)]
+    report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
+    model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[report])
+    calibration = Calibration((data.train_x[representative(len(data.train_x), seed)],), origin="training data")
     loaded = from_keras(model)
-    converted = convert(loaded, [kept], "int8", bool(values["per_channel_dense"]))
-    answer, results = reply(loaded, Calibration((kept,), origin="training data"), converted)
-    if data.valid_x is not None and data.valid_y is not None:
-        results |= {"valid_x": data.valid_x, "valid_y": data.valid_y}
-    return answer, {
-        **results,
-        "keras": np.frombuffer(keras_bytes(model), np.uint8),
-        "test_x": data.test_x,
-        "test_y": data.test_y,
-        "test_float": model.predict(data.test_x, batch_size=256, verbose=0),
-    }
+    return TrainReply(
+        convert_loaded(loaded, calibration, "int8", per_channel_dense=request.per_channel_dense),
+        keras_bytes(model),
+        data.test_x,
+        data.test_y,
+        model.predict(data.test_x, batch_size=256, verbose=0),
+        data.valid_x,
+        data.valid_y,
+    )
 
 
 def check_held_out(model: Path, recipe: str, seed: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compression.merge import OUTPUTS, MergeRequest, merge_files
 from ..errors import EngineError, InputError
 from ..frontends import source as sources
 from ..frontends.source import slug
@@ -19,7 +20,7 @@ from ..tflite.check import check_runnable
 from ..tflite.join import join
 from ..tflite.macs import model_macs
 from ..verification import EngineRun, make_samples
-from ..workers import tensorflow
+from ..workers import converter
 
 _SAMPLES = 20
 
@@ -120,15 +121,10 @@ def merge(
         merged = _join([load(s.path, name) for s, name in zip(found, _names(found), strict=True)], out, seed, on_step)
     else:
         on_step("merging")
-        values = {
-            "models": [(s.kind, str(s.path.absolute())) for s in found],
-            "join": "outputs",
-            "share": share,
-            "seed": seed,
-        }
-        packages = ("tensorflow", "tf_keras")
-        reply = tensorflow.run("compression.merge:merge_job", values, {}, packages=packages)
-        merged = Merged(tuple(_names(found)), reply.values["shared"], reply.arrays["keras"].tobytes())
+        files = tuple((s.kind, str(s.path.absolute())) for s in found)
+        request = MergeRequest(files, OUTPUTS, share, seed)
+        reply = converter.run(merge_files, request, packages=("tensorflow", "tf_keras"))
+        merged = Merged(tuple(_names(found)), reply.shared, reply.keras)
     if out is not None:
         write_file(Path(out), merged.data)
     return merged

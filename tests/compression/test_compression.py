@@ -299,14 +299,14 @@ def test_a_layer_of_too_few_values_to_cluster_stays_as_it_is_and_can_be_trained_
 def test_models_that_cannot_be_compressed_are_refused(tmp_path):
     k = keras()
     tf_keras()
-    from microgen.compression.job import compress_job
+    from microgen.compression.job import CompressRequest, compress_job
 
     layers, image = k.layers, k.Input((4,))
     k.Model(image, [layers.Dense(3)(image), layers.Dense(2)(image)], name="two").save(tmp_path / "two.keras")
     k.Sequential([layers.Dense(3)], name="open").save(tmp_path / "open.keras")
     for name, says in (("two", "'two' has 1 inputs and 2 outputs"), ("open", "'open' has no inputs of known shape")):
         with pytest.raises(InputError, match=says):
-            compress_job({"kind": "keras", "path": str(tmp_path / f"{name}.keras"), "seed": 0, "steps": []}, {})
+            compress_job(CompressRequest("keras", str(tmp_path / f"{name}.keras"), (), {}, None, 1, 1, 0, False, False))
     own = k.Sequential([k.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(3)], name="own")
     for options in ({"model": own}, {"model": tmp_path / "two.keras", "methods": "distill", "student": own}):
         with pytest.raises(InputError, match="model 'own': compression takes no layers or functions of your own"):

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from microgen.errors import EngineError
-from microgen.frontends.keras import rules
+from microgen.frontends.converted import LayerNames
 from microgen.quantization import accept as acceptance
 from microgen.quantization import quality
 from microgen.tflite import parse
@@ -24,7 +24,7 @@ def relu(kind="int8", shape=(1, 4), **more):
 def test_what_no_arena_holds_is_told_in_tflms_words():
     model = parse(relu(shape=(1, 40_000_000)))
     with pytest.raises(EngineError, match=r"TFLM: .*failed to allocate tensors .*Requested: 80000000"):
-        acceptance.run_once(model, [np.zeros((1, 1, 40_000_000), np.int8)], rules.LayerNames())
+        acceptance.run_once(model, [np.zeros((1, 1, 40_000_000), np.int8)], LayerNames())
 
 
 def measured(quantized, data=((0.5, 1.5, -2.0, 3.0),), twin=None):

@@ -133,7 +133,7 @@ def test_the_folder_of_another_recipe_is_not_mixed_with_this_one(tmp_path):
     ("out", "says"), [("file", "is a file"), ("file/below", "file is a file"), ("/proc/t", "cannot be written")]
 )
 def test_a_place_that_cannot_be_written_is_refused_before_training(out, says, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.tensorflow, "run", lambda *_, **__: pytest.fail("it trains"))
+    monkeypatch.setattr(training.converter, "run", lambda *_, **__: pytest.fail("it trains"))
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match=says) as caught:
         microgen.train("sine", out=tmp_path / out)

@@ -4,14 +4,12 @@ every test takes Keras from here. Converts its models there, too."""
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict
 
 import pytest
 
 from microgen import datasets as calibration
 from microgen import quantization
 from microgen.boards import load_board
-from microgen.workers.process import Reply
 
 
 @functools.cache
@@ -46,7 +44,6 @@ def quantize(model, data, scheme="int8", board="esp32", value_range=(0.0, 1.0), 
     loaded = loading.from_keras(model, scheme)
     found = calibration.resolve(calibration.request(data, value_range), loaded.inputs)
     per_channel = quantization.per_channel_dense(snapshot, scheme)
-    values, arrays = converter.reply(loaded, found, converter.convert(loaded, found.arrays, scheme, per_channel))
-    assert values["layers"] == asdict(loaded.layers)
-    twin = arrays["float"].tobytes()
-    return quantization.finish(Reply(values, arrays, ""), "m", "keras", scheme, snapshot, twin, labels=labels)
+    converted = converter.convert_loaded(loaded, found, scheme, per_channel_dense=per_channel)
+    assert converted.layers == loaded.layers
+    return quantization.finish(converted, "m", "keras", scheme, snapshot, labels=labels)

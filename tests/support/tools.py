@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from microgen.devices import host_build as hostbuild
 from microgen.errors import SetupError
 from microgen.tflite import parse
-from microgen.workers import jobs
+from microgen.workers import tflm
 
 
 def compiler() -> list[str]:
@@ -36,18 +37,31 @@ def needs_host() -> None:
     compiler()
 
 
-def crash(values, arrays):
+@dataclass(frozen=True)
+class LastWords:
+    text: str
+
+
+def crash(words: LastWords) -> LastWords:
     """A job for a worker that dies."""
-    print(values.get("words", "last words"), end="", flush=True)
+    print(words.text, end="", flush=True)
     os.kill(os.getpid(), signal.SIGSEGV)
+    return words
 
 
-def smallest_arenas(values, arrays):
-    """A job for a worker: the smallest arena of each of many models, all inputs 0; the values say where to begin."""
-    found = {}
-    for name, data in arrays.items():
-        model = parse(data.tobytes())
-        fed = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
-        reply, _ = jobs.tflm_arena({"predicted_bytes": values[name]}, {"model": data, **fed})
-        found[name] = reply["arena_min_bytes"]
-    return found, {}
+@dataclass(frozen=True)
+class Arenas:
+    """Models by name, and how many bytes each is thought to need, or needs."""
+
+    models: dict[str, bytes]
+    sizes: dict[str, int]
+
+
+def smallest_arenas(predicted: Arenas) -> Arenas:
+    """A job for a worker: the smallest arena of each of many models, all inputs 0."""
+    sizes = {}
+    for name, data in predicted.models.items():
+        inputs = tuple(np.zeros((1, *t.shape), t.numpy_dtype) for t in parse(data).inputs)
+        request = tflm.ArenaRequest(data, inputs, predicted.sizes[name])
+        sizes[name] = tflm.measure_arena(request).arena_min_bytes
+    return Arenas({}, sizes)

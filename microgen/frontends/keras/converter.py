@@ -5,59 +5,69 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ...datasets import Calibration, Request, resolve
 from ...errors import EngineError, InputError
-from ...workers.process import Arrays, Values
+from ..converted import Converted, LayerNames
 from . import rules
 from .cells import widen_cells
 from .loading import Loaded, load
 
 # Where the ranges of a model come from that was trained quantization-aware.
 LEARNED = "quantization-aware training"
-Bytes = npt.NDArray[np.uint8]
 # Data that is smaller than this after a model's own scaling was most likely scaled before, too.
 _DROWNED = 0.1
 _LOOPS = ("While", "StatelessWhile")
 
 
-def convert_job(values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
-    """Load a model, read its calibration data and convert it.
+@dataclass(frozen=True)
+class ConvertRequest:
+    """A file of a float model to convert.
 
-    Args:
-        values: "kind" and "path" of the model, "calibration" (the values of a `Request`), "names" of its arrays,
-            "scheme", "per_channel_dense", "allow_float", "seed".
-        arrays: "data0", "data1", ... the arrays of the request.
+    Attributes:
+        kind, path: of the file, as for `loading.load`.
+        calibration: the data that its ranges come from; None where the model has learned its ranges.
+        scheme, per_channel_dense, allow_float: as for `convert`.
+        seed: of everything random.
     """
-    make_deterministic(int(values["seed"]))
-    loaded = load(values["kind"], values["path"], values["scheme"])
-    if values["calibration"] is None and loaded.is_quantization_aware:
-        return reply(loaded, Calibration((), origin=LEARNED), convert(loaded, (), values["scheme"], False))
-    given = {name: arrays[f"data{k}"] for k, name in enumerate(values["names"])}
-    data = resolve(Request(values["calibration"], given), loaded.inputs, seed=int(values["seed"]))
-    per_channel_dense, allow_float = bool(values["per_channel_dense"]), bool(values["allow_float"])
-    converted = convert(loaded, data.arrays, values["scheme"], per_channel_dense, allow_float=allow_float)
-    return reply(loaded, data, converted)
+
+    kind: str
+    path: str
+    calibration: Request | None
+    scheme: str
+    per_channel_dense: bool
+    allow_float: bool
+    seed: int
 
 
-def reply(loaded: Loaded, data: Calibration, converted: tuple[Bytes, Bytes]) -> tuple[Values, Arrays]:
-    """Return what a conversion found, as a worker's reply; `microgen.quantization` reads it."""
-    arrays: Arrays = {"tflite": converted[0], "float": converted[1]}
-    arrays |= {f"calibration{k}": d for k, d in enumerate(data.arrays)}
-    if data.targets is not None:
-        arrays["targets"] = data.targets
-    return {
-        "layers": asdict(loaded.layers),
-        "classes": list(data.classes),
-        "origin": LEARNED if loaded.is_quantization_aware else data.origin,
-        "has_values": data.has_values,
-        "warnings": list(_scaled_twice(loaded, data)),
-    }, arrays
+def convert_file(request: ConvertRequest) -> Converted:
+    """Load a model, read its calibration data and convert it."""
+    make_deterministic(request.seed)
+    loaded = load(request.kind, request.path, request.scheme)
+    if request.calibration is None:
+        if loaded.is_quantization_aware:
+            return convert_loaded(loaded, Calibration(()), request.scheme, per_channel_dense=False)
+        raise InputError(
+            f"{request.path}: a float model needs calibration data to be quantized", "give samples of its input"
+        )
+    data = resolve(request.calibration, loaded.inputs, seed=request.seed)
+    return convert_loaded(
+        loaded, data, request.scheme, per_channel_dense=request.per_channel_dense, allow_float=request.allow_float
+    )
+
+
+def convert_loaded(
+    loaded: Loaded, data: Calibration, scheme: str, *, per_channel_dense: bool, allow_float: bool = False
+) -> Converted:
+    """Convert a loaded model; arguments and errors as for `convert`."""
+    quantized, original = convert(loaded, data.arrays, scheme, per_channel_dense, allow_float=allow_float)
+    if loaded.is_quantization_aware:
+        data = replace(data, origin=LEARNED)
+    return Converted(quantized, original, data, loaded.layers, tuple(_scaled_twice(loaded, data)))
 
 
 def _scaled_twice(loaded: Loaded, data: Calibration) -> Iterator[str]:
@@ -90,7 +100,7 @@ def convert(
     per_channel_dense: bool,
     *,
     allow_float: bool = False,
-) -> tuple[Bytes, Bytes]:
+) -> tuple[bytes, bytes]:
     """Convert to full integer, and to float32 with the same tensors for comparison.
 
     The batch is fixed to 1, which keeps SHAPE and PACK out of the graph and lets batch norm fold. Without the object
@@ -138,7 +148,7 @@ def convert(
     quantized = widen_cells(_run(integer, loaded.layers))
     if loaded.is_quantization_aware:
         quantized = _named(quantized, [i.name for i in loaded.inputs])
-    return np.frombuffer(quantized, np.uint8), np.frombuffer(_run(converter(), loaded.layers), np.uint8)
+    return quantized, _run(converter(), loaded.layers)
 
 
 def _named(model: bytes, inputs: Sequence[str]) -> bytes:
@@ -151,7 +161,7 @@ def _named(model: bytes, inputs: Sequence[str]) -> bytes:
     return bytes(tools.convert_object_to_bytearray(read))
 
 
-def _run(converter: Any, layers: rules.LayerNames) -> bytes:  # noqa: ANN401
+def _run(converter: Any, layers: LayerNames) -> bytes:  # noqa: ANN401
     try:
         return bytes(converter.convert())
     except Exception as error:
@@ -168,7 +178,7 @@ def _run(converter: Any, layers: rules.LayerNames) -> bytes:  # noqa: ANN401
         ) from None
 
 
-def _refuse_loops(function: Any, layers: rules.LayerNames) -> None:  # noqa: ANN401
+def _refuse_loops(function: Any, layers: LayerNames) -> None:  # noqa: ANN401
     graph = function.graph.as_graph_def()
     nodes = [*graph.node, *(node for called in graph.library.function for node in called.node_def)]
     for node in nodes:

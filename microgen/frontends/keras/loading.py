@@ -11,8 +11,9 @@ from typing import Any
 
 from ...datasets import InputSpec
 from ...errors import InputError, SetupError
+from ..converted import LayerNames
 from .file import QUANTIZE_WRAPPER, read_keras_file
-from .rules import Layer, LayerNames, check_layers, needs_carrying
+from .rules import Layer, check_layers, needs_carrying
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,42 +19,6 @@ class Layer:
     name: str
     kind: str
     config: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class LayerNames:
-    """The layers of a model, and how its tensors' names lead to them.
-
-    Attributes:
-        names: in their order.
-        numbered: Keras 3 enters each layer's scope twice, so that "dense" computes in "dense_1"; tf_keras does not.
-        outputs: the layers that compute the outputs, in their order: the converter calls these "Identity" or
-            "StatefulPartitionedCall" with a number.
-        fused: the layers that become one operator, in their order: the converter names these after the operator.
-    """
-
-    names: tuple[str, ...] = ()
-    numbered: bool = False
-    outputs: tuple[str, ...] = ()
-    fused: tuple[str, ...] = ()
-
-    def of(self, tensor: str) -> str:
-        """Return the layer that a tensor comes from, "" where its name does not say.
-
-        The converter names tensors after the scopes that they are computed in: "model/relu/Relu;model/conv/Conv2D".
-        """
-        for part in tensor.split(";"):
-            for scope in reversed(part.split("/")):
-                stripped = re.sub(r"_\d+$", "", scope)
-                for name in (stripped, scope) if self.numbered else (scope, stripped):
-                    if name in self.names:
-                        return name
-        if operator := re.match(r"tfl\.unidirectional_sequence_lstm(\d*)", tensor):
-            index = int(operator[1] or 0)
-            return self.fused[index] if index < len(self.fused) else ""
-        result = re.match(r"(?:Identity|(?:Stateful)?PartitionedCall)(?:[_:](\d+))?", tensor)
-        index = int(result[1] or 0) if result else -1
-        return self.outputs[index] if 0 <= index < len(self.outputs) else ""
 
 
 @functools.cache

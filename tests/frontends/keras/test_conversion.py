@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib.util
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import microgen
-from microgen import quantization
+from microgen import quantization, workers
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.frontends.keras.cells import widen_cells
 from microgen.tflite import parse
+from microgen.training import train
+from microgen.workers import converter as converter_worker
 from tests.support import models
 from tests.support.keras_tools import keras, quantize, sequential, tf_keras
-from tests.support.tools import needs_host
+from tests.support.tools import LastWords, crash, needs_host
 
 pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
@@ -128,7 +131,7 @@ def test_an_lstm_is_refused_in_int16x8_and_from_a_float_tflite(tmp_path):
     loaded = loading.from_keras(sequential(keras().layers.LSTM(4, name="memory"), shape=(12, 4)))
     with pytest.raises(EngineError, match="not yet supported"):
         converter.convert(loaded, [SERIES], "int16x8", False)
-    (tmp_path / "m.tflite").write_bytes(converter.convert(loaded, [SERIES], "int8", False)[1].tobytes())
+    (tmp_path / "m.tflite").write_bytes(converter.convert(loaded, [SERIES], "int8", False)[1])
     with pytest.raises(InputError, match="an LSTM in a float") as caught:
         microgen.quantize(tmp_path / "m.tflite", SERIES)
     assert "the Keras model itself" in caught.value.hint
@@ -309,10 +312,8 @@ def test_saturation_is_measured():
     dense = sequential(keras().layers.Dense(4, kernel_initializer="identity"), shape=(4,))
     small = RNG.uniform(-1, 1, (50, 4)).astype(np.float32)
     data, twin = converter.convert(loading.from_keras(dense), [small], "int8", False)
-    model = parse(data.tobytes())
-    fine, worse = (
-        quality.measure(model, twin.tobytes(), [x], quantize_samples(model, [x]), None) for x in (small, 4 * small)
-    )
+    model = parse(data)
+    fine, worse = (quality.measure(model, twin, [x], quantize_samples(model, [x]), None) for x in (small, 4 * small))
     assert fine.layers[-1].saturated == 0 and fine.output_sqnr_db > 30
     assert worse.layers[-1].saturated > 0.5 and worse.output_sqnr_db < 10
 
@@ -406,16 +407,11 @@ def test_without_data_a_float_model_is_refused_with_the_hint(tmp_path):
 
 
 @pytest.mark.parametrize("words", ["last words", ""])
-def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words, monkeypatch):
+def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words):
     """A converter that dies, which a model of any kind may make it do, is an error with all that it said."""
     keras()
-    from microgen.workers import tensorflow
-
-    start = tensorflow.worker.start
-    crash = "tests.support.tools:crash"
-    monkeypatch.setattr(tensorflow.worker, "start", lambda engine, target, *rest: start(engine, crash, *rest))
     with pytest.raises(EngineError, match="converter: crashed with SIGSEGV") as caught:
-        tensorflow.run("frontends.keras.converter:convert_job", {"words": words}, {})
+        converter_worker.run(crash, LastWords(words))
     _, said, kept = caught.value.message.rpartition("; all it said: ")
     assert bool(said) == bool(words) and "standard layers" in caught.value.hint
     if words:
@@ -424,10 +420,8 @@ def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words, monkeyp
 
 
 def test_a_training_has_a_deadline_and_a_hint_of_its_own(monkeypatch):
-    from microgen.workers import tensorflow
-
     keras()
-    monkeypatch.setattr(tensorflow, "TRAINING_DEADLINE_S", 0.01)
+    monkeypatch.setattr(train, "TRAINING", replace(workers.TRAINING, deadline_s=0.01))
     with pytest.raises(EngineError, match="no answer after 0 s") as caught:
         microgen.train("sine", epochs=1)
     assert "hang" not in caught.value.hint and "fewer samples" in caught.value.hint

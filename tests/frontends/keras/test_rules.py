@@ -13,6 +13,7 @@ import pytest
 import microgen
 from microgen import quantization
 from microgen.errors import InputError
+from microgen.frontends.converted import LayerNames
 from microgen.frontends.keras import rules
 from microgen.report.models import quantized_lines
 from microgen.tflite import parse
@@ -121,8 +122,8 @@ def test_a_detour_over_float_is_refused():
     b.op("RELU", [z], [out])
     model = parse(b.build([x], [out]))
     with pytest.raises(InputError, match="its operator DEQUANTIZE stays in float32"):
-        quantization.check_graph(model, rules.LayerNames(), None)
-    assert quantization.check_graph(model, rules.LayerNames(), None, allow_float=True) == ()
+        quantization.check_graph(model, LayerNames(), None)
+    assert quantization.check_graph(model, LayerNames(), None, allow_float=True) == ()
 
 
 def test_the_table_is_covered():
@@ -198,8 +199,8 @@ def test_the_table_is_still_true():
 
 
 def test_layers_are_found_by_the_names_of_tensors():
-    plain = rules.LayerNames(("dense", "dense_1", "conv"), False, ("dense_1",))
-    twice = rules.LayerNames(("dense", "dense_1", "conv"), True, ("dense", "dense_1"))
+    plain = LayerNames(("dense", "dense_1", "conv"), False, ("dense_1",))
+    twice = LayerNames(("dense", "dense_1", "conv"), True, ("dense", "dense_1"))
     assert plain.of("model/relu/Relu;model/dense_1/MatMul") == "dense_1"
     assert plain.of("Identity") == "dense_1" and plain.of("StatefulPartitionedCall:0") == "dense_1"
     assert twice.of("model_1/dense_1/MatMul") == "dense" and twice.of("model_1/dense_1_2/MatMul") == "dense_1"

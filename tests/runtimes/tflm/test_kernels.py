@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from microgen import workers
 from microgen.runtimes.tflm.planner import Target, plan
 from microgen.tflite import parse
 from microgen.tflite.schema import RESOLVER_METHODS
-from microgen.workers import process as worker
-from tests.support import models
+from microgen.workers import TFLM
+from tests.support import models, tools
 from tests.support.kernel_models import LARGE, OVERLAP, PLAIN, POOL, aside, variants
 from tests.support.models import layer
+from tests.support.tools import Arenas
 
 AXES = ([1], "int32", [1])
 
@@ -119,9 +121,8 @@ COUNTED_TWICE = {
 def smallest_arenas(found, begin=0):
     """What is predicted for each of some models, and what TFLM needs, looked for from there, or from `begin` bytes."""
     predicted = {name: plan(parse(data), Target.HOST).arena_min_bytes for name, data in found.items()}
-    arrays = {name: np.frombuffer(data, np.uint8) for name, data in found.items()}
-    begins = {name: begin or size for name, size in predicted.items()}
-    return predicted, worker.call("TFLM", "tests.support.tools:smallest_arenas", begins, arrays).values
+    begins = Arenas(found, {name: begin or size for name, size in predicted.items()})
+    return predicted, workers.run(TFLM, tools.smallest_arenas, begins).sizes
 
 
 def test_operators_alone_are_met_to_the_byte():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from microgen import workers
 from microgen.boards import load_board
 from microgen.deployment import deploy, plan_board
 from microgen.errors import InputError
@@ -16,7 +17,7 @@ from microgen.runtimes.tflm.planner import Target, plan
 from microgen.runtimes.tflm.planner.layout import place
 from microgen.tflite import load, parse
 from microgen.tflite.check import check_board
-from microgen.workers import process as worker
+from microgen.workers import TFLM, tflm
 from tests.support import models
 
 # The smallest arena that worked in QEMU's Cortex-M4 with reference kernels.
@@ -50,10 +51,8 @@ MADE = {
 
 
 def measured(model):
-    first = {f"in{k}": np.zeros((1, *t.shape), t.numpy_dtype) for k, t in enumerate(model.inputs)}
-    arrays = {"model": np.frombuffer(model.data, np.uint8), **first}
-    found = worker.call("TFLM", "microgen.workers.jobs:tflm_arena", {"predicted_bytes": 16384}, arrays)
-    return found.values["arena_min_bytes"]
+    inputs = tuple(np.zeros((1, *t.shape), t.numpy_dtype) for t in model.inputs)
+    return workers.run(TFLM, tflm.measure_arena, tflm.ArenaRequest(model.data, inputs, 16384)).arena_min_bytes
 
 
 @pytest.mark.parametrize("name", REAL)
