@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -94,9 +95,22 @@ def calibrate(model: Any, samples: npt.NDArray[Any]) -> None:  # noqa: ANN401
         limit.assign(tf.zeros_like(limit))
     others = {name: observe_weights(getattr(quant_ops, name)) for name in ("LastValueQuantize", "AllValuesQuantize")}
     # An inference in float: nothing is quantized, and batch norm and dropout stay as they are.
-    with mock.patch.multiple(quant_ops, MovingAvgQuantize=observe, **others):
+    with _replaced(quant_ops, MovingAvgQuantize=observe, **others):
         for batch in np.array_split(samples, -(-len(samples) // _BATCH)):
             model(batch, training=False)
+
+
+@contextlib.contextmanager
+def _replaced(module: ModuleType, **functions: Callable[..., Any]) -> Iterator[None]:
+    """Let functions take the place of those of a module for a while."""
+    originals = {name: getattr(module, name) for name in functions}
+    try:
+        for name, function in functions.items():
+            setattr(module, name, function)
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(module, name, original)
 
 
 def quantization_aware(model: Any, names: Sequence[str] | None = None) -> Any:  # noqa: ANN401
