@@ -75,60 +75,73 @@ class MemoryPlan:
 
 
 class _Arena:
-    """Bytes in use, counted from both ends, and the most that there were."""
+    """How many bytes are in use at both ends of the arena, and how many were needed at the fullest moment.
+
+        | head | temporary ->          free          <- tail |
+
+    The methods have the names of TFLM's own (`SingleArenaBufferAllocator`).
+
+    Attributes:
+        needed: the largest sum of both ends at any moment so far.
+        bottom: the bytes in use from the bottom: the head, and the temporary memory above it.
+        tail: the bytes in use from the top: persistent memory, which is never freed.
+        requests: the sizes of the scratch buffers that kernels have requested, in their order.
+    """
 
     def __init__(self, structs: Structs) -> None:
-        self.needed = self.head = self.temp = self.tail = 0
+        self.needed = self.bottom = self.tail = 0
         self.structs = structs
         self.requests: list[int] = []
-        # What stays while the requests for scratch memory are collected in the head.
-        self._request_bytes = structs.size("ScratchBufferRequest")
 
-    def persistent(self, size: int, alignment: int) -> None:
+    def allocate_persistent(self, size: int, alignment: int) -> None:
+        """Grow the tail."""
         self.tail = align(self.tail + size, alignment)
         # TFLM checks against the head only, and would overwrite temporary memory that is still read.
-        self.needed = max(self.needed, self.temp + self.tail)
+        self.needed = max(self.needed, self.bottom + self.tail)
 
-    def temporary(self, size: int, alignment: int) -> None:
-        self.temp = align(self.temp, alignment) + size
-        self.needed = max(self.needed, self.temp + self.tail)
+    def allocate_temporary(self, size: int, alignment: int) -> None:
+        """Take memory above the head, until the head is resized."""
+        self.bottom = align(self.bottom, alignment) + size
+        self.needed = max(self.needed, self.bottom + self.tail)
 
-    def reserve_head(self, size: int) -> None:
-        # What is asked for next counts it.
-        self.head = self.temp = size
+    def resize_head(self, size: int) -> None:
+        """Free all temporary memory, and give the head another size; the next allocation counts it."""
+        self.bottom = size
 
-    def reserve_requests(self) -> None:
-        self.reserve_head((len(self.requests) + _REQUESTS) * self._request_bytes)
+    def hold_requests(self) -> None:
+        """Let the head hold the requests for scratch buffers so far, and room for those of the next operator."""
+        self.resize_head((len(self.requests) + _REQUESTS) * self.structs.size("ScratchBufferRequest"))
 
-    def structure(self, name: str, count: int = 1, alignment: int | None = None) -> None:
-        self.persistent(self.structs.size(name) * count, alignment or self.structs.pointer)
+    def allocate_structure(self, name: str, count: int = 1) -> None:
+        """Keep structures of TFLM."""
+        self.allocate_persistent(self.structs.size(name) * count, self.structs.pointer)
+
+    def allocate_tensor(self, tensor: Tensor) -> None:
+        """Keep the full structure of an input or output of the model."""
+        self.allocate_structure("TfLiteTensor")
+        if tensor.quantization is not None:
+            self.allocate_structure("TfLiteAffineQuantization")
+            self.allocate_persistent(4 + 4 * len(tensor.quantization.scales), 4)
 
     # What a kernel asks for in Prepare; see microgen.runtimes.tflm.planner.kernels.
 
     def keep(self, size: int) -> None:
-        self.persistent(size, 16)
+        self.allocate_persistent(size, 16)
 
     def scratch(self, size: int) -> None:
         self.requests.append(size)
 
     def look(self, tensor: Tensor) -> None:
-        self.temporary(self.structs.size("TfLiteTensor"), self.structs.pointer)
+        self.allocate_temporary(self.structs.size("TfLiteTensor"), self.structs.pointer)
         if tensor.quantization is not None:
-            self.temporary(self.structs.size("TfLiteAffineQuantization"), self.structs.pointer)
-            self.temporary(4 + 4 * len(tensor.quantization.scales), 4)
-
-    def edge(self, tensor: Tensor) -> None:
-        """Keep the full structure of an input or output of the model."""
-        self.structure("TfLiteTensor")
-        if tensor.quantization is not None:
-            self.structure("TfLiteAffineQuantization")
-            self.persistent(4 + 4 * len(tensor.quantization.scales), 4)
+            self.allocate_temporary(self.structs.size("TfLiteAffineQuantization"), self.structs.pointer)
+            self.allocate_temporary(4 + 4 * len(tensor.quantization.scales), 4)
 
 
 def plan(
     model: TfliteModel, target: Target, scratch: KernelBytes | None = None, persistent: KernelBytes | None = None
 ) -> MemoryPlan:
-    """Lay a model out in the arena as TFLM does.
+    """Lay a model out in the arena as TFLM does, in the order of `MicroInterpreter::AllocateTensors`.
 
     Args:
         model: the model.
@@ -136,45 +149,15 @@ def plan(
         scratch: what a board's own kernel of an operator asks for on top of the reference kernel's while it runs.
         persistent: the same for what it keeps.
     """
-    structs = Structs.of(target)
-    arena = _Arena(structs)
-    graphs = model.subgraphs
-    for name in ("SingleArenaBufferAllocator", "GreedyMemoryPlanner", "MicroAllocator", "MicroBuiltinDataAllocator"):
-        arena.structure(name)
-    arena.reserve_requests()
-    arena.structure("SubgraphAllocations", len(graphs))
-    for graph in graphs:
-        arena.structure("TfLiteEvalTensor", len(graph.tensors))
-    for graph in graphs:
-        arena.structure("NodeAndRegistration", len(graph.operators))
-    operators = [(graph, op) for graph in graphs for op in graph.operators]
-    for _, op in operators:
-        if size := structs.options(op.name):
-            arena.persistent(size, 1 if size % 4 else 4)
-    for _, op in operators:
-        if size := structs.user_data(op.name):
-            arena.keep(size)
-    asked: dict[tuple[int, int], list[int]] = {}
-    for graph, op in operators:
-        before = len(arena.requests)
-        kernels.prepare(kernels.Node(graph, op, structs, arena))
-        for size in scratch(graph, op) if scratch else ():
-            arena.scratch(size)
-        for size in persistent(graph, op) if persistent else ():
-            arena.keep(size)
-        asked[graph.index, op.index] = arena.requests[before:]
-        arena.reserve_requests()
-    if arena.requests:
-        arena.persistent(structs.pointer * len(arena.requests), structs.pointer)  # ScratchBufferHandle
-    lifetimes = Lifetimes(model, asked)
-    _plan_moment(arena, model, lifetimes)
+    arena = _Arena(Structs.of(target))
+    _allocate_graphs(arena, model)
+    requests = _prepare_operators(arena, model, scratch, persistent)
+    lifetimes = Lifetimes(model, requests)
+    _allocate_for_planning(arena, model, lifetimes)
     buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers, [b.fixed for b in lifetimes.buffers]))
     head = max((b.offset + b.size for b in buffers), default=0)
-    arena.reserve_head(head)
-    for tensors in (model.inputs, model.outputs):
-        arena.persistent(structs.pointer * len(tensors), 16)
-        for tensor in tensors:
-            arena.edge(tensor)
+    arena.resize_head(head)
+    _allocate_edges(arena, model)
     needed = align(arena.needed) + _ALLOWANCE.get(target, 0)
     scopes = tuple(lifetimes.scopes)
     return MemoryPlan(
@@ -189,18 +172,72 @@ def plan(
     )
 
 
-def _plan_moment(arena: _Arena, model: TfliteModel, lifetimes: Lifetimes) -> None:
-    """Take what TFLM needs while it plans: a record for each tensor and request, and the planner's own arrays."""
+def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:
+    """Keep TFLM's own objects, and what describes tensors and operators."""
+    for name in ("SingleArenaBufferAllocator", "GreedyMemoryPlanner", "MicroAllocator", "MicroBuiltinDataAllocator"):
+        arena.allocate_structure(name)
+    arena.hold_requests()
+    arena.allocate_structure("SubgraphAllocations", len(model.subgraphs))
+    for graph in model.subgraphs:
+        arena.allocate_structure("TfLiteEvalTensor", len(graph.tensors))
+    for graph in model.subgraphs:
+        arena.allocate_structure("NodeAndRegistration", len(graph.operators))
+
+
+def _prepare_operators(
+    arena: _Arena, model: TfliteModel, scratch: KernelBytes | None, persistent: KernelBytes | None
+) -> dict[tuple[int, int], list[int]]:
+    """Prepare all kernels: read the options of the operators (Parse), then Init, then Prepare.
+
+    Returns:
+        The sizes of the scratch buffers that each operator requests, by (subgraph, operator).
+    """
+    structs = arena.structs
+    operators = [(graph, op) for graph in model.subgraphs for op in graph.operators]
+    for _, op in operators:
+        if size := structs.options(op.name):
+            arena.allocate_persistent(size, 1 if size % 4 else 4)
+    for _, op in operators:
+        if size := structs.user_data(op.name):
+            arena.keep(size)
+    requests: dict[tuple[int, int], list[int]] = {}
+    for graph, op in operators:
+        before = len(arena.requests)
+        kernels.prepare(kernels.Node(graph, op, structs, arena))
+        for size in scratch(graph, op) if scratch else ():
+            arena.scratch(size)
+        for size in persistent(graph, op) if persistent else ():
+            arena.keep(size)
+        requests[graph.index, op.index] = arena.requests[before:]
+        arena.hold_requests()
+    if arena.requests:
+        arena.allocate_persistent(structs.pointer * len(arena.requests), structs.pointer)  # ScratchBufferHandle
+    return requests
+
+
+def _allocate_for_planning(arena: _Arena, model: TfliteModel, lifetimes: Lifetimes) -> None:
+    """Take what TFLM needs while it lays the head out: a record per tensor and request, and the planner's arrays.
+
+    Variable tensors are kept meanwhile.
+    """
     structs = arena.structs
     records = sum(len(g.tensors) for g in model.subgraphs) + len(arena.requests)
-    arena.temporary(structs.pointer * len(model.subgraphs), structs.pointer)
-    arena.temporary(structs.size("AllocationInfo") * records, structs.pointer)
+    arena.allocate_temporary(structs.pointer * len(model.subgraphs), structs.pointer)
+    arena.allocate_temporary(structs.size("AllocationInfo") * records, structs.pointer)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if tensor.is_variable and tensor.offline_offset < 0:
                 arena.keep(tensor.bytes)
-    start = align(arena.temp)
+    start = align(arena.bottom)
     arena.needed = max(arena.needed, start + len(lifetimes.buffers) * _PLANNER_BYTES_PER_BUFFER + align(arena.tail))
+
+
+def _allocate_edges(arena: _Arena, model: TfliteModel) -> None:
+    """Keep the model's inputs and outputs."""
+    for tensors in (model.inputs, model.outputs):
+        arena.allocate_persistent(arena.structs.pointer * len(tensors), 16)
+        for tensor in tensors:
+            arena.allocate_tensor(tensor)
 
 
 def _peak(buffers: Sequence[Buffer], scopes: Sequence[tuple[int, int] | None]) -> tuple[int, int]:
