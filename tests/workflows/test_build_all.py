@@ -7,13 +7,13 @@ import sys
 import pytest
 
 import microgen
-from microgen import quantization, tflite
+from microgen import quantization, tflite, workers
 from microgen.boards import board_names, list_boards
 from microgen.deployment import check, deploy
 from microgen.deployment.fit import DoesNotFit, memory_fit
 from microgen.errors import InputError, MicrogenError
 from microgen.support import resources
-from microgen.workers import process as worker
+from microgen.workers import litert, tflm
 from microgen.workflows import build_all as fleet
 from tests.projects.test_project import tree
 from tests.support import models
@@ -89,11 +89,15 @@ def test_the_table_ends_with_where_the_projects_are(folder):
 def test_boards_share_the_engines_and_get_what_each_alone_gets(folder, monkeypatch):
     needs_host()
     asked = []
-    start = worker.start
-    monkeypatch.setattr(worker, "start", lambda engine, target, *a: asked.append(target) or start(engine, target, *a))
+
+    def noted(function):
+        return lambda engine, target, *more: asked.append(target) or function(engine, target, *more)
+
+    for name in ("start", "run"):
+        monkeypatch.setattr(workers, name, noted(getattr(workers, name)))
     boards = ["pico", "esp32", "nano33ble"]
     results = microgen.build_all(folder / "small.tflite", boards, out=folder / "all", samples=8)
-    assert sorted(t.partition(":")[2] for t in asked) == ["litert_run", "tflm_arena", "tflm_run"]
+    assert asked == [litert.run, tflm.measure_arena, tflm.run]
     assert {r.result.verdict.firmware for r in results} == {"equal"}
     assert [r.result.verdict.device.name for r in results] == boards, "each board's own firmware has run"
     for board in boards:
