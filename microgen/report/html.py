@@ -143,7 +143,10 @@ def _confusion(document: dict[str, Any]) -> dict[str, Any] | None:
     accuracy = document.get("accuracy")
     if accuracy is None:
         return None
-    names = document.get("labels") or [str(k) for k in range(len(accuracy["confusion"]))]
+    classes = len(accuracy["confusion"])
+    names = document.get("labels") or []
+    if len(names) != classes:  # a single output, which may have one label, tells two classes apart
+        names = [str(k) for k in range(classes)]
     rows = [
         {
             "name": name,

@@ -39,11 +39,23 @@ def reconstruction_error(outputs: Array, inputs: Array) -> Array:
     return np.asarray((difference**2).mean(axis=1))
 
 
-def _right(outputs: Array, inputs: Array, targets: Array) -> Array:
-    """Tell whether each class is right: the largest output, or, of a single one, whether it is above 0.5."""
+def class_count(elements: int) -> int:
+    """Return how many classes an output of so many elements tells apart: a single one, a sigmoid, two."""
+    return max(elements, 2)
+
+
+def answered_classes(outputs: Array) -> npt.NDArray[np.int64]:
+    """Return the class that each sample's output answers: its largest element, or, of a single one, whether above 0.5.
+
+    Args:
+        outputs: samples first, in real units.
+    """
     rows = outputs.reshape(len(outputs), -1)
-    found = rows.argmax(axis=1) if rows.shape[1] > 1 else rows[:, 0] > 0.5
-    return np.asarray(found == targets.reshape(-1))
+    return np.asarray(rows.argmax(axis=1) if rows.shape[1] > 1 else rows[:, 0] > 0.5, np.int64)
+
+
+def _right(outputs: Array, inputs: Array, targets: Array) -> Array:
+    return np.asarray(answered_classes(outputs) == targets.reshape(-1))
 
 
 def _absolute_error(outputs: Array, inputs: Array, targets: Array) -> Array:

@@ -17,7 +17,8 @@ from ..devices import BAUD, HOST, connected
 from ..devices import host_build as hostbuild
 from ..errors import InputError
 from ..projects.manifest import project_board, project_model
-from ..tflite import TfliteModel, load
+from ..support.metrics import answered_classes, class_count
+from ..tflite import Tensor, TfliteModel, load
 from ..tflite.check import check_runnable
 from ..verification import (
     DIVERGED,
@@ -29,6 +30,7 @@ from ..verification import (
     judge,
     make_samples,
     quantize_samples,
+    real_values,
     run_firmware,
 )
 from ..verification.counterexample import save_counterexample
@@ -109,7 +111,7 @@ def verify(
         saved = save_counterexample(model, judgement.proof, Path(counterexample))
         verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
     if labelled is not None:
-        verdict = dataclasses.replace(verdict, accuracy=_accuracy(engines, labelled[1], samples))
+        verdict = dataclasses.replace(verdict, accuracy=_accuracy(model.outputs[0], engines, labelled[1], samples))
     if report is not None:
         from ..report.html import write_report
 
@@ -142,20 +144,20 @@ def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArra
         )
     labels = np.asarray(labels).reshape(-1)
     inputs = quantize_samples(model, ordered)
-    classes = model.outputs[0].elements
+    classes = class_count(model.outputs[0].elements)
     if len(labels) != len(inputs[0]) or not np.isin(labels, np.arange(classes)).all():
         raise InputError(
             f"{path}: '{_LABELS}' must have one class, 0 to {classes - 1}, for each of {len(inputs[0])} samples",
-            "store the index of the output's element that should be largest",
+            "store the index of the output's element that should be largest; a single one stands for 0 and 1",
         )
     return inputs, labels.astype(np.int64)
 
 
-def _accuracy(engines: Engines, labels: npt.NDArray[np.int64], first: int) -> dict[str, Any]:
+def _accuracy(output: Tensor, engines: Engines, labels: npt.NDArray[np.int64], first: int) -> dict[str, Any]:
     """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer)."""
-    scores = engines.reference.outputs[0][first:].reshape(len(labels), -1)
-    answers = scores.argmax(axis=1)
-    matrix = np.zeros((scores.shape[1], scores.shape[1]), np.int64)
+    answers = answered_classes(real_values(output, engines.reference.outputs[0][first:]))
+    classes = class_count(output.elements)
+    matrix = np.zeros((classes, classes), np.int64)
     np.add.at(matrix, (labels, answers), 1)
     found: dict[str, Any] = {
         "samples": len(labels),
@@ -163,6 +165,6 @@ def _accuracy(engines: Engines, labels: npt.NDArray[np.int64], first: int) -> di
         "confusion": matrix.tolist(),
     }
     if engines.litert.outputs:
-        theirs = engines.litert.outputs[0][first:].reshape(len(labels), -1).argmax(axis=1)
+        theirs = answered_classes(real_values(output, engines.litert.outputs[0][first:]))
         found["litert_accuracy"] = float((theirs == labels).mean())
     return found

@@ -453,6 +453,30 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
         microgen.verify(path, samples=4, data=tmp_path / "d.npz")
 
 
+@pytest.mark.parametrize("labels", [None, ["alarm"]])
+def test_a_single_output_tells_two_classes_apart(labels, tmp_path):
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 1], scale=0.05), b.tensor("y", [1, 1], scale=1 / 256, zero_point=-128)
+    b.op("LOGISTIC", [x], [y])
+    (tmp_path / "m.tflite").write_bytes(b.build([x], [y]))
+    data = np.linspace(-5, 5, 40, dtype=np.float32)[:, None]
+    classes = (data[:, 0] > 0).astype(int)
+    classes[:4] = 1  # four of 40 are wrong
+    np.savez(tmp_path / "d.npz", x=data, labels=classes)
+    path = tmp_path / "m.tflite"
+    if labels:
+        needs_host()
+        path = microgen.build(path, out=tmp_path / "p", labels=labels, samples=4, verify=False).project
+    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    assert verdict.accuracy["accuracy"] == verdict.accuracy["litert_accuracy"] == 0.9
+    assert (
+        verdict.accuracy["confusion"] == [[16, 0], [4, 20]] and "Confusion matrix" in (tmp_path / "r.html").read_text()
+    )
+    np.savez(tmp_path / "d.npz", x=data, labels=classes + 1)
+    with pytest.raises(InputError, match="must have one class, 0 to 1"):
+        microgen.verify(path, samples=4, data=tmp_path / "d.npz")
+
+
 def test_answers_of_different_sizes_are_infinitely_apart():
     from microgen.workers.difference import largest
 
