@@ -91,6 +91,10 @@ void loop() {
   //     const float first = model::Dequantize(model::kOutputs[0], output, 0);
   //   }
   //
+  // It may run while microgen verifies: the commands keep their own inputs and outputs. Only a
+  // model that keeps a state between inferences (model::kStateful) has one state for both; the
+  // commands then refuse to go on from one that your inference has changed.
+  //
   // Lines that you print yourself should not begin with `m-` or `e-`, which are the commands'.
 }
 

@@ -14,12 +14,17 @@ using model::kOutputCount;
 using model::kOutputs;
 using model::TensorInfo;
 
-constexpr size_t InputOffset(size_t index) {
+// Where a tensor lies among others side by side.
+constexpr size_t Offset(const TensorInfo* tensors, size_t index) {
   size_t offset = 0;
-  for (size_t i = 0; i < index; ++i) offset += kInputs[i].bytes;
+  for (size_t i = 0; i < index; ++i) offset += tensors[i].bytes;
   return offset;
 }
-static_assert(InputOffset(kInputCount) == model::kInputBytes, "model_config.h contradicts itself");
+constexpr size_t InputOffset(size_t index) { return Offset(kInputs, index); }
+constexpr size_t OutputOffset(size_t index) { return Offset(kOutputs, index); }
+static_assert(InputOffset(kInputCount) == model::kInputBytes &&
+                  OutputOffset(kOutputCount) == model::kOutputBytes,
+              "model_config.h contradicts itself");
 
 // Bounds how long one command can keep the board busy.
 constexpr uint32_t kMaxInferences = 1000000;
@@ -312,7 +317,7 @@ void Dut::Infer() {
   uint32_t runs = 1;
   uint32_t warmups = 10;
   if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
-  if (!InputsAreLoaded()) return;
+  if (!ReadyToInfer()) return;
 
   out_.Text("m-warmup-start-").Unsigned(warmups).Line();
   if (!Ok(Run(warmups))) return;
@@ -321,6 +326,7 @@ void Dut::Infer() {
   const uint64_t start = Now();
   if (!Ok(Run(runs))) return;
   const uint64_t end = Now();
+  if (!KeepOutputs()) return;
   // Both after the runs: printing takes time.
   PrintTime(start);
   PrintTime(end);
@@ -332,7 +338,7 @@ void Dut::Time() {
   uint32_t runs = 1;
   uint32_t warmups = 10;
   if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
-  if (!InputsAreLoaded() || !Ok(Run(warmups))) return;
+  if (!ReadyToInfer() || !Ok(Run(warmups))) return;
   for (uint32_t i = 0; i < runs; ++i) {
     const uint64_t start = Now();
     const model::Status status = Run(1);
@@ -345,15 +351,20 @@ void Dut::Time() {
     out_.Text(i == 0 ? "m-times-us-[" : ",").Unsigned(end - start);
   }
   out_.Char(']').Line();
+  KeepOutputs();
 }
 
 // And notes which bytes they are, which `output` tells with what they gave.
-bool Dut::InputsAreLoaded() {
+bool Dut::ReadyToInfer() {
   for (size_t i = 0; i < kInputCount; ++i) {
     if (!loaded_[i]) {
       out_.Text("e-[Input ").Unsigned(i).Text(" is not loaded]").Line();
       return false;
     }
+  }
+  if (model::kStateful && model::StateChanges() != state_changes_) {
+    Error("The application has changed the model's state, 'reset' comes first");
+    return false;
   }
   inferred_ = false;
   inferred_crc_ = Crc32(0, input_, sizeof(input_));
@@ -368,12 +379,27 @@ model::Status Dut::Run(uint32_t count) {
       if (status != model::Status::kOk) return status;
     }
     const model::Status status = model::Invoke();
+    state_changes_ = model::StateChanges();
     if (status != model::Status::kOk) return status;
     inferred_ = true;
     ++runs_since_reset_;
     if (count > 1) Now();  // nor during a long `infer`; not after the last one, which may be timed
   }
   return model::Status::kOk;
+}
+
+// Copies the model's outputs, which the application's next inference may overwrite.
+bool Dut::KeepOutputs() {
+  for (size_t i = 0; i < kOutputCount; ++i) {
+    const uint8_t* bytes = nullptr;
+    size_t n = 0;
+    if (!Ok(model::Output(i, &bytes, &n))) {
+      inferred_ = false;
+      return false;
+    }
+    std::memcpy(output_ + OutputOffset(i), bytes, n);
+  }
+  return true;
 }
 
 void Dut::Results() {
@@ -417,7 +443,9 @@ bool Dut::FetchOutput(size_t index, const uint8_t** bytes, size_t* n) {
     Error("No inference yet");
     return false;
   }
-  return Ok(model::Output(index, bytes, n));
+  *bytes = output_ + OutputOffset(index);
+  *n = kOutputs[index].bytes;
+  return true;
 }
 
 void Dut::SelectInput() {
@@ -465,9 +493,15 @@ void Dut::Label() {
 
 void Dut::Hash() { out_.Text("m-hash-[").Text(model::kSha256).Char(']').Line(); }
 
-void Dut::Reset() {
-  if (!Ok(model::Reset())) return;
+bool Dut::ResetModel() {
+  if (!Ok(model::Reset())) return false;
   runs_since_reset_ = 0;
+  state_changes_ = model::StateChanges();
+  return true;
+}
+
+void Dut::Reset() {
+  if (!ResetModel()) return;
   out_.Text("m-reset-done").Line();
 }
 
@@ -476,6 +510,7 @@ void Dut::SelfTest() {
   inferred_ = false;
   for (unsigned vector = 0; vector < kGoldenCount; ++vector) {
     const golden::Result result = golden::Check(vector);
+    state_changes_ = model::StateChanges();
     if (!Ok(result.status)) return;
     if (!result.pass) {
       out_.Text("m-selftest-[fail,").Unsigned(vector).Char(',').Unsigned(result.output);
@@ -483,8 +518,7 @@ void Dut::SelfTest() {
       return out_.Char(',').Unsigned(result.expected).Char(']').Line();
     }
   }
-  if (!Ok(model::Reset())) return;
-  runs_since_reset_ = 0;
+  if (!ResetModel()) return;
   out_.Text("m-selftest-[pass,").Unsigned(kGoldenCount).Char(']').Line();
 }
 

@@ -1,5 +1,9 @@
 // The serial commands of a device under test: MLPerf Tiny's protocol, and a few of our own.
 //
+// The application may run inferences of its own between two calls of Feed(): inputs, outputs and
+// counts of the commands are kept here. A model with state has only one state, though: if somebody
+// else has inferred or reset since `reset%`, an inference is refused rather than answered wrongly.
+//
 // Bytes in, bytes out: this knows no UART, allocates nothing, and answers any input with `m-ready`.
 // A command ends with `%`; `help%` lists them all. On a line that damages bytes, a command is sent
 // as `#CRC TAG COMMAND%`: see Unwrap().
@@ -81,10 +85,12 @@ class Dut {
   void DbBytes(const char* hex);
   void Store(uint8_t byte);
 
-  bool InputsAreLoaded();
+  bool ReadyToInfer();
   model::Status Run(uint32_t count);
   void PrintResults(size_t index);
   float ReconstructionError(const uint8_t* output);
+  bool KeepOutputs();
+  bool ResetModel();
   bool FetchOutput(size_t index, const uint8_t** bytes, size_t* n);
   uint64_t Now();
   void PrintTime(uint64_t time_us);
@@ -108,11 +114,17 @@ class Dut {
   bool inferred_ = false;
   uint32_t inferred_crc_ = 0;  // of all inputs of the last inference
   uint32_t runs_since_reset_ = 0;
+  uint32_t state_changes_ =
+      0;  // model::StateChanges() after the last command that changed the state
   uint64_t now_us_ = 0;
 
   // All inputs side by side. Outside the arena, because TFLM may overwrite an input tensor while it
   // infers, so that each inference needs its input anew.
   uint8_t input_[model::kInputBytes] = {};
+
+  // All outputs of the last inference side by side. The application, which runs between two
+  // commands, may infer too: the model's own outputs are then those of another input.
+  uint8_t output_[model::kOutputBytes] = {};
 
   // The numbers that input 0 stands for, as they were loaded, to compare an autoencoder's output
   // with.

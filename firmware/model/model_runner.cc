@@ -69,6 +69,7 @@ alignas(KeepAlive) unsigned char g_keep_alive[sizeof(KeepAlive)];
 alignas(Resolver) unsigned char g_resolver[sizeof(Resolver)];
 alignas(MicroInterpreter) unsigned char g_interpreter_storage[sizeof(MicroInterpreter)];
 MicroInterpreter* g_interpreter = nullptr;  // set once Init() has succeeded
+uint32_t g_state_changes = 0;
 
 TfLiteType TypeOf(const TensorInfo& info) {
   switch (info.type) {
@@ -133,6 +134,7 @@ Status SetInput(size_t index, const uint8_t* bytes, size_t n) {
 
 Status Invoke() {
   if (g_interpreter == nullptr) return Status::kNotInitialised;
+  ++g_state_changes;
   return g_interpreter->Invoke() == kTfLiteOk ? Status::kOk : Status::kInvoke;
 }
 
@@ -146,8 +148,11 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {
 
 Status Reset() {
   if (g_interpreter == nullptr) return Status::kNotInitialised;
+  ++g_state_changes;
   return g_interpreter->Reset() == kTfLiteOk ? Status::kOk : Status::kReset;
 }
+
+uint32_t StateChanges() { return g_state_changes; }
 
 size_t ArenaUsedBytes() { return g_interpreter == nullptr ? 0 : g_interpreter->arena_used_bytes(); }
 

@@ -67,6 +67,10 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n);
 // Puts the state that a model keeps between inferences back to its start.
 Status Reset();
 
+// Counts the calls of Invoke() and Reset() that may have changed the state that a model keeps: who
+// goes on from a state sees whether anybody else has touched it.
+uint32_t StateChanges();
+
 // What the arena really needs, known after Init(); 0 before.
 size_t ArenaUsedBytes();
 

@@ -190,12 +190,12 @@ def _code_parts(deployment: Deployment) -> tuple[Part, ...]:
 
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
-    inputs = sum(t.bytes for t in deployment.model.inputs)
+    edges = sum(t.bytes for t in (*deployment.model.inputs, *deployment.model.outputs))  # the serial commands' own
     if deployment.options.reconstruction_error:  # keeps the input as float32 too
-        inputs += 4 * deployment.model.inputs[0].elements
+        edges += 4 * deployment.model.inputs[0].elements
     own = _STATIC_BYTES + _STATIC_BYTES_PER_OP * len(deployment.resolver_methods)
     return (
-        Part("firmware statics", own + inputs, 0, "an upper bound, measured on 32-bit objects"),
+        Part("firmware statics", own + edges, 0, "an upper bound, measured on 32-bit objects"),
         _part("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
         Part("stack", board.core.stack_bytes, 0, _core_source(board)),
         *(_code_parts(deployment) if board.mcu.code_in_ram else ()),

@@ -15,7 +15,7 @@ import microgen
 from microgen import projects as project
 from microgen.boards import board_file
 from microgen.devices import connected
-from microgen.errors import InputError
+from microgen.errors import EngineError, InputError
 from microgen.quantization import Quantized
 from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
@@ -235,6 +235,39 @@ def test_lines_that_the_user_prints_do_not_disturb(made, tmp_path):
     assert main.read_text() != text
     verdict = microgen.verify(path, samples=10)
     assert verdict.passed and verdict.firmware == "equal"
+
+
+def with_application(project):
+    """Let a project's main.cpp run its example: an inference of its own, on other values, in every pass of loop()."""
+    main = project / "src/main.cpp"
+    head, rest = main.read_text().split("like so:\n  //\n", 1)
+    example, rest = rest.split("  //\n", 1)
+    code = "".join(line.replace("  //  ", "", 1) + "\n" for line in example.splitlines())
+    assert "model::Invoke()" in code and "//" not in code
+    sensor = "float ReadSensor() {\n  static int n = 0;\n  return static_cast<float>(n++ % 23) * 0.1f - 1.1f;\n}\n\n"
+    main.write_text(f"{head}like so:\n{code}  //\n{rest}".replace("}  // namespace", f"{sensor}}}  // namespace", 1))
+    return project
+
+
+@pytest.mark.parametrize("name", ["wide", "small", "multi"])
+def test_an_application_that_infers_beside_a_session_changes_no_answer(name, made, tmp_path):
+    alone = microgen.verify(made / name, samples=100)
+    path = with_application(shutil.copytree(made / name, tmp_path / "p"))
+    verdict = microgen.verify(path, samples=100)
+    assert (verdict.status, verdict.firmware, verdict.samples) == (alone.status, "equal", 100)
+    assert alone.status == ("bit-exact" if name == "multi" else "within-bound"), "TFLM and LiteRT round differently"
+    with SerialBoard(path) as board:
+        verdict = microgen.verify(path, samples=100, on=board.port)
+        assert (verdict.status, verdict.firmware, verdict.device.retries) == (alone.status, "equal", 0)
+        assert microgen.selftest(path, board.port).passed
+
+
+def test_an_application_that_changes_the_state_of_a_model_is_named(tmp_path):
+    needs_host()
+    path = build(tmp_path, models.stateful(), "state", verify=False)
+    assert microgen.verify(path, samples=20).firmware == "equal"
+    with pytest.raises(EngineError, match="The application has changed the model's state"):
+        microgen.verify(with_application(path), samples=20)
 
 
 def test_between_the_operators_of_an_inference_something_feeds_the_watchdog(tmp_path):

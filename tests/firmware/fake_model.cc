@@ -17,6 +17,7 @@ void Clear() {
   for (size_t i = 0; i < model::kOutputCount; ++i) outputs[i].assign(model::kOutputs[i].bytes, 0);
   inferred.clear();
   resets = 0;
+  state_changes = 0;
   invokes_left = SIZE_MAX;
 }
 
@@ -36,6 +37,7 @@ Status SetInput(size_t index, const uint8_t* bytes, size_t n) {
 
 // Overwrites its inputs, as TFLM may.
 Status Invoke() {
+  ++fake::state_changes;
   if (fake::invokes_left == 0) return Status::kInvoke;
   --fake::invokes_left;
   std::vector<uint8_t> all;
@@ -56,8 +58,11 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {
 
 Status Reset() {
   ++fake::resets;
+  ++fake::state_changes;
   return fake::reset;
 }
+
+uint32_t StateChanges() { return fake::state_changes; }
 
 size_t ArenaUsedBytes() { return 12345; }
 

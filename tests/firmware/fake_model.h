@@ -22,6 +22,7 @@ inline std::vector<uint8_t> outputs[model::kOutputCount];
 inline std::vector<uint8_t> inputs[model::kInputCount];
 inline std::vector<std::vector<uint8_t>> inferred;
 inline int resets = 0;
+inline uint32_t state_changes = 0;
 
 void Clear();
 

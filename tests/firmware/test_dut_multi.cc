@@ -15,6 +15,11 @@ void LoadAll(Bench& bench) {
   bench.Load(3, {12, 13, 14, 15, 16, 17, 18, 19});
 }
 
+std::string Inferred(Bench& bench, int output) {
+  bench.Send("infer 1 0%");
+  return bench.Send("results " + std::to_string(output) + "%")[0];
+}
+
 }  // namespace
 
 TEST_CASE("each input has its place, and all must be loaded") {
@@ -59,9 +64,9 @@ TEST_CASE("floats for each type, and where there is no scale") {
 TEST_CASE("outputs as bytes") {
   Bench bench;
   LoadAll(bench);
-  bench.Send("infer 1 0%");
   fake::outputs[1] = {1, 2, 3, 255};
   fake::outputs[4] = {1, 0};
+  bench.Send("infer 1 0%");
   CHECK(bench.Send("output 1%") == Lines{"m-output-[1,4,010203ff,9c53d059,ee00ad46,1]", "m-ready"});
   CHECK(bench.Send("output 4%") == Lines{"m-output-[4,2,0100,58c223be,ee00ad46,1]", "m-ready"});
   CHECK(bench.Send("output 5%") == Lines{"e-[Index must be 0 to 4]", "m-ready"});
@@ -75,7 +80,44 @@ TEST_CASE("the label of the largest element") {
   // There are two labels for three elements: the third has none, and cannot win.
   CHECK(bench.Send("label%") == Lines{"m-label-[1,on]", "m-ready"});
   fake::outputs[0] = {10, 10, 0};
+  bench.Send("infer 1 0%");
   CHECK(bench.Send("label%") == Lines{"m-label-[0,off]", "m-ready"});
+}
+
+TEST_CASE("an application that infers between two commands does not change the answers") {
+  Bench bench;
+  LoadAll(bench);
+  fake::outputs[0] = {0x80, 10, 0x7f};
+  fake::outputs[1] = {1, 2, 3, 255};
+  bench.Send("infer 1 0%");
+  const std::vector<std::string> commands = {"output%", "output 1%", "results%", "results 1%",
+                                             "label%"};
+  std::vector<Lines> before;
+  for (const auto& command : commands) before.push_back(bench.Send(command));
+  for (size_t i = 0; i < commands.size(); ++i) {
+    model::Invoke();
+    fake::outputs[0] = {1, 2, 3};
+    fake::outputs[1] = {7, 7, 7, static_cast<uint8_t>(i)};
+    CHECK(bench.Send(commands[i]) == before[i]);
+  }
+}
+
+TEST_CASE("a state that the application has changed is not inferred on") {
+  const Lines refused = {"e-[The application has changed the model's state, 'reset' comes first]",
+                         "m-ready"};
+  Bench bench;
+  LoadAll(bench);
+  CHECK(bench.Send("infer 1 0%").size() == 8);
+  CHECK(bench.Send("time 1 0%").size() == 2);
+  model::Invoke();
+  CHECK(bench.Send("infer 1 0%") == refused);
+  CHECK(bench.Send("time 1 0%") == refused);
+  CHECK(bench.Send("reset%") == Lines{"m-reset-done", "m-ready"});
+  CHECK(bench.Send("infer 1 0%").size() == 8);
+  model::Reset();
+  CHECK(bench.Send("infer 1 0%") == refused);
+  CHECK(bench.Send("selftest%")[0].rfind("m-selftest-[pass", 0) == 0);
+  CHECK(bench.Send("infer 1 0%").size() == 8);
 }
 
 TEST_CASE("outputs as numbers") {
@@ -86,13 +128,13 @@ TEST_CASE("outputs as numbers") {
 
   // 2^-15 apart: told apart by five decimals.
   fake::outputs[1] = BytesOf<int16_t>({-32768, 1});
-  CHECK(bench.Send("results 1%")[0] == "m-results-[-1.00000,0.00003]");
+  CHECK(Inferred(bench, 1) == "m-results-[-1.00000,0.00003]");
   fake::outputs[1] = BytesOf<int16_t>({-1, 32767});
-  CHECK(bench.Send("results 1%")[0] == "m-results-[-0.00003,0.99997]");
+  CHECK(Inferred(bench, 1) == "m-results-[-0.00003,0.99997]");
 
   const auto floats = [&](float a, float b) {
     fake::outputs[2] = BytesOf<float>({a, b});
-    return bench.Send("results 2%")[0];
+    return Inferred(bench, 2);
   };
   CHECK(floats(0.5f, -0.5f) == "m-results-[0.500000000,-0.500000000]");
   CHECK(floats(-0.0f, -1e-12f) == "m-results-[0.000000000,0.000000000]");
@@ -103,7 +145,7 @@ TEST_CASE("outputs as numbers") {
   CHECK(floats(NAN, 999999936.0f) == "m-results-[nan,999999936.000000000]");
 
   fake::outputs[3] = BytesOf<int32_t>({-70000});
-  CHECK(bench.Send("results 3%")[0] == "m-results-[-70000.000]");
+  CHECK(Inferred(bench, 3) == "m-results-[-70000.000]");
   fake::outputs[4] = {1, 0};
-  CHECK(bench.Send("results 4%")[0] == "m-results-[1.000,0.000]");
+  CHECK(Inferred(bench, 4) == "m-results-[1.000,0.000]");
 }
