@@ -38,6 +38,10 @@ def verify(
             help="Samples with their classes (.npz with 'labels', .csv, folders of classes), for the accuracy."
         ),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Text file: what the outputs stand for, one label per line. Default: the project's labels."),
+    ] = None,
     report: ReportFile = None,
     on: _On = "host",
     baud: _Baud = 115200,
@@ -54,6 +58,7 @@ def verify(
             seed=seed,
             layers=layers,
             data=data,
+            labels=labels,
             counterexample=Path(f"{project.resolve().stem}-counterexample.npz") if layers else None,
             report=report,
             on=on,

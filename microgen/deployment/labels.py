@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import InputError
-from ..tflite import TfliteModel
+from ..support.metrics import class_count
+from ..tflite import Tensor, TfliteModel
 
 
 def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
@@ -45,3 +49,48 @@ def check_labels(model: TfliteModel, labels: Sequence[str]) -> None:
             f"{len(labels)} labels for the {classes} elements of output '{model.outputs[0].name}'",
             "give one label a line, in the order of the output's elements",
         )
+
+
+def output_classes(
+    numbers: npt.NDArray[np.int64], names: Sequence[str], labels: Sequence[str], output: Tensor, source: str
+) -> tuple[npt.NDArray[np.int64] | None, str]:
+    """Map the classes of data to the elements of an output. Nothing else in the package does.
+
+    Classes with a name (subfolders, a column of a CSV) are the elements with that label; without labels they are taken
+    in alphabetical order, as Keras reads folders. Classes without a name are numbers of elements.
+
+    Args:
+        numbers: the class of each sample: its place in `names`, or the element where there are none.
+        names: of the data's classes; empty where these are numbers.
+        labels: of the output's elements; empty where they are not known.
+        output: of the model. A single element tells two classes apart, 0 and 1.
+        source: what the data is, for a message.
+
+    Returns:
+        The element that should be largest for each sample, or None where the names do not match; and why, or "".
+
+    Raises:
+        InputError: a number is not one of an element.
+    """
+    count = class_count(output.elements)
+    if names and len(labels) == count:
+        if not set(names) <= set(labels):
+            return (
+                None,
+                f"the data names the classes {_some(names)}, the labels are {_some(labels)}: accuracy not computed",
+            )
+        return np.array([labels.index(name) for name in names], np.int64)[numbers], ""
+    if names and len(names) != count:
+        outputs = "1 output for two" if output.elements == 1 else f"{output.elements} outputs"
+        return None, f"the data names {len(names)} classes, the model has {outputs}: accuracy not computed"
+    if not ((numbers >= 0) & (numbers < count)).all():
+        raise InputError(
+            f"{source} has classes {int(numbers.min())} to {int(numbers.max())}, output '{output.name}' has "
+            f"{output.elements} element{'' if output.elements == 1 else 's'}, for the classes 0 to {count - 1}",
+            "number the classes from 0, in the order of the output's elements",
+        )
+    return numbers, ""
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import workers
 from ..boards import TflmSnapshot
 from ..datasets import Calibration
+from ..deployment.labels import output_classes
 from ..errors import EngineError, InputError
 from ..frontends.converted import Converted, LayerNames
 from ..frontends.keras import rules
@@ -117,46 +118,23 @@ def finish(
         "float_layers": list(in_float),
         "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
     }
-    labels = found.classes if len(found.classes) == model.outputs[0].elements else ()
-    return Quantized(model, data, labels, {}, cost, record, tuple(warnings), len(twin))
+    by_data = found.classes if len(found.classes) == model.outputs[0].elements else ()
+    return Quantized(model, data, tuple(labels) or by_data, {}, cost, record, tuple(warnings), len(twin))
 
 
 def _targets(
     data: Calibration, output: Tensor, labels: Sequence[str]
 ) -> tuple[npt.NDArray[np.int64] | None, list[str]]:
-    """Return the class of each sample by the output's element, and why there is none where one might be expected.
-
-    Classes that have a name (folders, a column of a CSV) are those of the labels with that name; without labels they
-    are in alphabetical order, as Keras reads folders.
-    """
-    targets, classes = data.targets, data.classes
+    """Return the output's element for each sample, and why there is none where one might be expected."""
+    targets = data.targets
     if output.elements == 1:
         return None, []  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
     if data.has_values:
-        return None, ["the data's targets are values, not class numbers: no accuracy is told"]
+        return None, ["the data's targets are values, not class numbers: accuracy not computed"]
     if targets is None:
         return None, []
-    if classes and labels:
-        if not set(classes) <= set(labels):
-            return None, [
-                f"the data names the classes {_some(classes)}, the labels are {_some(labels)}: no accuracy is told"
-            ]
-        return np.array([labels.index(name) for name in classes])[targets], []
-    if classes and len(classes) != output.elements:
-        return None, [
-            f"the data names {len(classes)} classes, the model has {output.elements} outputs: no accuracy is told"
-        ]
-    if not ((targets >= 0) & (targets < output.elements)).all():
-        raise InputError(
-            f"the calibration data has classes {int(targets.min())} to {int(targets.max())}, output "
-            f"'{output.name}' has {output.elements} elements",
-            "number the classes from 0, in the order of the output's elements",
-        )
-    return targets, []
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    found, warning = output_classes(targets, data.classes, labels, output, "the calibration data")
+    return found, [warning] if warning else []
 
 
 def check_graph(

@@ -109,6 +109,7 @@ def verdict_lines(verdict: Verdict) -> Pairs:
     if verdict.accuracy:
         found = verdict.accuracy
         lines.append(("accuracy", f"{found['accuracy']:.4f} in TFLM, on {found['samples']} labelled samples"))
+    lines += [("warning", text) for text in verdict.warnings]
     if verdict.counterexample:
         lines.append(("shown by", verdict.counterexample))
     return [*lines, ("verdict", verdict.summary())]

@@ -128,7 +128,8 @@ class Verdict:
         counterexample: the file with a small input that shows the difference, "" when none was saved.
         device: what the firmware ran on; None when it did not.
         accuracy: what labelled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
-            answer), "litert_accuracy"; None where there were none.
+            answer), "litert_accuracy"; None where there were none, or where their classes are not the model's.
+        warnings: what to know about the accuracy, or why it was not computed.
     """
 
     status: str
@@ -147,6 +148,7 @@ class Verdict:
     counterexample: str = ""
     device: Device | None = None
     accuracy: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

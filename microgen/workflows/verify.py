@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from .. import datasets as calibrations
 from .. import projects as project
 from ..deployment import deploy
+from ..deployment.labels import check_labels, output_classes, read_labels
 from ..devices import BAUD, HOST, connected
 from ..devices import host_build as hostbuild
 from ..errors import InputError
@@ -48,6 +50,7 @@ def verify(
     seed: int = 0,
     layers: bool = False,
     data: str | Path | None = None,
+    labels: str | Path | Sequence[str] | None = None,
     counterexample: str | Path | None = None,
     report: str | Path | None = None,
     on: str = HOST,
@@ -62,7 +65,10 @@ def verify(
         samples: how many inputs to run.
         seed: their seed.
         layers: make the layer proof in any case, and list every operator in the verdict.
-        data: .npz with one array an input, and `labels`, the class of each sample: run too, for the accuracy.
+        data: samples with their classes, run too, for the accuracy: an .npz with one array per input, and `labels`, the
+            index of the output's element for each sample; a CSV with a column `label`; or a folder whose subfolders
+            are named as the model's labels.
+        labels: names of the first output's elements, or a text file with one per line; the project's own otherwise.
         counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
         report: where to write an HTML page.
         on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.devices.connected`.
@@ -81,9 +87,11 @@ def verify(
     model = project_model(opened) if opened else load(path)
     check_runnable(model, allow_float=True)
     inputs = make_samples(model, samples, seed)
-    labelled = _labelled(model, data) if data is not None else None
+    names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
+    check_labels(model, names)
+    labelled = _labelled(model, data, names, _value_range(opened)) if data is not None else None
     if labelled is not None:
-        inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled[0], strict=True))
+        inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
     on_step(f"running LiteRT and TFLM on {len(inputs[0])} samples")
     obstacle = "a model alone has no firmware; give a project"
     if opened:
@@ -111,7 +119,10 @@ def verify(
         saved = save_counterexample(model, judgement.proof, Path(counterexample))
         verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
     if labelled is not None:
-        verdict = dataclasses.replace(verdict, accuracy=_accuracy(model.outputs[0], engines, labelled[1], samples))
+        accuracy = None
+        if labelled.classes is not None:
+            accuracy = _accuracy(model.outputs[0], engines, labelled.classes, samples)
+        verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=labelled.warnings)
     if report is not None:
         from ..report.html import write_report
 
@@ -121,36 +132,60 @@ def verify(
         document["verdict"] = verdict.to_json()
         document["summary"] = verdict.summary()
         document["golden"] = opened.manifest.get("golden") if opened else None
-        document["labels"] = list(opened.manifest.get("labels", [])) if opened else []
+        document["labels"] = list(names)
         document["accuracy"] = verdict.accuracy
         write_report(Path(report), document)
     return verdict
 
 
-def _labelled(model: TfliteModel, path: str | Path) -> tuple[Samples, npt.NDArray[np.int64]]:
+@dataclass(frozen=True)
+class _Labelled:
+    """Samples in the dtype of the inputs, the output's element for each where it is known, and what to warn of."""
+
+    inputs: Samples
+    classes: npt.NDArray[np.int64] | None
+    warnings: tuple[str, ...]
+
+
+def _value_range(opened: project.Project | None) -> tuple[float, float]:
+    """Return the range that the pixels of the project's calibration images were scaled to."""
+    low, high = opened.manifest.get("source", {}).get("value_range", (0.0, 1.0)) if opened else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def _labelled(
+    model: TfliteModel, path: str | Path, labels: tuple[str, ...], value_range: tuple[float, float]
+) -> _Labelled:
     """Read samples and the class of each."""
-    wanted = calibrations.request(path)
-    labels: npt.NDArray[Any] | None
+    wanted = calibrations.request(path, value_range)
+    names: tuple[str, ...] = ()
+    targets: npt.NDArray[Any] | None
     if wanted.values["kind"] == "arrays":
-        ordered, labels = calibrations.split_targets(wanted.arrays, [t.name for t in model.inputs])
+        ordered, targets = calibrations.split_targets(wanted.arrays, [t.name for t in model.inputs])
+        if targets is not None and targets.ndim and len(targets) == len(ordered[0]):
+            targets = calibrations.class_numbers(targets)
     else:
         specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
         read = calibrations.resolve(wanted, specs, must_vary=False)
-        ordered, labels = list(read.arrays), read.targets
-    if labels is None:
+        ordered, targets, names = list(read.arrays), read.targets, read.classes
+    if targets is None:
         raise InputError(
             f"{path}: does not say the class of each sample",
             f"as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders of a folder",
         )
-    labels = np.asarray(labels).reshape(-1)
     inputs = quantize_samples(model, ordered)
-    classes = class_count(model.outputs[0].elements)
-    if len(labels) != len(inputs[0]) or not np.isin(labels, np.arange(classes)).all():
+    if targets.shape != (len(inputs[0]),):
         raise InputError(
-            f"{path}: '{_LABELS}' must have one class, 0 to {classes - 1}, for each of {len(inputs[0])} samples",
-            "store the index of the output's element that should be largest; a single one stands for 0 and 1",
+            f"{path}: '{_LABELS}' must have one class for each of {len(inputs[0])} samples", "one per sample"
         )
-    return inputs, labels.astype(np.int64)
+    classes, warning = output_classes(targets, names, labels, model.outputs[0], str(path))
+    if names and classes is not None and len(labels) != class_count(model.outputs[0].elements):
+        shown = ", ".join(f"{k} = {name}" for k, name in enumerate(names[:4])) + (", ..." if len(names) > 4 else "")
+        warning = (
+            f"the outputs have no labels: the data's classes are taken in alphabetical order ({shown}); "
+            "give --labels if the model's order is different"
+        )
+    return _Labelled(inputs, classes, (warning,) if warning else ())
 
 
 def _accuracy(output: Tensor, engines: Engines, labels: npt.NDArray[np.int64], first: int) -> dict[str, Any]:

@@ -263,6 +263,7 @@ def test_classes_with_a_name_are_those_of_the_labels(tmp_path):
     folder = _in_folders(tmp_path / "d", ["dark", "grey", "bright"])
     found = quantize(_brightness(), folder, value_range=(0.0, 255.0), labels=["dark", "grey", "bright"])
     assert found.quality.accuracy == (1.0, 1.0) and not found.warnings
+    assert found.labels == ("dark", "grey", "bright"), "not in the order of the alphabet, as the folders are"
     found = quantize(_brightness(), folder, value_range=(0.0, 255.0), labels=["night", "dusk", "day"])
     assert found.quality.accuracy is None and "the labels are night, dusk, day" in found.warnings[0]
 
