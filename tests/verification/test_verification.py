@@ -485,7 +485,7 @@ def test_names_of_classes_are_matched_with_the_labels(tmp_path):
     (tmp_path / "labels.txt").write_text("\n".join(labels))
     real = np.random.default_rng(0).uniform(-6, 6, (30, 8)).astype(np.float32)
     with EngineRun(model, quantize_samples(model, [real])) as running:
-        answers = running.result().tflm[0].reshape(30, -1).argmax(axis=1)
+        answers = running.result().reference.outputs[0].reshape(30, -1).argmax(axis=1)
     assert len(set(answers)) == 4
 
     def written(names):
