@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -58,6 +59,7 @@ def board_file(name_or_path: str) -> Path:
     raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}")
 
 
+@functools.cache
 def native_snapshot() -> TflmSnapshot:
     """Return the snapshot that is built on a PC to run golden vectors.
 
