@@ -73,7 +73,7 @@ def test_python_quantizes_as_both_interpreters_do(scale, dtype, zero_point):
     b.op("QUANTIZE", [x], [y])
     model = parse(b.build([x], [y]))
     values = with_ties(scale, 1).reshape(1, 1, 1000)
-    with EngineRun(model, [values]) as running:
+    with EngineRun(model, (values,)) as running:
         engines = running.result()
     wanted = quantize(model.outputs[0], values)
     for answers in (engines.reference, engines.litert):
