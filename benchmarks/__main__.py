@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from microgen.devices import host_build as hostbuild
+from microgen.runtimes import reference
 
 from . import arrays, boards, commands, conversion, inferences, machine, models, outcome, peers, protocol, report, speed
 from .measure import Row
@@ -68,7 +68,7 @@ def main() -> None:
         rows += boards.rows(timed[-1], asked.runs)
     if timed and wanted("profile"):
         rows += boards.profile(timed[-1], asked.runs)
-    if not hostbuild.host_obstacle() and wanted("protocol"):
+    if not reference.obstacle() and wanted("protocol"):
         costs = protocol.costs(models.SHARED)
     print(report.write(asked.out, {**document, "outcomes": outcomes, "problems": problems}, rows, costs))
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import microgen
 from microgen import workers
 from microgen.devices import host_firmware
+from microgen.runtimes import DEFAULT_RUNTIME, RUNTIMES
 from microgen.verification import make_samples
 from microgen.workers import TFLM
 
@@ -82,7 +83,7 @@ def measure(path: Path) -> Cost:
         direct = workers.run(TFLM, tflm_times, request).us
         data = [np.ascontiguousarray(sample).tobytes()]
         through, inside = [], []  # microseconds
-        with host_firmware(built.project) as (client, _):
+        with host_firmware(built.project, RUNTIMES.get(DEFAULT_RUNTIME).host()) as (client, _):
             client.connect()
             for _ in range(RUNS):
                 started = time.perf_counter()

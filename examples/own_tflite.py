@@ -15,9 +15,9 @@ parser.add_argument("--board", default="pico")
 options = parser.parse_args()
 
 for board in microgen.list_boards():
-    fit = microgen.inspect(options.model, board.name)["fit"]
-    sizes = ", ".join(f"{m['name']} {m['bytes']:,} of {m['limit_bytes']:,}" for m in fit["memories"])
-    print(f"{board.name:15} {fit['outcome']}: {sizes}")
+    fit = microgen.inspect(options.model, board.name).fit
+    sizes = ", ".join(f"{m.name} {m.bytes:,} of {m.limit_bytes:,}" for m in fit.memories)
+    print(f"{board.name:15} {fit.outcome}: {sizes}")
 
 try:
     result = microgen.build(options.model, options.board)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .projects.platformio.tool import compile_project, flash, monitor
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
+    from .report.html import write_report
     from .sweeping.run import sweep
     from .sweeping.table import Sweep
     from .tflite import TfliteModel, load
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .workflows.bench import Bench, bench, selftest
     from .workflows.build import BuildResult, build
     from .workflows.build_all import BoardResult, build_all
-    from .workflows.inspect import inspect
+    from .workflows.inspect import Inspection, inspect
     from .workflows.merge import Merged, merge
     from .workflows.predict import Prediction, predict
     from .workflows.tune import Tuned, tune
@@ -64,7 +65,9 @@ _LAZY = {
     "quantize": "quantization",
     "load_recipe": "recipes",
     "recipe_names": "recipes",
+    "Inspection": "workflows.inspect",
     "inspect": "workflows.inspect",
+    "write_report": "report.html",
     "verify": "workflows.verify",
     "Sweep": "sweeping.table",
     "sweep": "sweeping.run",
@@ -88,6 +91,7 @@ __all__ = [
     "Fit",
     "FrontEnd",
     "InputError",
+    "Inspection",
     "Merged",
     "MicrogenError",
     "Prediction",
@@ -121,6 +125,7 @@ __all__ = [
     "train",
     "tune",
     "verify",
+    "write_report",
 ]
 
 

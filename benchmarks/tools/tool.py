@@ -15,9 +15,9 @@ import microgen
 from microgen import workers
 from microgen.deployment import deploy
 from microgen.errors import MicrogenError
+from microgen.runtimes.tflm.resolver import resolver_methods
 from microgen.support import resources
 from microgen.tflite import parse
-from microgen.tflite.check import resolver_methods
 from microgen.verification import EngineRun, Samples, make_samples
 from microgen.workers import TFLM, tflm
 

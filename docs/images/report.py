@@ -25,7 +25,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         microgen.build(sys.argv[1], "pico", out=work / "project")
-        microgen.verify(work / "project", layers=True, report=work / "report.html")
+        verdict = microgen.verify(work / "project", layers=True)
+        microgen.write_report(work / "report.html", microgen.inspect(work / "project"), verdict)
         for name, scheme in SCHEMES.items():
             shot = work / f"{name}.png"
             browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]

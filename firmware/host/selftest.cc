@@ -1,7 +1,8 @@
-#include "selftest.h"
-
+// What TFLM adds to a firmware that is loaded as a shared library: the model's bytes as they were
+// compiled, and a test that tflm_api.h still describes the TFLM that it was linked against.
 #include <cstring>
 
+#include "model_data.h"
 #include "selftest_model.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
@@ -9,6 +10,8 @@
 
 using namespace tflite;
 using namespace tflite::micro;
+
+#define MICROGEN_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
@@ -25,8 +28,7 @@ bool IsInt8(const TfLiteTensor& tensor, size_t bytes, float scale, int32_t zero_
          tensor.params.zero_point == zero_point;
 }
 
-}  // namespace
-
+// Runs a model whose answer is known. Null when it gave that answer, else what differs.
 const char* SelfTest() {
   const Model* model = GetModel(kSelfTestModel);
   if (model->version() != TFLITE_SCHEMA_VERSION) return "the model's version is misread";
@@ -58,4 +60,18 @@ const char* SelfTest() {
     return "the answer is wrong";
   }
   return nullptr;
+}
+
+}  // namespace
+
+MICROGEN_EXPORT const char* microgen_selftest_reason() {
+  const char* reason = SelfTest();
+  return reason == nullptr ? "" : reason;
+}
+
+MICROGEN_EXPORT int microgen_selftest() { return SelfTest() == nullptr ? 0 : 1; }
+
+MICROGEN_EXPORT const unsigned char* microgen_model_data(size_t* n) {
+  *n = g_model_data_size;
+  return g_model_data;
 }

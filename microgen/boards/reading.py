@@ -78,7 +78,8 @@ def _shipped(name: str) -> Path:
 def _read_board(path: Path) -> Board:
     data = _read_toml(path, "board")
     file = _validate(BoardFile, data, path)
-    return Board(**{**dict(file), "snapshot": _read_snapshot(file.tflm, path)})
+    snapshot = None if file.tflm is None else _read_snapshot(file.tflm, path)
+    return Board(**{**dict(file), "snapshot": snapshot})
 
 
 def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:

@@ -267,7 +267,7 @@ class BoardFile(_Model):
     vendor: _Text
     url: _Url
     aliases: tuple[_BoardName, ...] = ()
-    tflm: _SnapshotName
+    tflm: _SnapshotName | None = None
     mcu: Mcu
     core: Core
     platformio: Platformio
@@ -277,7 +277,7 @@ class BoardFile(_Model):
 
 
 class Board(BoardFile):
-    """A board, complete with the TFLM snapshot that it builds with.
+    """A board, complete with the TFLM snapshot that it builds with; None where nobody has built TFLM for it.
 
     Attributes:
         name: the name of its file, without ".toml", and of its PlatformIO environment.
@@ -289,14 +289,4 @@ class Board(BoardFile):
         sources: where the figures were read.
     """
 
-    snapshot: TflmSnapshot
-
-    @property
-    def build_flags(self) -> tuple[str, ...]:
-        """Compiler flags of the snapshot, then of the board."""
-        return self.snapshot.build_flags + self.platformio.build_flags
-
-    @property
-    def lib_deps(self) -> tuple[str, ...]:
-        """PlatformIO libraries of the snapshot, then of the board."""
-        return self.snapshot.lib_deps + self.platformio.lib_deps
+    snapshot: TflmSnapshot | None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
 from .base import Force, Json, Progress, Seed, app
@@ -154,7 +155,7 @@ def sweep(
     board: Annotated[
         str,
         typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
-    ] = "esp32",
+    ] = defaults.BOARD,
     candidates: Annotated[
         str | None,
         typer.Option(

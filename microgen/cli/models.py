@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import defaults
 from ..report.text import print_json, print_pairs, print_text
 from . import completion
 from .base import Force, Json, Progress, ReportFile, Samples, Seed, app
+
+if TYPE_CHECKING:
+    from ..boards import Board
 
 _Calibration = Annotated[
     str | None,
@@ -43,7 +47,7 @@ def build(
     board: Annotated[
         list[str] | None,
         typer.Option(
-            help="A board (microgen boards), or a board file; may be given again. Default: esp32.",
+            help=f"A board (microgen boards), or a board file; may be given again. Default: {defaults.BOARD}.",
             autocompletion=completion.boards,
         ),
     ] = None,
@@ -55,17 +59,17 @@ def build(
     name: Annotated[str | None, typer.Option(help="The firmware's name. Default: the model file's.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Text file: what the outputs stand for, one a line.")] = None,
     calibration: _Calibration = None,
-    scheme: _Scheme = "int8",
+    scheme: _Scheme = defaults.SCHEME,
     value_range: _Range = "0,1",
     allow_float: _AllowFloat = False,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="What to train when no model is given (microgen recipes). Default: sine.",
+            help=f"What to train when no model is given (microgen recipes). Default: {defaults.RECIPE}.",
             autocompletion=completion.recipes,
         ),
     ] = None,
-    samples: Samples = 100,
+    samples: Samples = defaults.SAMPLES,
     seed: Seed = 0,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
     compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
@@ -121,7 +125,7 @@ def build(
         "selftest_at_boot": selftest_at_boot,
         "arena_bytes": arena,
     }
-    boards = board or ["esp32"]
+    boards = board or [defaults.BOARD]
     if all_boards or len(boards) > 1:
         with Progress() as progress:
             results = fleet.build_all(
@@ -158,7 +162,7 @@ def quantize(
         Path | None,
         typer.Option("-o", "--out", help="The .tflite to write. Default: MODEL_SCHEME.tflite here."),
     ] = None,
-    scheme: _Scheme = "int8",
+    scheme: _Scheme = defaults.SCHEME,
     board: _RunBy = None,
     labels: Annotated[
         Path | None,
@@ -274,9 +278,13 @@ def inspect(
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from ..workflows.inspect import inspect as run
 
-    found = run(model, board, report)
+    found = run(model, board)
+    if report:
+        from ..report.html import write_report
+
+        write_report(report, found)
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
         return
     from ..report.models import inspect_lines, inspect_table
 
@@ -301,7 +309,7 @@ def boards(
 
     if as_toml:
         if name is None or as_json:
-            raise InputError("--toml prints the file of one board", "microgen boards esp32 --toml")
+            raise InputError("--toml prints the file of one board", f"microgen boards {defaults.BOARD} --toml")
         load_board(name)
         print_text(board_file(name).read_text("utf-8"))
         return
@@ -316,10 +324,12 @@ def boards(
     if as_json:
         print_json([b.model_dump(mode="json") for b in found])
         return
-    rows = [
-        [b.name, b.title, b.mcu.cpu, size(b.mcu.flash_bytes), size(b.mcu.ram_bytes), b.snapshot.title] for b in found
-    ]
+    rows = [[b.name, b.title, b.mcu.cpu, size(b.mcu.flash_bytes), size(b.mcu.ram_bytes), _tflm(b)] for b in found]
     table(["name", "board", "CPU", "flash", "RAM", "TFLM"], rows, right=(3, 4))
+
+
+def _tflm(board: Board) -> str:
+    return board.snapshot.title if board.snapshot else "-"
 
 
 def _parse_range(text: str) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .. import defaults
 from ..errors import visible
 from ..report.text import print_json, print_line, print_pairs
 from .base import Json, Progress, ReportFile, Samples, Seed, app
@@ -29,7 +30,7 @@ _Port = Annotated[
 @app.command()
 def verify(
     project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
-    samples: Samples = 100,
+    samples: Samples = defaults.SAMPLES,
     seed: Seed = 0,
     layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
     data: Annotated[
@@ -44,7 +45,7 @@ def verify(
     ] = None,
     report: ReportFile = None,
     on: _On = "host",
-    baud: _Baud = 115200,
+    baud: _Baud = defaults.BAUD,
     record: _Record = None,
     as_json: Json = False,
 ) -> None:
@@ -56,16 +57,20 @@ def verify(
             project,
             samples=samples,
             seed=seed,
-            layers=layers,
+            layers=layers or report is not None,
             data=data,
             labels=labels,
             counterexample=Path(f"{project.resolve().stem}-counterexample.npz") if layers else None,
-            report=report,
             on=on,
             baud=baud,
             record=record,
             on_step=progress,
         )
+    if report:
+        from ..report.html import write_report
+        from ..workflows.inspect import inspect
+
+        write_report(report, inspect(project), verdict)
     if as_json:
         print_json({"project": str(project), "verdict": verdict.to_json()})
     else:
@@ -88,7 +93,7 @@ def bench(
         Path | None,
         typer.Option(help="The JSON file of an earlier run, on another board say, to compare with."),
     ] = None,
-    baud: _Baud = 115200,
+    baud: _Baud = defaults.BAUD,
     record: _Record = None,
     as_json: Json = False,
 ) -> None:
@@ -110,7 +115,7 @@ def bench(
 
 
 @app.command()
-def selftest(project: _Project, on: _On = "host", baud: _Baud = 115200, record: _Record = None) -> None:
+def selftest(project: _Project, on: _On = "host", baud: _Baud = defaults.BAUD, record: _Record = None) -> None:
     """Let a firmware run the golden vectors in its own flash."""
     from ..workflows.bench import selftest as run
 
@@ -127,7 +132,7 @@ def tune(
         Path | None,
         typer.Option(help="The data that the project was built with, if any."),
     ] = None,
-    baud: _Baud = 115200,
+    baud: _Baud = defaults.BAUD,
     record: _Record = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited generated files.")] = False,
     as_json: Json = False,

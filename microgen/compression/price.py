@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..quantization import Quantized, finish
+from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import gzip_bytes
 from ..support.metrics import Metric
 from ..tflite.macs import model_macs
@@ -63,7 +64,8 @@ def measure(
         InputError: an operator does not run in TFLM; names its layer.
         EngineError: an engine refused the model.
     """
-    found = finish(model.converted, name, "keras", "int8", None)
+    limits = RUNTIMES.get(DEFAULT_RUNTIME).quantization_limits(None)
+    found = finish(model.converted, name, "keras", "int8", limits)
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         arena = running.arena_min_bytes
         engines = running.result()

@@ -11,8 +11,9 @@ from typing import Any
 from ..errors import InputError
 from ..frontends import source as sources
 from ..frontends.source import slug
-from ..quantization import Quantized, per_channel_dense
+from ..quantization import Quantized
 from ..recipes import Recipe, load_recipe
+from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out, write_file
 from ..support.metrics import METRICS, Metric
 from ..training.train import check_held_out, check_seed, train
@@ -173,7 +174,7 @@ def _run(
             epochs,
             batch_size,
             seed,
-            per_channel_dense(None, "int8"),
+            "int8" in RUNTIMES.get(DEFAULT_RUNTIME).quantization_limits(None).per_channel_dense,
             with_before=bool(steps) and before is None,
         )
         on_step(" + ".join(map(str, steps)) or "converting the model")

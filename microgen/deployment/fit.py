@@ -7,32 +7,11 @@ from typing import Any, Literal
 
 from ..boards import Board, Region
 from ..errors import InputError
+from ..runtimes.runtime import Part
 from .deployment import Deployment
 from .golden import golden_bytes
 
-# The firmware's own statics on a 32-bit target: interpreter, serial commands and, for each operator, its entry in the
-# resolver. Upper bounds; tests/deployment/test_firmware_objects.py measures the objects again.
-_STATIC_BYTES = 1_024
-_STATIC_BYTES_PER_OP = 40
-_CUSTOM_OP_BYTES = 8_192
-
 Outcome = Literal["fits", "tight", "too large"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one thing takes of a memory.
-
-    Attributes:
-        bytes: the figure.
-        error_bytes: how far it may be off, up or down.
-        source: where the figure is from.
-    """
-
-    name: str
-    bytes: int
-    error_bytes: int
-    source: str
 
 
 @dataclass(frozen=True)
@@ -166,26 +145,11 @@ def memory_fit(deployment: Deployment) -> Fit:
 def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
     return (
-        Part("model", len(deployment.model.data), 0, "the size of the file"),
+        *deployment.plan.model_parts(),
         Part("golden vectors", golden_bytes(deployment.model)[1], 0, "what the self-test runs"),
-        *_code_parts(deployment),
-        _part("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
+        *deployment.plan.code_parts(),
+        Part.measured("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
     )
-
-
-def _code_parts(deployment: Deployment) -> tuple[Part, ...]:
-    code = deployment.board.snapshot.code
-    operators = {(op.name, op.is_custom) for graph in deployment.model.subgraphs for op in graph.operators}
-    ops = [name for name, is_custom in operators if not is_custom]
-    custom = len(operators) - len(ops)
-    percent = code.error_percent[deployment.board.mcu.architecture]
-    parts = [
-        _part("TFLM runtime and firmware", code.runtime_bytes, percent, code.source),
-        _part(f"kernels of {_counted(len(ops))}", sum(code.op_bytes[op] for op in ops), percent, code.source),
-    ]
-    if custom:
-        parts.append(_part(f"kernels of {custom} custom", _CUSTOM_OP_BYTES * custom, 100, "not measured"))
-    return tuple(parts)
 
 
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
@@ -193,22 +157,14 @@ def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     edges = sum(t.bytes for t in (*deployment.model.inputs, *deployment.model.outputs))  # the serial commands' own
     if deployment.options.reconstruction_error:  # keeps the input as float32 too
         edges += 4 * deployment.model.inputs[0].elements
-    own = _STATIC_BYTES + _STATIC_BYTES_PER_OP * len(deployment.resolver_methods)
+    own = deployment.plan.static_bytes
     return (
         Part("firmware statics", own + edges, 0, "an upper bound, measured on 32-bit objects"),
-        _part("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
+        Part.measured("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
         Part("stack", board.core.stack_bytes, 0, _core_source(board)),
-        *(_code_parts(deployment) if board.mcu.code_in_ram else ()),
+        *(deployment.plan.code_parts() if board.mcu.code_in_ram else ()),
     )
-
-
-def _part(name: str, size: int, error_percent: int, source: str) -> Part:
-    return Part(name, size, -(-size * error_percent // 100), source)
 
 
 def _core_source(board: Board) -> str:
     return f"{board.core.note}; {board.core.source}"
-
-
-def _counted(count: int) -> str:
-    return f"{count} operator{'' if count == 1 else 's'}"

@@ -2,15 +2,16 @@
 
 from .client import Client, DutError, Inference, SelfTest
 from .connection import HOST, connected, host_command, host_firmware
+from .host_build import HostBuild
 from .recording import Recorder, Replay
-from .serial_port import BAUD, SerialPort
+from .serial_port import SerialPort
 from .transport import HostProcess, Transport
 
 __all__ = [
-    "BAUD",
     "HOST",
     "Client",
     "DutError",
+    "HostBuild",
     "HostProcess",
     "Inference",
     "Recorder",

@@ -8,43 +8,49 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import defaults
 from ..errors import SetupError
-from . import host_build as hostbuild
 from .client import Client, DutError
+from .host_build import HostBuild, compile_firmware
 from .recording import Recorder, Replay
-from .serial_port import BAUD, SerialPort
+from .serial_port import SerialPort
 from .transport import HostProcess, Transport, python_child
 
 HOST = "host"
 _REPLAY = "replay:"
 
 
-def host_command(project: Path, work: Path) -> list[str]:
+def host_command(project: Path, work: Path, host: HostBuild) -> list[str]:
     """Compile a project for this machine and return the command whose standard input and output are its serial port.
 
     Args:
         project: the project's folder.
         work: an existing folder; the model array of the running program lands there in model.bin.
+        host: what the project's runtime adds to the build.
 
     Raises:
         InputError: it does not compile.
         SetupError: this machine cannot run firmware.
     """
-    obstacle = hostbuild.host_obstacle()
-    if obstacle:
-        raise SetupError(f"firmware cannot run here: {obstacle}", "microgen doctor says what is needed")
-    library = hostbuild.compile_firmware(project, work)
+    if host.obstacle:
+        raise SetupError(f"firmware cannot run here: {host.obstacle}", "microgen doctor says what is needed")
+    firmware = compile_firmware(project, work, host)
     return [
         *python_child("microgen.workers.firmware"),
-        str(library),
-        str(hostbuild.tflm_library()),
+        str(firmware),
+        str(host.library or ""),
         str(work / "model.bin"),
     ]
 
 
 @contextlib.contextmanager
-def host_firmware(project: Path, *, record: Path | None = None) -> Iterator[tuple[Client, Path]]:
+def host_firmware(project: Path, host: HostBuild, *, record: Path | None = None) -> Iterator[tuple[Client, Path]]:
     """Run a project's firmware on this machine.
+
+    Args:
+        project: the project's folder.
+        host: what the project's runtime adds to the build.
+        record: file to write the session to.
 
     Returns:
         A client, and the file that has the model array as it lies in the program, once that runs.
@@ -54,20 +60,27 @@ def host_firmware(project: Path, *, record: Path | None = None) -> Iterator[tupl
     """
     with tempfile.TemporaryDirectory(prefix="microgen-host-") as folder:
         work = Path(folder)
-        transport = HostProcess(host_command(project, work), work / "firmware.log")
+        transport = HostProcess(host_command(project, work, host), work / "firmware.log")
         with Client(_recorded(transport, record)) as client:
             yield client, work / "model.bin"
 
 
 @contextlib.contextmanager
 def connected(
-    project: Path, model_sha256: str, on: str = HOST, *, baud: int = BAUD, record: Path | None = None
+    project: Path,
+    model_sha256: str,
+    host: HostBuild,
+    on: str = HOST,
+    *,
+    baud: int = defaults.BAUD,
+    record: Path | None = None,
 ) -> Iterator[Client]:
     """Connect to a firmware that has this project's model.
 
     Args:
         project: the project's folder.
         model_sha256: of its model.
+        host: what its runtime adds to the build for this machine.
         on: "host"; a serial port; tcp://HOST:PORT, socket:// or rfc2217://; replay:FILE.
         baud: the port's speed.
         record: file to write the session to.
@@ -78,7 +91,7 @@ def connected(
         InputError: the recording or the project cannot be used.
     """
     if on == HOST:
-        with host_firmware(project, record=record) as (client, array):
+        with host_firmware(project, host, record=record) as (client, array):
             try:
                 client.connect()
             except DutError:

@@ -1,13 +1,12 @@
-"""Compiles a project's own sources for this machine, where the wheel's TFLM and a POSIX Arduino.h stand in.
+"""Compiles a project's own sources for this machine, where a POSIX Arduino.h stands in for the board's.
 
 The result is a shared library that `microgen.workers.firmware` runs in a Python process, because the TFLM inside the
-wheel is linked against Python.
+tflite-micro package is linked against Python.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -26,24 +25,35 @@ from ..errors import InputError, SetupError, one_line
 from ..support import resources
 from .object_cache import ObjectCache, cache_folder, digest
 
-# The declarations in firmware/host/tflm are those of exactly this build of TFLM.
-TFLM_WHEEL = "0.dev20261023182759"
-
-_FLAGS = (
-    "-std=c++17",
-    "-DMICROGEN_HOST=1",
-    "-O1",
-    "-fPIC",
-    "-fvisibility=hidden",
-    "-fno-exceptions",
-    "-fno-rtti",
-)
+_FLAGS = ("-DMICROGEN_HOST=1", "-O1", "-fPIC", "-fvisibility=hidden")
+_C_FLAGS = ("-x", "c", "-std=c11")
+_CPP_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _LIBRARIES = ("lib/model", "lib/golden", "lib/dut")
 _TIMEOUT_S = 120
 # What such a source gives depends on the time, or on files that the compiler does not report.
 _NOT_REPEATABLE = re.compile(rb"__(DATE|TIME|TIMESTAMP)__|__has_include|\.incbin|#\s*embed")
 _COMPILER_VARIABLES = ("CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "SDKROOT")
+
+
+@dataclass(frozen=True)
+class HostBuild:
+    """What a runtime adds to the build of a firmware for this machine.
+
+    Attributes:
+        sources: C and C++ files that are compiled too.
+        includes: folders in which headers are looked for.
+        flags: compiler flags.
+        library: a shared library that the firmware is linked against when it is loaded; it exports
+            `microgen_selftest` with the firmware then, see `microgen.workers.firmware`.
+        obstacle: why firmware cannot run on this machine, "" when it can.
+    """
+
+    sources: tuple[Path, ...] = ()
+    includes: tuple[Path, ...] = ()
+    flags: tuple[str, ...] = ()
+    library: Path | None = None
+    obstacle: str = ""
 
 
 def compiler() -> list[str]:
@@ -83,34 +93,13 @@ def _named_compiler(named: str) -> list[str]:
     return [path, *arguments]
 
 
-def tflm_library() -> Path | None:
-    """Return TFLM's library inside the tflite-micro wheel, or None where the wheel is not installed."""
-    spec = importlib.util.find_spec("tflite_micro")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        library = Path(place) / "python" / "tflite_micro" / "_runtime.so"
-        if library.is_file():
-            return library
-    return None
-
-
-def host_obstacle() -> str:
-    """Say why firmware cannot run on this machine; "" when it can."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"the tflite-micro wheel is for Linux x86-64, this is {sys.platform} {platform.machine()}"
-    if tflm_library() is None:
-        return "the tflite-micro package is not installed"
-    version = importlib.metadata.version("tflite-micro")
-    if version != TFLM_WHEEL:
-        return f"tflite-micro {version} is installed, the declarations are for {TFLM_WHEEL}"
-    return ""
-
-
-def compile_firmware(project: Path, work: Path) -> Path:
+def compile_firmware(project: Path, work: Path, host: HostBuild) -> Path:
     """Compile a project for this machine.
 
     Args:
         project: the project's folder.
         work: an existing folder for objects and the library.
+        host: what its runtime adds.
 
     Returns:
         The shared library.
@@ -120,10 +109,9 @@ def compile_firmware(project: Path, work: Path) -> Path:
         InputError: a source does not compile; the first error is in the message.
     """
     command = compiler()
-    host = resources.path("firmware") / "host"
     build = _Build(project, host, work, command, ObjectCache(cache_folder()))
     sources = [p for d in ("src", *_LIBRARIES) for p in sorted((project / d).glob("*.c*"))]
-    sources += sorted(host.glob("*.cc"))
+    sources += [_board_folder() / "arduino.cc", _board_folder() / "host_main.cc", *host.sources]
     # The largest first, so that it does not run alone at the end.
     sources.sort(key=lambda p: p.stat().st_size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -131,6 +119,11 @@ def compile_firmware(project: Path, work: Path) -> Path:
     library = build.link(objects)
     build.finish()
     return library
+
+
+def _board_folder() -> Path:
+    """Return where the files lie that stand in for the board."""
+    return resources.path("firmware") / "host"
 
 
 @dataclass(frozen=True)
@@ -149,12 +142,15 @@ class _Build:
     project and of microgen count by content, the system's by size and time.
     """
 
-    def __init__(self, project: Path, host: Path, work: Path, command: Sequence[str], cache: ObjectCache) -> None:
-        self._roots = (("project", project), ("host", host))
+    def __init__(self, project: Path, host: HostBuild, work: Path, command: Sequence[str], cache: ObjectCache) -> None:
+        self._roots = (("project", project), ("firmware", resources.path("firmware")))
         self._project, self._work, self._command, self._cache = project, work, list(command), cache
-        self._includes = [f"-I{p}" for p in (*(project / d for d in _LIBRARIES), host, host / "tflm")]
+        folders = (*(project / d for d in _LIBRARIES), _board_folder(), *host.includes)
+        self._flags = (*_FLAGS, *host.flags)
+        self._includes = [f"-I{p}" for p in folders]
         self._has_compiled = False
-        self._compiler = digest(*_identity(command), *_FLAGS, *_WARNINGS, *self._headers_in_reach())
+        flags = (*_C_FLAGS, *_CPP_FLAGS, *self._flags, *_WARNINGS)
+        self._compiler = digest(*_identity(command), *flags, *self._headers_in_reach((project / "src", *folders)))
 
     def compile(self, source: Path) -> _Object:
         """Compile a source, or take its object from the cache; raises InputError where it does not compile."""
@@ -172,7 +168,8 @@ class _Build:
         # The user's main.cpp may warn; what microgen wrote may not.
         warnings = () if source.parent == self._project / "src" else _WARNINGS
         report = ("-MD", "-MF", str(dependencies))
-        arguments = (*_FLAGS, *warnings, *self._includes, *report, "-c", str(source), "-o", str(target))
+        language = _C_FLAGS if source.suffix == ".c" else _CPP_FLAGS
+        arguments = (*language, *self._flags, *warnings, *self._includes, *report, "-c", str(source), "-o", str(target))
         failure = _run([*self._command, *arguments])
         if failure:
             raise InputError(
@@ -219,11 +216,9 @@ class _Build:
                 return f"{name}/{path.relative_to(root).as_posix()}"
         return str(path.absolute())
 
-    def _headers_in_reach(self) -> list[str]:
+    def _headers_in_reach(self, folders: Sequence[Path]) -> list[str]:
         """Return the names of all files that may be included: one that is new may hide another."""
-        host = self._roots[1][1]
-        folders = [self._project / d for d in ("src", *_LIBRARIES)]
-        return sorted(self._name(p) for folder in (*folders, host) for p in folder.rglob("*"))
+        return sorted(self._name(p) for folder in folders for p in folder.rglob("*"))
 
     def _key(self, listing: str, included: Sequence[str]) -> str:
         """Return the digest of a source and the files that it includes; "" where one is gone or not repeatable."""

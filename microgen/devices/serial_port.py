@@ -7,9 +7,9 @@ import importlib.util
 import os
 from typing import Any
 
+from .. import defaults
 from ..errors import InputError, SetupError
 
-BAUD = 115200
 _WRITE_TIMEOUT_S = 10.0
 # pyserial may touch the port's settings when its time-out changes, so that one stays; longer ones are made of it.
 _READ_TIMEOUT_S = 0.05
@@ -23,7 +23,7 @@ class SerialPort:
         "is the board on and flashed with this project, is this its port and baud rate, and is no monitor open on it?"
     )
 
-    def __init__(self, name: str, baud: int = BAUD) -> None:
+    def __init__(self, name: str, baud: int = defaults.BAUD) -> None:
         """Open the port.
 
         Args:

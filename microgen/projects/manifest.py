@@ -9,6 +9,8 @@ from ..boards import Board, load_board
 from ..deployment import Deployment, Golden
 from ..errors import InputError
 from ..quantization import Quantized
+from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
+from ..runtimes.runtime import Library, Runtime
 from ..tflite import Tensor, TfliteModel, load
 from ..verification import Verdict
 from .folder import MANIFEST, Project
@@ -25,7 +27,6 @@ def manifest(
         deployment, golden, verdict, source: what the build decided, chose, found, and started from.
         mlperf: the task of MLPerf Tiny that the serial commands answer as.
     """
-    snapshot = deployment.board.snapshot
     return {
         "microgen": __version__,
         "model": model_json(deployment.name, deployment.model),
@@ -34,16 +35,8 @@ def manifest(
         "board": deployment.board.name,
         "upload": deployment.board.upload,
         "monitor_speed": deployment.board.platformio.monitor_speed,
-        "tflm": {"name": snapshot.name, "version": snapshot.version, "kernels": snapshot.kernels},
-        "arena": {
-            "bytes": deployment.arena.bytes,
-            "min_bytes": deployment.arena.min_bytes,
-            "scratch_bytes": deployment.arena.scratch_bytes,
-            "margin_bytes": deployment.arena.margin_bytes,
-            "host_bytes": deployment.arena.host_bytes,
-            "host_min_bytes": deployment.arena.host_min_bytes,
-            "host_predicted_bytes": deployment.arena.host_predicted_bytes,
-        },
+        "runtime": deployment.plan.runtime,
+        **deployment.plan.record(),
         "selftest_at_boot": deployment.options.selftest_at_boot,
         "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
         # Without the device, whose times differ each time, and what only labelled data gives.
@@ -102,6 +95,21 @@ def project_board(opened: Project) -> Board:
         InputError: there is no such board.
     """
     return load_board(project_board_name(opened))
+
+
+def project_runtime(opened: Project) -> Runtime:
+    """Return the runtime of a project; one without a record of it is from before there was a second.
+
+    Raises:
+        InputError: there is no such runtime.
+    """
+    return RUNTIMES.get(str(opened.manifest.get("runtime", DEFAULT_RUNTIME)))
+
+
+def project_library(opened: Project) -> Library:
+    """Return the library of a project's runtime on its board, as it was when the project was built."""
+    recorded = opened.manifest[project_runtime(opened).name]
+    return Library(recorded["name"], recorded["name"], recorded["version"], recorded["kernels"])
 
 
 def project_board_name(opened: Project) -> str:

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..boards import TflmSnapshot
 from ..datasets import Calibration
 from ..deployment.labels import output_classes
 from ..errors import EngineError, InputError
 from ..frontends.converted import Converted, LayerNames
 from ..frontends.keras import rules
-from ..tflite import Operator, Subgraph, Tensor, TfliteModel, parse, schema
+from ..runtimes.runtime import QuantizationLimits
+from ..tflite import Operator, Subgraph, Tensor, TfliteModel, parse
 from ..tflite.check import float_operators, requantizing
 from ..verification import make_samples, quantize_samples
 from ..workers import TFLM, tflm
@@ -72,7 +72,7 @@ def finish(
     name: str,
     kind: str,
     scheme: str,
-    snapshot: TflmSnapshot | None,
+    limits: QuantizationLimits,
     *,
     labels: Sequence[str] = (),
     allow_float: bool = False,
@@ -84,7 +84,7 @@ def finish(
         name: the model's name.
         kind: what it came as, for the record.
         scheme: of the quantization.
-        snapshot: the TFLM that must run it, None for any.
+        limits: of the runtime that must run it.
         labels: what the elements of the first output stand for, where that is known.
         allow_float: see `quantize`.
 
@@ -95,7 +95,7 @@ def finish(
     model = parse(converted.tflite, name, "the converted model")
     layers, found = converted.layers, converted.calibration
     data = found.arrays
-    in_float = check_graph(model, layers, snapshot, allow_float=allow_float)
+    in_float = check_graph(model, layers, limits, allow_float=allow_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers)
     warnings = list(converted.warnings)
@@ -138,7 +138,7 @@ def _targets(
 
 
 def check_graph(
-    model: TfliteModel, layers: LayerNames, snapshot: TflmSnapshot | None, *, allow_float: bool = False
+    model: TfliteModel, layers: LayerNames, limits: QuantizationLimits, *, allow_float: bool = False
 ) -> tuple[str, ...]:
     """Refuse operators that TFLM lacks and, unless that is allowed, those that were left in float32.
 
@@ -147,7 +147,7 @@ def check_graph(
     Args:
         model: the quantized model.
         layers: the names of its layers.
-        snapshot: the TFLM that must run it, None for any.
+        limits: of the runtime that must run it.
         allow_float: take operators in float32 where TFLM has them.
 
     Returns:
@@ -158,10 +158,7 @@ def check_graph(
     """
     for graph in model.subgraphs:
         for op in graph.operators:
-            known = schema.CUSTOM_RESOLVER_METHODS if op.is_custom else schema.RESOLVER_METHODS
-            allowed = (snapshot.custom_ops if op.is_custom else snapshot.ops) if snapshot else known
-            if op.name not in known or op.name not in allowed:
-                title = snapshot.title if snapshot and op.name in known else "TFLM"
+            if title := limits.lacking(op):
                 raise _refusal(model, graph, op, layers, f"is not among the operators of {title}")
     in_float = float_operators(model)
     if not allow_float:

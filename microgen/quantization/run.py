@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import datasets as calibrations
-from ..boards import Board, TflmSnapshot, load_board
+from .. import defaults
+from ..boards import Board, load_board
 from ..datasets import InputSpec
 from ..deployment.labels import check_labels
 from ..errors import InputError
@@ -23,6 +24,8 @@ from ..frontends.converted import Converted
 from ..frontends.keras.converter import ConvertRequest, convert_file
 from ..frontends.keras.file import read_keras_file
 from ..frontends.source import slug
+from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
+from ..runtimes.runtime import QuantizationLimits
 from ..support.files import check_out, write_file
 from ..tflite import TfliteModel, load
 from ..verification import quantize_samples
@@ -42,8 +45,9 @@ def quantize(
     model: Any,  # noqa: ANN401 - a path, or a Keras object, which has no types
     calibration: calibrations.Source | None = None,
     *,
-    scheme: str = "int8",
+    scheme: str = defaults.SCHEME,
     board: str | Path | Board | None = None,
+    runtime: str = DEFAULT_RUNTIME,
     out: str | Path | None = None,
     name: str | None = None,
     labels: Sequence[str] = (),
@@ -60,7 +64,8 @@ def quantize(
             quantized .tflite is taken as it is.
         calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
         scheme: "int8", or "int16x8" for int16 activations with int8 weights.
-        board: the board whose TFLM must run it; without one, what every board runs is chosen.
+        board: the board that must run it; without one, what every board runs is chosen.
+        runtime: what must run it there.
         out: where to write the .tflite; None writes nothing.
         name: the model's name; from the file otherwise.
         labels: what the elements of the first output stand for.
@@ -81,8 +86,8 @@ def quantize(
     if out is not None:
         check_out(Path(out), force=force)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
-    snapshot = target.snapshot if target else None
-    options = _Options(scheme, snapshot, value_range, allow_float, seed, on_step, tuple(labels))
+    limits = RUNTIMES.get(runtime).quantization_limits(target)
+    options = _Options(scheme, limits, value_range, allow_float, seed, on_step, tuple(labels))
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
@@ -96,18 +101,10 @@ def quantize(
     return found
 
 
-def per_channel_dense(snapshot: TflmSnapshot | None, scheme: str) -> bool:
-    """Tell whether FULLY_CONNECTED may have one scale a channel; without a board: what every board runs."""
-    if snapshot is None:
-        return False
-    support = snapshot.per_channel_fully_connected if scheme == "int8" else snapshot.per_channel_fully_connected_int16
-    return support == "supported"
-
-
 @dataclass(frozen=True)
 class _Options:
     scheme: str
-    snapshot: TflmSnapshot | None
+    limits: QuantizationLimits
     value_range: tuple[float, float]
     allow_float: bool
     seed: int
@@ -137,7 +134,7 @@ def _from_keras(source: sources.Source, wanted: calibrations.Request | None, nam
         str(source.path.absolute()),
         wanted,
         options.scheme,
-        per_channel_dense(options.snapshot, options.scheme),
+        options.scheme in options.limits.per_channel_dense,
         options.allow_float,
         options.seed,
     )
@@ -145,7 +142,7 @@ def _from_keras(source: sources.Source, wanted: calibrations.Request | None, nam
     converted = converter.run(convert_file, request)
     options.on_step("running LiteRT and TFLM on the calibration data")
     return finish(
-        converted, name, source.kind, options.scheme, options.snapshot, labels=options.labels,
+        converted, name, source.kind, options.scheme, options.limits, labels=options.labels,
         allow_float=options.allow_float,
     )  # fmt: skip
 
@@ -185,12 +182,12 @@ def _from_tflite(model: TfliteModel, path: Path, wanted: calibrations.Request | 
             )
     data = calibrations.resolve(wanted, inputs, seed=options.seed)
     options.on_step("quantizing the model")
-    dense = per_channel_dense(options.snapshot, options.scheme)
+    dense = options.scheme in options.limits.per_channel_dense
     request = float_tflite.QuantizeRequest(model.data, data.arrays, options.scheme, dense)
     reply = converter.run(float_tflite.quantize, request, packages=("ai_edge_quantizer",), extra="quantize")
     options.on_step("running LiteRT and TFLM on the calibration data")
     return finish(
-        Converted(reply.tflite, model.data, data), model.name, "tflite-float", options.scheme, options.snapshot,
+        Converted(reply.tflite, model.data, data), model.name, "tflite-float", options.scheme, options.limits,
         labels=options.labels, allow_float=options.allow_float,
     )  # fmt: skip
 

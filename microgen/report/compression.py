@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from .. import defaults
 from .text import Pairs
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def compressed_lines(found: Compressed, path: str) -> Pairs:
         *_change_line(found),
         *(("warning", text) for text in found.quantized.warnings),
         ("written", f"{path}, and in int8 {model}"),
-        ("next", f"microgen build {quote(model)} --board esp32"),
+        ("next", f"microgen build {quote(model)} --board {defaults.BOARD}"),
     ]
 
 
@@ -93,7 +94,7 @@ def merged_lines(found: Merged, path: str) -> Pairs:
             ("compared", f"every byte of every output, with the models alone in TFLM, on {found.samples} samples")
         )
     calibrate = "" if found.whole else " --calibration DATA"
-    return [*lines, ("written", path), ("next", f"microgen build {quote(path)}{calibrate} --board esp32")]
+    return [*lines, ("written", path), ("next", f"microgen build {quote(path)}{calibrate} --board {defaults.BOARD}")]
 
 
 SWEEP_HEADS = ("candidate", "score", "change", ".tflite", "gzip", "arena", "MACs", "fits", "best for, or why not")

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..support.files import write_file
 from ..support.render import render
 from .text import short_name
+
+if TYPE_CHECKING:
+    from ..verification import Verdict
+    from ..workflows.inspect import Inspection
 
 # One row of the network's picture, and one step of the arena's, in SVG units.
 _ROW, _BOX, _LANE = 30, 230, 9
@@ -21,21 +25,26 @@ _STEP, _HEIGHT = 26, 260
 _LONGEST_PICTURE = 400
 
 
-def write_report(path: Path, document: dict[str, Any]) -> None:
-    """Write the page, as a whole or not at all.
+def write_report(path: str | Path, inspection: Inspection, verdict: Verdict | None = None) -> None:
+    """Write what `microgen.inspect` and `microgen.verify` found as one HTML page, as a whole or not at all.
 
     Args:
         path: the file.
-        document: what `inspect` returns, with "verdict", "golden", "labels" and "accuracy" after a verification.
+        inspection: of the model, or of the project.
+        verdict: of its verification; with `layers`, the page has the layer proof of each operator.
 
     Raises:
         InputError: it cannot be written there.
     """
-    write_file(path, render_report(document), "give another path to --report")
+    write_file(Path(path), render_report(inspection, verdict), "give another path to --report")
 
 
-def render_report(document: dict[str, Any]) -> bytes:
-    """Return the page for a document as `write_report` takes it."""
+def render_report(inspection: Inspection, verdict: Verdict | None = None) -> bytes:
+    """Return the page; see `write_report`."""
+    document = inspection.to_json()
+    if verdict is not None:
+        document |= {"verdict": verdict.to_json(), "summary": verdict.summary(), "accuracy": verdict.accuracy}
+        document |= {"golden": inspection.golden, "labels": list(inspection.labels)}
     memory = document.get("memory")
     return render(
         "report.html.j2",

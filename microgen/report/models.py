@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from .. import defaults
 from .text import Pairs, counted, place, size, table
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..quantization.quality import Quality
     from ..recipes import Recipe
     from ..training.train import Trained
+    from ..workflows.inspect import Inspection
 
 
 def quantized_lines(found: Quantized, path: str) -> Pairs:
@@ -59,7 +61,7 @@ def trained_lines(found: Trained, path: str) -> Pairs:
         (
             "next",
             f"microgen build {quote(f'{path}/{name}.tflite')}{labels} "
-            f"--calibration {quote(f'{path}/calibration.npy')} --board esp32",
+            f"--calibration {quote(f'{path}/calibration.npy')} --board {defaults.BOARD}",
         ),
     ]
 
@@ -77,8 +79,9 @@ def recipe_lines(recipe: Recipe) -> Pairs:
     ]
 
 
-def inspect_lines(found: dict[str, Any]) -> Pairs:
+def inspect_lines(inspection: Inspection) -> Pairs:
     """Return the head of `microgen inspect`."""
+    found = inspection.to_json()
     lines = [("model", f"{found['name']}: {found['bytes']:,} bytes, {found['weight_bytes']:,} of them weights")]
     for kind in ("inputs", "outputs"):
         for tensor in found[kind]:
@@ -115,19 +118,19 @@ def _fit_lines(found: dict[str, Any]) -> Pairs:
     return [*lines, *(("warning", text) for text in found["warnings"])]
 
 
-def inspect_table(found: dict[str, Any]) -> None:
+def inspect_table(inspection: Inspection) -> None:
     """Print the layers of `microgen inspect`."""
-    with_arena = "memory" in found
+    with_arena = inspection.deployment is not None
     rows = [
         [
-            place(x["subgraph"], x["index"]),
-            x["op"],
-            f"{x['output_shape']} {x['output_dtype']}",
-            f"{x['macs']:,}",
-            f"{x['weight_bytes']:,}",
-            *([f"{x['arena_bytes']:,}"] if with_arena else []),
+            place(x.subgraph, x.index),
+            x.op,
+            f"{list(x.output_shape)} {x.output_dtype}",
+            f"{x.macs:,}",
+            f"{x.weight_bytes:,}",
+            *([f"{x.arena_bytes:,}"] if with_arena else []),
         ]
-        for x in found["layers"]
+        for x in inspection.layers
     ]
     heads = ["", "operator", "output", "MACs", "weights", *(["arena"] if with_arena else [])]
     table(heads, rows, right=(0, 3, 4, 5))
@@ -135,16 +138,17 @@ def inspect_table(found: dict[str, Any]) -> None:
 
 def board_lines(board: Board) -> Pairs:
     """Return what `microgen boards NAME` says."""
+    tflm = board.snapshot
     return [
         ("name", board.name),
         ("board", f"{board.title} ({board.vendor}), {board.url}"),
         ("also called", ", ".join(board.aliases) or "-"),
         ("MCU", f"{board.mcu.name}, {board.mcu.cpu} at {board.mcu.clock_hz / 1e6:g} MHz"),
         ("memory", f"{size(board.mcu.flash_bytes)} flash, {size(board.mcu.ram_bytes)} RAM"),
-        ("TFLM", f"{board.snapshot.title} of {board.snapshot.date}, kernels: {board.snapshot.kernels}"),
+        ("TFLM", f"{tflm.title} of {tflm.date}, kernels: {tflm.kernels}" if tflm else "-"),
         ("PlatformIO", f"{board.platformio.platform}, board {board.platformio.board}"),
         ("status", board.status),
-        *(("note", text) for text in board.snapshot.notes),
+        *(("note", text) for text in (tflm.notes if tflm else ())),
     ]
 
 

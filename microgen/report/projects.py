@@ -25,7 +25,7 @@ def build_lines(result: BuildResult) -> Pairs:
     arena = d.arena
     lines = [
         ("model", f"{d.name}: {len(d.model.data):,} bytes, {counted(d.model.ops)}"),
-        ("board", f"{d.board.title}, {d.board.snapshot.title}"),
+        ("board", f"{d.board.title}, {d.plan.library.title}"),
         ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
     ]
     lines += fit_lines(result.fit)

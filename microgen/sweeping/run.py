@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import defaults
 from ..boards import Board, load_board
 from ..compression.run import DEFAULT_BATCH_SIZE, check_origin, check_seen, model_file
 from ..compression.task import DataSource, read_data
@@ -43,7 +44,7 @@ def sweep(
     data: DataSource | None = None,
     *,
     recipe: str | None = None,
-    board: str | Path = "esp32",
+    board: str | Path = defaults.BOARD,
     candidates: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     epochs: int | None = None,

@@ -1,11 +1,8 @@
-"""Refuses, before anything is built, the models that TFLM would refuse, or run wrongly, on a board."""
+"""Refuses, before anything is built, the models that no TFLM runs."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from ..errors import InputError
-from . import schema
 from .model import Operator, Subgraph, TfliteModel
 
 MAX_TENSOR_BYTES = 64 * 2**20
@@ -16,29 +13,6 @@ _QUANTIZE_HINT = (
 )
 # Operators that only move values between float and integer; they may touch float tensors.
 _BOUNDARY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
-# The weights that a channel-wise FULLY_CONNECTED kernel must know about.
-_FULLY_CONNECTED = "FULLY_CONNECTED"
-# Operators that move values of any width.
-_ANY_WIDTH = _BOUNDARY | {"RESHAPE", "SQUEEZE"}
-
-
-class Snapshot(Protocol):
-    """What must be known of a board's TFLM to tell whether it runs a model."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def ops(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def custom_ops(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def int16x8(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def per_channel_fully_connected(self) -> str: ...  # noqa: D102
-    @property
-    def per_channel_fully_connected_int16(self) -> str: ...  # noqa: D102
 
 
 def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
@@ -80,73 +54,6 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
             raise InputError(f"{model.name}: tensor '{tensor.name}' has no elements", "convert again with a batch of 1")
 
 
-def check_board(model: TfliteModel, snapshot: Snapshot) -> None:
-    """Refuse what this board's TFLM lacks or computes wrongly.
-
-    Raises:
-        InputError: names the operators.
-    """
-    lacking = sorted(
-        {
-            op.name
-            for graph in model.subgraphs
-            for op in graph.operators
-            if op.name not in (snapshot.custom_ops if op.is_custom else snapshot.ops)
-        }
-    )
-    if lacking:
-        raise InputError(
-            f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",
-            "build the model from layers that TFLM has, or choose a board with a newer TFLM (microgen boards)",
-        )
-    if "VAR_HANDLE" in model.ops:
-        raise InputError(
-            f"{model.name}: operator VAR_HANDLE keeps a variable beside the graph, which the firmware has no place for",
-            "keep state in an operator (LSTM, SVDF), or feed it from an output back to an input",
-        )
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            wide = any(graph.tensors[i].dtype == "int16" for i in op.outputs)
-            if wide and op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
-                raise InputError(
-                    f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
-                    "is not known to have a kernel",
-                    "quantize to int8 (--scheme int8), or choose another board (microgen boards)",
-                )
-            if op.name != _FULLY_CONNECTED or not _per_channel_weights(graph, op):
-                continue
-            support = {
-                "int8": snapshot.per_channel_fully_connected,
-                "int16": snapshot.per_channel_fully_connected_int16,
-            }.get(graph.tensors[op.inputs[0]].dtype, "supported")
-            if support != "supported":
-                effect = "refuses it on the device" if support == "refused" else "computes it wrongly without a word"
-                raise InputError(
-                    f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
-                    "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True, "
-                    "or choose a board with a newer TFLM (microgen boards)",
-                )
-
-
-def resolver_methods(model: TfliteModel) -> list[str]:
-    """Return the methods of MicroMutableOpResolver that register just what the model uses, sorted.
-
-    Raises:
-        InputError: TFLM has no such operator at all.
-    """
-    methods = set()
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            table = schema.CUSTOM_RESOLVER_METHODS if op.is_custom else schema.RESOLVER_METHODS
-            if op.name not in table:
-                raise InputError(
-                    f"{model.name}: TFLM has no operator {op.name}",
-                    "build the model from layers that TFLM has",
-                )
-            methods.add(table[op.name])
-    return sorted(methods)
-
-
 def float_operators(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
     """Return the operators that compute in float32; those that only move values between float and integer do not."""
     return [(graph, op) for graph in model.subgraphs for op in graph.operators if _computes_in_float(graph, op)]
@@ -182,8 +89,3 @@ def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator, allow_fl
             f"{model.name}: operator {op.index} ({op.name}) computes in float32",
             f"{_QUANTIZE_HINT}; --allow-float takes layers that stay in float32",
         )
-
-
-def _per_channel_weights(graph: Subgraph, op: Operator) -> bool:
-    quantization = graph.tensors[op.inputs[1]].quantization if len(op.inputs) > 1 and op.inputs[1] >= 0 else None
-    return quantization is not None and quantization.per_channel

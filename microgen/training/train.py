@@ -20,8 +20,9 @@ from ..frontends.converted import Converted
 from ..frontends.keras.archive import keras_bytes
 from ..frontends.keras.converter import convert_loaded, make_deterministic
 from ..frontends.keras.loading import from_keras
-from ..quantization import Quantized, finish, per_channel_dense
+from ..quantization import Quantized, finish
 from ..recipes import Recipe, load_recipe
+from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out_folder
 from ..support.json import json_text
 from ..verification import EngineRun, quantize_samples, real_values
@@ -88,6 +89,7 @@ def train(
     *,
     out: str | Path | None = None,
     board: str | Path | Board | None = None,
+    runtime: str = DEFAULT_RUNTIME,
     epochs: int | None = None,
     seed: int = 0,
     on_step: Callable[[str], None] = lambda step: None,
@@ -98,7 +100,8 @@ def train(
     Args:
         recipe: its name; `microgen.recipe_names()` has all.
         out: a folder for model, labels, calibration data and the record of the training; None writes nothing.
-        board: the board whose TFLM must run it; without one, what every board runs is chosen.
+        board: the board that must run it; without one, what every board runs is chosen.
+        runtime: what must run it there.
         epochs: instead of the recipe's own number.
         seed: seed of data, weights and training; the same seed gives the same bytes.
         on_step: is told what is done next.
@@ -117,13 +120,13 @@ def train(
         check_out_folder(Path(out), RECORD, "training")
         _check_same(Path(out), recipe)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
-    snapshot = target.snapshot if target else None
-    request = TrainRequest(recipe, per_channel_dense(snapshot, "int8"), seed, epochs or chosen.epochs)
+    limits = RUNTIMES.get(runtime).quantization_limits(target)
+    request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs)
     on_step(f"training {recipe}")
     packages = ("tensorflow", "keras", *chosen.packages)
     reply = converter.run(train_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
     on_step("running LiteRT and TFLM on the held-out data")
-    found = finish(reply.converted, recipe, "recipe", "int8", snapshot)
+    found = finish(reply.converted, recipe, "recipe", "int8", limits)
     test_x, test_y = reply.test_x, reply.test_y
     with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
         engines = running.result()

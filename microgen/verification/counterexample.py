@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import workers
-from ..runtimes.tflm.planner import Target, plan
+from ..runtimes import reference
 from ..support.files import write_file
 from ..tflite import TfliteModel, parse
 from ..workers import TFLM
@@ -49,7 +49,7 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
         tuple(graph.tensors[i].zero_point for i in activations),
         layer.bound_lsb if layer.max_abs_diff_lsb > layer.bound_lsb else 0,
         reference_kernels(graph, op),
-        plan(parse(proof.cut), Target.HOST).arena_min_bytes + 2**16,
+        reference.host_arena_bytes(parse(proof.cut)) + 2**16,
         _SECONDS,
     )
     for sample in range(len(proof.inputs[0])):

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..deployment import GOLDEN_MAX
-from ..devices import HOST, Client, DutError, host_firmware
+from ..devices import HOST, Client, DutError, HostBuild, host_firmware
 from ..errors import EngineError
-from ..runtimes.tflm.planner import Target, plan
+from ..runtimes import reference
 from ..tflite import TfliteModel
 from ..tflite.normalise import normalise
 from ..workers import LITERT, TFLM, Engine, litert, tflm
@@ -59,7 +58,8 @@ class FirmwareRun:
 
     Attributes:
         answers: one array per output, samples first.
-        array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look.
+        array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look, and for
+            a runtime whose firmware does not hold them.
         device: what it ran on; None for a program that does not answer because its model is another one.
     """
 
@@ -80,12 +80,13 @@ class EngineRun:
         first: what TFLM answers to the first samples, of which golden vectors are made: one array an output.
     """
 
-    def __init__(self, model: TfliteModel, inputs: Samples) -> None:
+    def __init__(self, model: TfliteModel, inputs: Samples, early: int = 1) -> None:
         """Start both engines.
 
         Args:
             model: the model.
             inputs: one array an input, samples first.
+            early: how many samples `first` is for.
 
         Raises:
             EngineError: an engine refused the model, crashed or hung.
@@ -101,7 +102,7 @@ class EngineRun:
         try:
             self._litert = self._start(LITERT, litert.run, litert.RunRequest(self._normalised.data, inputs, sequence))
             try:
-                measured = self._measure_arena()
+                measured = self._measure_arena(early)
             except EngineError:
                 # LiteRT refuses nearly all broken files in words, where TFLM may crash: its reason is the better one.
                 self._litert.result(self._deadline)
@@ -118,9 +119,9 @@ class EngineRun:
     def _start(self, engine: Engine, target: Callable[[RequestT], Answers], request: RequestT) -> workers.Job[Answers]:
         return self._jobs.enter_context(workers.start(engine, target, request))
 
-    def _measure_arena(self) -> tflm.ArenaReply:
-        first = tuple(a[:GOLDEN_MAX] for a in self.inputs)
-        predicted = plan(self.model, Target.HOST).arena_min_bytes
+    def _measure_arena(self, early: int) -> tflm.ArenaReply:
+        first = tuple(a[:early] for a in self.inputs)
+        predicted = reference.host_arena_bytes(self.model)
         request = tflm.ArenaRequest(self.model.data, first, predicted)
         return workers.run(TFLM, tflm.measure_arena, request, self._deadline)
 
@@ -153,11 +154,9 @@ class EngineRun:
             answered = self._litert.result(self._deadline)
         except EngineError as error:
             refusal = error.message
-        reference = self._tflm.result(self._deadline)
+        answers = self._tflm.result(self._deadline)
         compared = Answers(()) if answered is None else self._answers(LITERT, answered)
-        return Engines(
-            self._answers(TFLM, reference), compared, self.arena_min_bytes, self._normalised.changes, refusal
-        )
+        return Engines(self._answers(TFLM, answers), compared, self.arena_min_bytes, self._normalised.changes, refusal)
 
     def _answers(self, engine: Engine, answers: Answers) -> Answers:
         sequence = _checked(engine, answers.sequence, self.model) if self.model.is_stateful else ()
@@ -177,31 +176,35 @@ class EngineRuns:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def get(self, model: TfliteModel, inputs: Samples) -> EngineRun:
+    def get(self, model: TfliteModel, inputs: Samples, early: int = 1) -> EngineRun:
         """Return the run of this model on these samples, started now or earlier; see `EngineRun`."""
         key = hashlib.sha256(b"".join((model.data, *(np.ascontiguousarray(a).tobytes() for a in inputs)))).hexdigest()
         if key not in self._runs:
-            self._runs[key] = self._open.enter_context(EngineRun(model, inputs))
+            self._runs[key] = self._open.enter_context(EngineRun(model, inputs, early))
         return self._runs[key]
 
 
-def run_firmware(project: Path, model: TfliteModel, inputs: Samples, *, record: Path | None = None) -> FirmwareRun:
+def run_firmware(
+    project: Path, model: TfliteModel, inputs: Samples, host: HostBuild, *, record: Path | None = None
+) -> FirmwareRun:
     """Compile a project for this machine, run it and feed it samples over its serial commands.
 
     Args:
         project: the project's folder.
         model: what it was built from.
         inputs: one array an input, samples first.
+        host: what the project's runtime adds to the build.
         record: file to write the session to.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.devices.host_build`.
     """
-    with host_firmware(project, record=record) as (client, array):
+    with host_firmware(project, host, record=record) as (client, array):
         try:
             client.connect()
-            return dataclasses.replace(ask_firmware(client, HOST, model, inputs), array=array.read_bytes())
+            compiled = array.read_bytes() if array.exists() else None
+            return dataclasses.replace(ask_firmware(client, HOST, model, inputs), array=compiled)
         except DutError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
             if array.exists() and array.read_bytes() != model.data:

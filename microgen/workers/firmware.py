@@ -1,7 +1,7 @@
 """The process in which a compiled firmware runs: its standard input and output are the serial port.
 
-Arguments: the firmware's library, TFLM's library, and a file into which the model array is written as it lies
-in the compiled firmware, before it starts.
+Arguments: the firmware's library; TFLM's library, or "" where the firmware needs none; and, for a firmware with TFLM, a
+file into which the model array is written as it lies in the compiled firmware, before it starts.
 """
 
 from __future__ import annotations
@@ -22,12 +22,21 @@ def main() -> None:
     # What C++ code prints must not get between the answers of the serial port.
     serial_out = os.dup(1)
     os.dup2(2, 1)
-    ctypes.CDLL(tflm, mode=ctypes.RTLD_GLOBAL)
+    if tflm:
+        ctypes.CDLL(tflm, mode=ctypes.RTLD_GLOBAL)
     try:
         firmware = ctypes.CDLL(library)
     except OSError as error:
         print(_unresolved(str(error)), file=sys.stderr, flush=True)
         os._exit(InputError.exit_code)
+    if tflm:
+        _check_tflm(firmware)
+        Path(array).write_bytes(_model_array(firmware))
+    os._exit(firmware.microgen_host_run(0, serial_out))
+
+
+def _check_tflm(firmware: ctypes.CDLL) -> None:
+    """End the process where TFLM is not as it was declared to the firmware."""
     firmware.microgen_selftest_reason.restype = ctypes.c_char_p
     if firmware.microgen_selftest() != 0:
         reason = firmware.microgen_selftest_reason().decode("utf-8", "replace")
@@ -37,11 +46,14 @@ def main() -> None:
             flush=True,
         )
         os._exit(SELFTEST_FAILED)
+
+
+def _model_array(firmware: ctypes.CDLL) -> bytes:
+    """Return the model's bytes as they lie in the compiled firmware."""
     size = ctypes.c_size_t()
     firmware.microgen_model_data.restype = ctypes.c_void_p
     address = firmware.microgen_model_data(ctypes.byref(size))
-    Path(array).write_bytes(ctypes.string_at(address, size.value))
-    os._exit(firmware.microgen_host_run(0, serial_out))
+    return ctypes.string_at(address, size.value)
 
 
 def _unresolved(said: str) -> str:

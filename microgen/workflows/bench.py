@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..devices import BAUD, HOST, SelfTest, connected
+from .. import defaults
+from ..devices import HOST, SelfTest, connected
 from ..errors import InputError
 from ..projects import open_project
-from ..projects.manifest import project_model
+from ..projects.manifest import project_library, project_model, project_runtime
 from ..support.files import write_file
 from ..support.json import json_text
 from ..verification import make_samples
@@ -71,7 +72,7 @@ def bench(
     *,
     runs: int = 100,
     warmups: int = 10,
-    baud: int = BAUD,
+    baud: int = defaults.BAUD,
     record: Path | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Bench:
@@ -96,7 +97,8 @@ def bench(
     # The first samples are edges, where some kernels have less to do: take a random one.
     inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, _SEED)]
     on_step(f"timing {runs} inferences on {on}")
-    with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+    runtime = project_runtime(opened)
+    with connected(opened.path, model.sha256, runtime.host(), on, baud=baud, record=record) as client:
         client.load(inputs)
         once = client.time(1, 0)[0]
         batch = max(1, min(_RUNS_PER_COMMAND, _US_PER_COMMAND // max(once, 1)))
@@ -107,16 +109,15 @@ def bench(
             times += client.time(count, 0)
             on_step(f"timed {len(times)} of {runs} inferences on {on}")
         name, (used, size) = client.name(), client.arena()
-    host = on == HOST
-    tflm = opened.manifest["tflm"]
+    library = runtime.library(None) if on == HOST else project_library(opened)
     median = statistics.median(times)
     return Bench(
         device=name,
         on=on,
         model=model.name,
         model_sha256=model.sha256,
-        tflm="tflite-micro (host)" if host else tflm["name"],
-        kernels="reference" if host else tflm["kernels"],
+        tflm=library.name,
+        kernels=library.kernels,
         runs=runs,
         warmups=warmups,
         median_us=median,
@@ -161,7 +162,7 @@ def read_bench(path: Path) -> Bench:
         ) from None
 
 
-def selftest(path: str | Path, on: str = HOST, *, baud: int = BAUD, record: Path | None = None) -> SelfTest:
+def selftest(path: str | Path, on: str = HOST, *, baud: int = defaults.BAUD, record: Path | None = None) -> SelfTest:
     """Let a firmware run the golden vectors that lie in its flash.
 
     Args:
@@ -173,7 +174,8 @@ def selftest(path: str | Path, on: str = HOST, *, baud: int = BAUD, record: Path
         SetupError, EngineError: see `microgen.devices.connected`.
     """
     opened = open_project(path)
-    with connected(opened.path, project_model(opened).sha256, on, baud=baud, record=record) as client:
+    host = project_runtime(opened).host()
+    with connected(opened.path, project_model(opened).sha256, host, on, baud=baud, record=record) as client:
         return client.selftest()
 
 

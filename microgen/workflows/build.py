@@ -1,8 +1,7 @@
-"""The public function `build`: the whole way from a model to a verified project, one step after the other."""
+"""The public function `build`: from a model to a verified project, one phase after another."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
 import time
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import datasets as calibrations
+from .. import defaults, quantization
 from .. import projects as project
-from .. import quantization
 from ..applications.mlperf import task_options
-from ..boards import load_board
-from ..deployment import Deployment, Options, choose_golden, deploy, known_issues
-from ..deployment import check as check_model
+from ..boards import Board, load_board
+from ..deployment import GOLDEN_MAX, Deployment, Golden, Options, choose_golden, deploy
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
+from ..devices import HostBuild
 from ..devices import host_build as hostbuild
 from ..errors import InputError
 from ..frontends import source as sources
@@ -27,13 +26,94 @@ from ..projects.drift import Drift, find_drift
 from ..projects.manifest import manifest, model_json
 from ..projects.platformio import tool as platformio
 from ..projects.platformio.files import USER_FILES, check_edges, own_board, render_golden, render_project, render_readme
+from ..runtimes import RUNTIMES
+from ..runtimes.runtime import Runtime
 from ..training.train import train
-from ..verification import NOT_VERIFIED, EngineRuns, Verdict, judge, make_samples, run_firmware
-from .build_cache import Shared
+from ..verification import (
+    NOT_VERIFIED,
+    EngineRun,
+    FirmwareRun,
+    Samples,
+    Verdict,
+    judge,
+    make_samples,
+    run_firmware,
+)
+from .build_cache import BuildCache
 
-DEFAULT_SAMPLES = 100
-DEFAULT_RECIPE = "sine"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """What is to be built; the fields are the arguments of `build`.
+
+    Raises:
+        InputError: arguments that contradict each other, or cannot be used whatever the model is.
+    """
+
+    model: Any = None
+    board: str | Path = defaults.BOARD
+    out: str | Path | None = None
+    name: str | None = None
+    labels: str | Path | Sequence[str] | None = None
+    calibration: calibrations.Source | None = None
+    scheme: str = defaults.SCHEME
+    value_range: tuple[float, float] = (0.0, 1.0)
+    allow_float: bool = False
+    recipe: str | None = None
+    samples: int = defaults.SAMPLES
+    seed: int = 0
+    verify: bool = True
+    compile: bool = False
+    force: bool = False
+    check: bool = False
+    mlperf: str | None = None
+    selftest_at_boot: bool | None = None
+    arena_bytes: int | None = None
+    runtime: str = defaults.RUNTIME
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise InputError(
+                f"--samples {self.samples}: at least one sample is needed", f"leave it out for {defaults.SAMPLES}"
+            )
+        if self.model is not None and self.recipe is not None:
+            raise InputError(f"a model and the recipe '{self.recipe}'", "give one of them")
+        if self.model is None and self.calibration is not None:
+            raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
+        for asked, option in ((self.force, "--force"), (self.compile, "--compile")):
+            if self.check and asked:
+                raise InputError(f"--check with {option}: a check writes nothing", "give one of them")
+        if not _NAME.fullmatch(self.firmware_name):
+            raise InputError(
+                f"name {self.firmware_name!r} cannot be a firmware's name",
+                "use letters, digits, dot, dash and underscore, at most 63",
+            )
+
+    @property
+    def firmware_name(self) -> str:
+        """The firmware's name: the one given, else the code of `mlperf`, the model's, the recipe's."""
+        if self.name or self.mlperf:
+            return str(self.name or self.mlperf)
+        if self.model is None:
+            return self.recipe or defaults.RECIPE
+        if isinstance(self.model, quantization.Quantized):
+            return self.model.model.name
+        return sources.slug(sources.name_of(self.model))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told how far a build is.
+
+    Attributes:
+        on_step: what is done next.
+        on_epoch: how many epochs of how many of a recipe's training are done.
+    """
+
+    on_step: Callable[[str], None] = lambda step: None
+    on_epoch: Callable[[int, int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,17 +166,17 @@ class BuildResult:
 
 def build(
     model: Any = None,  # noqa: ANN401 - a path, or a Keras object, which has no types
-    board: str | Path = "esp32",
+    board: str | Path = defaults.BOARD,
     *,
     out: str | Path | None = None,
     name: str | None = None,
     labels: str | Path | Sequence[str] | None = None,
     calibration: calibrations.Source | None = None,
-    scheme: str = "int8",
+    scheme: str = defaults.SCHEME,
     value_range: tuple[float, float] = (0.0, 1.0),
     allow_float: bool = False,
     recipe: str | None = None,
-    samples: int = DEFAULT_SAMPLES,
+    samples: int = defaults.SAMPLES,
     seed: int = 0,
     verify: bool = True,
     compile: bool = False,
@@ -105,7 +185,7 @@ def build(
     mlperf: str | None = None,
     selftest_at_boot: bool | None = None,
     arena_bytes: int | None = None,
-    shared: Shared | None = None,
+    runtime: str = defaults.RUNTIME,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> BuildResult:
@@ -132,7 +212,7 @@ def build(
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
             board's kernels are known to be wrong for an operator of the model.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
-        shared: what is made once for several builds that differ in nothing but the board.
+        runtime: what runs the model on the board.
         on_step: is told what is done next, for a progress display.
         on_epoch: is told how many epochs of how many of a recipe's training are done.
 
@@ -143,135 +223,197 @@ def build(
         InputError: the model, board, data or an option cannot be used; nothing was written.
         SetupError: this machine lacks something; nothing was written.
     """
-    clock = _Clock()
-    if samples < 1:
-        raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
-    target = load_board(str(board))
-    check_origin(model, recipe, calibration)
-    name = firmware_name(model, name or mlperf, recipe)
-    path = Path(out) if out is not None else Path(f"{name}-{target.name}")
-    if check:
-        committed = _committed(path, force=force, compile=compile)
-    else:
-        project.check_target(path, force=force)
-    named = read_labels(labels)
-    obstacle = hostbuild.host_obstacle()
-    if verify and not obstacle:
-        hostbuild.compiler()  # a missing one is said now, not after a training
+    request = BuildRequest(
+        model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
+        value_range=value_range, allow_float=allow_float, recipe=recipe, samples=samples, seed=seed, verify=verify,
+        compile=compile, force=force, check=check, mlperf=mlperf, selftest_at_boot=selftest_at_boot,
+        arena_bytes=arena_bytes, runtime=runtime,
+    )  # fmt: skip
+    with BuildCache() as cache:
+        return run_build(request, cache, Progress(on_step, on_epoch))
 
-    def make_source() -> quantization.Quantized:
-        if isinstance(model, quantization.Quantized):
-            return model
-        if model is None:
-            trained = train(recipe or DEFAULT_RECIPE, board=target, seed=seed, on_step=on_step, on_epoch=on_epoch)
-            return trained.quantized
+
+def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> BuildResult:
+    """Build what is requested; see `build`.
+
+    Args:
+        request: the arguments.
+        cache: what was made already for the same model on other boards, and is kept for the next.
+        progress: who is told how far it is.
+    """
+    clock = _Clock()
+    setting = _prepare(request)
+    source = _make_source(setting, cache, progress)
+    decided, _ = _decide(setting, source)
+    clock.lap("model")
+    progress.on_step(f"running LiteRT and TFLM on {request.samples} samples")
+    inputs = make_samples(source.model, request.samples, request.seed, source.calibration or None)
+    running = cache.engines.get(source.model, inputs, GOLDEN_MAX)
+    clock.lap("arena")
+    deployment, fit = _decide(setting, source, decided.options, running.arena_min_bytes)
+    rendered = _render(setting, deployment, choose_golden(source.model, inputs, running.first))
+    firmware = None
+    if request.verify and not setting.host.obstacle:
+        progress.on_step("compiling the firmware for this machine and running it")
+        firmware = _run_firmware(setting, rendered, deployment, inputs)
+        clock.lap("firmware")
+    running.result()
+    clock.lap("engines")
+    verdict = _judge(setting, running, firmware)
+    if request.verify:
+        clock.lap("verdict")
+    drift = _write(setting, rendered, deployment, verdict, source)
+    clock.lap("check" if request.check else "write")
+    compiled = None
+    if request.compile:
+        progress.on_step(f"compiling for {setting.board.title} with PlatformIO")
+        compiled = platformio.compile_project(setting.path, on_line=progress.on_step)
+        clock.lap("compile")
+    return BuildResult(setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A request, and what it names on this machine.
+
+    Attributes:
+        path: the project's folder.
+        labels: names of the first output's elements, where they were given.
+        committed: the project that the build is compared with, where it is to be checked.
+        host: how the firmware is compiled for this machine.
+    """
+
+    request: BuildRequest
+    board: Board
+    runtime: Runtime
+    path: Path
+    labels: tuple[str, ...]
+    committed: project.Project | None
+    host: HostBuild
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """The files of a project by their path inside it; user files are written once."""
+
+    files: dict[str, bytes]
+    user_files: dict[str, bytes]
+    golden: Golden
+
+
+def _prepare(request: BuildRequest) -> _Setting:
+    """Look for everything that a build needs, so that what is missing is reported before any work."""
+    board = load_board(str(request.board))
+    runtime = RUNTIMES.get(request.runtime)
+    path = Path(request.out) if request.out is not None else Path(f"{request.firmware_name}-{board.name}")
+    committed = None
+    if request.check:
+        committed = project.open_project(path, read_only=True)
+    else:
+        project.check_target(path, force=request.force)
+    labels = read_labels(request.labels)
+    host = runtime.host()
+    if request.verify and not host.obstacle:
+        hostbuild.compiler()
+    return _Setting(request, board, runtime, path, labels, committed, host)
+
+
+def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> quantization.Quantized:
+    """Phase 1: train the recipe, or read and quantize the model."""
+    request, on_step = setting.request, progress.on_step
+
+    def make() -> quantization.Quantized:
+        if isinstance(request.model, quantization.Quantized):
+            return request.model
+        if request.model is None:
+            return train(
+                request.recipe or defaults.RECIPE, board=setting.board, runtime=request.runtime, seed=request.seed,
+                on_step=on_step, on_epoch=progress.on_epoch,
+            ).quantized  # fmt: skip
         on_step("reading the model")
         return quantization.quantize(
-            model, calibration, scheme=scheme, board=target, name=name, labels=named, value_range=value_range,
-            allow_float=allow_float, seed=seed, on_step=on_step,
+            request.model, request.calibration, scheme=request.scheme, board=setting.board, runtime=request.runtime,
+            name=request.firmware_name, labels=setting.labels, value_range=request.value_range,
+            allow_float=request.allow_float, seed=request.seed, on_step=on_step,
         )  # fmt: skip
 
-    # A training depends on less of the board than the refusals of a conversion, which name its TFLM.
-    kind = quantization.per_channel_dense(target.snapshot, "int8") if model is None else target.snapshot.name
-    source = shared.source(kind, make_source) if shared else make_source()
-    source = replace(source, model=replace(source.model, name=name))
-    check_model(source.model, target, allow_float=allow_float)
-    check_edges(source.model)
-    # What is too large whatever the errors of the figures are is refused before anything runs.
-    _checked_fit(deploy(name, source.model, target, labels=named or source.labels, arena_bytes=arena_bytes))
-    if selftest_at_boot is None:
-        selftest_at_boot = bool(known_issues(source.model, target.snapshot))
-    options = replace(task_options(mlperf, source.model) if mlperf else Options(), selftest_at_boot=selftest_at_boot)
-    clock.lap("model")
-
-    on_step(f"running LiteRT and TFLM on {samples} samples")
-    inputs = make_samples(source.model, samples, seed, source.calibration or None)
-    with (
-        contextlib.nullcontext(shared.engines) if shared else EngineRuns() as runs,
-        tempfile.TemporaryDirectory(prefix="microgen-build-") as folder,
-    ):
-        running = runs.get(source.model, inputs)
-        clock.lap("arena")
-        deployment = deploy(
-            name, source.model, target, running.arena_min_bytes, named or source.labels, options, arena_bytes
-        )
-        fit = _checked_fit(deployment)
-        golden = choose_golden(source.model, inputs, running.first)
-        files = render_project(deployment) | render_golden(golden) | own_board(board)
-        user_files = {name: files.pop(name) for name in USER_FILES}
-        firmware = None
-        if verify and not obstacle:
-            on_step("compiling the firmware for this machine and running it")
-            kept = path / "src/main.cpp"
-            main = kept.read_bytes() if kept.is_file() and not force else user_files["src/main.cpp"]
-            project.write_all(Path(folder), {**files, "src/main.cpp": main})
-            firmware = run_firmware(Path(folder), source.model, inputs)
-            clock.lap("firmware")
-        running.result()
-        clock.lap("engines")
-    verdict = Verdict(NOT_VERIFIED, reason="--no-verify was given")
-    if verify:
-        verdict = judge(running, firmware, seed, obstacle).verdict
-        clock.lap("verdict")
-    files["README.md"] = render_readme(deployment, golden, verdict)
-    record = manifest(deployment, golden, verdict, source, mlperf)
-    if check:
-        drift = find_drift(committed, files, user_files, record)
-        clock.lap("check")
-        return BuildResult(path, deployment, fit, verdict, None, source, clock.laps, drift)
-    project.write(path, files, user_files, record, force=force)
-    clock.lap("write")
-    compiled = None
-    if compile:
-        on_step(f"compiling for {target.title} with PlatformIO")
-        compiled = platformio.compile_project(path, on_line=on_step)
-        clock.lap("compile")
-    return BuildResult(path, deployment, fit, verdict, compiled, source, clock.laps)
+    limits = setting.runtime.quantization_limits(setting.board)
+    # A training depends on less of the board than the refusals of a conversion, which name its library.
+    source = cache.source(limits.per_channel_dense if request.model is None else limits, make)
+    return replace(source, model=replace(source.model, name=request.firmware_name))
 
 
-def check_origin(model: Any, recipe: str | None, calibration: calibrations.Source | None) -> None:  # noqa: ANN401
-    """Refuse arguments of `build` that name no model, or two."""
-    if model is not None and recipe is not None:
-        raise InputError(f"a model and the recipe '{recipe}'", "give one of them")
-    if model is None and calibration is not None:
-        raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
+def _decide(
+    setting: _Setting, source: quantization.Quantized, options: Options | None = None, host_min_bytes: int = 0
+) -> tuple[Deployment, Fit]:
+    """Phase 2: decide how the model goes onto the board, and whether it fits.
 
+    Args:
+        setting, source: what to put where.
+        options: how the serial commands behave; None: as requested, which is checked with the model then.
+        host_min_bytes: the smallest arena of the reference on this machine, once that was measured.
 
-def _committed(path: Path, *, force: bool, compile: bool) -> project.Project:
-    """Open the project that a build is to be compared with."""
-    for asked, option in ((force, "--force"), (compile, "--compile")):
-        if asked:
-            raise InputError(f"--check with {option}: a check writes nothing", "give one of them")
-    return project.open_project(path, read_only=True)
-
-
-def _checked_fit(deployment: Deployment) -> Fit:
-    """Return what the deployment takes of the memories; raises DoesNotFit where one is too small."""
+    Raises:
+        DoesNotFit: a memory is too small, whatever the errors of the figures are.
+    """
+    request, model = setting.request, source.model
+    if options is None:
+        setting.runtime.check(model, setting.board, allow_float=request.allow_float)
+        check_edges(model)
+    deployment = deploy(
+        model.name, model, setting.board, host_min_bytes, setting.labels or source.labels,
+        arena_bytes=request.arena_bytes, runtime=request.runtime,
+    )  # fmt: skip
+    deployment = replace(deployment, options=options or _options(request, deployment))
     fit = memory_fit(deployment)
     if not fit.fits:
         raise DoesNotFit(deployment, fit)
-    return fit
+    return deployment, fit
 
 
-def firmware_name(model: Any, name: str | None, recipe: str | None) -> str:  # noqa: ANN401
-    """Return the firmware's name: the one given, else the model's, else the recipe's.
+def _options(request: BuildRequest, deployment: Deployment) -> Options:
+    at_boot = request.selftest_at_boot
+    return replace(
+        task_options(request.mlperf, deployment.model) if request.mlperf else Options(),
+        selftest_at_boot=bool(deployment.plan.known_faults) if at_boot is None else at_boot,
+    )
 
-    Raises:
-        InputError: it cannot be a firmware's name.
-    """
-    if not name:
-        if model is None:
-            name = recipe or DEFAULT_RECIPE
-        elif isinstance(model, quantization.Quantized):
-            name = model.model.name
-        else:
-            name = sources.slug(sources.name_of(model))
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"name {name!r} cannot be a firmware's name",
-            "use letters, digits, dot, dash and underscore, at most 63",
-        )
-    return name
+
+def _render(setting: _Setting, deployment: Deployment, golden: Golden) -> _Rendered:
+    """Phase 4: render the project's files, but README and manifest, which hold the verdict."""
+    files = render_project(deployment) | render_golden(golden) | own_board(setting.request.board)
+    user_files = {name: files.pop(name) for name in USER_FILES}
+    return _Rendered(files, user_files, golden)
+
+
+def _run_firmware(setting: _Setting, rendered: _Rendered, deployment: Deployment, inputs: Samples) -> FirmwareRun:
+    """Phase 4, continued: compile the project with the user's own main program for this machine, and run it."""
+    kept = setting.path / "src/main.cpp"
+    is_kept = kept.is_file() and not setting.request.force
+    main = kept.read_bytes() if is_kept else rendered.user_files["src/main.cpp"]
+    with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
+        project.write_all(Path(folder), {**rendered.files, "src/main.cpp": main})
+        return run_firmware(Path(folder), deployment.model, inputs, setting.host)
+
+
+def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
+    """Phase 5: compare what firmware and engines answered."""
+    if not setting.request.verify:
+        return Verdict(NOT_VERIFIED, reason="--no-verify was given")
+    return judge(running, firmware, setting.request.seed, setting.host.obstacle).verdict
+
+
+def _write(
+    setting: _Setting, rendered: _Rendered, deployment: Deployment, verdict: Verdict, source: quantization.Quantized
+) -> Drift | None:
+    """Phase 5, continued: write the project, or return how the one that exists differs from it."""
+    request = setting.request
+    files = {**rendered.files, "README.md": render_readme(deployment, rendered.golden, verdict)}
+    record = manifest(deployment, rendered.golden, verdict, source, request.mlperf)
+    if setting.committed is not None:
+        return find_drift(setting.committed, files, rendered.user_files, record)
+    project.write(setting.path, files, rendered.user_files, record, force=request.force)
+    return None
 
 
 class _Clock:

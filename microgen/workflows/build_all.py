@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..boards import board_names, load_board
 from ..deployment.fit import DoesNotFit, Fit
 from ..errors import InputError, MicrogenError
-from . import build as pipeline
-from .build_cache import Shared
+from .build import BuildRequest, BuildResult, Progress, run_build
+from .build_cache import BuildCache
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class BoardResult:
     """
 
     board: str
-    result: pipeline.BuildResult | None
+    result: BuildResult | None
     error: MicrogenError | None
 
     @property
@@ -60,6 +60,7 @@ def build_all(
     out: str | Path | None = None,
     name: str | None = None,
     on_step: Callable[[str], None] = lambda step: None,
+    on_epoch: Callable[[int, int], None] | None = None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[BoardResult, ...]:
     """Build one model for several boards.
@@ -70,6 +71,7 @@ def build_all(
         out: the folder in which the projects are made, as NAME-BOARD; the current folder otherwise.
         name: as in `build`.
         on_step: is told what is done next, for a progress display.
+        on_epoch: as in `build`.
         options: the other arguments of `build`.
 
     Returns:
@@ -85,18 +87,18 @@ def build_all(
     names = [found for _, found in named]
     if twice := sorted({found for found in names if names.count(found) > 1}):
         raise InputError(f"board '{twice[0]}' is named twice", "name each board once")
-    pipeline.check_origin(model, options.get("recipe"), options.get("calibration"))
-    name = pipeline.firmware_name(model, name or options.get("mlperf"), options.get("recipe"))
+    any_board = BuildRequest(model=model, name=name, **options)
     results = []
-    with Shared() as shared:
+    with BuildCache() as cache:
         for wanted, board in named:
 
-            def said(step: str, board: str = board) -> None:
+            def on_board(step: str, board: str = board) -> None:
                 on_step(f"{board}: {step}")
 
-            folder = Path(out or ".") / f"{name}-{board}"
+            folder = Path(out or ".") / f"{any_board.firmware_name}-{board}"
             try:
-                result = pipeline.build(model, wanted, out=folder, name=name, shared=shared, on_step=said, **options)
+                request = replace(any_board, board=wanted, out=folder)
+                result = run_build(request, cache, Progress(on_board, on_epoch))
             except MicrogenError as error:
                 results.append(BoardResult(board, None, error))
             else:

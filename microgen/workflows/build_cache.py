@@ -8,7 +8,7 @@ from ..quantization import Quantized
 from ..verification import EngineRuns
 
 
-class Shared:
+class BuildCache:
     """Quantized models and the engines' answers, for builds that differ in nothing but the board.
 
     Attributes:
@@ -19,7 +19,7 @@ class Shared:
         self.engines = EngineRuns()
         self._sources: dict[Hashable, Quantized] = {}
 
-    def __enter__(self) -> Shared:
+    def __enter__(self) -> BuildCache:
         self.engines.__enter__()
         return self
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .._version import __version__
 from ..devices import host_build as hostbuild
 from ..errors import SetupError, one_line
+from ..runtimes import reference
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,16 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look for everything that microgen can use."""
-    obstacle = hostbuild.host_obstacle()
+    obstacle = reference.obstacle()
     return [
         Finding("Python", True, f"{platform.python_version()} ({sys.executable})", "everything", "", True),
         _compiler(),
         Finding(
             "TFLM for the host",
             not obstacle,
-            "" if obstacle else f"tflite-micro {hostbuild.TFLM_WHEEL}",
+            "" if obstacle else f"tflite-micro {reference.VERSION}",
             "verify what the firmware computes",
-            f"{obstacle}; pip install tflite-micro=={hostbuild.TFLM_WHEEL}" if obstacle else "",
+            f"{obstacle}; pip install tflite-micro=={reference.VERSION}" if obstacle else "",
             True,
         ),
         _package(

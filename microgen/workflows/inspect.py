@@ -2,130 +2,213 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..boards import Board, list_boards, load_board
 from ..deployment import Deployment, check, deploy
-from ..deployment.fit import memory_fit
+from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
-from ..projects.manifest import model_json
-from ..runtimes.tflm.planner import MemoryPlan
+from ..projects import open_project
+from ..projects.manifest import model_json, project_board, project_model, project_runtime
+from ..runtimes.memory import MemoryLayout
 from ..tflite import Operator, Subgraph, TfliteModel, load
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
 
 
-def inspect(model: str | Path, board: str | Path | None = None, report: str | Path | None = None) -> dict[str, Any]:
-    """Describe a .tflite as plain data: inputs, outputs, operators, MACs, sizes, and its memory on a board.
+@dataclass(frozen=True)
+class InspectedLayer:
+    """One operator of a model.
+
+    Attributes:
+        index, subgraph: its place.
+        op, version: its name and version in the schema.
+        name: of its first output.
+        input_shapes: of the inputs that are not constant.
+        output_shape, output_dtype: of its first output.
+        weight_bytes: of its constant inputs.
+        macs: multiply-accumulates of one inference.
+        inputs, outputs: numbers of the tensors, constants left out.
+        arena_bytes: how far the arena is used while it runs; None without a board.
+        scratch_bytes: what its kernel asks for while it runs, among that; None without a board.
+    """
+
+    index: int
+    subgraph: int
+    op: str
+    version: int
+    name: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shape: tuple[int, ...]
+    output_dtype: str
+    weight_bytes: int
+    macs: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    arena_bytes: int | None = None
+    scratch_bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a model is, and how it lies on a board.
+
+    Attributes:
+        model: the model.
+        layers: its operators, in their order.
+        macs: multiply-accumulates of one inference.
+        weight_bytes: of all constants, each buffer once.
+        faults: what reference kernels are known to get wrong in it.
+        deployment: how it goes onto the board; None without one, as `fit`.
+        fit: what it takes of the board's memories.
+        advice: what to change so that it fits; empty where it does.
+        labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
+            records them.
+    """
+
+    model: TfliteModel
+    layers: tuple[InspectedLayer, ...]
+    macs: int
+    weight_bytes: int
+    faults: tuple[str, ...]
+    deployment: Deployment | None = None
+    fit: Fit | None = None
+    advice: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    golden: Mapping[str, Any] | None = None
+
+    @property
+    def memory(self) -> dict[str, Any] | None:
+        """The arena as plain data: its figures, its peak, and where each buffer lies; None without a board."""
+        if self.deployment is None:
+            return None
+        layout = self.deployment.plan.layout
+        return {
+            **self.deployment.plan.totals(),
+            "peak": _peak(self.model, layout),
+            "buffers": [
+                {
+                    "name": b.name,
+                    "kind": b.kind,
+                    "subgraph": b.subgraph,
+                    "bytes": b.bytes,
+                    "offset": b.offset,
+                    "first": b.first,
+                    "last": b.last,
+                }
+                for b in layout.buffers
+            ],
+            "steps": [list(s) if s is not None else None for s in layout.scopes],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data; with a board, "memory" has the arena, and "fit" flash and RAM with their parts."""
+        model = self.model
+        described: dict[str, Any] = {
+            **model_json(model.name, model),
+            "description": model.description,
+            "stateful": model.is_stateful,
+            "subgraphs": len(model.subgraphs),
+            "tensors": sum(len(g.tensors) for g in model.subgraphs),
+            "weight_bytes": self.weight_bytes,
+            "macs": self.macs,
+            "layers": [layer.to_json() for layer in self.layers],
+            "faults": list(self.faults),
+        }
+        if self.deployment is None or self.fit is None:
+            return described
+        return {
+            **described,
+            "board": self.deployment.board.name,
+            "memory": self.memory,
+            "fit": self.fit.to_json(),
+            "advice": list(self.advice),
+            "warnings": list(self.deployment.warnings),
+        }
+
+
+def inspect(model: str | Path, board: str | Path | None = None) -> Inspection:
+    """Describe a model: inputs, outputs, operators, MACs, sizes, and its memory on a board.
 
     Args:
-        model: the file.
-        board: a board; then "memory" has the arena and its layout, and "fit" flash and RAM with their parts.
-        report: where to write the same as an HTML page.
+        model: a .tflite; or a project's folder, whose board is taken where none is given.
+        board: a board; then the result has the arena with its layout, and flash and RAM with their parts.
 
     Raises:
-        InputError: it is not a sound .tflite, or the board cannot run it.
+        InputError: it is not a sound .tflite or project, or the board cannot run it.
     """
+    if Path(model).is_dir():
+        return _inspect_project(Path(model), board)
     loaded = load(model)
-    target = load_board(str(board)) if board is not None else None
-    found = describe(loaded, target)
-    if report is not None:
-        from ..report.html import write_report
-
-        write_report(Path(report), found)
-    return found
-
-
-def describe(model: TfliteModel, board: Board | None, deployment: Deployment | None = None) -> dict[str, Any]:
-    """Return what `inspect` returns, for a model that was read already.
-
-    Args:
-        model: the model.
-        board: the board, None for a description without one.
-        deployment: how the model goes onto that board, where it was decided already.
-    """
-    found: dict[str, Any] = {
-        **model_json(model.name, model),
-        "description": model.description,
-        "stateful": model.is_stateful,
-        "subgraphs": len(model.subgraphs),
-        "tensors": sum(len(g.tensors) for g in model.subgraphs),
-        "weight_bytes": sum({t.buffer: t.size for g in model.subgraphs for t in g.tensors}.values()),
-        "macs": model_macs(model),
-        "layers": [_layer(graph, op) for graph in model.subgraphs for op in graph.operators],
-        "faults": list(model_faults(model)),
-    }
     if board is None:
-        return found
-    if deployment is None:
-        check(model, board)
-        deployment = deploy(model.name, model, board)
-    fit = memory_fit(deployment)
-    for layer in found["layers"]:
-        live = deployment.plan.live(layer["subgraph"], layer["index"])
-        layer["arena_bytes"] = deployment.plan.top(layer["subgraph"], layer["index"])
-        layer["scratch_bytes"] = sum(b.size for b in live if b.kind == "scratch")
-    return {
-        **found,
-        "board": board.name,
-        "memory": _memory(model, deployment),
-        "fit": fit.to_json(),
-        "advice": _advice(model, deployment),
-        "warnings": list(deployment.warnings),
-    }
+        return _describe(loaded)
+    target = load_board(str(board))
+    check(loaded, target)
+    return _describe(loaded, deploy(loaded.name, loaded, target))
 
 
-def _layer(graph: Subgraph, op: Operator) -> dict[str, Any]:
+def _inspect_project(path: Path, board: str | Path | None) -> Inspection:
+    opened = open_project(path)
+    model, runtime = project_model(opened), project_runtime(opened)
+    target = project_board(opened) if board is None else load_board(str(board))
+    labels = tuple(str(label) for label in opened.manifest.get("labels", []))
+    measured = int(opened.manifest.get("arena", {}).get("host_min_bytes", 0))
+    deployment = deploy(model.name, model, target, measured, labels, runtime=runtime.name)
+    return _describe(model, deployment, labels, opened.manifest.get("golden"))
+
+
+def _describe(
+    model: TfliteModel,
+    deployment: Deployment | None = None,
+    labels: tuple[str, ...] = (),
+    golden: Mapping[str, Any] | None = None,
+) -> Inspection:
+    layout = deployment.plan.layout if deployment else None
+    fit = memory_fit(deployment) if deployment else None
+    return Inspection(
+        model,
+        tuple(_layer(graph, op, layout) for graph in model.subgraphs for op in graph.operators),
+        model_macs(model),
+        sum({t.buffer: t.size for g in model.subgraphs for t in g.tensors}.values()),
+        model_faults(model),
+        deployment,
+        fit,
+        tuple(_advice(model, deployment, fit)) if deployment and fit else (),
+        labels,
+        golden,
+    )
+
+
+def _layer(graph: Subgraph, op: Operator, layout: MemoryLayout | None) -> InspectedLayer:
     output = graph.tensors[op.outputs[0]] if op.outputs else None
     inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
-    return {
-        "index": op.index,
-        "subgraph": graph.index,
-        "op": op.name,
-        "version": op.version,
-        "name": output.name if output else "",
-        "input_shapes": [list(t.shape) for t in inputs if not t.is_constant],
-        "output_shape": list(output.shape) if output else [],
-        "output_dtype": output.dtype if output else "",
-        "weight_bytes": sum(t.size for t in inputs),
-        "macs": operator_macs(graph, op),
-        "inputs": [t.index for t in inputs if not t.is_constant],
-        "outputs": list(op.outputs),
-    }
+    scratch = [b.size for b in layout.live(graph.index, op.index) if b.kind == "scratch"] if layout else []
+    return InspectedLayer(
+        index=op.index,
+        subgraph=graph.index,
+        op=op.name,
+        version=op.version,
+        name=output.name if output else "",
+        input_shapes=tuple(t.shape for t in inputs if not t.is_constant),
+        output_shape=output.shape if output else (),
+        output_dtype=output.dtype if output else "",
+        weight_bytes=sum(t.size for t in inputs),
+        macs=operator_macs(graph, op),
+        inputs=tuple(t.index for t in inputs if not t.is_constant),
+        outputs=tuple(op.outputs),
+        arena_bytes=layout.top(graph.index, op.index) if layout else None,
+        scratch_bytes=sum(scratch) if layout else None,
+    )
 
 
-def _memory(model: TfliteModel, deployment: Deployment) -> dict[str, Any]:
-    layout, arena = deployment.plan, deployment.arena
-    return {
-        "arena_min_bytes": layout.arena_min_bytes,
-        "arena_bytes": arena.bytes,
-        "margin_bytes": arena.bytes - layout.arena_min_bytes,
-        "reference_kernels_min_bytes": arena.min_bytes,
-        "kernel_bytes": layout.arena_min_bytes - arena.min_bytes,
-        "head_bytes": layout.head_bytes,
-        "persistent_bytes": layout.persistent_bytes,
-        "planning_bytes": layout.planning_bytes,
-        "host_predicted_bytes": arena.host_predicted_bytes,
-        "host_min_bytes": arena.host_min_bytes,
-        "peak": _peak(model, layout),
-        "buffers": [
-            {
-                "name": b.name,
-                "kind": b.kind,
-                "subgraph": b.subgraph,
-                "bytes": b.bytes,
-                "offset": b.offset,
-                "first": b.first,
-                "last": b.last,
-            }
-            for b in layout.buffers
-        ],
-        "steps": [list(s) if s is not None else None for s in layout.scopes],
-    }
-
-
-def _peak(model: TfliteModel, layout: MemoryPlan) -> dict[str, Any]:
+def _peak(model: TfliteModel, layout: MemoryLayout) -> dict[str, Any]:
     subgraph, operator = layout.peak
     op = model.subgraphs[subgraph].operators[operator]
     return {
@@ -137,9 +220,8 @@ def _peak(model: TfliteModel, layout: MemoryPlan) -> dict[str, Any]:
     }
 
 
-def _advice(model: TfliteModel, deployment: Deployment) -> list[str]:
+def _advice(model: TfliteModel, deployment: Deployment, fit: Fit) -> list[str]:
     """Say what to change so that the model fits; nothing where it fits."""
-    fit = memory_fit(deployment)
     if fit.outcome == "fits":
         return []
     lines = []
@@ -148,21 +230,22 @@ def _advice(model: TfliteModel, deployment: Deployment) -> list[str]:
             f"flash: the model takes {len(model.data):,} bytes: use fewer or narrower layers, or prune its channels"
         )
     if any(m.outcome != "fits" for m in fit.memories[1:]):
-        peak = _peak(model, deployment.plan)
+        peak = _peak(model, deployment.plan.layout)
         largest = sorted(peak["live"], key=lambda b: -b["bytes"])[:2]
         names = " and ".join(f"'{b['name']}' ({b['bytes']:,} bytes)" for b in largest)
         lines.append(
             f"RAM: operator {peak['operator']} ({peak['op']}) makes the peak, where {names} live at once: "
             "reduce its resolution or channels, or stride earlier"
         )
-    better = [b.title for b in list_boards() if b.name != deployment.board.name and _fits(model, b)]
+    runtime = deployment.plan.runtime
+    better = [b.title for b in list_boards() if b.name != deployment.board.name and _fits(model, b, runtime)]
     lines.append(f"boards that it fits: {', '.join(better)}" if better else "it fits none of the boards")
     return lines
 
 
-def _fits(model: TfliteModel, board: Board) -> bool:
+def _fits(model: TfliteModel, board: Board, runtime: str) -> bool:
     try:
-        check(model, board)
+        check(model, board, runtime=runtime)
     except InputError:
         return False
-    return memory_fit(deploy(model.name, model, board)).outcome == "fits"
+    return memory_fit(deploy(model.name, model, board, runtime=runtime)).outcome == "fits"

@@ -13,7 +13,7 @@ from ..compression.merge import OUTPUTS, MergeRequest, merge_files
 from ..errors import EngineError, InputError
 from ..frontends import source as sources
 from ..frontends.source import slug
-from ..runtimes.tflm.planner import Target, plan
+from ..runtimes import reference
 from ..support.files import check_out, gzip_bytes, write_file
 from ..tflite import TfliteModel, load
 from ..tflite.check import check_runnable
@@ -161,5 +161,4 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
 
 
 def _cost(model: TfliteModel) -> Cost:
-    arena = plan(model, Target.DEVICE).arena_min_bytes
-    return Cost(len(model.data), gzip_bytes(model.data), arena, model_macs(model))
+    return Cost(len(model.data), gzip_bytes(model.data), reference.device_arena_bytes(model), model_macs(model))

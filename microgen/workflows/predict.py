@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..devices import BAUD, HOST, connected
+from .. import defaults
+from ..devices import HOST, connected
 from ..projects import open_project
-from ..projects.manifest import project_model
+from ..projects.manifest import project_model, project_runtime
 from ..verification import quantize_samples, real_values
 
 Arrays: TypeAlias = "npt.NDArray[Any] | Sequence[npt.NDArray[Any]]"
@@ -38,7 +39,7 @@ def predict(
     samples: Arrays,
     *,
     on: str = HOST,
-    baud: int = BAUD,
+    baud: int = defaults.BAUD,
     record: Path | None = None,
 ) -> list[Prediction]:
     """Run samples through a project's firmware, compiled for this machine or on a board.
@@ -62,7 +63,8 @@ def predict(
     labels = [str(label) for label in opened.manifest.get("labels", [])]
     inputs = quantize_samples(model, [samples] if isinstance(samples, np.ndarray) else list(samples))
     found = []
-    with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+    host = project_runtime(opened).host()
+    with connected(opened.path, model.sha256, host, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
             answer = client.infer([np.ascontiguousarray(a).tobytes() for a in one], len(model.outputs))
             outputs = tuple(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import projects as project
 from ..devices import host_command
+from ..projects.manifest import project_runtime
 
 
 def simulate(path: str | Path, *, pty: bool = False) -> int:
@@ -27,7 +28,7 @@ def simulate(path: str | Path, *, pty: bool = False) -> int:
     """
     opened = project.open_project(path)
     with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:
-        command = host_command(opened.path, Path(folder))
+        command = host_command(opened.path, Path(folder), project_runtime(opened).host())
         return _on_pseudo_terminal(command) if pty else _run(command)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..devices import BAUD, HOST, connected
+from .. import defaults
+from ..devices import HOST, connected
 from ..errors import InputError
 from ..projects import Project, check_target, open_project
-from ..projects.manifest import project_board, project_board_name, project_model
+from ..projects.manifest import project_board, project_board_name, project_model, project_runtime
 from ..quantization import Quantized, quantize
 from ..tflite import TfliteModel
-from . import build as pipeline
+from .build import BuildResult, build
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Tuned:
     device: str
     used_bytes: int
     before_bytes: int
-    build: pipeline.BuildResult
+    build: BuildResult
 
     @property
     def arena_bytes(self) -> int:
@@ -51,14 +52,14 @@ def tune(
     on: str,
     *,
     calibration: str | Path | None = None,
-    baud: int = BAUD,
+    baud: int = defaults.BAUD,
     record: Path | None = None,
     force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Tuned:
     """Ask the board how much of the arena it uses, and build the project again with that and the margin.
 
-    The margin is the TFLM snapshot's: what the interpreter needs while it plans, and does not count as used.
+    The margin is the runtime's: what an interpreter needs while it plans, and does not count as used.
 
     Args:
         path: the project's folder; it must be what is flashed on the board.
@@ -78,27 +79,29 @@ def tune(
     model = project_model(opened)
     manifest = opened.manifest
     board = project_board(opened)
+    runtime = project_runtime(opened)
     on_step(f"asking {on}")
-    with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+    with connected(opened.path, model.sha256, runtime.host(), on, baud=baud, record=record) as client:
         client.command("reset")  # is refused, with the reason, by a model that did not come up
         used, size = client.arena()
         device = client.name()
     if device != board.name:
         raise InputError(f"{on} is a {device}, the project is for {board.name}", "connect the project's board")
-    built = pipeline.build(
+    built = build(
         _source(opened, model, calibration, on_step),
         project_board_name(opened),
         out=opened.path,
         name=model.name,
         labels=manifest["labels"] or None,
         allow_float=True,  # what is in the project was allowed when it was built
-        samples=manifest["verdict"]["samples"] or pipeline.DEFAULT_SAMPLES,
+        samples=manifest["verdict"]["samples"] or defaults.SAMPLES,
         seed=manifest["verdict"]["seed"],
         verify=manifest["verdict"]["status"] != "not-verified",
         force=force,
         mlperf=manifest["mlperf"],
         selftest_at_boot=manifest["selftest_at_boot"],
-        arena_bytes=used + board.snapshot.margin_bytes(used),
+        arena_bytes=runtime.tuned_arena_bytes(board, used),
+        runtime=runtime.name,
         on_step=on_step,
     )
     return Tuned(device, used, size, built)

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import datasets as calibrations
+from .. import defaults
 from .. import projects as project
-from ..deployment import deploy
 from ..deployment.labels import check_labels, output_classes, read_labels
-from ..devices import BAUD, HOST, connected
-from ..devices import host_build as hostbuild
+from ..devices import HOST, HostBuild, connected
 from ..errors import InputError
-from ..projects.manifest import project_board, project_model
+from ..projects.manifest import project_model, project_runtime
 from ..support.metrics import answered_classes, class_count
 from ..tflite import Tensor, TfliteModel, load
 from ..tflite.check import check_runnable
@@ -37,8 +36,6 @@ from ..verification import (
 )
 from ..verification.counterexample import save_counterexample
 from ..verification.golden import golden_fault
-from .build import DEFAULT_SAMPLES
-from .inspect import describe
 
 _LABELS = "labels"
 
@@ -46,15 +43,14 @@ _LABELS = "labels"
 def verify(
     path: str | Path,
     *,
-    samples: int = DEFAULT_SAMPLES,
+    samples: int = defaults.SAMPLES,
     seed: int = 0,
     layers: bool = False,
     data: str | Path | None = None,
     labels: str | Path | Sequence[str] | None = None,
     counterexample: str | Path | None = None,
-    report: str | Path | None = None,
     on: str = HOST,
-    baud: int = BAUD,
+    baud: int = defaults.BAUD,
     record: Path | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Verdict:
@@ -70,7 +66,6 @@ def verify(
             are named as the model's labels.
         labels: names of the first output's elements, or a text file with one per line; the project's own otherwise.
         counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
-        report: where to write an HTML page.
         on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.devices.connected`.
         baud: the port's speed.
         record: file to write the session with the firmware to.
@@ -82,7 +77,7 @@ def verify(
         EngineError: the firmware does not answer, or has another model.
     """
     if samples < 1:
-        raise InputError(f"--samples {samples}: at least one sample is needed", "leave it out for 100")
+        raise InputError(f"--samples {samples}: at least one sample is needed", f"leave it out for {defaults.SAMPLES}")
     opened = None if Path(path).is_file() else project.open_project(path)
     model = project_model(opened) if opened else load(path)
     check_runnable(model, allow_float=True)
@@ -93,24 +88,25 @@ def verify(
     if labelled is not None:
         inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
     on_step(f"running LiteRT and TFLM on {len(inputs[0])} samples")
-    obstacle = "a model alone has no firmware; give a project"
+    obstacle, host = "a model alone has no firmware; give a project", HostBuild()
     if opened:
-        obstacle = hostbuild.host_obstacle() if on == HOST else ""
+        host = project_runtime(opened).host()
+        obstacle = host.obstacle if on == HOST else ""
     with EngineRun(model, inputs) as running:
         firmware = None
         if opened and not obstacle:
             if on == HOST:
                 on_step("compiling the firmware for this machine and running it")
-                firmware = run_firmware(opened.path, model, inputs, record=record)
+                firmware = run_firmware(opened.path, model, inputs, host, record=record)
             else:
                 on_step(f"running the firmware on {on}")
-                with connected(opened.path, model.sha256, on, baud=baud, record=record) as client:
+                with connected(opened.path, model.sha256, host, on, baud=baud, record=record) as client:
                     firmware = ask_firmware(client, on, model, inputs)
         engines = running.result()
     host_min = running.arena_min_bytes
     stale = golden_fault(opened.path, model, host_min) if opened else ""
     on_step("comparing")
-    judgement = judge(running, firmware, seed, obstacle, all_layers=layers or report is not None)
+    judgement = judge(running, firmware, seed, obstacle, all_layers=layers)
     verdict = judgement.verdict
     if stale and verdict.passed:
         verdict = dataclasses.replace(verdict, status=DIVERGED, reason=stale)
@@ -123,18 +119,6 @@ def verify(
         if labelled.classes is not None:
             accuracy = _accuracy(model.outputs[0], engines, labelled.classes, samples)
         verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=labelled.warnings)
-    if report is not None:
-        from ..report.html import write_report
-
-        board = project_board(opened) if opened else None
-        deployment = deploy(model.name, model, board, host_min) if board else None
-        document = describe(model, board, deployment)
-        document["verdict"] = verdict.to_json()
-        document["summary"] = verdict.summary()
-        document["golden"] = opened.manifest.get("golden") if opened else None
-        document["labels"] = list(names)
-        document["accuracy"] = verdict.accuracy
-        write_report(Path(report), document)
     return verdict
 
 

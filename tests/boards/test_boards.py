@@ -113,11 +113,11 @@ def test_only_the_boards_of_the_arduino_library_need_another_language_version() 
         assert changed == ((("-std=gnu++14",), True) if board.tflm == "chirale-2.0.0" else ((), False))
 
 
-def test_flags_and_libraries_of_snapshot_and_board_together() -> None:
+def test_flags_and_libraries_of_snapshot_and_board() -> None:
     board = load_board("nano33ble")
-    assert board.lib_deps == ("spaziochirale/Chirale_TensorFLowLite@2.0.0",)
-    assert board.build_flags == ("-std=gnu++17",)
-    assert "-DTF_LITE_STATIC_MEMORY=1" in load_board("pico").build_flags
+    assert board.snapshot.lib_deps == ("spaziochirale/Chirale_TensorFLowLite@2.0.0",)
+    assert board.platformio.build_flags == ("-std=gnu++17",)
+    assert "-DTF_LITE_STATIC_MEMORY=1" in load_board("pico").snapshot.build_flags
 
 
 # ---- scratch memory

@@ -101,7 +101,7 @@ def test_a_section_flag_places_what_it_names(board, section, project, tmp_path):
         flag
         for b in list_boards()
         if b.name == board
-        for flag in (*b.build_flags, *(f for r in b.mcu.regions for f in r.build_flags))
+        for flag in (*b.platformio.build_flags, *(f for r in b.mcu.regions for f in r.build_flags))
     }
     wanted = [f for f in flags if f.endswith(f"_SECTION={section}")]
     assert wanted

@@ -6,15 +6,16 @@ import json
 import pytest
 
 from microgen.boards import Board, board_names, load_board
-from microgen.deployment import Arena, Deployment, deploy
+from microgen.deployment import Deployment, deploy
 from microgen.deployment.fit import Fit, memory_fit
+from microgen.runtimes.tflm.arena import Arena
 from microgen.tflite import parse
 from tests.support import models
 
 
 def deployed(board: Board, arena: int = 4096) -> Deployment:
     made = deploy("m", parse(models.fully_connected(), "m"), board, 2048)
-    return dataclasses.replace(made, arena=Arena(arena, arena, 0, 0))
+    return dataclasses.replace(made, plan=dataclasses.replace(made.plan, arena=Arena(arena, arena, 0, 0)))
 
 
 def fit(board: str, arena: int = 4096) -> Fit:

@@ -21,7 +21,7 @@ from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
 from tests.support import models
 from tests.support.serial_board import SerialBoard, build
-from tests.support.tools import needs_host
+from tests.support.tools import host_build, needs_host
 
 pytest.importorskip("serial", reason="pyserial is not installed")
 
@@ -220,7 +220,9 @@ def test_the_commands(made, tmp_path):
 
 def test_the_crc_of_the_firmware_is_zlibs(made):
     data = np.random.default_rng(0).integers(0, 256, 300, np.uint8).tobytes()
-    with connected(made / "wide", project.open_project(made / "wide").manifest["model"]["sha256"]) as client:
+    with connected(
+        made / "wide", project.open_project(made / "wide").manifest["model"]["sha256"], host_build()
+    ) as client:
         client.load([data])
         assert client.command("crc") == [f"m-crc-[0,300,300,{zlib.crc32(data):08x}]"]
 
@@ -317,7 +319,7 @@ def test_a_project_knows_its_board_without_the_file_that_it_came_from(tmp_path):
     microgen.build(tmp_path / "small.tflite", tmp_path / "mine.toml", out=folder)
     (tmp_path / "mine.toml").unlink()
     assert (folder / "board.toml").read_text("utf-8") == text
-    microgen.verify(folder, samples=4, report=tmp_path / "report.html")
+    microgen.write_report(tmp_path / "report.html", microgen.inspect(folder), microgen.verify(folder, samples=4))
     assert "mine" in (tmp_path / "report.html").read_text("utf-8")
     with SerialBoard(folder) as board:
         tuned = microgen.tune(folder, board.port)

@@ -16,7 +16,7 @@ from microgen.devices.connection import host_firmware
 from microgen.devices.object_cache import ObjectCache, cache_folder, digest
 from microgen.errors import InputError
 from tests.support import models
-from tests.support.tools import compiler, needs, needs_host
+from tests.support.tools import compiler, host_build, needs, needs_host
 
 SOURCES = {
     "arduino", "dut", "golden", "golden_data", "host_main", "main", "model_data", "model_runner", "selftest", "writer",
@@ -60,7 +60,7 @@ class Compilation:
         work = Path(self.folder / "work")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        self.library = hostbuild.compile_firmware(project, work).read_bytes()
+        self.library = hostbuild.compile_firmware(project, work, host_build()).read_bytes()
         calls = self._log.read_text().splitlines()
         names = {Path(c.split(" -c ")[1].split(" -o ")[0]).stem for c in calls if " -c " in c}
         return names | ({"library"} if any(" -shared " in c for c in calls) else set())
@@ -106,11 +106,11 @@ def test_a_model_of_other_bytes_is_what_runs(compile_, project):
     text = source.read_text()
     at = text.rindex("0x")
     source.write_text(text[:at] + ("0x00" if text[at : at + 4] != "0x00" else "0x01") + text[at + 4 :])
-    with host_firmware(project) as (client, array):
+    with host_firmware(project, host_build()) as (client, array):
         client.connect()
         changed = array.read_bytes()
     source.write_text(text)
-    with host_firmware(project) as (client, array):
+    with host_firmware(project, host_build()) as (client, array):
         client.connect()
         assert array.read_bytes() != changed and len(changed) == len(array.read_bytes())
 

@@ -82,7 +82,7 @@ def test_platformio_accepts_the_ini(board, core, tmp_path):
     assert sections["platformio"]["default_envs"] == [board]
     assert found["platform"] == expected.platformio.platform and found["board"] == expected.platformio.board
     assert found["monitor_speed"] == found["test_speed"] == expected.platformio.monitor_speed
-    assert found.get("lib_deps", []) == list(expected.lib_deps)
+    assert found.get("lib_deps", []) == [*expected.snapshot.lib_deps, *expected.platformio.lib_deps]
     for key, value in expected.platformio.options.items():
         assert str(found[key]) == str(value)
     root = json.dumps(sections)

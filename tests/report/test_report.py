@@ -15,6 +15,7 @@ from microgen.boards import list_boards
 from microgen.errors import InputError
 from microgen.quantization import Quantized
 from microgen.quantization.quality import LayerQuality, Quality
+from microgen.report.html import write_report
 from microgen.report.models import quality_lines
 from microgen.report.text import microseconds
 from microgen.support import resources
@@ -109,8 +110,11 @@ def page_of(path):
 
 @pytest.mark.parametrize("name", INT8)
 def test_the_page_of_a_real_model_says_what_the_json_says(name, shared_models, tmp_path):
-    found = inspect(shared_models / f"{name}.tflite", "pico", tmp_path / "r.html")
-    verdict = microgen.verify(shared_models / f"{name}.tflite", samples=8, layers=True, report=tmp_path / "v.html")
+    inspection = inspect(shared_models / f"{name}.tflite", "pico")
+    found = inspection.to_json()
+    verdict = microgen.verify(shared_models / f"{name}.tflite", samples=8, layers=True)
+    write_report(tmp_path / "r.html", inspection)
+    write_report(tmp_path / "v.html", inspect(shared_models / f"{name}.tflite"), verdict)
     page = page_of(tmp_path / "r.html")
     assert all((tmp_path / f).stat().st_size < 1_500_000 for f in ("r.html", "v.html"))
     text = "".join(page.text)
@@ -132,12 +136,12 @@ def test_the_page_of_a_real_model_says_what_the_json_says(name, shared_models, t
 def test_a_page_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     with pytest.raises(InputError, match="cannot be written") as caught:
-        inspect(tmp_path / "m.tflite", "esp32", tmp_path / "m.tflite/r.html")
+        write_report(tmp_path / "m.tflite/r.html", inspect(tmp_path / "m.tflite", "esp32"))
     assert "--report" in caught.value.hint
 
 
 def test_the_page_loads_nothing_and_runs_nothing(shared_models, tmp_path):
-    inspect(shared_models / "kws_ref_model.tflite", "esp32", tmp_path / "r.html")
+    write_report(tmp_path / "r.html", inspect(shared_models / "kws_ref_model.tflite", "esp32"))
     page = page_of(tmp_path / "r.html")
     assert not [t for t, _ in page.tags if t in ("script", "iframe", "img", "object", "embed")]
     assert [a["href"] for t, a in page.tags if t == "link"] == ["data:,"]
@@ -156,8 +160,8 @@ def test_names_and_labels_cannot_become_markup(tmp_path):
     labels = tmp_path / "labels.txt"
     labels.write_text(f'{ATTACK}\n"><img src=x onerror=alert(1)>\nb\nc\n')
     project = microgen.build(path, "esp32", out=tmp_path / "p", labels=labels, samples=4).project
-    microgen.verify(project, samples=4, report=tmp_path / "v.html")
-    inspect(path, "esp32", tmp_path / "r.html")
+    write_report(tmp_path / "v.html", inspect(project), microgen.verify(project, samples=4))
+    write_report(tmp_path / "r.html", inspect(path, "esp32"))
     for name in ("v.html", "r.html"):
         text = (tmp_path / name).read_text()
         assert "<script" not in text and "<img" not in text
@@ -167,14 +171,15 @@ def test_names_and_labels_cannot_become_markup(tmp_path):
 def test_a_model_file_named_like_markup_is_escaped(tmp_path):
     path = tmp_path / f"{ATTACK.replace('/', '')}.tflite"
     path.write_bytes(models.two_by_two())
-    inspect(path, None, tmp_path / "r.html")
+    write_report(tmp_path / "r.html", inspect(path))
     assert "<script" not in (tmp_path / "r.html").read_text()
 
 
 def test_the_arena_picture_has_a_box_for_each_buffer(shared_models, tmp_path):
-    found = inspect(shared_models / "pretrainedResnet_quant.tflite", "pico", tmp_path / "r.html")
+    found = inspect(shared_models / "pretrainedResnet_quant.tflite", "pico")
+    write_report(tmp_path / "r.html", found)
     boxes = [a for t, a in page_of(tmp_path / "r.html").tags if t == "rect" and a.get("class") in ("tensor", "scratch")]
-    assert len(boxes) == len(found["memory"]["buffers"])
+    assert len(boxes) == len(found.memory["buffers"])
     assert all(float(b["y"]) >= -0.01 for b in boxes)
 
 
@@ -182,7 +187,7 @@ def test_the_same_model_gives_the_same_page(tmp_path):
     path = tmp_path / "a.tflite"
     path.write_bytes(models.two_by_two())
     for name in ("a.html", "b.html"):
-        inspect(path, "esp32", tmp_path / name)
+        write_report(tmp_path / name, inspect(path, "esp32"))
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
@@ -193,17 +198,17 @@ def test_what_to_change_is_said_where_a_model_does_not_fit(tmp_path):
     path = tmp_path / "large.tflite"
     path.write_bytes(b.build([x], [y]))
     found = inspect(path, "pico")
-    assert found["fit"]["outcome"] == "too large"
-    assert any("makes the peak" in line and "'x' (490,000 bytes)" in line for line in found["advice"])
-    assert load(path).main.tensors[0].bytes < found["memory"]["arena_min_bytes"]
+    assert found.fit.outcome == "too large"
+    assert any("makes the peak" in line and "'x' (490,000 bytes)" in line for line in found.advice)
+    assert load(path).main.tensors[0].bytes < found.memory["arena_min_bytes"]
 
 
 def test_boards_that_a_model_fits_are_named_without_those_that_refuse_it(tmp_path):
     path = tmp_path / "wide.tflite"
     path.write_bytes(models.fully_connected(units=2200, width=1000, per_channel=True))
     found = inspect(path, "pico")
-    assert found["fit"]["reasons"][0].startswith("flash: 2,") and len(found["fit"]["reasons"]) == 1
-    flash, boards = found["advice"]
+    assert found.fit.reasons[0].startswith("flash: 2,") and len(found.fit.reasons) == 1
+    flash, boards = found.advice
     assert flash.startswith(f"flash: the model takes {path.stat().st_size:,} bytes") and "RAM" not in flash
     large = [b for b in list_boards() if b.mcu.flash_bytes > 3_000_000]
     runs = [b.title for b in large if b.snapshot.per_channel_fully_connected == "supported"]
@@ -215,7 +220,8 @@ def test_a_browser_opens_the_page_without_an_error(name, shared_models, tmp_path
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not chromium:
         pytest.skip("no Chromium here (Debian: chromium)")
-    microgen.verify(shared_models / f"{name}.tflite", samples=4, layers=True, report=tmp_path / "r.html")
+    model = shared_models / f"{name}.tflite"
+    write_report(tmp_path / "r.html", inspect(model), microgen.verify(model, samples=4, layers=True))
     done = subprocess.run(
         [
             chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

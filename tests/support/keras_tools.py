@@ -10,6 +10,7 @@ import pytest
 from microgen import datasets as calibration
 from microgen import quantization
 from microgen.boards import load_board
+from microgen.runtimes import DEFAULT_RUNTIME, RUNTIMES
 
 
 @functools.cache
@@ -40,10 +41,10 @@ def quantize(model, data, scheme="int8", board="esp32", value_range=(0.0, 1.0), 
     """What `microgen.quantize` does, without the worker that the converter has there."""
     from microgen.frontends.keras import converter, loading
 
-    snapshot = load_board(board).snapshot
+    limits = RUNTIMES.get(DEFAULT_RUNTIME).quantization_limits(load_board(board))
     loaded = loading.from_keras(model, scheme)
     found = calibration.resolve(calibration.request(data, value_range), loaded.inputs)
-    per_channel = quantization.per_channel_dense(snapshot, scheme)
+    per_channel = scheme in limits.per_channel_dense
     converted = converter.convert_loaded(loaded, found, scheme, per_channel_dense=per_channel)
     assert converted.layers == loaded.layers
-    return quantization.finish(converted, "m", "keras", scheme, snapshot, labels=labels)
+    return quantization.finish(converted, "m", "keras", scheme, limits, labels=labels)

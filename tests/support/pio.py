@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from microgen.boards import native_snapshot
-from microgen.devices import host_build as hostbuild
+from microgen.runtimes.tflm.host import tflm_library
 from microgen.support import resources
 
 _PLATFORM = Path(__file__).parent / "platformio" / "native"
@@ -47,7 +47,7 @@ def put_tflm(project: Path) -> dict[str, str]:
     name, _, url = native_snapshot().lib_deps[0].partition("=")
     library = project / ".pio" / "libdeps" / "native" / name
     shutil.copytree(resources.path("firmware") / "host" / "tflm", library / "src")
-    tflm = hostbuild.tflm_library()
+    tflm = tflm_library()
     assert tflm is not None
     # TFLM is part of a Python module: give its references to Python something to point at. None is ever used.
     undefined = subprocess.run(["nm", "-D", "--undefined-only", tflm], check=True, capture_output=True, text=True)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from microgen.devices import HostBuild
 from microgen.devices import host_build as hostbuild
 from microgen.errors import SetupError
+from microgen.runtimes import DEFAULT_RUNTIME, RUNTIMES, reference
 from microgen.tflite import parse
 from microgen.workers import tflm
 
@@ -31,10 +33,15 @@ def needs(program: str, package: str) -> str:
 
 
 def needs_host() -> None:
-    obstacle = hostbuild.host_obstacle()
+    obstacle = reference.obstacle()
     if obstacle:
         pytest.skip(obstacle)
     compiler()
+
+
+def host_build() -> HostBuild:
+    """What the usual runtime adds to the build for this machine."""
+    return RUNTIMES.get(DEFAULT_RUNTIME).host()
 
 
 @dataclass(frozen=True)

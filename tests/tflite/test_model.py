@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from microgen.errors import InputError
+from microgen.runtimes.tflm.resolver import METHODS, resolver_methods
 from microgen.tflite import load, parse
-from microgen.tflite.check import check_runnable, resolver_methods
+from microgen.tflite.check import check_runnable
 from microgen.tflite.cut import Cutter
 from microgen.tflite.macs import model_macs, operator_macs
 from microgen.tflite.model import is_benign_dimension
-from microgen.tflite.schema import BUILTIN_OPERATORS, RESOLVER_METHODS
+from microgen.tflite.schema import BUILTIN_OPERATORS
 from tests.support import models
 
 
@@ -101,7 +102,7 @@ def test_macs_by_hand(name, expected):
 def test_operator_table_is_the_schema():
     expected = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     assert expected == BUILTIN_OPERATORS
-    assert set(RESOLVER_METHODS) <= set(expected.values())
+    assert set(METHODS) <= set(expected.values())
 
 
 GOOD = models.fully_connected()

@@ -13,7 +13,7 @@ import pytest
 
 import microgen
 from microgen import workers
-from microgen.devices import DutError
+from microgen.devices import DutError, HostBuild
 from microgen.errors import EngineError
 from microgen.tflite import parse
 from microgen.verification import judge
@@ -287,19 +287,19 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
     board.model = MODEL
 
     @contextlib.contextmanager
-    def host_firmware(project, record=None):
-        asked.append((project, record))
+    def host_firmware(project, host, record=None):
+        asked.append((project, host, record))
         yield board, array
 
     monkeypatch.setattr(compare, "host_firmware", host_firmware)
     inputs = tuple(np.zeros((2, 1, 6), np.int8) for _ in range(2))
     array.write_bytes(MODEL.data)
-    run = run_firmware(tmp_path, MODEL, inputs, record=tmp_path / "r")
+    run = run_firmware(tmp_path, MODEL, inputs, HostBuild(), record=tmp_path / "r")
     assert (
         board.connected
         and run.array == MODEL.data
         and run.device.on == "host"
-        and asked == [(tmp_path, tmp_path / "r")]
+        and asked == [(tmp_path, HostBuild(), tmp_path / "r")]
     )
 
     def dead():
@@ -307,12 +307,12 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
 
     board.connect = dead
     with pytest.raises(DutError, match="no answer"):
-        run_firmware(tmp_path, MODEL, inputs)
+        run_firmware(tmp_path, MODEL, inputs, HostBuild())
     array.write_bytes(b"another model")
-    assert run_firmware(tmp_path, MODEL, inputs) == FirmwareRun(Answers(()), b"another model", None)
+    assert run_firmware(tmp_path, MODEL, inputs, HostBuild()) == FirmwareRun(Answers(()), b"another model", None)
     array.unlink()
     with pytest.raises(DutError, match="no answer"):
-        run_firmware(tmp_path, MODEL, inputs)
+        run_firmware(tmp_path, MODEL, inputs, HostBuild())
 
 
 # ---- golden vectors in a project

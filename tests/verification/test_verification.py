@@ -24,7 +24,7 @@ from microgen.verification.layer_proof.faults import faults, faults_of
 from microgen.verification.layer_proof.prove import bounds, prove_layers
 from microgen.workflows.simulate import simulate
 from tests.support import models
-from tests.support.tools import needs_host
+from tests.support.tools import host_build, needs_host
 
 
 def judged(data, all_layers=True, samples=40, seed=0):
@@ -136,7 +136,7 @@ def smallest(project, path, text):
     """Find the smallest arena of the firmware on this machine, from what it uses upwards."""
     from microgen.devices import host_firmware
 
-    with host_firmware(project) as (client, _):
+    with host_firmware(project, host_build()) as (client, _):
         client.connect()
         used, _ = client.arena()
     size = used // 16 * 16
@@ -419,7 +419,8 @@ def test_a_model_that_only_tflm_runs_is_unreferenced_and_still_written(tmp_path)
     assert (tmp_path / "p/platformio.ini").is_file()
     samples = np.arange(10, dtype=np.int8)[:, None] + np.array([-60, -20, 20, 60], np.int8)
     np.savez(tmp_path / "d.npz", x=samples, labels=np.full(10, 3))
-    microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", layers=True)
+    microgen.write_report(tmp_path / "r.html", microgen.inspect(path), verdict)
     page = (tmp_path / "r.html").read_text()
     assert "<b>100.00 %</b> of 10 labelled samples" in page, "ELU rises: the last is the largest"
 
@@ -436,15 +437,15 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     labels = answers.copy()
     labels[:3] = (labels[:3] + 1) % 4
     np.savez(tmp_path / "d.npz", x=data, labels=labels)
-    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz")
+    microgen.write_report(tmp_path / "r.html", microgen.inspect(path), verdict)
     assert ("accuracy", "0.9000 in TFLM, on 30 labelled samples") in verdict_lines(verdict)
     page = (tmp_path / "r.html").read_text()
     assert "<b>90.00 %</b> of 30 labelled samples" in page and "Confusion matrix" in page
     # A CSV has real values, as they were in training: x has the scale 0.05 and the zero point -5.
     real, head = np.column_stack([(data + 5.0) * 0.05, labels]), ",".join("abcdefgh")
     np.savetxt(tmp_path / "d.csv", real, "%g", ",", header=f"{head},label", comments="")
-    microgen.verify(path, samples=4, data=tmp_path / "d.csv", report=tmp_path / "csv.html")
-    assert "<b>90.00 %</b> of 30 labelled samples" in (tmp_path / "csv.html").read_text()
+    assert microgen.verify(path, samples=4, data=tmp_path / "d.csv").accuracy == verdict.accuracy
     np.savetxt(tmp_path / "d.csv", real[:, :8], "%g", ",", header=head, comments="")
     with pytest.raises(InputError, match="does not say the class of each sample"):
         microgen.verify(path, samples=4, data=tmp_path / "d.csv")
@@ -530,7 +531,6 @@ def test_answers_of_different_sizes_are_infinitely_apart():
 def test_a_difference_that_is_no_number_is_null_in_json_and_said(tmp_path):
     from microgen.report.html import write_report
     from microgen.support.json import json_text
-    from microgen.workflows.inspect import describe
 
     found = judged(models.two_by_two()).verdict
     far = dataclasses.replace(found.layers[0], max_abs_diff_lsb=float("inf"))
@@ -545,16 +545,6 @@ def test_a_difference_that_is_no_number_is_null_in_json_and_said(tmp_path):
 
     odd = {"verdict": plain, "others": [float("nan"), {"x": (float("-inf"), 1.5)}]}
     assert json.loads(json_text(odd), parse_constant=refuse)["others"] == [None, {"x": [None, 1.5]}]
-    model = parse(models.two_by_two())
-    write_report(
-        tmp_path / "r.html",
-        {
-            **describe(model, None, None),
-            "verdict": plain,
-            "summary": "",
-            "golden": None,
-            "labels": [],
-            "accuracy": None,
-        },
-    )
+    (tmp_path / "m.tflite").write_bytes(models.two_by_two())
+    write_report(tmp_path / "r.html", microgen.inspect(tmp_path / "m.tflite"), verdict)
     assert "not comparable" in (tmp_path / "r.html").read_text()

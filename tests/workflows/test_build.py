@@ -16,6 +16,7 @@ from microgen.devices import Client, DutError
 from microgen.devices import host_build as hostbuild
 from microgen.devices.transport import HostProcess, python_child
 from microgen.errors import EngineError, InputError, SetupError
+from microgen.runtimes.tflm import host as tflm_host
 from microgen.tflite import load
 from microgen.workflows import build as pipeline
 from microgen.workflows import doctor
@@ -331,7 +332,7 @@ def _without(find_spec, package):
 
 def test_on_another_system_python_alone_is_compared(model, tmp_path, monkeypatch):
     needs_host()
-    monkeypatch.setattr(hostbuild.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(tflm_host.platform, "machine", lambda: "arm64")
     verdict = microgen.build(model, "esp32", out=tmp_path / "p", samples=30).verdict
     assert verdict.passed and verdict.firmware == "not-run" and "Linux x86-64" in verdict.reason
 
@@ -345,7 +346,7 @@ def test_on_another_system_python_alone_is_compared(model, tmp_path, monkeypatch
 )
 def test_without_its_tflm_the_firmware_is_not_run(model, tmp_path, monkeypatch, change, says):
     needs_host()
-    monkeypatch.setattr(hostbuild, *change)
+    monkeypatch.setattr(tflm_host, *change)
     verdict = microgen.build(model, "esp32", out=tmp_path / "p", samples=4).verdict
     assert verdict.passed and verdict.firmware == "not-run" and says in verdict.reason
     with pytest.raises(SetupError, match=says):
@@ -356,7 +357,7 @@ def test_a_wheel_without_tflms_library_is_none(tmp_path, monkeypatch):
     (tmp_path / "tflite_micro").mkdir()
     (tmp_path / "tflite_micro/__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    assert hostbuild.tflm_library() is None
+    assert tflm_host.tflm_library() is None
 
 
 def test_a_compiler_that_cannot_be_started_is_named(model, tmp_path, monkeypatch):
@@ -378,7 +379,7 @@ def test_a_tflm_that_is_not_as_declared_runs_no_firmware(tmp_path):
     )
     library = tmp_path / "f.so"
     subprocess.run([*hostbuild.compiler(), "-xc", "-shared", "-fPIC", "-o", library, tmp_path / "f.c"], check=True)
-    command = [*python_child("microgen.workers.firmware"), str(library), str(hostbuild.tflm_library()), "array"]
+    command = [*python_child("microgen.workers.firmware"), str(library), str(tflm_host.tflm_library()), "array"]
     with Client(HostProcess(command, tmp_path / "log")) as client, pytest.raises(DutError) as caught:
         client.connect()
     assert "it ended with code 70: the declared TFLM API and the tflite-micro package disagree" in caught.value.message

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ..._version import __version__
-from ...boards import TflmSnapshot, board_file, native_snapshot
+from ...boards import board_file
 from ...deployment import Deployment, Golden
 from ...deployment.fit import memory_fit
 from ...errors import InputError
 from ...support import resources
 from ...support.render import render
 from ...tflite import TfliteModel
-from ...tflite.check import check_board
 from ...verification import Verdict
 from ..manifest import OWN_BOARD
 
@@ -48,9 +47,9 @@ def check_edges(model: TfliteModel) -> None:
 def render_project(deployment: Deployment) -> dict[str, bytes]:
     """Render all files of a project except golden vectors, README and manifest, by their path inside it."""
     firmware = resources.path("firmware")
-    native = native_snapshot()
-    native_obstacle = _native_obstacle(deployment.model, native)
-    copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").iterdir()) if p.is_file()}
+    plan = deployment.plan
+    native_obstacle = plan.native_obstacle
+    copied = {f"lib/model/{p.name}": p for p in sorted((firmware / "model").glob("*.h"))}
     copied |= {f"lib/dut/{p.name}": p for p in sorted((firmware / "dut").iterdir()) if p.is_file()}
     copied |= {f"lib/golden/{p.name}": p for p in sorted((firmware / "golden").iterdir()) if p.is_file()}
     copied |= {f"test/test_golden/{p.name}": p for p in sorted((firmware / "test").glob("*.cpp"))}
@@ -63,30 +62,28 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
     copied[".gitignore"] = firmware / "app" / "gitignore"
     model = deployment.model
     region = memory_fit(deployment).region
-    excluded = {*deployment.board.snapshot.exclude_sources, *(() if native_obstacle else native.exclude_sources)}
+    needed = [plan.requirements] if native_obstacle else [plan.requirements, plan.native.requirements]
+    excluded = {pattern for requirements in needed for pattern in requirements.exclude_sources}
     values: dict[str, Any] = {
         "version": __version__,
         "name": deployment.name,
         "board": deployment.board,
-        "snapshot": deployment.board.snapshot,
         "placement_flags": region.build_flags if region else (),
-        "native": native,
+        "requirements": plan.requirements,
+        "native": plan.native,
         "native_obstacle": native_obstacle,
         "exclude_sources": sorted(excluded),
         "sha256": model.sha256,
-        "data": model.data,
         "model_bytes": len(model.data),
-        "arena": deployment.arena,
+        "config": plan.config(),
         "labels": deployment.labels,
         "inputs": model.inputs,
         "outputs": model.outputs,
         "stateful": model.is_stateful,
-        "resolver_methods": deployment.resolver_methods,
         "element_types": _ELEMENT_TYPES,
         "options": deployment.options,
     }
     rendered = {
-        "lib/model/model_data.cc": "model_data.cc.j2",
         "lib/model/model_config.h": "model_config.h.j2",
         "platformio.ini": "platformio.ini.j2",
     }
@@ -94,6 +91,7 @@ def render_project(deployment: Deployment) -> dict[str, bytes]:
         rendered["exclude_sources.py"] = "exclude_sources.py.j2"
     return {
         **{name: path.read_bytes() for name, path in copied.items()},
+        **{f"lib/model/{name}": data for name, data in plan.sources().items()},
         **{name: render(template, **values) for name, template in rendered.items()},
         "model.tflite": model.data,
     }
@@ -114,7 +112,7 @@ def render_readme(deployment: Deployment, golden: Golden, verdict: Verdict) -> b
         board=deployment.board,
         fit=memory_fit(deployment),
         model=deployment.model,
-        native_obstacle=_native_obstacle(deployment.model, native_snapshot()),
+        native_obstacle=deployment.plan.native_obstacle,
         verdict=verdict,
     )
 
@@ -123,12 +121,3 @@ def own_board(board: str | Path) -> dict[str, bytes]:
     """Return the file of a board that does not come with microgen: the project must not depend on where it lies."""
     file = board_file(str(board))
     return {} if file.parent == resources.path("boards") else {OWN_BOARD: file.read_bytes()}
-
-
-def _native_obstacle(model: TfliteModel, native: TflmSnapshot) -> str:
-    """Say why the TFLM that builds on a PC cannot run the model; "" when it can."""
-    try:
-        check_board(model, native)
-    except InputError as error:
-        return error.message
-    return ""

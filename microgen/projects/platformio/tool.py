@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import defaults
 from ... import projects as project
 from ...devices.serial_port import require_pyserial
 from ...errors import InputError, MicrogenError, SetupError, one_line
@@ -185,7 +186,7 @@ def monitor(path: str | Path, *, port: str | None = None) -> int:
         SetupError: PlatformIO or the port is missing, or there are several ports.
     """
     opened = project.open_project(path)
-    speed = opened.manifest.get("monitor_speed", 115200)
+    speed = opened.manifest.get("monitor_speed", defaults.BAUD)
     port = port or _only_port(_upload(opened))
     _check_port(port)
     # Away from the project, whose platform the monitor would ask for, installed or not.

@@ -9,7 +9,9 @@ from ...boards import Board
 from ...boards.shapes import OpShape
 from ...errors import InputError
 from ...tflite import Operator, Subgraph, TfliteModel
-from .planner import KernelBytes, MemoryPlan, Target, align, plan
+from ..memory import align
+from .planner import KernelBytes, MemoryPlan, Target, plan
+from .snapshot import op_shape, snapshot_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,18 @@ class Arena:
         short = self.bytes < self.min_bytes
         return f"as asked for; {computed}" + (": only the board shows whether it suffices" if short else "")
 
+    def to_json(self) -> dict[str, int]:
+        """Return what a project's manifest records of it."""
+        return {
+            "bytes": self.bytes,
+            "min_bytes": self.min_bytes,
+            "scratch_bytes": self.scratch_bytes,
+            "margin_bytes": self.margin_bytes,
+            "host_bytes": self.host_bytes,
+            "host_min_bytes": self.host_min_bytes,
+            "host_predicted_bytes": self.host_predicted_bytes,
+        }
+
 
 def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
     """Lay the arena out as it lies on a board, with what the board's own kernels want.
@@ -53,7 +67,7 @@ def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
     Optimised kernels (CMSIS-NN, ESP-NN) ask the arena for memory that the reference kernels do not; the snapshot
     knows how much at most.
     """
-    snapshot = board.snapshot
+    snapshot = snapshot_of(board)
 
     def asked(size: Callable[[str, OpShape], int]) -> KernelBytes:
         def sizes(graph: Subgraph, op: Operator) -> Sequence[int]:
@@ -82,13 +96,14 @@ def size_arena(
     Raises:
         InputError: nothing could run the model in the arena that was asked for.
     """
+    margin = snapshot_of(board).margin_bytes
     if asked_bytes is not None:
         _check(model, layout, asked_bytes)
     minimum = plan(model, target_of(board)).arena_min_bytes
     host = plan(model, Target.HOST).arena_min_bytes
     unknown = max(0, host_min_bytes - host)
     needed = layout.arena_min_bytes
-    wanted = asked_bytes if asked_bytes is not None else needed + unknown + board.snapshot.margin_bytes(needed)
+    wanted = asked_bytes if asked_bytes is not None else needed + unknown + margin(needed)
     total = align(wanted)
     scratch = min(needed - minimum, max(total - minimum, 0))
     largest = max(host, host_min_bytes)
@@ -97,7 +112,7 @@ def size_arena(
         min_bytes=minimum,
         scratch_bytes=scratch,
         margin_bytes=total - minimum - scratch,
-        host_bytes=align(largest + board.snapshot.margin_bytes(largest)),
+        host_bytes=align(largest + margin(largest)),
         host_min_bytes=host_min_bytes,
         host_predicted_bytes=host,
         is_planned=asked_bytes is None,
@@ -115,18 +130,3 @@ def _check(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
             f"operators take {least:,} bytes",
             "leave it out to have it planned; microgen tune takes what the board really used",
         )
-
-
-def op_shape(graph: Subgraph, op: Operator) -> OpShape:
-    """Return the shapes of one operator, as a kernel library's scratch memory depends on them."""
-    inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
-    data = next((t for t in inputs if not t.is_constant), None)
-    weights = next((t for t in inputs if t.is_constant and len(t.shape) >= 2), None)
-    return OpShape(
-        input=data.shape if data else (),
-        output=graph.tensors[op.outputs[0]].shape if op.outputs else (),
-        filter=weights.shape if weights else (),
-        activation_bytes=data.bytes // data.elements if data and data.elements else 1,
-        strides=op.strides,
-        dilations=op.dilations,
-    )

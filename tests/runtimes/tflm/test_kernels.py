@@ -7,8 +7,8 @@ import pytest
 
 from microgen import workers
 from microgen.runtimes.tflm.planner import Target, plan
+from microgen.runtimes.tflm.resolver import METHODS
 from microgen.tflite import parse
-from microgen.tflite.schema import RESOLVER_METHODS
 from microgen.workers import TFLM
 from tests.support import models, tools
 from tests.support.kernel_models import LARGE, OVERLAP, PLAIN, POOL, aside, variants
@@ -153,12 +153,12 @@ def test_every_operator_is_tried():
     tried = {op for data in (*MADE.values(), *COUNTED_TWICE.values(), *LARGE.values()) for op in parse(data).ops}
     tried |= {op for data in PLAIN.values() for op in parse(aside(data)).ops}
     # Of control flow, IF is tried in test_planner.py; variables beside the graph are refused for a board.
-    assert set(RESOLVER_METHODS) - tried == {
+    assert set(METHODS) - tried == {
         "ASSIGN_VARIABLE", "CALL_ONCE", "IF", "READ_VARIABLE", "VAR_HANDLE", "WHILE",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(set(RESOLVER_METHODS) - {"CALL_ONCE", "IF", "WHILE"}))
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"CALL_ONCE", "IF", "WHILE"}))
 def test_an_operator_that_lacks_its_tensors_is_planned_all_the_same(name):
     b = models.ModelBuilder()
     x, y = b.tensor("x", [1, 4]), b.tensor("y", [1, 4])

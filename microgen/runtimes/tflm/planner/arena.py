@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ....tflite import Operator, Subgraph, Tensor, TfliteModel
+from ...memory import Buffer, MemoryLayout, align
 from . import kernels
 from .layout import place
-from .lifetimes import Buffer, Lifetimes, align, with_offsets
+from .lifetimes import Lifetimes, with_offsets
 from .structs import Structs, Target
 
 # kMaxScratchBuffersPerOp: room that is held for the requests of the next operator.
@@ -29,37 +30,20 @@ KernelBytes = Callable[[Subgraph, Operator], Sequence[int]]
 
 
 @dataclass(frozen=True)
-class MemoryPlan:
-    """The arena of a model on one target.
+class MemoryPlan(MemoryLayout):
+    """The arena of a model on one target; its buffers share the head.
 
     Attributes:
-        target: what it was computed for.
         arena_min_bytes: the smallest arena that works, a multiple of 16.
         head_bytes: activations and scratch memory, as laid out.
         persistent_bytes: structures, variable tensors and what kernels keep.
         planning_bytes: what the allocation needs for a moment beyond head and persistent memory.
-        buffers: all that shares the head, each with its place.
-        scopes: the operator, as (subgraph, operator), of each scope of the lifetimes.
-        peak: the operator during which the head is full, as (subgraph, operator).
     """
 
-    target: Target
     arena_min_bytes: int
     head_bytes: int
     persistent_bytes: int
     planning_bytes: int
-    buffers: tuple[Buffer, ...]
-    scopes: tuple[tuple[int, int] | None, ...]
-    peak: tuple[int, int]
-
-    def live(self, subgraph: int, operator: int) -> tuple[Buffer, ...]:
-        """Return the buffers that are alive while an operator runs."""
-        scopes = [i for i, scope in enumerate(self.scopes) if scope == (subgraph, operator)]
-        return tuple(b for b in self.buffers if any(b.first <= scope <= b.last for scope in scopes))
-
-    def top(self, subgraph: int, operator: int) -> int:
-        """Return how far the head is used while an operator runs, in bytes."""
-        return max((b.offset + b.size for b in self.live(subgraph, operator)), default=0)
 
     def tensor_peak(self) -> tuple[int, tuple[int, int]]:
         """Return the most bytes of tensors that are alive at once, and the first operator that has as many.
@@ -160,16 +144,7 @@ def plan(
     _allocate_edges(arena, model)
     needed = align(arena.needed) + _ALLOWANCE.get(target, 0)
     scopes = tuple(lifetimes.scopes)
-    return MemoryPlan(
-        target,
-        needed,
-        head,
-        arena.tail,
-        needed - head - arena.tail,
-        buffers,
-        scopes,
-        _peak(buffers, scopes),
-    )
+    return MemoryPlan(buffers, scopes, _peak(buffers, scopes), needed, head, arena.tail, needed - head - arena.tail)
 
 
 def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:

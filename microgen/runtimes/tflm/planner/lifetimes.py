@@ -7,46 +7,10 @@ order of execution, and one for each subgraph that control flow enters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ....tflite import TfliteModel
-
-ALIGNMENT = 16  # MicroArenaBufferAlignment() of TFLM
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """Memory that lives for some operators only.
-
-    Attributes:
-        name: the tensor's name, or the operator that asked for scratch memory.
-        kind: "tensor", or "scratch" for what a kernel asks for while it runs.
-        subgraph, index: the tensor, or the operator whose scratch it is.
-        bytes: what was asked for; `size` is the same rounded up to 16.
-        first, last: the scopes in which it lives, both included.
-        offset: where it lies in the arena.
-        fixed: where the model's file says that it lies; -1 where the planner chooses.
-    """
-
-    name: str
-    kind: str
-    subgraph: int
-    index: int
-    bytes: int
-    first: int
-    last: int
-    offset: int = 0
-    fixed: int = -1
-
-    @property
-    def size(self) -> int:
-        """Bytes in the arena."""
-        return align(self.bytes)
-
-
-def align(size: int, to: int = ALIGNMENT) -> int:
-    """Round a number of bytes up."""
-    return -(-size // to) * to
+from ...memory import Buffer
 
 
 class Lifetimes:

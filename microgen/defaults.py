@@ -1,0 +1,8 @@
+"""Defaults of commands and functions. Nothing is imported here: `--help` must start fast."""
+
+BOARD = "esp32"
+RECIPE = "sine"
+RUNTIME = "tflm"
+SCHEME = "int8"
+SAMPLES = 100  # inputs that a verification runs
+BAUD = 115200  # bits per second of a serial port

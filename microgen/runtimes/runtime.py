@@ -1,0 +1,265 @@
+"""What a runtime is: the code that computes a model on a board, and all that must be known to plan, build and run it.
+
+A runtime is a package of this folder (or of anyone's own) with an object that follows `Runtime`; the registry in
+`microgen.runtimes` knows it by name. The order of calls: `check` refuses what it cannot run, `plan` decides how it runs
+the rest, the plan's sources and values become part of a project, and `host` says how that project is compiled for this
+machine. Output bytes are those of TensorFlow Lite Micro with its reference kernels, always: that is the contract, which
+the verification of each build checks (`microgen.runtimes.reference`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..boards import Board
+from ..devices.host_build import HostBuild
+from ..tflite import Operator, TfliteModel
+from .memory import MemoryLayout
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one thing takes of a memory.
+
+    Attributes:
+        bytes: the figure.
+        error_bytes: how far it may be off, up or down.
+        source: where the figure is from.
+    """
+
+    name: str
+    bytes: int
+    error_bytes: int
+    source: str
+
+    @classmethod
+    def measured(cls, name: str, size: int, error_percent: int, source: str) -> Part:
+        """Return a part whose error is a share of it, rounded up."""
+        return cls(name, size, -(-size * error_percent // 100), source)
+
+
+@dataclass(frozen=True)
+class Library:
+    """The library with the kernels that compute a model.
+
+    Attributes:
+        name: a short name, for manifests.
+        title: its name for people.
+        kernels: its optimised kernels, or "reference".
+        date: when it was made, where that is known.
+        notes: what else a user should know.
+    """
+
+    name: str
+    title: str
+    version: str
+    kernels: str
+    date: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a project's manifest records of it."""
+        return {"name": self.name, "version": self.version, "kernels": self.kernels}
+
+
+@dataclass(frozen=True)
+class Config:
+    """A runtime's lines in model_config.h.
+
+    Attributes:
+        macros: C++ that stands before the namespace `model`; each line ends with a newline.
+        constants: C++ inside it; `kArenaBytes` is among them.
+    """
+
+    macros: str
+    constants: str
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a project must give to the compiler besides the sources of the runtime.
+
+    Attributes:
+        lib_deps: PlatformIO libraries, as in `lib_deps`.
+        build_flags: flags that libraries and firmware both need.
+        exclude_sources: patterns of the libraries' sources that must not be compiled, from their source folder.
+    """
+
+    lib_deps: tuple[str, ...] = ()
+    build_flags: tuple[str, ...] = ()
+    exclude_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NativeBuild:
+    """How PlatformIO compiles a project for a PC.
+
+    Attributes:
+        platform: PlatformIO's development platform for the PC.
+        requirements: what the compiler needs there.
+    """
+
+    platform: str
+    requirements: Requirements
+
+
+@dataclass(frozen=True)
+class QuantizationLimits:
+    """What a converter must know of a runtime, so that the runtime can compute what the converter makes.
+
+    Attributes:
+        family: the name of the runtime.
+        title: its name on one board, where that is known.
+        known: the operators that any version of it has, each with whether it is a custom one.
+        operators: the same for this board.
+        per_channel_dense: the schemes in which FULLY_CONNECTED may have one weight scale per channel.
+    """
+
+    family: str
+    title: str
+    known: frozenset[tuple[str, bool]]
+    operators: frozenset[tuple[str, bool]]
+    per_channel_dense: frozenset[str] = frozenset()
+
+    def lacking(self, op: Operator) -> str:
+        """Return the name of what has no such operator; "" where it has."""
+        if (op.name, op.is_custom) not in self.known:
+            return self.family
+        return "" if (op.name, op.is_custom) in self.operators else self.title
+
+
+class Arena(Protocol):
+    """The memory in which a model's tensors lie."""
+
+    @property
+    def bytes(self) -> int:
+        """What the firmware reserves on the board."""
+
+    @property
+    def host_bytes(self) -> int:
+        """What it reserves on a 64-bit PC."""
+
+    @property
+    def origin(self) -> str:
+        """Where the figure comes from, for people."""
+
+
+class RuntimePlan(Protocol):
+    """How a runtime runs one model on one board."""
+
+    @property
+    def runtime(self) -> str:
+        """The runtime's name."""
+
+    @property
+    def library(self) -> Library:
+        """The library on the board."""
+
+    @property
+    def arena(self) -> Arena:
+        """The memory for tensors, which the board may place in a further region."""
+
+    @property
+    def layout(self) -> MemoryLayout:
+        """Where each buffer lies in it."""
+
+    @property
+    def known_faults(self) -> tuple[str, ...]:
+        """What the board's own kernels are known to get wrong in this model, one line each."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """`known_faults`, and what of its memory is unknown."""
+
+    @property
+    def static_bytes(self) -> int:
+        """RAM that the runtime takes besides the arena; an upper bound."""
+
+    @property
+    def requirements(self) -> Requirements:
+        """What the compiler for the board needs."""
+
+    @property
+    def native(self) -> NativeBuild:
+        """What PlatformIO's compiler for a PC needs."""
+
+    @property
+    def native_obstacle(self) -> str:
+        """Why the model does not run on a PC under PlatformIO; "" when it does."""
+
+    def model_parts(self) -> tuple[Part, ...]:
+        """Return what the model takes of the flash."""
+
+    def code_parts(self) -> tuple[Part, ...]:
+        """Return what the code takes of the flash, and of the RAM where the board copies code there."""
+
+    def sources(self) -> Files:
+        """Return the C and C++ that computes the model behind model_runner.h, by path inside the model's folder."""
+
+    def config(self) -> Config:
+        """Return the runtime's lines in model_config.h."""
+
+    def totals(self) -> dict[str, int]:
+        """Return the figures of the memory for `inspect`: `arena_min_bytes`, `arena_bytes`, ..."""
+
+    def record(self) -> dict[str, Any]:
+        """Return what a manifest records: the library's `to_json` under the runtime's name, and "arena"."""
+
+
+class Runtime(Protocol):
+    """One way to compute a model on a board."""
+
+    @property
+    def name(self) -> str:
+        """The name that users and manifests have for it: "tflm"."""
+
+    def library(self, board: Board | None) -> Library:
+        """Return its library on a board; for None: on this machine.
+
+        Raises:
+            InputError: it has none for this board.
+        """
+
+    def check(self, model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
+        """Refuse a model that it cannot run on this board.
+
+        Args:
+            model: the model.
+            board: the board.
+            allow_float: take operators that compute in float32.
+
+        Raises:
+            InputError: names the tensor or operator.
+        """
+
+    def plan(
+        self, model: TfliteModel, board: Board, host_min_bytes: int = 0, arena_bytes: int | None = None
+    ) -> RuntimePlan:
+        """Decide how it runs a model on a board.
+
+        Args:
+            model: a model that `check` let pass.
+            board: the board.
+            host_min_bytes: the smallest arena in which the reference ran it on this machine; 0: not measured.
+            arena_bytes: size of the arena where the user set it.
+
+        Raises:
+            InputError: the arena is too small for the model.
+        """
+
+    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
+        """Return the size that an arena should have of which a board used so much.
+
+        Raises:
+            InputError: its arena has no slack to tune.
+        """
+
+    def quantization_limits(self, board: Board | None) -> QuantizationLimits:
+        """Return what a converter must keep to; for None: so that every board can run the model."""
+
+    def host(self) -> HostBuild:
+        """Return what is compiled with a project for this machine, and why that is not possible."""

@@ -1,0 +1,208 @@
+"""TensorFlow Lite Micro as a runtime: the board's own library with its kernels, and the model as a C array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...boards import Board, TflmSnapshot, native_snapshot
+from ...devices.host_build import HostBuild
+from ...errors import InputError
+from ...support import resources
+from ...support.render import render
+from ...tflite import TfliteModel
+from ...tflite.check import check_runnable
+from ..runtime import Config, Files, Library, NativeBuild, Part, QuantizationLimits, Requirements, Runtime, RuntimePlan
+from . import size
+from .arena import Arena, plan_board, size_arena
+from .check import check_board
+from .host import TFLM_WHEEL, host_build
+from .planner import MemoryPlan
+from .resolver import CUSTOM_METHODS, METHODS, resolver_methods
+from .snapshot import known_faults, snapshot_of, unknown_memory
+
+_NAME = "tflm"
+
+
+@dataclass(frozen=True)
+class TflmPlan:
+    """How TFLM runs one model on one board.
+
+    Attributes:
+        arena: its size, and where the figure comes from.
+        layout: the arena as it lies on the board.
+        resolver_methods: what registers the model's operators.
+        known_faults: what the board's own kernels are known to get wrong in this model.
+    """
+
+    model: TfliteModel
+    board: Board
+    arena: Arena
+    layout: MemoryPlan
+    resolver_methods: tuple[str, ...]
+    known_faults: tuple[str, ...]
+
+    @property
+    def runtime(self) -> str:
+        """The runtime's name."""
+        return _NAME
+
+    @property
+    def library(self) -> Library:
+        """The board's TFLM."""
+        return _library(snapshot_of(self.board))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """`known_faults`, and which operators may ask the arena for more than is known."""
+        return (*self.known_faults, *unknown_memory(self.model))
+
+    @property
+    def static_bytes(self) -> int:
+        """An upper bound of the RAM that interpreter, resolver and serial commands take."""
+        return size.static_bytes(len(self.resolver_methods))
+
+    @property
+    def requirements(self) -> Requirements:
+        """What the board's TFLM needs."""
+        return _requirements(snapshot_of(self.board))
+
+    @property
+    def native(self) -> NativeBuild:
+        """What the TFLM that PlatformIO builds on a PC needs."""
+        snapshot = native_snapshot()
+        own = _requirements(snapshot)
+        assert snapshot.native is not None
+        flags = own.build_flags + snapshot.native.build_flags
+        return NativeBuild(snapshot.native.platform, Requirements(own.lib_deps, flags, own.exclude_sources))
+
+    @property
+    def native_obstacle(self) -> str:
+        """Why the TFLM that PlatformIO builds on a PC cannot run the model; "" when it can."""
+        try:
+            check_board(self.model, native_snapshot())
+        except InputError as error:
+            return error.message
+        return ""
+
+    def model_parts(self) -> tuple[Part, ...]:
+        """Return what the model takes of the flash."""
+        return (Part("model", len(self.model.data), 0, "the size of the file"),)
+
+    def code_parts(self) -> tuple[Part, ...]:
+        """Return what the code takes."""
+        return size.code_parts(self.model, self.board)
+
+    def sources(self) -> Files:
+        """Return the model as a C array, and what runs it."""
+        model = self.model
+        array = render("model_data.cc.j2", name=model.name, sha256=model.sha256, data=model.data)
+        runner = resources.path("firmware") / "model" / "model_runner.cc"
+        return {"model_data.cc": array, "model_runner.cc": runner.read_bytes()}
+
+    def config(self) -> Config:
+        """Return what model_runner.cc takes from model_config.h."""
+        methods = "".join(f" X({method})" for method in self.resolver_methods)
+        return Config(
+            "// The methods of MicroMutableOpResolver that register the operators that the model uses, and no others.\n"
+            f"#define MODEL_OPS(X){methods}\n",
+            f"inline constexpr unsigned kOpCount = {len(self.resolver_methods)};\n"
+            f"// {self.arena.origin}.\n{_arena_constant(self.arena)}",
+        )
+
+    def totals(self) -> dict[str, int]:
+        """Return the figures of the arena for `inspect`."""
+        layout, arena = self.layout, self.arena
+        return {
+            "arena_min_bytes": layout.arena_min_bytes,
+            "arena_bytes": arena.bytes,
+            "margin_bytes": arena.bytes - layout.arena_min_bytes,
+            "reference_kernels_min_bytes": arena.min_bytes,
+            "kernel_bytes": layout.arena_min_bytes - arena.min_bytes,
+            "head_bytes": layout.head_bytes,
+            "persistent_bytes": layout.persistent_bytes,
+            "planning_bytes": layout.planning_bytes,
+            "host_predicted_bytes": arena.host_predicted_bytes,
+            "host_min_bytes": arena.host_min_bytes,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return what a manifest records."""
+        return {_NAME: self.library.to_json(), "arena": self.arena.to_json()}
+
+
+def _arena_constant(arena: Arena) -> str:
+    board = f"inline constexpr size_t kArenaBytes = {arena.bytes};\n"
+    if arena.host_bytes == arena.bytes:
+        return board
+    host = f"inline constexpr size_t kArenaBytes = {arena.host_bytes};  // pointers are longer on a PC\n"
+    return f"#if UINTPTR_MAX > 0xffffffff\n{host}#else\n{board}#endif\n"
+
+
+def _library(snapshot: TflmSnapshot) -> Library:
+    return Library(snapshot.name, snapshot.title, snapshot.version, snapshot.kernels, snapshot.date, snapshot.notes)
+
+
+def _requirements(snapshot: TflmSnapshot) -> Requirements:
+    return Requirements(snapshot.lib_deps, snapshot.build_flags, snapshot.exclude_sources)
+
+
+class Tflm:
+    """See `microgen.runtimes.runtime.Runtime`."""
+
+    name = _NAME
+
+    def library(self, board: Board | None) -> Library:
+        """Return the board's TFLM, or that of this machine."""
+        if board is None:
+            return Library("tflite-micro (host)", "tflite-micro", TFLM_WHEEL, "reference")
+        return _library(snapshot_of(board))
+
+    def check(self, model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
+        """Refuse what no TFLM runs, and what this board's TFLM lacks or computes wrongly."""
+        check_runnable(model, allow_float=allow_float)
+        check_board(model, snapshot_of(board))
+        resolver_methods(model)
+
+    def plan(
+        self, model: TfliteModel, board: Board, host_min_bytes: int = 0, arena_bytes: int | None = None
+    ) -> RuntimePlan:
+        """Lay out and size the arena, and look up what is known of the board's kernels."""
+        layout = plan_board(model, board)
+        return TflmPlan(
+            model,
+            board,
+            size_arena(model, board, layout, host_min_bytes, arena_bytes),
+            layout,
+            tuple(resolver_methods(model)),
+            known_faults(model, snapshot_of(board)),
+        )
+
+    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
+        """Return what the board used, and the margin for what the interpreter needs while it plans."""
+        return used_bytes + snapshot_of(board).margin_bytes(used_bytes)
+
+    def quantization_limits(self, board: Board | None) -> QuantizationLimits:
+        """Return the operators of TFLM and of the board's, and where dense layers may have a scale per channel."""
+        known = frozenset({*((name, False) for name in METHODS), *((name, True) for name in CUSTOM_METHODS)})
+        if board is None:
+            return QuantizationLimits("TFLM", "TFLM", known, known)
+        snapshot = snapshot_of(board)
+        per_channel = {
+            "int8": snapshot.per_channel_fully_connected,
+            "int16x8": snapshot.per_channel_fully_connected_int16,
+        }
+        return QuantizationLimits(
+            "TFLM",
+            snapshot.title,
+            known,
+            frozenset({*((name, False) for name in snapshot.ops), *((name, True) for name in snapshot.custom_ops)}),
+            frozenset(scheme for scheme, support in per_channel.items() if support == "supported"),
+        )
+
+    def host(self) -> HostBuild:
+        """Return the declarations and the library of the tflite-micro package."""
+        return host_build()
+
+
+RUNTIME: Runtime = Tflm()

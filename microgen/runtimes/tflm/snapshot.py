@@ -1,0 +1,61 @@
+"""The TFLM that a board builds with, and what it is known to get wrong."""
+
+from __future__ import annotations
+
+from ...boards import Board, TflmSnapshot
+from ...boards.shapes import OpShape
+from ...errors import InputError
+from ...tflite import Operator, Subgraph, TfliteModel
+
+# What a generated project does about a known issue of the kernels.
+_REMEDY = {
+    "wrong-values": "the firmware runs its golden vectors at every start and says whether the board's values are wrong",
+    "overrun": "the firmware runs its golden vectors at every start, which shows whether it does harm",
+}
+
+
+def snapshot_of(board: Board) -> TflmSnapshot:
+    """Return the TFLM of a board.
+
+    Raises:
+        InputError: nobody has built TFLM for it.
+    """
+    if board.snapshot is None:
+        raise InputError(f"{board.title} has no TFLM", "choose another board (microgen boards)")
+    return board.snapshot
+
+
+def known_faults(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
+    """Return what the board's own kernels are known to get wrong in this model, one line per operator."""
+    return tuple(
+        f"operator {op.index} ({op.name}, '{graph.tensors[op.outputs[0]].name}') on {snapshot.kernels}: {issue.text}; "
+        f"{issue.url}; {_REMEDY[issue.effect]}"
+        for graph in model.subgraphs
+        for op in graph.operators
+        for issue in snapshot.issues(op.name, op_shape(graph, op))
+    )
+
+
+def unknown_memory(model: TfliteModel) -> tuple[str, ...]:
+    """Name the operators whose kernels may ask the arena for more than the planner knows."""
+    custom = sorted({op.name for graph in model.subgraphs for op in graph.operators if op.is_custom})
+    return tuple(
+        f"what {name}, a custom operator, asks the arena for is not known: microgen build measures it on this machine, "
+        "microgen tune on the board"
+        for name in custom
+    )
+
+
+def op_shape(graph: Subgraph, op: Operator) -> OpShape:
+    """Return the shapes of one operator, as a kernel library's scratch memory depends on them."""
+    inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
+    data = next((t for t in inputs if not t.is_constant), None)
+    weights = next((t for t in inputs if t.is_constant and len(t.shape) >= 2), None)
+    return OpShape(
+        input=data.shape if data else (),
+        output=graph.tensors[op.outputs[0]].shape if op.outputs else (),
+        filter=weights.shape if weights else (),
+        activation_bytes=data.bytes // data.elements if data and data.elements else 1,
+        strides=op.strides,
+        dilations=op.dilations,
+    )

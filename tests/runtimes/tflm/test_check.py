@@ -1,0 +1,103 @@
+"""What is refused before anything is built, in words: models that a board's TFLM cannot run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from microgen.errors import InputError
+from microgen.runtimes.tflm.check import check_board
+from microgen.runtimes.tflm.resolver import resolver_methods
+from microgen.tflite import parse
+from tests.support import models
+
+
+def refusal(check, data, *more, **options):
+    """What a check says of a model that it refuses; there is always a hint."""
+    with pytest.raises(InputError) as caught:
+        check(parse(data, "m"), *more, **options)
+    assert caught.value.hint not in ("", "None")
+    return caught.value.message
+
+
+def dense_of_channels(inputs=(1, 0), dtype="int8"):
+    """FULLY_CONNECTED whose first tensor is its weights, a scale a channel."""
+    b = models.ModelBuilder()
+    b.tensor("w", [2, 4], "int8", [0.1, 0.2], values=np.zeros(8))
+    x, y = b.tensor("x", [1, 4], dtype), b.tensor("y", [1, 2], dtype)
+    b.op("FULLY_CONNECTED", inputs, [y], schema.FullyConnectedOptionsT())
+    return b.build([x], [y])
+
+
+def snapshot(*ops, **more):
+    """A board's TFLM that has just these operators."""
+    usual = {"title": "TFLM of old", "ops": ops, "custom_ops": (), "int16x8": ()}
+    fully_connected = {"per_channel_fully_connected": "supported", "per_channel_fully_connected_int16": "supported"}
+    return SimpleNamespace(**usual | fully_connected | more)
+
+
+def test_operators_that_a_board_lacks_are_named_wherever_they_are():
+    two_by_two = ("ADD", "CONCATENATION", "QUANTIZE")
+    check_board(parse(models.two_by_two()), snapshot(*two_by_two))
+    says = "m: TFLM of old has no operator CONCATENATION, QUANTIZE"
+    assert refusal(check_board, models.two_by_two(), snapshot("ADD")) == says
+    says = "m: TFLM of old has no operator FULLY_CONNECTED, RELU"
+    assert refusal(check_board, models.control_flow(), snapshot("IF")) == says
+
+
+def test_a_custom_operator_is_no_builtin_one_of_the_same_name():
+    data = models.one_operator("CUSTOM", custom="ADD")
+    assert refusal(check_board, data, snapshot("ADD")) == "m: TFLM of old has no operator ADD"
+    check_board(parse(data), snapshot(custom_ops=("ADD",)))
+    assert refusal(resolver_methods, data) == "m: TFLM has no operator ADD"
+    assert resolver_methods(parse(models.one_operator("CUSTOM", custom="SignalEnergy"))) == ["AddEnergy"]
+
+
+def test_a_variable_beside_the_graph_has_no_place_in_the_firmware():
+    found = refusal(check_board, models.variable(), snapshot("VAR_HANDLE", "READ_VARIABLE", "ADD", "ASSIGN_VARIABLE"))
+    assert found.startswith("m: operator VAR_HANDLE keeps a variable beside the graph")
+
+
+def test_int16_needs_a_kernel_of_its_own_unless_values_only_move():
+    dense = models.fully_connected(dtype="int16")
+    found = refusal(check_board, dense, snapshot("FULLY_CONNECTED"))
+    assert found.startswith("m: operator 0 (FULLY_CONNECTED) computes in int16, for which TFLM of old is not known")
+    check_board(parse(dense), snapshot("FULLY_CONNECTED", int16x8=("FULLY_CONNECTED",)))
+    for mover in ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE", "CAST"):
+        check_board(parse(models.one_operator(mover, dtype="int16")), snapshot(mover))
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("int8", ""), ("int16", "_int16")])
+@pytest.mark.parametrize(
+    ("support", "effect"), [("refused", "refuses it on the device"), ("wrong", "computes it wrongly without a word")]
+)
+def test_a_dense_layer_of_channels_is_refused_where_it_does_not_work(dtype, kind, support, effect):
+    data = dense_of_channels(dtype=dtype)
+    wide = {"int16x8": ("FULLY_CONNECTED",)}
+    check_board(parse(data), snapshot("FULLY_CONNECTED", **wide))
+    found = refusal(
+        check_board, data, snapshot("FULLY_CONNECTED", **wide, **{f"per_channel_fully_connected{kind}": support})
+    )
+    assert found == f"m: operator 0 (FULLY_CONNECTED) has per-channel weights; TFLM of old {effect}"
+
+
+def test_a_dense_layer_of_channels_is_found_behind_others():
+    b = models.ModelBuilder()
+    w = b.tensor("w", [2, 4], "int8", [0.1, 0.2], values=np.zeros(8))
+    x, middle, y = b.tensor("x", [1, 4]), b.tensor("middle", [1, 4]), b.tensor("y", [1, 2])
+    b.op("RELU", [x], [middle])
+    b.op("FULLY_CONNECTED", [middle, w], [y], schema.FullyConnectedOptionsT())
+    old = snapshot("FULLY_CONNECTED", "RELU", per_channel_fully_connected="refused")
+    assert "operator 1 (FULLY_CONNECTED)" in refusal(check_board, b.build([x], [y]), old)
+
+
+def test_other_layers_of_channels_and_dense_ones_without_are_no_matter():
+    old = snapshot("FULLY_CONNECTED", "CONV_2D", "ADD", per_channel_fully_connected="refused")
+    floats = dense_of_channels(dtype="float32")
+    for data in (
+        models.quirky_bias(), models.fully_connected(), dense_of_channels((1,)), dense_of_channels((1, -1)), floats,
+    ):  # fmt: skip
+        check_board(parse(data), old)
