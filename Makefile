@@ -34,8 +34,7 @@ lint: $(VENV)/test.stamp
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
-CPP := $(wildcard firmware/*/*.h firmware/*/*.cc firmware/*/*.cpp tests/firmware/*.h tests/firmware/*.cc \
-	tests/firmware/*/*.h) $(shell find firmware/host/tflm -name '*.h')
+CPP := $(shell find firmware tests/firmware -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
 
 cpp-format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)

@@ -21,7 +21,8 @@ import numpy.typing as npt
 import microgen
 from microgen import workers
 from microgen.devices import host_firmware
-from microgen.runtimes import DEFAULT_RUNTIME, RUNTIMES
+from microgen.projects import open_project
+from microgen.projects.manifest import project_sources
 from microgen.verification import make_samples
 from microgen.workers import TFLM
 
@@ -83,7 +84,7 @@ def measure(path: Path) -> Cost:
         direct = workers.run(TFLM, tflm_times, request).us
         data = [np.ascontiguousarray(sample).tobytes()]
         through, inside = [], []  # microseconds
-        with host_firmware(built.project, RUNTIMES.get(DEFAULT_RUNTIME).host()) as (client, _):
+        with host_firmware(project_sources(open_project(built.project))) as (client, _):
             client.connect()
             for _ in range(RUNS):
                 started = time.perf_counter()

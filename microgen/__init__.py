@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .deployment.fit import Fit, memory_fit
     from .preprocessing.front_end import FrontEnd
     from .projects.drift import Drift
-    from .projects.platformio.tool import compile_project, flash, monitor
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
     from .report.html import write_report
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from .workflows.bench import Bench, bench, selftest
     from .workflows.build import BuildResult, build
     from .workflows.build_all import BoardResult, build_all
+    from .workflows.flash import compile_project, flash, monitor
     from .workflows.inspect import Inspection, inspect
     from .workflows.merge import Merged, merge
     from .workflows.predict import Prediction, predict
@@ -46,11 +46,11 @@ _LAZY = {
     "load_board": "boards",
     "BoardResult": "workflows.build_all",
     "build_all": "workflows.build_all",
-    "compile_project": "projects.platformio.tool",
+    "compile_project": "workflows.flash",
     "Compressed": "compression.run",
     "compress": "compression.run",
-    "flash": "projects.platformio.tool",
-    "monitor": "projects.platformio.tool",
+    "flash": "workflows.flash",
+    "monitor": "workflows.flash",
     "Drift": "projects.drift",
     "Fit": "deployment.fit",
     "memory_fit": "deployment.fit",

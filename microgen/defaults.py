@@ -3,6 +3,8 @@
 BOARD = "esp32"
 RECIPE = "sine"
 RUNTIME = "tflm"
+PROJECT = "platformio"
+APPLICATION = "serial"
 SCHEME = "int8"
 SAMPLES = 100  # inputs that a verification runs
 BAUD = 115200  # bits per second of a serial port

@@ -7,6 +7,10 @@ import re
 import sys
 from pathlib import Path
 
+from microgen.projects import open_project
+from microgen.projects.manifest import project_sources
+from microgen.support import resources
+
 from ..models import Model
 from .tool import BOARD, Outcome, Tool, arena, compile_all, declarations, operators
 
@@ -21,14 +25,15 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
     found = json.loads(said)
     out = folder / "out"
     verdict = found["verdict"]
-    rooms = [out / "lib" / room for room in ("model", "dut", "golden")]
-    host = declarations().parent
-    sources = [*(p for room in rooms for p in sorted(room.glob("*.cc"))), out / "src/main.cpp"]
+    layout = project_sources(open_project(out)).layout
+    rooms = [out / room for room in layout.libraries]
+    platform = resources.path("firmware") / "platform"
+    sources = [*(p for room in rooms for p in sorted(room.glob("*.cc"))), out / layout.main]
     flags = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", "-DMICROGEN_HOST=1"]
-    config = (out / "lib/model/model_config.h").read_text()
+    config = (out / layout.model / "model_config.h").read_text()
     return Outcome(
         "PlatformIO project",
-        compile_all(sources, *flags, *(f"-I{p}" for p in (*rooms, host, declarations()))),
+        compile_all(sources, *flags, *(f"-I{p}" for p in (*rooms, platform, platform / "posix", declarations()))),
         "yes" if verdict["firmware"] == "equal" else f"no: {verdict['reason']}",
         operators(model, set(re.findall(r"X\((Add\w+)\)", config))),
         arena(model, found["arena_bytes"]),

@@ -91,7 +91,7 @@ def compile_all(sources: Sequence[Path], *flags: str, language: str = "") -> str
 
 def declarations() -> Path:
     """Return the folder of TFLM's declarations that microgen has, for code that includes them."""
-    return resources.path("firmware") / "host" / "tflm"
+    return resources.path("firmware") / "runtimes" / "tflm" / "host"
 
 
 def c_bytes(text: str) -> bytes:

@@ -3,35 +3,28 @@
 //   golden 1 fail output 0 byte 7 is 12, not 11
 //   golden done
 #include <cstdio>
+#include <cstring>
 
 #include "golden.h"
-
-#ifdef MICROGEN_NATIVE
-#define PRINT(...) std::printf(__VA_ARGS__)
-#else
-#include <Arduino.h>
-#ifndef MICROGEN_BAUD
-#define MICROGEN_BAUD 115200
-#endif
-// Not every board's Serial has printf.
-#define PRINT(...)                                         \
-  do {                                                     \
-    char print_line[96];                                   \
-    snprintf(print_line, sizeof(print_line), __VA_ARGS__); \
-    Serial.print(print_line);                              \
-  } while (false)
-#endif
+#include "platform.h"
 
 namespace {
+
+template <class... Args>
+void Print(const char* format, Args... args) {
+  char line[96];
+  std::snprintf(line, sizeof(line), format, args...);
+  platform_write(reinterpret_cast<const uint8_t*>(line), std::strlen(line));
+}
 
 void RunVector(unsigned vector) {
   const golden::Result result = golden::Check(vector);
   if (result.pass) {
-    PRINT("golden %u pass\r\n", vector);
+    Print("golden %u pass\r\n", vector);
   } else if (result.status != model::Status::kOk) {
-    PRINT("golden %u fail model: %s\r\n", vector, model::StatusName(result.status));
+    Print("golden %u fail model: %s\r\n", vector, model::StatusName(result.status));
   } else {
-    PRINT("golden %u fail output %u byte %u is %u, not %u\r\n", vector,
+    Print("golden %u fail output %u byte %u is %u, not %u\r\n", vector,
           static_cast<unsigned>(result.output), static_cast<unsigned>(result.byte),
           static_cast<unsigned>(result.actual), static_cast<unsigned>(result.expected));
   }
@@ -40,28 +33,29 @@ void RunVector(unsigned vector) {
 void RunAll() {
   const model::Status status = model::Init();
   if (status != model::Status::kOk) {
-    PRINT("golden 0 fail init: %s\r\n", model::StatusName(status));
+    Print("golden 0 fail init: %s\r\n", model::StatusName(status));
   } else {
     for (unsigned vector = 0; vector < kGoldenCount; ++vector) RunVector(vector);
   }
-  PRINT("golden done\r\n");
+  Print("golden done\r\n");
 }
 
 }  // namespace
 
-#ifdef MICROGEN_NATIVE
-int main() {
-  RunAll();
-  return 0;
-}
-#else
 void setup() {
-  Serial.begin(MICROGEN_BAUD);
+  platform_begin();
+#ifndef MICROGEN_NATIVE
   // The PC opens the port after the upload; what is printed before that is lost.
-  while (!Serial && millis() < 5000) delay(10);
-  delay(2000);
+  platform_delay_ms(4000);
+#endif
   RunAll();
 }
 
 void loop() {}
+
+#ifdef MICROGEN_NATIVE
+int main() {
+  setup();
+  return 0;
+}
 #endif

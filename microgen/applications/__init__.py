@@ -1,1 +1,49 @@
-"""What a board does with its model besides answering the serial commands."""
+"""Applications, the fourth of the four doors: what a firmware does with its model.
+
+An application is one file with one object (`application.Application`) and one entry below, its C++ in
+firmware/applications/; nothing else in microgen names it.
+"""
+
+from collections.abc import Mapping
+
+from ..defaults import APPLICATION as DEFAULT_APPLICATION
+from ..errors import InputError
+from ..support.registry import Registry
+from .application import Application
+
+__all__ = ["APPLICATIONS", "DEFAULT_APPLICATION", "choose_application"]
+
+
+def _serial() -> Application:
+    from .serial import APPLICATION
+
+    return APPLICATION
+
+
+def _mlperf() -> Application:
+    from .mlperf import APPLICATION
+
+    return APPLICATION
+
+
+APPLICATIONS: Registry[Application] = Registry("application", {"serial": _serial, "mlperf": _mlperf})
+
+
+def choose_application(
+    name: str | None = None, options: Mapping[str, str] | None = None, mlperf: str | None = None
+) -> Application:
+    """Return an application that is set as it should be.
+
+    Args:
+        name: its name; None: the serial commands.
+        options: see `application.Application.with_options`.
+        mlperf: short for the application "mlperf" with this task.
+
+    Raises:
+        InputError: there is no such application, option or value, or both `name` and `mlperf` are given.
+    """
+    if mlperf is None:
+        return APPLICATIONS.get(name or DEFAULT_APPLICATION).with_options(options or {})
+    if name is not None or options is not None:
+        raise InputError(f"the application '{name}' and --mlperf {mlperf}", "give one of them")
+    return APPLICATIONS.get("mlperf").with_options({"task": mlperf})

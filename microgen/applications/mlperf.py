@@ -7,38 +7,71 @@ error of what the autoencoder makes of them; keyword spotting sends the tensor's
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..boards import Board
 from ..errors import InputError
 from ..tflite import TfliteModel
-from .serial import Options
+from .application import Files
+from .serial import firmware_files, serial_program
 
-TASKS = {
-    "ad01": Options(reconstruction_error=True),
-    "ic01": Options(uint8_pixels=True),
-    "kws01": Options(),
-    "vww01": Options(uint8_pixels=True),
+_PIXELS = "mlperf/pixels.cc"
+_RECONSTRUCTION = "mlperf/reconstruction.cc"
+_BY_TASK = {
+    "ad01": _RECONSTRUCTION,
+    "ic01": _PIXELS,
+    "kws01": "serial/application.cc",
+    "vww01": _PIXELS,
 }
+TASKS = tuple(_BY_TASK)
+_TASK = "task"
 
 
-def task_options(task: str, model: TfliteModel) -> Options:
-    """Return what a task of MLPerf Tiny asks of the serial commands.
+@dataclass(frozen=True)
+class _MlPerf:
+    """The serial commands as one task wants them; see `Application`."""
 
-    Args:
-        task: the benchmark's code for it, "ic01" say.
-        model: the model that is to answer.
+    task: str = "kws01"
+    name: str = "mlperf"
 
-    Raises:
-        InputError: there is no such task, or the model's inputs and outputs are not such as the task's.
-    """
-    if task not in TASKS:
-        raise InputError(f"--mlperf {task}: no such task", f"choose one of {', '.join(TASKS)}")
-    options = TASKS[task]
-    first = model.inputs[0]
-    one_int8 = len(model.inputs) == 1 and first.dtype == "int8" and first.quantization is not None
-    if options.uint8_pixels and not one_int8:
-        raise InputError(f"--mlperf {task}: needs a model with one int8 input", "build without --mlperf")
-    if options.reconstruction_error and not (one_int8 and model.outputs[0].elements == first.elements):
-        raise InputError(
-            f"--mlperf {task}: needs an autoencoder: one int8 input, and an output of as many elements",
-            "build without --mlperf",
-        )
-    return options
+    @property
+    def options(self) -> Mapping[str, str]:
+        return {_TASK: self.task}
+
+    def with_options(self, options: Mapping[str, str]) -> _MlPerf:
+        for option in options:
+            if option != _TASK:
+                raise InputError(f"the application 'mlperf' has no option '{option}'", f"it has '{_TASK}'")
+        task = options.get(_TASK, self.task)
+        if task not in TASKS:
+            raise InputError(f"--mlperf {task}: no such task", f"choose one of {', '.join(TASKS)}")
+        return _MlPerf(task)
+
+    def check(self, model: TfliteModel, board: Board) -> None:
+        first = model.inputs[0]
+        one_int8 = len(model.inputs) == 1 and first.dtype == "int8" and first.quantization is not None
+        if self._source == _PIXELS and not one_int8:
+            raise InputError(f"--mlperf {self.task}: needs a model with one int8 input", "build without --mlperf")
+        if self._source == _RECONSTRUCTION and not (one_int8 and model.outputs[0].elements == first.elements):
+            raise InputError(
+                f"--mlperf {self.task}: needs an autoencoder: one int8 input, and an output of as many elements",
+                "build without --mlperf",
+            )
+
+    def sources(self) -> Files:
+        return firmware_files("application.h", self._source)
+
+    def program(self) -> bytes:
+        return serial_program()
+
+    def ram_bytes(self, model: TfliteModel) -> int:
+        # The input as float32.
+        return 4 * model.inputs[0].elements if self._source == _RECONSTRUCTION else 0
+
+    @property
+    def _source(self) -> str:
+        return _BY_TASK[self.task]
+
+
+APPLICATION = _MlPerf()

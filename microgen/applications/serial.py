@@ -1,23 +1,54 @@
-"""The serial commands: a computer asks, the firmware answers."""
+"""The serial commands and nothing else: a computer asks, the firmware answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from ..boards import Board
+from ..errors import InputError
+from ..support import resources
+from ..tflite import TfliteModel
+from .application import Files
+
+
+def firmware_files(*names: str) -> Files:
+    """Return files of firmware/applications by their last name."""
+    folder = resources.path("firmware") / "applications"
+    return {name.rpartition("/")[2]: (folder / name).read_bytes() for name in names}
+
+
+def serial_program() -> bytes:
+    """Return the program that feeds the serial commands."""
+    return firmware_files("serial/main.cpp")["main.cpp"]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How the serial commands behave.
+class _Serial:
+    """See `Application`."""
 
-    Attributes:
-        uint8_pixels: whether as many bytes as an int8 input has are uint8 pixels, of which 128 is taken.
-        reconstruction_error: whether `results` is the mean squared error of the first output against the input.
-        selftest_at_boot: whether the golden vectors run when the board starts.
-    """
+    name: str = "serial"
 
-    uint8_pixels: bool = False
-    reconstruction_error: bool = False
-    selftest_at_boot: bool = False
+    @property
+    def options(self) -> Mapping[str, str]:
+        return {}
+
+    def with_options(self, options: Mapping[str, str]) -> _Serial:
+        for option in options:
+            raise InputError(f"the application 'serial' has no option '{option}'", "leave it out")
+        return self
+
+    def check(self, model: TfliteModel, board: Board) -> None:
+        """Take every model and board."""
+
+    def sources(self) -> Files:
+        return firmware_files("application.h", "serial/application.cc")
+
+    def program(self) -> bytes:
+        return serial_program()
+
+    def ram_bytes(self, model: TfliteModel) -> int:
+        return 0
 
 
-DEFAULT_OPTIONS = Options()
+APPLICATION = _Serial()

@@ -169,18 +169,18 @@ def simulate(
 @app.command()
 def flash(project: _Project, port: _Port = None) -> None:
     """Compile a project with PlatformIO and write it to its board."""
-    from ..projects.platformio import tool as platformio
+    from ..workflows.flash import flash as run
 
-    platformio.flash(project, port=port, on_line=lambda line: print(visible(line.expandtabs()), file=sys.stderr))
+    run(project, port=port, on_line=lambda line: print(visible(line.expandtabs()), file=sys.stderr))
     print_line(f"flashed; `microgen monitor {project}` shows what the board says")
 
 
 @app.command()
 def monitor(project: _Project, port: _Port = None) -> None:
     """Show what a board says on its serial port, and send it what is typed."""
-    from ..projects.platformio import tool as platformio
+    from ..workflows.flash import monitor as run
 
-    raise typer.Exit(platformio.monitor(project, port=port))
+    raise typer.Exit(run(project, port=port))
 
 
 @app.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..applications.serial import DEFAULT_OPTIONS, Options
+from ..applications import APPLICATIONS, DEFAULT_APPLICATION
+from ..applications.application import Application
 from ..boards import Board
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import Arena, RuntimePlan
@@ -21,7 +22,8 @@ class Deployment:
         name: the firmware's name.
         plan: how the runtime runs the model on the board.
         labels: names of the elements of the first output.
-        options: how its serial commands behave.
+        application: what its firmware does besides.
+        selftest_at_boot: whether the golden vectors run when the board starts.
     """
 
     name: str
@@ -29,7 +31,8 @@ class Deployment:
     board: Board
     plan: RuntimePlan
     labels: tuple[str, ...]
-    options: Options = DEFAULT_OPTIONS
+    application: Application
+    selftest_at_boot: bool = False
 
     @property
     def arena(self) -> Arena:
@@ -53,7 +56,7 @@ def deploy(
     board: Board,
     host_min_bytes: int = 0,
     labels: Sequence[str] = (),
-    options: Options = DEFAULT_OPTIONS,
+    application: Application | None = None,
     arena_bytes: int | None = None,
     runtime: str = DEFAULT_RUNTIME,
 ) -> Deployment:
@@ -65,13 +68,16 @@ def deploy(
         board: the board.
         host_min_bytes: the smallest arena that works on the host, measured; 0 when it was not.
         labels: names of the elements of the first output.
-        options: how the serial commands behave.
+        application: what the firmware does with the model; None: answer the serial commands.
         arena_bytes: size of the arena, where it was found out on the board.
         runtime: the name of what runs the model.
 
     Raises:
-        InputError: the labels do not fit the first output, or no board could run the model in that arena.
+        InputError: the labels do not fit the first output, the application cannot work with the model or the board,
+            or no board could run the model in that arena.
     """
     check_labels(model, labels)
+    application = application or APPLICATIONS.get(DEFAULT_APPLICATION)
+    application.check(model, board)
     plan = RUNTIMES.get(runtime).plan(model, board, host_min_bytes, arena_bytes)
-    return Deployment(name, model, board, plan, tuple(labels), options)
+    return Deployment(name, model, board, plan, tuple(labels), application)

@@ -154,10 +154,9 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
 
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
-    edges = sum(t.bytes for t in (*deployment.model.inputs, *deployment.model.outputs))  # the serial commands' own
-    if deployment.options.reconstruction_error:  # keeps the input as float32 too
-        edges += 4 * deployment.model.inputs[0].elements
-    own = deployment.plan.static_bytes
+    model = deployment.model
+    edges = sum(t.bytes for t in (*model.inputs, *model.outputs))  # the serial commands' own
+    own = deployment.plan.static_bytes + deployment.application.ram_bytes(model)
     return (
         Part("firmware statics", own + edges, 0, "an upper bound, measured on 32-bit objects"),
         Part.measured("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),

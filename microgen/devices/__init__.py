@@ -2,7 +2,8 @@
 
 from .client import Client, DutError, Inference, SelfTest
 from .connection import HOST, connected, host_command, host_firmware
-from .host_build import HostBuild
+from .host_build import HostBuild, Sources
+from .layout import Layout
 from .recording import Recorder, Replay
 from .serial_port import SerialPort
 from .transport import HostProcess, Transport
@@ -14,10 +15,12 @@ __all__ = [
     "HostBuild",
     "HostProcess",
     "Inference",
+    "Layout",
     "Recorder",
     "Replay",
     "SelfTest",
     "SerialPort",
+    "Sources",
     "Transport",
     "connected",
     "host_command",

@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import defaults
 from ..errors import SetupError
 from .client import Client, DutError
-from .host_build import HostBuild, compile_firmware
+from .host_build import Sources, compile_firmware
 from .recording import Recorder, Replay
 from .serial_port import SerialPort
 from .transport import HostProcess, Transport, python_child
@@ -20,36 +20,34 @@ HOST = "host"
 _REPLAY = "replay:"
 
 
-def host_command(project: Path, work: Path, host: HostBuild) -> list[str]:
+def host_command(project: Sources, work: Path) -> list[str]:
     """Compile a project for this machine and return the command whose standard input and output are its serial port.
 
     Args:
-        project: the project's folder.
+        project: the project's sources.
         work: an existing folder; the model array of the running program lands there in model.bin.
-        host: what the project's runtime adds to the build.
 
     Raises:
         InputError: it does not compile.
         SetupError: this machine cannot run firmware.
     """
-    if host.obstacle:
-        raise SetupError(f"firmware cannot run here: {host.obstacle}", "microgen doctor says what is needed")
-    firmware = compile_firmware(project, work, host)
+    if project.host.obstacle:
+        raise SetupError(f"firmware cannot run here: {project.host.obstacle}", "microgen doctor says what is needed")
+    firmware = compile_firmware(project, work)
     return [
         *python_child("microgen.workers.firmware"),
         str(firmware),
-        str(host.library or ""),
+        str(project.host.library or ""),
         str(work / "model.bin"),
     ]
 
 
 @contextlib.contextmanager
-def host_firmware(project: Path, host: HostBuild, *, record: Path | None = None) -> Iterator[tuple[Client, Path]]:
+def host_firmware(project: Sources, *, record: Path | None = None) -> Iterator[tuple[Client, Path]]:
     """Run a project's firmware on this machine.
 
     Args:
-        project: the project's folder.
-        host: what the project's runtime adds to the build.
+        project: the project's sources.
         record: file to write the session to.
 
     Returns:
@@ -60,16 +58,15 @@ def host_firmware(project: Path, host: HostBuild, *, record: Path | None = None)
     """
     with tempfile.TemporaryDirectory(prefix="microgen-host-") as folder:
         work = Path(folder)
-        transport = HostProcess(host_command(project, work, host), work / "firmware.log")
+        transport = HostProcess(host_command(project, work), work / "firmware.log")
         with Client(_recorded(transport, record)) as client:
             yield client, work / "model.bin"
 
 
 @contextlib.contextmanager
 def connected(
-    project: Path,
+    project: Sources,
     model_sha256: str,
-    host: HostBuild,
     on: str = HOST,
     *,
     baud: int = defaults.BAUD,
@@ -78,9 +75,8 @@ def connected(
     """Connect to a firmware that has this project's model.
 
     Args:
-        project: the project's folder.
+        project: the project's sources.
         model_sha256: of its model.
-        host: what its runtime adds to the build for this machine.
         on: "host"; a serial port; tcp://HOST:PORT, socket:// or rfc2217://; replay:FILE.
         baud: the port's speed.
         record: file to write the session to.
@@ -91,7 +87,7 @@ def connected(
         InputError: the recording or the project cannot be used.
     """
     if on == HOST:
-        with host_firmware(project, host, record=record) as (client, array):
+        with host_firmware(project, record=record) as (client, array):
             try:
                 client.connect()
             except DutError:
@@ -109,27 +105,28 @@ def connected(
         yield client
 
 
-def _check_hash(project: Path, client: Client, on: str, model_sha256: str) -> None:
+def _check_hash(project: Sources, client: Client, on: str, model_sha256: str) -> None:
     """Refuse a firmware that names another model than the project's."""
     found = client.hash()
     if found != model_sha256:
         raise DutError(
             f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
             f"not {model_sha256[:12]}...",
-            "build the project again" if on == HOST else f"flash this project: pio run -d {project} -t upload",
+            "build the project again" if on == HOST else f"flash this project: microgen flash {project.folder}",
         )
 
 
-def _check_array(project: Path, array: Path, model_sha256: str) -> None:
+def _check_array(project: Sources, array: Path, model_sha256: str) -> None:
     """Refuse a program whose compiled model array is not the project's model, whatever hash it names."""
     if not array.exists():
         return
     found = hashlib.sha256(array.read_bytes()).hexdigest()
     if found != model_sha256:
         raise DutError(
-            f"{project}: the compiled model array has the SHA-256 {found[:12]}..., not {model_sha256[:12]}... as in "
-            "the manifest",
-            f"lib/model was edited: build the project again; microgen verify {project} names the difference",
+            f"{project.folder}: the compiled model array has the SHA-256 {found[:12]}..., not {model_sha256[:12]}... "
+            "as in the manifest",
+            f"{project.layout.model} was edited: build the project again; "
+            f"microgen verify {project.folder} names the difference",
         )
 
 

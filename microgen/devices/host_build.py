@@ -1,4 +1,4 @@
-"""Compiles a project's own sources for this machine, where a POSIX Arduino.h stands in for the board's.
+"""Compiles a project's own sources for this machine, where firmware/platform/posix replaces the board.
 
 The result is a shared library that `microgen.workers.firmware` runs in a Python process, because the TFLM inside the
 tflite-micro package is linked against Python.
@@ -23,13 +23,13 @@ from pathlib import Path
 
 from ..errors import InputError, SetupError, one_line
 from ..support import resources
+from .layout import Layout
 from .object_cache import ObjectCache, cache_folder, digest
 
 _FLAGS = ("-DMICROGEN_HOST=1", "-O1", "-fPIC", "-fvisibility=hidden")
 _C_FLAGS = ("-x", "c", "-std=c11")
 _CPP_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
-_LIBRARIES = ("lib/model", "lib/golden", "lib/dut")
 _TIMEOUT_S = 120
 # What such a source gives depends on the time, or on files that the compiler does not report.
 _NOT_REPEATABLE = re.compile(rb"__(DATE|TIME|TIMESTAMP)__|__has_include|\.incbin|#\s*embed")
@@ -54,6 +54,21 @@ class HostBuild:
     flags: tuple[str, ...] = ()
     library: Path | None = None
     obstacle: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A project's sources, and how they are compiled for this machine.
+
+    Attributes:
+        folder: the project's folder.
+        layout: where its parts lie.
+        host: what its runtime adds.
+    """
+
+    folder: Path
+    layout: Layout
+    host: HostBuild = HostBuild()
 
 
 def compiler() -> list[str]:
@@ -93,13 +108,12 @@ def _named_compiler(named: str) -> list[str]:
     return [path, *arguments]
 
 
-def compile_firmware(project: Path, work: Path, host: HostBuild) -> Path:
+def compile_firmware(project: Sources, work: Path) -> Path:
     """Compile a project for this machine.
 
     Args:
-        project: the project's folder.
+        project: its sources.
         work: an existing folder for objects and the library.
-        host: what its runtime adds.
 
     Returns:
         The shared library.
@@ -109,9 +123,10 @@ def compile_firmware(project: Path, work: Path, host: HostBuild) -> Path:
         InputError: a source does not compile; the first error is in the message.
     """
     command = compiler()
-    build = _Build(project, host, work, command, ObjectCache(cache_folder()))
-    sources = [p for d in ("src", *_LIBRARIES) for p in sorted((project / d).glob("*.c*"))]
-    sources += [_board_folder() / "arduino.cc", _board_folder() / "host_main.cc", *host.sources]
+    build = _Build(project, work, command, ObjectCache(cache_folder()))
+    sources = [p for folder in _folders(project) for p in sorted(folder.glob("*.c*"))]
+    posix = _platform() / "posix"
+    sources += [*sorted(posix.glob("*.cc")), *sorted((posix / "host").glob("*.cc")), *project.host.sources]
     # The largest first, so that it does not run alone at the end.
     sources.sort(key=lambda p: p.stat().st_size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -121,9 +136,15 @@ def compile_firmware(project: Path, work: Path, host: HostBuild) -> Path:
     return library
 
 
-def _board_folder() -> Path:
-    """Return where the files lie that stand in for the board."""
-    return resources.path("firmware") / "host"
+def _folders(project: Sources) -> list[Path]:
+    """Return the folders of a project whose sources are compiled: the user's program first."""
+    layout = project.layout
+    return [(project.folder / layout.main).parent, *(project.folder / name for name in layout.libraries)]
+
+
+def _platform() -> Path:
+    """Return where platform.h lies, and in the folder "posix" what replaces the board."""
+    return resources.path("firmware") / "platform"
 
 
 @dataclass(frozen=True)
@@ -142,15 +163,16 @@ class _Build:
     project and of microgen count by content, the system's by size and time.
     """
 
-    def __init__(self, project: Path, host: HostBuild, work: Path, command: Sequence[str], cache: ObjectCache) -> None:
-        self._roots = (("project", project), ("firmware", resources.path("firmware")))
-        self._project, self._work, self._command, self._cache = project, work, list(command), cache
-        folders = (*(project / d for d in _LIBRARIES), _board_folder(), *host.includes)
-        self._flags = (*_FLAGS, *host.flags)
+    def __init__(self, project: Sources, work: Path, command: Sequence[str], cache: ObjectCache) -> None:
+        self._roots = (("project", project.folder), ("firmware", resources.path("firmware")))
+        self._work, self._command, self._cache = work, list(command), cache
+        self._program, *libraries = _folders(project)
+        folders = (*libraries, _platform(), _platform() / "posix", *project.host.includes)
+        self._flags = (*_FLAGS, *project.host.flags)
         self._includes = [f"-I{p}" for p in folders]
         self._has_compiled = False
         flags = (*_C_FLAGS, *_CPP_FLAGS, *self._flags, *_WARNINGS)
-        self._compiler = digest(*_identity(command), *flags, *self._headers_in_reach((project / "src", *folders)))
+        self._compiler = digest(*_identity(command), *flags, *self._headers_in_reach((self._program, *folders)))
 
     def compile(self, source: Path) -> _Object:
         """Compile a source, or take its object from the cache; raises InputError where it does not compile."""
@@ -166,7 +188,7 @@ class _Build:
         self._has_compiled = True
         dependencies = target.with_suffix(".d")
         # The user's main.cpp may warn; what microgen wrote may not.
-        warnings = () if source.parent == self._project / "src" else _WARNINGS
+        warnings = () if source.parent == self._program else _WARNINGS
         report = ("-MD", "-MF", str(dependencies))
         language = _C_FLAGS if source.suffix == ".c" else _CPP_FLAGS
         arguments = (*language, *self._flags, *warnings, *self._includes, *report, "-c", str(source), "-o", str(target))

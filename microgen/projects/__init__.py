@@ -1,5 +1,49 @@
-"""A generated project: its files, its manifest, its folder, and how it has drifted."""
+"""Projects, the third of the four doors: a generated folder, its manifest, and the kinds of it.
 
-from .folder import MANIFEST, Project, check_target, digest, manifest_bytes, open_project, write, write_all
+A kind of project is one package with one object (`kind.ProjectKind`) and one entry below; nothing else in microgen
+names it.
+"""
 
-__all__ = ["MANIFEST", "Project", "check_target", "digest", "manifest_bytes", "open_project", "write", "write_all"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..defaults import PROJECT as DEFAULT_PROJECT
+from ..support.registry import Registry
+from .folder import (
+    MANIFEST,
+    Project,
+    check_current,
+    check_target,
+    digest,
+    manifest_bytes,
+    open_project,
+    write,
+    write_all,
+)
+
+if TYPE_CHECKING:
+    from .kind import ProjectKind
+
+__all__ = [
+    "DEFAULT_PROJECT",
+    "MANIFEST",
+    "PROJECTS",
+    "Project",
+    "check_current",
+    "check_target",
+    "digest",
+    "manifest_bytes",
+    "open_project",
+    "write",
+    "write_all",
+]
+
+
+def _platformio() -> ProjectKind:
+    from .platformio.kind import KIND
+
+    return KIND
+
+
+PROJECTS: Registry[ProjectKind] = Registry("kind of project", {"platformio": _platformio})

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..devices.layout import FIRST_LAYOUT, Layout
 from ..errors import InputError
 from ..support.files import check_folder
 from ..support.json import json_text
@@ -41,6 +42,16 @@ class Project:
             for name, sha256 in self.manifest["files"].items()
             if (self.path / name).is_file() and digest((self.path / name).read_bytes()) != sha256
         )
+
+    @property
+    def layout(self) -> Layout:
+        """Where its parts lie.
+
+        Raises:
+            InputError: what the manifest records of it is damaged.
+        """
+        recorded = self.manifest.get("layout")
+        return FIRST_LAYOUT if recorded is None else Layout.from_json(recorded)
 
     def model_file(self) -> Path:
         """Return the .tflite that the project was made from."""
@@ -78,6 +89,26 @@ def open_project(path: str | Path, *, read_only: bool = False) -> Project:
     return Project(path, manifest)
 
 
+def check_current(opened: Project, project: str = "", application: str = "") -> None:
+    """Check that the program in a project, which is its user's, goes with what a build would write around it.
+
+    Args:
+        opened: the project.
+        project, application: the kind and the application of the build; "": those of the project.
+
+    Raises:
+        InputError: it was written for others, or for the libraries of a microgen that recorded none.
+    """
+    hint = "keep a copy of it; microgen build --force writes a new one, into which your code can go"
+    recorded = opened.manifest.get("project"), opened.manifest.get("application")
+    if None in recorded:
+        version = opened.manifest.get("microgen", "")
+        raise InputError(f"{opened.path / opened.layout.main}: written for an earlier microgen, {version}", hint)
+    for was, now, what in zip(recorded, (project, application), ("project", "application"), strict=True):
+        if now and was != now:
+            raise InputError(f"{opened.path / opened.layout.main}: written for the {what} '{was}', not '{now}'", hint)
+
+
 def check_target(out: Path, *, force: bool) -> None:
     """Check, before any work, that a project can be written to `out`; nothing is left behind.
 
@@ -90,12 +121,13 @@ def check_target(out: Path, *, force: bool) -> None:
                 f"{out}: is not empty and not a microgen project",
                 "choose another folder with --out; nothing was written",
             )
-        edited = open_project(out).edited()
+        existing = open_project(out)
+        edited = existing.edited()
         if edited and not force:
             more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
             raise InputError(
                 f"{out / edited[0]}{more}: generated, but edited by hand",
-                "keep your code in src/main.cpp or files of your own; --force overwrites the edits",
+                f"keep your code in {existing.layout.main} or files of your own; --force overwrites the edits",
             )
     check_folder(out)
 

@@ -7,29 +7,33 @@ from typing import Any
 from .._version import __version__
 from ..boards import Board, load_board
 from ..deployment import Deployment, Golden
+from ..devices import Sources
 from ..errors import InputError
 from ..quantization import Quantized
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import Library, Runtime
 from ..tflite import Tensor, TfliteModel, load
 from ..verification import Verdict
+from . import DEFAULT_PROJECT, PROJECTS
 from .folder import MANIFEST, Project
+from .kind import ProjectKind
 
 OWN_BOARD = "board.toml"
 
 
 def manifest(
-    deployment: Deployment, golden: Golden, verdict: Verdict, source: Quantized, mlperf: str | None
+    kind: ProjectKind, deployment: Deployment, golden: Golden, verdict: Verdict, source: Quantized
 ) -> dict[str, Any]:
     """Return what microgen.json says besides the files' hashes.
 
     Args:
+        kind: of the project.
         deployment, golden, verdict, source: what the build decided, chose, found, and started from.
-        mlperf: the task of MLPerf Tiny that the serial commands answer as.
     """
     return {
         "microgen": __version__,
         "model": model_json(deployment.name, deployment.model),
+        "frontend": source.record["kind"],
         "source": {**source.record, "warnings": list(source.warnings)},
         "labels": list(deployment.labels),
         "board": deployment.board.name,
@@ -37,11 +41,14 @@ def manifest(
         "monitor_speed": deployment.board.platformio.monitor_speed,
         "runtime": deployment.plan.runtime,
         **deployment.plan.record(),
-        "selftest_at_boot": deployment.options.selftest_at_boot,
+        "project": kind.name,
+        "layout": kind.layout.to_json(),
+        "application": deployment.application.name,
+        "application_options": dict(deployment.application.options),
+        "selftest_at_boot": deployment.selftest_at_boot,
         "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
         # Without the device, whose times differ each time, and what only labelled data gives.
         "verdict": {k: v for k, v in verdict.to_json().items() if k not in ("device", "accuracy", "warnings")},
-        "mlperf": mlperf,
     }
 
 
@@ -104,6 +111,24 @@ def project_runtime(opened: Project) -> Runtime:
         InputError: there is no such runtime.
     """
     return RUNTIMES.get(str(opened.manifest.get("runtime", DEFAULT_RUNTIME)))
+
+
+def project_kind(opened: Project) -> ProjectKind:
+    """Return the kind of a project; one without a record of it is from before there was a second.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    return PROJECTS.get(str(opened.manifest.get("project", DEFAULT_PROJECT)))
+
+
+def project_sources(opened: Project) -> Sources:
+    """Return a project's sources, as the manifest records their layout.
+
+    Raises:
+        InputError: that is damaged, or there is no such runtime.
+    """
+    return Sources(opened.path, opened.layout, project_runtime(opened).host())
 
 
 def project_library(opened: Project) -> Library:

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
 from .. import workers
+from ..devices import Sources
 from ..tflite import Tensor, TfliteModel
 from ..workers import TFLM, tflm
 from .deadline import deadline
 from .samples import Samples
 
-GOLDEN = "lib/golden/golden_data.cc"
 
-
-def golden_fault(project: Path, model: TfliteModel, arena_bytes: int) -> str:
+def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int) -> str:
     """Say which golden vector of a project is not what TFLM answers; "" when all are, or there are none.
 
     Args:
-        project: its folder.
+        project: its sources.
         model: its model.
         arena_bytes: an arena in which TFLM runs it.
     """
-    path = project / GOLDEN
+    name = project.layout.golden_data
+    path = project.folder / name
     if not path.is_file():
         return ""
     text = path.read_text("utf-8", "replace")
     inputs, outputs = (_vectors(text, f"g_golden_{kind}") for kind in ("inputs", "outputs"))
     if not inputs or len(inputs) != len(outputs):
-        return f"{GOLDEN} does not hold as many outputs as inputs"
+        return f"{name} does not hold as many outputs as inputs"
     if {len(v) for v in inputs} != {sum(t.bytes for t in model.inputs)}:
-        return f"{GOLDEN}: the inputs are not of this model's size"
+        return f"{name}: the inputs are not of this model's size"
     request = tflm.RunRequest(model.data, _split(inputs, model.inputs), arena_bytes)
     answers = workers.run(TFLM, tflm.run, request, deadline(model, len(inputs))).outputs
     for sample, expected in enumerate(outputs):
         if b"".join(np.ascontiguousarray(a[sample]).tobytes() for a in answers) != expected:
-            return f"golden vector {sample} in {GOLDEN} is stale: TFLM gives other bytes for its input"
+            return f"golden vector {sample} in {name} is stale: TFLM gives other bytes for its input"
     return ""
 
 

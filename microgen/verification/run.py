@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..devices import HOST, Client, DutError, HostBuild, host_firmware
+from ..devices import HOST, Client, DutError, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
 from ..tflite import TfliteModel
@@ -184,23 +184,20 @@ class EngineRuns:
         return self._runs[key]
 
 
-def run_firmware(
-    project: Path, model: TfliteModel, inputs: Samples, host: HostBuild, *, record: Path | None = None
-) -> FirmwareRun:
+def run_firmware(project: Sources, model: TfliteModel, inputs: Samples, *, record: Path | None = None) -> FirmwareRun:
     """Compile a project for this machine, run it and feed it samples over its serial commands.
 
     Args:
-        project: the project's folder.
+        project: the project's sources.
         model: what it was built from.
         inputs: one array an input, samples first.
-        host: what the project's runtime adds to the build.
         record: file to write the session to.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.devices.host_build`.
     """
-    with host_firmware(project, host, record=record) as (client, array):
+    with host_firmware(project, record=record) as (client, array):
         try:
             client.connect()
             compiled = array.read_bytes() if array.exists() else None

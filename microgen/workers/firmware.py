@@ -32,14 +32,15 @@ def main() -> None:
     if tflm:
         _check_tflm(firmware)
         Path(array).write_bytes(_model_array(firmware))
-    os._exit(firmware.microgen_host_run(0, serial_out))
+    firmware.microgen_host_run(0, serial_out)
+    os._exit(0)
 
 
 def _check_tflm(firmware: ctypes.CDLL) -> None:
     """End the process where TFLM is not as it was declared to the firmware."""
-    firmware.microgen_selftest_reason.restype = ctypes.c_char_p
-    if firmware.microgen_selftest() != 0:
-        reason = firmware.microgen_selftest_reason().decode("utf-8", "replace")
+    firmware.microgen_selftest.restype = ctypes.c_char_p
+    reason = firmware.microgen_selftest().decode("utf-8", "replace")
+    if reason:
         print(
             f"the declared TFLM API and the tflite-micro package disagree: {reason}",
             file=sys.stderr,

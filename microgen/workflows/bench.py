@@ -16,7 +16,7 @@ from .. import defaults
 from ..devices import HOST, SelfTest, connected
 from ..errors import InputError
 from ..projects import open_project
-from ..projects.manifest import project_library, project_model, project_runtime
+from ..projects.manifest import project_library, project_model, project_runtime, project_sources
 from ..support.files import write_file
 from ..support.json import json_text
 from ..verification import make_samples
@@ -98,7 +98,7 @@ def bench(
     inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, _SEED)]
     on_step(f"timing {runs} inferences on {on}")
     runtime = project_runtime(opened)
-    with connected(opened.path, model.sha256, runtime.host(), on, baud=baud, record=record) as client:
+    with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
         client.load(inputs)
         once = client.time(1, 0)[0]
         batch = max(1, min(_RUNS_PER_COMMAND, _US_PER_COMMAND // max(once, 1)))
@@ -174,8 +174,7 @@ def selftest(path: str | Path, on: str = HOST, *, baud: int = defaults.BAUD, rec
         SetupError, EngineError: see `microgen.devices.connected`.
     """
     opened = open_project(path)
-    host = project_runtime(opened).host()
-    with connected(opened.path, project_model(opened).sha256, host, on, baud=baud, record=record) as client:
+    with connected(project_sources(opened), project_model(opened).sha256, on, baud=baud, record=record) as client:
         return client.selftest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,23 @@ from typing import Any
 from .. import datasets as calibrations
 from .. import defaults, quantization
 from .. import projects as project
-from ..applications.mlperf import task_options
+from ..applications import APPLICATIONS, choose_application
+from ..applications.application import Application
 from ..boards import Board, load_board
-from ..deployment import GOLDEN_MAX, Deployment, Golden, Options, choose_golden, deploy
+from ..deployment import GOLDEN_MAX, Deployment, choose_golden, deploy
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
-from ..devices import HostBuild
+from ..devices import HostBuild, Sources
 from ..devices import host_build as hostbuild
 from ..errors import InputError
 from ..frontends import source as sources
 from ..projects.drift import Drift, find_drift
+from ..projects.firmware import check_edges, own_board
+from ..projects.kind import Compiled, Parts, ProjectKind, Tool
 from ..projects.manifest import manifest, model_json
-from ..projects.platformio import tool as platformio
-from ..projects.platformio.files import USER_FILES, check_edges, own_board, render_golden, render_project, render_readme
 from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
+from ..tflite import TfliteModel
 from ..training.train import train
 from ..verification import (
     NOT_VERIFIED,
@@ -72,6 +74,9 @@ class BuildRequest:
     selftest_at_boot: bool | None = None
     arena_bytes: int | None = None
     runtime: str = defaults.RUNTIME
+    project_kind: str = defaults.PROJECT
+    application: str | None = None
+    application_options: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -125,7 +130,7 @@ class BuildResult:
         deployment: what it was rendered from.
         fit: what it takes of the board's memories.
         verdict: what the verification found.
-        compiled: what PlatformIO made of it, where it was asked to.
+        compiled: what the project's tool made of it, where it was asked to.
         drift: how the project that is there differs, where it was to be checked; None where it was written.
         source: the quantized model, and what a training or quantization measured.
         timings_s: wall time of each step.
@@ -135,7 +140,7 @@ class BuildResult:
     deployment: Deployment
     fit: Fit
     verdict: Verdict
-    compiled: platformio.Compiled | None
+    compiled: Compiled | None
     source: quantization.Quantized
     timings_s: dict[str, float]
     drift: Drift | None = None
@@ -186,6 +191,9 @@ def build(
     selftest_at_boot: bool | None = None,
     arena_bytes: int | None = None,
     runtime: str = defaults.RUNTIME,
+    project_kind: str = defaults.PROJECT,
+    application: str | None = None,
+    application_options: Mapping[str, str] | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> BuildResult:
@@ -205,14 +213,18 @@ def build(
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
         verify: whether to compile the firmware for this machine and compare it.
-        compile: whether to let PlatformIO compile the project for its board; the project stays if that fails.
-        force: overwrite edited generated files, src/main.cpp and .gitignore.
+        compile: whether to let the project's tool compile it for its board; the project stays if that fails.
+        force: overwrite edited generated files, and those that are the user's: the main program and .gitignore.
         check: write nothing, and compare the project that is there with what would be written.
-        mlperf: answer the serial commands as this task of MLPerf Tiny asks for; see `microgen.applications.mlperf`.
+        mlperf: short for the application "mlperf" with this task: answer the serial commands as this task of MLPerf
+            Tiny asks for.
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
             board's kernels are known to be wrong for an operator of the model.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
         runtime: what runs the model on the board.
+        project_kind: the build system that the project is for.
+        application, application_options: what the firmware does with the model, and how; None: answer the serial
+            commands.
         on_step: is told what is done next, for a progress display.
         on_epoch: is told how many epochs of how many of a recipe's training are done.
 
@@ -227,7 +239,8 @@ def build(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, allow_float=allow_float, recipe=recipe, samples=samples, seed=seed, verify=verify,
         compile=compile, force=force, check=check, mlperf=mlperf, selftest_at_boot=selftest_at_boot,
-        arena_bytes=arena_bytes, runtime=runtime,
+        arena_bytes=arena_bytes, runtime=runtime, project_kind=project_kind, application=application,
+        application_options=application_options,
     )  # fmt: skip
     with BuildCache() as cache:
         return run_build(request, cache, Progress(on_step, on_epoch))
@@ -244,30 +257,31 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
     clock = _Clock()
     setting = _prepare(request)
     source = _make_source(setting, cache, progress)
-    decided, _ = _decide(setting, source)
+    _check_model(setting, source.model)
+    _decide(setting, source)
     clock.lap("model")
     progress.on_step(f"running LiteRT and TFLM on {request.samples} samples")
     inputs = make_samples(source.model, request.samples, request.seed, source.calibration or None)
     running = cache.engines.get(source.model, inputs, GOLDEN_MAX)
     clock.lap("arena")
-    deployment, fit = _decide(setting, source, decided.options, running.arena_min_bytes)
-    rendered = _render(setting, deployment, choose_golden(source.model, inputs, running.first))
+    deployment, fit = _decide(setting, source, running.arena_min_bytes)
+    rendered = _render(setting, Parts(deployment, choose_golden(source.model, inputs, running.first)))
     firmware = None
     if request.verify and not setting.host.obstacle:
         progress.on_step("compiling the firmware for this machine and running it")
-        firmware = _run_firmware(setting, rendered, deployment, inputs)
+        firmware = _run_firmware(setting, rendered, inputs)
         clock.lap("firmware")
     running.result()
     clock.lap("engines")
     verdict = _judge(setting, running, firmware)
     if request.verify:
         clock.lap("verdict")
-    drift = _write(setting, rendered, deployment, verdict, source)
+    drift = _write(setting, rendered, verdict, source)
     clock.lap("check" if request.check else "write")
     compiled = None
-    if request.compile:
-        progress.on_step(f"compiling for {setting.board.title} with PlatformIO")
-        compiled = platformio.compile_project(setting.path, on_line=progress.on_step)
+    if setting.tool:
+        progress.on_step(f"compiling for {setting.board.title} with {setting.tool.title}")
+        compiled = setting.tool.compile(project.open_project(setting.path), progress.on_step)
         clock.lap("compile")
     return BuildResult(setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift)
 
@@ -281,15 +295,19 @@ class _Setting:
         labels: names of the first output's elements, where they were given.
         committed: the project that the build is compared with, where it is to be checked.
         host: how the firmware is compiled for this machine.
+        tool: what compiles the project for its board, where that was asked for.
     """
 
     request: BuildRequest
     board: Board
     runtime: Runtime
+    kind: ProjectKind
+    application: Application
     path: Path
     labels: tuple[str, ...]
     committed: project.Project | None
     host: HostBuild
+    tool: Tool | None
 
 
 @dataclass(frozen=True)
@@ -298,24 +316,40 @@ class _Rendered:
 
     files: dict[str, bytes]
     user_files: dict[str, bytes]
-    golden: Golden
+    parts: Parts
 
 
 def _prepare(request: BuildRequest) -> _Setting:
     """Look for everything that a build needs, so that what is missing is reported before any work."""
     board = load_board(str(request.board))
     runtime = RUNTIMES.get(request.runtime)
+    kind = project.PROJECTS.get(request.project_kind)
+    kind.check(board)
+    application = choose_application(request.application, request.application_options, request.mlperf)
+    if request.compile and kind.tool is None:
+        raise InputError(f"--compile: microgen has no tool for projects of the kind '{kind.name}'", "leave it out")
     path = Path(request.out) if request.out is not None else Path(f"{request.firmware_name}-{board.name}")
     committed = None
     if request.check:
         committed = project.open_project(path, read_only=True)
+        project.check_current(committed)
     else:
         project.check_target(path, force=request.force)
+        if (path / project.MANIFEST).exists() and not request.force:
+            _check_program(project.open_project(path), kind, application)
     labels = read_labels(request.labels)
     host = runtime.host()
     if request.verify and not host.obstacle:
         hostbuild.compiler()
-    return _Setting(request, board, runtime, path, labels, committed, host)
+    tool = kind.tool if request.compile else None
+    return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool)
+
+
+def _check_program(existing: project.Project, kind: ProjectKind, application: Application) -> None:
+    """Refuse to build around a program that is kept, but was written for another kind or application."""
+    name = existing.manifest.get("application")
+    shares = name in APPLICATIONS.names and APPLICATIONS.get(str(name)).program() == application.program()
+    project.check_current(existing, kind.name, "" if shares else application.name)
 
 
 def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> quantization.Quantized:
@@ -343,57 +377,51 @@ def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> qu
     return replace(source, model=replace(source.model, name=request.firmware_name))
 
 
-def _decide(
-    setting: _Setting, source: quantization.Quantized, options: Options | None = None, host_min_bytes: int = 0
-) -> tuple[Deployment, Fit]:
+def _check_model(setting: _Setting, model: TfliteModel) -> None:
+    """Refuse a model that the runtime cannot run, or whose inputs and outputs the firmware cannot handle."""
+    setting.runtime.check(model, setting.board, allow_float=setting.request.allow_float)
+    check_edges(model)
+
+
+def _decide(setting: _Setting, source: quantization.Quantized, host_min_bytes: int = 0) -> tuple[Deployment, Fit]:
     """Phase 2: decide how the model goes onto the board, and whether it fits.
 
     Args:
         setting, source: what to put where.
-        options: how the serial commands behave; None: as requested, which is checked with the model then.
         host_min_bytes: the smallest arena of the reference on this machine, once that was measured.
 
     Raises:
         DoesNotFit: a memory is too small, whatever the errors of the figures are.
     """
     request, model = setting.request, source.model
-    if options is None:
-        setting.runtime.check(model, setting.board, allow_float=request.allow_float)
-        check_edges(model)
     deployment = deploy(
-        model.name, model, setting.board, host_min_bytes, setting.labels or source.labels,
+        model.name, model, setting.board, host_min_bytes, setting.labels or source.labels, setting.application,
         arena_bytes=request.arena_bytes, runtime=request.runtime,
     )  # fmt: skip
-    deployment = replace(deployment, options=options or _options(request, deployment))
+    at_boot = request.selftest_at_boot
+    at_boot = bool(deployment.plan.known_faults) if at_boot is None else at_boot
+    deployment = replace(deployment, selftest_at_boot=at_boot)
     fit = memory_fit(deployment)
     if not fit.fits:
         raise DoesNotFit(deployment, fit)
     return deployment, fit
 
 
-def _options(request: BuildRequest, deployment: Deployment) -> Options:
-    at_boot = request.selftest_at_boot
-    return replace(
-        task_options(request.mlperf, deployment.model) if request.mlperf else Options(),
-        selftest_at_boot=bool(deployment.plan.known_faults) if at_boot is None else at_boot,
-    )
-
-
-def _render(setting: _Setting, deployment: Deployment, golden: Golden) -> _Rendered:
+def _render(setting: _Setting, parts: Parts) -> _Rendered:
     """Phase 4: render the project's files, but README and manifest, which hold the verdict."""
-    files = render_project(deployment) | render_golden(golden) | own_board(setting.request.board)
-    user_files = {name: files.pop(name) for name in USER_FILES}
-    return _Rendered(files, user_files, golden)
+    files = {**setting.kind.files(parts), **own_board(setting.request.board)}
+    return _Rendered(files, setting.kind.user_files(parts), parts)
 
 
-def _run_firmware(setting: _Setting, rendered: _Rendered, deployment: Deployment, inputs: Samples) -> FirmwareRun:
+def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> FirmwareRun:
     """Phase 4, continued: compile the project with the user's own main program for this machine, and run it."""
-    kept = setting.path / "src/main.cpp"
+    layout = setting.kind.layout
+    kept = setting.path / layout.main
     is_kept = kept.is_file() and not setting.request.force
-    main = kept.read_bytes() if is_kept else rendered.user_files["src/main.cpp"]
+    main = kept.read_bytes() if is_kept else rendered.user_files[layout.main]
     with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
-        project.write_all(Path(folder), {**rendered.files, "src/main.cpp": main})
-        return run_firmware(Path(folder), deployment.model, inputs, setting.host)
+        project.write_all(Path(folder), {**rendered.files, layout.main: main})
+        return run_firmware(Sources(Path(folder), layout, setting.host), rendered.parts.deployment.model, inputs)
 
 
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
@@ -403,16 +431,14 @@ def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) 
     return judge(running, firmware, setting.request.seed, setting.host.obstacle).verdict
 
 
-def _write(
-    setting: _Setting, rendered: _Rendered, deployment: Deployment, verdict: Verdict, source: quantization.Quantized
-) -> Drift | None:
+def _write(setting: _Setting, rendered: _Rendered, verdict: Verdict, source: quantization.Quantized) -> Drift | None:
     """Phase 5, continued: write the project, or return how the one that exists differs from it."""
-    request = setting.request
-    files = {**rendered.files, "README.md": render_readme(deployment, rendered.golden, verdict)}
-    record = manifest(deployment, rendered.golden, verdict, source, request.mlperf)
+    parts, kind = rendered.parts, setting.kind
+    files = {**rendered.files, "README.md": kind.readme(parts, verdict)}
+    record = manifest(kind, parts.deployment, parts.golden, verdict, source)
     if setting.committed is not None:
         return find_drift(setting.committed, files, rendered.user_files, record)
-    project.write(setting.path, files, rendered.user_files, record, force=request.force)
+    project.write(setting.path, files, rendered.user_files, record, force=setting.request.force)
     return None
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import defaults
 from ..devices import HOST, connected
 from ..projects import open_project
-from ..projects.manifest import project_model, project_runtime
+from ..projects.manifest import project_model, project_sources
 from ..verification import quantize_samples, real_values
 
 Arrays: TypeAlias = "npt.NDArray[Any] | Sequence[npt.NDArray[Any]]"
@@ -63,8 +63,7 @@ def predict(
     labels = [str(label) for label in opened.manifest.get("labels", [])]
     inputs = quantize_samples(model, [samples] if isinstance(samples, np.ndarray) else list(samples))
     found = []
-    host = project_runtime(opened).host()
-    with connected(opened.path, model.sha256, host, on, baud=baud, record=record) as client:
+    with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
             answer = client.infer([np.ascontiguousarray(a).tobytes() for a in one], len(model.outputs))
             outputs = tuple(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import projects as project
 from ..devices import host_command
-from ..projects.manifest import project_runtime
+from ..projects.manifest import project_sources
 
 
 def simulate(path: str | Path, *, pty: bool = False) -> int:
@@ -28,7 +28,7 @@ def simulate(path: str | Path, *, pty: bool = False) -> int:
     """
     opened = project.open_project(path)
     with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:
-        command = host_command(opened.path, Path(folder), project_runtime(opened).host())
+        command = host_command(project_sources(opened), Path(folder))
         return _on_pseudo_terminal(command) if pty else _run(command)
 
 

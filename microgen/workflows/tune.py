@@ -10,8 +10,8 @@ from typing import Any
 from .. import defaults
 from ..devices import HOST, connected
 from ..errors import InputError
-from ..projects import Project, check_target, open_project
-from ..projects.manifest import project_board, project_board_name, project_model, project_runtime
+from ..projects import Project, check_current, check_target, open_project
+from ..projects.manifest import project_board, project_board_name, project_model, project_runtime, project_sources
 from ..quantization import Quantized, quantize
 from ..tflite import TfliteModel
 from .build import BuildResult, build
@@ -75,13 +75,14 @@ def tune(
     if on == HOST:
         raise InputError("--on host: only a board knows what it uses", "give its port: --on /dev/ttyUSB0")
     opened = open_project(path)
+    check_current(opened)
     check_target(opened.path, force=force)
     model = project_model(opened)
     manifest = opened.manifest
     board = project_board(opened)
     runtime = project_runtime(opened)
     on_step(f"asking {on}")
-    with connected(opened.path, model.sha256, runtime.host(), on, baud=baud, record=record) as client:
+    with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
         client.command("reset")  # is refused, with the reason, by a model that did not come up
         used, size = client.arena()
         device = client.name()
@@ -98,7 +99,9 @@ def tune(
         seed=manifest["verdict"]["seed"],
         verify=manifest["verdict"]["status"] != "not-verified",
         force=force,
-        mlperf=manifest["mlperf"],
+        application=manifest["application"],
+        application_options=manifest["application_options"],
+        project_kind=manifest["project"],
         selftest_at_boot=manifest["selftest_at_boot"],
         arena_bytes=runtime.tuned_arena_bytes(board, used),
         runtime=runtime.name,

@@ -15,9 +15,9 @@ from .. import datasets as calibrations
 from .. import defaults
 from .. import projects as project
 from ..deployment.labels import check_labels, output_classes, read_labels
-from ..devices import HOST, HostBuild, connected
+from ..devices import HOST, connected
 from ..errors import InputError
-from ..projects.manifest import project_model, project_runtime
+from ..projects.manifest import project_model, project_sources
 from ..support.metrics import answered_classes, class_count
 from ..tflite import Tensor, TfliteModel, load
 from ..tflite.check import check_runnable
@@ -88,23 +88,23 @@ def verify(
     if labelled is not None:
         inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
     on_step(f"running LiteRT and TFLM on {len(inputs[0])} samples")
-    obstacle, host = "a model alone has no firmware; give a project", HostBuild()
-    if opened:
-        host = project_runtime(opened).host()
-        obstacle = host.obstacle if on == HOST else ""
+    obstacle = "a model alone has no firmware; give a project"
+    sources = project_sources(opened) if opened else None
+    if sources:
+        obstacle = sources.host.obstacle if on == HOST else ""
     with EngineRun(model, inputs) as running:
         firmware = None
-        if opened and not obstacle:
+        if sources and not obstacle:
             if on == HOST:
                 on_step("compiling the firmware for this machine and running it")
-                firmware = run_firmware(opened.path, model, inputs, host, record=record)
+                firmware = run_firmware(sources, model, inputs, record=record)
             else:
                 on_step(f"running the firmware on {on}")
-                with connected(opened.path, model.sha256, host, on, baud=baud, record=record) as client:
+                with connected(sources, model.sha256, on, baud=baud, record=record) as client:
                     firmware = ask_firmware(client, on, model, inputs)
         engines = running.result()
     host_min = running.arena_min_bytes
-    stale = golden_fault(opened.path, model, host_min) if opened else ""
+    stale = golden_fault(sources, model, host_min) if sources else ""
     on_step("comparing")
     judgement = judge(running, firmware, seed, obstacle, all_layers=layers)
     verdict = judgement.verdict

@@ -15,6 +15,7 @@ from microgen.deployment.fit import memory_fit
 from microgen.support import resources
 from tests.deployment.test_fit import deployed
 from tests.support import models
+from tests.support.projects import sources
 from tests.support.tools import needs
 
 _ARM = ("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
@@ -29,11 +30,11 @@ CPUS = {
 _FLAGS = ("-Os", "-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror")
 # Text and data in bytes, measured with GCC 12.2, with room for small changes. A larger figure is worth a look.
 TEXT_BYTES = {
-    "cortex-m0plus": {"dut.o": 7_600, "model_runner.o": 900, "writer.o": 900, "main.o": 700},
-    "cortex-m4f": {"dut.o": 7_600, "model_runner.o": 900, "writer.o": 1_000, "main.o": 700},
-    "cortex-m7": {"dut.o": 7_600, "model_runner.o": 900, "writer.o": 1_000, "main.o": 700},
-    "cortex-m33": {"dut.o": 7_600, "model_runner.o": 900, "writer.o": 1_000, "main.o": 700},
-    "rv32imc": {"dut.o": 10_200, "model_runner.o": 1_200, "writer.o": 1_500, "main.o": 900},
+    "cortex-m0plus": {"session.o": 7_600, "model_runner.o": 900, "writer.o": 900, "main.o": 700},
+    "cortex-m4f": {"session.o": 7_600, "model_runner.o": 900, "writer.o": 1_000, "main.o": 700},
+    "cortex-m7": {"session.o": 7_600, "model_runner.o": 900, "writer.o": 1_000, "main.o": 700},
+    "cortex-m33": {"session.o": 7_600, "model_runner.o": 900, "writer.o": 1_000, "main.o": 700},
+    "rv32imc": {"session.o": 10_200, "model_runner.o": 1_200, "writer.o": 1_500, "main.o": 900},
 }
 
 
@@ -57,9 +58,11 @@ def compiled(project: Path, cpu: str, out: Path, *more: str) -> dict[str, tuple[
         if not headers.is_dir():
             pytest.skip(f"{headers} is not there (Debian: libstdc++-arm-none-eabi-newlib)")
         extra = ["-isystem", str(headers), "-isystem", str(headers / "arm-none-eabi")]
-    host = resources.path("firmware") / "host"
-    libraries = [project / name for name in ("lib/model", "lib/golden", "lib/dut")]
-    includes = [f"-I{p}" for p in (*libraries, host, host / "tflm")]
+    firmware = resources.path("firmware")
+    layout = sources(project).layout
+    libraries = [project / name for name in (*layout.libraries, layout.platform)]
+    host = (firmware / "platform" / "posix", firmware / "runtimes" / "tflm" / "host")
+    includes = [f"-I{p}" for p in (*libraries, *host)]
     sizes = {}
     folders = [project / "src", *libraries, project / "test" / "test_golden"]
     for source in [p for folder in folders for p in sorted(folder.glob("*.c*"))]:

@@ -20,8 +20,9 @@ from microgen.quantization import Quantized
 from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.projects import sources
 from tests.support.serial_board import SerialBoard, build
-from tests.support.tools import host_build, needs_host
+from tests.support.tools import needs_host
 
 pytest.importorskip("serial", reason="pyserial is not installed")
 
@@ -89,7 +90,7 @@ def test_tune_takes_what_the_board_uses_and_builds_again(made, tmp_path):
     assert f"kArenaBytes = {result.arena_bytes};" in (path / "lib/model/model_config.h").read_text()
     assert (path / "src/main.cpp").read_text().endswith("// mine\n")
     assert result.build.verdict.passed and result.build.verdict.firmware == "equal"
-    same = ("model", "labels", "board", "golden", "mlperf", "selftest_at_boot")
+    same = ("model", "labels", "board", "golden", "project", "application", "selftest_at_boot")
     assert {k: before[k] for k in same} == {k: after[k] for k in same}
     assert microgen.verify(path, samples=5).device.arena_bytes == result.build.deployment.arena.host_bytes
 
@@ -220,9 +221,7 @@ def test_the_commands(made, tmp_path):
 
 def test_the_crc_of_the_firmware_is_zlibs(made):
     data = np.random.default_rng(0).integers(0, 256, 300, np.uint8).tobytes()
-    with connected(
-        made / "wide", project.open_project(made / "wide").manifest["model"]["sha256"], host_build()
-    ) as client:
+    with connected(sources(made / "wide"), project.open_project(made / "wide").manifest["model"]["sha256"]) as client:
         client.load([data])
         assert client.command("crc") == [f"m-crc-[0,300,300,{zlib.crc32(data):08x}]"]
 
@@ -231,9 +230,7 @@ def test_lines_that_the_user_prints_do_not_disturb(made, tmp_path):
     path = shutil.copytree(made / "small", tmp_path / "p")
     main = path / "src/main.cpp"
     text = main.read_text()
-    main.write_text(
-        text.replace("  g_dut.Feed(received, n);", '  Serial.println("sensor 7");\n  g_dut.Feed(received, n);')
-    )
+    main.write_text(text.replace("  g_session.Feed(", '  Serial.println("sensor 7");\n  g_session.Feed('))
     assert main.read_text() != text
     verdict = microgen.verify(path, samples=10)
     assert verdict.passed and verdict.firmware == "equal"
@@ -277,9 +274,11 @@ def test_between_the_operators_of_an_inference_something_feeds_the_watchdog(tmp_
     out = build(tmp_path, models.two_by_two(), "long", verify=False)
     main = out / "src/main.cpp"
     text = main.read_text()
-    assert "now_ms - last_ms < 1000" in text and "  delay(1);" in text
+    assert "platform_micros() - last_us < 1000000" in text and "  platform_delay_ms(1);" in text
     main.write_text(
-        text.replace("now_ms - last_ms < 1000", "now_ms < last_ms").replace("delay(1)", 'Serial.println("alive")')
+        text.replace("platform_micros() - last_us < 1000000", "platform_micros() < last_us").replace(
+            "platform_delay_ms(1)", 'Serial.println("alive")'
+        )
     )
     load = "".join(f"input {i}%db load 6%db {'00' * 6}%" for i in range(2))
     done = subprocess.run(

@@ -16,10 +16,12 @@ from microgen.devices.connection import host_firmware
 from microgen.devices.object_cache import ObjectCache, cache_folder, digest
 from microgen.errors import InputError
 from tests.support import models
-from tests.support.tools import compiler, host_build, needs, needs_host
+from tests.support.projects import sources
+from tests.support.tools import compiler, needs, needs_host
 
 SOURCES = {
-    "arduino", "dut", "golden", "golden_data", "host_main", "main", "model_data", "model_runner", "selftest", "writer",
+    "application", "arduino", "golden", "golden_data", "host_main", "main", "model_data", "model_runner", "platform",
+    "selftest", "session", "writer",
 }  # fmt: skip
 
 
@@ -60,7 +62,7 @@ class Compilation:
         work = Path(self.folder / "work")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        self.library = hostbuild.compile_firmware(project, work, host_build()).read_bytes()
+        self.library = hostbuild.compile_firmware(sources(project), work).read_bytes()
         calls = self._log.read_text().splitlines()
         names = {Path(c.split(" -c ")[1].split(" -o ")[0]).stem for c in calls if " -c " in c}
         return names | ({"library"} if any(" -shared " in c for c in calls) else set())
@@ -86,8 +88,8 @@ def test_what_has_not_changed_is_compiled_once(compile_, project, tmp_path):
     ("changed", "compiled"),
     [
         ("lib/model/model_data.cc", {"model_data"}),
-        ("lib/dut/crc32.h", {"dut", "writer"}),
-        ("lib/golden/golden_data.h", {"golden", "golden_data", "dut"}),
+        ("lib/serial/crc32.h", {"session", "writer"}),
+        ("lib/golden/golden_data.h", {"golden", "golden_data", "session"}),
         ("src/main.cpp", {"main"}),
     ],
 )
@@ -106,11 +108,11 @@ def test_a_model_of_other_bytes_is_what_runs(compile_, project):
     text = source.read_text()
     at = text.rindex("0x")
     source.write_text(text[:at] + ("0x00" if text[at : at + 4] != "0x00" else "0x01") + text[at + 4 :])
-    with host_firmware(project, host_build()) as (client, array):
+    with host_firmware(sources(project)) as (client, array):
         client.connect()
         changed = array.read_bytes()
     source.write_text(text)
-    with host_firmware(project, host_build()) as (client, array):
+    with host_firmware(sources(project)) as (client, array):
         client.connect()
         assert array.read_bytes() != changed and len(changed) == len(array.read_bytes())
 

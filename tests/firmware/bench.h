@@ -1,4 +1,4 @@
-// A Dut on a bench: text goes in, lines come out.
+// A Session on a bench: text goes in, lines come out.
 #pragma once
 
 #include <cstring>
@@ -7,16 +7,19 @@
 #include <vector>
 
 #include "crc32.h"
-#include "dut.h"
 #include "fake_model.h"
+#include "fake_platform.h"
+#include "session.h"
 
 using Lines = std::vector<std::string>;
 
 class Bench {
  public:
-  explicit Bench(model::Status init_status = model::Status::kOk) {
+  explicit Bench(model::Status init_status = model::Status::kOk, const serial::Hooks& hooks = {}) {
     fake::Clear();
-    dut_->Begin({Write, NowMicros, this}, init_status);
+    fake::sent.clear();
+    clock = {0};
+    session_->Begin(init_status, hooks);
     started = Take();
   }
 
@@ -24,7 +27,7 @@ class Bench {
   Lines Send(const std::string& text) {
     // From the heap, in its exact size, so that a sanitizer sees any reading past its end.
     const std::vector<uint8_t> bytes(text.begin(), text.end());
-    dut_->Feed(bytes.data(), bytes.size());
+    session_->Feed(bytes.data(), bytes.size());
     return Take();
   }
 
@@ -35,7 +38,7 @@ class Bench {
   }
 
   static std::string Crc(const std::string& text) {
-    const uint32_t crc = dut::Crc32(0, text.data(), text.size());
+    const uint32_t crc = serial::Crc32(0, text.data(), text.size());
     return Hex({static_cast<uint8_t>(crc >> 24), static_cast<uint8_t>(crc >> 16),
                 static_cast<uint8_t>(crc >> 8), static_cast<uint8_t>(crc)});
   }
@@ -68,35 +71,22 @@ class Bench {
   }
 
   Lines started;
-  std::vector<uint32_t> clock = {0};  // the times that follow each other; the last one stays
-  size_t longest_write = 0;
+  std::vector<uint64_t>& clock = fake::clock;
+  size_t& longest_write = fake::longest_write;
 
  private:
-  static void Write(void* ctx, const char* data, size_t n) {
-    auto* bench = static_cast<Bench*>(ctx);
-    bench->sent_.append(data, n);
-    bench->longest_write = std::max(bench->longest_write, n);
-  }
-
-  static uint32_t NowMicros(void* ctx) {
-    auto& clock = static_cast<Bench*>(ctx)->clock;
-    const uint32_t now = clock.front();
-    if (clock.size() > 1) clock.erase(clock.begin());
-    return now;
-  }
-
   Lines Take() {
     Lines lines;
-    for (size_t end; (end = sent_.find("\r\n")) != std::string::npos; sent_.erase(0, end + 2)) {
-      lines.push_back(sent_.substr(0, end));
+    for (size_t end; (end = fake::sent.find("\r\n")) != std::string::npos;
+         fake::sent.erase(0, end + 2)) {
+      lines.push_back(fake::sent.substr(0, end));
     }
-    if (!sent_.empty()) lines.push_back("UNFINISHED: " + sent_);
-    sent_.clear();
+    if (!fake::sent.empty()) lines.push_back("UNFINISHED: " + fake::sent);
+    fake::sent.clear();
     return lines;
   }
 
-  std::string sent_;
-  std::unique_ptr<dut::Dut> dut_ = std::make_unique<dut::Dut>();
+  std::unique_ptr<serial::Session> session_ = std::make_unique<serial::Session>();
 };
 
 template <class T>

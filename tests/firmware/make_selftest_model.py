@@ -1,4 +1,4 @@
-"""Writes firmware/host/selftest_model.h: python make_selftest_model.py > ../../firmware/host/selftest_model.h
+"""Writes firmware/runtimes/tflm/host/selftest_model.h: python make_selftest_model.py > THAT_FILE
 
 A FULLY_CONNECTED of four int8 values to three, then a RESHAPE. Every rescaling is by a power of two and every
 sum is a multiple of it, so that the answer is exact and can be worked out by hand.

@@ -51,17 +51,17 @@ def test_an_unchanged_project_has_no_drift_and_its_own_files_do_not_count(folder
 
 
 def test_edited_and_deleted_files_are_the_users_doing(folder):
-    (folder / "p/lib/dut/dut.cc").write_text("edited")
+    (folder / "p/lib/serial/session.cc").write_text("edited")
     (folder / "p/platformio.ini").unlink()
     (folder / "p/src/main.cpp").unlink()
     found = check(folder)
     assert changes(found) == {
-        "lib/dut/dut.cc": ("edited", ""),
+        "lib/serial/session.cc": ("edited", ""),
         "platformio.ini": ("missing", ""),
         "src/main.cpp": ("missing", ""),
     }
     assert found.drift.causes == () and not found.passed and found.verdict.passed
-    assert "lib/dut/dut.cc: edited by hand" in [c.summary() for c in found.drift.changes]
+    assert "lib/serial/session.cc: edited by hand" in [c.summary() for c in found.drift.changes]
 
 
 def test_another_model_is_the_builds_doing_and_named(folder):
@@ -98,14 +98,14 @@ def test_an_option_that_is_no_input_shows_as_what_it_changed(folder):
 def test_files_that_come_and_go(folder):
     """As after an update of microgen: a file of the old one that the new one does not make, and the other way."""
     manifest = json.loads((folder / "p/microgen.json").read_text())
-    manifest["files"]["lib/dut/old.h"] = project.digest(b"old")
-    (folder / "p/lib/dut/old.h").write_bytes(b"old")
-    (folder / "p/lib/dut/dut.h").unlink()
-    del manifest["files"]["lib/dut/dut.h"]
+    manifest["files"]["lib/serial/old.h"] = project.digest(b"old")
+    (folder / "p/lib/serial/old.h").write_bytes(b"old")
+    (folder / "p/lib/serial/session.h").unlink()
+    del manifest["files"]["lib/serial/session.h"]
     (folder / "p/microgen.json").write_text(json.dumps(manifest))
     assert changes(check(folder)) == {
-        "lib/dut/dut.h": ("", "new"),
-        "lib/dut/old.h": ("", "obsolete"),
+        "lib/serial/session.h": ("", "new"),
+        "lib/serial/old.h": ("", "obsolete"),
         "microgen.json": ("", "changed"),
     }
 

@@ -25,10 +25,10 @@ from microgen.__main__ import main
 from microgen.boards import board_names, load_board, native_snapshot
 from microgen.errors import InputError, MicrogenError, SetupError
 from microgen.projects.platformio import tool as platformio
-from microgen.projects.platformio.files import render_project
-from microgen.workflows import doctor
+from microgen.workflows import doctor, flash
 from tests.deployment.test_fit import deployed
 from tests.support import models, pio
+from tests.support.projects import project_files
 from tests.support.tools import needs_host
 
 SNAPSHOTS = Path(__file__).parents[1] / "boards/ini"
@@ -63,7 +63,7 @@ def project(built, tmp_path):
 @pytest.mark.parametrize("board", board_names())
 def test_the_ini_is_as_it_was(board):
     """To accept a change: MICROGEN_UPDATE=1 pytest tests/projects/test_platformio.py, and read the difference."""
-    ini = render_project(deployed(load_board(board)))["platformio.ini"].decode()
+    ini = project_files(deployed(load_board(board)))["platformio.ini"].decode()
     kept = SNAPSHOTS / f"{board}.ini"
     if os.environ.get("MICROGEN_UPDATE"):
         kept.write_text(ini)
@@ -73,7 +73,7 @@ def test_the_ini_is_as_it_was(board):
 @pytest.mark.parametrize("board", board_names())
 def test_platformio_accepts_the_ini(board, core, tmp_path):
     expected = load_board(board)
-    (tmp_path / "platformio.ini").write_bytes(render_project(deployed(expected))["platformio.ini"])
+    (tmp_path / "platformio.ini").write_bytes(project_files(deployed(expected))["platformio.ini"])
     done = pio.Pio(core, {})(tmp_path, "project", "config", "--json-output")
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
@@ -93,7 +93,7 @@ def test_platformio_accepts_the_ini(board, core, tmp_path):
 
 
 def test_an_arena_in_further_ram_sets_its_flag():
-    files = render_project(deployed(load_board("esp32s3-n16r8"), 450_000))
+    files = project_files(deployed(load_board("esp32s3-n16r8"), 450_000))
     assert b"-DMODEL_ARENA_PSRAM=1" in files["platformio.ini"]
 
 
@@ -119,7 +119,7 @@ def test_an_editor_finds_its_way(project):
     text = (out / ".vscode/c_cpp_properties.json").read_text()
     found = json.loads("\n".join(line for line in text.splitlines() if not line.startswith("//")))
     include = found["configurations"][0]["includePath"]
-    for name in ("lib/model", "lib/dut", "lib/golden", ".pio/libdeps/native/pico-tflmicro/src"):
+    for name in ("lib/model", "lib/serial", "lib/golden", ".pio/libdeps/native/pico-tflmicro/src"):
         assert str(out / name) in include
     assert {p: p.read_bytes() for p in before} == before
     assert run(out, "run", "-e", "native").returncode == 0
@@ -155,14 +155,14 @@ def test_a_main_that_does_not_compile_is_our_error(project, monkeypatch):
     native_as_board(path, run, monkeypatch)
     lines: list[str] = []
     with pytest.raises(InputError, match=r"does not compile: src/main.cpp:2:16: error: 'no_such_thing'"):
-        platformio.compile_project(path, on_line=lines.append)
+        flash.compile_project(path, on_line=lines.append)
     assert any("Compiling" in line for line in lines)
 
 
 def test_compile_returns_what_platformio_reports(project, monkeypatch):
     path, run = project
     native_as_board(path, run, monkeypatch)
-    assert platformio.compile_project(path).flash_bytes is None, "the platform of this machine says no sizes"
+    assert flash.compile_project(path).flash_bytes is None, "the platform of this machine says no sizes"
 
 
 def test_platformio_needs_no_python_of_ours(small, stand_in, capsys):
@@ -192,7 +192,7 @@ def test_an_interrupted_compilation_ends_platformio(small, stand_in, monkeypatch
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        platformio.compile_project(out, on_line=interrupt)
+        flash.compile_project(out, on_line=interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(interrupt.process, 0)
 
@@ -204,7 +204,7 @@ def test_the_monitor_ends_when_it_is_interrupted(small, stand_in, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(subprocess, "run", interrupted)
-    assert platformio.monitor(out, port="rfc2217://127.0.0.1:4000") == 0
+    assert flash.monitor(out, port="rfc2217://127.0.0.1:4000") == 0
 
 
 @pytest.fixture
@@ -261,15 +261,15 @@ def unbuilt(tmp_path, core, monkeypatch):
 
 def test_a_package_that_cannot_be_downloaded(unbuilt):
     with pytest.raises(SetupError, match="could not download a package") as caught:
-        platformio.flash(unbuilt)
+        flash.flash(unbuilt)
     assert caught.value.exit_code == 3 and "internet" in caught.value.hint
 
 
 def test_a_port_that_is_not_there(unbuilt):
     with pytest.raises(SetupError, match="there is no port /dev/ttyNOSUCH0"):
-        platformio.flash(unbuilt, port="/dev/ttyNOSUCH0")
+        flash.flash(unbuilt, port="/dev/ttyNOSUCH0")
     with pytest.raises(SetupError, match="there is no port /dev/ttyNOSUCH0"):
-        platformio.monitor(unbuilt, port="/dev/ttyNOSUCH0")
+        flash.monitor(unbuilt, port="/dev/ttyNOSUCH0")
 
 
 def test_a_port_that_this_user_may_not_open(unbuilt):
@@ -285,7 +285,7 @@ def test_a_port_that_is_in_use(unbuilt):
     try:
         fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(SetupError, match=f"the port {os.ttyname(port)} is in use"):
-            platformio.flash(unbuilt, port=os.ttyname(port))
+            flash.flash(unbuilt, port=os.ttyname(port))
     finally:
         os.close(board)
         os.close(port)
@@ -295,7 +295,7 @@ def test_a_pseudo_terminal_passes_for_a_port_and_platformio_goes_on(unbuilt):
     board, port = pty.openpty()
     try:
         with pytest.raises(SetupError, match="could not download a package"):
-            platformio.flash(unbuilt, port=os.ttyname(port))
+            flash.flash(unbuilt, port=os.ttyname(port))
     finally:
         os.close(board)
         os.close(port)
@@ -324,7 +324,7 @@ def test_the_monitor_takes_the_only_board_that_is_plugged_in(unbuilt, monkeypatc
         port.vid = 0x2E8A  # a serial port of the machine's own has none
     monkeypatch.setattr(list_ports, "comports", lambda: found)
     with pytest.raises(SetupError, match=says):
-        platformio.monitor(unbuilt)
+        flash.monitor(unbuilt)
 
 
 @pytest.mark.parametrize("command", [["flash", "--port", "/dev/ttyUSB0"], ["monitor", "--port", "COM3"], ["monitor"]])
@@ -346,7 +346,7 @@ def test_a_manifest_without_a_board_is_refused(unbuilt):
     manifest = unbuilt / "microgen.json"
     manifest.write_text(manifest.read_text().replace('"board": "esp32"', '"board": 1'))
     with pytest.raises(InputError, match="does not name its board"):
-        platformio.flash(unbuilt)
+        flash.flash(unbuilt)
 
 
 def test_monitor_shows_what_a_board_says(unbuilt):
@@ -437,7 +437,7 @@ def test_no_platformio(unbuilt, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SetupError, match="PlatformIO is not installed"):
-        platformio.flash(unbuilt)
+        flash.flash(unbuilt)
 
 
 def test_the_files_of_a_project_are_not_executable(project):

@@ -46,7 +46,11 @@ def put_tflm(project: Path) -> dict[str, str]:
     """Put the TFLM of the tflite-micro package where the pico-tflmicro library would be; return what to set."""
     name, _, url = native_snapshot().lib_deps[0].partition("=")
     library = project / ".pio" / "libdeps" / "native" / name
-    shutil.copytree(resources.path("firmware") / "host" / "tflm", library / "src")
+    shutil.copytree(
+        resources.path("firmware") / "runtimes" / "tflm" / "host",
+        library / "src",
+        ignore=shutil.ignore_patterns("selftest*"),
+    )
     tflm = tflm_library()
     assert tflm is not None
     # TFLM is part of a Python module: give its references to Python something to point at. None is ever used.

@@ -14,8 +14,8 @@ from typing import Any
 
 import microgen
 from microgen.devices import host_command
-from microgen.projects import open_project
-from microgen.projects.manifest import project_runtime
+
+from .projects import sources
 
 GREETING = b"m-init-done\r\nm-ready\r\n"
 
@@ -61,7 +61,7 @@ class SerialBoard:
         self._restart_every = restart_every  # bytes towards the board
         self._received = 0
         self._folder = tempfile.TemporaryDirectory()
-        self._command = host_command(project, Path(self._folder.name), project_runtime(open_project(project)).host())
+        self._command = host_command(sources(project), Path(self._folder.name))
         self._near, self._far = os.openpty()
         tty.setraw(self._far)
         self.port = os.ttyname(self._far)

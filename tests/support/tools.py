@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from microgen.devices import HostBuild
 from microgen.devices import host_build as hostbuild
 from microgen.errors import SetupError
-from microgen.runtimes import DEFAULT_RUNTIME, RUNTIMES, reference
+from microgen.runtimes import reference
 from microgen.tflite import parse
 from microgen.workers import tflm
 
@@ -37,11 +36,6 @@ def needs_host() -> None:
     if obstacle:
         pytest.skip(obstacle)
     compiler()
-
-
-def host_build() -> HostBuild:
-    """What the usual runtime adds to the build for this machine."""
-    return RUNTIMES.get(DEFAULT_RUNTIME).host()
 
 
 @dataclass(frozen=True)

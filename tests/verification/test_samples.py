@@ -12,8 +12,9 @@ from microgen.tflite import parse
 from microgen.verification import EngineRun, make_samples, quantize_samples, real_values
 from microgen.verification.samples import output_lsb, quantize
 from tests.support import models
+from tests.support.projects import sources
 from tests.support.serial_board import build
-from tests.support.tools import host_build, needs_host
+from tests.support.tools import needs_host
 
 
 def edges_and_more(model, count=40):
@@ -90,7 +91,7 @@ def test_python_quantizes_as_the_firmware_does(tmp_path):
     values = with_ties(0.5, 2)
     values[:3] = np.nan, np.inf, -np.inf
     data = values.tobytes()
-    with connected(project, model.sha256, host_build()) as client:
+    with connected(sources(project), model.sha256) as client:
         client.command(f"db load {len(data)}")
         for start in range(0, len(data), 48):
             client.command(f"db {data[start : start + 48].hex()}")

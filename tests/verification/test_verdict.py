@@ -13,13 +13,14 @@ import pytest
 
 import microgen
 from microgen import workers
-from microgen.devices import DutError, HostBuild
+from microgen.devices import DutError, Sources
 from microgen.errors import EngineError
+from microgen.projects import PROJECTS
 from microgen.tflite import parse
 from microgen.verification import judge
 from microgen.verification import run as compare
 from microgen.verification.deadline import deadline
-from microgen.verification.golden import GOLDEN, golden_fault
+from microgen.verification.golden import golden_fault
 from microgen.verification.judge import engine_versions
 from microgen.verification.layer_proof.prove import Proof
 from microgen.verification.run import Engines, FirmwareRun, ask_firmware, run_firmware
@@ -284,22 +285,20 @@ def test_a_firmware_is_fed_sample_by_sample_and_then_as_a_sequence():
 
 def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
     board, array, asked = Board(), tmp_path / "array.bin", []
+    project = Sources(tmp_path, LAYOUT)
     board.model = MODEL
 
     @contextlib.contextmanager
-    def host_firmware(project, host, record=None):
-        asked.append((project, host, record))
+    def host_firmware(project, record=None):
+        asked.append((project, record))
         yield board, array
 
     monkeypatch.setattr(compare, "host_firmware", host_firmware)
     inputs = tuple(np.zeros((2, 1, 6), np.int8) for _ in range(2))
     array.write_bytes(MODEL.data)
-    run = run_firmware(tmp_path, MODEL, inputs, HostBuild(), record=tmp_path / "r")
+    run = run_firmware(project, MODEL, inputs, record=tmp_path / "r")
     assert (
-        board.connected
-        and run.array == MODEL.data
-        and run.device.on == "host"
-        and asked == [(tmp_path, HostBuild(), tmp_path / "r")]
+        board.connected and run.array == MODEL.data and run.device.on == "host" and asked == [(project, tmp_path / "r")]
     )
 
     def dead():
@@ -307,15 +306,18 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
 
     board.connect = dead
     with pytest.raises(DutError, match="no answer"):
-        run_firmware(tmp_path, MODEL, inputs, HostBuild())
+        run_firmware(project, MODEL, inputs)
     array.write_bytes(b"another model")
-    assert run_firmware(tmp_path, MODEL, inputs, HostBuild()) == FirmwareRun(Answers(()), b"another model", None)
+    assert run_firmware(project, MODEL, inputs) == FirmwareRun(Answers(()), b"another model", None)
     array.unlink()
     with pytest.raises(DutError, match="no answer"):
-        run_firmware(tmp_path, MODEL, inputs, HostBuild())
+        run_firmware(project, MODEL, inputs)
 
 
 # ---- golden vectors in a project
+
+LAYOUT = PROJECTS.get("platformio").layout
+GOLDEN = LAYOUT.golden_data
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +345,7 @@ def test_golden_vectors_that_are_not_tflms_are_found(project, tmp_path, old, new
     assert old in text
     (tmp_path / GOLDEN).parent.mkdir(parents=True)
     (tmp_path / GOLDEN).write_text(text.replace(old, new))
-    found = golden_fault(tmp_path, MODEL, 16384)
+    found = golden_fault(Sources(tmp_path, LAYOUT), MODEL, 16384)
     assert found.startswith(says) and bool(found) == bool(says)
 
 
@@ -351,7 +353,7 @@ def test_golden_vectors_of_three_inputs_are_fed_in_their_order(tmp_path):
     data = models.layer("ADD_N", [([1, 2], "int8")] * 3, [([1, 2], "int8")], "AddN")
     (tmp_path / "m.tflite").write_bytes(data)
     built = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=9, verify=False).project
-    assert golden_fault(built, parse(data), 16384) == ""
+    assert golden_fault(Sources(built, LAYOUT), parse(data), 16384) == ""
 
 
 def test_golden_vectors_are_read_whatever_stands_beside_them(project, tmp_path, monkeypatch):
@@ -366,12 +368,12 @@ def test_golden_vectors_are_read_whatever_stands_beside_them(project, tmp_path, 
 
     monkeypatch.setattr(workers, "run", run)
     with pytest.raises(EngineError):
-        golden_fault(tmp_path, model, 16384)
+        golden_fault(Sources(tmp_path, LAYOUT), model, 16384)
     assert asked == [(TFLM, tflm.run, model.data, 16384, deadline(model, 3))]
 
 
 def test_a_project_without_golden_vectors_has_none_that_are_stale(tmp_path):
-    assert golden_fault(tmp_path, MODEL, 16384) == ""
+    assert golden_fault(Sources(tmp_path, LAYOUT), MODEL, 16384) == ""
 
 
 # ---- differences

@@ -24,7 +24,8 @@ from microgen.verification.layer_proof.faults import faults, faults_of
 from microgen.verification.layer_proof.prove import bounds, prove_layers
 from microgen.workflows.simulate import simulate
 from tests.support import models
-from tests.support.tools import host_build, needs_host
+from tests.support.projects import sources
+from tests.support.tools import needs_host
 
 
 def judged(data, all_layers=True, samples=40, seed=0):
@@ -136,7 +137,7 @@ def smallest(project, path, text):
     """Find the smallest arena of the firmware on this machine, from what it uses upwards."""
     from microgen.devices import host_firmware
 
-    with host_firmware(project, host_build()) as (client, _):
+    with host_firmware(sources(project)) as (client, _):
         client.connect()
         used, _ = client.arena()
     size = used // 16 * 16

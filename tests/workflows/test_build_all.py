@@ -145,7 +145,7 @@ class _Result:
 
 def test_every_real_model_on_every_board_is_built_or_refused_with_a_reason(shared_models):
     """Up to the rendered files, with an arena of the size that the models were measured to need on the host."""
-    from microgen.projects.platformio.files import render_project
+    from tests.support.projects import project_files
 
     arenas = {"kws_ref_model": 24_272, "ad01_int8": 4_640, "hello_world_int8": 1_936}
     outcomes = {}
@@ -158,7 +158,7 @@ def test_every_real_model_on_every_board_is_built_or_refused_with_a_reason(share
                 fit = memory_fit(deployment)
                 if not fit.fits:
                     raise DoesNotFit(deployment, fit)
-                files = render_project(deployment)
+                files = project_files(deployment)
                 assert f"[env:{board.name}]".encode() in files["platformio.ini"]
                 outcomes[path.stem, board.name] = "built"
             except MicrogenError as error:

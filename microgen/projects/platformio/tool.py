@@ -12,31 +12,16 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from ... import defaults
-from ... import projects as project
 from ...devices.serial_port import require_pyserial
 from ...errors import InputError, MicrogenError, SetupError, one_line
+from ..folder import MANIFEST, Project
+from ..kind import Compiled
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
 _LOG_LINES = 400
 _SIZES = re.compile(r"^(RAM|Flash):.*used (\d+) bytes from (\d+) bytes", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """What PlatformIO says a board's program takes, in bytes; None where its platform does not say."""
-
-    flash_bytes: int | None
-    flash_limit: int | None
-    ram_bytes: int | None
-    ram_limit: int | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the sizes as plain data."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -133,68 +118,38 @@ _SYMPTOMS = (
 )
 
 
-def compile_project(path: str | Path, *, on_line: Callable[[str], None] = lambda line: None) -> Compiled:
-    """Compile a project for its board, as `pio run` does.
+@dataclass(frozen=True)
+class _PlatformIO:
+    """See `microgen.projects.kind.Tool`."""
 
-    Args:
-        path: the project's folder.
-        on_line: is given each line of PlatformIO's output.
+    title: str = "PlatformIO"
 
-    Raises:
-        InputError: not a project, it does not compile, or the program is too large.
-        SetupError: PlatformIO or one of its packages is missing.
-    """
-    opened = project.open_project(path)
-    log = _run(opened, ["run", "-e", _environment(opened)], on_line)
-    sizes = {name: (int(used), int(limit)) for name, used, limit in _SIZES.findall(log)}
-    ram, flash = sizes.get("RAM", (None, None)), sizes.get("Flash", (None, None))
-    return Compiled(flash[0], flash[1], ram[0], ram[1])
+    def compile(self, project: Project, on_line: Callable[[str], None]) -> Compiled:
+        log = _run(project, ["run", "-e", _environment(project)], on_line)
+        sizes = {name: (int(used), int(limit)) for name, used, limit in _SIZES.findall(log)}
+        ram, flash = sizes.get("RAM", (None, None)), sizes.get("Flash", (None, None))
+        return Compiled(flash[0], flash[1], ram[0], ram[1])
 
+    def flash(self, project: Project, port: str | None, on_line: Callable[[str], None]) -> None:
+        command = ["run", "-e", _environment(project), "-t", "upload"]
+        if port is not None:
+            _check_port(port)
+            command += ["--upload-port", port]
+        _run(project, command, on_line)
 
-def flash(path: str | Path, *, port: str | None = None, on_line: Callable[[str], None] = lambda line: None) -> None:
-    """Compile a project and write it to its board, as `pio run -t upload` does.
-
-    Args:
-        path: the project's folder.
-        port: the board's port; PlatformIO looks for it otherwise.
-        on_line: is given each line of PlatformIO's output.
-
-    Raises:
-        InputError: not a project, it does not compile, or the program is too large.
-        SetupError: PlatformIO, one of its packages, the port or the board is missing or does not answer.
-    """
-    opened = project.open_project(path)
-    command = ["run", "-e", _environment(opened), "-t", "upload"]
-    if port is not None:
+    def monitor(self, project: Project, port: str | None) -> int:
+        speed = project.manifest.get("monitor_speed", defaults.BAUD)
+        port = port or _only_port(_upload(project))
         _check_port(port)
-        command += ["--upload-port", port]
-    _run(opened, command, on_line)
+        # Away from the project, whose platform the monitor would ask for, installed or not.
+        command = [*_pio(), "device", "monitor", "-d", tempfile.gettempdir(), "--port", port, "--baud", str(speed)]
+        try:
+            return subprocess.run(command, env=_environment_variables()).returncode
+        except KeyboardInterrupt:
+            return 0
 
 
-def monitor(path: str | Path, *, port: str | None = None) -> int:
-    """Show what a project's board says and send what is typed, as `pio device monitor` does.
-
-    Args:
-        path: the project's folder.
-        port: the board's port; the only one there is otherwise.
-
-    Returns:
-        The exit code of the monitor, which the user ends.
-
-    Raises:
-        InputError: not a project.
-        SetupError: PlatformIO or the port is missing, or there are several ports.
-    """
-    opened = project.open_project(path)
-    speed = opened.manifest.get("monitor_speed", defaults.BAUD)
-    port = port or _only_port(_upload(opened))
-    _check_port(port)
-    # Away from the project, whose platform the monitor would ask for, installed or not.
-    command = [*_pio(), "device", "monitor", "-d", tempfile.gettempdir(), "--port", port, "--baud", str(speed)]
-    try:
-        return subprocess.run(command, env=_environment_variables()).returncode
-    except KeyboardInterrupt:
-        return 0
+TOOL = _PlatformIO()
 
 
 def translate(log: str, upload: str) -> MicrogenError:
@@ -228,14 +183,14 @@ def _pio() -> list[str]:
     return [found]
 
 
-def _environment(opened: project.Project) -> str:
+def _environment(opened: Project) -> str:
     board = opened.manifest.get("board")
     if not isinstance(board, str):
-        raise InputError(f"{opened.path / project.MANIFEST}: does not name its board", "build the project again")
+        raise InputError(f"{opened.path / MANIFEST}: does not name its board", "build the project again")
     return board
 
 
-def _upload(opened: project.Project) -> str:
+def _upload(opened: Project) -> str:
     return str(opened.manifest.get("upload", ""))
 
 
@@ -243,7 +198,7 @@ def _environment_variables() -> dict[str, str]:
     return {**os.environ, "PLATFORMIO_NO_ANSI": "true", "PLATFORMIO_DISABLE_PROGRESSBAR": "true"}
 
 
-def _run(opened: project.Project, arguments: list[str], on_line: Callable[[str], None]) -> str:
+def _run(opened: Project, arguments: list[str], on_line: Callable[[str], None]) -> str:
     """Run PlatformIO in the project; return the end of its output."""
     command = [*_pio(), arguments[0], "-d", str(opened.path), *arguments[1:]]
     log: deque[str] = deque(maxlen=_LOG_LINES)

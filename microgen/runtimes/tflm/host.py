@@ -11,7 +11,7 @@ from pathlib import Path
 from ...devices.host_build import HostBuild
 from ...support import resources
 
-# The declarations in firmware/host/tflm are those of exactly this build of TFLM.
+# The declarations in firmware/runtimes/tflm/host are those of exactly this build of TFLM.
 TFLM_WHEEL = "0.dev20261023182759"
 
 
@@ -39,10 +39,10 @@ def host_obstacle() -> str:
 
 def host_build() -> HostBuild:
     """Return what is compiled with a project for this machine: declarations of TFLM, and the test that they fit it."""
-    host = resources.path("firmware") / "host"
+    host = resources.path("firmware") / "runtimes" / "tflm" / "host"
     return HostBuild(
         sources=(host / "selftest.cc",),
-        includes=(host / "tflm",),
+        includes=(host,),
         library=tflm_library(),
         obstacle=host_obstacle(),
     )

@@ -97,7 +97,7 @@ class TflmPlan:
         """Return the model as a C array, and what runs it."""
         model = self.model
         array = render("model_data.cc.j2", name=model.name, sha256=model.sha256, data=model.data)
-        runner = resources.path("firmware") / "model" / "model_runner.cc"
+        runner = resources.path("firmware") / "runtimes" / "tflm" / "model_runner.cc"
         return {"model_data.cc": array, "model_runner.cc": runner.read_bytes()}
 
     def config(self) -> Config:

@@ -1,0 +1,7 @@
+#include "application.h"
+
+namespace application {
+
+const serial::Hooks kHooks = {};
+
+}  // namespace application

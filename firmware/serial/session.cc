@@ -1,0 +1,532 @@
+#include "session.h"
+
+#include <cstring>
+
+#include "crc32.h"
+#include "golden.h"
+#include "platform.h"
+
+namespace serial {
+namespace {
+
+using model::kInputCount;
+using model::kInputs;
+using model::kOutputCount;
+using model::kOutputs;
+using model::TensorInfo;
+
+// Where a tensor lies among others side by side.
+constexpr size_t Offset(const TensorInfo* tensors, size_t index) {
+  size_t offset = 0;
+  for (size_t i = 0; i < index; ++i) offset += tensors[i].bytes;
+  return offset;
+}
+constexpr size_t InputOffset(size_t index) { return Offset(kInputs, index); }
+constexpr size_t OutputOffset(size_t index) { return Offset(kOutputs, index); }
+static_assert(InputOffset(kInputCount) == model::kInputBytes &&
+                  OutputOffset(kOutputCount) == model::kOutputBytes,
+              "model_config.h contradicts itself");
+
+// Bounds how long one command can keep the board busy.
+constexpr uint32_t kMaxInferences = 1000000;
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+bool ParseUnsigned(const char* word, uint32_t* value) {
+  uint64_t sum = 0;
+  for (const char* c = word; *c != '\0'; ++c) {
+    if (*c < '0' || *c > '9') return false;
+    sum = sum * 10 + static_cast<uint64_t>(*c - '0');
+    if (sum > UINT32_MAX) return false;
+  }
+  *value = static_cast<uint32_t>(sum);
+  return true;
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool ParseCrc(const char* word, uint32_t* value) {
+  *value = 0;
+  for (int i = 0; i < 8; ++i) {
+    const int digit = HexDigit(word[i]);
+    if (digit < 0) return false;
+    *value = *value << 4 | static_cast<uint32_t>(digit);
+  }
+  return word[8] == '\0';
+}
+
+// Enough decimals to tell an output's neighbouring values apart, and at least three.
+int Decimals(const TensorInfo& tensor) {
+  if (tensor.type == model::ElementType::kFloat32) return 9;
+  int decimals = 3;
+  for (float step = 1e-3f; tensor.scale > 0 && step > tensor.scale / 2 && decimals < 12;
+       step /= 10) {
+    ++decimals;
+  }
+  return decimals;
+}
+
+}  // namespace
+
+const Session::Command Session::kCommands[] = {
+    {"help", &Session::Help, "help         : Print this information"},
+    {"name", &Session::Name, "name         : Print the name of the device"},
+    {"profile", &Session::Profile, "profile      : Print the protocol and the model"},
+    {"timestamp", &Session::Timestamp, "timestamp    : Print the time in microseconds"},
+    {"db", &Session::Db,
+     "db SUBCMD    : Fill the chosen input\r\n"
+     "  load N     : Expect N bytes: the tensor's own, or float32 for a quantized tensor\r\n"
+     "  load N raw : Expect the tensor's own bytes, even where pixels are usual\r\n"
+     "  HH[HH]*    : Take bytes in hex until N have come\r\n"
+     "  print      : Print the input in hex"},
+    {"infer", &Session::Infer,
+     "infer N W    : Time N inferences (1) after W to warm up (10), print the results"},
+    {"time", &Session::Time,
+     "time N W     : Time each of N inferences (1) after W to warm up (10)"},
+    {"results", &Session::Results, "results I    : Print output I (0) as numbers"},
+    {"label", &Session::Label, "label        : Print the label of the largest element of output 0"},
+    {"input", &Session::SelectInput, "input I      : Choose the input that `db` fills (0)"},
+    {"output", &Session::Output,
+     "output I     : Print output I (0): its bytes in hex, their CRC-32, the CRC-32 of all "
+     "inputs\r\n"
+     "               that gave it, and the number of inferences since `reset`"},
+    {"crc", &Session::Crc,
+     "crc          : Print the last load's input, bytes expected and received, and their CRC-32"},
+    {"arena", &Session::Arena, "arena        : Print the arena's bytes used, and its size"},
+    {"hash", &Session::Hash, "hash         : Print the SHA-256 of the model"},
+    {"reset", &Session::Reset, "reset        : Put the model's state back to its start"},
+    {"selftest", &Session::SelfTest,
+     "selftest     : Run the golden vectors and compare every byte"},
+};
+
+void PrintModel() {
+  Writer out;
+  out.Text("microgen: ").Text(model::kName).Text(" on ").Text(model::kBoard);
+  out.Text(", model ").Text(model::kSha256);
+  out.Text(", arena ").Unsigned(model::kArenaBytes).Text(" bytes").Line();
+}
+
+void Session::Begin(model::Status init_status, const Hooks& hooks) {
+  hooks_ = hooks;
+  init_status_ = init_status;
+  if (Ok(init_status) && model::kSelfTestAtBoot) SelfTest();
+  out_.Text("m-init-done").Line();
+  out_.Text("m-ready").Line();
+}
+
+void Session::Feed(const uint8_t* bytes, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    const char c = static_cast<char>(bytes[i]);
+    if (c == '%') {
+      Execute();
+    } else if (command_size_ == 0 && IsSpace(c)) {
+      // A terminal's line ends between commands.
+    } else if (command_size_ < kCommandBytes) {
+      command_[command_size_++] = c;
+    } else {
+      too_long_ = true;
+    }
+  }
+}
+
+// A bare `%` is answered too, so that a client can find back into step.
+void Session::Execute() {
+  // A NUL would hide what comes after it.
+  for (size_t i = 0; i < command_size_; ++i) {
+    if (command_[i] == '\0') command_[i] = '?';
+  }
+  command_[command_size_] = '\0';
+  cursor_ = command_;
+  const char* tag = nullptr;
+  if (too_long_) {
+    Error("Command too long");
+  } else if (Unwrap(&tag)) {
+    Dispatch();
+  }
+  if (tag != nullptr) {
+    const uint32_t crc = out_.CrcOfLines();
+    out_.Text("m-check-[").Quoted(tag).Char(',').Hex(crc, 8).Char(']').Line();
+  }
+  command_size_ = 0;
+  too_long_ = false;
+  out_.Text("m-ready").Line();
+}
+
+// A command may come as `#CRC TAG COMMAND`, with the CRC-32 of `TAG COMMAND`: it is carried out if
+// it arrived whole, and a last line `m-check-[TAG,CRC]` seals the answer, with the CRC-32 of the
+// tag and the answer's lines.
+bool Session::Unwrap(const char** tag) {
+  if (command_[0] != '#') return true;
+  const char* sum = NextWord() + 1;
+  uint32_t crc = 0;
+  if (!ParseCrc(sum, &crc) || Crc32(0, cursor_, std::strlen(cursor_)) != crc) {
+    Error("Damaged command");
+    return false;
+  }
+  *tag = NextWord();
+  if (*tag == nullptr) {
+    Error("Checked command without a tag");
+    return false;
+  }
+  out_.StartCrc(Crc32(0, *tag, std::strlen(*tag)));
+  return true;
+}
+
+void Session::Dispatch() {
+  const char* name = NextWord();
+  if (name == nullptr) return;
+  for (const Command& command : kCommands) {
+    if (std::strcmp(command.name, name) == 0) return (this->*command.run)();
+  }
+  out_.Text("e-[Unknown command: ").Quoted(name).Char(']').Line();
+}
+
+// Cuts the next word out of the command; null at its end.
+const char* Session::NextWord() {
+  while (IsSpace(*cursor_)) ++cursor_;
+  if (*cursor_ == '\0') return nullptr;
+  const char* word = cursor_;
+  while (*cursor_ != '\0' && !IsSpace(*cursor_)) ++cursor_;
+  if (*cursor_ != '\0') *cursor_++ = '\0';
+  return word;
+}
+
+// The index of a tensor as the command's argument, 0 if there is none.
+bool Session::NextIndex(size_t count, size_t* index) {
+  uint32_t value = 0;
+  const char* word = NextWord();
+  if (word != nullptr && (!ParseUnsigned(word, &value) || value >= count)) {
+    out_.Text("e-[Index must be 0 to ").Unsigned(count - 1).Char(']').Line();
+    return false;
+  }
+  *index = value;
+  return true;
+}
+
+// A number of inferences as the command's argument; `*count` stays what it is if there is none.
+bool Session::NextCount(const char* what, uint32_t least, uint32_t* count) {
+  const char* word = NextWord();
+  if (word == nullptr) return true;
+  if (ParseUnsigned(word, count) && *count >= least && *count <= kMaxInferences) return true;
+  out_.Text("e-[Inference ").Text(what).Text(" must be ").Unsigned(least);
+  out_.Text(" to ").Unsigned(kMaxInferences).Char(']').Line();
+  return false;
+}
+
+void Session::Help() {
+  out_.Text(model::kToolVersion).Line();
+  out_.Line();
+  for (const Command& command : kCommands) out_.Text(command.help).Line();
+}
+
+void Session::Name() { out_.Text("m-name-dut-[").Text(model::kBoard).Char(']').Line(); }
+
+// MLPerf's hosts know the protocol by this profile.
+void Session::Profile() {
+  out_.Text("m-profile-[ULPMark for tinyML Firmware V0.0.1]").Line();
+  out_.Text("m-model-[").Text(model::kName).Char(']').Line();
+}
+
+void Session::Timestamp() { PrintTime(platform_micros()); }
+
+void Session::Db() {
+  const char* word = NextWord();
+  if (word == nullptr) return Error("Command 'db' requires a subcommand");
+  if (std::strcmp(word, "load") == 0) return DbLoad();
+  if (std::strcmp(word, "print") == 0) return DbPrint();
+  DbBytes(word);
+}
+
+void Session::DbLoad() {
+  const TensorInfo& tensor = kInputs[selected_input_];
+  const uint32_t as_floats = model::IsQuantized(tensor) ? tensor.elements * sizeof(float) : 0;
+  const char* word = NextWord();
+  if (word == nullptr) return Error("Command 'db load' requires the # of bytes");
+  uint32_t bytes = 0;
+  if (!ParseUnsigned(word, &bytes) || bytes == 0 || (bytes != tensor.bytes && bytes != as_floats)) {
+    out_.Text("e-[Command 'db load' takes ").Unsigned(tensor.bytes).Text(" bytes");
+    if (as_floats != 0) out_.Text(", or ").Unsigned(as_floats).Text(" as float32");
+    return out_.Char(']').Line();
+  }
+  word = NextWord();
+  if (word != nullptr && (std::strcmp(word, "raw") != 0 || bytes != tensor.bytes)) {
+    return Error("After the # of bytes of the tensor itself only 'raw' may follow");
+  }
+  load_ = Load();
+  load_.input = selected_input_;
+  load_.expected = bytes;
+  if (bytes != tensor.bytes) {
+    load_.format = Format::kFloats;
+  } else if (word == nullptr && hooks_.convert != nullptr) {
+    load_.format = Format::kConverted;
+  }
+  loaded_[selected_input_] = false;
+  out_.Text("m-[Expecting ").Unsigned(bytes).Text(" bytes]").Line();
+}
+
+void Session::DbPrint() {
+  const uint8_t* bytes = input_ + InputOffset(selected_input_);
+  const size_t n = kInputs[selected_input_].bytes;
+  for (size_t i = 0; i < n; ++i) {
+    out_.Text(i % 8 == 0 ? "m-buffer-" : "-").Hex(bytes[i], 2);
+    if (i % 8 == 7 || i + 1 == n) out_.Line();
+  }
+}
+
+// Takes all of a command's bytes or, if one is wrong, none, so that it can be sent again.
+void Session::DbBytes(const char* hex) {
+  if (load_.received == load_.expected) return Error("No bytes expected, 'db load' comes first");
+  const size_t digits = std::strlen(hex);
+  if (digits % 2 != 0) return Error("Odd number of hex digits");
+  for (size_t i = 0; i < digits; ++i) {
+    if (HexDigit(hex[i]) >= 0) continue;
+    const char pair[] = {hex[i & ~size_t{1}], hex[i | 1], '\0'};
+    return out_.Text("e-[Invalid hex digit '").Quoted(pair).Text("']").Line();
+  }
+  for (size_t i = 0; i < digits && load_.received < load_.expected; i += 2) {
+    Store(static_cast<uint8_t>(HexDigit(hex[i]) << 4 | HexDigit(hex[i + 1])));
+  }
+  if (load_.received == load_.expected) {
+    loaded_[load_.input] = true;
+    out_.Text("m-load-done").Line();
+  }
+}
+
+// Floats are quantized as they arrive: a buffer for all of them would be four times the input.
+void Session::Store(uint8_t byte) {
+  const TensorInfo& tensor = kInputs[load_.input];
+  uint8_t* input = input_ + InputOffset(load_.input);
+  const uint32_t position = load_.received++;
+  load_.crc = Crc32(load_.crc, &byte, 1);
+  const size_t element_bytes = model::ElementBytes(tensor);
+  if (load_.format == Format::kFloats) {
+    load_.pending[position % sizeof(float)] = byte;
+    if (load_.received % sizeof(float) != 0) return;
+    float value;
+    std::memcpy(&value, load_.pending, sizeof(value));
+    const size_t element = position / sizeof(float);
+    model::Quantize(tensor, value, input + element * element_bytes);
+    if (hooks_.loaded != nullptr) hooks_.loaded(load_.input, element, value);
+    return;
+  }
+  input[position] = load_.format == Format::kConverted ? hooks_.convert(load_.input, byte) : byte;
+  if (hooks_.loaded != nullptr && load_.received % element_bytes == 0) {
+    const size_t element = position / element_bytes;
+    hooks_.loaded(load_.input, element, model::Dequantize(tensor, input, element));
+  }
+}
+
+void Session::Infer() {
+  uint32_t runs = 1;
+  uint32_t warmups = 10;
+  if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
+  if (!ReadyToInfer()) return;
+
+  out_.Text("m-warmup-start-").Unsigned(warmups).Line();
+  if (!Ok(Run(warmups))) return;
+  out_.Text("m-warmup-done").Line();
+  out_.Text("m-infer-start-").Unsigned(runs).Line();
+  const uint64_t start = platform_micros();
+  if (!Ok(Run(runs))) return;
+  const uint64_t end = platform_micros();
+  if (!KeepOutputs()) return;
+  // Both after the runs: printing takes time.
+  PrintTime(start);
+  PrintTime(end);
+  out_.Text("m-infer-done").Line();
+  PrintResults(0);
+}
+
+void Session::Time() {
+  uint32_t runs = 1;
+  uint32_t warmups = 10;
+  if (!NextCount("iterations", 1, &runs) || !NextCount("warmup", 0, &warmups)) return;
+  if (!ReadyToInfer() || !Ok(Run(warmups))) return;
+  for (uint32_t i = 0; i < runs; ++i) {
+    const uint64_t start = platform_micros();
+    const model::Status status = Run(1);
+    const uint64_t end = platform_micros();
+    if (status != model::Status::kOk) {
+      if (i > 0) out_.Char(']').Line();
+      Ok(status);
+      return;
+    }
+    out_.Text(i == 0 ? "m-times-us-[" : ",").Unsigned(end - start);
+  }
+  out_.Char(']').Line();
+  KeepOutputs();
+}
+
+// And notes which bytes they are, which `output` tells with what they gave.
+bool Session::ReadyToInfer() {
+  for (size_t i = 0; i < kInputCount; ++i) {
+    if (!loaded_[i]) {
+      out_.Text("e-[Input ").Unsigned(i).Text(" is not loaded]").Line();
+      return false;
+    }
+  }
+  if (model::kStateful && model::StateChanges() != state_changes_) {
+    Error("The application has changed the model's state, 'reset' comes first");
+    return false;
+  }
+  inferred_ = false;
+  inferred_crc_ = Crc32(0, input_, sizeof(input_));
+  return true;
+}
+
+model::Status Session::Run(uint32_t count) {
+  for (; count > 0; --count) {
+    inferred_ = false;
+    for (size_t i = 0; i < kInputCount; ++i) {
+      const model::Status status = model::SetInput(i, input_ + InputOffset(i), kInputs[i].bytes);
+      if (status != model::Status::kOk) return status;
+    }
+    const model::Status status = model::Invoke();
+    state_changes_ = model::StateChanges();
+    if (status != model::Status::kOk) return status;
+    inferred_ = true;
+    ++runs_since_reset_;
+  }
+  return model::Status::kOk;
+}
+
+// Copies the model's outputs, which the application's next inference may overwrite.
+bool Session::KeepOutputs() {
+  for (size_t i = 0; i < kOutputCount; ++i) {
+    const uint8_t* bytes = nullptr;
+    size_t n = 0;
+    if (!Ok(model::Output(i, &bytes, &n))) {
+      inferred_ = false;
+      return false;
+    }
+    std::memcpy(output_ + OutputOffset(i), bytes, n);
+  }
+  return true;
+}
+
+void Session::Results() {
+  size_t index = 0;
+  if (NextIndex(kOutputCount, &index)) PrintResults(index);
+}
+
+void Session::PrintResults(size_t index) {
+  const uint8_t* bytes = nullptr;
+  size_t n = 0;
+  if (!FetchOutput(index, &bytes, &n)) return;
+  const TensorInfo& tensor = kOutputs[index];
+  out_.Text("m-results-[");
+  if (hooks_.results != nullptr && hooks_.results(index, bytes, &out_)) {
+    return out_.Char(']').Line();
+  }
+  const int decimals = Decimals(tensor);
+  for (size_t i = 0; i < tensor.elements; ++i) {
+    if (i > 0) out_.Char(',');
+    out_.Decimal(model::Dequantize(tensor, bytes, i), decimals);
+  }
+  out_.Char(']').Line();
+}
+
+bool Session::FetchOutput(size_t index, const uint8_t** bytes, size_t* n) {
+  if (!Ok(init_status_)) return false;
+  if (!inferred_) {
+    Error("No inference yet");
+    return false;
+  }
+  *bytes = output_ + OutputOffset(index);
+  *n = kOutputs[index].bytes;
+  return true;
+}
+
+void Session::SelectInput() {
+  if (!NextIndex(kInputCount, &selected_input_)) return;
+  out_.Text("m-input-[").Unsigned(selected_input_).Char(',');
+  out_.Unsigned(kInputs[selected_input_].bytes).Char(']').Line();
+}
+
+void Session::Output() {
+  size_t index = 0;
+  const uint8_t* bytes = nullptr;
+  size_t n = 0;
+  if (!NextIndex(kOutputCount, &index) || !FetchOutput(index, &bytes, &n)) return;
+  out_.Text("m-output-[").Unsigned(index).Char(',').Unsigned(n).Char(',');
+  for (size_t i = 0; i < n; ++i) out_.Hex(bytes[i], 2);
+  out_.Char(',').Hex(Crc32(0, bytes, n), 8).Char(',').Hex(inferred_crc_, 8);
+  out_.Char(',').Unsigned(runs_since_reset_).Char(']').Line();
+}
+
+void Session::Crc() {
+  out_.Text("m-crc-[").Unsigned(load_.input).Char(',').Unsigned(load_.expected).Char(',');
+  out_.Unsigned(load_.received).Char(',').Hex(load_.crc, 8).Char(']').Line();
+}
+
+void Session::Arena() {
+  out_.Text("m-arena-[").Unsigned(model::ArenaUsedBytes()).Char(',');
+  out_.Unsigned(model::kArenaBytes).Char(']').Line();
+}
+
+void Session::Label() {
+  if constexpr (model::kLabelCount == 0) {
+    Error("The model has no labels");
+  } else {
+    const uint8_t* bytes = nullptr;
+    size_t n = 0;
+    if (!FetchOutput(0, &bytes, &n)) return;
+    size_t best = 0;
+    for (size_t i = 1; i < model::kLabelCount && i < kOutputs[0].elements; ++i) {
+      const float value = model::Dequantize(kOutputs[0], bytes, i);
+      if (value > model::Dequantize(kOutputs[0], bytes, best)) best = i;
+    }
+    out_.Text("m-label-[").Unsigned(best).Char(',').Quoted(model::kLabels[best]).Char(']').Line();
+  }
+}
+
+void Session::Hash() { out_.Text("m-hash-[").Text(model::kSha256).Char(']').Line(); }
+
+bool Session::ResetModel() {
+  if (!Ok(model::Reset())) return false;
+  runs_since_reset_ = 0;
+  state_changes_ = model::StateChanges();
+  return true;
+}
+
+void Session::Reset() {
+  if (!ResetModel()) return;
+  out_.Text("m-reset-done").Line();
+}
+
+void Session::SelfTest() {
+  // It puts its own inputs into the model, and its own outputs where the last inference's were.
+  inferred_ = false;
+  for (unsigned vector = 0; vector < kGoldenCount; ++vector) {
+    const golden::Result result = golden::Check(vector);
+    state_changes_ = model::StateChanges();
+    if (!Ok(result.status)) return;
+    if (!result.pass) {
+      out_.Text("m-selftest-[fail,").Unsigned(vector).Char(',').Unsigned(result.output);
+      out_.Char(',').Unsigned(result.byte).Char(',').Unsigned(result.actual);
+      return out_.Char(',').Unsigned(result.expected).Char(']').Line();
+    }
+  }
+  if (!ResetModel()) return;
+  out_.Text("m-selftest-[pass,").Unsigned(kGoldenCount).Char(']').Line();
+}
+
+void Session::PrintTime(uint64_t time_us) { out_.Text("m-lap-us-").Unsigned(time_us).Line(); }
+
+void Session::Error(const char* text) { out_.Text("e-[").Text(text).Char(']').Line(); }
+
+// Reports a status that is not kOk. A model that never came up says why each time, since the client
+// may have connected after Begin() said so.
+bool Session::Ok(model::Status status) {
+  if (status == model::Status::kOk) return true;
+  if (status == model::Status::kNotInitialised) status = init_status_;
+  out_.Text("e-[model: ").Text(model::StatusName(status)).Char(']').Line();
+  return false;
+}
+
+}  // namespace serial

@@ -1,0 +1,103 @@
+"""The part of a project that is the same for every kind: the firmware's sources, where the kind's layout wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .._version import __version__
+from ..boards import board_file
+from ..deployment import Deployment, Golden
+from ..devices import Layout
+from ..errors import InputError
+from ..support import resources
+from ..support.render import render
+from ..tflite import TfliteModel
+from .kind import Files, Parts
+from .manifest import OWN_BOARD
+
+# The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
+_ELEMENT_TYPES = {
+    "int8": "kInt8",
+    "int16": "kInt16",
+    "uint8": "kUInt8",
+    "int32": "kInt32",
+    "float32": "kFloat32",
+    "bool": "kBool",
+}
+_MAX_RANK = 6
+
+
+def check_edges(model: TfliteModel) -> None:
+    """Refuse a model whose inputs or outputs a firmware cannot take in or give out.
+
+    Raises:
+        InputError: names the tensor.
+    """
+    for tensor in (*model.inputs, *model.outputs):
+        if tensor.dtype not in _ELEMENT_TYPES or len(tensor.shape) > _MAX_RANK:
+            raise InputError(
+                f"{model.name}: tensor '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, "
+                "which the firmware cannot take in or give out",
+                f"inputs and outputs may be {', '.join(_ELEMENT_TYPES)} with up to {_MAX_RANK} dimensions",
+            )
+
+
+def firmware_files(parts: Parts, layout: Layout) -> Files:
+    """Return model, serial commands, golden vectors and application by their path inside the project.
+
+    The platform is not among them: each kind has its own.
+    """
+    deployment = parts.deployment
+    return {
+        **_placed(layout.model, copies("model") | _config(deployment) | dict(deployment.plan.sources())),
+        **_placed(layout.serial, copies("serial")),
+        **_placed(layout.golden, copies("golden") | _golden(parts.golden)),
+        **_placed(layout.application, deployment.application.sources()),
+        "model.tflite": deployment.model.data,
+    }
+
+
+def copies(folder: str, pattern: str = "*") -> Files:
+    """Return the files of a folder of firmware/ by their path inside it.
+
+    Args:
+        folder: its path inside firmware/.
+        pattern: which files; "**/*": those of its folders too.
+    """
+    root = resources.path("firmware") / folder
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.glob(pattern)) if p.is_file()}
+
+
+def own_board(board: str | Path) -> Files:
+    """Return the file of a board that does not come with microgen: the project must not depend on where it lies."""
+    file = board_file(str(board))
+    return {} if file.parent == resources.path("boards") else {OWN_BOARD: file.read_bytes()}
+
+
+def _placed(folder: str, files: Files) -> Files:
+    return {f"{folder}/{name}": data for name, data in files.items()}
+
+
+def _config(deployment: Deployment) -> Files:
+    model = deployment.model
+    return {
+        "model_config.h": render(
+            "model_config.h.j2",
+            version=__version__,
+            name=deployment.name,
+            board=deployment.board,
+            sha256=model.sha256,
+            model_bytes=len(model.data),
+            config=deployment.plan.config(),
+            labels=deployment.labels,
+            inputs=model.inputs,
+            outputs=model.outputs,
+            stateful=model.is_stateful,
+            element_types=_ELEMENT_TYPES,
+            selftest_at_boot=deployment.selftest_at_boot,
+        )
+    }
+
+
+def _golden(golden: Golden) -> Files:
+    return {name: render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")}

@@ -1,0 +1,119 @@
+"""What a kind of project is: the build system that a firmware is written for, and all that must be known about it.
+
+A member is a package of this folder (or of anyone's own) with an object that follows `ProjectKind`; the registry in
+`microgen.projects` knows it by name. The order of calls: `check` refuses a board that it cannot build for, `files` and
+`user_files` become the project, `readme` describes it once the verdict is known, and `tool` compiles and flashes what
+lies on the disk. Where its parts lie, `layout` says; the manifest records that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..boards import Board
+from ..deployment import Deployment, Golden
+from ..devices import Layout
+from ..verification import Verdict
+from .folder import Project
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a project is made of: the model decided for a board, and its golden vectors."""
+
+    deployment: Deployment
+    golden: Golden
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a tool says a board's program takes, in bytes; None where it does not say."""
+
+    flash_bytes: int | None
+    flash_limit: int | None
+    ram_bytes: int | None
+    ram_limit: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the sizes as plain data."""
+        return dict(vars(self))
+
+
+class Tool(Protocol):
+    """The program that compiles and flashes one kind of project."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people: "PlatformIO"."""
+
+    def compile(self, project: Project, on_line: Callable[[str], None]) -> Compiled:
+        """Compile a project for its board.
+
+        Args:
+            project: the project.
+            on_line: is given each line of the tool's output.
+
+        Raises:
+            InputError: it does not compile, or the program is too large.
+            SetupError: the tool or one of its packages is missing.
+        """
+
+    def flash(self, project: Project, port: str | None, on_line: Callable[[str], None]) -> None:
+        """Compile a project and write it to its board.
+
+        Args:
+            project: the project.
+            port: the board's port; None: the tool looks for it.
+            on_line: is given each line of the tool's output.
+
+        Raises:
+            InputError: as for `compile`.
+            SetupError: the tool, one of its packages, the port or the board is missing or does not answer.
+        """
+
+    def monitor(self, project: Project, port: str | None) -> int:
+        """Show what a project's board prints and send what is typed; return the exit code of the monitor.
+
+        Args:
+            project: the project.
+            port: the board's port; None: the only one that exists.
+
+        Raises:
+            SetupError: the tool or the port is missing, or several ports exist.
+        """
+
+
+class ProjectKind(Protocol):
+    """One kind of project."""
+
+    @property
+    def name(self) -> str:
+        """The name that users and manifests have for it: "platformio"."""
+
+    @property
+    def layout(self) -> Layout:
+        """Where the parts of its projects lie."""
+
+    @property
+    def tool(self) -> Tool | None:
+        """What compiles and flashes its projects; None where the user's own build does."""
+
+    def check(self, board: Board) -> None:
+        """Refuse a board that it cannot build for.
+
+        Raises:
+            InputError: names what the board lacks.
+        """
+
+    def files(self, parts: Parts) -> Files:
+        """Return the generated files by their path inside the project, but README.md and the manifest."""
+
+    def user_files(self, parts: Parts) -> Files:
+        """Return the files that are the user's once they are written; the program at `layout.main` is among them."""
+
+    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+        """Return README.md."""

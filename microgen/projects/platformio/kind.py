@@ -1,0 +1,92 @@
+"""The kind "platformio": an Arduino firmware that PlatformIO compiles, for a board and for a PC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._version import __version__
+from ...boards import Board
+from ...deployment.fit import memory_fit
+from ...devices import Layout
+from ...support import resources
+from ...support.render import render
+from ...verification import Verdict
+from ..firmware import copies, firmware_files
+from ..kind import Files, Parts, Tool
+from .tool import TOOL
+
+_NATIVE = "lib/native"
+_LAYOUT = Layout(
+    main="src/main.cpp",
+    model="lib/model",
+    serial="lib/serial",
+    golden="lib/golden",
+    application="lib/application",
+    platform="lib/platform",
+)
+
+
+@dataclass(frozen=True)
+class _PlatformIO:
+    """See `ProjectKind`."""
+
+    name: str = "platformio"
+    layout: Layout = _LAYOUT
+    tool: Tool = TOOL
+
+    def check(self, board: Board) -> None:
+        """Take every board: each names its platform."""
+
+    def files(self, parts: Parts) -> Files:
+        header = copies("platform", "*.h")
+        placed = {self.layout.platform: header | copies("platform/arduino")}
+        if not parts.deployment.plan.native_obstacle:
+            placed[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native", "**/*")
+        placed["test"] = copies("test", "*.py")
+        placed["test/test_golden"] = copies("test", "*.cpp")
+        return {
+            **firmware_files(parts, self.layout),
+            **{f"{folder}/{name}": data for folder, files in placed.items() for name, data in files.items()},
+            **_settings(parts),
+        }
+
+    def user_files(self, parts: Parts) -> Files:
+        ignored = resources.path("templates") / "platformio" / "gitignore"
+        return {self.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
+
+    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+        deployment = parts.deployment
+        return render(
+            "platformio/README.md.j2",
+            version=__version__,
+            d=deployment,
+            golden=parts.golden,
+            board=deployment.board,
+            fit=memory_fit(deployment),
+            layout=self.layout,
+            model=deployment.model,
+            native_obstacle=deployment.plan.native_obstacle,
+            verdict=verdict,
+        )
+
+
+def _settings(parts: Parts) -> Files:
+    """Return platformio.ini and the script that it names."""
+    deployment = parts.deployment
+    plan, region = deployment.plan, memory_fit(deployment).region
+    needed = [plan.requirements] if plan.native_obstacle else [plan.requirements, plan.native.requirements]
+    excluded = sorted({pattern for requirements in needed for pattern in requirements.exclude_sources})
+    ini = render(
+        "platformio/platformio.ini.j2",
+        version=__version__,
+        board=deployment.board,
+        placement_flags=region.build_flags if region else (),
+        requirements=plan.requirements,
+        native=plan.native,
+        native_obstacle=plan.native_obstacle,
+    )
+    script = render("platformio/exclude_sources.py.j2", exclude_sources=excluded)
+    return {"platformio.ini": ini, **({"exclude_sources.py": script} if excluded else {})}
+
+
+KIND = _PlatformIO()
