@@ -82,7 +82,7 @@ def test_a_deleted_file_that_a_build_makes_otherwise_now_is_both(folder):
 
 
 def test_another_version_of_microgen(folder, monkeypatch):
-    for room in ("manifest", "platformio.files"):
+    for room in ("manifest", "firmware", "platformio.kind"):
         monkeypatch.setattr(f"microgen.projects.{room}.__version__", "9.9.9")
     found = check(folder)
     assert [c.summary() for c in found.drift.causes] == ['microgen: "0.1.0", now "9.9.9"']
