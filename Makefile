@@ -16,8 +16,8 @@ COMMA := ,
 EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
 DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
-	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf shellcheck xxd \
-	zsh
+	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf qemu-system-arm \
+	qemu-system-misc shellcheck xxd zsh
 
 .PHONY: demo test lint types cpp-format cpp-test pytest coverage mutants docs format debian benchmark clean
 
@@ -34,7 +34,7 @@ lint: $(VENV)/test.stamp
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
-CPP := $(shell find firmware tests/firmware -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
+CPP := $(shell find firmware tests/firmware tests/devices -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
 
 cpp-format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)

@@ -1,15 +1,20 @@
-"""Boards and the TFLM snapshots that they build with, as the TOML files in `boards/` say."""
+"""Boards, their CPUs and the TFLM snapshots that they build with, as the TOML files in `boards/` say."""
 
-from .reading import board_file, board_names, list_boards, load_board, native_snapshot
+from .cpus import Cpu, Machine
+from .reading import board_file, board_names, cpu_names, list_boards, load_board, load_cpu, native_snapshot
 from .schema import Board, Region, TflmSnapshot
 
 __all__ = [
     "Board",
+    "Cpu",
+    "Machine",
     "Region",
     "TflmSnapshot",
     "board_file",
     "board_names",
+    "cpu_names",
     "list_boards",
     "load_board",
+    "load_cpu",
     "native_snapshot",
 ]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import InputError, nearest
 from ..support import resources, toml
+from .cpus import Cpu
 from .schema import Board, BoardFile, TflmSnapshot
 
 _LIST_HINT = "`microgen boards` lists the boards"
@@ -59,6 +60,20 @@ def board_file(name_or_path: str) -> Path:
     raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}")
 
 
+def cpu_names() -> list[str]:
+    """Return the names of the CPUs that boards may name, sorted."""
+    return sorted(p.stem for p in (resources.path("boards") / "cpus").glob("*.toml"))
+
+
+def load_cpu(name: str) -> Cpu:
+    """Return a CPU by its name.
+
+    Raises:
+        InputError: microgen has no such CPU, or its file is wrong; the message names the file and the field.
+    """
+    return _read_cpu(name, f"CPU '{name}'")
+
+
 @functools.cache
 def native_snapshot() -> TflmSnapshot:
     """Return the snapshot that is built on a PC to run golden vectors.
@@ -78,8 +93,22 @@ def _shipped(name: str) -> Path:
 def _read_board(path: Path) -> Board:
     data = _read_toml(path, "board")
     file = _validate(BoardFile, data, path)
+    cpu = _read_cpu(file.cpu, f"{path}: field 'cpu'")
+    if cpu.architecture != file.mcu.architecture:
+        raise InputError(
+            f"{path}: field 'cpu': '{cpu.name}' is {cpu.architecture}, 'mcu.architecture' is {file.mcu.architecture}",
+            "correct the one that is wrong",
+        )
     snapshot = None if file.tflm is None else _read_snapshot(file.tflm, path)
-    return Board(**{**dict(file), "snapshot": snapshot})
+    return Board(**{**dict(file), "snapshot": snapshot, "processor": cpu})
+
+
+def _read_cpu(name: str, place: str) -> Cpu:
+    names = cpu_names()
+    if name not in names:
+        raise InputError(f"{place}: no CPU '{name}'", nearest(name, names, f"one of {', '.join(names)}"))
+    path = resources.path("boards") / "cpus" / f"{name}.toml"
+    return _validate(Cpu, _read_toml(path, "CPU"), path)
 
 
 def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:

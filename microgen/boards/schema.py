@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from .cpus import Architecture, Cpu, CpuName
 from .shapes import OpShape, check_expression, holds, worst
 
 
@@ -231,7 +232,7 @@ class Mcu(_Model):
 
     name: _Text
     cpu: _Text
-    architecture: Literal["armv6-m", "armv7e-m", "armv8-m", "rv32imc", "xtensa"]
+    architecture: Architecture
     clock_hz: PositiveInt
     flash_bytes: PositiveInt
     ram_bytes: PositiveInt
@@ -268,6 +269,7 @@ class BoardFile(_Model):
     url: _Url
     aliases: tuple[_BoardName, ...] = ()
     tflm: _SnapshotName | None = None
+    cpu: CpuName
     mcu: Mcu
     core: Core
     platformio: Platformio
@@ -284,9 +286,12 @@ class Board(BoardFile):
         aliases: other names that people type for it.
         tflm: name of the snapshot.
         snapshot: the snapshot itself.
+        cpu: name of its CPU in boards/cpus/.
+        processor: the CPU itself.
         upload: what a person has to do so that uploading works.
         status: what was proven for this board, and how.
         sources: where the figures were read.
     """
 
     snapshot: TflmSnapshot | None
+    processor: Cpu

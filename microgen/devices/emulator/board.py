@@ -1,0 +1,114 @@
+"""Runs an image in QEMU, its serial line on pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+from pathlib import Path
+
+from ...errors import last_words
+from .build import Image
+from .log import Log
+
+# Each instruction takes 2**7 ns of the emulator's time; firmware/platform/emulator/clock.c has the reason.
+_SHIFT = 7
+_LOG = "firmware.log"
+_DOORBELL = b"\n"
+
+
+def qemu_command(image: Image, log: str = _LOG) -> list[str]:
+    """Return the command that runs an image; its standard input and output are the firmware's serial line."""
+    machine = image.machine
+    return [
+        *_leash(),
+        machine.program, "-M", machine.name, *machine.options,
+        "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+        "-icount", f"shift={_SHIFT}",
+        "-chardev", f"file,id=log,path={log}",
+        "-semihosting-config", "enable=on,target=native,chardev=log",
+        "-kernel", str(image.elf),
+    ]  # fmt: skip
+
+
+def _leash() -> list[str]:
+    """Return a prefix that ends the emulator with the process that started it: it does not notice a closed pipe."""
+    return ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+
+
+class EmulatedBoard:
+    """A firmware on an emulated CPU; see `Transport`.
+
+    Attributes:
+        image: what runs.
+        log: what it reports besides its serial line.
+    """
+
+    window = 32
+    advice = "run it by hand: microgen simulate PROJECT --on emulator, then help%"
+
+    def __init__(self, image: Image, work: Path) -> None:
+        """Start the emulator.
+
+        Args:
+            image: a linked firmware.
+            work: an existing folder, of this board alone.
+        """
+        self.image = image
+        self.log = Log(work / _LOG)
+        self._errors = work / "emulator.log"
+        # Beside the UART, because that takes one byte at a time: firmware/platform/emulator/serial.c.
+        self._file = (work / "serial.in").open("wb", buffering=0)
+        with self._errors.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                qemu_command(image),
+                cwd=work,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+                bufsize=0,
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`."""
+        self._file.write(data)
+        self._in.write(_DOORBELL)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has come; see `Transport`."""
+        descriptor = self._out.fileno()
+        ready, _, _ = select.select([descriptor], [], [], timeout_s)
+        if not ready:
+            return b""
+        data = os.read(descriptor, 65536)
+        if not data:
+            raise EOFError
+        return data
+
+    def close(self) -> None:
+        """Stop the emulator."""
+        self._process.terminate()
+        for pipe in (self._in, self._out, self._file):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def diagnosis(self) -> str:
+        """Return the fault that the firmware reported, or what the emulator printed last."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        fault = self.log.fault()
+        if fault is not None:
+            self.advice = "the firmware failed on the emulated CPU: look at the function that is named"
+            place = self.image.functions([fault.registers["pc"]])[0] if "pc" in fault.registers else ""
+            return fault.describe(place)
+        return last_words(self._errors.read_text("utf-8", "replace"))
