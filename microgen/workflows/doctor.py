@@ -62,6 +62,7 @@ def examine() -> list[Finding]:
         _package("TensorFlow", "tensorflow", "tensorflow", "train and quantize", "pip install 'microgen[train]'"),
         _package("PlatformIO", "platformio", "platformio", "compile and flash", "pip install 'microgen[flash]'"),
         _package("pyserial", "pyserial", "serial", "talk to a board", "pip install 'microgen[flash]'"),
+        *_emulator(),
     ]
 
 
@@ -89,8 +90,36 @@ def _compiler() -> Finding:
         command = hostbuild.compiler()
     except SetupError as error:
         return Finding("C++ compiler", False, error.message, purpose, error.hint, True)
-    version = subprocess.run([*command, "--version"], capture_output=True, text=True, errors="replace").stdout
-    return Finding("C++ compiler", True, one_line(version.split("\n")[0]), purpose, remedy, True)
+    return Finding("C++ compiler", True, _version(*command), purpose, remedy, True)
+
+
+def _emulator() -> list[Finding]:
+    """Look for the cross compilers and the emulators of all CPUs; one command installs all that is missing."""
+    from ..boards import cpu_names, load_cpu
+    from ..devices.emulator import tools
+
+    cpus = [cpu for cpu in map(load_cpu, cpu_names()) if cpu.compiler is not None]
+    missing = tools.missing_packages(cpus)
+    remedy = tools.install_command(missing) if missing else ""
+    programs: dict[str, tuple[str, set[str], list[str]]] = {}
+    for cpu in cpus:
+        assert cpu.compiler is not None
+        compiler = f"{cpu.compiler.prefix}g++"
+        programs.setdefault(compiler, ("compile for", set(cpu.compiler.packages), []))[2].append(cpu.title)
+        for machine in cpu.machines:
+            titles = programs.setdefault(machine.program, ("emulate", {machine.package}, []))[2]
+            titles += [] if cpu.title in titles else [cpu.title]
+    findings = []
+    for program, (verb, packages, titles) in programs.items():
+        found = shutil.which(program) is not None and not packages & set(missing)
+        detail = _version(program) if found else ""
+        findings.append(Finding(program, found, detail, f"{verb} {', '.join(titles)}", "" if found else remedy))
+    return findings
+
+
+def _version(*command: str) -> str:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, errors="replace")
+    return one_line(done.stdout.split("\n")[0])
 
 
 def _package(

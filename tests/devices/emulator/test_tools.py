@@ -12,16 +12,27 @@ from microgen.errors import SetupError
 @pytest.mark.parametrize(
     ("cpu", "packages"),
     [
-        ("cortex-m4f", "gcc-arm-none-eabi, libnewlib-arm-none-eabi, libstdc++-arm-none-eabi-newlib, qemu-system-arm"),
-        ("rv32imc", "gcc-riscv64-unknown-elf, libstdc++-arm-none-eabi-newlib, picolibc-riscv64-unknown-elf, qemu-system-misc"),
+        (
+            "cortex-m4f",
+            ["gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "libstdc++-arm-none-eabi-newlib", "qemu-system-arm"],
+        ),
+        (
+            "rv32imc",
+            [
+                "gcc-riscv64-unknown-elf",
+                "libstdc++-arm-none-eabi-newlib",
+                "picolibc-riscv64-unknown-elf",
+                "qemu-system-misc",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_without_tools_the_packages_are_named(cpu, packages, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SetupError) as caught:
         require_tools(load_cpu(cpu))
-    assert f"the Debian packages {packages} are not installed" in caught.value.message
-    assert caught.value.hint == f"apt-get install --no-install-recommends {packages.replace(',', '')}"
+    assert f"the Debian packages {', '.join(packages)} are not installed" in caught.value.message
+    assert caught.value.hint == f"apt-get install --no-install-recommends {' '.join(packages)}"
     assert caught.value.exit_code == 3
 
 
