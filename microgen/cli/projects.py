@@ -15,7 +15,9 @@ from .base import Json, Progress, ReportFile, Samples, Seed, app
 
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
-_On = Annotated[str, typer.Option("--on", help="host, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")]
+_On = Annotated[
+    str, typer.Option("--on", help="host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")
+]
 _Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
 _Record = Annotated[
     Path | None,
@@ -49,7 +51,7 @@ def verify(
     record: _Record = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a firmware, compiled for this machine or on a board, with TFLM and with Python."""
+    """Compare a firmware, on this machine, an emulated CPU or a board, with TFLM and with Python."""
     from ..workflows.verify import verify as run
 
     with Progress() as progress:
@@ -86,8 +88,8 @@ def verify(
 def bench(
     project: _Project,
     on: _On = "host",
-    runs: Annotated[int, typer.Option(help="How many inferences to time.")] = 100,
-    warmups: Annotated[int, typer.Option(help="How many to run before.")] = 10,
+    runs: Annotated[int | None, typer.Option(help="How many inferences to time. Default: 100, emulated 2.")] = None,
+    warmups: Annotated[int | None, typer.Option(help="How many to run before. Default: 10, emulated 0.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
     against: Annotated[
         Path | None,
@@ -97,7 +99,7 @@ def bench(
     record: _Record = None,
     as_json: Json = False,
 ) -> None:
-    """Time a firmware's inferences, one by one, on its own clock."""
+    """Time a firmware's inferences, one by one, on its own clock; on an emulated CPU, count its instructions."""
     from ..workflows.bench import bench as run
     from ..workflows.bench import read_bench, write_bench
 
@@ -154,16 +156,17 @@ def tune(
 @app.command()
 def simulate(
     project: _Project,
+    on: Annotated[str, typer.Option("--on", help="host or emulator.")] = "host",
     pty: Annotated[
         bool, typer.Option("--pty", help="Serve on a pseudo terminal; its name is the first line printed.")
     ] = False,
 ) -> None:
-    """Run a project's firmware on this machine, its serial port on this terminal."""
+    """Run a project's firmware on this machine or an emulated CPU, its serial port on this terminal."""
     from ..workflows.simulate import simulate as run
 
     if not pty and sys.stdin.isatty():
         print("type help% for the commands; Ctrl+C ends it", file=sys.stderr)
-    raise typer.Exit(run(project, pty=pty))
+    raise typer.Exit(run(project, on=on, pty=pty))
 
 
 @app.command()

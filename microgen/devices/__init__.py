@@ -1,7 +1,7 @@
 """The device under test: a project's firmware wherever it runs, spoken to in serial commands."""
 
 from .client import Client, DutError, Inference, SelfTest
-from .connection import HOST, connected, host_command, host_firmware
+from .connection import HOST, check_hash, connected, host_command, host_firmware, recorded
 from .host_build import HostBuild, Sources
 from .layout import Layout
 from .recording import Recorder, Replay
@@ -22,7 +22,9 @@ __all__ = [
     "SerialPort",
     "Sources",
     "Transport",
+    "check_hash",
     "connected",
     "host_command",
     "host_firmware",
+    "recorded",
 ]

@@ -59,7 +59,7 @@ def host_firmware(project: Sources, *, record: Path | None = None) -> Iterator[t
     with tempfile.TemporaryDirectory(prefix="microgen-host-") as folder:
         work = Path(folder)
         transport = HostProcess(host_command(project, work), work / "firmware.log")
-        with Client(_recorded(transport, record)) as client:
+        with Client(recorded(transport, record)) as client:
             yield client, work / "model.bin"
 
 
@@ -94,25 +94,29 @@ def connected(
                 _check_array(project, array, model_sha256)  # a damaged model may be why it does not answer
                 raise
             _check_array(project, array, model_sha256)
-            _check_hash(project, client, on, model_sha256)
+            check_hash(client, on, model_sha256, "build the project again")
             yield client
         return
     replayed = Path(on.removeprefix(_REPLAY))
     transport: Transport = Replay(replayed) if on.startswith(_REPLAY) else SerialPort(on, baud)
-    with Client(_recorded(transport, record)) as client:
+    with Client(recorded(transport, record)) as client:
         client.connect()
-        _check_hash(project, client, on, model_sha256)
+        check_hash(client, on, model_sha256, f"flash this project: microgen flash {project.folder}")
         yield client
 
 
-def _check_hash(project: Sources, client: Client, on: str, model_sha256: str) -> None:
-    """Refuse a firmware that names another model than the project's."""
+def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
+    """Refuse a firmware that names another model than the project's.
+
+    Raises:
+        DutError: it does; `remedy` is its hint.
+    """
     found = client.hash()
     if found != model_sha256:
         raise DutError(
             f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
             f"not {model_sha256[:12]}...",
-            "build the project again" if on == HOST else f"flash this project: microgen flash {project.folder}",
+            remedy,
         )
 
 
@@ -130,7 +134,12 @@ def _check_array(project: Sources, array: Path, model_sha256: str) -> None:
         )
 
 
-def _recorded(transport: Transport, record: Path | None) -> Transport:
+def recorded(transport: Transport, record: Path | None) -> Transport:
+    """Return a transport that writes the session to a file, where one is given.
+
+    Raises:
+        InputError: the file cannot be written; the transport is closed then.
+    """
     if record is None:
         return transport
     try:

@@ -135,6 +135,44 @@ def layer_table(verdict: Verdict) -> None:
     table(heads, rows, right=(0, 5, 6, 7))
 
 
+def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:
+    """Return the rows of `bench_table` that only an emulated CPU gives."""
+    if not any(b.cpu for b in results):
+        return []
+    operators = max((b.instructions_by_operator for b in results), key=len)
+    return [
+        ["CPU", *(f"{b.cpu} ({b.emulator})" if b.cpu else "" for b in results)],
+        ["instructions", *(_number(b.instructions) for b in results)],
+        *(
+            [
+                f"  {place(0, entry['index'])} {entry['op']}",
+                *(_number(_of_operator(b, k)) for b in results),
+            ]
+            for k, entry in enumerate(operators)
+        ),
+        *([["  outside operators", *(_number(b.instructions_outside) for b in results)]] if operators else []),
+        ["estimated time", *(_estimate(b) for b in results)],
+        ["stack, inference", *(f"{b.stack_bytes:,} bytes" if b.cpu else "" for b in results)],
+        ["stack, firmware", *(f"{b.firmware_stack_bytes:,} bytes" if b.cpu else "" for b in results)],
+        ["flash, RAM as linked", *(f"{b.flash_bytes:,}, {b.ram_bytes:,} bytes" if b.cpu else "" for b in results)],
+    ]
+
+
+def _of_operator(bench: Bench, position: int) -> int | None:
+    found = bench.instructions_by_operator
+    return int(found[position]["instructions"]) if position < len(found) else None
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _estimate(bench: Bench) -> str:
+    if bench.estimated_ms is None:
+        return ""
+    return f"{bench.estimated_ms:.3g} ms, +-{bench.estimate_error_percent} %"
+
+
 def _device_lines(device: Device | None) -> Pairs:
     if device is None:
         return []
@@ -183,6 +221,7 @@ def bench_table(results: Sequence[Bench]) -> None:
         ),
         ["inferences/s", *(f"{b.inferences_per_s:,.4g}" for b in results)],
         ["arena used", *(f"{b.arena_used_bytes:,} of {b.arena_bytes:,} bytes" for b in results)],
+        *_counted_rows(results),
     ]
     if len(results) == 2:
         rows.append(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..boards import Board
+from ..boards import Board, Cpu
 from ..devices.host_build import HostBuild
 from ..tflite import Operator, TfliteModel
 from .memory import MemoryLayout
@@ -263,3 +263,6 @@ class Runtime(Protocol):
 
     def host(self) -> HostBuild:
         """Return what is compiled with a project for this machine, and why that is not possible."""
+
+    def emulator_obstacle(self, cpu: Cpu) -> str:
+        """Return why its projects cannot be compiled here for an emulated CPU; "" where they can."""

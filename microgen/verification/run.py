@@ -209,7 +209,7 @@ def run_firmware(project: Sources, model: TfliteModel, inputs: Samples, *, recor
             raise
 
 
-def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples) -> FirmwareRun:
+def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples, cpu: str = "") -> FirmwareRun:
     """Feed samples to a firmware that runs somewhere.
 
     Args:
@@ -217,6 +217,7 @@ def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples) -
         on: what the user calls the place.
         model: what it has.
         inputs: one array an input, samples first.
+        cpu: the emulated CPU that it runs on; "" where none is emulated.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
@@ -228,7 +229,7 @@ def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples) -
         client.infer(d, len(model.outputs), fresh=s == 0) for s, d in enumerate(raw[: sequence_length(model, inputs)])
     ]
     median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
-    device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged)
+    device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged, cpu=cpu)
     outputs, sequence = (_arrays(model, [answer.outputs for answer in some]) for some in (answers, steps))
     return FirmwareRun(Answers(outputs, sequence if steps else ()), None, device)
 

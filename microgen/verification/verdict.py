@@ -90,11 +90,12 @@ class Device:
 
     Attributes:
         name: the board, as the firmware names it.
-        on: "host", or the port that it was reached by.
+        on: "host", "emulator", or the port that it was reached by.
         model_sha256: the model that the firmware says it has.
         arena_used_bytes, arena_bytes: what of the tensor arena is in use there, and its size.
         inference_us: median time of an inference on the device, in microseconds.
         retries: how often something was damaged on its way and sent again.
+        cpu: the emulated CPU; "" where none is emulated.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Device:
     arena_bytes: int
     inference_us: float
     retries: int
+    cpu: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,11 @@ class Verdict:
         if self.status in (DIVERGED, UNREFERENCED):
             return f"{self.status}: {self.reason}"
         ran = "firmware = TFLM, every byte" if self.firmware == "equal" else f"firmware not run: {self.reason}"
+        where = f", {self.device.cpu} (emulated)" if self.device and self.device.cpu else ""
         if self.status == BIT_EXACT:
-            return f"bit-exact on {self.samples} samples ({ran}; TFLM = LiteRT, every byte)"
+            return f"bit-exact on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte)"
         cause = f"rounding in {', '.join(self.ops)}" if self.ops else "a known fault of LiteRT's reference kernels"
         return (
-            f"within-bound on {self.samples} samples ({ran}; TFLM and LiteRT differ on {self.differing_samples}, by at "
-            f"most {self.max_abs_diff_lsb:g} LSB at the output, from {cause})"
+            f"within-bound on {self.samples} samples{where} ({ran}; TFLM and LiteRT differ on "
+            f"{self.differing_samples}, by at most {self.max_abs_diff_lsb:g} LSB at the output, from {cause})"
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from typing import Any
 import numpy as np
 
 from .. import defaults
-from ..devices import HOST, SelfTest, connected
+from ..devices import HOST, Client, SelfTest
+from ..devices.emulator import EMULATOR, EmulatedBoard, InferenceCount
 from ..errors import InputError
 from ..projects import open_project
-from ..projects.manifest import project_library, project_model, project_runtime, project_sources
+from ..projects.manifest import project_board, project_library, project_model, project_runtime
 from ..support.files import write_file
 from ..support.json import json_text
+from ..tflite import TfliteModel
 from ..verification import make_samples
+from .device import emulated, firmware_of, open_device
 
 SCHEMA = 1
 _SEED = 0
@@ -34,14 +38,23 @@ class Bench:
 
     Attributes:
         device: the board, as the firmware names it.
-        on: "host", or the port.
+        on: "host", "emulator", or the port.
         model, model_sha256: what ran.
         tflm, kernels: the board's TFLM library, as the project names it.
         runs, warmups: inferences that were timed, and those before.
         median_us, p95_us, min_us, max_us: of one inference, in microseconds.
         inferences_per_s: from the median.
         arena_used_bytes, arena_bytes: of the tensor arena.
-        times_us: each of them, in their order.
+        times_us: each of them, in their order. On an emulated CPU these are estimates from the counts below.
+        cpu, emulator: the emulated CPU, and the program and machine that emulate it; "" where none is emulated.
+        instructions: of one inference, from the call of model::Invoke() to its return; exact. This and what follows
+            is None where no CPU is emulated.
+        instructions_by_operator: {"index", "op", "instructions"} per operator in the order of their running; empty
+            where the runtime does not report them.
+        instructions_outside: those that no operator took.
+        stack_bytes, firmware_stack_bytes: largest stack use of an inference, and of the firmware.
+        estimated_ms, estimate_error_percent: time of an inference at the board's clock, and how far it may be off.
+        flash_bytes, ram_bytes: of the firmware as it was linked for the emulated CPU, without its stack.
     """
 
     device: str
@@ -60,6 +73,17 @@ class Bench:
     arena_used_bytes: int
     arena_bytes: int
     times_us: tuple[int, ...]
+    cpu: str = ""
+    emulator: str = ""
+    instructions: int | None = None
+    instructions_by_operator: tuple[dict[str, Any], ...] = ()
+    instructions_outside: int | None = None
+    stack_bytes: int | None = None
+    firmware_stack_bytes: int | None = None
+    estimated_ms: float | None = None
+    estimate_error_percent: int | None = None
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data; the keys are the attributes."""
@@ -70,8 +94,8 @@ def bench(
     path: str | Path,
     on: str = HOST,
     *,
-    runs: int = 100,
-    warmups: int = 10,
+    runs: int | None = None,
+    warmups: int | None = None,
     baud: int = defaults.BAUD,
     record: Path | None = None,
     on_step: Callable[[str], None] = lambda step: None,
@@ -80,15 +104,17 @@ def bench(
 
     Args:
         path: the project's folder.
-        on, baud, record: see `microgen.devices.connected`.
-        runs: how many to time.
-        warmups: how many to run before.
+        on, baud, record: see `microgen.workflows.device.open_device`.
+        runs: how many to time; None: 100, on an emulated CPU 2, where one is like the other.
+        warmups: how many to run before; None: 10, on an emulated CPU 0.
         on_step: is told what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or a number is none.
-        SetupError, EngineError: see `microgen.devices.connected`.
+        SetupError, EngineError: see `microgen.workflows.device.open_device`.
     """
+    runs = runs if runs is not None else 2 if on == EMULATOR else 100
+    warmups = warmups if warmups is not None else 0 if on == EMULATOR else 10
     for option, value, least in (("--runs", runs, 1), ("--warmups", warmups, 0)):
         if not least <= value <= 1_000_000:
             raise InputError(f"{option} {value}: must be {least} to 1000000", "leave it out for the default")
@@ -97,19 +123,18 @@ def bench(
     # The first samples are edges, where some kernels have less to do: take a random one.
     inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, _SEED)]
     on_step(f"timing {runs} inferences on {on}")
-    runtime = project_runtime(opened)
-    with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
+    counted: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        if on == EMULATOR:
+            client, board = stack.enter_context(emulated(firmware_of(opened), record=record))
+        else:
+            client, board = stack.enter_context(open_device(opened, model, on, baud=baud, record=record)), None
         client.load(inputs)
-        once = client.time(1, 0)[0]
-        batch = max(1, min(_RUNS_PER_COMMAND, _US_PER_COMMAND // max(once, 1)))
-        for count in _parts(warmups, batch):
-            client.time(1, count - 1)
-        times: list[int] = []
-        for count in _parts(runs, batch):
-            times += client.time(count, 0)
-            on_step(f"timed {len(times)} of {runs} inferences on {on}")
+        times = _times(client, runs, warmups, lambda done: on_step(f"timed {done} of {runs} inferences on {on}"))
         name, (used, size) = client.name(), client.arena()
-    library = runtime.library(None) if on == HOST else project_library(opened)
+        if board is not None:
+            counted = _counted(board, model, board.log.inferences()[-runs:], project_board(opened).mcu.clock_hz)
+    library = project_runtime(opened).library(None) if on == HOST else project_library(opened)
     median = statistics.median(times)
     return Bench(
         device=name,
@@ -128,7 +153,47 @@ def bench(
         arena_used_bytes=used,
         arena_bytes=size,
         times_us=tuple(times),
+        **counted,
     )
+
+
+def _times(client: Client, runs: int, warmups: int, on_done: Callable[[int], None]) -> list[int]:
+    """Return the microseconds of each of `runs` inferences after `warmups`."""
+    once = client.time(1, 0)[0]
+    batch = max(1, min(_RUNS_PER_COMMAND, _US_PER_COMMAND // max(once, 1)))
+    for count in _parts(warmups, batch):
+        client.time(1, count - 1)
+    times: list[int] = []
+    for count in _parts(runs, batch):
+        times += client.time(count, 0)
+        on_done(len(times))
+    return times
+
+
+def _counted(
+    board: EmulatedBoard, model: TfliteModel, counts: Sequence[InferenceCount], clock_hz: int
+) -> dict[str, Any]:
+    """Return what was counted on an emulated CPU, as attributes of a Bench."""
+    image = board.image
+    # A model with state, or one that stops early, may take another way each time: the longest counts.
+    found = max(counts, key=lambda count: count.instructions)
+    operators = model.main.operators
+    assert image.cpu.cost is not None
+    return {
+        "cpu": image.cpu.title,
+        "emulator": f"{image.machine.program} -M {image.machine.name}",
+        "instructions": found.instructions,
+        "instructions_by_operator": tuple(
+            {"index": index, "op": operators[index].name, "instructions": count} for index, count in found.operators
+        ),
+        "instructions_outside": found.outside_operators,
+        "stack_bytes": max(count.stack_bytes for count in counts),
+        "firmware_stack_bytes": max(count.firmware_stack_bytes for count in counts),
+        "estimated_ms": image.cpu.milliseconds(found.instructions, clock_hz),
+        "estimate_error_percent": image.cpu.cost.error_percent,
+        "flash_bytes": image.flash_bytes,
+        "ram_bytes": image.ram_bytes,
+    }
 
 
 def percentile(values: list[int], percent: float) -> int:
@@ -155,7 +220,8 @@ def read_bench(path: Path) -> Bench:
         stored = json.loads(path.read_text("utf-8"))
         if stored.pop("schema") != SCHEMA:
             raise ValueError("of another schema")
-        return Bench(**{**stored, "times_us": tuple(stored["times_us"])})
+        lists = {key: tuple(stored[key]) for key in ("times_us", "instructions_by_operator") if key in stored}
+        return Bench(**{**stored, **lists})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: not a result of microgen bench ({error})", "write one: microgen bench PROJECT --out FILE"
@@ -167,14 +233,14 @@ def selftest(path: str | Path, on: str = HOST, *, baud: int = defaults.BAUD, rec
 
     Args:
         path: the project's folder.
-        on, baud, record: see `microgen.devices.connected`.
+        on, baud, record: see `microgen.workflows.device.open_device`.
 
     Raises:
         InputError: not a project.
-        SetupError, EngineError: see `microgen.devices.connected`.
+        SetupError, EngineError: see `microgen.workflows.device.open_device`.
     """
     opened = open_project(path)
-    with connected(project_sources(opened), project_model(opened).sha256, on, baud=baud, record=record) as client:
+    with open_device(opened, project_model(opened), on, baud=baud, record=record) as client:
         return client.selftest()
 
 

@@ -19,8 +19,9 @@ from ..boards import Board, load_board
 from ..deployment import GOLDEN_MAX, Deployment, choose_golden, deploy
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
-from ..devices import HostBuild, Sources
+from ..devices import HOST, HostBuild, Sources
 from ..devices import host_build as hostbuild
+from ..devices.emulator import EMULATOR
 from ..errors import InputError
 from ..frontends import source as sources
 from ..projects.drift import Drift, find_drift
@@ -37,11 +38,13 @@ from ..verification import (
     FirmwareRun,
     Samples,
     Verdict,
+    ask_firmware,
     judge,
     make_samples,
     run_firmware,
 )
 from .build_cache import BuildCache
+from .device import Firmware, check_emulator, emulated
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -67,6 +70,7 @@ class BuildRequest:
     samples: int = defaults.SAMPLES
     seed: int = 0
     verify: bool = True
+    verify_on: str = HOST
     compile: bool = False
     force: bool = False
     check: bool = False
@@ -83,6 +87,8 @@ class BuildRequest:
             raise InputError(
                 f"--samples {self.samples}: at least one sample is needed", f"leave it out for {defaults.SAMPLES}"
             )
+        if self.verify_on not in (HOST, EMULATOR):
+            raise InputError(f"--verify-on {self.verify_on}: a build is verified elsewhere", f"{HOST} or {EMULATOR}")
         if self.model is not None and self.recipe is not None:
             raise InputError(f"a model and the recipe '{self.recipe}'", "give one of them")
         if self.model is None and self.calibration is not None:
@@ -184,6 +190,7 @@ def build(
     samples: int = defaults.SAMPLES,
     seed: int = 0,
     verify: bool = True,
+    verify_on: str = HOST,
     compile: bool = False,
     force: bool = False,
     check: bool = False,
@@ -212,7 +219,8 @@ def build(
         recipe: what is trained when there is no model; "sine" otherwise.
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
-        verify: whether to compile the firmware for this machine and compare it.
+        verify: whether to compile the firmware and compare it.
+        verify_on: "host" to compile it for this machine, "emulator" for the board's CPU.
         compile: whether to let the project's tool compile it for its board; the project stays if that fails.
         force: overwrite edited generated files, and those that are the user's: the main program and .gitignore.
         check: write nothing, and compare the project that is there with what would be written.
@@ -238,9 +246,9 @@ def build(
     request = BuildRequest(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, allow_float=allow_float, recipe=recipe, samples=samples, seed=seed, verify=verify,
-        compile=compile, force=force, check=check, mlperf=mlperf, selftest_at_boot=selftest_at_boot,
-        arena_bytes=arena_bytes, runtime=runtime, project_kind=project_kind, application=application,
-        application_options=application_options,
+        verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
+        selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, project_kind=project_kind,
+        application=application, application_options=application_options,
     )  # fmt: skip
     with BuildCache() as cache:
         return run_build(request, cache, Progress(on_step, on_epoch))
@@ -267,8 +275,9 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
     deployment, fit = _decide(setting, source, running.arena_min_bytes)
     rendered = _render(setting, Parts(deployment, choose_golden(source.model, inputs, running.first)))
     firmware = None
-    if request.verify and not setting.host.obstacle:
-        progress.on_step("compiling the firmware for this machine and running it")
+    if request.verify and not setting.obstacle:
+        place = "this machine" if request.verify_on == HOST else f"an emulated {setting.board.processor.title}"
+        progress.on_step(f"compiling the firmware for {place} and running it")
         firmware = _run_firmware(setting, rendered, inputs)
         clock.lap("firmware")
     running.result()
@@ -309,6 +318,11 @@ class _Setting:
     host: HostBuild
     tool: Tool | None
 
+    @property
+    def obstacle(self) -> str:
+        """Why the firmware cannot run where it is to be verified; "" where it can."""
+        return self.host.obstacle if self.request.verify_on == HOST else ""
+
 
 @dataclass(frozen=True)
 class _Rendered:
@@ -339,7 +353,9 @@ def _prepare(request: BuildRequest) -> _Setting:
             _check_program(project.open_project(path), kind, application)
     labels = read_labels(request.labels)
     host = runtime.host()
-    if request.verify and not host.obstacle:
+    if request.verify and request.verify_on == EMULATOR:
+        check_emulator(board, runtime)
+    elif request.verify and not host.obstacle:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
     return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool)
@@ -414,21 +430,25 @@ def _render(setting: _Setting, parts: Parts) -> _Rendered:
 
 
 def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> FirmwareRun:
-    """Phase 4, continued: compile the project with the user's own main program for this machine, and run it."""
+    """Phase 4, continued: compile the project with the user's own main program, and run it."""
     layout = setting.kind.layout
     kept = setting.path / layout.main
     is_kept = kept.is_file() and not setting.request.force
     main = kept.read_bytes() if is_kept else rendered.user_files[layout.main]
     with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
         project.write_all(Path(folder), {**rendered.files, layout.main: main})
-        return run_firmware(Sources(Path(folder), layout, setting.host), rendered.parts.deployment.model, inputs)
+        model = rendered.parts.deployment.model
+        if setting.request.verify_on == HOST:
+            return run_firmware(Sources(Path(folder), layout, setting.host), model, inputs)
+        with emulated(Firmware(Path(folder), layout, setting.board, setting.runtime, model)) as (client, _):
+            return ask_firmware(client, EMULATOR, model, inputs, setting.board.processor.title)
 
 
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
     """Phase 5: compare what firmware and engines answered."""
     if not setting.request.verify:
         return Verdict(NOT_VERIFIED, reason="--no-verify was given")
-    return judge(running, firmware, setting.request.seed, setting.host.obstacle).verdict
+    return judge(running, firmware, setting.request.seed, setting.obstacle).verdict
 
 
 def _write(setting: _Setting, rendered: _Rendered, verdict: Verdict, source: quantization.Quantized) -> Drift | None:

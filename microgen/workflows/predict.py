@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import defaults
-from ..devices import HOST, connected
+from ..devices import HOST
 from ..projects import open_project
-from ..projects.manifest import project_model, project_sources
+from ..projects.manifest import project_model
 from ..verification import quantize_samples, real_values
+from .device import open_device
 
 Arrays: TypeAlias = "npt.NDArray[Any] | Sequence[npt.NDArray[Any]]"
 
@@ -42,28 +43,28 @@ def predict(
     baud: int = defaults.BAUD,
     record: Path | None = None,
 ) -> list[Prediction]:
-    """Run samples through a project's firmware, compiled for this machine or on a board.
+    """Run samples through a project's firmware, on this machine, on an emulated CPU or on a board.
 
     The model's state, if it has any, is put back to its start before each sample.
 
     Args:
         path: the project's folder.
         samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype.
-        on, baud, record: see `microgen.devices.connected`.
+        on, baud, record: see `microgen.workflows.device.open_device`.
 
     Returns:
         One prediction a sample, in their order.
 
     Raises:
         InputError: not a project, or samples that do not fit its model.
-        SetupError, EngineError: see `microgen.devices.connected`.
+        SetupError, EngineError: see `microgen.workflows.device.open_device`.
     """
     opened = open_project(path)
     model = project_model(opened)
     labels = [str(label) for label in opened.manifest.get("labels", [])]
     inputs = quantize_samples(model, [samples] if isinstance(samples, np.ndarray) else list(samples))
     found = []
-    with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
+    with open_device(opened, model, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
             answer = client.infer([np.ascontiguousarray(a).tobytes() for a in one], len(model.outputs))
             outputs = tuple(

@@ -15,9 +15,10 @@ from .. import datasets as calibrations
 from .. import defaults
 from .. import projects as project
 from ..deployment.labels import check_labels, output_classes, read_labels
-from ..devices import HOST, connected
+from ..devices import HOST
+from ..devices.emulator import EMULATOR
 from ..errors import InputError
-from ..projects.manifest import project_model, project_sources
+from ..projects.manifest import project_board, project_model, project_sources
 from ..support.metrics import answered_classes, class_count
 from ..tflite import Tensor, TfliteModel, load
 from ..tflite.check import check_runnable
@@ -36,6 +37,7 @@ from ..verification import (
 )
 from ..verification.counterexample import save_counterexample
 from ..verification.golden import golden_fault
+from .device import open_device
 
 _LABELS = "labels"
 
@@ -54,7 +56,7 @@ def verify(
     record: Path | None = None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Verdict:
-    """Compare a project's firmware, on this machine or on a board, with TFLM, and TFLM with LiteRT.
+    """Compare a project's firmware, on this machine, on an emulated CPU or on a board, with TFLM, and TFLM with LiteRT.
 
     Args:
         path: the project's folder; or a .tflite, of which TFLM and LiteRT alone are compared.
@@ -66,7 +68,8 @@ def verify(
             are named as the model's labels.
         labels: names of the first output's elements, or a text file with one per line; the project's own otherwise.
         counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
-        on: where the firmware runs: "host" compiles it for this machine; otherwise see `microgen.devices.connected`.
+        on: where the firmware runs: "host" compiles it for this machine; "emulator" for the board's CPU; otherwise
+            see `microgen.devices.connected`.
         baud: the port's speed.
         record: file to write the session with the firmware to.
         on_step: is told what is done next, for a progress display.
@@ -100,8 +103,10 @@ def verify(
                 firmware = run_firmware(sources, model, inputs, record=record)
             else:
                 on_step(f"running the firmware on {on}")
-                with connected(sources, model.sha256, on, baud=baud, record=record) as client:
-                    firmware = ask_firmware(client, on, model, inputs)
+                assert opened is not None
+                cpu = project_board(opened).processor.title if on == EMULATOR else ""
+                with open_device(opened, model, on, baud=baud, record=record) as client:
+                    firmware = ask_firmware(client, on, model, inputs, cpu)
         engines = running.result()
     host_min = running.arena_min_bytes
     stale = golden_fault(sources, model, host_min) if sources else ""

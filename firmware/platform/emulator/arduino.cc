@@ -1,25 +1,19 @@
-// Arduino.h and main() on an emulated board.
+// The Arduino API of ../posix/Arduino.h on an emulated board.
 #include "Arduino.h"
 
 #include <string.h>
 
 #include "emulator.h"
+#include "platform.h"
 
 HostSerial Serial;
-
-void HostSerial::open(int, int) {}
-
-bool HostSerial::wait(int) {
-  emulator_wait();
-  return true;
-}
 
 int HostSerial::available() { return emulator_serial_ready(); }
 int HostSerial::read() { return emulator_serial_read(); }
 void HostSerial::flush() {}
 
 size_t HostSerial::write(const uint8_t* bytes, size_t n) {
-  for (size_t i = 0; i < n; ++i) emulator_uart_write(bytes[i]);
+  platform_write(bytes, n);
   return n;
 }
 
@@ -64,27 +58,12 @@ size_t HostSerial::print(double value, int decimals) {
   return n;
 }
 
-unsigned long millis() { return static_cast<unsigned long>(emulator_micros() / 1000); }
-unsigned long micros() { return static_cast<unsigned long>(emulator_micros()); }
+unsigned long millis() { return static_cast<unsigned long>(platform_micros() / 1000); }
+unsigned long micros() { return static_cast<unsigned long>(platform_micros()); }
+void delay(unsigned long ms) { platform_delay_ms(static_cast<uint32_t>(ms)); }
 
 void delayMicroseconds(unsigned us) {
-  const uint64_t end = emulator_micros() + us;
-  while (emulator_micros() < end) {
-  }
-}
-
-void delay(unsigned long ms) {
-  const uint64_t end = emulator_micros() + uint64_t{ms} * 1000;
-  while (emulator_micros() < end) {
-  }
-}
-
-void emulator_main() {
-  emulator_calibrate();
-  emulator_serial_open();
-  setup();
-  for (;;) {
-    loop();
-    emulator_wait();
+  const uint64_t end = platform_micros() + us;
+  while (platform_micros() < end) {
   }
 }

@@ -40,6 +40,7 @@ void emulator_uart_write(uint8_t byte);
 void emulator_serial_open(void);
 int emulator_serial_read(void); /* the next byte, -1: none */
 int emulator_serial_ready(void);
+void emulator_serial_end(void); /* ends the emulator if all was taken and nothing follows */
 
 /* Log (log.c): text for the program that started the emulator; it does not go over the UART. */
 

@@ -13,10 +13,13 @@ static long g_file = -1;
 static uint8_t g_buffer[256];
 static uint32_t g_next, g_end;
 
+static long open_file(const char* name, uint32_t length) {
+  const uint32_t argument[3] = {(uint32_t)(uintptr_t)name, OPEN_READ_BINARY, length};
+  return emulator_semihost(SYS_OPEN, argument);
+}
+
 void emulator_serial_open(void) {
-  static const char name[] = "serial.in";
-  const uint32_t argument[3] = {(uint32_t)(uintptr_t)name, OPEN_READ_BINARY, sizeof(name) - 1};
-  g_file = emulator_semihost(SYS_OPEN, argument);
+  g_file = open_file("serial.in", 9);
   emulator_uart_open();
 }
 
@@ -39,4 +42,8 @@ int emulator_serial_ready(void) {
 int emulator_serial_read(void) {
   if (g_file < 0) return emulator_uart_read();
   return emulator_serial_ready() ? g_buffer[g_next++] : -1;
+}
+
+void emulator_serial_end(void) {
+  if (g_file >= 0 && !emulator_serial_ready() && open_file("serial.end", 10) >= 0) emulator_exit(0);
 }

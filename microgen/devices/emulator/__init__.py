@@ -6,7 +6,7 @@ reads what it reports besides its serial line: instructions and stack of each in
 """
 
 from .board import EmulatedBoard
-from .build import Image, Sources, build_image
+from .build import Image, Program, build_image
 from .log import Fault, InferenceCount, Log
 from .tools import EMULATOR, missing_packages, require_tools
 
@@ -17,7 +17,7 @@ __all__ = [
     "Image",
     "InferenceCount",
     "Log",
-    "Sources",
+    "Program",
     "build_image",
     "missing_packages",
     "require_tools",

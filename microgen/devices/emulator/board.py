@@ -61,6 +61,7 @@ class EmulatedBoard:
         self._errors = work / "emulator.log"
         # Beside the UART, because that takes one byte at a time: firmware/platform/emulator/serial.c.
         self._file = (work / "serial.in").open("wb", buffering=0)
+        self._end = work / "serial.end"
         with self._errors.open("wb") as stderr:
             self._process = subprocess.Popen(
                 qemu_command(image),
@@ -81,7 +82,7 @@ class EmulatedBoard:
 
     def read(self, timeout_s: float) -> bytes:
         """Return what has come; see `Transport`."""
-        descriptor = self._out.fileno()
+        descriptor = self.fileno()
         ready, _, _ = select.select([descriptor], [], [], timeout_s)
         if not ready:
             return b""
@@ -89,6 +90,15 @@ class EmulatedBoard:
         if not data:
             raise EOFError
         return data
+
+    def end(self) -> None:
+        """Let the firmware end once it has taken all that was sent; `read` raises EOFError then."""
+        self._end.touch()
+        self._in.write(_DOORBELL)
+
+    def fileno(self) -> int:
+        """Return the descriptor that has something to read when the firmware has sent something."""
+        return self._out.fileno()
 
     def close(self) -> None:
         """Stop the emulator."""

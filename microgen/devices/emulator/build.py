@@ -31,11 +31,11 @@ _CXX_FLAGS = ("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-s
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 # Between a firmware and its model: firmware/platform/emulator/observe.cc.
 _WRAPPED = ("_ZN5model6InvokeEv", "_ZN5model4InitEPFvvE")
-_COMMON = ("clock.c", "log.c", "serial.c", "arduino.cc", "observe.cc")
+_COMMON = ("clock.c", "log.c", "serial.c", "arduino.cc", "platform.cc", "observe.cc")
 
 
 @dataclass(frozen=True)
-class Sources:
+class Program:
     """What a firmware is compiled from.
 
     Attributes:
@@ -77,12 +77,12 @@ class Image:
         return [next((name for start, name in reversed(symbols) if start <= (a & ~1)), "") for a in addresses]
 
 
-def build_image(cpu: Cpu, sources: Sources, work: Path, *, clock_hz: int, operators: int = 1) -> Image:
+def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operators: int = 1) -> Image:
     """Compile a firmware for a CPU and link it for the first of the CPU's machines that it fits.
 
     Args:
         cpu: the CPU.
-        sources: the firmware's sources, model and setup() and loop() included.
+        program: the firmware's sources, model and setup() and loop() included.
         work: an existing folder for objects and the image.
         clock_hz: clock of the board, for the firmware's own clock, which gives the estimated time.
         operators: number of operators of the model, for counts by operator.
@@ -95,10 +95,12 @@ def build_image(cpu: Cpu, sources: Sources, work: Path, *, clock_hz: int, operat
     require_tools(cpu)
     assert cpu.compiler is not None and cpu.cost is not None
     picoseconds = max(1, round(cpu.cost.cycles_per_instruction / clock_hz * 1e12))
-    platform = resources.path("firmware") / "platform" / "emulator"
-    includes = (*sources.includes, platform)
+    platforms = resources.path("firmware") / "platform"
+    platform = platforms / "emulator"
+    # Of posix/ only its Arduino.h is used.
+    includes = (*program.includes, platforms, platform, platforms / "posix")
     macros = (f"-DPICOSECONDS_PER_INSTRUCTION={picoseconds}", f"-DMODEL_OPERATORS={max(1, operators)}")
-    objects = _compile(cpu, sources.files, includes, ("-DMODEL_OBSERVE=emulator_observe",), work, sources.lenient)
+    objects = _compile(cpu, program.files, includes, ("-DMODEL_OBSERVE=emulator_observe",), work, program.lenient)
     failure = ""
     for machine in cpu.machines:
         folder = work / machine.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...boards import Board, TflmSnapshot, native_snapshot
+from ...boards import Board, Cpu, TflmSnapshot, native_snapshot
 from ...devices.host_build import HostBuild
 from ...errors import InputError
 from ...support import resources
@@ -203,6 +203,10 @@ class Tflm:
     def host(self) -> HostBuild:
         """Return the declarations and the library of the tflite-micro package."""
         return host_build()
+
+    def emulator_obstacle(self, cpu: Cpu) -> str:
+        """Return that TFLM's library for other CPUs comes with the board's tools only."""
+        return f"no TFLM for {cpu.title} on this machine; the compiled runtime runs there"
 
 
 RUNTIME: Runtime = Tflm()

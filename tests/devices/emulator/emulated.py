@@ -10,7 +10,7 @@ import pytest
 
 from microgen.boards import Cpu, load_cpu
 from microgen.devices.client import Client
-from microgen.devices.emulator import EmulatedBoard, Image, Sources, build_image, missing_packages
+from microgen.devices.emulator import EmulatedBoard, Image, Program, build_image, missing_packages
 from microgen.support import resources
 
 CPUS = ("cortex-m0plus", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "rv32imc")
@@ -27,19 +27,20 @@ def cpu(name: str) -> Cpu:
     return found
 
 
-def sources(*more: Path, main: Path | None = None) -> Sources:
-    """The serial commands and golden vectors around the stand-in."""
+def program(*more: Path) -> Program:
+    """The serial commands and golden vectors around the stand-in, or around other files."""
     firmware = resources.path("firmware")
-    own = [firmware / "dut" / "dut.cc", firmware / "dut" / "writer.cc", firmware / "golden" / "golden.cc"]
-    files = (main or firmware / "app" / "main.cpp", *own, *(more or (HERE / "stand_in.cc",)))
-    folders = [firmware / name for name in ("model", "dut", "golden", "host")]
-    return Sources(files, (*folders, FIXTURES, FIXTURES / "golden"))
+    own = ["applications/serial/main.cpp", "applications/serial/application.cc", "serial/session.cc",
+           "serial/writer.cc", "golden/golden.cc"]  # fmt: skip
+    files = (*(firmware / name for name in own), *(more or (HERE / "stand_in.cc",)))
+    folders = [firmware / name for name in ("model", "serial", "golden", "applications")]
+    return Program(files, (*folders, FIXTURES, FIXTURES / "golden"))
 
 
-def image(chosen: str | Cpu, work: Path, of: Sources | None = None) -> Image:
+def image(chosen: str | Cpu, work: Path, of: Program | None = None) -> Image:
     found = cpu(chosen) if isinstance(chosen, str) else chosen
     work.mkdir(parents=True, exist_ok=True)
-    return build_image(found, of or sources(), work, clock_hz=64_000_000, operators=8)
+    return build_image(found, of or program(), work, clock_hz=64_000_000, operators=8)
 
 
 @contextlib.contextmanager

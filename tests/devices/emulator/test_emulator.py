@@ -134,7 +134,7 @@ def test_hostile_bytes_do_not_harm_it(built, tmp_path):
 def test_a_wrong_byte_in_a_golden_vector_fails(tmp_path):
     wrong = tmp_path / "stand_in.cc"
     wrong.write_text("#define WRONG_BYTE 9\n" + (HERE / "stand_in.cc").read_text())
-    with running(emulated.image("cortex-m4f", tmp_path, emulated.sources(wrong)), tmp_path / "run") as (client, _):
+    with running(emulated.image("cortex-m4f", tmp_path, emulated.program(wrong)), tmp_path / "run") as (client, _):
         found = client.selftest()
     assert (found.passed, found.vectors, found.fault) == (False, 1, "golden vector 1: output 0 byte 5 is 0, not 9")
 
@@ -143,7 +143,7 @@ def test_code_that_does_not_compile_is_named(tmp_path):
     broken = tmp_path / "broken.cc"
     broken.write_text("int f() { return undeclared; }\n")
     with pytest.raises(InputError, match=r"broken.cc does not compile for Cortex-M4F: .*undeclared"):
-        emulated.image("cortex-m4f", tmp_path, emulated.sources(broken))
+        emulated.image("cortex-m4f", tmp_path, emulated.program(broken))
 
 
 TAKES_RAM = """
@@ -156,13 +156,13 @@ def test_what_fits_no_memory_is_refused(tmp_path):
     large = tmp_path / "large.cc"
     large.write_text((HERE / "stand_in.cc").read_text() + TAKES_RAM.format(5_000_000))
     with pytest.raises(InputError, match=r"does not link for Cortex-M0\+ \(emulated\): .*RAM.*overflowed"):
-        emulated.image("cortex-m0plus", tmp_path, emulated.sources(large))
+        emulated.image("cortex-m0plus", tmp_path, emulated.program(large))
 
 
 def test_what_does_not_fit_the_small_machine_runs_on_the_large_one(tmp_path):
     large = tmp_path / "large.cc"
     large.write_text((HERE / "stand_in.cc").read_text() + TAKES_RAM.format(20_000))
-    built = emulated.image("cortex-m0plus", tmp_path, emulated.sources(large))
+    built = emulated.image("cortex-m0plus", tmp_path, emulated.program(large))
     assert built.machine.name == "mps2-an385"
     assert built.ram_bytes > 20000
 
@@ -216,9 +216,9 @@ def test_the_emulator_executes_what_a_cortex_m3_lacks(tmp_path):
     )
     cpu = emulated.cpu("cortex-m3")
     with pytest.raises(InputError, match="has the instruction 'smlad', which Cortex-M3 lacks"):
-        emulated.image(cpu, tmp_path, emulated.sources(HERE / "stand_in.cc", smuggled))
+        emulated.image(cpu, tmp_path, emulated.program(HERE / "stand_in.cc", smuggled))
     built = emulated.image(
-        cpu.model_copy(update={"lacks": ()}), tmp_path, emulated.sources(HERE / "stand_in.cc", smuggled)
+        cpu.model_copy(update={"lacks": ()}), tmp_path, emulated.program(HERE / "stand_in.cc", smuggled)
     )
     with running(built, tmp_path / "run") as (client, _):
         assert client.selftest().passed
