@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import microgen
+from microgen.devices import compilation
 from microgen.devices import host_build as hostbuild
 from microgen.devices.connection import host_firmware
 from microgen.devices.object_cache import ObjectCache, cache_folder, digest
@@ -251,4 +252,4 @@ def test_builds_at_the_same_time_see_whole_entries(tmp_path):
 
 def test_a_report_of_dependencies_is_read(tmp_path):
     (tmp_path / "a.d").write_text("/w/main.o: /p/a\\ b/main.cpp \\\n /p/a\\ b/x.h /usr/c\\#.h \\\n  /usr/$$d.h\n")
-    assert hostbuild._dependencies(tmp_path / "a.d") == ["/p/a b/x.h", "/usr/c#.h", "/usr/$d.h"]
+    assert compilation._dependencies(tmp_path / "a.d") == ["/p/a b/x.h", "/usr/c#.h", "/usr/$d.h"]

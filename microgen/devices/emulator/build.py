@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...boards.cpus import Compiler, Cpu, Machine
-from ...errors import InputError, one_line
+from ...errors import InputError
 from ...support import resources
+from ..compilation import Compilation, CompilerError, run_compiler
 from .instructions import check_instructions
 from .tools import header_flags, require_tools
 
-_TIMEOUT_S = 300
+_TIMEOUT_S = 60
 # Floating point is contracted on no CPU: TFLM's reference results come from single operations.
 _FLAGS = (
     "-O2",
@@ -29,6 +30,7 @@ _FLAGS = (
 _C_FLAGS = ("-std=gnu11",)
 _CXX_FLAGS = ("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
+_OBSERVED = ("-DMODEL_OBSERVE=emulator_observe",)
 # Between a firmware and its model: firmware/platform/emulator/observe.cc.
 _WRAPPED = ("_ZN5model6InvokeEv", "_ZN5model4InitEPFvvE")
 _COMMON = ("clock.c", "log.c", "serial.c", "arduino.cc", "platform.cc", "observe.cc")
@@ -42,11 +44,13 @@ class Program:
         files: its C and C++ sources.
         includes: folders of its headers.
         lenient: those of the files that may have warnings: the user's own.
+        folder: the project that they are of, for the cache of objects; None: none.
     """
 
     files: tuple[Path, ...]
     includes: tuple[Path, ...]
     lenient: frozenset[Path] = frozenset()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,9 @@ class Image:
     def functions(self, addresses: Sequence[int]) -> list[str]:
         """Return the name of the function that each address lies in; "" where it lies in none."""
         assert self.cpu.compiler is not None
-        done = _run([f"{self.cpu.compiler.prefix}nm", "-nC", "--defined-only", str(self.elf)])
-        symbols = [
-            (int(found[1], 16) & ~1, found[2]) for found in re.finditer(r"^([0-9a-f]+) [tTwW] (.+)$", done.stdout, re.M)
-        ]
+        listed = _output_of([f"{self.cpu.compiler.prefix}nm", "-nC", "--defined-only", str(self.elf)])
+        found = re.findall(r"^([0-9a-f]+) [tTwW] (.+)$", listed, re.M)
+        symbols = [(int(address, 16) & ~1, name) for address, name in found]
         return [next((name for start, name in reversed(symbols) if start <= (a & ~1)), "") for a in addresses]
 
 
@@ -94,69 +97,72 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
     """
     require_tools(cpu)
     assert cpu.compiler is not None and cpu.cost is not None
-    picoseconds = max(1, round(cpu.cost.cycles_per_instruction / clock_hz * 1e12))
     platforms = resources.path("firmware") / "platform"
-    platform = platforms / "emulator"
+    folder = platforms / "emulator"
+    roots = {"firmware": resources.path("firmware")} | ({"project": program.folder} if program.folder else {})
     # Of posix/ only its Arduino.h is used.
-    includes = (*program.includes, platforms, platform, platforms / "posix")
-    macros = (f"-DPICOSECONDS_PER_INSTRUCTION={picoseconds}", f"-DMODEL_OPERATORS={max(1, operators)}")
-    objects = _compile(cpu, program.files, includes, ("-DMODEL_OBSERVE=emulator_observe",), work, program.lenient)
+    includes = (*program.includes, platforms, folder, platforms / "posix")
+    drivers = [[f"{cpu.compiler.prefix}gcc"], [f"{cpu.compiler.prefix}g++"]]
+    compilation = Compilation(drivers, work, roots, includes, sorted({p.parent for p in program.files}))
+    macros = {
+        "clock.c": (
+            f"-DPICOSECONDS_PER_INSTRUCTION={max(1, round(cpu.cost.cycles_per_instruction / clock_hz * 1e12))}",
+        ),
+        "observe.cc": (f"-DMODEL_OPERATORS={max(1, operators)}",),
+    }
+    own = {path: (*_OBSERVED, *(() if path in program.lenient else _WARNINGS)) for path in program.files}
+    objects = _compile(cpu, compilation, own)
     failure = ""
     for machine in cpu.machines:
-        folder = work / machine.name
-        folder.mkdir(exist_ok=True)
-        own = [platform / name for name in (*machine.sources, *_COMMON)]
         defines = tuple(f"-D{name}={value:#x}u" for name, value in machine.defines.items())
-        elf = folder / "firmware.elf"
-        linked = [*objects, *_compile(cpu, own, includes, (*macros, *defines), folder)]
-        failure = _link(cpu.compiler, machine, linked, platform / "firmware.ld", elf)
-        if not failure:
-            check_instructions(cpu, elf)
-            return Image(elf, cpu, machine, *_sizes(cpu.compiler, elf))
-        if "overflowed" not in failure:
+        platform = {
+            folder / name: (*_WARNINGS, *defines, *macros.get(name, ())) for name in (*machine.sources, *_COMMON)
+        }
+        elf = work / f"{machine.name}.elf"
+        try:
+            _link(cpu.compiler, machine, [*objects, *_compile(cpu, compilation, platform)], folder / "firmware.ld", elf)
+        except CompilerError as error:
+            failure = re.sub(r"^.*/ld: ", "", str(error))
+            if "overflowed" in failure:
+                continue
             break
+        compilation.finish()
+        check_instructions(cpu, elf)
+        return Image(elf, cpu, machine, *_sizes(cpu.compiler, elf))
     raise InputError(
         f"the firmware does not link for {cpu.title} (emulated): {failure}",
         "a smaller model or arena fits" if "overflowed" in failure else f"compiler: {cpu.compiler.prefix}gcc",
     )
 
 
-def _compile(
-    cpu: Cpu,
-    files: Sequence[Path],
-    includes: Sequence[Path],
-    macros: Sequence[str],
-    work: Path,
-    lenient: frozenset[Path] = frozenset(),
-) -> list[Path]:
-    assert cpu.compiler is not None
+def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence[str]]) -> list[Path]:
+    """Compile sources, each with further flags; return the objects."""
+    compiler = cpu.compiler
+    assert compiler is not None
+
+    def compiled(source: Path) -> Path:
+        driver, flags = _driver(compiler, source)
+        try:
+            return compilation.compile(source, [driver], (*flags, *_FLAGS, *sources[source])).file
+        except CompilerError as error:
+            raise InputError(
+                f"{source.name} does not compile for {cpu.title}: {error}",
+                f"compiler: {driver}; guard code that only the board has with #ifndef MICROGEN_HOST",
+            ) from None
+
     # The largest first, so that it does not run alone at the end.
-    ordered = sorted(files, key=lambda p: p.stat().st_size, reverse=True)
-    objects = [work / f"{i}-{p.stem}.o" for i, p in enumerate(ordered)]
-    jobs = [
-        [*_driver(cpu.compiler, source), *_FLAGS, *macros, *(() if source in lenient else _WARNINGS),
-         *(f"-I{p}" for p in includes), "-c", str(source), "-o", str(target)]
-        for source, target in zip(ordered, objects, strict=True)
-    ]  # fmt: skip
+    ordered = sorted(sources, key=lambda p: p.stat().st_size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for source, done in zip(ordered, pool.map(_run, jobs), strict=True):
-            if done.returncode:
-                raise InputError(
-                    f"{source.name} does not compile for {cpu.title}: {_first_error(done.stderr)}",
-                    f"compiler: {cpu.compiler.prefix}g++; "
-                    "guard code that only the board has with #ifndef MICROGEN_HOST",
-                )
-    return objects
+        return list(pool.map(compiled, ordered))
 
 
-def _driver(compiler: Compiler, source: Path) -> list[str]:
+def _driver(compiler: Compiler, source: Path) -> tuple[str, tuple[str, ...]]:
     if source.suffix == ".c":
-        return [f"{compiler.prefix}gcc", *compiler.flags, *_C_FLAGS]
-    return [f"{compiler.prefix}g++", *compiler.flags, *_CXX_FLAGS, *header_flags(compiler)]
+        return f"{compiler.prefix}gcc", (*compiler.flags, *_C_FLAGS)
+    return f"{compiler.prefix}g++", (*compiler.flags, *_CXX_FLAGS, *header_flags(compiler))
 
 
-def _link(compiler: Compiler, machine: Machine, objects: Sequence[Path], script: Path, elf: Path) -> str:
-    """Link; return "" or the first error."""
+def _link(compiler: Compiler, machine: Machine, objects: Sequence[Path], script: Path, elf: Path) -> None:
     symbols = {
         "FLASH_ORIGIN": machine.flash.origin,
         "FLASH_BYTES": machine.flash.bytes,
@@ -164,31 +170,20 @@ def _link(compiler: Compiler, machine: Machine, objects: Sequence[Path], script:
         "RAM_BYTES": machine.ram.bytes,
         "STACK_BYTES": machine.stack_bytes,
     }
-    done = _run(
+    run_compiler(
         [f"{compiler.prefix}gcc", *compiler.flags, "-nostartfiles", *compiler.link_flags, "-Wl,--gc-sections",
          *(f"-Wl,--defsym={name}={value:#x}" for name, value in symbols.items()),
          *(f"-Wl,--wrap={name}" for name in _WRAPPED), "-T", str(script), *map(str, objects), "-lm", "-o", str(elf)]
     )  # fmt: skip
-    return _first_error(done.stderr) if done.returncode else ""
 
 
 def _sizes(compiler: Compiler, elf: Path) -> tuple[int, int]:
     """Return bytes of flash, and of RAM without the stack."""
-    done = _run([f"{compiler.prefix}size", "-A", "-d", str(elf)])
-    size = {found[1]: int(found[2]) for found in re.finditer(r"^(\.\S+)\s+(\d+)\s", done.stdout, re.M)}
+    listed = _output_of([f"{compiler.prefix}size", "-A", "-d", str(elf)])
+    size = {name: int(value) for name, value in re.findall(r"^(\.\S+)\s+(\d+)\s", listed, re.M)}
     constant = sum(size.get(name, 0) for name in (".text", ".rodata", ".ARM.exidx", ".data"))
     return constant, size.get(".data", 0) + size.get(".bss", 0)
 
 
-def _first_error(log: str) -> str:
-    lines = log.splitlines()
-    telling = [line for line in lines if re.search(r"error|undefined|multiple definition|overflowed", line)]
-    line = next((x for x in telling if "overflowed" in x), (telling or lines or ["no output"])[0])
-    return one_line(re.sub(r"^.*/ld: ", "", line))
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", f"error: {error}")
+def _output_of(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S).stdout

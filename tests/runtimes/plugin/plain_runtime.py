@@ -187,6 +187,9 @@ class Plain:
     def host(self):
         return HostBuild()
 
+    def emulator_obstacle(self, cpu):
+        return ""
+
 
 RUNTIME = Plain()
 
