@@ -22,6 +22,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from . import schema
 from .flatbuffer import Malformed, Table
+from .options import Options, read
 
 # TFLM indexes bytes and elements with 32-bit integers.
 MAX_ELEMENTS = 2**31 - 1
@@ -132,6 +133,7 @@ class Operator:
         activation: the activation fused into a FULLY_CONNECTED, MUL or LSTM, "" for none.
         time_major: for an LSTM, whether the steps are the first dimension, not the second.
         cell_clip: for an LSTM, where its cell state is cut; 0 for nowhere.
+        options: the rest of what its options say.
     """
 
     index: int
@@ -148,6 +150,7 @@ class Operator:
     activation: str = ""
     time_major: bool = False
     cell_clip: float = 0.0
+    options: Options = Options()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
@@ -410,6 +413,7 @@ class _Reader:
         operator = Operator(
             index, name, is_custom, version, table.integers(1), table.integers(2), table.integers(8),
             **_options(name, table, f"{where} operator {index} ({name})"),
+            options=Options() if is_custom else read(name, table.table(4)),
         )  # fmt: skip
         # -1 marks an input that is left out; an output is never left out.
         if any(not -1 <= i < tensors for i in (*operator.inputs, *operator.intermediates)) or any(
