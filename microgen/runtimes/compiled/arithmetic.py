@@ -24,10 +24,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     multiplier = math.floor(fraction * 2**31 + 0.5)
     if multiplier == 2**31:
         multiplier, shift = multiplier // 2, shift + 1
-    if shift < -31:
-        return 0, 0
-    # As the library does: more cannot be shifted.
-    return (2**31 - 1, 30) if shift > 30 else (multiplier, shift)
+    return (0, 0) if shift < -31 else (multiplier, shift)
 
 
 def quantize_multipliers(reals: list[float]) -> tuple[Int64, Int64]:

@@ -30,6 +30,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .arithmetic import multiply
+
 Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
 Optimize = Literal["speed", "size", "balanced"]
@@ -55,6 +57,7 @@ class Value:
             the channels that are stored, None for all.
         scale, zero_point: of its quantization, 0.0 and 0 without one.
         persistent: whether it keeps its bytes between inferences (state, resource variables).
+        data: the values of a constant that lies in flash; None for what lies in RAM.
     """
 
     index: int
@@ -65,6 +68,7 @@ class Value:
     zero_point: int
     channels: tuple[int, ...] | None = None
     persistent: bool = False
+    data: npt.NDArray[np.generic] | None = field(default=None, compare=False, repr=False)
 
     @property
     def elements(self) -> int:
@@ -191,16 +195,129 @@ class Pool(Step):
     high: int
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Elementwise2(Step):
-    """An int8 operator of two inputs of one shape: output = table[a + 128, b + 128], int8 [256, 256].
+@dataclass(frozen=True)
+class Loops:
+    """A nest of loops over elements: `dims` from the outermost to the innermost, and a stride per operand and loop."""
 
-    ADD, SUB and others. `ratios`: how much an output step a step of a and of b is worth, for a linear form to start
-    from; None where it is not linear (MUL, MINIMUM).
+    dims: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether one loop does, over elements that lie side by side."""
+        return len(self.dims) == 1 and all(s == (1,) for s in self.strides)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sum(Step):
+    """ADD or SUB of int8: output = clamp(requantize(left[a + 128] + right[b + 128])).
+
+    Attributes:
+        loops: over the output's elements in their order; strides of a and of b, 0 where one is broadcast.
+        left, right: int64 [256]: TFLM's scaled inputs by stored value + 128; for SUB, right is negative.
+        requantization: of the sum, one channel.
+        ratios: how many steps of the output a step of a and of b is worth.
     """
 
+    loops: Loops
+    left: Int64
+    right: Int64
+    requantization: Requantization
+    ratios: tuple[float, float]
+
+    def table(self) -> Int64:
+        """Return the exact outputs for all pairs, int64 [256, 256]."""
+        r = self.requantization
+        out = multiply(self.left[:, None] + self.right[None, :], int(r.multiplier[0]), int(r.shift[0]))
+        return np.asarray(np.clip(out + r.zero_point, r.low, r.high))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SquaredDifference(Step):
+    """SQUARED_DIFFERENCE of int8: output = clamp(requantize((left[a + 128] + right[b + 128]) ** 2)); as `Sum`."""
+
+    loops: Loops
+    left: Int64
+    right: Int64
+    requantization: Requantization
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Product(Step):
+    """MUL of int8: output = clamp(requantize((a - zero_points[0]) * (b - zero_points[1])))."""
+
+    loops: Loops
+    zero_points: tuple[int, int]
+    requantization: Requantization
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Extreme(Step):
+    """MINIMUM or MAXIMUM of int8."""
+
+    kind: Literal["minimum", "maximum"]
+    loops: Loops
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prelu(Step):
+    """PRELU of int8: positive[a + 128] from the zero point on, else requantize((a - z_a) * (alpha - z_b)).
+
+    Attributes:
+        multiplier, shift: TFLM's, for the product.
+    """
+
+    loops: Loops
+    positive: Int8
+    zero_points: tuple[int, int]
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Elements that are copied: from `source`, an input's number, to output `target`, by loops from two offsets."""
+
+    source: int
+    target: int
+    offsets: tuple[int, int]
+    loops: Loops
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Move(Step):
+    """An operator that moves elements: SLICE, TRANSPOSE, CONCATENATION, PAD, SPLIT and others.
+
+    Attributes:
+        parts: what is copied, in this order.
+        fill: what the output is filled with before, None where the parts cover it.
+    """
+
+    parts: tuple[Part, ...]
+    fill: int | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reduce(Step):
+    """MEAN and SUM (both a requantized sum), REDUCE_MAX, REDUCE_MIN of int8.
+
+    Attributes:
+        outer, inner: loops over the outputs in their order, and over what one takes in, with strides of the input.
+        zero_point: of the input; `requantization` is that of a sum of q - zero_point; None for extremes.
+    """
+
+    kind: Literal["sum", "max", "min"]
+    outer: Loops
+    inner: Loops
+    zero_point: int
+    requantization: Requantization | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Lookup(Step):
+    """An int8 operator of one int8 input: output = table[input + 128], int8 [256]."""
+
     table: Int8
-    ratios: tuple[float, float] | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -213,6 +330,24 @@ class Softmax(Step):
     """
 
     exponentials: Int64
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Quantize(Step):
+    """QUANTIZE of float32 to int8 or int16: round(x / scale) + zero point, halves away from zero, saturated."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dequantize(Step):
+    """DEQUANTIZE of int8, uint8 or int16 to float32: float(double(scale) * (q - zero point))."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rescale(Step):
+    """QUANTIZE between integer types: TFLM's multiplier and shift, and the zero points of the values."""
+
+    multiplier: int
+    shift: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -251,6 +386,7 @@ class Constant:
 
 _SIZES = {
     "int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8, "float": 4,
+    "mg_channel": 4,
 }  # fmt: skip
 
 
@@ -264,6 +400,7 @@ class Code:
         declarations: C text that comes after the constants: parameter structs, static functions.
         shared: declarations that more than one step may bring along; each text is written once.
         headers, files: of firmware/runtimes/compiled/: included by model.c; compiled into the project.
+        sources: generated files beside model.c, name and text; the same name must have the same text.
         scratch_bytes: what `{scratch}` needs.
         overlaps: per input, where output 0 may lie over it.
         proven: requantized channels whose cheap constants were proven; `exact`: those with the 64-bit form.
@@ -277,6 +414,7 @@ class Code:
     files: tuple[str, ...] = ()
     scratch_bytes: int = 0
     overlaps: tuple[Overlap | None, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
     proven: int = 0
     exact: int = 0
 

@@ -1,0 +1,45 @@
+#include "dsp.h"
+
+/* Four rows of six pixels from (y, x) on; those outside the image are zero points. */
+static void patch(int8_t *d, const int8_t *in, int32_t y, int32_t x, const mg_dsp_winograd_params *p) {
+  const int32_t c = 4 * p->fours;
+  for (int32_t i = 0; i < 4; i++, y++) {
+    for (int32_t j = 0; j < 6; j++, d += c) {
+      if (y >= 0 && y < p->in_h && x + j >= 0 && x + j < p->in_w) {
+        const int8_t *s = in + (y * p->in_w + x + j) * c;
+        for (int32_t k = 0; k < c; k += 4) memcpy(d + k, s + k, 4);
+      } else {
+        memset(d, p->zero_point, (size_t)c);
+      }
+    }
+  }
+}
+
+void mg_dsp_winograd(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_winograd_params *p) {
+  uint32_t *const v = scratch;
+  int32_t *const m = (int32_t *)(v + 64 * p->fours);
+  int8_t *const pixels = (int8_t *)(m + 64);
+  const int32_t c = 4 * p->fours, row = p->in_w * c, co = p->out_c;
+  int8_t *const spare = pixels + 24 * c;
+  for (int32_t y = 0; y < p->out_h; y += 2) {
+    for (int32_t x = 0; x < p->out_w; x += 4) {
+      const int32_t y0 = y - p->pad_h, x0 = x - p->pad_w;
+      if (y0 >= 0 && x0 >= 0 && y0 + 4 <= p->in_h && x0 + 6 <= p->in_w) {
+        mg_winograd_input(v, in + y0 * row + x0 * c, row, c, p->fours, (uint32_t *)m);
+      } else {
+        patch(pixels, in, y0, x0, p);
+        mg_winograd_input(v, pixels, 6 * c, c, p->fours, (uint32_t *)m);
+      }
+      int8_t *const to = out + (y * p->out_w + x) * co;
+      if (y + 2 <= p->out_h && x + 4 <= p->out_w) {
+        p->kernel(v, p->weights, p->end, to, m, co, p->out_w * co);
+        continue;
+      }
+      p->kernel(v, p->weights, p->end, spare, m, co, 4 * co);
+      for (int32_t i = 0; i < 2 && y + i < p->out_h; i++) {
+        const int32_t n = p->out_w - x < 4 ? p->out_w - x : 4;
+        memcpy(to + i * p->out_w * co, spare + 4 * i * co, (size_t)(n * co));
+      }
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/* FULLY_CONNECTED, int8. */
+#ifndef MG_FULLY_CONNECTED_H
+#define MG_FULLY_CONNECTED_H
+
+#include "mg_common.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* in: [batches, depth]; out: [batches, units]. weights: as mg_rows.h wants them; channels: filled
+ * up to fours. Scratch: `depth` bytes. A row is read before its outputs are written. */
+typedef struct {
+  const uint8_t* weights;
+  const mg_channel* channels;
+  int32_t batches, depth, units;
+  mg_output output;
+} mg_fully_connected_params;
+
+void mg_fully_connected(const int8_t* in, int8_t* out, void* scratch,
+                        const mg_fully_connected_params* p);
+void mg_fully_connected_wide(const int8_t* in, int8_t* out, void* scratch,
+                             const mg_fully_connected_params* p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,100 @@
+/* What all kernels of the compiled runtime share: types, clamps, requantization, widening of bytes.
+ *
+ * Kernels are plain C11. A tensor is dense, channels last. Parameters are constant structures that
+ * the generator writes; every shape in them is positive. Pointers of tensors and scratch are
+ * aligned to 8 bytes. Right shifts of negative numbers are arithmetic, as with every compiler that
+ * is supported. */
+#ifndef MG_COMMON_H
+#define MG_COMMON_H
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MG_INLINE static inline __attribute__((always_inline))
+#define MG_ALIGNED(n) __attribute__((aligned(n)))
+
+/* CPUs whose multiplier gives 32 bits only, and which have few registers. */
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__) || defined(__XTENSA__) || \
+    defined(MG_TEST_SMALL_CPU)
+#define MG_SMALL_CPU 1
+#else
+#define MG_SMALL_CPU 0
+#endif
+
+/* An output channel: its bias, and how its accumulator becomes an output.
+ * Cheap form (proven by the generator): (((acc << prescale) * multiplier >> 32) + addend) >> shift.
+ * Exact form (files *_wide.c): TFLM's multiplier, the output's zero point and TFLM's shift. */
+typedef struct {
+  int32_t bias;
+  int32_t multiplier;
+  int32_t addend;
+  int32_t shift;
+} mg_channel;
+
+/* What requantization has in common for all channels of a layer. `tie` is subtracted below zero. */
+typedef struct {
+  int16_t tie;
+  uint8_t prescale;
+  int16_t low, high;
+} mg_output;
+
+MG_INLINE int32_t mg_clamp(int32_t v, int32_t low, int32_t high) {
+  return v < low ? low : v > high ? high : v;
+}
+
+/* The high word of a product; 0 <= b. */
+MG_INLINE int32_t mg_multiply_high(int32_t a, int32_t b) {
+#if MG_SMALL_CPU
+  const int32_t a0 = a & 0xffff, a1 = a >> 16, b0 = b & 0xffff, b1 = b >> 16;
+  const int32_t middle = a1 * b0 + (int32_t)((uint32_t)a0 * (uint32_t)b0 >> 16);
+  return a1 * b1 + (middle >> 16) +
+         (int32_t)(((uint32_t)(a0 * b1) + (uint32_t)(middle & 0xffff)) >> 16);
+#else
+  return (int32_t)(((int64_t)a * b) >> 32);
+#endif
+}
+
+/* gemmlowp's SaturatingRoundingDoublingHighMul, for b != INT32_MIN. */
+MG_INLINE int32_t mg_doubling_high(int32_t a, int32_t b) {
+  return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
+}
+
+/* gemmlowp's RoundingDivideByPOT: halves away from zero; 0 <= exponent <= 31. */
+MG_INLINE int32_t mg_rounding_shift(int32_t x, int exponent) {
+  const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1);
+  return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0) ? 1 : 0);
+}
+
+/* TFLM's MultiplyByQuantizedMultiplier. */
+MG_INLINE int32_t mg_multiply(int32_t x, int32_t multiplier, int shift) {
+  const int left = shift > 0 ? shift : 0;
+  return mg_rounding_shift(mg_doubling_high((int32_t)((uint32_t)x << left), multiplier),
+                           left - shift);
+}
+
+/* The output of an accumulator that already has its bias. */
+MG_INLINE int32_t mg_requantize(int32_t acc, const mg_channel* c, const mg_output* o) {
+#if defined(MG_WIDE)
+  return mg_clamp(mg_multiply(acc, c->multiplier, (int)c->shift) + c->addend, o->low, o->high);
+#else
+  const int32_t v = (int32_t)((uint32_t)acc << o->prescale);
+  const int32_t y = mg_multiply_high(v, c->multiplier) + c->addend - ((v >> 31) & o->tie);
+  return mg_clamp(y >> c->shift, o->low, o->high);
+#endif
+}
+
+/* The names of functions that exist twice: with the cheap and with the exact requantization. */
+#if defined(MG_WIDE)
+#define MG_NAME(name) name##_wide
+#else
+#define MG_NAME(name) name
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,253 @@
+"""Writes the program as C11: model.c with constants, one buffer and the calls, and model.h with its interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .memory import Layout
+from .steps import C_TYPES, Code, Constant, Program, Value
+
+_PER_LINE = 20
+_COPYRIGHT = "/* SPDX-License-Identifier: Apache-2.0 */"
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A line of the table of layers.
+
+    Attributes:
+        operator: its number in the model; `name` its kind.
+        macs: multiply-accumulates of the model's layer; `weight_bytes` constants in flash; `scratch_bytes` its part of
+            the buffer while it runs; `output_bytes` what it writes.
+    """
+
+    operator: int
+    name: str
+    macs: int
+    weight_bytes: int
+    scratch_bytes: int
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the emitter needs besides the program: names, hash and table."""
+
+    prefix: str
+    sha256: str
+    layers: Sequence[LayerRow]
+    comment: str
+
+
+def header(program: Program, layout: Layout, text: Text) -> str:
+    """Return model.h."""
+    p, up = text.prefix, text.prefix.upper()
+    lines = [
+        _COPYRIGHT,
+        f"/* {text.comment}",
+        " *",
+        f" * Inputs and outputs lie in one buffer. Fill every input before each {p}_invoke(), which may use its memory",
+        f" * for later layers; outputs hold until the next. Call {p}_reset() before the first inference. */",
+        f"#ifndef {up}_H",
+        f"#define {up}_H",
+        "#include <stdint.h>",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
+        f"#define {up}_BUFFER_BYTES {max(layout.bytes, 1)}",
+    ]
+    for kind, values in (("INPUT", program.inputs), ("OUTPUT", program.outputs)):
+        lines.append(f"#define {up}_{kind}S {len(values)}")
+        lines += [f"#define {up}_{kind}_{k}_BYTES {v.bytes}" for k, v in enumerate(values)]
+    lines += [
+        "/* The value of input or output `index`, aligned to 8 bytes; 0 where there is none. */",
+        f"void *{p}_input(unsigned index);",
+        f"const void *{p}_output(unsigned index);",
+        "/* One inference. */",
+        f"void {p}_invoke(void);",
+        "/* State that is kept between inferences goes back to its start. */",
+        f"void {p}_reset(void);",
+        "/* Where value `tensor` of the model lies, for the observer below; 0 where it is not in the buffer. */",
+        f"const void *{p}_tensor(unsigned tensor);",
+        "#ifdef __cplusplus",
+        "}",
+        "#endif",
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def source(program: Program, codes: Mapping[int, Code], layout: Layout, text: Text) -> str:
+    """Return model.c."""
+    emitter = _Emitter(program, codes, layout, text)
+    return "\n".join([*emitter.head(), *emitter.data(), *emitter.functions(), ""])
+
+
+class _Emitter:
+    def __init__(self, program: Program, codes: Mapping[int, Code], layout: Layout, text: Text) -> None:
+        self._program, self._codes, self._layout, self._text = program, codes, layout, text
+        self._buffer = f"{text.prefix}_buffer"
+
+    def head(self) -> list[str]:
+        p = self._text.prefix
+        headers = sorted({h for c in self._codes.values() for h in c.headers} | {"mg_common.h"})
+        return [
+            _COPYRIGHT,
+            f"/* {self._text.comment}",
+            " *",
+            *_table(self._text.layers),
+            " */",
+            f'#include "{p}.h"',
+            "",
+            *(f'#include "{h}"' for h in headers),
+            "",
+            "/* A function of this name is called after each operator, with its number in the model. */",
+            "#ifdef MODEL_OBSERVE",
+            "extern void MODEL_OBSERVE(unsigned);",
+            "#else",
+            "#define MODEL_OBSERVE(operator_) ((void)0)",
+            "#endif",
+            "#ifndef MODEL_BUFFER_ATTRIBUTE",
+            "#define MODEL_BUFFER_ATTRIBUTE",
+            "#endif",
+            "",
+            f"static uint8_t {self._buffer}[{max(self._layout.bytes, 1)}] MG_ALIGNED(16) MODEL_BUFFER_ATTRIBUTE;",
+            "",
+        ]
+
+    def data(self) -> list[str]:
+        lines: list[str] = []
+        shared: dict[str, None] = {}
+        for value in self._constants():
+            lines.append(array(_constant_of(value)))
+        for code in self._codes.values():
+            lines += [array(c) for c in code.constants]
+            for declaration in code.shared:
+                if declaration not in shared:
+                    shared[declaration] = None
+                    lines.append(declaration)
+            lines += code.declarations
+        return [*lines, ""]
+
+    def _constants(self) -> Iterable[Value]:
+        seen: dict[int, Value] = {}
+        for step in self._program.steps:
+            if step.index in self._codes:
+                used = " ".join((self._codes[step.index].call,))
+                for k, v in enumerate(step.inputs):
+                    if v.data is not None and f"{{input{k}}}" in used:
+                        seen.setdefault(v.index, v)
+        for v in self._program.outputs:
+            if v.data is not None:
+                seen.setdefault(v.index, v)
+        return seen.values()
+
+    def functions(self) -> list[str]:
+        p = self._text.prefix
+        lines = [f"void {p}_invoke(void) {{"]
+        for step in self._program.steps:
+            code = self._codes.get(step.index)
+            if code is not None and code.call:
+                places = {f"input{k}": self._pointer(v, True) for k, v in enumerate(step.inputs)}
+                places |= {f"output{k}": self._pointer(v, False) for k, v in enumerate(step.outputs)}
+                places["scratch"] = f"{self._buffer} + {self._layout.scratch.get(step.index, 0)}"
+                if not code.scratch_bytes:
+                    places["scratch"] = "0"
+                lines.append("  " + _fill(code.call, places))
+            lines.append(f"  MODEL_OBSERVE({step.index}u);")
+        lines += ["}", ""]
+        lines += self._reset()
+        lines += self._accessor(
+            f"void *{p}_input(unsigned index)", [(k, v) for k, v in enumerate(self._program.inputs)]
+        )
+        outputs = [(k, v) for k, v in enumerate(self._program.outputs)]
+        lines += self._accessor(f"const void *{p}_output(unsigned index)", outputs)
+        values = {v.index: v for step in self._program.steps for v in step.outputs}
+        values |= {v.index: v for v in self._program.inputs}
+        lines += [
+            "#ifdef MODEL_OBSERVE_TENSORS",
+            *self._accessor(f"const void *{p}_tensor(unsigned index)", sorted(values.items())),
+            "#endif",
+        ]
+        return lines
+
+    def _reset(self) -> list[str]:
+        p = self._text.prefix
+        lines, body = [], []
+        for index, start in self._program.initial.items():
+            if index not in self._layout.values:
+                continue
+            place = f"{self._buffer} + {self._layout.values[index]}"
+            if (start == start.reshape(-1)[0]).all() and start.dtype.itemsize == 1:
+                body.append(f"  memset({place}, {int(start.reshape(-1)[0]) & 255}, {start.nbytes});")
+            elif not start.any():
+                body.append(f"  memset({place}, 0, {start.nbytes});")
+            else:
+                constant = Constant(f"initial{index}", C_TYPES[str(start.dtype)], start)
+                lines.append(array(constant))
+                body.append(f"  memcpy({place}, initial{index}, {start.nbytes});")
+        return [*lines, f"void {p}_reset(void) {{", *body, "}", ""]
+
+    def _pointer(self, value: Value, is_input: bool) -> str:
+        ctype = C_TYPES.get(value.dtype, "void")
+        if value.data is not None:
+            return _constant_of(value).name
+        if value.index not in self._layout.values:
+            return "0"
+        const = "const " if is_input else ""
+        return f"({const}{ctype} *)(void *)({self._buffer} + {self._layout.values[value.index]})"
+
+    def _accessor(self, prototype: str, values: Sequence[tuple[int, Value]]) -> list[str]:
+        lines = [f"{prototype} {{", "  switch (index) {"]
+        for k, v in values:
+            if v.data is not None:
+                lines += [f"    case {k}:", f"      return {_constant_of(v).name};"]
+            elif v.index in self._layout.values:
+                lines += [f"    case {k}:", f"      return {self._buffer} + {self._layout.values[v.index]};"]
+        return [*lines, "    default:", "      return 0;", "  }", "}", ""]
+
+
+def _constant_of(value: Value) -> Constant:
+    assert value.data is not None
+    return Constant(f"constant{value.index}", C_TYPES[value.dtype], value.data, 8)
+
+
+def _fill(call: str, places: Mapping[str, str]) -> str:
+    return re.sub(r"\{(input\d+|output\d+|scratch)\}", lambda m: places[m[1]], call)
+
+
+def array(c: Constant) -> str:
+    """Return the definition of a constant array."""
+    if c.ctype == "mg_channel":
+        rows = [", ".join(_number(x) for x in row) for row in c.values.tolist()]
+        body = ",\n".join(f"    {{{row}}}" for row in rows)
+        return f"static const mg_channel {c.name}[{len(rows)}] = {{\n{body}}};"
+    flat = c.values.reshape(-1)
+    numbers = [f"{float(x).hex()}f" for x in flat.tolist()] if c.ctype == "float" else _numbers(flat)
+    body = ",\n".join("    " + ", ".join(numbers[i : i + _PER_LINE]) for i in range(0, len(numbers), _PER_LINE))
+    return f"static const {c.ctype} {c.name}[{len(numbers)}] MG_ALIGNED({c.alignment}) = {{\n{body}}};"
+
+
+def _numbers(flat: npt.NDArray[np.generic]) -> list[str]:
+    return [_number(x) for x in flat.tolist()]
+
+
+def _number(x: int) -> str:
+    # -2147483648 is no literal of C: it is the negation of a number that an int does not hold.
+    return "(-2147483647 - 1)" if x == -(2**31) else str(x)
+
+
+def _table(layers: Sequence[LayerRow]) -> list[str]:
+    lines = [" * operator                          MACs   constants     scratch      output"]
+    for row in layers:
+        lines.append(
+            f" * {row.operator:4} {row.name:24} {row.macs:10} {row.weight_bytes:11} "
+            f"{row.scratch_bytes:11} {row.output_bytes:11}"
+        )
+    return lines

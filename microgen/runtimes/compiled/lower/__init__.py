@@ -1,0 +1,83 @@
+"""From the graph of a .tflite to a program of typed steps; refuses by name what the compiled runtime lacks."""
+
+from __future__ import annotations
+
+from ....errors import InputError
+from ....tflite import TfliteModel
+from ..steps import Program
+from . import basic, elementwise, matrix, movement, reduction, unary
+from .context import HINT, Context, Lowering, Op
+
+_LOWERINGS: dict[str, Lowering] = {
+    "ADD": elementwise.add,
+    "AVERAGE_POOL_2D": matrix.pool,
+    "BATCH_TO_SPACE_ND": movement.batch_to_space,
+    "BROADCAST_TO": movement.broadcast_to,
+    "CONCATENATION": movement.concatenation,
+    "CONV_2D": matrix.conv,
+    "DEPTHWISE_CONV_2D": matrix.depthwise,
+    "DEPTH_TO_SPACE": movement.depth_to_space,
+    "EXPAND_DIMS": basic.alias,
+    "FULLY_CONNECTED": matrix.fully_connected,
+    "GATHER": movement.gather,
+    "HARD_SWISH": unary.lookup(unary.hard_swish),
+    "LEAKY_RELU": unary.lookup(unary.leaky_relu),
+    "LOGISTIC": unary.lookup(unary.logistic),
+    "MAXIMUM": elementwise.extreme,
+    "MAX_POOL_2D": matrix.pool,
+    "MEAN": reduction.reduce,
+    "MINIMUM": elementwise.extreme,
+    "MIRROR_PAD": movement.mirror_pad,
+    "MUL": elementwise.multiply_step,
+    "PACK": movement.pack,
+    "PAD": movement.pad,
+    "PADV2": movement.pad,
+    "PRELU": elementwise.prelu,
+    "QUANTIZE": basic.quantize,
+    "DEQUANTIZE": basic.dequantize,
+    "REDUCE_MAX": reduction.reduce,
+    "REDUCE_MIN": reduction.reduce,
+    "RELU": unary.lookup(unary.relu),
+    "RELU6": unary.lookup(unary.relu6),
+    "RESHAPE": basic.alias,
+    "REVERSE_V2": movement.reverse,
+    "SLICE": movement.slice_,
+    "SOFTMAX": basic.softmax,
+    "SPACE_TO_BATCH_ND": movement.space_to_batch,
+    "SPACE_TO_DEPTH": movement.space_to_depth,
+    "SPLIT": movement.split,
+    "SPLIT_V": movement.split_v,
+    "SQUARED_DIFFERENCE": elementwise.squared_difference,
+    "SQUEEZE": basic.alias,
+    "STRIDED_SLICE": movement.strided_slice,
+    "SUB": elementwise.add,
+    "SUM": reduction.reduce,
+    "TANH": unary.lookup(unary.tanh),
+    "TRANSPOSE": movement.transpose,
+    "UNPACK": movement.unpack,
+}
+
+
+def lower(model: TfliteModel) -> Program:
+    """Return the steps of a model's main graph.
+
+    Raises:
+        InputError: an operator, or the way that it is used, is not among those that the compiled runtime has; the
+            message names it.
+    """
+    lacking = sorted({op.name for op in model.main.operators if op.is_custom or op.name not in _LOWERINGS})
+    if lacking:
+        first = next(op for op in model.main.operators if op.name in lacking)
+        raise InputError(
+            f"{model.name}: the compiled runtime has no operator {', '.join(lacking)} "
+            f"(operator {first.index} is the first)",
+            HINT,
+        )
+    context = Context(model)
+    steps = tuple(_LOWERINGS[op.name](Op(context, op)) for op in model.main.operators)
+    return Program(
+        inputs=tuple(context.value(i) for i in model.main.inputs),
+        outputs=tuple(context.value(i) for i in model.main.outputs),
+        steps=steps,
+        initial=context.initial,
+    )

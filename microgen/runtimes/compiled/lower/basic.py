@@ -1,0 +1,57 @@
+"""Lowering of operators that move nothing, and of softmax."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arithmetic import doubling_high, exp_on_negative_values, quantize_multiplier
+from ..steps import Alias, Dequantize, Quantize, Rescale, Softmax, Step
+from . import unary
+from .context import Op
+
+
+def alias(op: Op) -> Step:
+    """RESHAPE and its kin: the bytes stay as they are."""
+    base = op.base()
+    base["inputs"] = (op.input_value(0),)
+    op.need(op.tensor(0).dtype == op.output.dtype, f"{op.tensor(0).dtype} to {op.output.dtype}")
+    return Alias(**base)
+
+
+def softmax(op: Op) -> Step:
+    """SOFTMAX of int8: its exponentials depend on the difference to the largest alone."""
+    op.need_types(("int8", "int8"))
+    output = op.output
+    op.need(output.zero_point == -128 and np.float32(output.scale) == np.float32(1 / 256), "this output scale")
+    beta, scale = np.float32(op.options.beta), np.float32(op.tensor(0).scale)
+    multiplier, left = quantize_multiplier(min(float(beta) * float(scale) * (1 << 26), 2.0**31 - 1))
+    op.need(left >= 0, "an input scale below 2**-26")
+    radius = math.floor(31 * 2.0**26 / 2.0**left)
+    table = [exp_on_negative_values(doubling_high(-d * (1 << left), multiplier)) for d in range(min(255, radius) + 1)]
+    return Softmax(**op.base(), exponentials=np.array(table, np.int64))
+
+
+def quantize(op: Op) -> Step:
+    """QUANTIZE: from float32, or from one integer scale to another."""
+    source, output = op.tensor(0), op.output
+    base = op.base()
+    base["inputs"] = (op.input_value(0),)
+    if (source.dtype, output.dtype) == ("int8", "int8"):
+        return unary.table_step(op, unary.quantize(op))
+    if source.dtype == "float32" and output.dtype in ("int8", "int16"):
+        return Quantize(**base)
+    op.need(
+        source.dtype in ("int8", "int16", "int32", "uint8") and output.dtype in ("int8", "int16", "int32", "uint8"),
+        f"{source.dtype} to {output.dtype}",
+    )
+    m, e = quantize_multiplier(float(np.float32(source.scale)) / float(np.float32(output.scale)))
+    op.need(e <= 30, "this scale")
+    return Rescale(**base, multiplier=m, shift=e)
+
+
+def dequantize(op: Op) -> Step:
+    """DEQUANTIZE to float32."""
+    op.need_types(("int8", "float32"), ("int16", "float32"), ("uint8", "float32"))
+    return Dequantize(**op.base())

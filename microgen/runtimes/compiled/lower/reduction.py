@@ -1,0 +1,49 @@
+"""Lowering of operators that take many elements into one."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from ..arithmetic import quantize_multiplier
+from ..steps import Reduce, Requantization, Step
+from .context import Op
+from .elementwise import collapse
+
+
+def reduce(op: Op) -> Step:
+    """MEAN, SUM, REDUCE_MAX and REDUCE_MIN of int8."""
+    op.need(op.tensor(0).dtype == op.output.dtype == "int8", f"{op.tensor(0).dtype} to {op.output.dtype}")
+    source, output = op.tensor(0), op.output
+    rank = len(source.shape)
+    axes = op.axes(1, rank)
+    strides = [int(np.prod(source.shape[k + 1 :], dtype=np.int64)) for k in range(rank)]
+    inner, outer = (
+        collapse(tuple(source.shape[k] for k in picked), [[strides[k] for k in picked]])
+        for picked in (axes, tuple(k for k in range(rank) if k not in axes))
+    )
+    base = op.base()
+    base["inputs"] = (op.input_value(0),)
+    if op.name in ("REDUCE_MAX", "REDUCE_MIN"):
+        kind: Literal["max", "min"] = "max" if op.name == "REDUCE_MAX" else "min"
+        return Reduce(**base, kind=kind, outer=outer, inner=inner, zero_point=0, requantization=None)
+    count = math.prod(source.shape[k] for k in axes)
+    m, e = quantize_multiplier(float(np.float32(source.scale)) / float(np.float32(output.scale)))
+    if op.name == "MEAN":
+        # TFLM divides the multiplier, keeping as many bits as fit: QuantizedMeanOrSum().
+        shift = min(count.bit_length() - 1, 32, 31 + e)
+        m, e = (m << shift) // count, e - shift
+    op.need(-31 <= e <= 30, "this scale")
+    zero = source.zero_point
+    r = Requantization(
+        np.array([m], np.int64),
+        np.array([e], np.int64),
+        output.zero_point,
+        -128,
+        127,
+        np.array([(-128 - zero) * count], np.int64),
+        np.array([(127 - zero) * count], np.int64),
+    )
+    return Reduce(**base, kind="sum", outer=outer, inner=inner, zero_point=zero, requantization=r)

@@ -1,0 +1,193 @@
+"""Lowering of int8 operators of one input to tables of 256 entries, each computed as TFLM computes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ....tflite import Tensor
+from .. import arithmetic
+from ..arithmetic import exp_on_negative_values, multiply, quantize_multiplier, rounding_shift, saturate
+from ..steps import Int8, Int64, Lookup, Step
+from .context import Op
+
+_BYTES = np.arange(-128, 128, dtype=np.int64)
+_Function = Callable[[Op], Int64]
+
+
+def lookup(function: _Function) -> Callable[[Op], Step]:
+    """Return the lowering of an operator whose table a function gives."""
+
+    def lower(op: Op) -> Step:
+        op.need_types(("int8", "int8"))
+        return table_step(op, function(op))
+
+    return lower
+
+
+def table_step(op: Op, table: Int64, position: int = 0) -> Step:
+    """Return the step that looks outputs up in a table."""
+    base = op.base()
+    base["inputs"] = (op.input_value(position),)
+    return Lookup(**base, table=clip(table))
+
+
+def clip(x: Int64) -> Int8:
+    """Saturate to int8."""
+    return np.clip(x, -128, 127).astype(np.int8)
+
+
+def rescale(real: float, zero_in: int, zero_out: int, low: int = -128, high: int = 127) -> Int64:
+    """Return the requantization of all bytes by a real factor."""
+    m, e = quantize_multiplier(real)
+    return np.asarray(np.clip(multiply(_BYTES - zero_in, m, e) + zero_out, low, high))
+
+
+def relu(op: Op) -> Int64:
+    """RELU, which may change the scale."""
+    x, y = op.tensor(0), op.output
+    real = float(np.float32(x.scale) / np.float32(y.scale))
+    return rescale(real, x.zero_point, y.zero_point, max(-128, y.zero_point))
+
+
+def relu6(op: Op) -> Int64:
+    """RELU6: a clamp, between the numbers that stand for 0 and 6 in the input's scale."""
+    x = op.tensor(0)
+    six = x.zero_point + _round(np.float32(6.0) / np.float32(x.scale))
+    return np.minimum(np.maximum(_BYTES, x.zero_point), min(six, 127))
+
+
+def _round(x: np.floating | float) -> int:
+    return int(math.copysign(math.floor(abs(float(x)) + 0.5), float(x)))
+
+
+def leaky_relu(op: Op) -> Int64:
+    """LEAKY_RELU, with a slope of any sign."""
+    x, y = op.tensor(0), op.output
+    si, so, alpha = np.float32(x.scale), np.float32(y.scale), np.float32(op.options.alpha)
+    slope = float(np.float32(si * alpha) / so)
+    m, e = quantize_multiplier(abs(slope))
+    negative = multiply(_BYTES - x.zero_point, m, e) * (-1 if slope < 0 else 1)
+    m, e = quantize_multiplier(float(si / so))
+    positive = multiply(_BYTES - x.zero_point, m, e)
+    return np.where(x.zero_point <= _BYTES, positive, negative) + y.zero_point
+
+
+def quantize(op: Op) -> Int64:
+    """QUANTIZE from int8 to int8."""
+    x, y = op.tensor(0), op.output
+    return rescale(float(np.float32(x.scale)) / float(np.float32(y.scale)), x.zero_point, y.zero_point)
+
+
+def logistic(op: Op) -> Int64:
+    """LOGISTIC: 1 / (1 + exp(-x)) in Q4.27."""
+    op.need(op.output.zero_point == -128, "this output zero point")
+
+    def value(q4: int) -> int:
+        if q4 == 0:
+            return 1 << 30
+        positive = _one_over_one_plus(exp_on_negative_values(-abs(q4), 4))
+        return positive if q4 > 0 else arithmetic.INT32_MAX - positive
+
+    return _fixed(op, lambda q4: rounding_shift(value(q4), 23) - 128)
+
+
+def tanh(op: Op) -> Int64:
+    """TANH in Q4.27."""
+
+    def value(q4: int) -> int:
+        if q4 == 0:
+            return 0
+        # The same bits with one more integer bit are twice the number: exp(-2 |x|).
+        magnitude = _one_minus_over_one_plus(exp_on_negative_values(-abs(q4), 5))
+        return magnitude if q4 > 0 else -magnitude
+
+    return _fixed(op, lambda q4: rounding_shift(value(q4), 24))
+
+
+def _fixed(op: Op, function: Callable[[int], int]) -> Int64:
+    """Return the table of a saturating function of Q4.27 numbers."""
+    x: Tensor = op.tensor(0)
+    fraction, left = math.frexp(float(np.float32(x.scale)) * 2.0**27)
+    multiplier = math.floor(fraction * 2**31 + 0.5)
+    op.need(multiplier < 2**31 and -31 <= left <= 30, "this input scale")
+    radius = math.floor(15 * 2.0**27 / 2.0**left)
+    out = np.empty(256, np.int64)
+    for k, q in enumerate(_BYTES - x.zero_point):
+        if q <= -radius:
+            out[k] = -128
+        elif q >= radius:
+            out[k] = 127
+        else:
+            out[k] = function(int(multiply(np.array([q]), multiplier, left)[0]))
+    return np.clip(out, -128, 127)
+
+
+def _newton(a: int) -> int:
+    """Return 2 / (1 + a) in Q2.29, a in Q0.31, by three steps of Newton's from 48/17 - 32/17 (1 + a) / 2."""
+    total = a + arithmetic.INT32_MAX
+    half = (total + 1) // 2
+    x = 1515870810 + arithmetic.doubling_high(half, -1010580540)
+    for _ in range(3):
+        x += saturate(arithmetic.doubling_high(x, (1 << 29) - arithmetic.doubling_high(half, x)) << 2)
+    return x
+
+
+def _one_over_one_plus(a: int) -> int:
+    return saturate(_newton(a) << 1)
+
+
+def _one_minus_over_one_plus(a: int) -> int:
+    return saturate((_newton(a) - (1 << 29)) << 2)
+
+
+def hard_swish(op: Op) -> Int64:
+    """HARD_SWISH in 16-bit fixed point."""
+    x, y = op.tensor(0), op.output
+    hires = np.float32(1.0 / 128.0) * np.float32(x.scale)
+    out_m, out_e = quantize_multiplier(float(hires / np.float32(y.scale)))
+    op.need(out_e <= 0, "an output scale far below the input's")
+    relu_m, relu_e = quantize_multiplier(float(hires / np.float32(3.0 / 32768.0)))
+    out16, relu16 = _down_scale(out_m), _down_scale(relu_m)
+    table = np.empty(256, np.int64)
+    for k, q in enumerate((_BYTES - x.zero_point).tolist()):
+        value = _int16(q * 128)
+        scaled = _high16(value, out16)
+        reluish = value
+        if relu_e > 0:
+            reluish = _saturate16(reluish << (relu_e - 1))
+        reluish = _high16(reluish, relu16)
+        if relu_e > 0:
+            reluish = _saturate16(reluish << 1)
+        if relu_e < 0:
+            reluish = rounding_shift(reluish, -relu_e)
+        reluish = _int16((reluish + (1 << 15)) >> 1)
+        product = reluish * scaled
+        truncated = product // (1 << 15) if product >= 0 else -(-product // (1 << 15))
+        both = -(2**15)
+        result = 2**15 - 1 if reluish == scaled == both else truncated
+        table[k] = _int16(rounding_shift(result, -out_e) + y.zero_point)
+    return np.clip(table, -128, 127)
+
+
+def _down_scale(m: int) -> int:
+    return 32767 if m >= 2**31 - 1 - (1 << 15) else (m + (1 << 15)) >> 16
+
+
+def _int16(x: int) -> int:
+    return (x + 2**15) % 2**16 - 2**15
+
+
+def _saturate16(x: int) -> int:
+    return max(-(2**15), min(2**15 - 1, x))
+
+
+def _high16(a: int, b: int) -> int:
+    """Return gemmlowp's SaturatingRoundingDoublingHighMul of int16."""
+    if a == b == -(2**15):
+        return 2**15 - 1
+    product = a * b
+    nudged = product + ((1 << 14) if product >= 0 else 1 - (1 << 14))
+    return nudged // 2**15 if nudged >= 0 else -((-nudged) // 2**15)

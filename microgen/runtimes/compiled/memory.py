@@ -1,0 +1,201 @@
+"""Places of values and scratch in one buffer: overlap where lifetimes, or an operator's order of work, allow it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .steps import Alias, Code, Overlap, Program, Value
+
+ALIGNMENT = 8
+_TRIES = 300
+
+
+@dataclass(frozen=True)
+class Item:
+    """What needs a place: a value by its root's index (>= 0), or the scratch of step k (-1 - k).
+
+    Attributes:
+        born, dies: the first and last step at which it must keep its bytes.
+    """
+
+    key: int
+    born: int
+    dies: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Offsets of values and scratch.
+
+    Attributes:
+        values: offset of each value, by index; aliases have that of their root.
+        scratch: offset of the scratch of each step that needs some.
+        bytes: size of the buffer.
+    """
+
+    values: Mapping[int, int]
+    scratch: Mapping[int, int]
+    bytes: int
+
+
+def plan(program: Program, codes: Mapping[int, Code]) -> Layout:
+    """Place everything; the same program gives the same layout.
+
+    Args:
+        codes: of the steps, by `Step.index`.
+    """
+    roots = _roots(program)
+    items, allowed = _items(program, codes, roots)
+    offsets, size = _Planner(items, allowed).best()
+    scratch = {-1 - key: offset for key, offset in offsets.items() if key < 0}
+    values = {index: offsets[root] for index, root in roots.items() if root in offsets}
+    return Layout(values, scratch, _up(size))
+
+
+def _up(x: int) -> int:
+    return -(-x // ALIGNMENT) * ALIGNMENT
+
+
+def _roots(program: Program) -> dict[int, int]:
+    """Return for each value the value whose memory it has."""
+    roots: dict[int, int] = {v.index: v.index for v in program.inputs}
+    for step in program.steps:
+        for v in step.inputs:
+            roots.setdefault(v.index, v.index)
+        for v in step.outputs:
+            source = step.input if isinstance(step, Alias) else v
+            roots[v.index] = roots[source.index] if source is not v else v.index
+    return roots
+
+
+def _items(
+    program: Program, codes: Mapping[int, Code], roots: Mapping[int, int]
+) -> tuple[list[Item], dict[tuple[int, int], Overlap]]:
+    """Return what needs a place, and how an output may lie over an input that dies where it is born."""
+    last = len(program.steps)
+    values: dict[int, Value] = {}
+    born: dict[int, int] = {}
+    dies: dict[int, int] = {}
+
+    def use(v: Value, when: int) -> None:
+        root = roots[v.index]
+        if v.data is not None or (root not in values and _is_flash(v, root)):
+            return
+        known = values.setdefault(root, v)
+        if v.bytes > known.bytes:
+            values[root] = v
+        born.setdefault(root, when)
+        dies[root] = max(dies.get(root, when), when)
+        if v.persistent:
+            born[root], dies[root] = -1, last
+
+    for v in program.inputs:
+        use(v, -1)
+    for k, step in enumerate(program.steps):
+        for v in (*step.inputs, *step.outputs):
+            if v.bytes:
+                use(v, k)
+    for v in program.outputs:
+        use(v, last)
+    items = [Item(root, born[root], dies[root], v.bytes) for root, v in values.items()]
+    allowed: dict[tuple[int, int], Overlap] = {}
+    for k, step in enumerate(program.steps):
+        code = codes.get(step.index)
+        if code is None:
+            continue
+        if code.scratch_bytes:
+            items.append(Item(-1 - step.index, k, k, code.scratch_bytes))
+        out = roots[step.output.index] if step.outputs else -1
+        for v, overlap in zip(step.inputs, code.overlaps, strict=False):
+            root = roots[v.index]
+            again = sum(roots[i.index] == root for i in step.inputs) > 1
+            if overlap is not None and root in dies and dies[root] == k and born.get(out) == k and not again:
+                allowed[root, out] = overlap
+    return items, allowed
+
+
+def _is_flash(v: Value, root: int) -> bool:
+    return v.data is not None
+
+
+class _Planner:
+    """Places items one after the other, each as low as it goes, in many orders."""
+
+    def __init__(self, items: Sequence[Item], allowed: Mapping[tuple[int, int], Overlap]) -> None:
+        self._items = items
+        self._allowed = allowed
+
+    def best(self) -> tuple[dict[int, int], int]:
+        """Return the offsets of the best order tried, and the size."""
+        items = list(self._items)
+        orders = [
+            sorted(items, key=lambda i: (-i.bytes, i.born, i.key)),
+            sorted(items, key=lambda i: (i.born, i.key)),
+            sorted(items, key=lambda i: (-i.born, i.key)),
+        ]
+        rng = random.Random(1)  # noqa: S311 - the same layout every time
+        best: tuple[int, dict[int, int], list[Item]] | None = None
+        for n in range(_TRIES if len(items) > 2 else 3):
+            if n < len(orders):
+                order = orders[n]
+            else:
+                assert best is not None
+                order = list(best[2])
+                for _ in range(rng.randint(1, 4)):
+                    order.insert(rng.randrange(len(order)), order.pop(rng.randrange(len(order))))
+            placed = self._place(order, best[0] if best else None)
+            if placed is not None and (best is None or placed[0] <= best[0]):
+                best = (placed[0], placed[1], order)
+            if best is not None and best[0] <= self._least:
+                break
+        assert best is not None
+        return best[1], best[0]
+
+    @property
+    def _least(self) -> int:
+        """A size that no order can go below: the largest item."""
+        return max((i.bytes for i in self._items), default=0)
+
+    def _place(self, order: Sequence[Item], limit: int | None) -> tuple[int, dict[int, int]] | None:
+        offsets: dict[int, int] = {}
+        placed: list[Item] = []
+        size = 0
+        for item in order:
+            near = [p for p in placed if not (p.dies < item.born or item.dies < p.born)]
+            offset = self._lowest(item, near, offsets)
+            offsets[item.key] = offset
+            placed.append(item)
+            size = max(size, offset + item.bytes)
+            if limit is not None and size > limit:
+                return None
+        return size, offsets
+
+    def _lowest(self, item: Item, near: Sequence[Item], offsets: Mapping[int, int]) -> int:
+        candidates = {0}
+        for other in near:
+            at = offsets[other.key]
+            candidates |= {_up(at + other.bytes), (at - item.bytes) // ALIGNMENT * ALIGNMENT}
+            if over := self._allowed.get((other.key, item.key)):  # the item is the output
+                candidates.add((at + over.high) // ALIGNMENT * ALIGNMENT)
+                if over.low is not None:
+                    candidates.add(_up(at + over.low))
+            if over := self._allowed.get((item.key, other.key)):
+                candidates.add(_up(at - over.high))
+                if over.low is not None:
+                    candidates.add((at - over.low) // ALIGNMENT * ALIGNMENT)
+        for candidate in sorted(c for c in candidates if c >= 0):
+            if all(self._fit(item, candidate, p, offsets[p.key]) for p in near):
+                return candidate
+        raise AssertionError("behind everything is always a place")
+
+    def _fit(self, a: Item, at_a: int, b: Item, at_b: int) -> bool:
+        if at_a + a.bytes <= at_b or at_b + b.bytes <= at_a:
+            return True
+        for source, at_source, target, at_target in ((a, at_a, b, at_b), (b, at_b, a, at_a)):
+            over = self._allowed.get((source.key, target.key))
+            if over and at_target - at_source <= over.high and (over.low is None or at_target - at_source >= over.low):
+                return True
+        return False

@@ -1,0 +1,44 @@
+"""Code of every step in plain C, for any CPU: the path that has all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import steps
+from ..steps import Code, Options, Program, Step
+from . import elementwise, matrix, movement
+
+_CODES: dict[type[Step], Callable[[Any], Code]] = {
+    steps.Conv: matrix.conv,
+    steps.Depthwise: matrix.depthwise,
+    steps.Dequantize: elementwise.dequantize,
+    steps.Extreme: elementwise.extreme,
+    steps.FullyConnected: matrix.fully_connected,
+    steps.Lookup: elementwise.lookup,
+    steps.Move: movement.move,
+    steps.Pool: matrix.pool,
+    steps.Prelu: elementwise.prelu,
+    steps.Product: elementwise.product,
+    steps.Quantize: elementwise.quantize,
+    steps.Reduce: movement.reduce,
+    steps.Rescale: elementwise.rescale,
+    steps.Softmax: elementwise.softmax,
+    steps.SquaredDifference: elementwise.squared_difference,
+    steps.Sum: elementwise.sum_,
+}
+
+
+class GenericPath:
+    """Plain C for any CPU."""
+
+    name = "generic"
+
+    def codes(self, program: Program, options: Options) -> Mapping[int, Code]:
+        """Return nothing better than plain C."""
+        return {}
+
+
+def code(step: Step) -> Code:
+    """Return the plain C code of a step."""
+    return _CODES[type(step)](step)

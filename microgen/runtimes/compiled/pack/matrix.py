@@ -1,0 +1,222 @@
+"""Code of convolutions, fully connected layers and pooling for any CPU: plain C, weights in groups of four channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import requantize
+from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Int64, Overlap, Pool, Requantization
+from .text import struct
+
+_PRESCALES = (8, 4, 2)
+
+
+def conv(step: Conv) -> Code:
+    """CONV_2D."""
+    co, kh, kw, ci = step.filter.shape
+    per_group = co // step.groups
+    weights, channels, fields, wide = [], [], "", ""
+    rows = Channels.of(step.requantization)
+    for g in range(step.groups):
+        part = slice(g * per_group, (g + 1) * per_group)
+        w = step.filter[part].reshape(per_group, -1)
+        weights.append(grouped(w))
+        channels.append(fours(rows.table(step.bias[part] + _offset_bias(w), part)))
+    fields, wide = rows.output, rows.suffix
+    k = step.index
+    n, h, w_in, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    params = struct("mg_conv_params", f"conv{k}", {
+        "weights": f"weights{k}", "channels": f"channels{k}", "batches": n, "groups": step.groups,
+        "in_h": h, "in_w": w_in, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": per_group,
+        "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "output": fields,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_conv{wide}({{input0}}, {{output0}}, {{scratch}}, &conv{k});",
+        constants=(
+            Constant(f"weights{k}", "uint8_t", np.concatenate(weights)),
+            Constant(f"channels{k}", "mg_channel", np.concatenate(channels)),
+        ),
+        declarations=(params,),
+        headers=("conv.h",),
+        files=(f"conv{wide}.c", *(("conv.c",) if wide else ())),
+        scratch_bytes=2 * (-(-kh * kw * ci // 4) * 4),
+        overlaps=(conv_overlap(step),),
+        proven=rows.proven,
+        exact=rows.exact,
+    )
+
+
+def conv_overlap(step: Conv) -> Overlap | None:
+    """Return how far a convolution's output may lie over its input, if two pixels are read before they are written.
+
+    An output pixel p may be written once no later field starts before its end. Fields start with the row of their first
+    tap, or with that tap where the kernel has one row.
+    """
+    if step.groups > 1:
+        return None
+    n, h, w, ci = step.input.shape
+    _, oh, ow, co = step.output.shape
+    y, x = np.divmod(np.arange(oh * ow, dtype=np.int64), ow)
+    row = np.maximum(y * step.strides[0] - step.padding[0], 0)
+    column = np.maximum(x * step.strides[1] - step.padding[1], 0)
+    if step.filter.shape[1] > 1:
+        column[:] = 0
+    first = np.minimum(row, h) * w * ci + np.minimum(column, w) * ci
+    first = (np.arange(n, dtype=np.int64)[:, None] * h * w * ci + first[None, :]).reshape(-1)
+    # What is read from pixel p on lies behind the least of these.
+    first = np.minimum.accumulate(first[::-1])[::-1]
+    distance = np.arange(len(first), dtype=np.int64) * co - first
+    return Overlap(None, -int(distance[1:].max(initial=-int(step.input.bytes))))
+
+
+def depthwise(step: Depthwise) -> Code:
+    """DEPTHWISE_CONV_2D."""
+    kh, kw, channels = step.filter.shape
+    k = step.index
+    n, h, w, c = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    rows = (oh - 1) * step.strides[0] + (kh - 1) * step.dilations[0] + 1
+    columns = (ow - 1) * step.strides[1] + (kw - 1) * step.dilations[1] + 1
+    table = Channels.of(step.requantization)
+    params = struct("mg_depthwise_params", f"depthwise{k}", {
+        "weights": f"weights{k}", "channels": f"channels{k}", "batches": n,
+        "in_h": h, "in_w": w, "in_c": c, "out_h": oh, "out_w": ow, "multiplier": step.multiplier,
+        "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "rows": rows, "columns": columns,
+        "zero_point": step.input.zero_point, "output": table.output,
+    })  # fmt: skip
+    in_place = step.multiplier == 1 and (n == 1 or (oh, ow) == (h, w))
+    return Code(
+        call=f"mg_depthwise{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});",
+        constants=(
+            Constant(f"weights{k}", "int8_t", step.filter.transpose(2, 0, 1).reshape(channels, -1)),
+            Constant(f"channels{k}", "mg_channel", table.table(step.bias, slice(None))),
+        ),
+        declarations=(params,),
+        headers=("depthwise.h",),
+        files=(f"depthwise{table.suffix}.c", *(("depthwise.c",) if table.suffix else ())),
+        scratch_bytes=rows * columns,
+        overlaps=(IN_PLACE if in_place else None,),
+        proven=table.proven,
+        exact=table.exact,
+    )
+
+
+def fully_connected(step: FullyConnected) -> Code:
+    """FULLY_CONNECTED."""
+    units, depth = step.filter.shape
+    k = step.index
+    table = Channels.of(step.requantization)
+    params = struct("mg_fully_connected_params", f"dense{k}", {
+        "weights": f"weights{k}", "channels": f"channels{k}", "batches": step.batches,
+        "depth": depth, "units": units, "output": table.output,
+    })  # fmt: skip
+    # Row b is read before row b of the output is written.
+    distance = max((b * units - b * depth for b in range(1, step.batches)), default=-step.input.bytes)
+    return Code(
+        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});",
+        constants=(
+            Constant(f"weights{k}", "uint8_t", grouped(step.filter)),
+            Constant(
+                f"channels{k}", "mg_channel", fours(table.table(step.bias + _offset_bias(step.filter), slice(None)))
+            ),
+        ),
+        declarations=(params,),
+        headers=("fully_connected.h",),
+        files=(f"fully_connected{table.suffix}.c", *(("fully_connected.c",) if table.suffix else ())),
+        scratch_bytes=depth,
+        overlaps=(Overlap(None, -distance),),
+        proven=table.proven,
+        exact=table.exact,
+    )
+
+
+def pool(step: Pool) -> Code:
+    """AVERAGE_POOL_2D and MAX_POOL_2D."""
+    k = step.index
+    n, h, w, c = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    params = struct("mg_pool_params", f"pool{k}", {
+        "batches": n, "in_h": h, "in_w": w, "channels": c, "out_h": oh, "out_w": ow,
+        "kernel_h": step.kernel[0], "kernel_w": step.kernel[1],
+        "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "low": step.low, "high": step.high,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_{step.kind}_pool({{input0}}, {{output0}}, &pool{k});",
+        declarations=(params,),
+        headers=("pool.h",),
+        files=(f"{step.kind}_pool.c",),
+        overlaps=(IN_PLACE if n * oh * ow == 1 else None,),
+    )
+
+
+class Channels:
+    """The requantization of a layer's channels, cheap where that is proven and exact where it is not."""
+
+    def __init__(self, r: Requantization) -> None:
+        self._r = r
+        self._cheap = requantize.per_channel(r, _PRESCALES)
+
+    @classmethod
+    def of(cls, r: Requantization) -> Channels:
+        """Search the cheap form."""
+        return cls(r)
+
+    @property
+    def suffix(self) -> str:
+        """What the names of the exact kernels end in."""
+        return "" if self._cheap else "_wide"
+
+    @property
+    def output(self) -> str:
+        """The text of a `mg_output`."""
+        c, r = self._cheap, self._r
+        return f"{{{c.tie if c else 0}, {c.prescale if c else 0}, {r.low}, {r.high}}}"
+
+    @property
+    def proven(self) -> int:
+        """How many channels have the proven cheap form."""
+        return len(self._r.multiplier) if self._cheap else 0
+
+    @property
+    def exact(self) -> int:
+        """How many channels have the exact form."""
+        return 0 if self._cheap else len(self._r.multiplier)
+
+    def table(self, bias: Int64, part: slice) -> Int64:
+        """Return the `mg_channel` of some channels, [channels, 4]."""
+        c, r = self._cheap, self._r
+        if c:
+            columns = (c.multiplier[part], c.addend[part], c.shift[part])
+        else:
+            multiplier = r.multiplier[part]
+            columns = (multiplier, np.full_like(multiplier, r.zero_point), r.shift[part])
+        return np.stack([_wrap(bias), *columns], axis=1)
+
+
+def grouped(w: Int64 | np.ndarray) -> np.ndarray:
+    """Return weights [channels, n] as [groups of 4][n][4], with an offset of 128; the last group is filled up."""
+    n = -(-len(w) // 4) * 4
+    full = np.zeros((n, w.shape[1]), np.int64)
+    full[: len(w)] = w
+    return (full.reshape(n // 4, 4, -1).transpose(0, 2, 1).reshape(-1) + 128).astype(np.uint8)
+
+
+def fours(table: Int64) -> Int64:
+    """Fill up the rows of a table to whole fours."""
+    return np.concatenate([table, np.zeros((-len(table) % 4, table.shape[1]), np.int64)])
+
+
+def _offset_bias(w: np.ndarray) -> Int64:
+    """Return what the offsets of 128 of bytes and weights add to a sum, negative: see mg_rows.h."""
+    return np.asarray(-128 * (w.astype(np.int64) + 128).sum(1) + 16384 * w.shape[1])
+
+
+def _wrap(x: Int64) -> Int64:
+    """Return what int32 arithmetic makes of a number."""
+    return np.asarray(((x + 2**31) % 2**32) - 2**31)

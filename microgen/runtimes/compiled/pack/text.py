@@ -1,0 +1,26 @@
+"""C text of parameter structures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ....errors import InputError
+
+_LIMIT = 65535
+# Fields that have 32 bits.
+_WIDE = frozenset({
+    "batches", "depth", "units", "a", "b", "c", "multiplier", "shift", "zero_point_in", "zero_point_out", "low", "high",
+})  # fmt: skip
+
+
+def struct(ctype: str, name: str, fields: Mapping[str, int | str]) -> str:
+    """Return the definition of a constant structure; fields are numbers or C text.
+
+    Raises:
+        InputError: a number does not fit the 16 bits that shapes have.
+    """
+    for field, value in fields.items():
+        if isinstance(value, int) and abs(value) > _LIMIT and field not in _WIDE:
+            raise InputError(f"{name}: {field} is {value}, more than 16 bits hold", "use the tflm runtime")
+    inner = ", ".join(f".{field} = {value}" for field, value in fields.items())
+    return f"static const {ctype} {name} = {{{inner}}};"
