@@ -43,14 +43,16 @@ typedef struct {
   uint16_t depth, units;
 } mg_dsp_dense_params;
 
-/* Depthwise convolution 3x3. weights: `stride` words per channel, see depthwise.inc. Scratch: rows * columns halfwords.
- * `first`: where the first pixel of the image lies in the plane. Works in place. */
+/* Depthwise convolution up to 3x3, of `channels` inputs with `multiplier` outputs each. weights: `stride` words per output
+ * channel, see depthwise.inc. Scratch: rows * columns halfwords, columns even. `first`: where the first pixel of the image
+ * lies in the plane. Works in place where the multiplier is 1. */
 typedef struct {
   mg_depthwise_kernel *kernel;
   mg_plane_kernel *plane;
   const int32_t *weights;
-  uint16_t channels, stride, rows, columns, first;
+  uint16_t batches, channels, multiplier, stride, rows, columns, first;
   int16_t zero_point;
+  uint32_t in_pixels, out_pixels;
 } mg_dsp_depthwise_params;
 
 /* Convolution 3x3 with stride 1 by winograd.inc. `fours`: of input channels.

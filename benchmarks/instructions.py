@@ -1,0 +1,241 @@
+"""Instructions, bytes and stack of an inference on emulated CPUs, its outputs compared with TFLM's, bit by bit.
+
+Instructions of QEMU are exact and the same from run to run; they are no cycles. `python -m benchmarks.instructions` takes
+single models and CPUs, and shows single operators.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from microgen import resources, worker
+from microgen.runtimes.compiled.armv7em import Armv7emPath
+from microgen.runtimes.compiled.compiler import CompiledModel, GenericPath, Options, compile_model
+from microgen.runtimes.compiled.steps import CpuPath, Optimize
+from microgen.tflite import TfliteModel, load
+
+HARNESS = Path(__file__).parent / "firmware"
+KERNELS = resources.path("firmware") / "runtimes" / "compiled"
+_ARENA = 1 << 22
+_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """A CPU, its compiler, and the emulator that runs it.
+
+    Attributes:
+        compile: compiler and flags. rom, ram: where the emulated board has its memories, of 4 MB each.
+        icount: how QEMU counts; the harness knows what a tick of the timer is then.
+    """
+
+    name: str
+    path: CpuPath
+    compile: str
+    emulate: str
+    icount: str
+    rom: int = 0
+    ram: int = 0x20000000
+
+    @property
+    def prefix(self) -> str:
+        return self.compile.split()[0].removesuffix("gcc")
+
+
+_ARM = "arm-none-eabi-gcc -mthumb"
+_QEMU_ARM = "qemu-system-arm -M"
+_RISCV = "riscv64-unknown-elf-gcc -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs -mno-relax"
+CPUS = {
+    cpu.name: cpu
+    for cpu in (
+        Cpu("m4f", Armv7emPath(), f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard", f"{_QEMU_ARM} mps2-an386", "shift=6"),
+        Cpu("m3", GenericPath(), f"{_ARM} -mcpu=cortex-m3", f"{_QEMU_ARM} mps2-an385", "shift=6"),
+        Cpu("m0plus", GenericPath(), f"{_ARM} -mcpu=cortex-m0plus", f"{_QEMU_ARM} mps2-an385", "shift=6"),
+        Cpu("rv32", GenericPath(), f"{_RISCV} -march=rv32imac", "qemu-system-riscv32 -M virt -bios none", "shift=0", 0x80000000, 0x80400000),
+    )
+}  # fmt: skip
+
+
+@dataclass
+class Figures:
+    """What an inference costs.
+
+    Attributes:
+        instructions: of one inference. stack_bytes: below the caller. operators: instructions by operator, if asked for.
+        code_bytes: code and constants without weights, as linked. weights_bytes, ram_bytes: of the model.
+        equal, samples: how many samples gave TFLM's outputs, of how many.
+    """
+
+    instructions: int
+    stack_bytes: int
+    code_bytes: int
+    weights_bytes: int
+    ram_bytes: int
+    equal: int
+    samples: int
+    operators: dict[int, int] = field(default_factory=dict)
+
+
+def samples(model: TfliteModel, count: int) -> list[npt.NDArray[np.int8]]:
+    """Return inputs [count, ...] of an int8 model: the extremes, and random ones of several kinds."""
+    rng = np.random.default_rng(7)
+    return [np.stack([_sample(rng, k, t.shape) for k in range(count)]) for t in model.inputs]
+
+
+def _sample(rng: np.random.Generator, k: int, shape: Sequence[int]) -> npt.NDArray[np.int8]:
+    n = int(np.prod(shape))
+    if k in (1, 2):
+        x = np.full(n, (-128, 127)[k - 1])
+    elif k == 3:
+        x = np.where(np.arange(n) % 2, 127, -128)
+    elif k % 3 == 1:
+        x = np.clip(rng.normal(rng.integers(-100, 100), rng.integers(2, 60), n).round(), -128, 127)
+    elif k % 3 == 2:
+        x = rng.choice([-128, 127], n)
+    else:
+        x = rng.integers(-128, 128, n)
+    return np.asarray(x, np.int8).reshape(shape)
+
+
+def tflm(model: TfliteModel, inputs: Sequence[npt.NDArray[np.int8]]) -> list[npt.NDArray[np.int8]]:
+    """Return TFLM's outputs, [samples, ...] each."""
+    arrays = {"model": np.frombuffer(model.data, np.uint8)} | {f"in{k}": x for k, x in enumerate(inputs)}
+    values = {"arena_bytes": _ARENA, "sequence": 0}
+    out = worker.call("TFLM", "microgen.engines.jobs:tflm_run", values, arrays).arrays
+    return [out[f"out{k}"] for k in range(len(model.outputs))]
+
+
+def measure(
+    model: TfliteModel,
+    cpu: Cpu,
+    options: Options,
+    inputs: Sequence[npt.NDArray[np.int8]],
+    expected: Sequence[npt.NDArray[np.int8]],
+    folder: Path,
+    level: str = "-O2",
+    operators: bool = False,
+) -> Figures:
+    """Compile a model for a CPU and run it in the emulator.
+
+    Args:
+        folder: where everything is made; what lies there is replaced.
+        operators: count each operator; the sum then holds what counting costs.
+    """
+    compiled = compile_model(model, cpu.path, options)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, data in compiled.files.items():
+        (folder / name).write_bytes(data)
+    _write_harness(folder, model, compiled, cpu)
+    inputs = [np.ascontiguousarray(x) for x in inputs]
+    count = len(inputs[0])
+    (folder / "in.bin").write_bytes(b"".join(x[k].tobytes() for k in range(count) for x in inputs))
+    observe = ["-DMODEL_OBSERVE=model_observe", f"-DOPERATORS={len(model.main.operators)}"] if operators else []
+    sources = [n for n in compiled.files if n.endswith((".c", ".S"))] + [str(KERNELS / f) for f in compiled.kernel_files]
+    _build(folder, cpu, "model.elf", [level, *observe], sources)
+    _build(folder, cpu, "empty.elf", [level], ["empty.c"])
+    text = _emulate(folder, cpu)
+    first = re.search(r"inference (\d+) (\d+)", text)
+    if not first:
+        raise RuntimeError(f"{cpu.name}: {text}")
+    got = (folder / "out.bin").read_bytes()
+    wanted = [b"".join(e[k].tobytes() for e in expected) for k in range(count)]
+    size = len(wanted[0])
+    equal = sum(got[k * size : (k + 1) * size] == w for k, w in enumerate(wanted))
+    code = _text_bytes(folder / "model.elf", cpu) - _text_bytes(folder / "empty.elf", cpu) - compiled.weights_bytes
+    per_operator = {int(i): int(n) for i, n in re.findall(r"operator (\d+) (\d+)", text)}
+    return Figures(int(first[1]), int(first[2]), code, compiled.weights_bytes, compiled.ram_bytes, equal, count, per_operator)
+
+
+def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cpu: Cpu) -> None:
+    def sizes(values: Sequence[object]) -> str:
+        return "{" + ", ".join(str(getattr(v, "bytes", 0)) for v in values) + "}"
+
+    program = compiled.program
+    (folder / "sizes.h").write_text(
+        f"#define IN_BYTES {sizes(program.inputs)}\n#define OUT_BYTES {sizes(program.outputs)}\n"
+    )
+    memory = f"ROM (rx) : ORIGIN = {cpu.rom}, LENGTH = 4M\n  RAM (rwx) : ORIGIN = {cpu.ram}, LENGTH = 4M"
+    (folder / "memory.ld").write_text(f"MEMORY {{\n  {memory}\n}}\nINCLUDE {HARNESS}/link.ld\n")
+    (folder / "empty.c").write_text(
+        "void *model_input(unsigned k) { (void)k; return 0; }\nconst void *model_output(unsigned k) { (void)k; return 0; }\n"
+        "void model_invoke(void) {}\nvoid model_reset(void) {}\n"
+    )
+
+
+def _build(folder: Path, cpu: Cpu, name: str, flags: Sequence[str], sources: Sequence[str]) -> None:
+    command = [
+        *cpu.compile.split(), "-nostartfiles", "-std=gnu11", "-g0", "-Wall", "-Wextra", "-Werror",
+        "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", f"-I{KERNELS}", "-I.", *flags,
+        *sources, str(HARNESS / "harness.c"), "-T", "memory.ld", "-o", name, "-lc", "-lgcc",
+    ]  # fmt: skip
+    _run(command, folder)
+
+
+def _emulate(folder: Path, cpu: Cpu) -> str:
+    command = [
+        *cpu.emulate.split(), "-nographic", "-monitor", "none", "-serial", "none",
+        "-semihosting-config", "enable=on,target=native", "-icount", cpu.icount, "-kernel", "model.elf",
+    ]  # fmt: skip
+    return _run(command, folder)
+
+
+def _text_bytes(elf: Path, cpu: Cpu) -> int:
+    text = _run([f"{cpu.prefix}size", str(elf)], elf.parent).splitlines()[1].split()
+    return int(text[0]) + int(text[1])
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout + done.stderr
+
+
+def main() -> None:
+    """Measure some models on some CPUs."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=main.__doc__)
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--cpu", action="append", choices=CPUS, help="all otherwise")
+    parser.add_argument("--optimize", choices=get_args(Optimize), default="balanced")
+    parser.add_argument("--extra", type=int, help="bytes by which weights may grow")
+    parser.add_argument("--level", default="-O2", help="of the compiler (-O2)")
+    parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--operators", action="store_true", help="show each operator")
+    parser.add_argument("--keep", type=Path, help="folder for what is made")
+    args = parser.parse_args()
+    print("model, CPU: instructions, code, weights, RAM, stack bytes, equal samples")
+    with tempfile.TemporaryDirectory() as temporary:
+        for path in args.models:
+            model = load(path)
+            inputs = samples(model, args.samples)
+            expected = tflm(model, inputs)
+            for name in args.cpu or CPUS:
+                folder = (args.keep or Path(temporary)) / f"{path.stem}_{name}"
+                options = Options(args.optimize, args.extra)
+                f = measure(model, CPUS[name], options, inputs, expected, folder, args.level, args.operators)
+                print(
+                    f"{path.stem} {name}: {f.instructions} {f.code_bytes} {f.weights_bytes} {f.ram_bytes} {f.stack_bytes} "
+                    f"{f.equal}/{f.samples}"
+                )
+                for op, n in f.operators.items():
+                    print(f"  {op:3} {model.main.operators[op].name:24} {n:10}")
+                sys.stdout.flush()
+                if f.equal != f.samples:
+                    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

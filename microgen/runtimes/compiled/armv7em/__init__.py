@@ -1,0 +1,158 @@
+"""Code for CPUs with the DSP extension of Armv7E-M: Cortex-M4, M7, and M33 with it.
+
+Which layers run on which kernel, what of it is unrolled, and which convolutions go by Winograd's algorithm, whose
+weights are 3.6 times as large.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..requantize import Constants
+from ..steps import Code, Conv, Depthwise, FullyConnected, Options, Program
+from . import constants, layers, streams
+
+__all__ = ["Armv7emPath"]
+
+# What weights may grow by, in bytes, where nothing is asked for.
+_EXTRA: Mapping[str, float] = {"speed": math.inf, "balanced": 15 * 1024, "size": 0}
+# winograd_input.S reaches four positions of 16 bytes per four channels by an immediate.
+_MOST_WINOGRAD_FOURS = 20
+_MOST_COLUMNS = 170
+_MOST = 2**16 - 1
+
+
+class Armv7emPath:
+    """The layers with most multiplications on DSP instructions."""
+
+    name = "armv7em"
+
+    def codes(self, program: Program, options: Options) -> Mapping[int, Code]:
+        """Return the code of convolutions and fully connected layers, int8."""
+        return _Plan(program, options).codes()
+
+
+class _Plan:
+    def __init__(self, program: Program, options: Options) -> None:
+        self._options = options
+        self._convs: dict[int, Conv] = {}
+        self._dense: dict[int, FullyConnected] = {}
+        self._depthwise: dict[int, Depthwise] = {}
+        for step in program.steps:
+            if isinstance(step, Conv | Depthwise | FullyConnected) and _is_int8(step):
+                self._take(step)
+        self._macs = {s.index: _macs(s) for s in (*self._convs.values(), *self._dense.values(), *self._depthwise.values())}
+
+    def _take(self, step: Conv | Depthwise | FullyConnected) -> None:
+        if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
+            step = layers.as_conv(step)
+        elif isinstance(step, FullyConnected) and step.batches > 1:
+            step = layers.rows_as_conv(step)
+        if isinstance(step, Conv):
+            if step.groups == 1 and step.filter.size and _fits(step.filter.reshape(len(step.filter), -1)):
+                self._convs[step.index] = step
+        elif isinstance(step, FullyConnected):
+            if step.filter.size and _fits(step.filter):
+                self._dense[step.index] = step
+        elif _is_small(step) and layers.depthwise_plane(step)[1] <= _MOST_COLUMNS:
+            self._depthwise[step.index] = step
+
+    def codes(self) -> Mapping[int, Code]:
+        codes = self._winograd()
+        convs = {k: s for k, s in self._convs.items() if k not in codes}
+        for k, c in constants.shared({k: s.requantization for k, s in convs.items()}).items():
+            codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16, 4))
+        for k, c in self._dense_constants().items():
+            codes[k] = layers.dense(self._dense[k], c, self._unroll(self._dense, 8, 2))
+        for k, c in constants.shared({k: s.requantization for k, s in self._depthwise.items()}).items():
+            step = self._depthwise[k]
+            codes[k] = layers.depthwise(step, c, _divisor(step.output.shape[2] // 2, self._unroll({k: step}, 4, 1)))
+        return codes
+
+    def _dense_constants(self) -> dict[int, Constants]:
+        """One kernel for all fully connected layers, which costs few instructions: the bytes count."""
+        one = constants.shared({k: s.requantization for k, s in self._dense.items()})
+        if len({0 if c.tie else int(c.shift[0]) for c in one.values()}) <= 1:
+            return one
+        tied = {k: constants.per_channel(s.requantization) for k, s in self._dense.items()}
+        return {k: c or one[k] for k, c in tied.items() if c or k in one}
+
+    def _winograd(self) -> dict[int, Code]:
+        """Spend the bytes that weights may grow by where they save most."""
+        given = self._options.extra_weight_bytes
+        left = _EXTRA[self._options.optimize] if given is None else given
+        codes: dict[int, Code] = {}
+        able = [s for s in self._convs.values() if _is_winograd(s)]
+        for step in sorted(able, key=lambda s: -_saved(s) / _growth(s)):
+            if _growth(step) > left or _saved(step) <= 0:
+                continue
+            if c := constants.winograd(step.requantization):
+                fours = step.filter.shape[3] // 4
+                positions = 1 if self._options.optimize == "size" else _power(min(4, max(1, 16 // fours)))
+                codes[step.index] = layers.winograd(step, c, positions)
+                left -= _growth(step)
+        return codes
+
+    def _unroll(self, steps: Mapping[int, Conv | Depthwise | FullyConnected], most: int, least: int) -> int:
+        """Return how much of a kernel is written out, by the share of multiplications that it has in the model."""
+        share = sum(self._macs[k] for k in steps) / max(sum(self._macs.values()), 1)
+        if self._options.optimize == "size" or (self._options.optimize == "balanced" and share < 1 / 40):
+            return least
+        return most
+
+
+def _is_int8(step: Conv | Depthwise | FullyConnected) -> bool:
+    small = all(d <= _MOST for d in (*step.input.shape, *step.output.shape, *step.filter.shape))
+    return step.input.dtype == "int8" and step.output.dtype == "int8" and small and step.output.elements > 0
+
+
+def _fits(w: np.ndarray) -> bool:
+    return streams.fits_pairs(w.astype(np.int64))
+
+
+def _is_small(step: Depthwise) -> bool:
+    """Tell whether depthwise.inc has the shape: up to 3x3, columns next to each other or every second."""
+    kh, kw, _ = step.filter.shape
+    return kh <= 3 and kw <= 3 and step.dilations == (1, 1) and step.strides[1] <= 2 and step.strides[0] <= 64
+
+
+def _is_winograd(step: Conv) -> bool:
+    co, kh, kw, ci = step.filter.shape
+    n, oh, ow, _ = step.output.shape
+    alike = (kh, kw, *step.strides, *step.dilations, n, co % 2, ci % 4) == (3, 3, 1, 1, 1, 1, 1, 0, 0)
+    return alike and ci // 4 <= _MOST_WINOGRAD_FOURS and min(oh, ow) >= 2
+
+
+def _macs(step: Conv | Depthwise | FullyConnected) -> int:
+    if isinstance(step, FullyConnected):
+        return int(step.filter.size)
+    _, oh, ow, _ = step.output.shape
+    return int(step.filter.size) * oh * ow
+
+
+def _growth(step: Conv) -> int:
+    """Return by how many bytes weights grow."""
+    co, _, _, ci = step.filter.shape
+    return co * ci * (32 - 9)
+
+
+def _saved(step: Conv) -> float:
+    """Return about how many instructions Winograd's algorithm saves, by what the .inc files say."""
+    co, _, _, ci = step.filter.shape
+    _, oh, ow, _ = step.output.shape
+    direct = oh * ow / 3 * co / 2 * (17 * 9 * ci / 4 + 38)
+    tiles = -(-oh // 2) * -(-ow // 4)
+    return direct - tiles * (co / 2 * (16 * (10 * ci / 4 + 4) + 206) + 80 * ci)
+
+
+def _divisor(n: int, most: int) -> int:
+    """Return the largest divisor of n that is at most `most`; 1 for 0."""
+    return max((d for d in range(1, most + 1) if n and n % d == 0), default=1)
+
+
+def _power(n: int) -> int:
+    """Return the largest power of two up to n."""
+    return 1 << (n.bit_length() - 1)

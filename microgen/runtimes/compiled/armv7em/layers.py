@@ -1,0 +1,202 @@
+"""Code of single layers on the kernels of firmware/runtimes/compiled/armv7em/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..pack.matrix import conv_overlap
+from ..pack.text import struct
+from ..requantize import Constants
+from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Overlap, Requantization
+from . import streams
+
+_FOLDER = "armv7em"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A kernel of a .inc file for given parameters: a C symbol, and the file that makes it."""
+
+    macro: str
+    include: str
+    parameters: tuple[int, ...]
+
+    @property
+    def symbol(self) -> str:
+        """The name of the function."""
+        return "_".join([self.macro, *map(str, self.parameters)])
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """Name and text of the file."""
+        arguments = ", ".join([self.symbol, *map(str, self.parameters)])
+        return f"{self.symbol}.S", f'#include "{_FOLDER}/{self.include}"\n  {self.macro} {arguments}\n'
+
+    def declaration(self, kind: str) -> str:
+        """Its declaration in C."""
+        return f"extern {kind} {self.symbol};"
+
+
+def conv(step: Conv, c: Constants, unroll: int) -> Code:
+    """CONV_2D without groups on conv.inc."""
+    k = step.index
+    co, kh, kw, ci = step.filter.shape
+    n, h, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    kernel = Instance("mg_conv3", "conv.inc", (0 if c.tie else int(c.shift[0]), unroll))
+    stream = streams.conv3(step.filter.reshape(co, -1).astype(np.int64), step.bias, c)
+    steps = -(-kh * kw * ci // 4)
+    params = struct("mg_dsp_conv_params", f"conv{k}", {
+        "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}",
+        "batches": n, "in_h": h, "in_w": w, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": co,
+        "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "steps": steps,
+    })  # fmt: skip
+    scratch = 24 * steps + (ci if ci % 4 == 0 else 12 * steps) + (3 * (co + 1) if co % 2 else 0)
+    return Code(
+        call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + _clamp(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        declarations=(params,),
+        shared=(kernel.declaration("mg_conv3_kernel"),),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("dsp_conv.c", "widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=scratch,
+        overlaps=(conv_overlap(step),),
+        proven=co,
+    )
+
+
+def dense(step: FullyConnected, c: Constants, unroll: int) -> Code:
+    """FULLY_CONNECTED of one row on dot.inc."""
+    k = step.index
+    units, depth = step.filter.shape
+    kernel = Instance("mg_dot4", "dot.inc", (0 if c.tie else int(c.shift[0]), unroll))
+    stream = streams.dot4(step.filter.astype(np.int64), step.bias, c)
+    tail = len(stream) * (units // 4) // -(-units // 4)
+    params = struct("mg_dsp_dense_params", f"dense{k}", {
+        "kernel": kernel.symbol, "weights": f"stream{k}", "tail": f"stream{k} + {tail}",
+        "end": f"stream{k} + {len(stream)}", "depth": depth, "units": units,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_dsp_dense({{input0}}, {{output0}}, {{scratch}}, &dense{k});" + _clamp(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        declarations=(params,),
+        shared=(kernel.declaration("mg_dot4_kernel"),),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("dsp_dense.c", "widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=8 * -(-depth // 4),
+        overlaps=(Overlap(None, step.input.bytes),),
+        proven=units,
+    )
+
+
+def depthwise_plane(step: Depthwise) -> tuple[int, int]:
+    """Return rows and columns of the plane that depthwise.inc needs."""
+    _, h, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    rows = max((oh - 1) * step.strides[0] + 3, h + step.padding[0])
+    columns = max((ow - 1) * step.strides[1] + (4 if step.strides[1] == 1 else 6), w + step.padding[1])
+    return rows, columns + columns % 2
+
+
+def depthwise(step: Depthwise, c: Constants, unroll: int) -> Code:
+    """DEPTHWISE_CONV_2D up to 3x3 on depthwise.inc."""
+    k = step.index
+    kh, kw, channels = step.filter.shape
+    n, h, w, ci = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    rows, columns = depthwise_plane(step)
+    shift = 0 if c.tie else int(c.shift[0])
+    kernel = Instance("mg_depthwise3x3", "depthwise.inc", (shift, oh, ow, columns, channels, *step.strides, unroll))
+    plane = Instance("mg_plane", "depthwise.inc", (h, w, columns, ci))
+    filled = np.pad(step.filter.astype(np.int64), ((0, 3 - kh), (0, 3 - kw), (0, 0))).transpose(2, 0, 1)
+    stream = streams.depthwise3x3(filled, step.bias, c)
+    params = struct("mg_dsp_depthwise_params", f"depthwise{k}", {
+        "kernel": kernel.symbol, "plane": plane.symbol, "weights": f"stream{k}",
+        "batches": n, "channels": ci, "multiplier": step.multiplier, "stride": 10 if c.tie else 9,
+        "rows": rows, "columns": columns, "first": step.padding[0] * columns + step.padding[1],
+        "zero_point": step.input.zero_point, "in_pixels": h * w, "out_pixels": oh * ow,
+    })  # fmt: skip
+    in_place = step.multiplier == 1 and (n == 1 or oh * ow == h * w)
+    return Code(
+        call=f"mg_dsp_depthwise({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});"
+        + _clamp(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        declarations=(params,),
+        shared=(kernel.declaration("mg_depthwise_kernel"), plane.declaration("mg_plane_kernel")),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("dsp_depthwise.c", clamp=step.requantization),
+        sources=(kernel.source, plane.source),
+        scratch_bytes=2 * rows * columns,
+        overlaps=(IN_PLACE if in_place else None,),
+        proven=channels,
+    )
+
+
+def winograd(step: Conv, c: Constants, positions: int) -> Code:
+    """CONV_2D 3x3 with stride 1 on winograd.inc."""
+    k = step.index
+    co, _, _, ci = step.filter.shape
+    _, h, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    fours = ci // 4
+    kernel = Instance("mg_winograd", "winograd.inc", (0 if c.tie else int(c.shift[0]), fours, positions))
+    stream = streams.winograd(step.filter.astype(np.int64), step.bias, c)
+    params = struct("mg_dsp_winograd_params", f"winograd{k}", {
+        "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}",
+        "in_h": h, "in_w": w, "out_h": oh, "out_w": ow, "out_c": co, "fours": fours,
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point,
+    })  # fmt: skip
+    # Two rows of outputs are written while the input is needed from the row of their first tap on.
+    distance = max(min(y + 2, oh) * ow * co - max(0, y - step.padding[0]) * w * ci for y in range(0, oh, 2))
+    return Code(
+        call=f"mg_dsp_winograd({{input0}}, {{output0}}, {{scratch}}, &winograd{k});"
+        + _clamp(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        declarations=(params,),
+        shared=(kernel.declaration("mg_winograd_kernel"),),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("dsp_winograd.c", "winograd_input.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=256 * fours + 256 + 96 * fours + (8 * co if oh % 2 or ow % 4 else 0),
+        overlaps=(Overlap(None, -distance),),
+        proven=co,
+    )
+
+
+def as_conv(step: Depthwise) -> Conv:
+    """Return a depthwise convolution of one input channel as the convolution that it is."""
+    return Conv(
+        index=step.index, name=step.name, inputs=step.inputs, outputs=step.outputs,
+        filter=np.ascontiguousarray(step.filter.transpose(2, 0, 1)[..., None]), bias=step.bias,
+        strides=step.strides, dilations=step.dilations, padding=step.padding, groups=1,
+        requantization=step.requantization,
+    )  # fmt: skip
+
+
+def rows_as_conv(step: FullyConnected) -> Conv:
+    """Return a fully connected layer of several rows as a convolution of 1x1."""
+    units, depth = step.filter.shape
+    inputs = (replace(step.input, shape=(1, 1, step.batches, depth)), *step.inputs[1:])
+    outputs = (replace(step.output, shape=(1, 1, step.batches, units)),)
+    return Conv(
+        index=step.index, name=step.name, inputs=inputs, outputs=outputs,
+        filter=step.filter.reshape(units, 1, 1, depth), bias=step.bias, strides=(1, 1), dilations=(1, 1),
+        padding=(0, 0), groups=1, requantization=step.requantization,
+    )  # fmt: skip
+
+
+def _clamp(step: Conv | Depthwise | FullyConnected, r: Requantization) -> str:
+    if (r.low, r.high) == (-128, 127):
+        return ""
+    return f" mg_dsp_clamp({{output0}}, {step.output.elements}, {r.low}, {r.high});"
+
+
+def _files(*names: str, clamp: Requantization) -> tuple[str, ...]:
+    narrow = (clamp.low, clamp.high) != (-128, 127)
+    return tuple(f"{_FOLDER}/{name}" for name in (*names, *(("dsp_clamp.c",) if narrow else ())))
