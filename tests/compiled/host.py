@@ -12,8 +12,10 @@ import numpy as np
 from microgen import resources
 from microgen.runtimes.compiled.compiler import CompiledModel
 
-FLAGS = ["-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
-         "-Wall", "-Wextra", "-Wconversion", "-Werror"]  # fmt: skip
+FLAGS = [
+    "-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
+    "-Wall", "-Wextra", "-Wconversion", "-Werror",
+]  # fmt: skip
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
 
 
@@ -62,8 +64,9 @@ def run(
     files = sorted({f for m in models for f in m.kernel_files})
     include = ["-I", str(KERNELS), "-I", str(folder)]
     sources = [*(str(KERNELS / f) for f in files), *(str(folder / f"m{k}.c") for k in range(len(models)))]
-    subprocess.run([compiler(), *flags, *include, "-DMODEL_OBSERVE=observe", "-DMODEL_OBSERVE_TENSORS", "main.c", *sources,
-                    "-o", "run"], cwd=folder, check=True)  # fmt: skip
+    observe = ["-DMODEL_OBSERVE=observe", "-DMODEL_OBSERVE_TENSORS"]
+    command = [compiler(), *flags, *include, *observe, "main.c", *sources, "-o", "run"]
+    subprocess.run(command, cwd=folder, check=True)
     fed = b"".join(x.tobytes() for per_model in samples for sample in per_model for x in sample)
     done = subprocess.run([str(folder / "run")], input=fed, capture_output=True, check=False)
     if done.returncode:

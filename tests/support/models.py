@@ -9,7 +9,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-TYPES = {"int8": 9, "int16": 7, "int32": 2, "float32": 0, "float16": 1, "uint8": 3, "bool": 6, "int64": 4}
+TYPES = {"int8": 9, "int16": 7, "int32": 2, "float32": 0, "float16": 1, "uint8": 3, "bool": 6, "int64": 4,
+         "resource": 13}  # fmt: skip
 
 
 class ModelBuilder:

@@ -26,6 +26,7 @@ from .steps import (
     Requantization,
     Step,
     Sum,
+    TransposeConv,
     Value,
 )
 
@@ -93,11 +94,15 @@ def _bound(step: Step, bounds: dict[int, _Bounds]) -> Step:
             ends = np.tile(np.array([r.low, r.high], np.int64), (len(ends), 1))
         bounds[step.output.index] = _Bounds(ends[:, 0], ends[:, 1])
         return replace(step, requantization=r)
+    if not step.outputs:
+        return step
     output = _unknown(step.output)
-    if isinstance(step, Pool) and step.input.dtype == "int8":
+    if isinstance(step, TransposeConv):
+        step = replace(step, requantization=_ranged_transpose(step, bounds[step.input.index]))
+    elif isinstance(step, Pool) and step.input.dtype == "int8":
         source = bounds[step.input.index]
         output = _Bounds(np.clip(source.low, step.low, step.high), np.clip(source.high, step.low, step.high))
-    elif isinstance(step, Alias) and step.input.index in bounds:
+    elif isinstance(step, Alias) and step.input.index in bounds and not step.input.persistent:
         output = bounds[step.input.index].resized(_channels(step.output))
     elif isinstance(step, Lookup):
         source = bounds[step.input.index]
@@ -146,6 +151,16 @@ def _ranged(step: _Layer, source: _Bounds) -> Requantization:
     return replace(step.requantization, acc_low=step.bias + least, acc_high=step.bias + most)
 
 
+def _ranged_transpose(step: TransposeConv, source: _Bounds) -> Requantization:
+    """Return the requantization of a transposed convolution, any of whose taps may be missing."""
+    zero = step.input.zero_point
+    low, high = np.minimum(source.low - zero, 0), np.maximum(source.high - zero, 0)
+    w = step.filter.astype(np.int64)
+    positive, negative = np.maximum(w, 0).sum((1, 2)), np.minimum(w, 0).sum((1, 2))
+    least, most = positive @ low + negative @ high, positive @ high + negative @ low
+    return replace(step.requantization, acc_low=step.bias + least, acc_high=step.bias + most)
+
+
 def _stored(program: Program, steps: list[Step], bounds: Mapping[int, _Bounds]) -> dict[int, _Bools]:
     """Return which channels of each value are stored."""
     need = {i: np.zeros(len(b.low), bool) for i, b in bounds.items()}
@@ -155,7 +170,9 @@ def _stored(program: Program, steps: list[Step], bounds: Mapping[int, _Bounds]) 
         _need(step, bounds, need)
     stored = {v.index: np.ones(_channels(v), bool) for v in program.inputs}
     for step in steps:
-        out = step.output.index if step.outputs else -1
+        if not step.outputs:
+            continue
+        out = step.output.index
         if (isinstance(step, Conv) and step.groups == 1) or isinstance(step, FullyConnected):
             stored[out] = _in_groups(need[out])
         elif _passes(step):
@@ -171,13 +188,19 @@ def _passes(step: Step) -> bool:
     if isinstance(step, Depthwise):
         return step.multiplier == 1
     if isinstance(step, Alias):
-        return step.input.data is None and _channels(step.output) % max(_channels(step.input), 1) == 0
+        return (
+            step.input.data is None
+            and not step.input.persistent
+            and _channels(step.output) % max(_channels(step.input), 1) == 0
+        )
     return isinstance(step, Pool | Lookup)
 
 
 def _need(step: Step, bounds: Mapping[int, _Bounds], need: dict[int, _Bools]) -> None:
     """Mark the channels of a step's inputs that it must read."""
-    source = step.input.index if step.inputs else -1
+    if not step.outputs or not step.inputs:
+        return
+    source = step.input.index
     if isinstance(step, Conv | FullyConnected) and not (isinstance(step, Conv) and step.groups > 1):
         given = bounds[source]
         live = need[step.output.index] & ~bounds[step.output.index].constant

@@ -90,3 +90,17 @@ def exp_on_negative_values(a: int, integer_bits: int = 5) -> int:
         if integer_bits > exponent and whole & (1 << (fraction_bits + exponent)):
             result = doubling_high(result, factor)
     return result
+
+
+# Where TFLM's table is one above the rounded value.
+_RAISED = (
+    4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45, 46, 49,
+    50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255,
+)  # fmt: skip
+
+
+def sigmoid_table() -> Int64:
+    """Return 65536 / (1 + exp(-i / 24)) for i below 256, between which TFLM interpolates LOGISTIC and TANH of int16."""
+    table = np.rint(65536 / (1 + np.exp(-np.arange(256) / 24))).astype(np.int64)
+    table[list(_RAISED)] += 1
+    return np.minimum(table, 65535)

@@ -13,7 +13,7 @@ from .emit import LayerRow
 from .lower import lower
 from .memory import Layout, plan
 from .pack import GenericPath
-from .steps import Alias, Code, CpuPath, Options, Program
+from .steps import Alias, Code, CpuPath, Nothing, Options, Program
 
 __all__ = ["CompiledModel", "GenericPath", "LayerRow", "Options", "Proofs", "compile_model"]
 
@@ -67,7 +67,7 @@ def compile_model(
     program = analyse(lower(model))
     codes = dict(path.codes(program, options))
     for step in program.steps:
-        if step.index not in codes and not isinstance(step, Alias):
+        if step.index not in codes and not isinstance(step, Alias | Nothing):
             codes[step.index] = pack.code(step)
     codes = dict(sorted(codes.items()))
     layout = plan(program, codes)

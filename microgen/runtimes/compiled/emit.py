@@ -155,6 +155,7 @@ class _Emitter:
             code = self._codes.get(step.index)
             if code is not None and code.call:
                 places = {f"input{k}": self._pointer(v, True) for k, v in enumerate(step.inputs)}
+                places |= {f"state{k}": self._pointer(v, False) for k, v in enumerate(step.inputs)}
                 places |= {f"output{k}": self._pointer(v, False) for k, v in enumerate(step.outputs)}
                 places["scratch"] = f"{self._buffer} + {self._layout.scratch.get(step.index, 0)}"
                 if not code.scratch_bytes:
@@ -219,15 +220,15 @@ def _constant_of(value: Value) -> Constant:
 
 
 def _fill(call: str, places: Mapping[str, str]) -> str:
-    return re.sub(r"\{(input\d+|output\d+|scratch)\}", lambda m: places[m[1]], call)
+    return re.sub(r"\{(input\d+|state\d+|output\d+|scratch)\}", lambda m: places[m[1]], call)
 
 
 def array(c: Constant) -> str:
     """Return the definition of a constant array."""
-    if c.ctype == "mg_channel":
+    if c.ctype.startswith("mg_"):
         rows = [", ".join(_number(x) for x in row) for row in c.values.tolist()]
         body = ",\n".join(f"    {{{row}}}" for row in rows)
-        return f"static const mg_channel {c.name}[{len(rows)}] = {{\n{body}}};"
+        return f"static const {c.ctype} {c.name}[{len(rows)}] = {{\n{body}}};"
     flat = c.values.reshape(-1)
     numbers = [f"{float(x).hex()}f" for x in flat.tolist()] if c.ctype == "float" else _numbers(flat)
     body = ",\n".join("    " + ", ".join(numbers[i : i + _PER_LINE]) for i in range(0, len(numbers), _PER_LINE))

@@ -11,9 +11,9 @@ How a CPU path plugs in
 
     A `Code` is C text: constants (NumPy arrays), declarations (parameter structs), and a call in which the places
     `{input0}`, `{input1}`, `{output0}`, `{scratch}` stand for pointers of the values' C type (int8_t *, int16_t *,
-    int32_t *, float *; scratch is void *). Names of constants must be unique in a model: end them with the step's
-    index. All values and scratch are aligned to 8 bytes. Layout is dense, NHWC, in the shape of the value. `overlaps`
-    names, per input, where the output may lie over it; None: nowhere.
+    int32_t *, float *; scratch is void *); `{state1}` is input 1, to be written too. Names of constants must be
+    unique in a model: end them with the step's index. All values and scratch are aligned to 8 bytes. Layout is dense,
+    NHWC, in the shape of the value. `overlaps` names, per input, where the output may lie over it; None: nowhere.
 
     Requantization: `requantize.uniform(r, prefer)` gives constants with one shift for all channels, or None;
     `requantize.per_channel(r)` gives a shift per channel and a correction of ties, or None; both are proven equal to
@@ -178,6 +178,41 @@ class FullyConnected(Step):
     def batches(self) -> int:
         """Rows of the input."""
         return self.input.elements // max(int(self.filter.shape[1]), 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TransposeConv(Step):
+    """TRANSPOSE_CONV: [n, h, w, ci] to [n, oh, ow, co]; accumulator = bias + sum of filter * (q - zero point).
+
+    Attributes:
+        filter: int8 [co, kh, kw, ci].
+        bias: int64 [co], of the model.
+        padding: (top, left) of the convolution that it is the transpose of.
+    """
+
+    filter: Int8
+    bias: Int64
+    strides: tuple[int, int]
+    padding: tuple[int, int]
+    requantization: Requantization
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BatchMatmul(Step):
+    """BATCH_MATMUL of int8: [..., rows, depth] by [..., depth, columns]; either may be stored transposed.
+
+    Attributes:
+        size: rows, depth, columns.
+        strides_a: of a row, of an element of a; strides_b: of an element of the depth, of a column.
+        loops: over the batches.
+    """
+
+    size: tuple[int, int, int]
+    strides_a: tuple[int, int]
+    strides_b: tuple[int, int]
+    loops: Loops
+    zero_points: tuple[int, int]
+    requantization: Requantization
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -351,6 +386,90 @@ class Rescale(Step):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class ResizeBilinear(Step):
+    """RESIZE_BILINEAR of int8.
+
+    Attributes:
+        rows, columns: int64 [oh, 3] and [ow, 3]: the two input positions, and how far behind the first in 1024ths.
+    """
+
+    rows: Int64
+    columns: Int64
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ResizeNearest(Step):
+    """RESIZE_NEAREST_NEIGHBOR: the input row and column of each output row and column."""
+
+    rows: Int64
+    columns: Int64
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Arg(Step):
+    """ARG_MAX or ARG_MIN of int8 [outer, size, inner] to int32 [outer, inner]; the first of equals."""
+
+    size: tuple[int, int, int]
+    is_max: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Svdf(Step):
+    """SVDF; inputs: the data, the state (int16, persistent).
+
+    Attributes:
+        features: int8 [units * rank, depth]; time: int16 [units * rank, memory].
+        feature_bias, bias: with the zero points folded in.
+        to_state, to_output: TFLM's multiplier and shift.
+    """
+
+    features: Int8
+    time: Int64
+    feature_bias: Int64
+    bias: Int64
+    rank: int
+    to_state: tuple[int, int]
+    to_output: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """A gate of an LSTM: weights, biases with zero points folded in, TFLM's factors (multiplier, shift)."""
+
+    input_weights: Int8
+    state_weights: Int8
+    input_bias: Int64
+    state_bias: Int64
+    input_factor: tuple[int, int]
+    state_factor: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Lstm(Step):
+    """UNIDIRECTIONAL_SEQUENCE_LSTM; inputs: the data, the hidden state (int8) and the cell state (int16).
+
+    Attributes:
+        gates: input, forget, cell, output.
+        forget, update, hidden: TFLM's factors of the three products of gates.
+        tanh: multiplier and right shift that bring the cell state to the table of tanh.
+        clip: where the cell state is cut, 0 for nowhere.
+    """
+
+    gates: tuple[Gate, Gate, Gate, Gate]
+    forget: tuple[int, int]
+    update: tuple[int, int]
+    hidden: tuple[int, int]
+    tanh: tuple[int, int]
+    clip: int
+    time_major: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Nothing(Step):
+    """An operator that needs no code: VAR_HANDLE, CALL_ONCE."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Alias(Step):
     """An operator that leaves the bytes as they are (RESHAPE, SQUEEZE, EXPAND_DIMS): no code, output shares memory."""
 
@@ -386,7 +505,7 @@ class Constant:
 
 _SIZES = {
     "int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8, "float": 4,
-    "mg_channel": 4,
+    "mg_channel": 4, "mg_between": 2,
 }  # fmt: skip
 
 

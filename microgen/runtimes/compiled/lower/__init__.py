@@ -5,18 +5,25 @@ from __future__ import annotations
 from ....errors import InputError
 from ....tflite import TfliteModel
 from ..steps import Program
-from . import basic, elementwise, matrix, movement, reduction, unary
+from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary
 from .context import HINT, Context, Lowering, Op
 
 _LOWERINGS: dict[str, Lowering] = {
+    "ABS": unary.lookup(unary.absolute),
     "ADD": elementwise.add,
+    "ARG_MAX": images.arg,
+    "ARG_MIN": images.arg,
+    "ASSIGN_VARIABLE": recurrent.assign_variable,
     "AVERAGE_POOL_2D": matrix.pool,
+    "BATCH_MATMUL": matrix.batch_matmul,
     "BATCH_TO_SPACE_ND": movement.batch_to_space,
     "BROADCAST_TO": movement.broadcast_to,
+    "CALL_ONCE": recurrent.call_once,
     "CONCATENATION": movement.concatenation,
     "CONV_2D": matrix.conv,
     "DEPTHWISE_CONV_2D": matrix.depthwise,
     "DEPTH_TO_SPACE": movement.depth_to_space,
+    "DEQUANTIZE": basic.dequantize,
     "EXPAND_DIMS": basic.alias,
     "FULLY_CONNECTED": matrix.fully_connected,
     "GATHER": movement.gather,
@@ -34,13 +41,16 @@ _LOWERINGS: dict[str, Lowering] = {
     "PADV2": movement.pad,
     "PRELU": elementwise.prelu,
     "QUANTIZE": basic.quantize,
-    "DEQUANTIZE": basic.dequantize,
+    "READ_VARIABLE": recurrent.read_variable,
     "REDUCE_MAX": reduction.reduce,
     "REDUCE_MIN": reduction.reduce,
     "RELU": unary.lookup(unary.relu),
     "RELU6": unary.lookup(unary.relu6),
     "RESHAPE": basic.alias,
+    "RESIZE_BILINEAR": images.resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": images.resize_nearest,
     "REVERSE_V2": movement.reverse,
+    "RSQRT": unary.lookup(unary.rsqrt),
     "SLICE": movement.slice_,
     "SOFTMAX": basic.softmax,
     "SPACE_TO_BATCH_ND": movement.space_to_batch,
@@ -52,9 +62,13 @@ _LOWERINGS: dict[str, Lowering] = {
     "STRIDED_SLICE": movement.strided_slice,
     "SUB": elementwise.add,
     "SUM": reduction.reduce,
+    "SVDF": recurrent.svdf,
     "TANH": unary.lookup(unary.tanh),
     "TRANSPOSE": movement.transpose,
+    "TRANSPOSE_CONV": matrix.transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
     "UNPACK": movement.unpack,
+    "VAR_HANDLE": recurrent.var_handle,
 }
 
 

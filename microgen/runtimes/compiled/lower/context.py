@@ -40,6 +40,10 @@ class Context:
             self._values[index] = Value(
                 index, t.name, t.shape, t.dtype, t.scale, t.zero_point, persistent=t.is_variable, data=data
             )
+            if t.is_variable:
+                # TFLM fills int8 with the zero point, the rest with 0.
+                start = t.zero_point if t.dtype == "int8" else 0
+                self.initial[index] = np.full(t.shape, start, t.numpy_dtype)
         return self._values[index]
 
     def fresh(self, name: str, shape: tuple[int, ...], dtype: str, persistent: bool = False) -> Value:

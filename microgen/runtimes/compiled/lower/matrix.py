@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ....tflite import Tensor
-from ..arithmetic import quantize_multipliers
-from ..steps import Conv, Depthwise, FullyConnected, Int64, Pool, Requantization, Step
+from ..arithmetic import quantize_multiplier, quantize_multipliers
+from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Int64, Pool, Requantization, Step, TransposeConv
 from .context import Op, activation_range, padding_before
+from .elementwise import collapse
 
 _INT8 = ("int8", "int8", "int32", "int8"), ("int8", "int8", "int8")
 
@@ -84,6 +85,66 @@ def pool(op: Op) -> Step:
         padding=padding,
         low=low,
         high=high,
+    )
+
+
+def transpose_conv(op: Op) -> Step:
+    """TRANSPOSE_CONV: its inputs are the output's shape, the filter, the data, and perhaps a bias."""
+    source, kernel, output = op.tensor(2), op.tensor(1), op.output
+    op.need(source.dtype == kernel.dtype == output.dtype == "int8", f"{source.dtype} to {output.dtype}")
+    weights = op.constant(1, "its filter")
+    strides = op.op.strides or (1, 1)
+    same = op.options.padding == "SAME"
+    # The padding is that of a convolution from the output to the input.
+    top, left = (
+        padding_before(n, k, s, 1, -(-n // s) if same else (n + s - k) // s, same)
+        for n, k, s in zip(output.shape[1:3], kernel.shape[1:3], strides, strict=True)
+    )
+    base = op.base()
+    base["inputs"] = (op.input_value(2),)
+    bias = np.zeros(len(weights), np.int64)
+    if op.has(3):
+        bias = op.constant(3, "its bias").reshape(-1).astype(np.int64)
+    scales = _conv_scales(source, kernel, output, len(weights))
+    return TransposeConv(
+        **base,
+        filter=weights.astype(np.int8),
+        bias=bias,
+        strides=strides,
+        padding=(top, left),
+        requantization=_requantization(op, len(weights), scales),
+    )
+
+
+def batch_matmul(op: Op) -> Step:
+    """BATCH_MATMUL."""
+    op.need_types(("int8", "int8", "int8"))
+    a, b, output = op.tensor(0), op.tensor(1), op.output
+    adjoint_a, adjoint_b = op.op.adjoint
+    rows, depth = a.shape[-2:][::-1] if adjoint_a else a.shape[-2:]
+    columns = b.shape[-2] if adjoint_b else b.shape[-1]
+    # TFLM multiplies the two scales in float32.
+    product = np.float32(a.scale) * np.float32(b.scale)
+    m, e = quantize_multiplier(float(product) / float(np.float32(output.scale)))
+    op.need(e <= 30, "input scales far above the output's")
+    extremes = [(x - a.zero_point) * (y - b.zero_point) * depth for x in (-128, 127) for y in (-128, 127)]
+    base = op.base()
+    base["inputs"] = (op.input_value(0), op.input_value(1))
+    batches = output.shape[:-2]
+    strides = []
+    for t in (a, b):
+        full = (1,) * (len(batches) + 2 - len(t.shape)) + t.shape
+        dense = [int(np.prod(full[k + 1 :], dtype=np.int64)) for k in range(len(batches))]
+        strides.append([0 if full[k] == 1 else dense[k] for k in range(len(batches))])
+    one = [np.array([x], np.int64) for x in (m, e, min(0, *extremes), max(0, *extremes))]
+    return BatchMatmul(
+        **base,
+        size=(rows, depth, columns),
+        strides_a=(1, rows) if adjoint_a else (depth, 1),
+        strides_b=(1, depth) if adjoint_b else (columns, 1),
+        loops=collapse(batches, strides),
+        zero_points=(a.zero_point, b.zero_point),
+        requantization=Requantization(one[0], one[1], output.zero_point, -128, 127, one[2], one[3]),
     )
 
 

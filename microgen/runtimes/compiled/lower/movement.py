@@ -239,7 +239,8 @@ def space_to_batch(op: Op) -> Step:
     source, out = _blank(op.tensor(0)), _blank(op.output)
     block = op.constant(1, "its block").reshape(-1).tolist()
     pads = op.constant(2, "its padding").reshape(-1, 2).tolist()
-    op.need(source.ndim == 4 and len(block) == 2 and op.output.dtype == "int8", "other than int8 images")
+    op.need(source.ndim == 4 and len(block) == 2, "other than images")
+    op.need(not any(map(any, pads)), "padding, which TFLM fills from memory that it never wrote")
     bh, bw = block
     n = source.shape[0]
     big = out.reshape(bh, bw, n, *out.shape[1:])
@@ -248,7 +249,7 @@ def space_to_batch(op: Op) -> Step:
         rows, to_h = _strided(y - pads[0][0], bh, out.shape[1], source.shape[1])
         columns, to_w = _strided(x - pads[1][0], bw, out.shape[2], source.shape[2])
         copies.append((0, source[:, rows, columns], 0, big[y, x][:, to_h, to_w]))
-    return _move(op, [0], copies, op.output.zero_point)
+    return _move(op, [0], copies)
 
 
 def _strided(first: int, step: int, count: int, size: int) -> tuple[slice, slice]:

@@ -75,6 +75,51 @@ def leaky_relu(op: Op) -> Int64:
     return np.where(x.zero_point <= _BYTES, positive, negative) + y.zero_point
 
 
+def absolute(op: Op) -> Int64:
+    """ABS, which may change the scale."""
+    x, y = op.tensor(0), op.output
+    value = np.abs(_BYTES - x.zero_point)
+    if np.float32(x.scale) != np.float32(y.scale):
+        value = multiply(value, *quantize_multiplier(float(np.float32(x.scale) / np.float32(y.scale))))
+    return value + y.zero_point
+
+
+def rsqrt(op: Op) -> Int64:
+    """RSQRT; TFLM stops at a negative input, for which the table has the largest output."""
+    x, y = op.tensor(0), op.output
+    root = np.sqrt(np.float32(x.scale))
+    m, e = quantize_multiplier(1.0 / float(root * np.float32(y.scale)))
+    table = np.full(256, 127, np.int64)
+    for k, value in enumerate((_BYTES - x.zero_point).tolist()):
+        if value > 0:
+            inverse = multiply(np.array([1]), *_inverse_root(value, 20))
+            table[k] = int(multiply(inverse, m, e - 20)[0]) + y.zero_point
+    return np.clip(table, -128, 127)
+
+
+def _inverse_root(value: int, up: int) -> tuple[int, int]:
+    """Return GetInvSqrtQuantizedMultiplierExp() of a positive number, its shift raised by `up`."""
+    if value <= 1:
+        return 2**31 - 1, up
+    shift = 11
+    while value >= 1 << 29:
+        value //= 4
+        shift += 1
+    pairs = (31 - value.bit_length()) // 2 - 1
+    shift -= pairs
+    value <<= 2 * pairs
+    # Five steps of Newton's for x = 1 / sqrt(value) in Q3.28, from 1.
+    x, half3 = 1 << 28, (1 << 28) + (1 << 27)
+    half = rounding_shift(value >> 1, 1)
+    for _ in range(5):
+        cube = saturate(arithmetic.doubling_high(arithmetic.doubling_high(x, x), x) << 6)
+        x = saturate((arithmetic.doubling_high(x, half3) - arithmetic.doubling_high(half, cube)) << 3)
+    result = arithmetic.doubling_high(x, 1518500250)
+    if shift < 0:
+        result, shift = result << -shift, 0
+    return result, -shift + up
+
+
 def quantize(op: Op) -> Int64:
     """QUANTIZE from int8 to int8."""
     x, y = op.tensor(0), op.output

@@ -7,14 +7,17 @@ from typing import Any
 
 from .. import steps
 from ..steps import Code, Options, Program, Step
-from . import elementwise, matrix, movement
+from . import elementwise, images, matrix, movement, recurrent
 
 _CODES: dict[type[Step], Callable[[Any], Code]] = {
+    steps.Arg: images.arg,
+    steps.BatchMatmul: images.batch_matmul,
     steps.Conv: matrix.conv,
     steps.Depthwise: matrix.depthwise,
     steps.Dequantize: elementwise.dequantize,
     steps.Extreme: elementwise.extreme,
     steps.FullyConnected: matrix.fully_connected,
+    steps.Lstm: recurrent.lstm,
     steps.Lookup: elementwise.lookup,
     steps.Move: movement.move,
     steps.Pool: matrix.pool,
@@ -22,10 +25,14 @@ _CODES: dict[type[Step], Callable[[Any], Code]] = {
     steps.Product: elementwise.product,
     steps.Quantize: elementwise.quantize,
     steps.Reduce: movement.reduce,
+    steps.ResizeBilinear: images.resize_bilinear,
+    steps.ResizeNearest: images.resize_nearest,
     steps.Rescale: elementwise.rescale,
     steps.Softmax: elementwise.softmax,
     steps.SquaredDifference: elementwise.squared_difference,
     steps.Sum: elementwise.sum_,
+    steps.Svdf: recurrent.svdf,
+    steps.TransposeConv: images.transpose_conv,
 }
 
 

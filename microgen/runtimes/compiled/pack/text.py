@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from ....errors import InputError
 
 _LIMIT = 65535
-# Fields that have 32 bits.
-_WIDE = frozenset({
-    "batches", "depth", "units", "a", "b", "c", "multiplier", "shift", "zero_point_in", "zero_point_out", "low", "high",
+# Fields that have 16 bits in the structures of the kernels.
+_NARROW = frozenset({
+    "batches", "groups", "channels", "rows", "columns", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c", "kernel_h",
+    "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_h", "pad_w",
 })  # fmt: skip
 
 
@@ -20,7 +21,7 @@ def struct(ctype: str, name: str, fields: Mapping[str, int | str]) -> str:
         InputError: a number does not fit the 16 bits that shapes have.
     """
     for field, value in fields.items():
-        if isinstance(value, int) and abs(value) > _LIMIT and field not in _WIDE:
+        if isinstance(value, int) and abs(value) > _LIMIT and field in _NARROW:
             raise InputError(f"{name}: {field} is {value}, more than 16 bits hold", "use the tflm runtime")
     inner = ", ".join(f".{field} = {value}" for field, value in fields.items())
     return f"static const {ctype} {name} = {{{inner}}};"

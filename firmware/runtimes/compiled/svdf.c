@@ -1,0 +1,24 @@
+#include "svdf.h"
+
+void mg_svdf(const int8_t* in, int16_t* state, int8_t* out, const mg_svdf_params* p) {
+  for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth) {
+    const int8_t* w = p->features;
+    const int16_t* t = p->time;
+    const int32_t* bias = p->feature_bias;
+    for (int32_t unit = 0; unit < p->units; unit++) {
+      int32_t sum = p->bias[unit];
+      for (int32_t r = 0; r < p->rank; r++, state += p->memory, t += p->memory, w += p->depth) {
+        int32_t acc = *bias++;
+        for (int32_t i = 0; i < p->depth; i++) acc += w[i] * in[i];
+        acc = mg_multiply(acc, p->multiplier_state, (int)p->shift_state);
+        memmove(state, state + 1, (size_t)(p->memory - 1) * sizeof *state);
+        state[p->memory - 1] = (int16_t)mg_clamp(acc, INT16_MIN, INT16_MAX);
+        for (int32_t i = 0; i < p->memory; i++) {
+          sum = (int32_t)((uint32_t)sum + (uint32_t)(t[i] * state[i]));
+        }
+      }
+      const int32_t y = mg_multiply(sum, p->multiplier_out, (int)p->shift_out);
+      *out++ = (int8_t)mg_clamp(y + p->zero_point_out, INT8_MIN, INT8_MAX);
+    }
+  }
+}

@@ -1,0 +1,200 @@
+"""Lowering of operators that keep state: resource variables, SVDF, LSTM."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ....tflite import Tensor
+from ..arithmetic import quantize_multiplier
+from ..steps import Alias, Gate, Int8, Int64, Loops, Lstm, Move, Nothing, Part, Step, Svdf, Value
+from .context import Context, Op
+
+_PREACTIVATION, _ACTIVATION = 2.0**-12, 2.0**-15
+
+
+# ---- resource variables
+
+
+def var_handle(op: Op) -> Step:
+    """VAR_HANDLE: the variable itself is found by its name where it is read or assigned."""
+    return Nothing(index=op.op.index, name=op.name, inputs=(), outputs=())
+
+
+def call_once(op: Op) -> Step:
+    """CALL_ONCE: what its subgraph assigns is the start of the variables."""
+    context = op.context
+    graph = context.model.subgraphs[op.op.subgraphs[0]]
+    names: dict[int, str] = {}
+    for inner in graph.operators:
+        if inner.name == "VAR_HANDLE":
+            names[inner.outputs[0]] = inner.options.shared_name
+        elif inner.name == "ASSIGN_VARIABLE" and graph.tensors[inner.inputs[1]].is_constant:
+            t = graph.tensors[inner.inputs[1]]
+            _variable(context, names[inner.inputs[0]], t)
+            context.initial[context.variables[names[inner.inputs[0]]].index] = context.model.constant(t)
+        else:
+            op.refuse(f"{inner.name} in what it runs")
+    return Nothing(index=op.op.index, name=op.name, inputs=(), outputs=())
+
+
+def _variable(context: Context, name: str, like: Tensor) -> Value:
+    if name not in context.variables:
+        value = context.fresh(name, like.shape, like.dtype, persistent=True)
+        context.variables[name] = value
+        # TFLM fills the bytes of a variable with the zero point of what is first assigned.
+        assigned = _first_assigned(context, name) or like
+        byte = assigned.zero_point & 255
+        context.initial[value.index] = np.frombuffer(bytes([byte]) * value.bytes, value.dtype).reshape(like.shape)
+    return context.variables[name]
+
+
+def _name(op: Op) -> str:
+    """Return the name of the variable whose handle is the first input."""
+    handle = op.op.inputs[0]
+    for other in op.context.graph.operators:
+        if other.name == "VAR_HANDLE" and handle in other.outputs:
+            return other.options.shared_name
+    return op.refuse("a variable without a handle in the same graph")
+
+
+def _first_assigned(context: Context, name: str) -> Tensor | None:
+    for op in context.graph.operators:
+        if op.name == "ASSIGN_VARIABLE" and _name(Op(context, op)) == name:
+            return context.tensor(op.inputs[1])
+    return None
+
+
+def read_variable(op: Op) -> Step:
+    """READ_VARIABLE: no copy where all that is read is used before the variable is assigned again."""
+    output = op.output
+    variable = _variable(op.context, _name(op), output)
+    base: dict[str, Any] = {
+        "index": op.op.index,
+        "name": op.name,
+        "inputs": (variable,),
+        "outputs": (op.output_value(),),
+    }
+    graph, name = op.context.graph, _name(op)
+    assigned = [k.index for k in graph.operators if k.name == "ASSIGN_VARIABLE" and _name(Op(op.context, k)) == name]
+    used = [k.index for k in graph.operators if output.index in k.inputs]
+    if not assigned and output.index not in graph.outputs:
+        return Alias(**base)
+    if output.index not in graph.outputs and used and not _is_kept(op, output.index) and max(used) < min(assigned):
+        return Alias(**base)
+    return _copy(base, variable)
+
+
+def _is_kept(op: Op, index: int) -> bool:
+    """Tell whether something shares the memory of what was read, and may be used later."""
+    kin = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "TRANSPOSE", "CONCATENATION", "PACK")
+    return any(index in k.inputs and k.name in kin[:3] for k in op.context.graph.operators)
+
+
+def assign_variable(op: Op) -> Step:
+    """ASSIGN_VARIABLE."""
+    source = op.tensor(1)
+    variable = _variable(op.context, _name(op), source)
+    base: dict[str, Any] = {
+        "index": op.op.index,
+        "name": op.name,
+        "inputs": (op.input_value(1),),
+        "outputs": (variable,),
+    }
+    return _copy(base, variable)
+
+
+def _copy(base: dict[str, Any], like: Value) -> Step:
+    n = like.elements
+    part = Part(0, 0, (0, 0), Loops((n,), ((1,), (1,))))
+    return Move(**base, parts=(part,) if n else ())
+
+
+# ---- SVDF
+
+
+def svdf(op: Op) -> Step:
+    """SVDF of int8 with a state of int16; TFLM computes the factors in float32 and applies no activation."""
+    types = tuple(op.tensor(k).dtype for k in (0, 1, 2, 4))
+    op.need(types == ("int8", "int8", "int16", "int16") and op.output.dtype == "int8", " x ".join(types))
+    source, features, time, state = (op.tensor(k) for k in (0, 1, 2, 4))
+    si, sf, st, ss, so = (np.float32(t.scale) for t in (source, features, time, state, op.output))
+    weights = op.constant(1, "its features").astype(np.int8)
+    taps = op.constant(2, "its time weights").astype(np.int64)
+    rank, units = op.options.rank, len(weights) // op.options.rank
+    op.need(state.zero_point == 0, "a state with a zero point")
+    bias = np.zeros(units, np.int64)
+    if op.has(3):
+        bias = op.constant(3, "its bias").astype(np.int64)
+    base = op.base()
+    base["inputs"] = (op.input_value(0), op.input_value(4))
+    to_state, to_output = quantize_multiplier(float(si * sf / ss)), quantize_multiplier(float(ss * st / so))
+    op.need(max(to_state[1], to_output[1]) <= 30, "these scales")
+    return Svdf(
+        **base,
+        features=weights,
+        time=taps,
+        feature_bias=-source.zero_point * weights.astype(np.int64).sum(1),
+        bias=bias,
+        rank=rank,
+        to_state=to_state,
+        to_output=to_output,
+    )
+
+
+# ---- LSTM
+
+_INPUT, _INPUT_WEIGHTS, _STATE_WEIGHTS, _BIASES, _HIDDEN, _CELL = 0, 1, 5, 12, 18, 19
+_PRESENT = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19)
+
+
+def lstm(op: Op) -> Step:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM of int8."""
+    present = tuple(k for k in range(len(op.op.inputs)) if op.has(k))
+    op.need(present == _PRESENT, "peepholes, a projection, layer normalization or gates left out")
+    source, hidden, cell = op.tensor(_INPUT), op.tensor(_HIDDEN), op.tensor(_CELL)
+    op.need((source.dtype, hidden.dtype, cell.dtype) == ("int8", "int8", "int16"), source.dtype)
+    op.need(op.op.activation == "TANH", f"the activation {op.op.activation or 'none'}")
+    base = op.base()
+    base["inputs"] = tuple(op.input_value(k) for k in (_INPUT, _HIDDEN, _CELL))
+    power = round(math.log2(cell.scale))
+    shift = 15 + power - 3
+    # A scale above the table's is multiplied up, one below it is shifted down.
+    tanh = (3 << shift, 0) if shift >= 0 else (3, -shift)
+    op.need(shift <= 15, "this scale of the cell state")
+    clip = np.float32(op.op.cell_clip)
+    quantized = int(min(max(float(clip) / float(np.float32(cell.scale)), -32768.0), 32767.0)) if clip > 0 else 0
+    state = float(np.float32(cell.scale))
+
+    def gate(k: int) -> Gate:
+        return _gate(op, k, source, hidden)
+
+    return Lstm(
+        **base,
+        gates=(gate(0), gate(1), gate(2), gate(3)),
+        forget=quantize_multiplier(_ACTIVATION * state / state),
+        update=quantize_multiplier(_ACTIVATION * _ACTIVATION / state),
+        hidden=quantize_multiplier(_ACTIVATION * _ACTIVATION / float(np.float32(hidden.scale))),
+        tanh=tanh,
+        clip=quantized,
+        time_major=op.op.time_major,
+    )
+
+
+def _gate(op: Op, k: int, source: Tensor, hidden: Tensor) -> Gate:
+    def folded(position: int, zero: int, bias: Int64) -> tuple[Int8, Int64]:
+        w = op.constant(position, "its weights").astype(np.int8)
+        return w, bias - zero * w.astype(np.int64).sum(1)
+
+    def factor(t: Tensor, position: int) -> tuple[int, int]:
+        product = np.float32(t.scale) * np.float32(op.tensor(position).scale)
+        return quantize_multiplier(float(product) / _PREACTIVATION)
+
+    bias = op.constant(_BIASES + k, "its biases").astype(np.int64)
+    input_weights, input_bias = folded(_INPUT_WEIGHTS + k, source.zero_point, bias)
+    state_weights, state_bias = folded(_STATE_WEIGHTS + k, hidden.zero_point, np.zeros_like(bias))
+    factors = factor(source, _INPUT_WEIGHTS + k), factor(hidden, _STATE_WEIGHTS + k)
+    op.need(max(e for _, e in factors) <= 30, "these scales")
+    return Gate(input_weights, state_weights, input_bias, state_bias, *factors)

@@ -1,0 +1,45 @@
+"""python -m tests.compiled.fuzz FIRST LAST [OPERATOR]: random models by seed, held against TFLM."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from . import check, random_models
+
+BATCH = 40
+
+
+def main() -> None:
+    first, last = int(sys.argv[1]), int(sys.argv[2])
+    name = sys.argv[3] if len(sys.argv) > 3 else None
+    refused: Counter[str] = Counter()
+    bad = equal = 0
+    for start in range(first, last, BATCH):
+        seeds = range(start, min(start + BATCH, last))
+        models = [random_models.one_operator(s, name) if name else random_models.model(s) for s in seeds]
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                outcomes = check.check(Path(folder), models, seed=start)
+            except AssertionError as error:
+                print(f"seeds {start} on: {str(error)[:3000]}")
+                bad += 1
+                continue
+        for seed, outcome in zip(seeds, outcomes, strict=True):
+            if outcome.difference:
+                print(f"seed {seed}: {outcome.difference}", flush=True)
+                bad += 1
+            elif outcome.refused:
+                refused[outcome.refused.split("'")[-1][:90]] += 1
+            else:
+                equal += 1
+    print(f"{equal} equal, {bad} differ")
+    for text, n in refused.most_common(12):
+        print(f"  {n} refused: {text}")
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()
