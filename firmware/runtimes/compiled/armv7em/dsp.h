@@ -11,28 +11,41 @@
 extern "C" {
 #endif
 
-/* See conv.inc, dot.inc, depthwise.inc, winograd.inc, widen.S and winograd_input.S. */
+/* See conv.inc, dot.inc, depthwise.inc, winograd.inc, sum.inc, widen.S, pool.S and winograd_input.S. */
 typedef void mg_conv3_kernel(const uint32_t *x, const int32_t *w, const int32_t *w_end, int8_t *out, int32_t second,
                              int32_t third, uint32_t steps);
 typedef void mg_dot4_kernel(const uint32_t *x, const int32_t *w, const int32_t *w_end, int8_t *out, uint32_t fours);
+typedef void mg_sum_kernel(const int8_t *a, const int8_t *b, int8_t *out, uint32_t n, const void *p);
 typedef void mg_plane_kernel(const int8_t *in, int16_t *plane);
 typedef void mg_depthwise_kernel(const int16_t *plane, const int32_t *w, int8_t *out);
 typedef void mg_winograd_kernel(const uint32_t *v, const int32_t *w, const int32_t *w_end, int8_t *out, int32_t *m,
                                 int32_t pixel, int32_t row);
-uint32_t *mg_widen3(uint32_t *d, const int8_t *p, const int8_t *q, const int8_t *r, uint32_t fours);
+void mg_widen3(uint32_t *d, const int8_t *const from[3], const int32_t down[3], uint32_t rows, uint32_t fours);
+void mg_copy_rows(int8_t *d, const int8_t *s, int32_t d_row, int32_t s_row, int32_t rows, int32_t n);
 uint32_t *mg_widen1(uint32_t *d, const int8_t *p, uint32_t fours);
+void mg_window_sum(const int8_t *p, int32_t pixel, int32_t row, uint32_t rows, uint32_t columns, int32_t sums[4]);
+uint32_t mg_window_max(const int8_t *p, int32_t pixel, int32_t row, uint32_t rows, uint32_t columns);
 void mg_winograd_input(uint32_t *v, const int8_t *p, int32_t row, int32_t pixel, uint32_t fours, uint32_t *t);
 
-/* Convolution without groups. weights: stream of conv.inc. `steps`: fours of a field, rounded up.
- * Scratch: 24 * steps bytes; behind them in_c bytes where in_c is a multiple of 4, otherwise 12 * steps; behind these
- * 3 * (out_c + 1) bytes where out_c is odd. Fields of three pixels are read before their outputs are written. */
+/* Convolution without groups. weights: stream of conv.inc, elements in the order: whole fours of each row of the field,
+ * then what rows have left over, row after row.
+ *
+ * width, row, image: bytes of a row of the field, of the image, of all of it; image is 0 where `flat` is set.
+ * last_y, last_x: of first taps of fields that lie in the image; negative where there are none.
+ * fours: of a row of the field; tail: of what all rows have left over; steps: of the field, rounded up.
+ * flat: each pixel is its own field. pixels: of an output image, or of all where `flat` is set.
+ * Scratch: 24 * steps + 12 * tail bytes; behind them the larger of 12 * steps bytes, unless all fields lie in the image,
+ * and 3 * (out_c + 1) bytes where out_c is odd. Fields of three pixels are read before their outputs are written. */
 typedef struct {
   mg_conv3_kernel *kernel;
   const int32_t *weights, *end;
-  uint16_t batches, in_h, in_w, in_c, out_h, out_w, out_c;
+  int32_t batches, pixels, image, row, width, fours, tail, steps;
+  int32_t last_y, last_x;
+  uint16_t in_h, in_w, in_c, out_w, out_c;
   uint16_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
-  int16_t pad_h, pad_w, zero_point;
-  uint16_t steps;
+  int16_t pad_h, pad_w;
+  int8_t zero_point;
+  uint8_t flat;
 } mg_dsp_conv_params;
 
 /* One row. weights: stream of dot.inc; `tail`: its last four channels, where there are fewer than four, otherwise `end`.
@@ -65,10 +78,21 @@ typedef struct {
   int16_t pad_h, pad_w, zero_point;
 } mg_dsp_winograd_params;
 
+/* AVERAGE_POOL_2D of up to 255 pixels, MAX_POOL_2D; channels are whole fours. Four channels of a pixel are read before they
+ * are written. */
+typedef struct {
+  uint16_t batches, in_h, in_w, channels, out_h, out_w;
+  uint16_t kernel_h, kernel_w, stride_h, stride_w;
+  int16_t pad_h, pad_w, low, high;
+  uint16_t maximum;
+} mg_dsp_pool_params;
+
 void mg_dsp_conv(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_conv_params *p);
 void mg_dsp_dense(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_dense_params *p);
 void mg_dsp_depthwise(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_depthwise_params *p);
 void mg_dsp_winograd(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_winograd_params *p);
+
+void mg_dsp_pool(const int8_t *in, int8_t *out, const mg_dsp_pool_params *p);
 
 /* Clamps n bytes, for activations that are narrower than int8. */
 void mg_dsp_clamp(int8_t *out, uint32_t n, int32_t low, int32_t high);

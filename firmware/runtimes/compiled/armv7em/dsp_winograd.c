@@ -2,17 +2,13 @@
 
 /* Four rows of six pixels from (y, x) on; those outside the image are zero points. */
 static void patch(int8_t *d, const int8_t *in, int32_t y, int32_t x, const mg_dsp_winograd_params *p) {
-  const int32_t c = 4 * p->fours;
-  for (int32_t i = 0; i < 4; i++, y++) {
-    for (int32_t j = 0; j < 6; j++, d += c) {
-      if (y >= 0 && y < p->in_h && x + j >= 0 && x + j < p->in_w) {
-        const int8_t *s = in + (y * p->in_w + x + j) * c;
-        for (int32_t k = 0; k < c; k += 4) memcpy(d + k, s + k, 4);
-      } else {
-        memset(d, p->zero_point, (size_t)c);
-      }
-    }
-  }
+  const int32_t c = 4 * p->fours, zero = (p->zero_point & 255) * 0x01010101;
+  for (int32_t i = 0; i < 24 * c; i += 4) memcpy(d + i, &zero, 4);
+  const int32_t top = y < 0 ? -y : 0, bottom = y + 4 > p->in_h ? p->in_h - y : 4;
+  const int32_t left = x < 0 ? -x : 0, right = x + 6 > p->in_w ? p->in_w - x : 6;
+  if (top >= bottom || left >= right) return;
+  mg_copy_rows(d + (6 * top + left) * c, in + ((y + top) * p->in_w + x + left) * c, 6 * c, p->in_w * c, bottom - top,
+               (right - left) * c);
 }
 
 void mg_dsp_winograd(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_winograd_params *p) {
@@ -38,7 +34,7 @@ void mg_dsp_winograd(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_
       p->kernel(v, p->weights, p->end, spare, m, co, 4 * co);
       for (int32_t i = 0; i < 2 && y + i < p->out_h; i++) {
         const int32_t n = p->out_w - x < 4 ? p->out_w - x : 4;
-        memcpy(to + i * p->out_w * co, spare + 4 * i * co, (size_t)(n * co));
+        mg_copy_rows(to + i * p->out_w * co, spare + 4 * i * co, 0, 0, 1, n * co);
       }
     }
   }

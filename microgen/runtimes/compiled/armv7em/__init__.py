@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..requantize import Constants
-from ..steps import Code, Conv, Depthwise, FullyConnected, Options, Program
+from ..steps import Code, Conv, Depthwise, FullyConnected, Options, Pool, Program, Sum
 from . import constants, layers, streams
 
 __all__ = ["Armv7emPath"]
@@ -44,7 +44,11 @@ class _Plan:
         for step in program.steps:
             if isinstance(step, Conv | Depthwise | FullyConnected) and _is_int8(step):
                 self._take(step)
-        self._macs = {s.index: _macs(s) for s in (*self._convs.values(), *self._dense.values(), *self._depthwise.values())}
+        self._sums = [s for s in program.steps if isinstance(s, Sum) and s.loops.is_flat]
+        self._pools = [s for s in program.steps if isinstance(s, Pool) and _is_pool(s)]
+        self._macs = {
+            s.index: _macs(s) for s in (*self._convs.values(), *self._dense.values(), *self._depthwise.values())
+        }
 
     def _take(self, step: Conv | Depthwise | FullyConnected) -> None:
         if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
@@ -68,8 +72,14 @@ class _Plan:
         for k, c in self._dense_constants().items():
             codes[k] = layers.dense(self._dense[k], c, self._unroll(self._dense, 8, 2))
         for k, c in constants.shared({k: s.requantization for k, s in self._depthwise.items()}).items():
-            step = self._depthwise[k]
-            codes[k] = layers.depthwise(step, c, _divisor(step.output.shape[2] // 2, self._unroll({k: step}, 4, 1)))
+            depthwise = self._depthwise[k]
+            unroll = _divisor(depthwise.output.shape[2] // 2, self._unroll({k: depthwise}, 4, 1))
+            codes[k] = layers.depthwise(depthwise, c, unroll, self._unroll({k: depthwise}, 25, 1))
+        for pool in self._pools:
+            codes[pool.index] = layers.pool(pool)
+        for step in self._sums:
+            if code := layers.sum_(step, 2 if self._options.optimize == "size" else 8):
+                codes[step.index] = code
         return codes
 
     def _dense_constants(self) -> dict[int, Constants]:
@@ -117,6 +127,12 @@ def _is_small(step: Depthwise) -> bool:
     """Tell whether depthwise.inc has the shape: up to 3x3, columns next to each other or every second."""
     kh, kw, _ = step.filter.shape
     return kh <= 3 and kw <= 3 and step.dilations == (1, 1) and step.strides[1] <= 2 and step.strides[0] <= 64
+
+
+def _is_pool(step: Pool) -> bool:
+    """Tell whether pool.S has the shape: channels in fours, sums of halfwords."""
+    size = step.kernel[0] * step.kernel[1]
+    return step.input.shape[-1] % 4 == 0 and (step.kind == "max" or size <= 255)
 
 
 def _is_winograd(step: Conv) -> bool:

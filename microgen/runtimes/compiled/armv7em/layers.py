@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .. import linear
 from ..pack.matrix import conv_overlap
 from ..pack.text import struct
 from ..requantize import Constants
-from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Overlap, Requantization
+from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Overlap, Pool, Requantization, Sum
 from . import streams
 
 _FOLDER = "armv7em"
@@ -46,16 +47,25 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     n, h, w, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
     kernel = Instance("mg_conv3", "conv.inc", (0 if c.tie else int(c.shift[0]), unroll))
-    stream = streams.conv3(step.filter.reshape(co, -1).astype(np.int64), step.bias, c)
+    whole = kw * ci // 4 * 4
+    rows = step.filter.reshape(co, kh, kw * ci).astype(np.int64)
+    elements = np.concatenate([rows[:, :, :whole].reshape(co, -1), rows[:, :, whole:].reshape(co, -1)], axis=1)
+    stream = streams.conv3(elements, step.bias, c)
     steps = -(-kh * kw * ci // 4)
+    tail = steps - kh * (kw * ci // 4)
+    flat = (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
     params = struct("mg_dsp_conv_params", f"conv{k}", {
         "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}",
-        "batches": n, "in_h": h, "in_w": w, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": co,
-        "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "batches": 1 if flat else n, "pixels": (n if flat else 1) * oh * ow, "image": 0 if flat else h * w * ci,
+        "row": w * ci, "width": kw * ci, "fours": kw * ci // 4, "tail": tail, "steps": steps,
+        "last_y": h - (kh - 1) * step.dilations[0] - 1, "last_x": w - (kw - 1) * step.dilations[1] - 1,
+        "in_h": h, "in_w": w, "in_c": ci, "out_w": ow, "out_c": co, "kernel_h": kh, "kernel_w": kw,
+        "stride_h": step.strides[0], "stride_w": step.strides[1],
         "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
-        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "steps": steps,
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "flat": int(flat),
     })  # fmt: skip
-    scratch = 24 * steps + (ci if ci % 4 == 0 else 12 * steps) + (3 * (co + 1) if co % 2 else 0)
+    behind = 12 * steps if _crosses_border(step) else 0
+    scratch = 24 * steps + 12 * tail + max(behind, 3 * (co + 1) if co % 2 else 0)
     return Code(
         call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + _clamp(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
@@ -104,7 +114,7 @@ def depthwise_plane(step: Depthwise) -> tuple[int, int]:
     return rows, columns + columns % 2
 
 
-def depthwise(step: Depthwise, c: Constants, unroll: int) -> Code:
+def depthwise(step: Depthwise, c: Constants, unroll: int, elements: int) -> Code:
     """DEPTHWISE_CONV_2D up to 3x3 on depthwise.inc."""
     k = step.index
     kh, kw, channels = step.filter.shape
@@ -113,7 +123,8 @@ def depthwise(step: Depthwise, c: Constants, unroll: int) -> Code:
     rows, columns = depthwise_plane(step)
     shift = 0 if c.tie else int(c.shift[0])
     kernel = Instance("mg_depthwise3x3", "depthwise.inc", (shift, oh, ow, columns, channels, *step.strides, unroll))
-    plane = Instance("mg_plane", "depthwise.inc", (h, w, columns, ci))
+    at_once = max(r for r in range(1, h + 1) if h % r == 0 and (r == 1 or (r * w <= elements and r * w * ci <= 4096)))
+    plane = Instance("mg_plane", "depthwise.inc", (h, w, columns, ci, at_once))
     filled = np.pad(step.filter.astype(np.int64), ((0, 3 - kh), (0, 3 - kw), (0, 0))).transpose(2, 0, 1)
     stream = streams.depthwise3x3(filled, step.bias, c)
     params = struct("mg_dsp_depthwise_params", f"depthwise{k}", {
@@ -169,6 +180,52 @@ def winograd(step: Conv, c: Constants, positions: int) -> Code:
     )
 
 
+def sum_(step: Sum, unroll: int) -> Code | None:
+    """ADD or SUB of two tensors of one shape on sum.inc, if a linear form or one with a table is proven."""
+    k = step.index
+    if plane := linear.fit(step):
+        a, b, c, shift = plane
+        kind, numbers = "linear", np.array([a, b, c])
+    elif found := linear.fit_table(step):
+        table, b, shift = found
+        kind, numbers = "table", np.concatenate([[b], table])
+    else:
+        return None
+    kernel = Instance(f"mg_sum_{kind}_dsp", "sum.inc", (shift, unroll))
+    n = step.output.elements
+    return Code(
+        call=f"{kernel.symbol}({{input0}}, {{input1}}, {{output0}}, {n}, sum{k});" + _clamp(step, step.requantization),
+        constants=(Constant(f"sum{k}", "int32_t", numbers),),
+        shared=(kernel.declaration("mg_sum_kernel"),),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files(clamp=step.requantization),
+        sources=(kernel.source,),
+        overlaps=(IN_PLACE, IN_PLACE),
+        proven=1,
+    )
+
+
+def pool(step: Pool) -> Code:
+    """AVERAGE_POOL_2D or MAX_POOL_2D on pool.S."""
+    k = step.index
+    n, h, w, c = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    params = struct("mg_dsp_pool_params", f"pool{k}", {
+        "batches": n, "in_h": h, "in_w": w, "channels": c, "out_h": oh, "out_w": ow,
+        "kernel_h": step.kernel[0], "kernel_w": step.kernel[1],
+        "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "low": step.low, "high": step.high,
+        "maximum": int(step.kind == "max"),
+    })  # fmt: skip
+    return Code(
+        call=f"mg_dsp_pool({{input0}}, {{output0}}, &pool{k});",
+        declarations=(params,),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=(f"{_FOLDER}/dsp_pool.c", f"{_FOLDER}/pool.S"),
+        overlaps=(IN_PLACE if n * oh * ow == 1 else None,),
+    )
+
+
 def as_conv(step: Depthwise) -> Conv:
     """Return a depthwise convolution of one input channel as the convolution that it is."""
     return Conv(
@@ -191,7 +248,21 @@ def rows_as_conv(step: FullyConnected) -> Conv:
     )  # fmt: skip
 
 
-def _clamp(step: Conv | Depthwise | FullyConnected, r: Requantization) -> str:
+def _crosses_border(step: Conv) -> bool:
+    """Tell whether fields are not rows of the image as they lie there."""
+    _, h, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    _, kh, kw, _ = step.filter.shape
+    inside = all(
+        before == 0 and (out - 1) * stride + (kernel - 1) * dilation < size
+        for before, out, stride, kernel, dilation, size in zip(
+            step.padding, (oh, ow), step.strides, (kh, kw), step.dilations, (h, w), strict=True
+        )
+    )
+    return not inside or step.dilations[1] > 1
+
+
+def _clamp(step: Conv | Depthwise | FullyConnected | Sum, r: Requantization) -> str:
     if (r.low, r.high) == (-128, 127):
         return ""
     return f" mg_dsp_clamp({{output0}}, {step.output.elements}, {r.low}, {r.high});"
