@@ -51,9 +51,9 @@ void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_con
         int8_t* to = out + g * p->out_c;
         const mg_channel* c = p->channels + g * fours;
         if (many == 2) {
-          mg_rows(field, 1, gap, sum[0], sum[1], to, pixel, w, c, n, p->out_c, &p->output);
+          mg_rows(field, 1, 0, gap, sum[0], sum[1], to, pixel, w, c, n, p->out_c, &p->output);
         } else {
-          mg_rows(field, 0, 0, sum[0], 0, to, 0, w, c, n, p->out_c, &p->output);
+          mg_rows(field, 0, 0, 0, sum[0], 0, to, 0, w, c, n, p->out_c, &p->output);
         }
       }
       out += many * pixel;

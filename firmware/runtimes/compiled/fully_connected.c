@@ -2,11 +2,17 @@
 
 #include "mg_rows.h"
 
-void MG_NAME(mg_fully_connected)(const int8_t* in, int8_t* out, void* scratch,
+static int32_t sum_of(const int8_t* in, int32_t n) {
+  int32_t sum = 0;
+  for (int32_t i = 0; i < n; i++) sum += in[i];
+  return sum;
+}
+
+void MG_NAME(mg_fully_connected)(const int8_t* in, int8_t* out,
                                  const mg_fully_connected_params* p) {
-  uint8_t* const row = scratch;
-  for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth, out += p->units) {
-    const int32_t sum = mg_offset_copy(row, in, p->depth);
-    mg_rows(row, 0, 0, sum, 0, out, 0, p->weights, p->channels, p->depth, p->units, &p->output);
+  const int32_t n = p->depth;
+  for (int32_t batch = 0; batch < p->batches; batch++, in += n, out += p->units) {
+    mg_rows((const uint8_t*)in, 0, 1, 0, sum_of(in, n), 0, out, 0, p->weights, p->channels, n,
+            p->units, &p->output);
   }
 }

@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 /* in: [batches, depth]; out: [batches, units]. weights: as mg_rows.h wants them; channels: filled
- * up to fours. Scratch: `depth` bytes. A row is read before its outputs are written. */
+ * up to fours. No scratch; never in place. */
 typedef struct {
   const uint8_t* weights;
   const mg_channel* channels;
@@ -17,10 +17,8 @@ typedef struct {
   mg_output output;
 } mg_fully_connected_params;
 
-void mg_fully_connected(const int8_t* in, int8_t* out, void* scratch,
-                        const mg_fully_connected_params* p);
-void mg_fully_connected_wide(const int8_t* in, int8_t* out, void* scratch,
-                             const mg_fully_connected_params* p);
+void mg_fully_connected(const int8_t* in, int8_t* out, const mg_fully_connected_params* p);
+void mg_fully_connected_wide(const int8_t* in, int8_t* out, const mg_fully_connected_params* p);
 
 #ifdef __cplusplus
 }

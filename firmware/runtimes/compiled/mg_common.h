@@ -82,7 +82,7 @@ MG_INLINE int32_t mg_requantize(int32_t acc, const mg_channel* c, const mg_outpu
   return mg_clamp(mg_multiply(acc, c->multiplier, (int)c->shift) + c->addend, o->low, o->high);
 #else
   const int32_t v = (int32_t)((uint32_t)acc << o->prescale);
-  const int32_t y = mg_multiply_high(v, c->multiplier) + c->addend - ((v >> 31) & o->tie);
+  const int32_t y = mg_multiply_high(v, c->multiplier) + c->addend - (v < 0 ? o->tie : 0);
   return mg_clamp(y >> c->shift, o->low, o->high);
 #endif
 }

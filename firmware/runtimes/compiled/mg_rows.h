@@ -22,23 +22,24 @@ MG_INLINE int32_t mg_offset_copy(uint8_t* to, const int8_t* from, int32_t n) {
 }
 
 /* Products of one row, or of two that are `gap` bytes apart, with all channels; outputs are
- * `out_gap` bytes apart. */
-MG_INLINE void mg_rows(const uint8_t* x, int two, int32_t gap, int32_t sum0, int32_t sum1,
-                       int8_t* out, int32_t out_gap, const uint8_t* w, const mg_channel* c,
-                       int32_t n, int32_t channels, const mg_output* o) {
+ * `out_gap` bytes apart. With `is_signed` the rows are tensors as they are, and a sum is that of
+ * their bytes; else they have the offset. */
+MG_INLINE void mg_rows(const uint8_t* x, int two, int is_signed, int32_t gap, int32_t sum0,
+                       int32_t sum1, int8_t* out, int32_t out_gap, const uint8_t* w,
+                       const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
   const uint8_t* const end = x + n;
   sum0 *= 128;
   sum1 *= 128;
   for (int32_t left = channels; left > 0; left -= 4, c += 4, out += 4) {
     int32_t a[4] = {0, 0, 0, 0}, b[4] = {0, 0, 0, 0};
     for (const uint8_t* p = x; p != end; p++, w += 4) {
-      const int32_t v = p[0];
+      const int32_t v = is_signed ? (int8_t)p[0] : p[0];
       a[0] += v * w[0];
       a[1] += v * w[1];
       a[2] += v * w[2];
       a[3] += v * w[3];
       if (two) {
-        const int32_t u = p[gap];
+        const int32_t u = is_signed ? (int8_t)p[gap] : p[gap];
         b[0] += u * w[0];
         b[1] += u * w[1];
         b[2] += u * w[2];

@@ -50,7 +50,11 @@ class CompiledModel:
 
 
 def compile_model(
-    model: TfliteModel, path: CpuPath | None = None, options: Options | None = None, prefix: str = "model"
+    model: TfliteModel,
+    path: CpuPath | None = None,
+    options: Options | None = None,
+    prefix: str = "model",
+    observer: str = "",
 ) -> CompiledModel:
     """Compile a model for one kind of CPU.
 
@@ -59,6 +63,8 @@ def compile_model(
         path: code for the CPU; plain C where None, and for the steps that the path leaves.
         options: what the code is to be good at.
         prefix: what public names begin with, a C identifier; two models in one firmware need two.
+        observer: a C function that the code calls after each operator, with the operator's number; "" for none.
+            Defining MODEL_OBSERVE when compiling takes its place.
 
     Raises:
         InputError: the model has an operator that the compiled runtime lacks; the message names it.
@@ -72,7 +78,7 @@ def compile_model(
     codes = dict(sorted(codes.items()))
     layout = plan(program, codes)
     layers = _layers(model, program, codes)
-    text = emit.Text(prefix, model.sha256, layers, _comment(model, path))
+    text = emit.Text(prefix, model.sha256, layers, _comment(model, path), observer)
     files = {
         f"{prefix}.c": emit.source(program, codes, layout, text).encode(),
         f"{prefix}.h": emit.header(program, layout, text).encode(),

@@ -42,6 +42,7 @@ class Text:
     sha256: str
     layers: Sequence[LayerRow]
     comment: str
+    observer: str
 
 
 def header(program: Program, layout: Layout, text: Text) -> str:
@@ -96,6 +97,8 @@ class _Emitter:
 
     def head(self) -> list[str]:
         p = self._text.prefix
+        observer = self._text.observer
+        chosen = ["#ifndef MODEL_OBSERVE", f"#define MODEL_OBSERVE {observer}", "#endif"] if observer else []
         headers = sorted({h for c in self._codes.values() for h in c.headers} | {"mg_common.h"})
         return [
             _COPYRIGHT,
@@ -108,6 +111,7 @@ class _Emitter:
             *(f'#include "{h}"' for h in headers),
             "",
             "/* A function of this name is called after each operator, with its number in the model. */",
+            *chosen,
             "#ifdef MODEL_OBSERVE",
             "extern void MODEL_OBSERVE(unsigned);",
             "#else",

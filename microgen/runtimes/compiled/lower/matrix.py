@@ -33,21 +33,34 @@ def conv(op: Op) -> Step:
 
 
 def depthwise(op: Op) -> Step:
-    """DEPTHWISE_CONV_2D, with any multiplier."""
+    """DEPTHWISE_CONV_2D, with any multiplier; of one channel it is a convolution."""
     op.need_types(*_INT8)
     source, kernel, output = op.tensor(0), op.tensor(1), op.output
     weights = op.constant(1, "its filter")[0]
     channels = weights.shape[2]
     strides, dilations, padding = _window(op, source, weights.shape[:2], output)
+    bias = _bias(op, channels) - source.zero_point * weights.astype(np.int64).sum((0, 1))
+    requantization = _requantization(op, channels, _conv_scales(source, kernel, output, channels))
+    if source.shape[3] == 1:
+        return Conv(
+            **op.base(),
+            filter=np.ascontiguousarray(weights.astype(np.int8).transpose(2, 0, 1)[..., None]),
+            bias=bias,
+            strides=strides,
+            dilations=dilations,
+            padding=padding,
+            groups=1,
+            requantization=requantization,
+        )
     return Depthwise(
         **op.base(),
         filter=weights.astype(np.int8),
-        bias=_bias(op, channels) - source.zero_point * weights.astype(np.int64).sum((0, 1)),
+        bias=bias,
         strides=strides,
         dilations=dilations,
         padding=padding,
         multiplier=channels // source.shape[3],
-        requantization=_requantization(op, channels, _conv_scales(source, kernel, output, channels)),
+        requantization=requantization,
     )
 
 

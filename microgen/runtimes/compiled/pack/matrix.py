@@ -115,21 +115,15 @@ def fully_connected(step: FullyConnected) -> Code:
         "weights": f"weights{k}", "channels": f"channels{k}", "batches": step.batches,
         "depth": depth, "units": units, "output": table.output,
     })  # fmt: skip
-    # Row b is read before row b of the output is written.
-    distance = max((b * units - b * depth for b in range(1, step.batches)), default=-step.input.bytes)
     return Code(
-        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});",
+        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, &dense{k});",
         constants=(
             Constant(f"weights{k}", "uint8_t", grouped(step.filter)),
-            Constant(
-                f"channels{k}", "mg_channel", fours(table.table(step.bias + _offset_bias(step.filter), slice(None)))
-            ),
+            Constant(f"channels{k}", "mg_channel", fours(table.table(step.bias, slice(None)))),
         ),
         declarations=(params,),
         headers=("fully_connected.h",),
         files=(f"fully_connected{table.suffix}.c", *(("fully_connected.c",) if table.suffix else ())),
-        scratch_bytes=depth,
-        overlaps=(Overlap(None, -distance),),
         proven=table.proven,
         exact=table.exact,
     )
