@@ -14,7 +14,7 @@ extern "C" {
 /* See conv.inc, dot.inc, depthwise.inc, winograd.inc, sum.inc, widen.S, pool.S and winograd_input.S. */
 typedef void mg_conv3_kernel(const uint32_t *x, const int32_t *w, const int32_t *w_end, int8_t *out, int32_t second,
                              int32_t third, uint32_t steps);
-typedef void mg_dot4_kernel(const uint32_t *x, const int32_t *w, const int32_t *w_end, int8_t *out, uint32_t fours);
+typedef void mg_dot4_kernel(const void *x, const int32_t *w, const int32_t *w_end, void *out, uint32_t fours);
 typedef void mg_sum_kernel(const int8_t *a, const int8_t *b, int8_t *out, uint32_t n, const void *p);
 typedef void mg_plane_kernel(const int8_t *in, int16_t *plane);
 typedef void mg_depthwise_kernel(const int16_t *plane, const int32_t *w, int8_t *out);
@@ -22,7 +22,7 @@ typedef void mg_winograd_kernel(const uint32_t *v, const int32_t *w, const int32
                                 int32_t pixel, int32_t row);
 void mg_widen3(uint32_t *d, const int8_t *const from[3], const int32_t down[3], uint32_t rows, uint32_t fours);
 void mg_copy_rows(int8_t *d, const int8_t *s, int32_t d_row, int32_t s_row, int32_t rows, int32_t n);
-uint32_t *mg_widen1(uint32_t *d, const int8_t *p, uint32_t fours);
+void mg_widen1(void *d, const int8_t *p, uint32_t fours);
 void mg_window_sum(const int8_t *p, int32_t pixel, int32_t row, uint32_t rows, uint32_t columns, int32_t sums[4]);
 uint32_t mg_window_max(const int8_t *p, int32_t pixel, int32_t row, uint32_t rows, uint32_t columns);
 void mg_winograd_input(uint32_t *v, const int8_t *p, int32_t row, int32_t pixel, uint32_t fours, uint32_t *t);
@@ -48,12 +48,15 @@ typedef struct {
   uint8_t flat;
 } mg_dsp_conv_params;
 
-/* One row. weights: stream of dot.inc; `tail`: its last four channels, where there are fewer than four, otherwise `end`.
- * Scratch: 8 bytes for each four of `depth`, rounded up. All is read before anything is written. */
+/* A fully connected layer whose sums take more than 23 bits: in parts of `part` elements (a multiple of 4), each with a
+ * stream of dot.inc without constants and biases. Channels come in fours.
+ * Scratch: 2 * part bytes, then 32 bytes for each four of `units`, rounded up. */
 typedef struct {
   mg_dot4_kernel *kernel;
-  const int32_t *weights, *tail, *end;
-  uint16_t depth, units;
+  const int32_t *weights;
+  const mg_channel *channels;
+  mg_output output;
+  int32_t depth, part, units;
 } mg_dsp_dense_params;
 
 /* Depthwise convolution up to 3x3, of `channels` inputs with `multiplier` outputs each. weights: `stride` words per output
@@ -89,6 +92,7 @@ typedef struct {
 
 void mg_dsp_conv(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_conv_params *p);
 void mg_dsp_dense(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_dense_params *p);
+void mg_dsp_dense_wide(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_dense_params *p);
 void mg_dsp_depthwise(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_depthwise_params *p);
 void mg_dsp_winograd(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_winograd_params *p);
 

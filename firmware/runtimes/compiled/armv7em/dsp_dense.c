@@ -1,18 +1,20 @@
 #include "dsp.h"
 
-void mg_dsp_dense(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_dense_params *p) {
-  const uint32_t depth = p->depth, fours = (depth + 3) / 4;
-  uint32_t *d = scratch;
-  if (depth >= 4) d = mg_widen1(d, in, depth / 4);
-  if (depth % 4) {
-    int8_t last[4] = {0, 0, 0, 0};
-    for (uint32_t i = 0; i < depth % 4; i++) last[i] = in[depth / 4 * 4 + i];
-    mg_widen1(d, last, 1);
+void MG_NAME(mg_dsp_dense)(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_dense_params *p) {
+  const int32_t groups = (p->units + 3) / 4;
+  int32_t *const sums = (int32_t *)scratch + p->part / 2, *const part = sums + 4 * groups;
+  const int32_t *w = p->weights;
+  for (int32_t i = 0; i < 4 * groups; i++) sums[i] = 0;
+  for (int32_t left = p->depth; left > 0; left -= p->part, in += p->part) {
+    const int32_t fours = ((left < p->part ? left : p->part) + 3) / 4;
+    const int32_t *const end = w + groups * (4 + 4 * fours);
+    mg_widen1(scratch, in, (uint32_t)fours);
+    p->kernel(scratch, w, end, part, (uint32_t)fours);
+    for (int32_t i = 0; i < 4 * groups; i++) sums[i] += part[i];
+    w = end;
   }
-  if (p->tail != p->weights) p->kernel(scratch, p->weights, p->tail, out, fours);
-  if (p->tail != p->end) {
-    int8_t last[4];
-    p->kernel(scratch, p->tail, p->end, last, fours);
-    for (uint32_t i = 0; i < p->units % 4u; i++) out[p->units / 4 * 4 + i] = last[i];
+  for (int32_t i = 0; i < p->units; i++) {
+    const mg_channel *const c = &p->channels[i];
+    out[i] = (int8_t)mg_requantize(sums[i] + c->bias, c, &p->output);
   }
 }

@@ -58,9 +58,9 @@ mg_widen3:
   pop {r4-r11, pc}
   .size mg_widen3, . - mg_widen3
 
-/* uint32_t *mg_widen1(uint32_t *d, const int8_t *p, uint32_t fours);
+/* void mg_widen1(void *d, const int8_t *p, uint32_t fours);
  *
- * Writes fours * 2 words: of each four bytes of p the elements 0 and 2, then 1 and 3. Returns the end of d. p may have any
+ * Writes fours * 2 words: of each four bytes of p the elements 0 and 2, then 1 and 3. p may have any
  * alignment, d is aligned to 4; fours is positive. 5 instructions for 4 bytes; no stack. */
   .section .text.mg_widen1, "ax", %progbits
   .balign 4

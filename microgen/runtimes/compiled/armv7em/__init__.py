@@ -69,8 +69,7 @@ class _Plan:
         convs = {k: s for k, s in self._convs.items() if k not in codes}
         for k, c in constants.shared({k: s.requantization for k, s in convs.items()}).items():
             codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16, 4))
-        for k, c in self._dense_constants().items():
-            codes[k] = layers.dense(self._dense[k], c, self._unroll(self._dense, 8, 2))
+        codes |= self._dense_codes()
         for k, c in constants.shared({k: s.requantization for k, s in self._depthwise.items()}).items():
             depthwise = self._depthwise[k]
             unroll = _divisor(depthwise.output.shape[2] // 2, self._unroll({k: depthwise}, 4, 1))
@@ -82,13 +81,21 @@ class _Plan:
                 codes[step.index] = code
         return codes
 
-    def _dense_constants(self) -> dict[int, Constants]:
-        """One kernel for all fully connected layers, which costs few instructions: the bytes count."""
-        one = constants.shared({k: s.requantization for k, s in self._dense.items()})
-        if len({0 if c.tie else int(c.shift[0]) for c in one.values()}) <= 1:
-            return one
-        tied = {k: constants.per_channel(s.requantization) for k, s in self._dense.items()}
-        return {k: c or one[k] for k, c in tied.items() if c or k in one}
+    def _dense_codes(self) -> dict[int, Code]:
+        """One kernel for all fully connected layers: it costs few instructions, and the bytes count."""
+        steps = sum(-(-s.filter.shape[1] // 8) for s in self._dense.values())
+        unroll = min(self._unroll(self._dense, 8, 1), _power(max(1, steps // max(4 * len(self._dense), 1))))
+        cheap = constants.shared({k: s.requantization for k, s in self._dense.items()})
+        shifts = {int(c.shift[0]) for c in cheap.values() if not c.tie}
+        if len(shifts) > 1:
+            shifts = set()
+            tied = {k: constants.per_channel(s.requantization) for k, s in self._dense.items()}
+            cheap = {k: c for k, c in tied.items() if c}
+        kernel = layers.dot_kernel(*shifts or {0}, unroll, bool(shifts) and any(c.tie for c in cheap.values()))
+        return {
+            k: layers.dense(step, cheap[k], kernel) if k in cheap else layers.wide_dense(step, unroll)
+            for k, step in self._dense.items()
+        }
 
     def _winograd(self) -> dict[int, Code]:
         """Spend the bytes that weights may grow by where they save most."""
@@ -116,7 +123,8 @@ class _Plan:
 
 def _is_int8(step: Conv | Depthwise | FullyConnected) -> bool:
     small = all(d <= _MOST for d in (*step.input.shape, *step.output.shape, *step.filter.shape))
-    return step.input.dtype == "int8" and step.output.dtype == "int8" and small and step.output.elements > 0
+    int8 = step.input.dtype == "int8" and step.output.dtype == "int8"
+    return int8 and small and step.output.elements > 0 and step.input.data is None
 
 
 def _fits(w: np.ndarray) -> bool:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import linear
-from ..pack.matrix import conv_overlap
+from ..pack.matrix import Channels, conv_overlap
 from ..pack.text import struct
 from ..requantize import Constants
 from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Overlap, Pool, Requantization, Sum
 from . import streams
 
 _FOLDER = "armv7em"
+# So many products of bytes fit 24 bits.
+_PART = 508
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Instance:
     @property
     def symbol(self) -> str:
         """The name of the function."""
-        return "_".join([self.macro, *map(str, self.parameters)])
+        return "_".join([self.macro, *map(str, self.parameters)]).replace("-", "m")
 
     @property
     def source(self) -> tuple[str, str]:
@@ -80,28 +82,64 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     )
 
 
-def dense(step: FullyConnected, c: Constants, unroll: int) -> Code:
-    """FULLY_CONNECTED of one row on dot.inc."""
+def dot_kernel(shift: int, unroll: int, tied: bool) -> Instance:
+    """Return a kernel of dot.inc."""
+    return Instance("mg_dot4", "dot.inc", (shift, unroll, int(tied)))
+
+
+def dense(step: FullyConnected, c: Constants, kernel: Instance) -> Code:
+    """FULLY_CONNECTED of one row on dot.inc.
+
+    Input and output are taken to be filled up to whole fours: values are aligned to 8 bytes, and what lies behind them
+    belongs to nobody.
+    """
     k = step.index
     units, depth = step.filter.shape
-    kernel = Instance("mg_dot4", "dot.inc", (0 if c.tie else int(c.shift[0]), unroll))
+    fours = -(-depth // 4)
+    tied = c.tie and kernel.parameters[0]
+    symbol = kernel.symbol + ("_tied" if tied else "")
     stream = streams.dot4(step.filter.astype(np.int64), step.bias, c)
-    tail = len(stream) * (units // 4) // -(-units // 4)
+    return Code(
+        call=f"mg_widen1({{scratch}}, {{input0}}, {fours}); {symbol}({{scratch}}, stream{k}, stream{k} + "
+        f"{len(stream)}, {{output0}}, {fours});" + _clamp(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        shared=(f"extern mg_dot4_kernel {symbol};",),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=8 * fours,
+        overlaps=(Overlap(None, step.input.bytes),),
+        proven=units,
+    )
+
+
+def wide_dense(step: FullyConnected, unroll: int) -> Code:
+    """FULLY_CONNECTED of one row whose sums take more than 23 bits, in parts."""
+    k = step.index
+    units, depth = step.filter.shape
+    kernel = dot_kernel(-1, unroll, tied=False)
+    table = Channels.of(step.requantization)
+    w = step.filter.astype(np.int64)
+    stream = np.concatenate([streams.dot4(w[:, i : i + _PART], None, None) for i in range(0, depth, _PART)])
     params = struct("mg_dsp_dense_params", f"dense{k}", {
-        "kernel": kernel.symbol, "weights": f"stream{k}", "tail": f"stream{k} + {tail}",
-        "end": f"stream{k} + {len(stream)}", "depth": depth, "units": units,
+        "kernel": kernel.symbol, "weights": f"stream{k}", "channels": f"channels{k}", "output": table.output,
+        "depth": depth, "part": min(_PART, -(-depth // 4) * 4), "units": units,
     })  # fmt: skip
     return Code(
-        call=f"mg_dsp_dense({{input0}}, {{output0}}, {{scratch}}, &dense{k});" + _clamp(step, step.requantization),
-        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        call=f"mg_dsp_dense{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});",
+        constants=(
+            Constant(f"stream{k}", "int32_t", stream),
+            Constant(f"channels{k}", "mg_channel", table.table(step.bias, slice(None))),
+        ),
         declarations=(params,),
         shared=(kernel.declaration("mg_dot4_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("dsp_dense.c", "widen.S", clamp=step.requantization),
+        files=_files("widen.S", f"dsp_dense{table.suffix}.c"),
         sources=(kernel.source,),
-        scratch_bytes=8 * -(-depth // 4),
+        scratch_bytes=2 * min(_PART, -(-depth // 4) * 4) + 32 * -(-units // 4),
         overlaps=(Overlap(None, step.input.bytes),),
-        proven=units,
+        proven=table.proven,
+        exact=table.exact,
     )
 
 
@@ -268,6 +306,6 @@ def _clamp(step: Conv | Depthwise | FullyConnected | Sum, r: Requantization) -> 
     return f" mg_dsp_clamp({{output0}}, {step.output.elements}, {r.low}, {r.high});"
 
 
-def _files(*names: str, clamp: Requantization) -> tuple[str, ...]:
-    narrow = (clamp.low, clamp.high) != (-128, 127)
+def _files(*names: str, clamp: Requantization | None = None) -> tuple[str, ...]:
+    narrow = clamp is not None and (clamp.low, clamp.high) != (-128, 127)
     return tuple(f"{_FOLDER}/{name}" for name in (*names, *(("dsp_clamp.c",) if narrow else ())))

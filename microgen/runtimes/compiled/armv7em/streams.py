@@ -21,12 +21,17 @@ def conv3(w: Int64, bias: Int64, c: Constants) -> Int64:
     return _wrap(np.concatenate([_biases(bias, 2), words, _constants(tables, c, 2)], axis=1).reshape(-1))
 
 
-def dot4(w: Int64, bias: Int64, c: Constants) -> Int64:
-    """Return the stream of dot.inc for weights [channels, elements]."""
-    w, bias, tables = _ready(w, bias, c, 4)
+def dot4(w: Int64, bias: Int64 | None, c: Constants | None) -> Int64:
+    """Return the stream of dot.inc for weights [channels, elements]; without constants, biases are 0."""
+    if bias is None or c is None:
+        w = np.pad(_filled(w, 4), ((0, 0), (0, -w.shape[1] % 4)))
+        begin, end = np.zeros((len(w) // 4, 4), np.int64), np.zeros((len(w) // 4, 0), np.int64)
+    else:
+        w, bias, tables = _ready(w, bias, c, 4)
+        begin, end = _biases(bias, 4), _constants(tables, c, 4)
     h = _halves(w).reshape(len(w) // 4, 2, -1, 4)
     words = _word(h[..., :2], h[..., 2:]).transpose(0, 2, 3, 1).reshape(len(h), -1)
-    return _wrap(np.concatenate([_biases(bias, 4), words, _constants(tables, c, 4)], axis=1).reshape(-1))
+    return _wrap(np.concatenate([begin, words, end], axis=1).reshape(-1))
 
 
 def depthwise3x3(w: Int64, bias: Int64, c: Constants) -> Int64:
