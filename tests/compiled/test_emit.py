@@ -1,0 +1,113 @@
+"""The generated C: its interface, its state, its table; kernels under every compiler that is here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from microgen import resources
+from microgen.runtimes.compiled.compiler import compile_model
+from microgen.tflite import parse
+
+from .. import models
+from ..tools import needs_host
+from . import host, random_models
+
+KERNELS = sorted(host.KERNELS.glob("*.c"))
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+COMPILERS = {
+    "gcc": ["gcc"],
+    "clang": ["clang"],
+    "cortex-m0plus": ["arm-none-eabi-gcc", "-mthumb", "-mcpu=cortex-m0plus"],
+    "cortex-m3": ["arm-none-eabi-gcc", "-mthumb", "-mcpu=cortex-m3"],
+    "rv32": ["riscv64-unknown-elf-gcc", "-march=rv32imac", "-mabi=ilp32", "--specs=picolibc.specs"],
+}
+
+
+@pytest.mark.parametrize("level", ["-O2", *(pytest.param(o, marks=pytest.mark.slow) for o in ("-O0", "-Os", "-O3"))])
+@pytest.mark.parametrize("name", COMPILERS)
+def test_kernels_compile_without_a_warning(tmp_path, name, level):
+    command = COMPILERS[name]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    include = f"-I{host.KERNELS}"
+    subprocess.run(
+        [*command, "-std=c11", level, *WARNINGS, include, "-c", *map(str, KERNELS)], cwd=tmp_path, check=True
+    )
+
+
+def test_the_source_says_what_it_is_of():
+    model = parse(models.fully_connected(), "net")
+    text = compile_model(model).files["model.c"].decode()
+    assert "SPDX-License-Identifier: Apache-2.0" in text
+    assert model.sha256 in text
+    assert " *    0 FULLY_CONNECTED                  32" in text
+
+
+def test_state_starts_again(tmp_path):
+    needs_host()
+    data = random_models.one_operator(3, "lstm")
+    compiled = compile_model(parse(data), prefix="m0")
+    rng = np.random.default_rng(0)
+    sample = [rng.integers(-128, 128, v.shape).astype(v.dtype) for v in compiled.program.inputs]
+    (once,) = host.run(tmp_path, [compiled], [[sample, sample]])
+    (again,) = host.run(tmp_path, [compiled], [[sample]])
+    assert once[0].outputs[0].tobytes() == again[0].outputs[0].tobytes()
+
+
+_CONFIG = """
+#pragma once
+#include "model_types.h"
+namespace model {
+inline constexpr size_t kInputCount = 1;
+inline constexpr TensorInfo kInputs[] = {{"x", ElementType::kInt8, 8, 8, 2, {1, 8}, 0.05f, -5}};
+inline constexpr size_t kOutputCount = 1;
+inline constexpr TensorInfo kOutputs[] = {{"y", ElementType::kInt8, 4, 4, 2, {1, 4}, 0.11f, 7}};
+}  // namespace model
+"""
+_USE = """
+#include <cstdio>
+#include "model_runner.h"
+static int calls = 0;
+int main() {
+  using namespace model;
+  uint8_t x[8] = {1, 2, 3, 4, 250, 6, 7, 8};
+  const uint8_t* y = nullptr;
+  size_t n = 0;
+  if (Invoke() != Status::kNotInitialised || ArenaUsedBytes() != 0) return 1;
+  if (Init([] { calls++; }) != Status::kOk || Init() != Status::kOk) return 2;
+  if (SetInput(1, x, 8) != Status::kIndex || SetInput(0, x, 7) != Status::kSize) return 3;
+  if (SetInput(0, x, 8) != Status::kOk || Invoke() != Status::kOk || calls != 1) return 4;
+  if (Output(1, &y, &n) != Status::kIndex || Output(0, &y, &n) != Status::kOk || n != 4) return 5;
+  if (Reset() != Status::kOk || ArenaUsedBytes() == 0) return 6;
+  for (size_t i = 0; i < n; i++) std::printf("%d ", static_cast<int8_t>(y[i]));
+}
+"""
+
+
+def test_the_runner_of_the_firmware(tmp_path):
+    needs_host()
+    model = parse(models.fully_connected())
+    compiled = compile_model(model, observer="model_observe")
+    for name, data in compiled.files.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "model_config.h").write_text(_CONFIG)
+    (tmp_path / "use.cc").write_text(_USE)
+    firmware = resources.path("firmware")
+    include = [f"-I{p}" for p in (tmp_path, host.KERNELS, firmware / "model")]
+    sources = [str(host.KERNELS / f) for f in compiled.kernel_files]
+    subprocess.run(["gcc", "-std=c11", *WARNINGS, *include, "-c", "model.c", *sources], cwd=tmp_path, check=True)
+    runner = str(host.KERNELS / "model_runner.cc")
+    objects = [str(p) for p in tmp_path.glob("*.o")]
+    subprocess.run(
+        ["g++", "-std=c++17", *WARNINGS, *include, "use.cc", runner, *objects, "-o", "use"], cwd=tmp_path, check=True
+    )
+    done = subprocess.run([str(tmp_path / "use")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    x = np.array([1, 2, 3, 4, -6, 6, 7, 8], np.int8)
+    other = compile_model(model, prefix="m0")
+    (runs,) = host.run(tmp_path, [other], [[[x[None]]]])
+    assert [int(v) for v in done.stdout.split()] == runs[0].outputs[0].reshape(-1).tolist()

@@ -1,0 +1,37 @@
+"""Random models of every operator, and of all together, byte by byte against TFLM, every tensor of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..tools import needs_host
+from . import check, random_models
+
+KINDS = [k for k in random_models.OPERATORS if "again" not in k]
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_every_operator_alone(tmp_path, part):
+    needs_host()
+    kinds = KINDS[part::6]
+    models = [random_models.one_operator(seed, kind) for kind in kinds for seed in range(3)]
+    outcomes = check.check(tmp_path, models, seed=part)
+    labels = [kind for kind in kinds for _ in range(3)]
+    assert not {k: o.difference for k, o in zip(labels, outcomes, strict=True) if o.difference}
+    taken = {k for k, o in zip(labels, outcomes, strict=True) if not o.refused}
+    assert taken == set(kinds)
+
+
+def test_operators_together(tmp_path):
+    needs_host()
+    outcomes = check.check(tmp_path, [random_models.model(seed) for seed in range(40)])
+    assert not {seed: o.difference for seed, o in enumerate(outcomes) if o.difference}
+    assert sum(bool(o.refused) for o in outcomes) < 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(100_000, 101_000, 50))
+def test_many_operators_together(tmp_path, first):
+    needs_host()
+    outcomes = check.check(tmp_path, [random_models.model(seed) for seed in range(first, first + 50)])
+    assert not {first + k: o.difference for k, o in enumerate(outcomes) if o.difference}

@@ -1,0 +1,59 @@
+"""Tables of operators of one input, all 256 entries against TFLM, for many scales."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from microgen.errors import InputError
+from microgen.runtimes.compiled.lower import lower
+from microgen.runtimes.compiled.steps import Lookup
+from microgen.tflite import parse
+
+from ..models import ModelBuilder
+from . import reference
+
+CASES: dict[str, dict[str, Any]] = {
+    "LOGISTIC": {"output": (1 / 256, -128)},
+    "TANH": {"output": (1 / 128, 0)},
+    "RELU": {},
+    "RELU6": {"same": True},
+    "LEAKY_RELU": {"options": "LeakyReluOptionsT", "alpha": 0.3},
+    "HARD_SWISH": {},
+    "QUANTIZE": {},
+    "ABS": {},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_tables_equal_tflm(name):
+    rng = np.random.default_rng(4)
+    case, models, tables = CASES[name], [], []
+    for _ in range(40):
+        b = ModelBuilder()
+        scale, zero = float(np.float32(10 ** rng.uniform(-4, 0.5))), int(rng.integers(-128, 128))
+        out = case.get("output") or (float(np.float32(scale * 10 ** rng.uniform(-1, 1))), int(rng.integers(-128, 128)))
+        x = b.tensor("x", [1, 256], "int8", scale, zero)
+        y = b.tensor("y", [1, 256], "int8", *((scale, zero) if case.get("same") else out))
+        options = getattr(schema, case["options"])() if "options" in case else None
+        if "alpha" in case:
+            options.alpha = case["alpha"]
+        b.op(name, [x], [y], options)
+        data = b.build([x], [y])
+        try:
+            (step,) = lower(parse(data)).steps
+        except InputError:
+            continue
+        assert isinstance(step, Lookup)
+        models.append((data, [[np.arange(-128, 128, dtype=np.int8)[None]]]))
+        tables.append(step.table)
+    answers = reference.run(models)
+    compared = [
+        (table == answer[0][0].reshape(-1)).all()
+        for table, answer in zip(tables, answers, strict=True)
+        if not isinstance(answer, reference.Crashed)
+    ]
+    assert len(compared) > 20 and all(compared)
