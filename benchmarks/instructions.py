@@ -23,7 +23,7 @@ import numpy.typing as npt
 from microgen import resources, worker
 from microgen.runtimes.compiled.armv7em import Armv7emPath
 from microgen.runtimes.compiled.compiler import CompiledModel, GenericPath, Options, compile_model
-from microgen.runtimes.compiled.steps import CpuPath, Optimize
+from microgen.runtimes.compiled.path import CpuPath, Optimize
 from microgen.tflite import TfliteModel, load
 
 HARNESS = Path(__file__).parent / "firmware"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from microgen.runtimes.compiled.armv7em import Armv7emPath
 from microgen.runtimes.compiled.compiler import CompiledModel, GenericPath
-from microgen.runtimes.compiled.steps import CpuPath
+from microgen.runtimes.compiled.path import CpuPath
 
 from . import host
 
@@ -41,9 +41,7 @@ _ARM = "arm-none-eabi-gcc -mthumb"
 _QEMU_ARM = "qemu-system-arm -M"
 _RISCV = "riscv64-unknown-elf-gcc -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs -mno-relax"
 CPUS = {
-    "m4f": Cpu(
-        Armv7emPath(), f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard", f"{_QEMU_ARM} mps2-an386"
-    ),
+    "m4f": Cpu(Armv7emPath(), f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard", f"{_QEMU_ARM} mps2-an386"),
     "m3": Cpu(GenericPath(), f"{_ARM} -mcpu=cortex-m3", f"{_QEMU_ARM} mps2-an385"),
     "m0plus": Cpu(GenericPath(), f"{_ARM} -mcpu=cortex-m0plus", f"{_QEMU_ARM} mps2-an385"),
     "rv32": Cpu(

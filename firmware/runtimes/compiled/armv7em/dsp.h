@@ -39,11 +39,10 @@ void mg_winograd_input(uint32_t *v, const int8_t *p, int32_t row, int32_t pixel,
 typedef struct {
   mg_conv3_kernel *kernel;
   const int32_t *weights, *end;
-  int32_t batches, pixels, image, row, width, fours, tail, steps;
-  int32_t last_y, last_x;
-  uint16_t in_h, in_w, in_c, out_w, out_c;
-  uint16_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
-  int16_t pad_h, pad_w;
+  int32_t pixels, image, row;
+  int16_t batches, width, fours, tail, steps, last_y, last_x;
+  int16_t in_h, in_w, in_c, out_w, out_c;
+  int16_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
   int8_t zero_point;
   uint8_t flat;
 } mg_dsp_conv_params;
@@ -87,7 +86,6 @@ typedef struct {
   uint16_t batches, in_h, in_w, channels, out_h, out_w;
   uint16_t kernel_h, kernel_w, stride_h, stride_w;
   int16_t pad_h, pad_w, low, high;
-  uint16_t maximum;
 } mg_dsp_pool_params;
 
 void mg_dsp_conv(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_conv_params *p);
@@ -96,7 +94,8 @@ void mg_dsp_dense_wide(const int8_t *in, int8_t *out, void *scratch, const mg_ds
 void mg_dsp_depthwise(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_depthwise_params *p);
 void mg_dsp_winograd(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_winograd_params *p);
 
-void mg_dsp_pool(const int8_t *in, int8_t *out, const mg_dsp_pool_params *p);
+void mg_dsp_average_pool(const int8_t *in, int8_t *out, const mg_dsp_pool_params *p);
+void mg_dsp_max_pool(const int8_t *in, int8_t *out, const mg_dsp_pool_params *p);
 
 /* Clamps n bytes, for activations that are narrower than int8. */
 void mg_dsp_clamp(int8_t *out, uint32_t n, int32_t low, int32_t high);

@@ -1,4 +1,4 @@
-#include "dsp.h"
+#include "dsp_compact.h"
 
 /* The first tap of a pixel's field. */
 typedef struct {
@@ -76,7 +76,7 @@ void mg_dsp_conv(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_conv
           at.y += p->stride_h;
         }
       }
-      if (p->fours) mg_widen3(x, from, down, p->kernel_h, (uint32_t)p->fours);
+      if (p->fours) mg_widen3(x, from, down, (uint32_t)p->kernel_h, (uint32_t)p->fours);
       if (p->tail) {
         for (int32_t q = 0; q < 3; q++) {
           int8_t *const d = tails + q * 4 * p->tail;

@@ -1,4 +1,4 @@
-#include "dsp.h"
+#include "dsp_compact.h"
 
 void mg_dsp_depthwise(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_depthwise_params *p) {
   int16_t *const plane = scratch;

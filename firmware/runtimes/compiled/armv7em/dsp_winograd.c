@@ -1,4 +1,4 @@
-#include "dsp.h"
+#include "dsp_compact.h"
 
 /* Four rows of six pixels from (y, x) on; those outside the image are zero points. */
 static void patch(int8_t *d, const int8_t *in, int32_t y, int32_t x, const mg_dsp_winograd_params *p) {

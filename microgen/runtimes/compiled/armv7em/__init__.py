@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..requantize import Constants
-from ..steps import Code, Conv, Depthwise, FullyConnected, Options, Pool, Program, Sum
+from ..path import Code, Options, Program
+from ..steps import Conv, Depthwise, FullyConnected, Pool, Sum
 from . import constants, layers, streams
 
 __all__ = ["Armv7emPath"]
@@ -22,7 +22,11 @@ _EXTRA: Mapping[str, float] = {"speed": math.inf, "balanced": 15 * 1024, "size":
 # winograd_input.S reaches four positions of 16 bytes per four channels by an immediate.
 _MOST_WINOGRAD_FOURS = 20
 _MOST_COLUMNS = 170
-_MOST = 2**16 - 1
+# Shapes have 16 bits with a sign in the parameters of the kernels.
+_MOST = 2**15 - 1
+
+
+_Layer = Conv | Depthwise | FullyConnected
 
 
 class Armv7emPath:
@@ -42,21 +46,20 @@ class _Plan:
         self._dense: dict[int, FullyConnected] = {}
         self._depthwise: dict[int, Depthwise] = {}
         for step in program.steps:
-            if isinstance(step, Conv | Depthwise | FullyConnected) and _is_int8(step):
+            if isinstance(step, _Layer) and _is_int8(step):
                 self._take(step)
         self._sums = [s for s in program.steps if isinstance(s, Sum) and s.loops.is_flat]
         self._pools = [s for s in program.steps if isinstance(s, Pool) and _is_pool(s)]
-        self._macs = {
-            s.index: _macs(s) for s in (*self._convs.values(), *self._dense.values(), *self._depthwise.values())
-        }
+        taken: list[_Layer] = [*self._convs.values(), *self._dense.values(), *self._depthwise.values()]
+        self._macs = {s.index: _macs(s) for s in taken}
 
-    def _take(self, step: Conv | Depthwise | FullyConnected) -> None:
+    def _take(self, step: _Layer) -> None:
         if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
             step = layers.as_conv(step)
         elif isinstance(step, FullyConnected) and step.batches > 1:
             step = layers.rows_as_conv(step)
         if isinstance(step, Conv):
-            if step.groups == 1 and step.filter.size and _fits(step.filter.reshape(len(step.filter), -1)):
+            if step.groups == 1 and 0 < step.filter[0].size <= _MOST and _fits(step.filter):
                 self._convs[step.index] = step
         elif isinstance(step, FullyConnected):
             if step.filter.size and _fits(step.filter):
@@ -68,7 +71,7 @@ class _Plan:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
         for k, c in constants.shared({k: s.requantization for k, s in convs.items()}).items():
-            codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16, 4))
+            codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16 if self._options.optimize == "speed" else 8, 4))
         codes |= self._dense_codes()
         for k, c in constants.shared({k: s.requantization for k, s in self._depthwise.items()}).items():
             depthwise = self._depthwise[k]
@@ -88,10 +91,10 @@ class _Plan:
         cheap = constants.shared({k: s.requantization for k, s in self._dense.items()})
         shifts = {int(c.shift[0]) for c in cheap.values() if not c.tie}
         if len(shifts) > 1:
-            shifts = set()
             tied = {k: constants.per_channel(s.requantization) for k, s in self._dense.items()}
-            cheap = {k: c for k, c in tied.items() if c}
-        kernel = layers.dot_kernel(*shifts or {0}, unroll, bool(shifts) and any(c.tie for c in cheap.values()))
+            cheap, shifts = {k: c for k, c in tied.items() if c}, set()
+        shift = min(shifts, default=0)
+        kernel = layers.dot_kernel(shift, unroll, shift > 0 and any(c.tie for c in cheap.values()))
         return {
             k: layers.dense(step, cheap[k], kernel) if k in cheap else layers.wide_dense(step, unroll)
             for k, step in self._dense.items()
@@ -113,7 +116,7 @@ class _Plan:
                 left -= _growth(step)
         return codes
 
-    def _unroll(self, steps: Mapping[int, Conv | Depthwise | FullyConnected], most: int, least: int) -> int:
+    def _unroll(self, steps: Mapping[int, _Layer], most: int, least: int) -> int:
         """Return how much of a kernel is written out, by the share of multiplications that it has in the model."""
         share = sum(self._macs[k] for k in steps) / max(sum(self._macs.values()), 1)
         if self._options.optimize == "size" or (self._options.optimize == "balanced" and share < 1 / 40):
@@ -121,14 +124,14 @@ class _Plan:
         return most
 
 
-def _is_int8(step: Conv | Depthwise | FullyConnected) -> bool:
+def _is_int8(step: _Layer) -> bool:
     small = all(d <= _MOST for d in (*step.input.shape, *step.output.shape, *step.filter.shape))
     int8 = step.input.dtype == "int8" and step.output.dtype == "int8"
     return int8 and small and step.output.elements > 0 and step.input.data is None
 
 
 def _fits(w: np.ndarray) -> bool:
-    return streams.fits_pairs(w.astype(np.int64))
+    return streams.fits_pairs(w.astype(np.int64).reshape(len(w), -1))
 
 
 def _is_small(step: Depthwise) -> bool:
@@ -150,11 +153,11 @@ def _is_winograd(step: Conv) -> bool:
     return alike and ci // 4 <= _MOST_WINOGRAD_FOURS and min(oh, ow) >= 2
 
 
-def _macs(step: Conv | Depthwise | FullyConnected) -> int:
+def _macs(step: _Layer) -> int:
     if isinstance(step, FullyConnected):
         return int(step.filter.size)
     _, oh, ow, _ = step.output.shape
-    return int(step.filter.size) * oh * ow
+    return int(step.filter.size) * int(oh * ow)
 
 
 def _growth(step: Conv) -> int:

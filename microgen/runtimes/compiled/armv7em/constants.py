@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import requantize
 from ..requantize import Constants
-from ..steps import Requantization
+from ..values import Requantization
 
 # Kernels with a shift per channel subtract this below zero: 2**(prescale - 1).
 _TIE = 128
@@ -23,13 +23,13 @@ def shared(layers: Mapping[int, Requantization]) -> dict[int, Constants]:
     Constants with a shift for all channels have `tie` 0, those with a shift per channel have it 128. Layers of which
     neither is proven are left out.
     """
-    first = {k: requantize.uniform(r) for k, r in layers.items()}
+    first = {k: _uniform(r) for k, r in layers.items()}
     left = {k: int(c.shift[0]) for k, c in first.items() if c}
     out: dict[int, Constants] = {}
     while left:
         shift = min(left.values())
         for k in [k for k, own in left.items() if own >= shift]:
-            c = first[k] if left[k] == shift else requantize.uniform(layers[k], shift)
+            c = first[k] if left[k] == shift else _uniform(layers[k], shift)
             if c is not None and int(c.shift[0]) == shift:
                 out[k] = c
                 del left[k]
@@ -46,14 +46,19 @@ def per_channel(r: Requantization) -> Constants | None:
 
 def winograd(r: Requantization, prefer: int | None = None) -> Constants | None:
     """Return constants of prescale 6: with tie 0 and a shift for all channels, or with tie 32 and a shift for each."""
-    most = requantize.uniform(r)
+    most = _uniform(r)
     if most is not None:
         top = int(most.shift[0])
         for shift in (*((prefer,) if prefer else ()), top, top - 1, top - 2):
-            c = most if shift == top else requantize.uniform(r, shift)
+            c = most if shift == top else _uniform(r, shift)
             if c is not None and int(c.shift[0]) == shift and int(c.multiplier.max()) < 2**29:
                 return replace(c, multiplier=4 * c.multiplier, prescale=_WINOGRAD_PRESCALE)
     return _tied(r, _WINOGRAD_PRESCALE, _TIE >> 2)
+
+
+def _uniform(r: Requantization, prefer: int | None = None) -> Constants | None:
+    # Where all outputs are the same, no threshold bounds the search.
+    return requantize.uniform(r, prefer) if r.low < r.high else None
 
 
 def _tied(r: Requantization, prescale: int, tie: int) -> Constants | None:

@@ -9,8 +9,10 @@ import numpy as np
 from .. import linear
 from ..pack.matrix import Channels, conv_overlap
 from ..pack.text import struct
+from ..path import IN_PLACE, Code, Constant, Overlap
 from ..requantize import Constants
-from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Overlap, Pool, Requantization, Sum
+from ..steps import Conv, Depthwise, FullyConnected, Pool, Sum
+from ..values import Requantization
 from . import streams
 
 _FOLDER = "armv7em"
@@ -201,8 +203,6 @@ def winograd(step: Conv, c: Constants, positions: int) -> Code:
         "in_h": h, "in_w": w, "out_h": oh, "out_w": ow, "out_c": co, "fours": fours,
         "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point,
     })  # fmt: skip
-    # Two rows of outputs are written while the input is needed from the row of their first tap on.
-    distance = max(min(y + 2, oh) * ow * co - max(0, y - step.padding[0]) * w * ci for y in range(0, oh, 2))
     return Code(
         call=f"mg_dsp_winograd({{input0}}, {{output0}}, {{scratch}}, &winograd{k});"
         + _clamp(step, step.requantization),
@@ -213,9 +213,21 @@ def winograd(step: Conv, c: Constants, positions: int) -> Code:
         files=_files("dsp_winograd.c", "winograd_input.S", clamp=step.requantization),
         sources=(kernel.source,),
         scratch_bytes=256 * fours + 256 + 96 * fours + (8 * co if oh % 2 or ow % 4 else 0),
-        overlaps=(Overlap(None, -distance),),
+        overlaps=(_winograd_overlap(step),),
         proven=co,
     )
+
+
+def _winograd_overlap(step: Conv) -> Overlap:
+    """Return how far the output may lie over the input: what pairs of tiles wrote, later pairs do not read."""
+    co, _, _, ci = step.filter.shape
+    _, _, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    y, x = (a.reshape(-1) for a in np.mgrid[0:oh:2, 0:ow:4])
+    first = (np.maximum(y - step.padding[0], 0) * w + np.maximum(x - step.padding[1], 0)) * ci
+    needed = np.minimum.accumulate(first[::-1])[::-1]
+    end = (np.minimum(y + 1, oh - 1) * ow + np.minimum(x + 4, ow)) * co
+    return Overlap(None, -int((end[:-1] - needed[1:]).max(initial=-step.input.bytes)))
 
 
 def sum_(step: Sum, unroll: int) -> Code | None:
@@ -253,13 +265,12 @@ def pool(step: Pool) -> Code:
         "kernel_h": step.kernel[0], "kernel_w": step.kernel[1],
         "stride_h": step.strides[0], "stride_w": step.strides[1],
         "pad_h": step.padding[0], "pad_w": step.padding[1], "low": step.low, "high": step.high,
-        "maximum": int(step.kind == "max"),
     })  # fmt: skip
     return Code(
-        call=f"mg_dsp_pool({{input0}}, {{output0}}, &pool{k});",
+        call=f"mg_dsp_{step.kind}_pool({{input0}}, {{output0}}, &pool{k});",
         declarations=(params,),
         headers=(f"{_FOLDER}/dsp.h",),
-        files=(f"{_FOLDER}/dsp_pool.c", f"{_FOLDER}/pool.S"),
+        files=(f"{_FOLDER}/dsp_{step.kind}_pool.c", f"{_FOLDER}/pool.S"),
         overlaps=(IN_PLACE if n * oh * ow == 1 else None,),
     )
 

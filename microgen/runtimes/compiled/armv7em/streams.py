@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..requantize import Constants
-from ..steps import Int64
+from ..values import Int64
 
 
 def fits_pairs(w: Int64) -> bool:
