@@ -7,7 +7,7 @@ import random
 import pytest
 
 from microgen.runtimes.compiled.memory import Item, _Planner
-from microgen.runtimes.compiled.steps import IN_PLACE, Overlap
+from microgen.runtimes.compiled.path import IN_PLACE, Overlap
 
 
 def random_items(seed: int) -> tuple[list[Item], dict[tuple[int, int], Overlap]]:

@@ -9,7 +9,7 @@ import pytest
 
 from microgen.runtimes.compiled import requantize
 from microgen.runtimes.compiled.arithmetic import multiply, quantize_multipliers, sigmoid_table
-from microgen.runtimes.compiled.steps import Requantization
+from microgen.runtimes.compiled.values import Requantization
 
 
 def random_requantization(rng: np.random.Generator, channels: int = 4) -> Requantization:

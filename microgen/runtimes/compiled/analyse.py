@@ -14,21 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import requantize
-from .steps import (
-    Alias,
-    Conv,
-    Depthwise,
-    FullyConnected,
-    Int64,
-    Lookup,
-    Pool,
-    Program,
-    Requantization,
-    Step,
-    Sum,
-    TransposeConv,
-    Value,
-)
+from .path import Program
+from .steps import Alias, Conv, Depthwise, FullyConnected, Lookup, Pool, Step, Sum, TransposeConv
+from .values import Int64, Requantization, Value
 
 _Bools = npt.NDArray[np.bool_]
 _Layer = Conv | Depthwise | FullyConnected

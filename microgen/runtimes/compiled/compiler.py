@@ -13,7 +13,8 @@ from .emit import LayerRow
 from .lower import lower
 from .memory import Layout, plan
 from .pack import GenericPath
-from .steps import Alias, Code, CpuPath, Nothing, Options, Program
+from .path import Code, CpuPath, Options, Program
+from .steps import Alias, Nothing
 
 __all__ = ["CompiledModel", "GenericPath", "LayerRow", "Options", "Proofs", "compile_model"]
 

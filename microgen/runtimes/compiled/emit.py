@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .memory import Layout
-from .steps import C_TYPES, Code, Constant, Program, Value
+from .path import Code, Constant, Program
+from .values import C_TYPES, Value
 
 _PER_LINE = 20
 _COPYRIGHT = "/* SPDX-License-Identifier: Apache-2.0 */"

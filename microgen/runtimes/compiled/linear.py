@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .steps import Int64, Sum
+from .steps import Sum
+from .values import Int64
 
 _BYTES = np.arange(-128, 128, dtype=np.int64)
 _SHIFTS = range(21, 15, -1)

@@ -6,7 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .steps import Alias, Code, Overlap, Program, Value
+from .path import Code, Overlap, Program
+from .steps import Alias
+from .values import Value
 
 ALIGNMENT = 8
 _TRIES = 300

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arithmetic import multiply
-from .steps import Int64, Requantization
+from .values import Int64, Requantization
 
 _LIMIT = 2**31
 # Search: how far a multiplier is moved from the real scale before a shift is given up.

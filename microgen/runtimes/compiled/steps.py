@@ -1,104 +1,18 @@
-"""What a model is between the .tflite and the C code: values in memory, steps that compute them, code for a step.
+"""The steps of a program: one class per kind of operator, with all that its code depends on.
 
 `lower` makes a `Program` of a graph, `analyse` makes it smaller, a `CpuPath` gives the `Code` of the steps that it
 knows, `pack` gives that of the others, `memory` places values and scratch, `emit` writes it all.
-
-How a CPU path plugs in
-    A path is one object with a name and one method, `codes(program, options)`. It sees the whole program at once, so it
-    can share code between layers and spend memory on the layers with most MACs. It returns a `Code` for each step that
-    it does better than plain C, by `Step.index`; the generic path does the rest. Steps are typed: test with
-    `isinstance`, and check dtypes (`step.input.dtype == "int8"`) before taking one.
-
-    A `Code` is C text: constants (NumPy arrays), declarations (parameter structs), and a call in which the places
-    `{input0}`, `{input1}`, `{output0}`, `{scratch}` stand for pointers of the values' C type (int8_t *, int16_t *,
-    int32_t *, float *; scratch is void *); `{state1}` is input 1, to be written too. Names of constants must be
-    unique in a model: end them with the step's index. All values and scratch are aligned to 8 bytes. Layout is dense,
-    NHWC, in the shape of the value. `overlaps` names, per input, where the output may lie over it; None: nowhere.
-
-    Requantization: `requantize.uniform(r, prefer)` gives constants with one shift for all channels, or None;
-    `requantize.per_channel(r)` gives a shift per channel and a correction of ties, or None; both are proven equal to
-    TFLM's function for every accumulator in the range. See `requantize.Constants` for the formula.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from .arithmetic import multiply
-
-Int8 = npt.NDArray[np.int8]
-Int64 = npt.NDArray[np.int64]
-Optimize = Literal["speed", "size", "balanced"]
-
-C_TYPES = {
-    "int8": "int8_t",
-    "uint8": "uint8_t",
-    "int16": "int16_t",
-    "int32": "int32_t",
-    "int64": "int64_t",
-    "float32": "float",
-    "bool": "uint8_t",
-}
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor in memory while the model runs.
-
-    Attributes:
-        index: its number in the main graph of the .tflite; made-up values count on from there.
-        shape: its shape as stored. The last dimension may be smaller than the model's: `channels` has the numbers of
-            the channels that are stored, None for all.
-        scale, zero_point: of its quantization, 0.0 and 0 without one.
-        persistent: whether it keeps its bytes between inferences (state, resource variables).
-        data: the values of a constant that lies in flash; None for what lies in RAM.
-    """
-
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float
-    zero_point: int
-    channels: tuple[int, ...] | None = None
-    persistent: bool = False
-    data: npt.NDArray[np.generic] | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def elements(self) -> int:
-        """Number of stored elements."""
-        return math.prod(self.shape)
-
-    @property
-    def bytes(self) -> int:
-        """Stored size in bytes."""
-        return self.elements * int(np.dtype(self.dtype).itemsize)
-
-
-@dataclass(frozen=True, eq=False)
-class Requantization:
-    """How accumulators become outputs, exactly as TFLM does: MultiplyByQuantizedMultiplier, zero point, clamp.
-
-    Attributes:
-        multiplier, shift: TFLM's, int64 [channels]; real scale = multiplier * 2**(shift - 31).
-        zero_point: of the output.
-        low, high: the clamp, after the zero point: the dtype's range or a fused activation's.
-        acc_low, acc_high: int64 [channels], between which every accumulator lies (bias included).
-    """
-
-    multiplier: Int64
-    shift: Int64
-    zero_point: int
-    low: int
-    high: int
-    acc_low: Int64
-    acc_high: Int64
+from .values import Int8, Int64, Loops, Part, Requantization, Value
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -230,19 +144,6 @@ class Pool(Step):
     high: int
 
 
-@dataclass(frozen=True)
-class Loops:
-    """A nest of loops over elements: `dims` from the outermost to the innermost, and a stride per operand and loop."""
-
-    dims: tuple[int, ...]
-    strides: tuple[tuple[int, ...], ...]
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether one loop does, over elements that lie side by side."""
-        return len(self.dims) == 1 and all(s == (1,) for s in self.strides)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sum(Step):
     """ADD or SUB of int8: output = clamp(requantize(left[a + 128] + right[b + 128])).
@@ -307,16 +208,6 @@ class Prelu(Step):
     zero_points: tuple[int, int]
     multiplier: int
     shift: int
-
-
-@dataclass(frozen=True)
-class Part:
-    """Elements that are copied: from `source`, an input's number, to output `target`, by loops from two offsets."""
-
-    source: int
-    target: int
-    offsets: tuple[int, int]
-    loops: Loops
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -472,101 +363,3 @@ class Nothing(Step):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Alias(Step):
     """An operator that leaves the bytes as they are (RESHAPE, SQUEEZE, EXPAND_DIMS): no code, output shares memory."""
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """Where an output may begin relative to an input that nothing reads later: low <= output - input <= high, in bytes.
-
-    None for `low` is without limit. SAME is Overlap(0, 0): in place; BELOW D is Overlap(None, -D).
-    """
-
-    low: int | None
-    high: int
-
-
-IN_PLACE = Overlap(0, 0)
-
-
-@dataclass(frozen=True, eq=False)
-class Constant:
-    """A constant array of the generated C: `static const ctype name[]`, aligned to `alignment` bytes."""
-
-    name: str
-    ctype: str
-    values: npt.NDArray[np.generic]
-    alignment: int = 4
-
-    @property
-    def bytes(self) -> int:
-        """Its size in flash."""
-        return int(self.values.size) * _SIZES[self.ctype]
-
-
-_SIZES = {
-    "int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8, "float": 4,
-    "mg_channel": 4, "mg_between": 2,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Code:
-    """The C of one step.
-
-    Attributes:
-        call: one or more statements, with places for pointers (see the module).
-        constants: arrays that the call or the declarations name.
-        declarations: C text that comes after the constants: parameter structs, static functions.
-        shared: declarations that more than one step may bring along; each text is written once.
-        headers, files: of firmware/runtimes/compiled/: included by model.c; compiled into the project.
-        sources: generated files beside model.c, name and text; the same name must have the same text.
-        scratch_bytes: what `{scratch}` needs.
-        overlaps: per input, where output 0 may lie over it.
-        proven: requantized channels whose cheap constants were proven; `exact`: those with the 64-bit form.
-    """
-
-    call: str
-    constants: tuple[Constant, ...] = ()
-    declarations: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    scratch_bytes: int = 0
-    overlaps: tuple[Overlap | None, ...] = ()
-    sources: tuple[tuple[str, str], ...] = ()
-    proven: int = 0
-    exact: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Program:
-    """A model as steps in their order. `variables` keep their bytes between inferences, and start with `initial`."""
-
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
-    steps: tuple[Step, ...]
-    initial: Mapping[int, npt.NDArray[np.generic]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the code is to be good at.
-
-    Attributes:
-        optimize: "speed" spends flash on the layers with most MACs, "size" shares all code, "balanced" spends little.
-        extra_weight_bytes: what weights may grow by for speed (Winograd), None for the default of `optimize`.
-    """
-
-    optimize: Optimize = "balanced"
-    extra_weight_bytes: int | None = None
-
-
-class CpuPath(Protocol):
-    """Code for one kind of CPU; see the module for how it plugs in."""
-
-    @property
-    def name(self) -> str:
-        """A short name: "generic", "armv7em"."""
-
-    def codes(self, program: Program, options: Options) -> Mapping[int, Code]:
-        """Return the code of the steps that this path has better code for, by `Step.index`."""

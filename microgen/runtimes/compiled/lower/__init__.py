@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....errors import InputError
 from ....tflite import TfliteModel
-from ..steps import Program
+from ..path import Program
 from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary
 from .context import HINT, Context, Lowering, Op
 

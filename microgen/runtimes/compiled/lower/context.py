@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ....errors import InputError
 from ....tflite import Operator, Subgraph, Tensor, TfliteModel
-from ..steps import Step, Value
+from ..steps import Step
+from ..values import Value
 
 Array = npt.NDArray[Any]
 HINT = "use the tflm runtime"

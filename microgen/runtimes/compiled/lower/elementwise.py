@@ -8,17 +8,8 @@ import numpy as np
 
 from ....tflite import Tensor
 from ..arithmetic import multiply, quantize_multiplier
-from ..steps import (
-    Extreme,
-    Int64,
-    Loops,
-    Prelu,
-    Product,
-    Requantization,
-    SquaredDifference,
-    Step,
-    Sum,
-)
+from ..steps import Extreme, Prelu, Product, SquaredDifference, Step, Sum
+from ..values import Int64, Loops, Requantization
 from .context import Op, activation_range
 from .unary import rescale, table_step
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ..steps import Arg, Int64, ResizeBilinear, ResizeNearest, Step
+from ..steps import Arg, ResizeBilinear, ResizeNearest, Step
+from ..values import Int64
 from .context import Op
 
 

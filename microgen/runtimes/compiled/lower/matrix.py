@@ -6,7 +6,8 @@ import numpy as np
 
 from ....tflite import Tensor
 from ..arithmetic import quantize_multiplier, quantize_multipliers
-from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Int64, Pool, Requantization, Step, TransposeConv
+from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Pool, Step, TransposeConv
+from ..values import Int64, Requantization
 from .context import Op, activation_range, padding_before
 from .elementwise import collapse
 

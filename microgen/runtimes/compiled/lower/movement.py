@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ....tflite import Tensor
-from ..steps import Alias, Move, Part, Step
+from ..steps import Alias, Move, Step
+from ..values import Part
 from .context import Array, Op
 from .elementwise import collapse
 

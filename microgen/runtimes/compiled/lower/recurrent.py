@@ -9,7 +9,8 @@ import numpy as np
 
 from ....tflite import Tensor
 from ..arithmetic import quantize_multiplier
-from ..steps import Alias, Gate, Int8, Int64, Loops, Lstm, Move, Nothing, Part, Step, Svdf, Value
+from ..steps import Alias, Gate, Lstm, Move, Nothing, Step, Svdf
+from ..values import Int8, Int64, Loops, Part, Value
 from .context import Context, Op
 
 _PREACTIVATION, _ACTIVATION = 2.0**-12, 2.0**-15

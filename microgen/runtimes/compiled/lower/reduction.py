@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ..arithmetic import quantize_multiplier
-from ..steps import Reduce, Requantization, Step
+from ..steps import Reduce, Step
+from ..values import Requantization
 from .context import Op
 from .elementwise import collapse
 

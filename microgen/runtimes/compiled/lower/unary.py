@@ -10,7 +10,8 @@ import numpy as np
 from ....tflite import Tensor
 from .. import arithmetic
 from ..arithmetic import exp_on_negative_values, multiply, quantize_multiplier, rounding_shift, saturate
-from ..steps import Int8, Int64, Lookup, Step
+from ..steps import Lookup, Step
+from ..values import Int8, Int64
 from .context import Op
 
 _BYTES = np.arange(-128, 128, dtype=np.int64)

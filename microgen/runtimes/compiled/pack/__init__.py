@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import steps
-from ..steps import Code, Options, Program, Step
+from ..path import Code, Options, Program
+from ..steps import Step
 from . import elementwise, images, matrix, movement, recurrent
 
 _CODES: dict[type[Step], Callable[[Any], Code]] = {

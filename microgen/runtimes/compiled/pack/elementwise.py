@@ -7,15 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import linear
+from ..path import IN_PLACE, Code, Constant, Overlap
 from ..steps import (
-    IN_PLACE,
-    Code,
-    Constant,
     Dequantize,
     Extreme,
     Lookup,
-    Loops,
-    Overlap,
     Prelu,
     Product,
     Quantize,
@@ -25,6 +21,7 @@ from ..steps import (
     Step,
     Sum,
 )
+from ..values import Loops
 from .matrix import Channels
 from .text import struct
 

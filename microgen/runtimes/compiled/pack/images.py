@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..steps import Arg, BatchMatmul, Code, Constant, ResizeBilinear, ResizeNearest, TransposeConv
+from ..path import Code, Constant
+from ..steps import Arg, BatchMatmul, ResizeBilinear, ResizeNearest, TransposeConv
 from .elementwise import loops_constant
 from .matrix import Channels
 from .text import struct

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .. import requantize
-from ..steps import IN_PLACE, Code, Constant, Conv, Depthwise, FullyConnected, Int64, Overlap, Pool, Requantization
+from ..path import IN_PLACE, Code, Constant, Overlap
+from ..steps import Conv, Depthwise, FullyConnected, Pool
+from ..values import Int64, Requantization
 from .text import struct
 
 _PRESCALES = (8, 4, 2)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..steps import Code, Loops, Move, Reduce
+from ..path import Code
+from ..steps import Move, Reduce
+from ..values import Loops
 from .elementwise import loops_constant
 from .matrix import Channels
 from .text import struct

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from ..arithmetic import sigmoid_table
 from ..emit import array
-from ..steps import Code, Constant, Lstm, Svdf
+from ..path import Code, Constant
+from ..steps import Lstm, Svdf
 from .text import struct
 
 
