@@ -12,6 +12,16 @@ from . import check, random_models
 BATCH = 40
 
 
+def _model(name: str | None, seed: int) -> bytes:
+    """OPERATOR, OPERATOR:int16, int16 or none."""
+    kind, _, wide = (name or "").partition(":")
+    if kind == "int16":
+        return random_models.wide_model(seed)
+    if kind:
+        return (random_models.one_wide if wide else random_models.one_operator)(seed, kind)
+    return random_models.model(seed)
+
+
 def main() -> None:
     first, last = int(sys.argv[1]), int(sys.argv[2])
     name = sys.argv[3] if len(sys.argv) > 3 else None
@@ -19,7 +29,7 @@ def main() -> None:
     bad = equal = 0
     for start in range(first, last, BATCH):
         seeds = range(start, min(start + BATCH, last))
-        models = [random_models.one_operator(s, name) if name else random_models.model(s) for s in seeds]
+        models = [_model(name, seed) for seed in seeds]
         with tempfile.TemporaryDirectory() as folder:
             try:
                 outcomes = check.check(Path(folder), models, seed=start)

@@ -34,7 +34,8 @@ class Node:
 class Generator:
     """One random graph."""
 
-    def __init__(self, seed: int, operators: dict[str, Callable] | None = None) -> None:
+    def __init__(self, seed: int, operators: dict[str, Callable] | None = None, kind: str = "int8") -> None:
+        self.kind = kind  # of activations
         self.rng = np.random.default_rng(seed)
         self.b = ModelBuilder()
         self.nodes: list[Node] = []
@@ -51,16 +52,25 @@ class Generator:
         """A number from low to high, both included."""
         return int(self.rng.integers(low, high + 1))
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        return (-128, 127) if self.kind == "int8" else (-32768, 32767)
+
     def zero(self) -> int:
+        if self.kind != "int8":
+            return 0
         return int(self.pick(-128, 127, 0, self.whole(-128, 127), self.whole(-20, 20)))
 
     def scale(self) -> float:
+        if self.kind != "int8":
+            return float(np.float32(10.0 ** self.rng.uniform(-5, -3)))
         if self.wild:
             return float(np.float32(10.0 ** self.rng.uniform(-5, 2)))
         return float(np.float32(10.0 ** self.rng.uniform(-2.5, -0.5)))
 
     # -- building
-    def node(self, shape, scale=None, zero=None, dtype="int8") -> Node:
+    def node(self, shape, scale=None, zero=None, dtype=None) -> Node:
+        dtype = dtype or self.kind
         scale = self.scale() if scale is None else scale
         zero = (self.zero() if dtype == "int8" else 0) if zero is None else zero
         index = self.b.tensor(f"t{len(self.nodes)}_{len(self.b.graph.tensors)}", shape, dtype, scale, zero)
@@ -77,11 +87,11 @@ class Generator:
         self.read |= {i.index if isinstance(i, Node) else i for i in inputs}
         self.b.op(name, [i.index if isinstance(i, Node) else i for i in inputs], [o.index for o in outputs], options)
 
-    def any(self, *, rank: int | None = None, dtype: str = "int8", low: int = 1) -> Node | None:
+    def any(self, *, rank: int | None = None, dtype: str = "", low: int = 1) -> Node | None:
         """An earlier tensor, rather one that nobody has read."""
         found = [
             n for n in self.nodes
-            if (rank is None or len(n.shape) == rank) and n.dtype == dtype and len(n.shape) >= low
+            if (rank is None or len(n.shape) == rank) and n.dtype == (dtype or self.kind) and len(n.shape) >= low
         ]  # fmt: skip
         if not found:
             return None
@@ -107,6 +117,9 @@ class Generator:
         """An output whose scale goes with what the layer computes, more or less."""
         if self.wild:
             return self.node(shape)
+        if self.kind != "int8":
+            size = source.scale * float(np.mean(scales)) * 40 * math.sqrt(taps)
+            return self.node(shape, float(np.float32(size * 10.0 ** self.rng.uniform(-0.7, 0.7))))
         typical = source.scale * float(np.mean(scales)) * 60 * 40 * math.sqrt(taps)
         return self.node(shape, float(np.float32(typical / 60 * 10.0 ** self.rng.uniform(-0.7, 0.7))))
 
@@ -114,6 +127,10 @@ class Generator:
         base = 10.0 ** self.rng.uniform(-4, -1) if self.wild else 10.0 ** self.rng.uniform(-2.5, -1.5)
         spread = 10.0 ** self.rng.uniform(-1.5 if self.wild else -0.5, 0.3, n)
         return np.asarray(base * spread, np.float32)
+
+    @property
+    def bias_type(self) -> str:
+        return "int32" if self.kind == "int8" else "int64"
 
     def bias(self, n: int, taps: int) -> np.ndarray:
         size = self.pick(0, 100, 3000, 30000, 2**22)
@@ -187,7 +204,7 @@ def conv(g: Generator) -> bool:
     y = g.matrix_output(kernel[0] * kernel[1] * ci, x, scales, (x.shape[0], *out, co))
     inputs = [x, w]
     if g.rng.random() < 0.8:
-        inputs.append(g.constant(g.bias(co, ci), "int32", [float(s) * x.scale for s in scales]))
+        inputs.append(g.constant(g.bias(co, ci), g.bias_type, [float(s) * x.scale for s in scales]))
     g.op("CONV_2D", inputs, [y], _options(
         "Conv2D", padding=0 if same else 1, strideH=strides[0], strideW=strides[1], dilationHFactor=dilations[0],
         dilationWFactor=dilations[1], fusedActivationFunction=g.pick(*ACTIVATIONS)))  # fmt: skip
@@ -208,7 +225,7 @@ def depthwise(g: Generator) -> bool:
     y = g.matrix_output(kernel[0] * kernel[1], x, scales, (x.shape[0], *out, channels))
     inputs = [x, w]
     if g.rng.random() < 0.8:
-        inputs.append(g.constant(g.bias(channels, 9), "int32", [float(s) * x.scale for s in scales]))
+        inputs.append(g.constant(g.bias(channels, 9), g.bias_type, [float(s) * x.scale for s in scales]))
     g.op("DEPTHWISE_CONV_2D", inputs, [y], _options(
         "DepthwiseConv2D", padding=0 if same else 1, strideH=strides[0], strideW=strides[1],
         dilationHFactor=dilations[0], dilationWFactor=dilations[1], depthMultiplier=multiplier,
@@ -230,7 +247,7 @@ def fully_connected(g: Generator) -> bool:
     y = g.matrix_output(depth, x, scales, (*x.shape[:-1], units) if keep else (rows, units))
     bias = -1
     if g.rng.random() < 0.8:
-        bias = g.constant(g.bias(units, depth), "int32", [float(s) * x.scale for s in scales])
+        bias = g.constant(g.bias(units, depth), g.bias_type, [float(s) * x.scale for s in scales])
     g.op("FULLY_CONNECTED", [x, w, bias], [y], _options(
         "FullyConnected", keepNumDims=keep, fusedActivationFunction=g.pick(*ACTIVATIONS)))  # fmt: skip
     return True
@@ -266,7 +283,7 @@ def reshape(g: Generator) -> bool:
 
 def softmax(g: Generator) -> bool:
     x = g.any(low=1)
-    y = g.node(x.shape, 1 / 256, -128)
+    y = g.node(x.shape, *((1 / 256, -128) if g.kind == "int8" else (1 / 32768, 0)))
     g.op("SOFTMAX", [x], [y], _options("Softmax", beta=float(g.pick(1.0, 1.0, 0.5, 2.0))))
     return True
 
@@ -276,7 +293,7 @@ def binary(name: str, options: str | None, activation: bool = True) -> Callable[
         x = g.any()
         if len(x.shape) > 4:
             return False
-        same = [n for n in g.nodes if n.shape == x.shape and n.dtype == "int8"]
+        same = [n for n in g.nodes if n.shape == x.shape and n.dtype == g.kind]
         kind = g.whole(0, 4)
         shape = x.shape
         if kind == 0:  # the same tensor twice, or another one
@@ -293,7 +310,8 @@ def binary(name: str, options: str | None, activation: bool = True) -> Callable[
         elif g.wild:
             y = g.node(shape)
         else:
-            size = {"MUL": 60 * x.scale * other.scale, "PRELU": max(x.scale, 60 * x.scale * other.scale)}
+            spread = 60 if g.kind == "int8" else 10000
+            size = {"MUL": spread * x.scale * other.scale, "PRELU": max(x.scale, 60 * x.scale * other.scale)}
             square = 60 * max(x.scale, other.scale) ** 2
             base = size.get(name, square if name == "SQUARED_DIFFERENCE" else max(x.scale, other.scale))
             y = g.node(shape, float(np.float32(base * 10 ** g.rng.uniform(-0.5, 0.8))))
@@ -306,8 +324,8 @@ def binary(name: str, options: str | None, activation: bool = True) -> Callable[
 
 def _constant_node(g: Generator, shape: tuple[int, ...]) -> Node:
     scale, zero = g.scale(), g.zero()
-    values = g.rng.integers(-128, 128, shape)
-    return Node(g.constant(values, "int8", scale, zero), shape, scale, zero)
+    values = g.rng.integers(g.limits[0], g.limits[1] + 1, shape)
+    return Node(g.constant(values, g.kind, scale, zero), shape, scale, zero)
 
 
 def unary(name: str, options: str | None = None, fixed: tuple[float, int] | None = None, same: bool = False):
@@ -316,7 +334,10 @@ def unary(name: str, options: str | None = None, fixed: tuple[float, int] | None
         if same:
             y = g.node(x.shape, x.scale, x.zero)
         elif fixed:
-            y = g.node(x.shape, *fixed)
+            if g.kind != "int8" and g.rng.random() < 0.5:
+                x = g.node(x.shape, 2.0 ** g.pick(-12, -11, -13), 0)
+                g.inputs.append(x.index)
+            y = g.node(x.shape, *(fixed if g.kind == "int8" else (2.0**-15, 0)))
         else:
             spread = 2 if g.wild else 0.5
             y = g.node(x.shape, float(np.float32(x.scale * 10 ** g.rng.uniform(-spread, spread))))
@@ -369,7 +390,7 @@ def concatenation(g: Generator) -> bool:
     if g.rng.random() < 0.3:
         shape = tuple(g.whole(1, 3) if k == axis else n for k, n in enumerate(x.shape))
         parts.append(
-            Node(g.constant(g.rng.integers(-128, 128, shape), "int8", x.scale, x.zero), shape, x.scale, x.zero)
+            Node(g.constant(g.rng.integers(-128, 128, shape), g.kind, x.scale, x.zero), shape, x.scale, x.zero)
         )
     g.rng.shuffle(parts)
     total = sum(p.shape[axis] for p in parts)
@@ -392,7 +413,7 @@ def pad(g: Generator) -> bool:
     y = g.node(shape, x.scale, x.zero)
     inputs = [x, g.constant(bounds, "int32")]
     if g.rng.random() < 0.4:
-        inputs.append(g.constant(np.array([g.whole(-128, 127)]), "int8", x.scale, x.zero))
+        inputs.append(g.constant(np.array([g.whole(-128, 127)]), g.kind, x.scale, x.zero))
         g.op("PADV2", inputs, [y], schema.PadV2OptionsT())
     else:
         g.op("PAD", inputs, [y], schema.PadOptionsT())
@@ -624,7 +645,7 @@ def transpose_conv(g: Generator) -> bool:
     y = g.matrix_output(kernel[0] * kernel[1] * ci, x, scales, shape)
     inputs = [g.constant(np.array(shape), "int32"), w_, x]
     if g.rng.random() < 0.6:
-        inputs.append(g.constant(g.bias(co, ci), "int32", [float(s) * x.scale for s in scales]))
+        inputs.append(g.constant(g.bias(co, ci), g.bias_type, [float(s) * x.scale for s in scales]))
     g.op("TRANSPOSE_CONV", inputs, [y], _options(
         "TransposeConv", padding=0 if same else 1, strideH=strides[0], strideW=strides[1],
         fusedActivationFunction=g.pick(*ACTIVATIONS)))  # fmt: skip
@@ -659,7 +680,7 @@ def batch_matmul(g: Generator) -> bool:
         batches = tuple(1 for _ in batches)
     shape = (*batches, *((columns, depth) if adjoint_y else (depth, columns)))
     other: Any = _constant_node(g, shape)
-    same = [n for n in g.nodes if n.shape == x.shape and n.dtype == "int8" and not adjoint_x]
+    same = [n for n in g.nodes if n.shape == x.shape and n.dtype == g.kind and not adjoint_x]
     if g.rng.random() < 0.4 and same:
         other, adjoint_y, columns = g.pick(*same), True, rows
     y = g.matrix_output(depth, x, np.array([other.scale]), (*x.shape[:-2], rows, columns))
@@ -799,6 +820,30 @@ OPERATORS: dict[str, Callable[[Generator], bool]] = {
     "abs": unary("ABS", "Abs"),
     "rsqrt": rsqrt,
 }
+
+
+# What TFLM has for int16 activations.
+WIDE = [
+    "conv", "depthwise", "fully_connected", "pool", "reshape", "softmax", "add", "sub", "mul", "minimum", "maximum",
+    "relu", "relu6", "leaky_relu", "logistic", "tanh", "quantize", "mean", "sum", "concatenation", "pad", "transpose",
+    "slice", "strided_slice", "split", "floats",
+]  # fmt: skip
+
+
+def wide_model(seed: int) -> bytes:
+    """A random model of int16 activations."""
+    g = Generator(seed, {k: OPERATORS[k] for k in WIDE}, "int16")
+    return g.build(g.whole(1, 5))
+
+
+def one_wide(seed: int, name: str) -> bytes:
+    """A model of one or two operators of a kind, on int16."""
+    while True:
+        g = Generator(seed, {name: OPERATORS[name]}, "int16")
+        data = g.build(g.whole(1, 2))
+        if not g.fallback:
+            return data
+        seed += 1_000_003
 
 
 def model(seed: int) -> bytes:

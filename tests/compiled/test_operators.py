@@ -22,6 +22,15 @@ def test_every_operator_alone(tmp_path, part):
     assert taken == set(kinds)
 
 
+def test_every_operator_on_int16(tmp_path):
+    needs_host()
+    models = [random_models.one_wide(seed, kind) for kind in random_models.WIDE for seed in range(2)]
+    outcomes = check.check(tmp_path, models)
+    labels = [kind for kind in random_models.WIDE for _ in range(2)]
+    assert not {k: o.difference for k, o in zip(labels, outcomes, strict=True) if o.difference}
+    assert {k for k, o in zip(labels, outcomes, strict=True) if not o.refused} == set(random_models.WIDE)
+
+
 def test_operators_together(tmp_path):
     needs_host()
     outcomes = check.check(tmp_path, [random_models.model(seed) for seed in range(40)])

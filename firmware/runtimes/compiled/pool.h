@@ -1,4 +1,4 @@
-/* AVERAGE_POOL_2D and MAX_POOL_2D, int8. */
+/* AVERAGE_POOL_2D and MAX_POOL_2D, int8 and int16. */
 #ifndef MG_POOL_H
 #define MG_POOL_H
 
@@ -23,6 +23,8 @@ typedef struct {
 
 void mg_average_pool(const int8_t* in, int8_t* out, const mg_pool_params* p);
 void mg_max_pool(const int8_t* in, int8_t* out, const mg_pool_params* p);
+void mg_average_pool16(const int16_t* in, int16_t* out, const mg_pool_params* p);
+void mg_max_pool16(const int16_t* in, int16_t* out, const mg_pool_params* p);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,9 @@ typedef struct {
 } mg_reduce_params;
 void mg_reduce_sum(const int8_t* in, int8_t* out, const mg_reduce_params* p);
 void mg_reduce_sum_wide(const int8_t* in, int8_t* out, const mg_reduce_params* p);
+/* MEAN and SUM of int16; the exact form. */
+void mg_reduce_sum16(const int16_t* in, int16_t* out, const mg_reduce_params* p);
+
 void mg_reduce_max(const int8_t* in, int8_t* out, const int32_t* outer, const int32_t* inner);
 void mg_reduce_min(const int8_t* in, int8_t* out, const int32_t* outer, const int32_t* inner);
 

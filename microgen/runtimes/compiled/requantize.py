@@ -81,7 +81,7 @@ def uniform(r: Requantization, prefer: int | None = None) -> Constants | None:
     Args:
         prefer: the shift to try first.
     """
-    if not is_provable(r):
+    if not is_provable(r) or r.low == r.high:
         return None
     constant, value = _constant_channels(r)
     offset = np.where(np.maximum(-r.acc_low, r.acc_high) >= 2**23, (r.acc_low + r.acc_high) >> 1, 0)

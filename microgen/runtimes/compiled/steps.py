@@ -270,10 +270,12 @@ class Dequantize(Step):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rescale(Step):
-    """QUANTIZE between integer types: TFLM's multiplier and shift, and the zero points of the values."""
+    """QUANTIZE between integer types, RELU and RELU6 of int16: TFLM's factor, the values' zero points, a clamp."""
 
     multiplier: int
     shift: int
+    low: int
+    high: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -353,6 +355,73 @@ class Lstm(Step):
     tanh: tuple[int, int]
     clip: int
     time_major: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Conv16(Step):
+    """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED of int16 with int8 weights, all as a grouped convolution.
+
+    output = clamp((accumulator * multiplier + half) >> shift), in 64 bits.
+
+    Attributes:
+        shape: the input's, [n, h, w, groups * ci]; `out` the output's.
+        filter: int8 [co, kh, kw, ci]; bias: int64 [co].
+        multiplier, shift: int64 [co]: TFLM's factor, cut to 15 bits.
+        is_long: whether sums may leave int32.
+    """
+
+    shape: tuple[int, ...]
+    out: tuple[int, ...]
+    filter: Int8
+    bias: Int64
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    padding: tuple[int, int]
+    groups: int
+    multiplier: Int64
+    shift: Int64
+    low: int
+    high: int
+    is_long: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Binary16(Step):
+    """ADD, SUB, MUL, MINIMUM, MAXIMUM of int16; `factors`: TFLM's of a, b, output for sums, of the output for MUL."""
+
+    kind: Literal["sum", "product", "minimum", "maximum"]
+    loops: Loops
+    factors: tuple[tuple[int, int], ...]
+    sign: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LeakyRelu16(Step):
+    """LEAKY_RELU of int16: TFLM's factors above and below the zero point, the sign of the slope."""
+
+    above: tuple[int, int]
+    below: tuple[int, int]
+    sign: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Curve16(Step):
+    """LOGISTIC or TANH of int16: the input times multiplier, shifted right, meets the table."""
+
+    kind: Literal["logistic", "tanh"]
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Softmax16(Step):
+    """SOFTMAX of int16: TFLM's factor, and its tables of 513 entries."""
+
+    factor: tuple[int, int]
+    exponential: Int64
+    reciprocal: Int64
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

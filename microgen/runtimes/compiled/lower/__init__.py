@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....errors import InputError
-from ....tflite import TfliteModel
+from ....tflite import Operator, TfliteModel
 from ..path import Program
-from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary
+from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary, wide
 from .context import HINT, Context, Lowering, Op
 
 _LOWERINGS: dict[str, Lowering] = {
@@ -72,6 +72,22 @@ _LOWERINGS: dict[str, Lowering] = {
 }
 
 
+# The same for int16 activations, where the function differs.
+_WIDE: dict[str, Lowering] = {
+    "ADD": wide.binary,
+    "LEAKY_RELU": wide.unary,
+    "LOGISTIC": wide.unary,
+    "MAXIMUM": wide.binary,
+    "MINIMUM": wide.binary,
+    "MUL": wide.binary,
+    "RELU": wide.unary,
+    "RELU6": wide.unary,
+    "SOFTMAX": wide.softmax,
+    "SUB": wide.binary,
+    "TANH": wide.unary,
+}
+
+
 def lower(model: TfliteModel) -> Program:
     """Return the steps of a model's main graph.
 
@@ -88,10 +104,15 @@ def lower(model: TfliteModel) -> Program:
             HINT,
         )
     context = Context(model)
-    steps = tuple(_LOWERINGS[op.name](Op(context, op)) for op in model.main.operators)
+    steps = tuple(_lowering(context, op)(Op(context, op)) for op in model.main.operators)
     return Program(
         inputs=tuple(context.value(i) for i in model.main.inputs),
         outputs=tuple(context.value(i) for i in model.main.outputs),
         steps=steps,
         initial=context.initial,
     )
+
+
+def _lowering(context: Context, op: Operator) -> Lowering:
+    is_wide = bool(op.outputs) and context.tensor(op.outputs[0]).dtype == "int16"
+    return _WIDE[op.name] if is_wide and op.name in _WIDE else _LOWERINGS[op.name]

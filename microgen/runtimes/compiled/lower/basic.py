@@ -48,7 +48,8 @@ def quantize(op: Op) -> Step:
     )
     m, e = quantize_multiplier(float(np.float32(source.scale)) / float(np.float32(output.scale)))
     op.need(e <= 30, "this scale")
-    return Rescale(**base, multiplier=m, shift=e)
+    limits = np.iinfo(np.dtype(output.dtype))
+    return Rescale(**base, multiplier=m, shift=e, low=int(limits.min), high=int(limits.max))
 
 
 def dequantize(op: Op) -> Step:

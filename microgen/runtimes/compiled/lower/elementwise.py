@@ -32,7 +32,7 @@ def add(op: Op) -> Step:
     low, high = activation_range(op.options.activation, output, op)
     r = _single(m, e, output.zero_point, low, high, left.min() + right.min(), left.max() + right.max())
     ratios = (float(sa) / float(so), sign * float(sb) / float(so))
-    step = Sum(**_both(op), loops=_broadcast(op), left=left, right=right, requantization=r, ratios=ratios)
+    step = Sum(**_both(op), loops=broadcast(op), left=left, right=right, requantization=r, ratios=ratios)
     return _with_scalar(op, step, step.table())
 
 
@@ -49,7 +49,7 @@ def squared_difference(op: Op) -> Step:
     r = _single(m, e, output.zero_point, -128, 127, 0, 2**30)
     square = (left[:, None] + right[None, :]) ** 2
     table = np.clip(_wrapped_multiply(square, m, e) + output.zero_point, -128, 127)
-    step = SquaredDifference(**_both(op), loops=_broadcast(op), left=left, right=right, requantization=r)
+    step = SquaredDifference(**_both(op), loops=broadcast(op), left=left, right=right, requantization=r)
     return _with_scalar(op, step, table)
 
 
@@ -64,7 +64,7 @@ def multiply_step(op: Op) -> Step:
     products = (_BYTES - a.zero_point)[:, None] * (_BYTES - b.zero_point)[None, :]
     r = _single(m, e, output.zero_point, low, high, products.min(), products.max())
     table = np.clip(_wrapped_multiply(products, m, e) + output.zero_point, low, high)
-    step = Product(**_both(op), loops=_broadcast(op), zero_points=(a.zero_point, b.zero_point), requantization=r)
+    step = Product(**_both(op), loops=broadcast(op), zero_points=(a.zero_point, b.zero_point), requantization=r)
     return _with_scalar(op, step, table)
 
 
@@ -73,7 +73,7 @@ def extreme(op: Op) -> Step:
     op.need_types(_INT8)
     function = np.minimum if op.name == "MINIMUM" else np.maximum
     kind: Literal["minimum", "maximum"] = "minimum" if op.name == "MINIMUM" else "maximum"
-    step = Extreme(**_both(op), loops=_broadcast(op), kind=kind)
+    step = Extreme(**_both(op), loops=broadcast(op), kind=kind)
     return _with_scalar(op, step, function(_BYTES[:, None], _BYTES[None, :]))
 
 
@@ -86,7 +86,7 @@ def prelu(op: Op) -> Step:
     op.need(e <= 30, "input scales far above the output's")
     step = Prelu(
         **_both(op),
-        loops=_broadcast(op),
+        loops=broadcast(op),
         positive=rescale(si / so, a.zero_point, output.zero_point).astype(np.int8),
         zero_points=(a.zero_point, alpha.zero_point),
         multiplier=m,
@@ -133,7 +133,7 @@ def _single(m: int, e: int, zero_point: int, low: int, high: int, acc_low: int, 
     return Requantization(one(m), one(e), zero_point, low, high, one(int(acc_low)), one(int(acc_high)))
 
 
-def _broadcast(op: Op) -> Loops:
+def broadcast(op: Op) -> Loops:
     """Return the fewest loops over the output's elements, with 0 as the stride of what is broadcast."""
     shape = op.output.shape
     strides = []

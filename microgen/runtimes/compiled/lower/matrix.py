@@ -4,44 +4,49 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....tflite import Tensor
 from ..arithmetic import quantize_multiplier, quantize_multipliers
 from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Pool, Step, TransposeConv
-from ..values import Int64, Requantization
+from ..values import Requantization
+from . import wide
 from .context import Op, activation_range, padding_before
 from .elementwise import collapse
+from .layers import bias_of, conv_scales, dense_scales, window
 
 _INT8 = ("int8", "int8", "int32", "int8"), ("int8", "int8", "int8")
 
 
 def conv(op: Op) -> Step:
     """CONV_2D, grouped ones too."""
+    if op.tensor(0).dtype == "int16":
+        return wide.conv(op)
     op.need_types(*_INT8)
     source, kernel, output = op.tensor(0), op.tensor(1), op.output
     weights = op.constant(1, "its filter")
     groups = source.shape[3] // kernel.shape[3]
-    strides, dilations, padding = _window(op, source, kernel.shape[1:3], output)
+    strides, dilations, padding = window(op, source, kernel.shape[1:3], output)
     return Conv(
         **op.base(),
         filter=weights.astype(np.int8),
-        bias=_bias(op, len(weights)) - source.zero_point * weights.astype(np.int64).sum((1, 2, 3)),
+        bias=bias_of(op, len(weights)) - source.zero_point * weights.astype(np.int64).sum((1, 2, 3)),
         strides=strides,
         dilations=dilations,
         padding=padding,
         groups=groups,
-        requantization=_requantization(op, len(weights), _conv_scales(source, kernel, output, len(weights))),
+        requantization=_requantization(op, len(weights), conv_scales(source, kernel, output, len(weights))),
     )
 
 
 def depthwise(op: Op) -> Step:
     """DEPTHWISE_CONV_2D, with any multiplier; of one channel it is a convolution."""
+    if op.tensor(0).dtype == "int16":
+        return wide.depthwise(op)
     op.need_types(*_INT8)
     source, kernel, output = op.tensor(0), op.tensor(1), op.output
     weights = op.constant(1, "its filter")[0]
     channels = weights.shape[2]
-    strides, dilations, padding = _window(op, source, weights.shape[:2], output)
-    bias = _bias(op, channels) - source.zero_point * weights.astype(np.int64).sum((0, 1))
-    requantization = _requantization(op, channels, _conv_scales(source, kernel, output, channels))
+    strides, dilations, padding = window(op, source, weights.shape[:2], output)
+    bias = bias_of(op, channels) - source.zero_point * weights.astype(np.int64).sum((0, 1))
+    requantization = _requantization(op, channels, conv_scales(source, kernel, output, channels))
     if source.shape[3] == 1:
         return Conv(
             **op.base(),
@@ -67,21 +72,15 @@ def depthwise(op: Op) -> Step:
 
 def fully_connected(op: Op) -> Step:
     """FULLY_CONNECTED with constant weights."""
+    if op.tensor(0).dtype == "int16":
+        return wide.fully_connected(op)
     op.need_types(*_INT8)
-    source, kernel, output = op.tensor(0), op.tensor(1), op.output
-    weights = op.constant(1, "its weights")
-    quantization = kernel.quantization
-    if quantization is not None and quantization.per_channel:
-        op.need(quantization.dimension == 0, f"scales along dimension {quantization.dimension}")
-        scales = _conv_scales(source, kernel, output, len(weights))
-    else:  # here TFLM multiplies the two scales in float32
-        product = np.float32(source.scale) * np.float32(kernel.scale)
-        scales = [float(product) / float(np.float32(output.scale))] * len(weights)
+    source, weights = op.tensor(0), op.constant(1, "its weights")
     return FullyConnected(
         **op.base(),
         filter=weights.astype(np.int8),
-        bias=_bias(op, len(weights)) - source.zero_point * weights.astype(np.int64).sum(1),
-        requantization=_requantization(op, len(weights), scales),
+        bias=bias_of(op, len(weights)) - source.zero_point * weights.astype(np.int64).sum(1),
+        requantization=_requantization(op, len(weights), dense_scales(op, len(weights))),
     )
 
 
@@ -89,7 +88,7 @@ def pool(op: Op) -> Step:
     """AVERAGE_POOL_2D and MAX_POOL_2D."""
     op.need_types(("int8", "int8"), ("int16", "int16"))
     source, output, kernel = op.tensor(0), op.output, op.options.kernel
-    strides, _, padding = _window(op, source, kernel, output)
+    strides, _, padding = window(op, source, kernel, output)
     low, high = activation_range(op.options.activation, output, op)
     return Pool(
         **op.base(),
@@ -119,7 +118,7 @@ def transpose_conv(op: Op) -> Step:
     bias = np.zeros(len(weights), np.int64)
     if op.has(3):
         bias = op.constant(3, "its bias").reshape(-1).astype(np.int64)
-    scales = _conv_scales(source, kernel, output, len(weights))
+    scales = conv_scales(source, kernel, output, len(weights))
     return TransposeConv(
         **base,
         filter=weights.astype(np.int8),
@@ -160,32 +159,6 @@ def batch_matmul(op: Op) -> Step:
         zero_points=(a.zero_point, b.zero_point),
         requantization=Requantization(one[0], one[1], output.zero_point, -128, 127, one[2], one[3]),
     )
-
-
-_Pair = tuple[int, int]
-
-
-def _window(op: Op, source: Tensor, kernel: tuple[int, ...], output: Tensor) -> tuple[_Pair, _Pair, _Pair]:
-    strides, dilations = op.op.strides or (1, 1), op.op.dilations
-    same = op.options.padding == "SAME"
-    top, left = (
-        padding_before(source.shape[k + 1], kernel[k], strides[k], dilations[k], output.shape[k + 1], same)
-        for k in (0, 1)
-    )
-    return strides, dilations, (top, left)
-
-
-def _bias(op: Op, n: int) -> Int64:
-    if not op.has(2):
-        return np.zeros(n, np.int64)
-    return op.constant(2, "its bias").reshape(-1).astype(np.int64)
-
-
-def _conv_scales(source: Tensor, kernel: Tensor, output: Tensor, n: int) -> list[float]:
-    """Return the real factor of each channel, in double: PopulateConvolutionQuantizationParams()."""
-    scales = kernel.quantization.scales if kernel.quantization else (0.0,)
-    scales = scales if len(scales) > 1 else scales * n
-    return [float(np.float32(source.scale)) * float(np.float32(s)) / float(np.float32(output.scale)) for s in scales]
 
 
 def _requantization(op: Op, n: int, scales: list[float]) -> Requantization:

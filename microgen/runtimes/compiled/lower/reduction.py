@@ -16,7 +16,9 @@ from .elementwise import collapse
 
 def reduce(op: Op) -> Step:
     """MEAN, SUM, REDUCE_MAX and REDUCE_MIN of int8."""
-    op.need(op.tensor(0).dtype == op.output.dtype == "int8", f"{op.tensor(0).dtype} to {op.output.dtype}")
+    kinds = ("int8", "int16") if op.name in ("MEAN", "SUM") else ("int8",)
+    op.need(op.tensor(0).dtype == op.output.dtype, f"{op.tensor(0).dtype} to {op.output.dtype}")
+    op.need(op.output.dtype in kinds, op.output.dtype)
     source, output = op.tensor(0), op.output
     rank = len(source.shape)
     axes = op.axes(1, rank)
@@ -37,14 +39,14 @@ def reduce(op: Op) -> Step:
         shift = min(count.bit_length() - 1, 32, 31 + e)
         m, e = (m << shift) // count, e - shift
     op.need(-31 <= e <= 30, "this scale")
-    zero = source.zero_point
+    zero, limits = source.zero_point, np.iinfo(np.dtype(source.dtype))
     r = Requantization(
         np.array([m], np.int64),
         np.array([e], np.int64),
         output.zero_point,
-        -128,
-        127,
-        np.array([(-128 - zero) * count], np.int64),
-        np.array([(127 - zero) * count], np.int64),
+        int(limits.min),
+        int(limits.max),
+        np.array([(int(limits.min) - zero) * count], np.int64),
+        np.array([(int(limits.max) - zero) * count], np.int64),
     )
     return Reduce(**base, kind="sum", outer=outer, inner=inner, zero_point=zero, requantization=r)

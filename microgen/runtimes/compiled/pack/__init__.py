@@ -8,17 +8,21 @@ from typing import Any
 from .. import steps
 from ..path import Code, Options, Program
 from ..steps import Step
-from . import elementwise, images, matrix, movement, recurrent
+from . import elementwise, images, matrix, movement, recurrent, wide
 
 _CODES: dict[type[Step], Callable[[Any], Code]] = {
     steps.Arg: images.arg,
     steps.BatchMatmul: images.batch_matmul,
+    steps.Binary16: wide.binary16,
     steps.Conv: matrix.conv,
+    steps.Conv16: wide.conv16,
+    steps.Curve16: wide.curve16,
     steps.Depthwise: matrix.depthwise,
     steps.Dequantize: elementwise.dequantize,
     steps.Extreme: elementwise.extreme,
     steps.FullyConnected: matrix.fully_connected,
     steps.Lstm: recurrent.lstm,
+    steps.LeakyRelu16: wide.leaky_relu16,
     steps.Lookup: elementwise.lookup,
     steps.Move: movement.move,
     steps.Pool: matrix.pool,
@@ -30,6 +34,7 @@ _CODES: dict[type[Step], Callable[[Any], Code]] = {
     steps.ResizeNearest: images.resize_nearest,
     steps.Rescale: elementwise.rescale,
     steps.Softmax: elementwise.softmax,
+    steps.Softmax16: wide.softmax16,
     steps.SquaredDifference: elementwise.squared_difference,
     steps.Sum: elementwise.sum_,
     steps.Svdf: recurrent.svdf,

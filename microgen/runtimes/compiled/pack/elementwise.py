@@ -175,11 +175,11 @@ def _convert(step: Step, function: str, scale: float, zero: int, file: str, over
 
 def rescale(step: Rescale) -> Code:
     """QUANTIZE between integer types."""
-    k, limits = step.index, np.iinfo(np.dtype(step.output.dtype))
-    low = "INT32_MIN" if step.output.dtype == "int32" else int(limits.min)
+    k = step.index
+    low = "INT32_MIN" if step.low == -(2**31) else step.low
     params = struct("mg_rescale_params", f"parameters{k}", {
         "multiplier": step.multiplier, "shift": step.shift, "zero_point_in": step.input.zero_point,
-        "zero_point_out": step.output.zero_point, "low": low, "high": int(limits.max),
+        "zero_point_out": step.output.zero_point, "low": low, "high": step.high,
         "in_kind": _KINDS[step.input.dtype], "out_kind": _KINDS[step.output.dtype],
     })  # fmt: skip
     same = np.dtype(step.input.dtype).itemsize == np.dtype(step.output.dtype).itemsize

@@ -11,6 +11,8 @@ from ..values import Int64, Requantization
 from .text import struct
 
 _PRESCALES = (8, 4, 2)
+# MG_ROWS of mg_rows.h, at most.
+_ROWS = 4
 
 
 def conv(step: Conv) -> Code:
@@ -44,7 +46,7 @@ def conv(step: Conv) -> Code:
         declarations=(params,),
         headers=("conv.h",),
         files=(f"conv{wide}.c", *(("conv.c",) if wide else ())),
-        scratch_bytes=2 * (-(-kh * kw * ci // 4) * 4),
+        scratch_bytes=_ROWS * (-(-kh * kw * ci // 4) * 4),
         overlaps=(conv_overlap(step),),
         proven=rows.proven,
         exact=rows.exact,
@@ -142,11 +144,12 @@ def pool(step: Pool) -> Code:
         "stride_h": step.strides[0], "stride_w": step.strides[1],
         "pad_h": step.padding[0], "pad_w": step.padding[1], "low": step.low, "high": step.high,
     })  # fmt: skip
+    wide = "16" if step.input.dtype == "int16" else ""
     return Code(
-        call=f"mg_{step.kind}_pool({{input0}}, {{output0}}, &pool{k});",
+        call=f"mg_{step.kind}_pool{wide}({{input0}}, {{output0}}, &pool{k});",
         declarations=(params,),
         headers=("pool.h",),
-        files=(f"{step.kind}_pool.c",),
+        files=("pool16.c" if wide else f"{step.kind}_pool.c",),
         overlaps=(IN_PLACE if n * oh * ow == 1 else None,),
     )
 
@@ -154,14 +157,14 @@ def pool(step: Pool) -> Code:
 class Channels:
     """The requantization of a layer's channels, cheap where that is proven and exact where it is not."""
 
-    def __init__(self, r: Requantization) -> None:
+    def __init__(self, r: Requantization, cheap: bool = True) -> None:
         self._r = r
-        self._cheap = requantize.per_channel(r, _PRESCALES)
+        self._cheap = requantize.per_channel(r, _PRESCALES) if cheap else None
 
     @classmethod
-    def of(cls, r: Requantization) -> Channels:
-        """Search the cheap form."""
-        return cls(r)
+    def of(cls, r: Requantization, cheap: bool = True) -> Channels:
+        """Search the cheap form, if it is wanted."""
+        return cls(r, cheap)
 
     @property
     def suffix(self) -> str:

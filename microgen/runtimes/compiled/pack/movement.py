@@ -38,8 +38,9 @@ def _runs(loops: Loops) -> tuple[int, Loops]:
 def reduce(step: Reduce) -> Code:
     """MEAN, SUM, REDUCE_MAX and REDUCE_MIN."""
     k = step.index
+    is_wide = step.output.dtype == "int16"
     outer, inner = (
-        loops_constant(f"{name}{k}", Loops(loops.dims, loops.strides * 2))
+        loops_constant(f"{name}{k}", Loops(loops.dims, loops.strides * 2), 2 if is_wide else 1)
         for name, loops in (("outer", step.outer), ("inner", step.inner))
     )
     if step.requantization is None:
@@ -49,20 +50,22 @@ def reduce(step: Reduce) -> Code:
             headers=("reduce.h",),
             files=(f"reduce_{step.kind}.c",),
         )
-    channel = Channels.of(step.requantization)
+    channel = Channels.of(step.requantization, cheap=not is_wide)
     count = int(np.prod(step.inner.dims))
     row = channel.table(np.array([-step.zero_point * count], np.int64), slice(None))[0].tolist()
     params = struct("mg_reduce_params", f"parameters{k}", {
         "outer": f"outer{k}", "inner": f"inner{k}",
         "channel": f"{{{', '.join(str(x) for x in row)}}}", "output": channel.output,
     })  # fmt: skip
-    suffix = channel.suffix
+    suffix, file = channel.suffix, f"reduce_sum{channel.suffix}.c"
+    if is_wide:
+        suffix, file = "16", "reduce16.c"
     return Code(
         call=f"mg_reduce_sum{suffix}({{input0}}, {{output0}}, &parameters{k});",
         constants=(outer, inner),
         declarations=(params,),
         headers=("reduce.h",),
-        files=(f"reduce_sum{suffix}.c", *(("reduce_sum.c",) if suffix else ())),
+        files=(file, *(("reduce_sum.c",) if suffix == "_wide" else ())),
         proven=channel.proven,
         exact=channel.exact,
     )

@@ -1,0 +1,2 @@
+#define MG_LONG
+#include "conv16.c"

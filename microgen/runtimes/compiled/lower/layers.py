@@ -1,0 +1,48 @@
+"""What layers with weights have in common, whatever their types."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....tflite import Tensor
+from ..values import Int64
+from .context import Op, padding_before
+
+_Pair = tuple[int, int]
+
+
+def window(op: Op, source: Tensor, kernel: tuple[int, ...], output: Tensor) -> tuple[_Pair, _Pair, _Pair]:
+    """Return strides, dilations and padding (top, left) of a window that moves over an image."""
+    strides, dilations = op.op.strides or (1, 1), op.op.dilations
+    same = op.options.padding == "SAME"
+    top, left = (
+        padding_before(source.shape[k + 1], kernel[k], strides[k], dilations[k], output.shape[k + 1], same)
+        for k in (0, 1)
+    )
+    return strides, dilations, (top, left)
+
+
+def bias_of(op: Op, n: int) -> Int64:
+    """Return the bias of a layer, zeros where it has none."""
+    if not op.has(2):
+        return np.zeros(n, np.int64)
+    return op.constant(2, "its bias").reshape(-1).astype(np.int64)
+
+
+def conv_scales(source: Tensor, kernel: Tensor, output: Tensor, n: int) -> list[float]:
+    """Return the real factor of each channel, in double: PopulateConvolutionQuantizationParams()."""
+    scales = kernel.quantization.scales if kernel.quantization else (0.0,)
+    scales = scales if len(scales) > 1 else scales * n
+    return [float(np.float32(source.scale)) * float(np.float32(s)) / float(np.float32(output.scale)) for s in scales]
+
+
+def dense_scales(op: Op, n: int) -> list[float]:
+    """Return the real factor of each unit of a FULLY_CONNECTED."""
+    source, kernel, output = op.tensor(0), op.tensor(1), op.output
+    quantization = kernel.quantization
+    if quantization is not None and quantization.per_channel:
+        op.need(quantization.dimension == 0, f"scales along dimension {quantization.dimension}")
+        return conv_scales(source, kernel, output, n)
+    # Here TFLM multiplies the two scales in float32.
+    product = np.float32(source.scale) * np.float32(kernel.scale)
+    return [float(product) / float(np.float32(output.scale))] * n
