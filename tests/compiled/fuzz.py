@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import check, random_models
 
-BATCH = 40
+BATCH = 50
 
 
 def _model(name: str | None, seed: int) -> bytes:
@@ -20,6 +20,16 @@ def _model(name: str | None, seed: int) -> bytes:
     if kind:
         return (random_models.one_wide if wide else random_models.one_operator)(seed, kind)
     return random_models.model(seed)
+
+
+def _shrunk(seed: int) -> str:
+    """The fewest first operators of a model that differ already."""
+    for most in range(1, 7):
+        with tempfile.TemporaryDirectory() as folder:
+            (outcome,) = check.check(Path(folder), [random_models.model(seed, most)], seed=seed)
+        if outcome.difference:
+            return f" (with its first {most}: {outcome.difference})"
+    return ""
 
 
 def main() -> None:
@@ -39,12 +49,13 @@ def main() -> None:
                 continue
         for seed, outcome in zip(seeds, outcomes, strict=True):
             if outcome.difference:
-                print(f"seed {seed}: {outcome.difference}", flush=True)
+                print(f"seed {seed}: {outcome.difference}{'' if name else _shrunk(seed)}", flush=True)
                 bad += 1
             elif outcome.refused:
                 refused[outcome.refused.split("'")[-1][:90]] += 1
             else:
                 equal += 1
+        print(f"{seeds[-1] + 1 - first} of {last - first}: {equal} equal, {bad} differ", flush=True)
     print(f"{equal} equal, {bad} differ")
     for text, n in refused.most_common(12):
         print(f"  {n} refused: {text}")

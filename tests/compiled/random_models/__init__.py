@@ -1,0 +1,99 @@
+"""Random valid models: odd shapes, strides and paddings, zero points at the ends, clamps, wild scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import elements, layers, movement
+from .generator import Generator
+
+OPERATORS: dict[str, Callable[[Generator], bool]] = {
+    "conv": layers.conv,
+    "conv again": layers.conv,
+    "depthwise": layers.depthwise,
+    "fully_connected": layers.fully_connected,
+    "pool": layers.pool,
+    "reshape": movement.reshape,
+    "softmax": elements.softmax,
+    "add": elements.binary("ADD", "Add"),
+    "sub": elements.binary("SUB", "Sub"),
+    "mul": elements.binary("MUL", "Mul"),
+    "minimum": elements.binary("MINIMUM", "MaximumMinimum", False),
+    "maximum": elements.binary("MAXIMUM", "MaximumMinimum", False),
+    "squared_difference": elements.binary("SQUARED_DIFFERENCE", "SquaredDifference", False),
+    "prelu": elements.binary("PRELU", None, False),
+    "relu": elements.relu,
+    "relu6": elements.unary("RELU6", same=True),
+    "leaky_relu": elements.unary("LEAKY_RELU", "LeakyRelu"),
+    "hard_swish": elements.unary("HARD_SWISH", "HardSwish"),
+    "logistic": elements.unary("LOGISTIC", fixed=(1 / 256, -128)),
+    "tanh": elements.unary("TANH", fixed=(1 / 128, 0)),
+    "quantize": elements.unary("QUANTIZE", "Quantize"),
+    "mean": elements.mean("MEAN"),
+    "sum": elements.mean("SUM"),
+    "reduce_max": elements.mean("REDUCE_MAX"),
+    "reduce_min": elements.mean("REDUCE_MIN"),
+    "concatenation": movement.concatenation,
+    "pad": movement.pad,
+    "mirror_pad": movement.mirror_pad,
+    "transpose": movement.transpose,
+    "slice": movement.slice_,
+    "strided_slice": movement.strided_slice,
+    "split": movement.split,
+    "pack": movement.pack,
+    "unpack": movement.unpack,
+    "gather": movement.gather,
+    "space": movement.space,
+    "space_to_batch": movement.space_to_batch,
+    "reverse": movement.reverse,
+    "floats": elements.floats,
+    "transpose_conv": layers.transpose_conv,
+    "resize": layers.resize,
+    "batch_matmul": layers.batch_matmul,
+    "arg": elements.arg,
+    "svdf": layers.svdf,
+    "lstm": layers.lstm,
+    "variable": movement.variable,
+    "abs": elements.unary("ABS", "Abs"),
+    "rsqrt": elements.rsqrt,
+}
+
+
+# What TFLM has for int16 activations.
+WIDE = [
+    "conv", "depthwise", "fully_connected", "pool", "reshape", "softmax", "add", "sub", "mul", "minimum", "maximum",
+    "relu", "relu6", "leaky_relu", "logistic", "tanh", "quantize", "mean", "sum", "concatenation", "pad", "transpose",
+    "slice", "strided_slice", "split", "floats",
+]  # fmt: skip
+
+
+def wide_model(seed: int) -> bytes:
+    """A random model of int16 activations."""
+    g = Generator(seed, {k: OPERATORS[k] for k in WIDE}, "int16")
+    return g.build(g.whole(1, 5))
+
+
+def one_wide(seed: int, name: str) -> bytes:
+    """A model of one or two operators of a kind, on int16."""
+    while True:
+        g = Generator(seed, {name: OPERATORS[name]}, "int16")
+        data = g.build(g.whole(1, 2))
+        if not g.fallback:
+            return data
+        seed += 1_000_003
+
+
+def model(seed: int, most: int = 7) -> bytes:
+    """The random model of a seed, or its first `most` operators: fewer give the same model, cut off."""
+    g = Generator(seed, OPERATORS)
+    return g.build(min(g.whole(1, 7), most))
+
+
+def one_operator(seed: int, name: str) -> bytes:
+    """A model of one or two operators of a kind."""
+    while True:
+        g = Generator(seed, {name: OPERATORS[name]})
+        data = g.build(g.whole(1, 2))
+        if not g.fallback:
+            return data
+        seed += 1_000_003
