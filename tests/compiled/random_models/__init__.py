@@ -43,6 +43,7 @@ OPERATORS: dict[str, Callable[[Generator], bool]] = {
     "pack": movement.pack,
     "unpack": movement.unpack,
     "gather": movement.gather,
+    "shape": movement.shape,
     "space": movement.space,
     "space_to_batch": movement.space_to_batch,
     "reverse": movement.reverse,

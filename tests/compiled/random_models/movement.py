@@ -272,3 +272,23 @@ def variable(g: Generator) -> bool:
     g.op("ASSIGN_VARIABLE", [handle, fresh], [], schema.AssignVariableOptionsT())
     g.read.discard(both.index)
     return True
+
+
+def shape(g: Generator) -> bool:
+    """A reshape to what a model computes from a shape, as converters write it."""
+    x = g.any(low=2)
+    if x is None or len(x.shape) > 4:
+        return False
+    whole = Node(
+        g.b.tensor(f"s{len(g.b.graph.tensors)}", [len(x.shape)], "int32", ()), (len(x.shape),), 0.0, 0, "int32"
+    )
+    first = Node(g.b.tensor(f"s{len(g.b.graph.tensors)}", [], "int32", ()), (), 0.0, 0, "int32")
+    both = Node(g.b.tensor(f"s{len(g.b.graph.tensors)}", [2], "int32", ()), (2,), 0.0, 0, "int32")
+    g.op("SHAPE", [x], [whole], settings("Shape", outType=2))
+    bounds = [g.constant(np.array([v]), "int32") for v in (0, 1, 1)]
+    g.op("STRIDED_SLICE", [whole, *bounds], [first], settings("StridedSlice", shrinkAxisMask=1))
+    rest = g.constant(np.array(x.elements // x.shape[0]), "int32")
+    g.op("PACK", [first, rest], [both], settings("Pack", axis=0, valuesCount=2))
+    y = g.node((x.shape[0], x.elements // x.shape[0]), x.scale, x.zero)
+    g.op("RESHAPE", [x, both], [y], settings("Reshape", newShape=[]))
+    return True

@@ -7,6 +7,7 @@ from ....tflite import Operator, TfliteModel
 from ..path import Program
 from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary, wide
 from .context import HINT, Context, Lowering, Op
+from .folding import fold
 
 _LOWERINGS: dict[str, Lowering] = {
     "ABS": unary.lookup(unary.absolute),
@@ -51,6 +52,7 @@ _LOWERINGS: dict[str, Lowering] = {
     "RESIZE_NEAREST_NEIGHBOR": images.resize_nearest,
     "REVERSE_V2": movement.reverse,
     "RSQRT": unary.lookup(unary.rsqrt),
+    "SHAPE": basic.shape,
     "SLICE": movement.slice_,
     "SOFTMAX": basic.softmax,
     "SPACE_TO_BATCH_ND": movement.space_to_batch,
@@ -104,7 +106,7 @@ def lower(model: TfliteModel) -> Program:
             HINT,
         )
     context = Context(model)
-    steps = tuple(_lowering(context, op)(Op(context, op)) for op in model.main.operators)
+    steps = tuple(fold(_lowering(context, op)(Op(context, op)), context) for op in model.main.operators)
     return Program(
         inputs=tuple(context.value(i) for i in model.main.inputs),
         outputs=tuple(context.value(i) for i in model.main.outputs),

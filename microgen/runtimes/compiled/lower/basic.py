@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..arithmetic import doubling_high, exp_on_negative_values, quantize_multiplier
-from ..steps import Alias, Dequantize, Quantize, Rescale, Softmax, Step
+from ..steps import Alias, Dequantize, Nothing, Quantize, Rescale, Softmax, Step
 from . import unary
 from .context import Op
 
@@ -18,6 +18,13 @@ def alias(op: Op) -> Step:
     base["inputs"] = (op.input_value(0),)
     op.need(op.tensor(0).dtype == op.output.dtype, f"{op.tensor(0).dtype} to {op.output.dtype}")
     return Alias(**base)
+
+
+def shape(op: Op) -> Step:
+    """SHAPE: a constant, as all shapes are."""
+    op.need(op.output.dtype == "int32", op.output.dtype)
+    op.context.fold(op.op.outputs[0], np.array(op.tensor(0).shape, np.int32))
+    return Nothing(index=op.op.index, name=op.name, inputs=(), outputs=())
 
 
 def softmax(op: Op) -> Step:

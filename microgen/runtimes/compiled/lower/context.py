@@ -28,6 +28,7 @@ class Context:
         self._values: dict[int, Value] = {}
         self._next = len(self.graph.tensors)
         self.variables: dict[str, Value] = {}
+        self._folded: dict[int, Array] = {}
 
     def tensor(self, index: int) -> Tensor:
         """Return a tensor of the graph."""
@@ -37,7 +38,7 @@ class Context:
         """Return the value of a tensor; a constant's lies in flash."""
         if index not in self._values:
             t = self.tensor(index)
-            data = self.model.constant(t) if t.is_constant else None
+            data = self.constant(index)
             self._values[index] = Value(
                 index, t.name, t.shape, t.dtype, t.scale, t.zero_point, persistent=t.is_variable, data=data
             )
@@ -46,6 +47,17 @@ class Context:
                 start = t.zero_point if t.dtype == "int8" else 0
                 self.initial[index] = np.full(t.shape, start, t.numpy_dtype)
         return self._values[index]
+
+    def constant(self, index: int) -> Array | None:
+        """Return the values of a tensor that is constant, in the file or as computed from such; None for others."""
+        t = self.tensor(index)
+        return self.model.constant(t) if t.is_constant else self._folded.get(index)
+
+    def fold(self, index: int, values: Array) -> None:
+        """Make a tensor constant."""
+        t = self.tensor(index)
+        self._folded[index] = np.ascontiguousarray(values).reshape(t.shape)
+        self._values.pop(index, None)
 
     def fresh(self, name: str, shape: tuple[int, ...], dtype: str, persistent: bool = False) -> Value:
         """Return a value that is no tensor of the graph."""
@@ -101,9 +113,9 @@ class Op:
         Raises:
             InputError: it is computed.
         """
-        t = self.tensor(position)
-        if t.is_constant:
-            return self.context.model.constant(t)
+        t, values = self.tensor(position), self.context.constant(self.op.inputs[position])
+        if values is not None:
+            return values
         if not t.elements:
             return np.zeros(t.shape, t.numpy_dtype)
         return self.refuse(f"{what} is not constant")
@@ -126,7 +138,7 @@ class Op:
     def base(self) -> dict[str, Any]:
         """Return the fields that all steps have, with the inputs that are no constants."""
         c = self.context
-        inputs = tuple(c.value(i) for i in self.op.inputs if i >= 0 and not c.tensor(i).is_constant)
+        inputs = tuple(c.value(i) for i in self.op.inputs if i >= 0 and c.constant(i) is None)
         outputs = tuple(c.value(i) for i in self.op.outputs)
         return {"index": self.op.index, "name": self.name, "inputs": inputs, "outputs": outputs}
 

@@ -107,9 +107,9 @@ def _both(op: Op) -> dict[str, Any]:
 def _with_scalar(op: Op, step: Step, table: Int64) -> Step:
     """Return a lookup where one of the inputs is one constant number, else the step."""
     a, b = op.tensor(0), op.tensor(1)
-    if b.is_constant and b.elements == 1 and a.elements == op.output.elements:
+    if step.inputs[1].data is not None and b.elements == 1 and a.elements == op.output.elements:
         return table_step(op, table[:, int(op.constant(1, "").reshape(-1)[0]) + 128], 0)
-    if a.is_constant and a.elements == 1 and b.elements == op.output.elements:
+    if step.inputs[0].data is not None and a.elements == 1 and b.elements == op.output.elements:
         return table_step(op, table[int(op.constant(0, "").reshape(-1)[0]) + 128], 1)
     return step
 

@@ -76,6 +76,8 @@ def fully_connected(op: Op) -> Step:
         return wide.fully_connected(op)
     op.need_types(*_INT8)
     source, weights = op.tensor(0), op.constant(1, "its weights")
+    channels = source.shape[-1] if source.shape else 1
+    op.need(weights.shape[1] % channels == 0, f"rows of {weights.shape[1]} of an input of shape {list(source.shape)}")
     return FullyConnected(
         **op.base(),
         filter=weights.astype(np.int8),
