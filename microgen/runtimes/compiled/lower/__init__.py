@@ -5,6 +5,7 @@ from __future__ import annotations
 from ....errors import InputError
 from ....tflite import Operator, TfliteModel
 from ..path import Program
+from ..steps import Step
 from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary, wide
 from .context import HINT, Context, Lowering, Op
 from .folding import fold
@@ -106,13 +107,21 @@ def lower(model: TfliteModel) -> Program:
             HINT,
         )
     context = Context(model)
-    steps = tuple(fold(_lowering(context, op)(Op(context, op)), context) for op in model.main.operators)
+    steps = tuple(fold(_lower(context, op), context) for op in model.main.operators)
     return Program(
         inputs=tuple(context.value(i) for i in model.main.inputs),
         outputs=tuple(context.value(i) for i in model.main.outputs),
         steps=steps,
         initial=context.initial,
     )
+
+
+def _lower(context: Context, op: Operator) -> Step:
+    lowered = Op(context, op)
+    try:
+        return _lowering(context, op)(lowered)
+    except (ArithmeticError, IndexError, ValueError) as error:
+        return lowered.refuse(f"inputs or options that do not go together ({error})")
 
 
 def _lowering(context: Context, op: Operator) -> Lowering:

@@ -14,9 +14,9 @@ from .context import Op
 
 def alias(op: Op) -> Step:
     """RESHAPE and its kin: the bytes stay as they are."""
-    base = op.base()
-    base["inputs"] = (op.input_value(0),)
+    base = op.base(0, constants=True)
     op.need(op.tensor(0).dtype == op.output.dtype, f"{op.tensor(0).dtype} to {op.output.dtype}")
+    op.need(op.tensor(0).elements == op.output.elements, f"an output of shape {list(op.output.shape)}")
     return Alias(**base)
 
 
@@ -30,6 +30,7 @@ def shape(op: Op) -> Step:
 def softmax(op: Op) -> Step:
     """SOFTMAX of int8: its exponentials depend on the difference to the largest alone."""
     op.need_types(("int8", "int8"))
+    op.need_shape(op.tensor(0).shape)
     output = op.output
     op.need(output.zero_point == -128 and np.float32(output.scale) == np.float32(1 / 256), "this output scale")
     beta, scale = np.float32(op.options.beta), np.float32(op.tensor(0).scale)
@@ -37,14 +38,14 @@ def softmax(op: Op) -> Step:
     op.need(left >= 0, "an input scale below 2**-26")
     radius = math.floor(31 * 2.0**26 / 2.0**left)
     table = [exp_on_negative_values(doubling_high(-d * (1 << left), multiplier)) for d in range(min(255, radius) + 1)]
-    return Softmax(**op.base(), exponentials=np.array(table, np.int64))
+    return Softmax(**op.base(0), exponentials=np.array(table, np.int64))
 
 
 def quantize(op: Op) -> Step:
     """QUANTIZE: from float32, or from one integer scale to another."""
     source, output = op.tensor(0), op.output
-    base = op.base()
-    base["inputs"] = (op.input_value(0),)
+    op.need_shape(source.shape)
+    base = op.base(0)
     if (source.dtype, output.dtype) == ("int8", "int8"):
         return unary.table_step(op, unary.quantize(op))
     if source.dtype == "float32" and output.dtype in ("int8", "int16"):
@@ -62,4 +63,5 @@ def quantize(op: Op) -> Step:
 def dequantize(op: Op) -> Step:
     """DEQUANTIZE to float32."""
     op.need_types(("int8", "float32"), ("int16", "float32"), ("uint8", "float32"))
-    return Dequantize(**op.base())
+    op.need_shape(op.tensor(0).shape)
+    return Dequantize(**op.base(0))

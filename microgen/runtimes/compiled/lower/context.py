@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -92,6 +92,7 @@ class Op:
 
     def tensor(self, position: int) -> Tensor:
         """Return an input's tensor."""
+        self.need(self.has(position), "an input left out")
         return self.context.tensor(self.op.inputs[position])
 
     @property
@@ -101,6 +102,7 @@ class Op:
 
     def input_value(self, position: int) -> Value:
         """Return an input as a value."""
+        self.need(self.has(position), "an input left out")
         return self.context.value(self.op.inputs[position])
 
     def output_value(self, position: int = 0) -> Value:
@@ -129,16 +131,29 @@ class Op:
         if not condition:
             self.refuse(reason)
 
+    def need_shape(self, shape: Sequence[int], position: int = 0) -> None:
+        """Refuse an output of another shape; a 1 may be left out."""
+        t = self.context.tensor(self.op.outputs[position])
+        self.need(
+            [n for n in t.shape if n != 1] == [int(n) for n in shape if n != 1],
+            f"an output of shape {list(t.shape)}, where {[int(n) for n in shape]} is computed",
+        )
+
     def need_types(self, *allowed: tuple[str, ...]) -> None:
         """Refuse unless the types of inputs that are there and outputs are one of these."""
         op = self.op
         types = tuple(self.context.tensor(i).dtype for i in (*op.inputs, *op.outputs) if i >= 0)
         self.need(types in allowed, " x ".join(types[: len(op.inputs)]) + " to " + types[-1])
 
-    def base(self) -> dict[str, Any]:
-        """Return the fields that all steps have, with the inputs that are no constants."""
+    def base(self, *positions: int, constants: bool = False) -> dict[str, Any]:
+        """Return the fields that all steps have, with the inputs at these positions.
+
+        Raises:
+            InputError: one of them is constant, unless `constants` may be among them.
+        """
         c = self.context
-        inputs = tuple(c.value(i) for i in self.op.inputs if i >= 0 and c.constant(i) is None)
+        inputs = tuple(self.input_value(k) for k in positions)
+        self.need(constants or all(v.data is None for v in inputs), "a constant input")
         outputs = tuple(c.value(i) for i in self.op.outputs)
         return {"index": self.op.index, "name": self.name, "inputs": inputs, "outputs": outputs}
 

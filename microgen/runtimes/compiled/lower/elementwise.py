@@ -99,8 +99,7 @@ def prelu(op: Op) -> Step:
 
 
 def _both(op: Op) -> dict[str, Any]:
-    base = op.base()
-    base["inputs"] = (op.input_value(0), op.input_value(1))
+    base = op.base(0, 1, constants=True)
     return base
 
 
@@ -136,6 +135,8 @@ def _single(m: int, e: int, zero_point: int, low: int, high: int, acc_low: int, 
 def broadcast(op: Op) -> Loops:
     """Return the fewest loops over the output's elements, with 0 as the stride of what is broadcast."""
     shape = op.output.shape
+    op.need_shape(np.broadcast_shapes(op.tensor(0).shape, op.tensor(1).shape))
+    op.need(len(shape) >= max(len(op.tensor(k).shape) for k in (0, 1)), f"an output of shape {list(shape)}")
     strides = []
     for t in (op.tensor(0), op.tensor(1)):
         full = (1,) * (len(shape) - len(t.shape)) + t.shape

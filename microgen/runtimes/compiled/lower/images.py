@@ -14,10 +14,17 @@ from .context import Op
 def resize_bilinear(op: Op) -> Step:
     """RESIZE_BILINEAR of int8, in 1024ths: ResizeBilinearInteger()."""
     op.need(op.tensor(0).dtype == op.output.dtype == "int8", f"{op.tensor(0).dtype} to {op.output.dtype}")
-    base = op.base()
-    base["inputs"] = (op.input_value(0),)
+    _need_size(op)
+    base = op.base(0)
     rows, columns = (_between(op, op.tensor(0).shape[k], op.output.shape[k]) for k in (1, 2))
     return ResizeBilinear(**base, rows=rows, columns=columns)
+
+
+def _need_size(op: Op) -> None:
+    source, output = op.tensor(0), op.output
+    op.need(len(source.shape) == len(output.shape) == 4, "other than images")
+    height, width = op.constant(1, "its size").reshape(-1).tolist()
+    op.need(output.shape == (source.shape[0], height, width, source.shape[3]), f"an output of {list(output.shape)}")
 
 
 def _between(op: Op, size: int, out: int) -> Int64:
@@ -39,8 +46,8 @@ def _between(op: Op, size: int, out: int) -> Int64:
 def resize_nearest(op: Op) -> Step:
     """RESIZE_NEAREST_NEIGHBOR: positions in float32 arithmetic."""
     op.need(op.tensor(0).dtype == op.output.dtype, f"{op.tensor(0).dtype} to {op.output.dtype}")
-    base = op.base()
-    base["inputs"] = (op.input_value(0),)
+    _need_size(op)
+    base = op.base(0)
     rows, columns = (_nearest(op, op.tensor(0).shape[k], op.output.shape[k]) for k in (1, 2))
     return ResizeNearest(**base, rows=rows, columns=columns)
 
@@ -62,8 +69,9 @@ def arg(op: Op) -> Step:
     """ARG_MAX and ARG_MIN of int8."""
     source = op.tensor(0)
     op.need((source.dtype, op.output.dtype) == ("int8", "int32"), f"{source.dtype} to {op.output.dtype}")
+    op.need(bool(source.shape), "a scalar")
     axis = int(op.constant(1, "its axis").reshape(-1)[0]) % len(source.shape)
-    base = op.base()
-    base["inputs"] = (op.input_value(0),)
+    base = op.base(0)
     size = (math.prod(source.shape[:axis]), source.shape[axis], math.prod(source.shape[axis + 1 :]))
+    op.need_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
     return Arg(**base, size=size, is_max=op.name == "ARG_MAX")

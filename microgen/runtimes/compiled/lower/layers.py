@@ -15,6 +15,12 @@ def window(op: Op, source: Tensor, kernel: tuple[int, ...], output: Tensor) -> t
     """Return strides, dilations and padding (top, left) of a window that moves over an image."""
     strides, dilations = op.op.strides or (1, 1), op.op.dilations
     same = op.options.padding == "SAME"
+    op.need(len(source.shape) == len(output.shape) == 4, "other than images")
+    for k in (0, 1):
+        size, reach = source.shape[k + 1], (kernel[k] - 1) * dilations[k] + 1
+        computed = -(-size // strides[k]) if same else -(-(size - reach + 1) // strides[k])
+        op.need(kernel[k] > 0 and output.shape[k + 1] == computed, f"an output of shape {list(output.shape)}")
+    op.need(output.shape[0] == source.shape[0], "another batch")
     top, left = (
         padding_before(source.shape[k + 1], kernel[k], strides[k], dilations[k], output.shape[k + 1], same)
         for k in (0, 1)
@@ -22,11 +28,21 @@ def window(op: Op, source: Tensor, kernel: tuple[int, ...], output: Tensor) -> t
     return strides, dilations, (top, left)
 
 
+def groups_of(op: Op, channels: int, kernel: tuple[int, ...], output: Tensor) -> int:
+    """Return the groups of a convolution whose filter may have fewer channels than its input."""
+    op.need(len(kernel) == 4 and kernel[3] > 0 and channels % kernel[3] == 0, f"a filter of shape {list(kernel)}")
+    groups = channels // kernel[3]
+    op.need(kernel[0] % groups == 0 and output.shape[3] == kernel[0], f"an output of shape {list(output.shape)}")
+    return groups
+
+
 def bias_of(op: Op, n: int) -> Int64:
     """Return the bias of a layer, zeros where it has none."""
     if not op.has(2):
         return np.zeros(n, np.int64)
-    return op.constant(2, "its bias").reshape(-1).astype(np.int64)
+    bias = op.constant(2, "its bias").reshape(-1).astype(np.int64)
+    op.need(len(bias) == n, f"a bias of {len(bias)} for {n} channels")
+    return bias
 
 
 def conv_scales(source: Tensor, kernel: Tensor, output: Tensor, n: int) -> list[float]:

@@ -10,7 +10,7 @@ from ..values import Requantization
 from . import wide
 from .context import Op, activation_range, padding_before
 from .elementwise import collapse
-from .layers import bias_of, conv_scales, dense_scales, window
+from .layers import bias_of, conv_scales, dense_scales, groups_of, window
 
 _INT8 = ("int8", "int8", "int32", "int8"), ("int8", "int8", "int8")
 
@@ -22,10 +22,10 @@ def conv(op: Op) -> Step:
     op.need_types(*_INT8)
     source, kernel, output = op.tensor(0), op.tensor(1), op.output
     weights = op.constant(1, "its filter")
-    groups = source.shape[3] // kernel.shape[3]
     strides, dilations, padding = window(op, source, kernel.shape[1:3], output)
+    groups = groups_of(op, source.shape[3], kernel.shape, output)
     return Conv(
-        **op.base(),
+        **op.base(0),
         filter=weights.astype(np.int8),
         bias=bias_of(op, len(weights)) - source.zero_point * weights.astype(np.int64).sum((1, 2, 3)),
         strides=strides,
@@ -45,11 +45,15 @@ def depthwise(op: Op) -> Step:
     weights = op.constant(1, "its filter")[0]
     channels = weights.shape[2]
     strides, dilations, padding = window(op, source, weights.shape[:2], output)
+    op.need(
+        kernel.shape[0] == 1 and channels == output.shape[3] and channels % source.shape[3] == 0,
+        f"a filter of shape {list(kernel.shape)}",
+    )
     bias = bias_of(op, channels) - source.zero_point * weights.astype(np.int64).sum((0, 1))
     requantization = _requantization(op, channels, conv_scales(source, kernel, output, channels))
     if source.shape[3] == 1:
         return Conv(
-            **op.base(),
+            **op.base(0),
             filter=np.ascontiguousarray(weights.astype(np.int8).transpose(2, 0, 1)[..., None]),
             bias=bias,
             strides=strides,
@@ -59,7 +63,7 @@ def depthwise(op: Op) -> Step:
             requantization=requantization,
         )
     return Depthwise(
-        **op.base(),
+        **op.base(0),
         filter=weights.astype(np.int8),
         bias=bias,
         strides=strides,
@@ -78,8 +82,11 @@ def fully_connected(op: Op) -> Step:
     source, weights = op.tensor(0), op.constant(1, "its weights")
     channels = source.shape[-1] if source.shape else 1
     op.need(weights.shape[1] % channels == 0, f"rows of {weights.shape[1]} of an input of shape {list(source.shape)}")
+    op.need(
+        op.output.elements * weights.shape[1] == source.elements * len(weights), f"an output of {list(op.output.shape)}"
+    )
     return FullyConnected(
-        **op.base(),
+        **op.base(0),
         filter=weights.astype(np.int8),
         bias=bias_of(op, len(weights)) - source.zero_point * weights.astype(np.int64).sum(1),
         requantization=_requantization(op, len(weights), dense_scales(op, len(weights))),
@@ -91,9 +98,10 @@ def pool(op: Op) -> Step:
     op.need_types(("int8", "int8"), ("int16", "int16"))
     source, output, kernel = op.tensor(0), op.output, op.options.kernel
     strides, _, padding = window(op, source, kernel, output)
+    op.need(output.shape[3] == source.shape[3], f"an output of shape {list(output.shape)}")
     low, high = activation_range(op.options.activation, output, op)
     return Pool(
-        **op.base(),
+        **op.base(0),
         kind="max" if op.name == "MAX_POOL_2D" else "average",
         kernel=kernel,
         strides=strides,
@@ -115,11 +123,17 @@ def transpose_conv(op: Op) -> Step:
         padding_before(n, k, s, 1, -(-n // s) if same else (n + s - k) // s, same)
         for n, k, s in zip(output.shape[1:3], kernel.shape[1:3], strides, strict=True)
     )
-    base = op.base()
-    base["inputs"] = (op.input_value(2),)
+    op.need(
+        len(source.shape) == len(output.shape) == 4
+        and kernel.shape[3] == source.shape[3]
+        and output.shape == (source.shape[0], *output.shape[1:3], kernel.shape[0]),
+        f"an output of shape {list(output.shape)}",
+    )
+    base = op.base(2)
     bias = np.zeros(len(weights), np.int64)
     if op.has(3):
         bias = op.constant(3, "its bias").reshape(-1).astype(np.int64)
+        op.need(len(bias) == len(weights), f"a bias of {len(bias)} for {len(weights)} channels")
     scales = conv_scales(source, kernel, output, len(weights))
     return TransposeConv(
         **base,
@@ -137,14 +151,15 @@ def batch_matmul(op: Op) -> Step:
     a, b, output = op.tensor(0), op.tensor(1), op.output
     adjoint_a, adjoint_b = op.op.adjoint
     rows, depth = a.shape[-2:][::-1] if adjoint_a else a.shape[-2:]
-    columns = b.shape[-2] if adjoint_b else b.shape[-1]
+    inner, columns = b.shape[-2:][::-1] if adjoint_b else b.shape[-2:]
+    op.need(inner == depth, f"matrices of {list(a.shape)} and {list(b.shape)}")
+    op.need_shape((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns))
     # TFLM multiplies the two scales in float32.
     product = np.float32(a.scale) * np.float32(b.scale)
     m, e = quantize_multiplier(float(product) / float(np.float32(output.scale)))
     op.need(e <= 30, "input scales far above the output's")
     extremes = [(x - a.zero_point) * (y - b.zero_point) * depth for x in (-128, 127) for y in (-128, 127)]
-    base = op.base()
-    base["inputs"] = (op.input_value(0), op.input_value(1))
+    base = op.base(0, 1, constants=True)
     batches = output.shape[:-2]
     strides = []
     for t in (a, b):

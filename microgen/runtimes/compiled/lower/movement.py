@@ -6,7 +6,6 @@ NumPy's own views give the strides: an operator is written as the slices and tra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -26,8 +25,7 @@ def _blank(t: Tensor) -> Array:
 
 def _move(op: Op, inputs: Sequence[int], copies: Sequence[_Copy], fill: int | None = None) -> Step:
     """Return the step that copies views: (number in `inputs`, view, number of the output, view)."""
-    base: dict[str, Any] = op.base()
-    base["inputs"] = tuple(op.input_value(k) for k in inputs)
+    base = op.base(*inputs, constants=True)
     for t in (*(op.tensor(k) for k in inputs), *(op.context.tensor(i) for i in op.op.outputs)):
         op.need(t.dtype == op.output.dtype, f"{t.dtype} with {op.output.dtype}")
     parts = []

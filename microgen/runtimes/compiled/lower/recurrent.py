@@ -124,13 +124,24 @@ def svdf(op: Op) -> Step:
     si, sf, st, ss, so = (np.float32(t.scale) for t in (source, features, time, state, op.output))
     weights = op.constant(1, "its features").astype(np.int8)
     taps = op.constant(2, "its time weights").astype(np.int64)
-    rank, units = op.options.rank, len(weights) // op.options.rank
+    rank = op.options.rank
+    op.need(rank > 0, f"a rank of {rank}")
+    units = len(weights) // rank
     op.need(state.zero_point == 0, "a state with a zero point")
+    batches, memory = source.shape[0], taps.shape[1]
+    op.need(
+        source.shape == (batches, weights.shape[1])
+        and taps.shape == (len(weights), memory)
+        and units * rank == len(weights)
+        and state.elements == batches * len(weights) * memory
+        and op.output.elements == batches * units,
+        "tensors of these shapes",
+    )
     bias = np.zeros(units, np.int64)
     if op.has(3):
-        bias = op.constant(3, "its bias").astype(np.int64)
-    base = op.base()
-    base["inputs"] = (op.input_value(0), op.input_value(4))
+        bias = op.constant(3, "its bias").reshape(-1).astype(np.int64)
+        op.need(len(bias) == units, f"a bias of {len(bias)} for {units} units")
+    base = op.base(0, 4)
     to_state, to_output = quantize_multiplier(float(si * sf / ss)), quantize_multiplier(float(ss * st / so))
     op.need(max(to_state[1], to_output[1]) <= 30, "these scales")
     return Svdf(
@@ -158,8 +169,8 @@ def lstm(op: Op) -> Step:
     source, hidden, cell = op.tensor(_INPUT), op.tensor(_HIDDEN), op.tensor(_CELL)
     op.need((source.dtype, hidden.dtype, cell.dtype) == ("int8", "int8", "int16"), source.dtype)
     op.need(op.op.activation == "TANH", f"the activation {op.op.activation or 'none'}")
-    base = op.base()
-    base["inputs"] = tuple(op.input_value(k) for k in (_INPUT, _HIDDEN, _CELL))
+    _need_shapes(op)
+    base = op.base(_INPUT, _HIDDEN, _CELL)
     power = round(math.log2(cell.scale))
     shift = 15 + power - 3
     # A scale above the table's is multiplied up, one below it is shifted down.
@@ -182,6 +193,19 @@ def lstm(op: Op) -> Step:
         clip=quantized,
         time_major=op.op.time_major,
     )
+
+
+def _need_shapes(op: Op) -> None:
+    """Refuse tensors whose shapes do not go together."""
+    source, hidden, output = op.tensor(_INPUT), op.tensor(_HIDDEN), op.output
+    op.need(len(source.shape) == len(output.shape) == 3 and len(hidden.shape) == 2, "tensors of these shapes")
+    units, depth = hidden.shape[1], source.shape[2]
+    batches = source.shape[1 if op.op.time_major else 0]
+    wanted: dict[int, tuple[int, ...]] = {_HIDDEN: (batches, units), _CELL: (batches, units)}
+    for k in range(4):
+        wanted |= {_INPUT_WEIGHTS + k: (units, depth), _STATE_WEIGHTS + k: (units, units), _BIASES + k: (units,)}
+    op.need(all(op.tensor(k).shape == shape for k, shape in wanted.items()), "tensors of these shapes")
+    op.need_shape((*source.shape[:2], units))
 
 
 def _gate(op: Op, k: int, source: Tensor, hidden: Tensor) -> Gate:

@@ -22,13 +22,13 @@ def reduce(op: Op) -> Step:
     source, output = op.tensor(0), op.output
     rank = len(source.shape)
     axes = op.axes(1, rank)
+    op.need_shape([n for k, n in enumerate(source.shape) if k not in axes])
     strides = [int(np.prod(source.shape[k + 1 :], dtype=np.int64)) for k in range(rank)]
     inner, outer = (
         collapse(tuple(source.shape[k] for k in picked), [[strides[k] for k in picked]])
         for picked in (axes, tuple(k for k in range(rank) if k not in axes))
     )
-    base = op.base()
-    base["inputs"] = (op.input_value(0),)
+    base = op.base(0)
     if op.name in ("REDUCE_MAX", "REDUCE_MIN"):
         kind: Literal["max", "min"] = "max" if op.name == "REDUCE_MAX" else "min"
         return Reduce(**base, kind=kind, outer=outer, inner=inner, zero_point=0, requantization=None)

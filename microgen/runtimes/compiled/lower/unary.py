@@ -30,8 +30,8 @@ def lookup(function: _Function) -> Callable[[Op], Step]:
 
 def table_step(op: Op, table: Int64, position: int = 0) -> Step:
     """Return the step that looks outputs up in a table."""
-    base = op.base()
-    base["inputs"] = (op.input_value(position),)
+    op.need_shape(op.tensor(position).shape)
+    base = op.base(position)
     return Lookup(**base, table=clip(table))
 
 

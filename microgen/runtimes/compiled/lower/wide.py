@@ -13,7 +13,7 @@ from ..steps import Binary16, Conv16, Curve16, LeakyRelu16, Rescale, Softmax16, 
 from ..values import Int8, Int64
 from .context import Op, activation_range
 from .elementwise import broadcast
-from .layers import bias_of, conv_scales, dense_scales, window
+from .layers import bias_of, conv_scales, dense_scales, groups_of, window
 
 _TYPES = ("int16", "int8", "int64", "int16"), ("int16", "int8", "int16")
 _Pair = tuple[int, int]
@@ -25,7 +25,7 @@ def conv(op: Op) -> Step:
     source, kernel, output = op.tensor(0), op.tensor(1), op.output
     weights = op.constant(1, "its filter").astype(np.int8)
     return _conv16(
-        op, weights, source.shape, output.shape, source.shape[3] // kernel.shape[3],
+        op, weights, source.shape, output.shape, groups_of(op, source.shape[3], kernel.shape, output),
         window(op, source, kernel.shape[1:3], output), conv_scales(source, kernel, output, len(weights)),
     )  # fmt: skip
 
@@ -35,6 +35,7 @@ def depthwise(op: Op) -> Step:
     op.need_types(*_TYPES)
     source, kernel, output = op.tensor(0), op.tensor(1), op.output
     weights = op.constant(1, "its filter")[0].astype(np.int8).transpose(2, 0, 1)[..., None]
+    op.need(len(weights) == output.shape[-1] and len(weights) % source.shape[-1] == 0, "this filter")
     return _conv16(
         op, weights, source.shape, output.shape, source.shape[3], window(op, source, kernel.shape[1:3], output),
         conv_scales(source, kernel, output, len(weights)),
@@ -47,6 +48,7 @@ def fully_connected(op: Op) -> Step:
     weights = op.constant(1, "its weights").astype(np.int8)
     units, depth = weights.shape
     rows = op.tensor(0).elements // depth
+    op.need(rows * depth == op.tensor(0).elements and rows * units == op.output.elements, "this output")
     return _conv16(
         op, weights.reshape(units, 1, 1, depth), (rows, 1, 1, depth), (rows, 1, 1, units), 1,
         ((1, 1), (1, 1), (0, 0)), dense_scales(op, units),
@@ -68,8 +70,7 @@ def _conv16(
     reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
     low, high = activation_range(op.options.activation, op.output, op)
     reach = np.abs(weights.astype(np.int64)).sum((1, 2, 3)) << 15
-    base: dict[str, Any] = op.base()
-    base["inputs"] = (op.input_value(0),)
+    base = op.base(0)
     return Conv16(
         **base,
         shape=shape,
@@ -96,8 +97,7 @@ def _no_zero_points(op: Op) -> None:
 def binary(op: Op) -> Step:
     """ADD, SUB, MUL, MINIMUM and MAXIMUM of int16."""
     op.need_types(("int16", "int16", "int16"))
-    base: dict[str, Any] = op.base()
-    base["inputs"] = (op.input_value(0), op.input_value(1))
+    base = op.base(0, 1, constants=True)
     low, high = activation_range(op.options.activation, op.output, op)
     kind: Literal["sum", "product", "minimum", "maximum"]
     factors: list[_Pair] = []
@@ -123,6 +123,7 @@ def binary(op: Op) -> Step:
 def unary(op: Op) -> Step:
     """RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH of int16."""
     op.need_types(("int16", "int16"))
+    op.need_shape(op.tensor(0).shape)
     return _UNARY[op.name](op)
 
 
@@ -131,7 +132,7 @@ def _relu(op: Op) -> Step:
     x, y = op.tensor(0), op.output
     m, e = quantize_multiplier(float(np.float32(x.scale) / np.float32(y.scale)))
     op.need(e <= 15, "this scale")
-    return Rescale(**op.base(), multiplier=m, shift=e, low=0, high=32767)
+    return Rescale(**op.base(0), multiplier=m, shift=e, low=0, high=32767)
 
 
 def _relu6(op: Op) -> Step:
@@ -139,7 +140,7 @@ def _relu6(op: Op) -> Step:
     six = x.zero_point + math.floor(float(np.float32(6.0) / np.float32(x.scale)) + 0.5)
     op.need(x.zero_point == op.output.zero_point == 0, "a zero point with int16")
     # The factor 1, and the clamp.
-    return Rescale(**op.base(), multiplier=1 << 30, shift=1, low=0, high=min(six, 32767))
+    return Rescale(**op.base(0), multiplier=1 << 30, shift=1, low=0, high=min(six, 32767))
 
 
 def _leaky_relu(op: Op) -> Step:
@@ -147,7 +148,7 @@ def _leaky_relu(op: Op) -> Step:
     slope = float(np.float32(si * alpha) / so)
     above, below = quantize_multiplier(float(si / so)), quantize_multiplier(abs(slope))
     op.need(max(above[1], below[1]) <= 14, "these scales")
-    return LeakyRelu16(**op.base(), above=above, below=below, sign=-1 if slope < 0 else 1)
+    return LeakyRelu16(**op.base(0), above=above, below=below, sign=-1 if slope < 0 else 1)
 
 
 def _curve(op: Op) -> Step:
@@ -157,12 +158,12 @@ def _curve(op: Op) -> Step:
     shift = 12 + power - 1
     kind: Literal["logistic", "tanh"] = "logistic" if op.name == "LOGISTIC" else "tanh"
     if fraction == 0.5 and (shift == 0 or (kind == "tanh" and shift == 1)):
-        return Curve16(**op.base(), kind=kind, multiplier=3 << shift, shift=0)
+        return Curve16(**op.base(0), kind=kind, multiplier=3 << shift, shift=0)
     multiplier, shift = op.tensor(0).scale * 4096.0 * 3.0, 0
     while multiplier <= 32767.0 / 2.0 and shift <= 30:
         multiplier, shift = multiplier * 2.0, shift + 1
     op.need(int(multiplier) < 32768, "this input scale")
-    return Curve16(**op.base(), kind=kind, multiplier=int(multiplier), shift=shift)
+    return Curve16(**op.base(0), kind=kind, multiplier=int(multiplier), shift=shift)
 
 
 _UNARY: dict[str, Callable[[Op], Step]] = {
@@ -177,13 +178,14 @@ _UNARY: dict[str, Callable[[Op], Step]] = {
 def softmax(op: Op) -> Step:
     """SOFTMAX of int16, by interpolation in tables that TFLM makes in float32."""
     op.need_types(("int16", "int16"))
+    op.need_shape(op.tensor(0).shape)
     _no_zero_points(op)
     beta = float(np.float32(op.options.beta))
     factor = quantize_multiplier(float(np.float32(op.tensor(0).scale)) * beta / (10.0 / 65535.0))
     op.need(factor[1] <= 14, "this input scale")
     exponential = _table(10.0, 32767, lambda x: np.exp(x))
     reciprocal = _table(1.0, -32768, lambda x: np.float32(1.0) / (np.float32(1.0) + x))
-    return Softmax16(**op.base(), factor=factor, exponential=exponential, reciprocal=reciprocal)
+    return Softmax16(**op.base(0), factor=factor, exponential=exponential, reciprocal=reciprocal)
 
 
 def _table(reach: float, zero: int, function: Callable[[Any], Any]) -> Int64:
