@@ -20,11 +20,13 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from microgen import resources, worker
+from microgen import workers
 from microgen.runtimes.compiled.armv7em import Armv7emPath
 from microgen.runtimes.compiled.compiler import CompiledModel, GenericPath, Options, compile_model
 from microgen.runtimes.compiled.path import CpuPath, Optimize
+from microgen.support import resources
 from microgen.tflite import TfliteModel, load
+from microgen.workers import tflm as tflm_jobs
 
 HARNESS = Path(__file__).parent / "firmware"
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
@@ -111,10 +113,8 @@ def _sample(rng: np.random.Generator, k: int, shape: Sequence[int]) -> npt.NDArr
 
 def tflm(model: TfliteModel, inputs: Sequence[npt.NDArray[np.int8]]) -> list[npt.NDArray[np.int8]]:
     """Return TFLM's outputs, [samples, ...] each."""
-    arrays = {"model": np.frombuffer(model.data, np.uint8)} | {f"in{k}": x for k, x in enumerate(inputs)}
-    values = {"arena_bytes": _ARENA, "sequence": 0}
-    out = worker.call("TFLM", "microgen.engines.jobs:tflm_run", values, arrays).arrays
-    return [out[f"out{k}"] for k in range(len(model.outputs))]
+    request = tflm_jobs.RunRequest(model.data, tuple(inputs), _ARENA)
+    return list(workers.run(workers.TFLM, tflm_jobs.run, request).outputs)
 
 
 def measure(
@@ -143,7 +143,9 @@ def measure(
     count = len(inputs[0])
     (folder / "in.bin").write_bytes(b"".join(x[k].tobytes() for k in range(count) for x in inputs))
     observe = ["-DMODEL_OBSERVE=model_observe", f"-DOPERATORS={len(model.main.operators)}"] if operators else []
-    sources = [n for n in compiled.files if n.endswith((".c", ".S"))] + [str(KERNELS / f) for f in compiled.kernel_files]
+    sources = [n for n in compiled.files if n.endswith((".c", ".S"))] + [
+        str(KERNELS / f) for f in compiled.kernel_files
+    ]
     _build(folder, cpu, "model.elf", [level, *observe], sources)
     _build(folder, cpu, "empty.elf", [level], ["empty.c"])
     text = _emulate(folder, cpu)
@@ -156,7 +158,9 @@ def measure(
     equal = sum(got[k * size : (k + 1) * size] == w for k, w in enumerate(wanted))
     code = _text_bytes(folder / "model.elf", cpu) - _text_bytes(folder / "empty.elf", cpu) - compiled.weights_bytes
     per_operator = {int(i): int(n) for i, n in re.findall(r"operator (\d+) (\d+)", text)}
-    return Figures(int(first[1]), int(first[2]), code, compiled.weights_bytes, compiled.ram_bytes, equal, count, per_operator)
+    return Figures(
+        int(first[1]), int(first[2]), code, compiled.weights_bytes, compiled.ram_bytes, equal, count, per_operator
+    )
 
 
 def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cpu: Cpu) -> None:

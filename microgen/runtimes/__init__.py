@@ -16,4 +16,10 @@ def _tflm() -> Runtime:
     return RUNTIME
 
 
-RUNTIMES: Registry[Runtime] = Registry("runtime", {"tflm": _tflm})
+def _compiled() -> Runtime:
+    from .compiled.runtime import RUNTIME
+
+    return RUNTIME
+
+
+RUNTIMES: Registry[Runtime] = Registry("runtime", {"tflm": _tflm, "compiled": _compiled})

@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import defaults
 from ..boards import Board
 from ..devices import HOST, Client, Layout, check_hash, connected, recorded
-from ..devices.emulator import EMULATOR, EmulatedBoard, Image, Program, build_image, require_tools
+from ..devices.emulator import EMULATOR, SOURCES, EmulatedBoard, Image, Program, build_image, require_tools
 from ..errors import SetupError
 from ..projects import Project
 from ..projects.manifest import project_board, project_model, project_runtime, project_sources
@@ -119,7 +119,8 @@ def compile_emulated(firmware: Firmware, work: Path) -> Image:
     layout = firmware.layout
     own = sorted((firmware.folder / layout.main).parent.glob("*.c*"))
     libraries = [firmware.folder / name for name in layout.libraries]
-    sources = [*own, *(p for library in libraries for p in sorted(library.glob("*.c*")))]
+    # With the folders below: assembler and kernels for some CPUs only.
+    sources = [*own, *(p for library in libraries for p in sorted(library.rglob("*")) if p.suffix in SOURCES)]
     return build_image(
         firmware.board.processor,
         Program(tuple(sources), tuple(libraries), frozenset(own), firmware.folder),

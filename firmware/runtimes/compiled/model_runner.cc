@@ -11,6 +11,7 @@ namespace {
 
 void (*g_keep_alive)() = nullptr;
 bool g_is_ready = false;
+uint32_t g_state_changes = 0;
 
 static_assert(MODEL_INPUTS == kInputCount && MODEL_OUTPUTS == kOutputCount,
               "model.h and model_config.h are of two models");
@@ -35,6 +36,7 @@ Status SetInput(size_t index, const uint8_t* bytes, size_t n) {
 
 Status Invoke() {
   if (!g_is_ready) return Status::kNotInitialised;
+  ++g_state_changes;
   model_invoke();
   return Status::kOk;
 }
@@ -49,9 +51,12 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {
 
 Status Reset() {
   if (!g_is_ready) return Status::kNotInitialised;
+  ++g_state_changes;
   model_reset();
   return Status::kOk;
 }
+
+uint32_t StateChanges() { return g_state_changes; }
 
 size_t ArenaUsedBytes() { return g_is_ready ? MODEL_BUFFER_BYTES : 0; }
 

@@ -6,12 +6,13 @@ reads what it reports besides its serial line: instructions and stack of each in
 """
 
 from .board import EmulatedBoard
-from .build import Image, Program, build_image
+from .build import SOURCES, Image, Program, build_image
 from .log import Fault, InferenceCount, Log
 from .tools import EMULATOR, missing_packages, require_tools
 
 __all__ = [
     "EMULATOR",
+    "SOURCES",
     "EmulatedBoard",
     "Fault",
     "Image",

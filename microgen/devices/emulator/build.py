@@ -18,6 +18,7 @@ from .instructions import check_instructions
 from .tools import header_flags, require_tools
 
 _TIMEOUT_S = 60
+SOURCES = (".c", ".cc", ".cpp", ".S")  # suffixes of what is compiled
 # Floating point is contracted on no CPU: TFLM's reference results come from single operations.
 _FLAGS = (
     "-O2",
@@ -157,6 +158,8 @@ def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence
 
 
 def _driver(compiler: Compiler, source: Path) -> tuple[str, tuple[str, ...]]:
+    if source.suffix == ".S":
+        return f"{compiler.prefix}gcc", compiler.flags
     if source.suffix == ".c":
         return f"{compiler.prefix}gcc", (*compiler.flags, *_C_FLAGS)
     return f"{compiler.prefix}g++", (*compiler.flags, *_CXX_FLAGS, *header_flags(compiler))

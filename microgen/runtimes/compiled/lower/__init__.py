@@ -91,6 +91,9 @@ _WIDE: dict[str, Lowering] = {
 }
 
 
+OPERATORS = frozenset(_LOWERINGS)
+
+
 def lower(model: TfliteModel) -> Program:
     """Return the steps of a model's main graph.
 

@@ -12,8 +12,8 @@ from microgen.errors import InputError
 from microgen.runtimes.compiled.lower import lower
 from microgen.runtimes.compiled.steps import Lookup
 from microgen.tflite import parse
+from tests.support.models import ModelBuilder
 
-from ..models import ModelBuilder
 from . import reference
 
 CASES: dict[str, dict[str, Any]] = {

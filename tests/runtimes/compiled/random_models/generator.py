@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ...models import ModelBuilder
+from tests.support.models import ModelBuilder
 
 ACTIVATIONS = (0, 0, 0, 1, 1, 3, 2)
 

@@ -1,4 +1,4 @@
-"""python -m tests.compiled.fuzz FIRST LAST [OPERATOR]: random models by seed, held against TFLM."""
+"""python -m tests.runtimes.compiled.fuzz FIRST LAST [OPERATOR]: random models by seed, held against TFLM."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ..models import packed
+from tests.support.models import packed
 
 ARENA = 1 << 22
 

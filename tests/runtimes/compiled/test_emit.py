@@ -8,12 +8,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from microgen import resources
 from microgen.runtimes.compiled.compiler import compile_model
+from microgen.support import resources
 from microgen.tflite import parse
+from tests.support import models
 
-from .. import models
-from ..tools import needs_host
+from tests.support.tools import needs_host
 from . import host, random_models
 
 KERNELS = sorted(host.KERNELS.glob("*.c"))

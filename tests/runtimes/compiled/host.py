@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from microgen import resources
 from microgen.runtimes.compiled.compiler import CompiledModel
+from microgen.support import resources
 
 FLAGS = [
     "-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",

@@ -9,9 +9,9 @@ from ai_edge_litert import schema_py_generated as schema
 from microgen.errors import InputError
 from microgen.runtimes.compiled.compiler import compile_model
 from microgen.tflite import parse
+from tests.support.models import packed
 
-from ..models import packed
-from ..tools import needs_host
+from tests.support.tools import needs_host
 from . import check, host, random_models
 
 

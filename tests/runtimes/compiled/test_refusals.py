@@ -9,9 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from microgen.errors import InputError
 from microgen.runtimes.compiled.compiler import compile_model
 from microgen.tflite import parse
-
-from .. import models
-from ..models import ModelBuilder
+from tests.support import models
+from tests.support.models import ModelBuilder
 
 
 def refusal(data: bytes) -> InputError:

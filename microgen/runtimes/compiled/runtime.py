@@ -1,0 +1,268 @@
+"""The compiled runtime: the model itself becomes C11, with no interpreter, no library and no heap."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from ..._version import __version__
+from ...boards import Board, Cpu, native_snapshot
+from ...devices.host_build import HostBuild
+from ...errors import InputError
+from ...tflite import TfliteModel
+from ...tflite.check import check_runnable
+from .. import reference
+from ..memory import Buffer, MemoryLayout
+from ..runtime import Config, Files, Library, NativeBuild, Part, QuantizationLimits, Requirements, Runtime, RuntimePlan
+from . import memory, size
+from .armv7em import Armv7emPath
+from .compiler import CompiledModel, compile_model
+from .lower import OPERATORS, lower
+from .project import model_files
+
+_NAME = "compiled"
+_KERNELS = {"plain": "plain C", "dsp": "plain C and Armv7E-M DSP"}
+# model.c calls this after each operator; see model_runner.cc.
+_OBSERVER = "model_observe"
+
+
+@dataclass(frozen=True)
+class Buffered:
+    """The one static buffer, in bytes: the same on every CPU but for what the code for it keeps there.
+
+    Attributes:
+        bytes: on the board.
+        host_bytes: of the plain C variant, which runs on a PC.
+    """
+
+    bytes: int
+    host_bytes: int
+
+    @property
+    def origin(self) -> str:
+        """Where the figure comes from."""
+        return "one static buffer, planned when the model was compiled"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"bytes": self.bytes, "host_bytes": self.host_bytes}
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledPlan:
+    """A compiled model on one board.
+
+    Attributes:
+        plain: the model in plain C.
+        dsp: the model for Armv7E-M with DSP extension; None for a CPU without it.
+    """
+
+    model: TfliteModel
+    board: Board
+    plain: CompiledModel
+    dsp: CompiledModel | None
+
+    @property
+    def runtime(self) -> str:
+        """The runtime's name."""
+        return _NAME
+
+    @property
+    def on_board(self) -> CompiledModel:
+        """The variant that the board's compiler takes."""
+        return self.dsp or self.plain
+
+    @property
+    def library(self) -> Library:
+        """The kernels, which are part of the project."""
+        return _library(self.board)
+
+    @property
+    def arena(self) -> Buffered:
+        """The static buffer."""
+        return Buffered(self.on_board.ram_bytes, self.plain.ram_bytes)
+
+    @property
+    def layout(self) -> MemoryLayout:
+        """The static buffer as it is on the board."""
+        return _layout(self.model, self.on_board)
+
+    @property
+    def known_faults(self) -> tuple[str, ...]:
+        """None: each build proves its own kernels."""
+        return ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def static_bytes(self) -> int:
+        """An upper bound of the RAM that the serial commands take."""
+        return size.STATIC_BYTES
+
+    @property
+    def requirements(self) -> Requirements:
+        """Nothing but speed: platforms compile for size otherwise."""
+        return Requirements(build_flags=("-O2",))
+
+    @property
+    def native(self) -> NativeBuild:
+        """PlatformIO's platform for a PC."""
+        snapshot = native_snapshot()
+        assert snapshot.native is not None
+        flags = ("-std=gnu++17", "-fno-exceptions", "-O1", "-DMICROGEN_NATIVE=1")
+        return NativeBuild(snapshot.native.platform, Requirements(build_flags=flags))
+
+    @property
+    def native_obstacle(self) -> str:
+        """None: plain C runs on every PC."""
+        return ""
+
+    def model_parts(self) -> tuple[Part, ...]:
+        """Return what weights and other constants take of the flash."""
+        return (Part("weights", self.on_board.weights_bytes, 0, "the arrays of model.c"),)
+
+    def code_parts(self) -> tuple[Part, ...]:
+        """Return what the code takes."""
+        return size.code_parts(self.on_board, self.board)
+
+    def sources(self) -> Files:
+        """Return the generated C and its kernels."""
+        return model_files(self.plain, self.dsp)
+
+    def config(self) -> Config:
+        """Return the size of the buffer, which the serial commands report."""
+        macros = '#include "model.h"\n'
+        return Config(macros, f"// {self.arena.origin}.\ninline constexpr size_t kArenaBytes = MODEL_BUFFER_BYTES;\n")
+
+    def totals(self) -> dict[str, int]:
+        """Return the figures of the memory for `inspect`."""
+        return {
+            "arena_min_bytes": self.arena.bytes,
+            "arena_bytes": self.arena.bytes,
+            "margin_bytes": 0,
+            "head_bytes": self.arena.bytes,
+            "weights_bytes": self.on_board.weights_bytes,
+            "proven_channels": self.on_board.proofs.proven,
+            "exact_channels": self.on_board.proofs.exact,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return what a manifest records."""
+        proofs = self.on_board.proofs
+        requantization = {"proven_channels": proofs.proven, "exact_channels": proofs.exact}
+        return {_NAME: {**self.library.to_json(), **requantization}, "arena": self.arena.to_json()}
+
+
+def has_dsp(board: Board) -> bool:
+    """Tell whether a board's CPU has the DSP extension of Armv7E-M."""
+    return board.mcu.architecture in ("armv7e-m", "armv8-m")
+
+
+def _library(board: Board | None) -> Library:
+    kernels = _KERNELS["dsp" if board is not None and has_dsp(board) else "plain"]
+    return Library(_NAME, f"compiled runtime ({kernels})", __version__, kernels)
+
+
+@functools.lru_cache(4)
+def _compiled(data: bytes, name: str, dsp: bool) -> CompiledModel:
+    """Compile a model once for all boards of a kind."""
+    from ...tflite import parse
+
+    return compile_model(parse(data, name), Armv7emPath() if dsp else None, observer=_OBSERVER)
+
+
+def _layout(model: TfliteModel, compiled: CompiledModel) -> MemoryLayout:
+    """Return the buffers as `inspect` draws them; scopes are the operators of the main graph."""
+    program, places = compiled.program, compiled.layout
+    last = len(program.steps) - 1
+    spans: dict[int, list[int]] = {v.index: [0, 0] for v in program.inputs}
+    for scope, step in enumerate(program.steps):
+        for value in (*step.inputs, *step.outputs):
+            spans.setdefault(value.index, [scope, scope])[1] = scope
+    for value in program.outputs:
+        spans[value.index][1] = last
+    values = {v.index: v for s in program.steps for v in (*s.inputs, *s.outputs)} | {v.index: v for v in program.inputs}
+    buffers = [
+        Buffer(
+            values[i].name,
+            "tensor",
+            0,
+            i,
+            values[i].bytes,
+            span[0],
+            span[1],
+            places.values[i],
+            alignment=memory.ALIGNMENT,
+        )
+        for i, span in sorted(spans.items())
+        if i in places.values and i in values
+    ]
+    scratch = {row.operator: row.scratch_bytes for row in compiled.layers}
+    for scope, step in enumerate(program.steps):
+        if step.index in places.scratch:
+            place = places.scratch[step.index]
+            need = scratch[step.index]
+            buffers.append(Buffer(step.name, "scratch", 0, step.index, need, scope, scope, place, alignment=8))
+    scopes = tuple((0, step.index) for step in program.steps)
+    layout = MemoryLayout(tuple(buffers), scopes, scopes[0] if scopes else (0, 0))
+    peak = max(scopes, key=lambda scope: layout.top(*scope), default=(0, 0))
+    return MemoryLayout(layout.buffers, scopes, peak)
+
+
+class Compiled:
+    """See `microgen.runtimes.runtime.Runtime`."""
+
+    name = _NAME
+
+    def library(self, board: Board | None) -> Library:
+        """Return the kernels for a board; for None: those in plain C."""
+        return _library(board)
+
+    def check(self, model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
+        """Refuse what no TFLM runs, and operators that the compiled runtime lacks."""
+        check_runnable(model, allow_float=allow_float)
+        lower(model)
+
+    def plan(
+        self, model: TfliteModel, board: Board, host_min_bytes: int = 0, arena_bytes: int | None = None
+    ) -> RuntimePlan:
+        """Compile the model.
+
+        Raises:
+            InputError: a size was asked for: the buffer has just the size that the model needs.
+        """
+        if arena_bytes is not None:
+            raise InputError(
+                f"the compiled runtime has no arena whose size {arena_bytes:,} could be set",
+                "leave the size out: its buffer has the size that the model needs",
+            )
+        plain = _compiled(model.data, model.name, False)
+        return CompiledPlan(model, board, plain, _compiled(model.data, model.name, True) if has_dsp(board) else None)
+
+    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
+        """Refuse: the buffer has no slack."""
+        raise InputError(
+            "the compiled runtime has no arena to tune: its buffer has the size that the model needs",
+            "nothing needs to be done",
+        )
+
+    def quantization_limits(self, board: Board | None) -> QuantizationLimits:
+        """Return the operators that it has; weights may have one scale per channel everywhere."""
+        known = frozenset((name, False) for name in OPERATORS)
+        title = "the compiled runtime"
+        return QuantizationLimits(title, title, known, known, frozenset({"int8", "int16x8"}))
+
+    def host(self) -> HostBuild:
+        """Return that nothing is needed but the reference, which the firmware's answers are compared with."""
+        return HostBuild(obstacle=reference.obstacle())
+
+    def emulator_obstacle(self, cpu: Cpu) -> str:
+        """Return that every CPU with a compiler can run it."""
+        return ""
+
+
+RUNTIME: Runtime = Compiled()
