@@ -1,7 +1,7 @@
 """Instructions, bytes and stack of an inference on emulated CPUs, its outputs compared with TFLM's, bit by bit.
 
-Instructions of QEMU are exact and the same from run to run; they are no cycles. `python -m benchmarks.instructions` takes
-single models and CPUs, and shows single operators.
+Instructions of QEMU are exact and the same from run to run; they are no cycles. `python -m benchmarks.instructions`
+takes single models and CPUs, and shows single operators.
 """
 
 from __future__ import annotations
@@ -59,15 +59,17 @@ class Cpu:
 _ARM = "arm-none-eabi-gcc -mthumb"
 _QEMU_ARM = "qemu-system-arm -M"
 _RISCV = "riscv64-unknown-elf-gcc -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs -mno-relax"
+_M4F = f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
+_VIRT = "qemu-system-riscv32 -M virt -bios none"
 CPUS = {
     cpu.name: cpu
     for cpu in (
-        Cpu("m4f", Armv7emPath(), f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard", f"{_QEMU_ARM} mps2-an386", "shift=6"),
+        Cpu("m4f", Armv7emPath(), _M4F, f"{_QEMU_ARM} mps2-an386", "shift=6"),
         Cpu("m3", GenericPath(), f"{_ARM} -mcpu=cortex-m3", f"{_QEMU_ARM} mps2-an385", "shift=6"),
         Cpu("m0plus", GenericPath(), f"{_ARM} -mcpu=cortex-m0plus", f"{_QEMU_ARM} mps2-an385", "shift=6"),
-        Cpu("rv32", GenericPath(), f"{_RISCV} -march=rv32imac", "qemu-system-riscv32 -M virt -bios none", "shift=0", 0x80000000, 0x80400000),
+        Cpu("rv32", GenericPath(), f"{_RISCV} -march=rv32imac", _VIRT, "shift=0", 0x80000000, 0x80400000),
     )
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -75,7 +77,8 @@ class Figures:
     """What an inference costs.
 
     Attributes:
-        instructions: of one inference. stack_bytes: below the caller. operators: instructions by operator, if asked for.
+        instructions: of one inference. stack_bytes: below the caller. operators: instructions by operator, if asked
+            for.
         code_bytes: code and constants without weights, as linked. weights_bytes, ram_bytes: of the model.
         equal, samples: how many samples gave TFLM's outputs, of how many.
     """
@@ -174,7 +177,8 @@ def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cp
     memory = f"ROM (rx) : ORIGIN = {cpu.rom}, LENGTH = 4M\n  RAM (rwx) : ORIGIN = {cpu.ram}, LENGTH = 4M"
     (folder / "memory.ld").write_text(f"MEMORY {{\n  {memory}\n}}\nINCLUDE {HARNESS}/link.ld\n")
     (folder / "empty.c").write_text(
-        "void *model_input(unsigned k) { (void)k; return 0; }\nconst void *model_output(unsigned k) { (void)k; return 0; }\n"
+        "void *model_input(unsigned k) { (void)k; return 0; }\n"
+        "const void *model_output(unsigned k) { (void)k; return 0; }\n"
         "void model_invoke(void) {}\nvoid model_reset(void) {}\n"
     )
 
@@ -230,10 +234,8 @@ def main() -> None:
                 folder = (args.keep or Path(temporary)) / f"{path.stem}_{name}"
                 options = Options(args.optimize, args.extra)
                 f = measure(model, CPUS[name], options, inputs, expected, folder, args.level, args.operators)
-                print(
-                    f"{path.stem} {name}: {f.instructions} {f.code_bytes} {f.weights_bytes} {f.ram_bytes} {f.stack_bytes} "
-                    f"{f.equal}/{f.samples}"
-                )
+                sizes = f"{f.code_bytes} {f.weights_bytes} {f.ram_bytes} {f.stack_bytes}"
+                print(f"{path.stem} {name}: {f.instructions} {sizes} {f.equal}/{f.samples}")
                 for op, n in f.operators.items():
                     print(f"  {op:3} {model.main.operators[op].name:24} {n:10}")
                 sys.stdout.flush()

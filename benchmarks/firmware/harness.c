@@ -1,7 +1,9 @@
-/* Runs a compiled model on inputs from in.bin, writes its outputs to out.bin, and prints what the first inference took.
+/* Runs a compiled model on inputs from in.bin, writes its outputs to out.bin,
+ * and prints what the first inference took.
  *
- * Files and text go by semihosting. Cortex-M: with `-icount shift=6` an instruction takes 64 ns, and the CMSDK timer ticks
- * each 40 ns. RV32: the instret counter. */
+ * Files and text go by semihosting. Cortex-M: with `-icount shift=6` an
+ * instruction takes 64 ns, and the CMSDK timer ticks each 40 ns. RV32: the
+ * instret counter. */
 #include <stdint.h>
 
 #include "model.h"
@@ -15,11 +17,11 @@ static long semihost(long operation, const void *argument) {
 #else
   register long r0 __asm__("a0") = operation;
   register const void *r1 __asm__("a1") = argument;
-  __asm__ volatile(
-      ".option push\n.option norvc\n.balign 16\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
-      : "+r"(r0)
-      : "r"(r1)
-      : "memory");
+  __asm__ volatile(".option push\n.option norvc\n.balign 16\nslli x0, x0, "
+                   "0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
+                   : "+r"(r0)
+                   : "r"(r1)
+                   : "memory");
 #endif
   return r0;
 }
@@ -67,7 +69,9 @@ static void end(void) {
 #if defined(__riscv)
 static uint32_t now(void) {
   uint32_t v;
-  __asm__ volatile(".option push\n.option arch, +zicsr\ncsrr %0, minstret\n.option pop" : "=r"(v));
+  __asm__ volatile(
+      ".option push\n.option arch, +zicsr\ncsrr %0, minstret\n.option pop"
+      : "=r"(v));
   return v;
 }
 static uint32_t instructions(uint32_t ticks) { return ticks; }
@@ -75,7 +79,9 @@ static void prepare(void) {}
 #else
 #define REGISTER(a) (*(volatile uint32_t *)(a))
 static uint32_t now(void) { return 0xffffffffu - REGISTER(0x40000004); }
-static uint32_t instructions(uint32_t ticks) { return (uint32_t)((uint64_t)ticks * 5 / 8); }
+static uint32_t instructions(uint32_t ticks) {
+  return (uint32_t)((uint64_t)ticks * 5 / 8);
+}
 static void prepare(void) {
   REGISTER(0x40000000) = 0;
   REGISTER(0x40000008) = REGISTER(0x40000004) = 0xffffffffu;
@@ -106,10 +112,12 @@ int main(void) {
   for (uint32_t runs = 0;; runs++) {
     model_reset();
     for (unsigned k = 0; k < MODEL_INPUTS; k++) {
-      if (transfer(0x06, in, model_input(k), (long)in_bytes[k])) goto done;
+      if (transfer(0x06, in, model_input(k), (long)in_bytes[k]))
+        goto done;
     }
     uint32_t *const here = stack_pointer();
-    for (uint32_t *p = stack_low; p < here; p++) *(volatile uint32_t *)p = PAINT;
+    for (uint32_t *p = stack_low; p < here; p++)
+      *(volatile uint32_t *)p = PAINT;
     const uint32_t start = now();
 #ifdef MODEL_OBSERVE
     since = start;
@@ -118,10 +126,12 @@ int main(void) {
     if (!runs) {
       first = now() - start;
       uint32_t *p = stack_low;
-      while (p < here && *p == PAINT) p++;
+      while (p < here && *p == PAINT)
+        p++;
       stack = (uint32_t)((char *)here - (char *)p);
     }
-    for (unsigned k = 0; k < MODEL_OUTPUTS; k++) transfer(0x05, out, model_output(k), (long)out_bytes[k]);
+    for (unsigned k = 0; k < MODEL_OUTPUTS; k++)
+      transfer(0x05, out, model_output(k), (long)out_bytes[k]);
   }
 done:
   print("inference");
@@ -141,8 +151,10 @@ done:
 
 extern uint32_t bss_start[], bss_end[], data_start[], data_end[], data_load[];
 __attribute__((used, noreturn)) void start(void) {
-  for (uint32_t *p = bss_start; p < bss_end; p++) *p = 0;
-  for (uint32_t *p = data_start, *q = data_load; p < data_end;) *p++ = *q++;
+  for (uint32_t *p = bss_start; p < bss_end; p++)
+    *p = 0;
+  for (uint32_t *p = data_start, *q = data_load; p < data_end;)
+    *p++ = *q++;
   main();
   for (;;) {
   }
@@ -154,7 +166,9 @@ static void fault(void) {
   end();
 }
 __attribute__((section(".vectors"), used)) void *const vectors[16] = {
-    stack_top, (void *)start, (void *)fault, (void *)fault, (void *)fault, (void *)fault, (void *)fault};
+    stack_top,     (void *)start, (void *)fault, (void *)fault,
+    (void *)fault, (void *)fault, (void *)fault};
 #else
-__asm__(".section .vectors,\"ax\"\n.globl _start\n_start: la sp, stack_top\n j start\n");
+__asm__(".section .vectors,\"ax\"\n.globl _start\n_start: la sp, stack_top\n j "
+        "start\n");
 #endif

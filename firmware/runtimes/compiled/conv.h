@@ -9,10 +9,10 @@ extern "C" {
 #endif
 
 /* in: [batches, in_h, in_w, groups * in_c]; out: [batches, out_h, out_w, groups * out_c].
- * weights: per group of the convolution, as mg_rows.h wants them, with elements in the order
- * [kernel_h, kernel_w, in_c]; channels: out_c per group, filled up to fours. Scratch: two fields of
- * kernel_h * kernel_w * in_c bytes, each filled up to 4. A field is read before its outputs are
- * written, two at a time. */
+ * weights: per group of the convolution, as mg_lanes.h wants them, with elements in the order
+ * [kernel_h, kernel_w, in_c]; channels: out_c per group, filled up to fours. Scratch: 8 bytes per
+ * element of a field, kernel_h * kernel_w * in_c. Fields of three pixels are read before their
+ * outputs are written. */
 typedef struct {
   const uint8_t* weights;
   const mg_channel* channels;

@@ -15,6 +15,13 @@ extern "C" {
 #endif
 
 #define MG_INLINE static inline __attribute__((always_inline))
+/* Compilers without the pragma keep the loop. */
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8)
+#define MG_UNROLL _Pragma("GCC unroll 8")
+#else
+#define MG_UNROLL
+#endif
+#define MG_NOINLINE __attribute__((noinline))
 #define MG_ALIGNED(n) __attribute__((aligned(n)))
 
 /* CPUs whose multiplier gives 32 bits only, and which have few registers. */
@@ -76,15 +83,48 @@ MG_INLINE int32_t mg_multiply(int32_t x, int32_t multiplier, int shift) {
                            left - shift);
 }
 
+/* Saturation to int8. */
+MG_INLINE int32_t mg_saturate(int32_t v) {
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+  __asm__("ssat %0, #8, %0" : "+r"(v));
+  return v;
+#else
+  return (uint32_t)v + 128u > 255u ? (v >> 31) ^ 127 : v;
+#endif
+}
+
+/* The output of an accumulator that already has its bias, before a clamp that is narrower than
+ * int8. */
+MG_INLINE int32_t mg_requantize_open(int32_t acc, const mg_channel* c, const mg_output* o) {
+#if defined(MG_WIDE)
+  (void)o;
+  return mg_saturate(mg_multiply(acc, c->multiplier, (int)c->shift) + c->addend);
+#else
+  int32_t y;
+#if MG_SMALL_CPU
+  if (o->prescale == 8) { /* the high word of (acc << 8) * multiplier, by four short products */
+    const int32_t a0 = acc & 255, a1 = acc >> 8;
+    const int32_t b0 = c->multiplier & 0xffff, b1 = c->multiplier >> 16;
+    y = a1 * b1 + ((((a1 * b0 + (a0 * b0 >> 8)) >> 8) + a0 * b1) >> 8);
+  } else
+#endif
+  {
+    y = mg_multiply_high((int32_t)((uint32_t)acc << o->prescale), c->multiplier);
+  }
+  y += c->addend - ((acc >> 31) & o->tie);
+  return mg_saturate(y >> c->shift);
+#endif
+}
+
 /* The output of an accumulator that already has its bias. */
 MG_INLINE int32_t mg_requantize(int32_t acc, const mg_channel* c, const mg_output* o) {
-#if defined(MG_WIDE)
-  return mg_clamp(mg_multiply(acc, c->multiplier, (int)c->shift) + c->addend, o->low, o->high);
-#else
-  const int32_t v = (int32_t)((uint32_t)acc << o->prescale);
-  const int32_t y = mg_multiply_high(v, c->multiplier) + c->addend - (v < 0 ? o->tie : 0);
-  return mg_clamp(y >> c->shift, o->low, o->high);
-#endif
+  return mg_clamp(mg_requantize_open(acc, c, o), o->low, o->high);
+}
+
+/* Clamps n outputs of mg_requantize_open, where the clamp is narrower than int8. */
+MG_INLINE void mg_narrow(int8_t* out, int32_t n, const mg_output* o) {
+  if (o->high - o->low == 255) return;
+  for (; n > 0; n--, out++) *out = (int8_t)mg_clamp(*out, o->low, o->high);
 }
 
 /* The names of functions that exist twice: with the cheap and with the exact requantization. */

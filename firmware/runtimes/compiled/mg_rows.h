@@ -1,55 +1,50 @@
-/* Products of rows with weights, for convolutions and fully connected layers.
+/* Products of a row with weights, for fully connected layers.
  *
- * Bytes are stored with an offset of 128 (ARMv6-M loads unsigned bytes cheaper than signed ones),
- * rows and weights alike, and with n elements
- *   sum(x w) = sum((x + 128)(w + 128)) - 128 sum(x + 128) - 128 sum(w + 128) + 16384 n.
- * The last two terms are in the bias. Weights lie as [group of 4 channels][element][4]; the last
- * group is filled up. */
+ * Weights have an offset of 128 (ARMv6-M loads unsigned bytes cheaper than signed ones):
+ *   sum(x w) = sum(x (w + 128)) - 128 sum(x).
+ * They lie as [group of 4 channels][element][4]; the last group is filled up. */
 #ifndef MG_ROWS_H
 #define MG_ROWS_H
 
 #include "mg_common.h"
 
-/* Copies n bytes with an offset of 128; returns the sum of what it wrote. */
-MG_INLINE int32_t mg_offset_copy(uint8_t* to, const int8_t* from, int32_t n) {
-  int32_t sum = 0;
-  for (int32_t i = 0; i < n; i++) {
-    const uint8_t v = (uint8_t)((uint8_t)from[i] ^ 0x80u);
-    to[i] = v;
-    sum += v;
-  }
-  return sum;
-}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-schedule-insns") /* it hoists loads until sums have no registers left */
+#endif
 
-/* Products of one row, or of two that are `gap` bytes apart, with all channels; outputs are
- * `out_gap` bytes apart. With `is_signed` the rows are tensors as they are, and a sum is that of
- * their bytes; else they have the offset. */
-MG_INLINE void mg_rows(const uint8_t* x, int two, int is_signed, int32_t gap, int32_t sum0,
-                       int32_t sum1, int8_t* out, int32_t out_gap, const uint8_t* w,
-                       const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
-  const uint8_t* const end = x + n;
-  sum0 *= 128;
-  sum1 *= 128;
-  for (int32_t left = channels; left > 0; left -= 4, c += 4, out += 4) {
-    int32_t a[4] = {0, 0, 0, 0}, b[4] = {0, 0, 0, 0};
-    for (const uint8_t* p = x; p != end; p++, w += 4) {
-      const int32_t v = is_signed ? (int8_t)p[0] : p[0];
-      a[0] += v * w[0];
-      a[1] += v * w[1];
-      a[2] += v * w[2];
-      a[3] += v * w[3];
-      if (two) {
-        const int32_t u = is_signed ? (int8_t)p[gap] : p[gap];
-        b[0] += u * w[0];
-        b[1] += u * w[1];
-        b[2] += u * w[2];
-        b[3] += u * w[3];
-      }
+/* Products of a row with all channels; `offset`: 128 times the sum of its bytes. A clamp that is
+ * narrower than int8 is left to mg_narrow. */
+MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_t* w,
+                      const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
+  const mg_output output = *o; /* a copy, which the stores to `out` cannot change */
+  for (int32_t left = channels; left > 0; left -= 4, c += 4) {
+    int32_t a0 = c[0].bias - offset, a1 = c[1].bias - offset, a2 = c[2].bias - offset,
+            a3 = c[3].bias - offset;
+    const int8_t* p = x;
+#define MG_STEP(i)            \
+  do {                        \
+    const int32_t v = p[i];   \
+    a0 += v * w[4 * (i)];     \
+    a1 += v * w[4 * (i) + 1]; \
+    a2 += v * w[4 * (i) + 2]; \
+    a3 += v * w[4 * (i) + 3]; \
+  } while (0)
+    for (const int8_t* const end = p + (n & ~7); p != end; p += 8, w += 32) {
+      MG_STEP(0);
+      MG_STEP(1);
+      MG_STEP(2);
+      MG_STEP(3);
+      MG_STEP(4);
+      MG_STEP(5);
+      MG_STEP(6);
+      MG_STEP(7);
     }
-    const int32_t m = left < 4 ? left : 4;
-    for (int32_t i = 0; i < m; i++) {
-      out[i] = (int8_t)mg_requantize(a[i] - sum0 + c[i].bias, &c[i], o);
-      if (two) out[out_gap + i] = (int8_t)mg_requantize(b[i] - sum1 + c[i].bias, &c[i], o);
+    for (int32_t k = n & 7; k > 0; k--, p++, w += 4) MG_STEP(0);
+#undef MG_STEP
+    const int32_t sums[4] = {a0, a1, a2, a3};
+    for (int32_t i = 0; i < 4 && i < left; i++) {
+      const mg_channel channel = c[i];
+      *out++ = (int8_t)mg_requantize_open(sums[i], &channel, &output);
     }
   }
 }

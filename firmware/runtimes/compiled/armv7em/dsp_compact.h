@@ -1,4 +1,5 @@
-/* Code that walks over pixels is compiled for size: the time is in the kernels. Included before all else. */
+/* Code that walks over pixels is compiled for size: the time is in the kernels. Included before all
+ * else. */
 #ifndef MG_DSP_COMPACT_H
 #define MG_DSP_COMPACT_H
 

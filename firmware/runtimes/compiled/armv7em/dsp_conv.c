@@ -5,12 +5,12 @@ typedef struct {
   int32_t y, x;
 } tap;
 
-MG_INLINE int inside(const tap *at, const mg_dsp_conv_params *p) {
+MG_INLINE int inside(const tap* at, const mg_dsp_conv_params* p) {
   return at->y >= 0 && at->x >= 0 && at->y <= p->last_y && at->x <= p->last_x;
 }
 
 /* The field of a pixel as bytes, taps outside of the image as zero points. */
-static void field(int8_t *d, const int8_t *in, const tap *at, const mg_dsp_conv_params *p) {
+static void field(int8_t* d, const int8_t* in, const tap* at, const mg_dsp_conv_params* p) {
   const int32_t zero = (p->zero_point & 255) * 0x01010101;
   for (int32_t i = 0; i < 4 * p->steps; i += 4) memcpy(d + i, &zero, 4);
   int32_t top = 0, bottom = p->kernel_h;
@@ -27,26 +27,27 @@ static void field(int8_t *d, const int8_t *in, const tap *at, const mg_dsp_conv_
       n = p->in_w - x;
       if (n > p->kernel_w - kx) n = p->kernel_w - kx;
     }
-    mg_copy_rows(d + kx * p->in_c, in + x * p->in_c, p->width, p->row * p->dilation_h, bottom - top, n * p->in_c);
+    mg_copy_rows(d + kx * p->in_c, in + x * p->in_c, p->width, p->row * p->dilation_h, bottom - top,
+                 n * p->in_c);
   }
 }
 
 /* What the rows of a field have behind their whole fours. */
-MG_INLINE void left_over(int8_t *d, const int8_t *from, int32_t down, const mg_dsp_conv_params *p) {
+MG_INLINE void left_over(int8_t* d, const int8_t* from, int32_t down, const mg_dsp_conv_params* p) {
   for (int32_t rows = p->kernel_h; rows > 0; rows--, from += down) {
     for (int32_t i = 4 * p->fours; i < p->width; i++) *d++ = from[i];
   }
 }
 
-void mg_dsp_conv(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_conv_params *p) {
-  uint32_t *const x = scratch;
+void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p) {
+  uint32_t* const x = scratch;
   const int32_t c = p->out_c, gap = c + c % 2;
-  int8_t *const tails = (int8_t *)(x + 6 * p->steps), *const fields = tails + 12 * p->tail;
+  int8_t *const tails = (int8_t*)(x + 6 * p->steps), *const fields = tails + 12 * p->tail;
   for (int32_t batch = p->batches; batch > 0; batch--) {
     tap at = {-p->pad_h, -p->pad_w};
     int32_t column = p->out_w;
     for (int32_t left = p->pixels; left > 0; left -= 3) {
-      const int8_t *from[3];
+      const int8_t* from[3];
       int32_t down[3];
       const int32_t n = left < 3 ? left : 3;
       for (int32_t q = 0; q < 3; q++) {
@@ -79,14 +80,15 @@ void mg_dsp_conv(const int8_t *in, int8_t *out, void *scratch, const mg_dsp_conv
       if (p->fours) mg_widen3(x, from, down, (uint32_t)p->kernel_h, (uint32_t)p->fours);
       if (p->tail) {
         for (int32_t q = 0; q < 3; q++) {
-          int8_t *const d = tails + q * 4 * p->tail;
+          int8_t* const d = tails + q * 4 * p->tail;
           left_over(d, from[q], down[q], p);
           from[q] = d;
         }
         mg_widen3(x + 6 * p->kernel_h * p->fours, from, down, 1, (uint32_t)p->tail);
       }
       const int32_t second = n > 1 ? gap : 0;
-      p->kernel(x, p->weights, p->end, gap == c ? out : fields, second, n > 2 ? 2 * gap : second, (uint32_t)p->steps);
+      p->kernel(x, p->weights, p->end, gap == c ? out : fields, second, n > 2 ? 2 * gap : second,
+                (uint32_t)p->steps);
       for (int32_t i = 0; gap != c && i < n * c; i++) out[i] = fields[i + i / c];
       out += n * c;
     }

@@ -157,13 +157,13 @@ def _macs(step: _Layer) -> int:
     if isinstance(step, FullyConnected):
         return int(step.filter.size)
     _, oh, ow, _ = step.output.shape
-    return int(step.filter.size) * int(oh * ow)
+    return int(step.filter.size * oh * ow)
 
 
 def _growth(step: Conv) -> int:
     """Return by how many bytes weights grow."""
     co, _, _, ci = step.filter.shape
-    return co * ci * (32 - 9)
+    return int(co * ci * (32 - 9))
 
 
 def _saved(step: Conv) -> float:
@@ -172,7 +172,7 @@ def _saved(step: Conv) -> float:
     _, oh, ow, _ = step.output.shape
     direct = oh * ow / 3 * co / 2 * (17 * 9 * ci / 4 + 38)
     tiles = -(-oh // 2) * -(-ow // 4)
-    return direct - tiles * (co / 2 * (16 * (10 * ci / 4 + 4) + 206) + 80 * ci)
+    return float(direct - tiles * (co / 2 * (16 * (10 * ci / 4 + 4) + 206) + 80 * ci))
 
 
 def _divisor(n: int, most: int) -> int:

@@ -11,8 +11,6 @@ from ..values import Int64, Requantization
 from .text import struct
 
 _PRESCALES = (8, 4, 2)
-# MG_ROWS of mg_rows.h, at most.
-_ROWS = 4
 
 
 def conv(step: Conv) -> Code:
@@ -46,7 +44,7 @@ def conv(step: Conv) -> Code:
         declarations=(params,),
         headers=("conv.h",),
         files=(f"conv{wide}.c", *(("conv.c",) if wide else ())),
-        scratch_bytes=_ROWS * (-(-kh * kw * ci // 4) * 4),
+        scratch_bytes=8 * kh * kw * ci,
         overlaps=(conv_overlap(step),),
         proven=rows.proven,
         exact=rows.exact,

@@ -14,11 +14,11 @@ static long semihost(long operation, const void *argument) {
 #else
   register long r0 __asm__("a0") = operation;
   register const void *r1 __asm__("a1") = argument;
-  __asm__ volatile(
-      ".option push\n.option norvc\n.balign 16\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
-      : "+r"(r0)
-      : "r"(r1)
-      : "memory");
+  __asm__ volatile(".option push\n.option norvc\n.balign 16\nslli x0, x0, "
+                   "0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
+                   : "+r"(r0)
+                   : "r"(r1)
+                   : "memory");
 #endif
   return r0;
 }
@@ -34,8 +34,12 @@ static size_t transfer(long operation, FILE file, const void *p, size_t n) {
   return n ? n - (size_t)semihost(operation, arguments) : 0;
 }
 
-size_t fread(void *p, size_t size, size_t n, FILE *file) { return transfer(0x06, *file, p, size * n); }
-size_t fwrite(const void *p, size_t size, size_t n, FILE *file) { return transfer(0x05, *file, p, size * n); }
+size_t fread(void *p, size_t size, size_t n, FILE *file) {
+  return transfer(0x06, *file, p, size * n);
+}
+size_t fwrite(const void *p, size_t size, size_t n, FILE *file) {
+  return transfer(0x05, *file, p, size * n);
+}
 void perror(const char *text) { semihost(0x04, text); }
 
 static void end(int failed) {
@@ -46,12 +50,16 @@ static void end(int failed) {
 
 extern uint32_t bss_start[], bss_end[], data_start[], data_end[], data_load[];
 __attribute__((used, noreturn)) void start(void) {
-  for (uint32_t *p = bss_start; p < bss_end; p++) *p = 0;
-  for (uint32_t *p = data_start, *q = data_load; p < data_end;) *p++ = *q++;
+  for (uint32_t *p = bss_start; p < bss_end; p++)
+    *p = 0;
+  for (uint32_t *p = data_start, *q = data_load; p < data_end;)
+    *p++ = *q++;
 #if defined(__arm__)
-  *(volatile uint32_t *)0xe000ed88 |= 0xf00000; /* the FPU, where there is one */
+  *(volatile uint32_t *)0xe000ed88 |=
+      0xf00000; /* the FPU, where there is one */
 #if defined(__ARM_ARCH_6M__)
-  *(volatile uint32_t *)0xe000ed14 |= 8; /* unaligned accesses fault, as on the real core */
+  *(volatile uint32_t *)0xe000ed14 |=
+      8; /* unaligned accesses fault, as on the real core */
 #endif
 #endif
   emulator_files[0] = open_file("in.bin", 6, 1);
@@ -68,7 +76,9 @@ static void fault(void) {
   end(1);
 }
 __attribute__((section(".vectors"), used)) void *const vectors[16] = {
-    stack_top, (void *)start, (void *)fault, (void *)fault, (void *)fault, (void *)fault, (void *)fault};
+    stack_top,     (void *)start, (void *)fault, (void *)fault,
+    (void *)fault, (void *)fault, (void *)fault};
 #else
-__asm__(".section .vectors,\"ax\"\n.globl _start\n_start: la sp, stack_top\n j start\n");
+__asm__(".section .vectors,\"ax\"\n.globl _start\n_start: la sp, stack_top\n j "
+        "start\n");
 #endif

@@ -1,4 +1,5 @@
-/* What of stdio.h the programs of host.py need, by semihosting: in.bin is the input, out.bin the output. */
+/* What of stdio.h the programs of host.py need, by semihosting: in.bin is the
+ * input, out.bin the output. */
 #ifndef EMULATOR_STDIO_H
 #define EMULATOR_STDIO_H
 #include <stddef.h>
