@@ -18,16 +18,17 @@ static MG_NOINLINE void plane_3x3(const int8_t* plane, int8_t* out, const int8_t
                                   const mg_channel* c, const mg_depthwise_params* p) {
   const int32_t w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3], w4 = w[4], w5 = w[5], w6 = w[6],
                 w7 = w[7], w8 = w[8];
-  const mg_channel channel = *c; /* copies, which the stores to `out` cannot change */
-  const mg_output output = p->output;
+  MG_HOLD(mg_channel, channel, c);
+  MG_HOLD(mg_output, output, &p->output);
+  const int32_t bias = channel->bias;
   const int32_t columns = p->columns, row = p->out_w * p->in_c * p->multiplier;
   for (int32_t x = p->out_w; x > 0; x--, plane += p->stride_w, out += p->in_c * p->multiplier) {
     const int8_t *s = plane, *const end = plane + (p->out_h + 1) * columns;
     int8_t* to = out;
-    int32_t a = channel.bias + s[0] * w0 + s[1] * w1 + s[2] * w2;
+    int32_t a = bias + s[0] * w0 + s[1] * w1 + s[2] * w2;
     s += columns;
     int32_t v = s[0];
-    int32_t b = channel.bias + v * w0;
+    int32_t b = bias + v * w0;
     a += v * w3;
     v = s[1];
     b += v * w1;
@@ -38,7 +39,7 @@ static MG_NOINLINE void plane_3x3(const int8_t* plane, int8_t* out, const int8_t
     while (s != end) {
       s += columns;
       v = s[0];
-      int32_t done = a + v * w6, next = channel.bias + v * w0;
+      int32_t done = a + v * w6, next = bias + v * w0;
       a = b + v * w3;
       v = s[1];
       done += v * w7;
@@ -48,7 +49,7 @@ static MG_NOINLINE void plane_3x3(const int8_t* plane, int8_t* out, const int8_t
       done += v * w8;
       a += v * w5;
       b = next + v * w2;
-      *to = (int8_t)mg_requantize_open(done, &channel, &output);
+      *to = (int8_t)mg_requantize_open(done, channel, output);
       to += row;
     }
   }

@@ -22,6 +22,11 @@ extern "C" {
 #define MG_UNROLL
 #endif
 #define MG_NOINLINE __attribute__((noinline))
+#if defined(__GNUC__) && !defined(__clang__)
+#define MG_NOCLONE __attribute__((noclone)) /* parameters stay as they are written */
+#else
+#define MG_NOCLONE
+#endif
 #define MG_ALIGNED(n) __attribute__((aligned(n)))
 
 /* CPUs whose multiplier gives 32 bits only, and which have few registers. */
@@ -44,7 +49,7 @@ typedef struct {
 
 /* What requantization has in common for all channels of a layer. `tie` is subtracted below zero. */
 typedef struct {
-  int16_t tie;
+  uint16_t tie;
   uint8_t prescale;
   int16_t low, high;
 } mg_output;
@@ -93,16 +98,29 @@ MG_INLINE int32_t mg_saturate(int32_t v) {
 #endif
 }
 
+/* Where registers are few, requantization is a function, and its constants stay in memory;
+ * elsewhere they are copied: stores to int8_t could change them otherwise. */
+#if MG_SMALL_CPU
+#define MG_REQUANTIZE static MG_NOCLONE __attribute__((noinline, unused))
+#define MG_HOLD(type, name, from) const type* const name = (from)
+#else
+#define MG_REQUANTIZE MG_INLINE
+#define MG_HOLD(type, name, from)   \
+  const type name##_copy = *(from); \
+  const type* const name = &name##_copy
+#endif
+
 /* The output of an accumulator that already has its bias, before a clamp that is narrower than
  * int8. */
-MG_INLINE int32_t mg_requantize_open(int32_t acc, const mg_channel* c, const mg_output* o) {
+MG_REQUANTIZE int32_t mg_requantize_open(int32_t acc, const mg_channel* c, const mg_output* o) {
 #if defined(MG_WIDE)
   (void)o;
   return mg_saturate(mg_multiply(acc, c->multiplier, (int)c->shift) + c->addend);
 #else
   int32_t y;
 #if MG_SMALL_CPU
-  if (o->prescale == 8) { /* the high word of (acc << 8) * multiplier, by four short products */
+  if (__builtin_expect(o->prescale == 8,
+                       1)) { /* the high word of (acc << 8) * multiplier, by four short products */
     const int32_t a0 = acc & 255, a1 = acc >> 8;
     const int32_t b0 = c->multiplier & 0xffff, b1 = c->multiplier >> 16;
     y = a1 * b1 + ((((a1 * b0 + (a0 * b0 >> 8)) >> 8) + a0 * b1) >> 8);

@@ -70,10 +70,11 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
     b += p[2 * (k) + 1] * t;       \
     MG_KEEP(b);                    \
   } while (0)
-  const int32_t eights = n & ~7;
-  for (int32_t* const end = sums + 12; sums != end; sums += 3) {
+  const uint32_t *const begin = p, *const eights = p + 2 * (n & ~7), *const end = p + 2 * n;
+  const uint8_t* const channels = w + 4;
+  for (const uint8_t* first = w; first != channels; first++, sums += 3) {
     uint32_t a = 0, b = 0;
-    for (const uint32_t* const stop = p + 2 * eights; p != stop; p += 16, w += 32) {
+    for (p = begin, w = first; p != eights; p += 16, w += 32) {
       MG_STEP(0);
       MG_STEP(1);
       MG_STEP(2);
@@ -83,9 +84,7 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
       MG_STEP(6);
       MG_STEP(7);
     }
-    for (int32_t k = n - eights; k > 0; k--, p += 2, w += 4) MG_STEP(0);
-    p -= 2 * n;
-    w += 1 - 4 * n;
+    for (; p != end; p += 2, w += 4) MG_STEP(0);
     mg_lane_split(a, b, sums);
   }
 #else
@@ -130,14 +129,14 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
 static MG_NOINLINE void mg_lane_outputs(const int32_t* sums, const mg_channel* c, int32_t count,
                                         int32_t lanes, int8_t* out, int32_t out_gap,
                                         const mg_output* o) {
-  const mg_output output = *o; /* a copy, which the stores to `out` cannot change */
+  MG_HOLD(mg_output, output, o);
   for (; count > 0; count--, c++, sums += 3, out++) {
-    const mg_channel channel = *c;
-    out[0] = (int8_t)mg_requantize_open(sums[0], &channel, &output);
+    MG_HOLD(mg_channel, channel, c);
+    out[0] = (int8_t)mg_requantize_open(sums[0], channel, output);
     if (lanes < 2) continue;
-    out[out_gap] = (int8_t)mg_requantize_open(sums[1], &channel, &output);
+    out[out_gap] = (int8_t)mg_requantize_open(sums[1], channel, output);
     if (lanes < 3) continue;
-    out[2 * out_gap] = (int8_t)mg_requantize_open(sums[2], &channel, &output);
+    out[2 * out_gap] = (int8_t)mg_requantize_open(sums[2], channel, output);
   }
 }
 

@@ -16,7 +16,7 @@
  * narrower than int8 is left to mg_narrow. */
 MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_t* w,
                       const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
-  const mg_output output = *o; /* a copy, which the stores to `out` cannot change */
+  MG_HOLD(mg_output, output, o);
   for (int32_t left = channels; left > 0; left -= 4, c += 4) {
     int32_t a0 = c[0].bias - offset, a1 = c[1].bias - offset, a2 = c[2].bias - offset,
             a3 = c[3].bias - offset;
@@ -43,8 +43,8 @@ MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_
 #undef MG_STEP
     const int32_t sums[4] = {a0, a1, a2, a3};
     for (int32_t i = 0; i < 4 && i < left; i++) {
-      const mg_channel channel = c[i];
-      *out++ = (int8_t)mg_requantize_open(sums[i], &channel, &output);
+      MG_HOLD(mg_channel, channel, c + i);
+      *out++ = (int8_t)mg_requantize_open(sums[i], channel, output);
     }
   }
 }
