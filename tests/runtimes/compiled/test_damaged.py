@@ -10,8 +10,8 @@ from microgen.errors import InputError
 from microgen.runtimes.compiled.compiler import compile_model
 from microgen.tflite import parse
 from tests.support.models import packed
-
 from tests.support.tools import needs_host
+
 from . import check, host, random_models
 
 

@@ -12,8 +12,8 @@ from microgen.runtimes.compiled.compiler import compile_model
 from microgen.support import resources
 from microgen.tflite import parse
 from tests.support import models
-
 from tests.support.tools import needs_host
+
 from . import host, random_models
 
 KERNELS = sorted(host.KERNELS.glob("*.c"))

@@ -6,8 +6,8 @@ import pytest
 
 from microgen.runtimes.compiled.compiler import compile_model
 from microgen.tflite import load
-
 from tests.support.tools import needs_host
+
 from . import check
 
 # Bytes of RAM, of weights.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.tools import needs_host
+
 from . import check, random_models
 
 KINDS = [k for k in random_models.OPERATORS if "again" not in k]

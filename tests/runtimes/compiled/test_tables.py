@@ -13,8 +13,9 @@ from microgen.runtimes.compiled.lower import lower
 from microgen.runtimes.compiled.steps import Lookup
 from microgen.tflite import parse
 from tests.support.models import ModelBuilder
+from tests.support.tools import needs_host
 
-from . import reference
+from . import check, reference
 
 CASES: dict[str, dict[str, Any]] = {
     "LOGISTIC": {"output": (1 / 256, -128)},
@@ -57,3 +58,18 @@ def test_tables_equal_tflm(name):
         if not isinstance(answer, reference.Crashed)
     ]
     assert len(compared) > 20 and all(compared)
+
+
+def test_factors_are_computed_in_double(tmp_path):
+    """RELU of int16 shows the last bits of a factor: float32 in its place differs in one of a few hundred numbers."""
+    needs_host()
+    rng = np.random.default_rng(1)
+    models = []
+    for _ in range(12):
+        b = ModelBuilder()
+        scale = float(np.float32(10 ** rng.uniform(-5, -3)))
+        x = b.tensor("x", [1, 32768], "int16", scale, 0)
+        y = b.tensor("y", [1, 32768], "int16", float(np.float32(scale * 10 ** rng.uniform(-0.3, 0.5))), 0)
+        b.op("RELU", [x], [y], None)
+        models.append(b.build([x], [y]))
+    assert not [o for o in check.check(tmp_path, models, count=1) if o != check.Outcome()]

@@ -33,8 +33,7 @@ def softmax(op: Op) -> Step:
     op.need_shape(op.tensor(0).shape)
     output = op.output
     op.need(output.zero_point == -128 and np.float32(output.scale) == np.float32(1 / 256), "this output scale")
-    beta, scale = np.float32(op.options.beta), np.float32(op.tensor(0).scale)
-    multiplier, left = quantize_multiplier(min(float(beta) * float(scale) * (1 << 26), 2.0**31 - 1))
+    multiplier, left = quantize_multiplier(min(op.options.beta * op.tensor(0).scale * (1 << 26), 2.0**31 - 1))
     op.need(left >= 0, "an input scale below 2**-26")
     radius = math.floor(31 * 2.0**26 / 2.0**left)
     table = [exp_on_negative_values(doubling_high(-d * (1 << left), multiplier)) for d in range(min(255, radius) + 1)]
@@ -54,7 +53,7 @@ def quantize(op: Op) -> Step:
         source.dtype in ("int8", "int16", "int32", "uint8") and output.dtype in ("int8", "int16", "int32", "uint8"),
         f"{source.dtype} to {output.dtype}",
     )
-    m, e = quantize_multiplier(float(np.float32(source.scale)) / float(np.float32(output.scale)))
+    m, e = quantize_multiplier(source.scale / output.scale)
     op.need(e <= 30, "this scale")
     limits = np.iinfo(np.dtype(output.dtype))
     return Rescale(**base, multiplier=m, shift=e, low=int(limits.min), high=int(limits.max))

@@ -1,4 +1,7 @@
-"""What the functions that lower one operator share: the graph, its values and constants, and how they refuse."""
+"""What the functions that lower one operator share: the graph, its values and constants, and how they refuse.
+
+Scales are float32 in the file; TFLM computes factors of them in double, as Python does.
+"""
 
 from __future__ import annotations
 
@@ -184,8 +187,3 @@ def padding_before(size: int, kernel: int, stride: int, dilation: int, out: int,
     if not same:
         return 0
     return max((out - 1) * stride + (kernel - 1) * dilation + 1 - size, 0) // 2
-
-
-def single(scale: float) -> np.float32:
-    """Return a scale as the float32 that it is in the file."""
-    return np.float32(scale)

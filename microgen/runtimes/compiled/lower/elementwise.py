@@ -21,17 +21,15 @@ def add(op: Op) -> Step:
     """ADD and SUB of int8, broadcast too."""
     op.need_types(_INT8)
     a, b, output = op.tensor(0), op.tensor(1), op.output
-    # ADD computes its factors in double, SUB in float32.
-    kind = np.float32 if op.name == "SUB" else np.float64
-    sa, sb, so = (kind(np.float32(t.scale)) for t in (a, b, output))
-    twice = kind(2) * max(sa, sb)
-    m, e = quantize_multiplier(float(twice / (kind(1 << 20) * so)))
+    sa, sb, so = a.scale, b.scale, output.scale
+    twice = 2 * max(sa, sb)
+    m, e = quantize_multiplier(twice / ((1 << 20) * so))
     op.need(e <= 0, "input scales far above the output's")
     sign = -1 if op.name == "SUB" else 1
-    left, right = _scaled(a, float(sa / twice), 20), sign * _scaled(b, float(sb / twice), 20)
+    left, right = _scaled(a, sa / twice, 20), sign * _scaled(b, sb / twice, 20)
     low, high = activation_range(op.options.activation, output, op)
     r = _single(m, e, output.zero_point, low, high, left.min() + right.min(), left.max() + right.max())
-    ratios = (float(sa) / float(so), sign * float(sb) / float(so))
+    ratios = (sa / so, sign * sb / so)
     step = Sum(**_both(op), loops=broadcast(op), left=left, right=right, requantization=r, ratios=ratios)
     return _with_scalar(op, step, step.table())
 
@@ -40,10 +38,9 @@ def squared_difference(op: Op) -> Step:
     """SQUARED_DIFFERENCE of int8."""
     op.need_types(_INT8)
     a, b, output = op.tensor(0), op.tensor(1), op.output
-    sa, sb, so = (float(np.float32(t.scale)) for t in (a, b, output))
+    sa, sb, so = a.scale, b.scale, output.scale
     twice = 2.0 * max(sa, sb)
-    # The divisor is a product of an int and a float32.
-    m, e = quantize_multiplier(twice * twice / float(np.float32(1 << 14) * np.float32(so)))
+    m, e = quantize_multiplier(twice * twice / ((1 << 14) * so))
     op.need(e <= 30, "input scales far above the output's")
     left, right = _scaled(a, sa / twice, 7), -_scaled(b, sb / twice, 7)
     r = _single(m, e, output.zero_point, -128, 127, 0, 2**30)
@@ -57,8 +54,7 @@ def multiply_step(op: Op) -> Step:
     """MUL of int8."""
     op.need_types(_INT8)
     a, b, output = op.tensor(0), op.tensor(1), op.output
-    real = float(np.float32(a.scale)) * float(np.float32(b.scale)) / float(np.float32(output.scale))
-    m, e = quantize_multiplier(real)
+    m, e = quantize_multiplier(a.scale * b.scale / output.scale)
     op.need(e <= 30, "input scales far above the output's")
     low, high = activation_range(op.options.activation, output, op)
     products = (_BYTES - a.zero_point)[:, None] * (_BYTES - b.zero_point)[None, :]
@@ -81,7 +77,7 @@ def prelu(op: Op) -> Step:
     """PRELU of int8."""
     op.need_types(_INT8)
     a, alpha, output = op.tensor(0), op.tensor(1), op.output
-    si, sa, so = (float(np.float32(t.scale)) for t in (a, alpha, output))
+    si, sa, so = a.scale, alpha.scale, output.scale
     m, e = quantize_multiplier(si * sa / so)
     op.need(e <= 30, "input scales far above the output's")
     step = Prelu(

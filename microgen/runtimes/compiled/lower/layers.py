@@ -49,7 +49,7 @@ def conv_scales(source: Tensor, kernel: Tensor, output: Tensor, n: int) -> list[
     """Return the real factor of each channel, in double: PopulateConvolutionQuantizationParams()."""
     scales = kernel.quantization.scales if kernel.quantization else (0.0,)
     scales = scales if len(scales) > 1 else scales * n
-    return [float(np.float32(source.scale)) * float(np.float32(s)) / float(np.float32(output.scale)) for s in scales]
+    return [source.scale * s / output.scale for s in scales]
 
 
 def dense_scales(op: Op, n: int) -> list[float]:
@@ -59,6 +59,4 @@ def dense_scales(op: Op, n: int) -> list[float]:
     if quantization is not None and quantization.per_channel:
         op.need(quantization.dimension == 0, f"scales along dimension {quantization.dimension}")
         return conv_scales(source, kernel, output, n)
-    # Here TFLM multiplies the two scales in float32.
-    product = np.float32(source.scale) * np.float32(kernel.scale)
-    return [float(product) / float(np.float32(output.scale))] * n
+    return [source.scale * kernel.scale / output.scale] * n

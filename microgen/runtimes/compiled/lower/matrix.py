@@ -154,9 +154,7 @@ def batch_matmul(op: Op) -> Step:
     inner, columns = b.shape[-2:][::-1] if adjoint_b else b.shape[-2:]
     op.need(inner == depth, f"matrices of {list(a.shape)} and {list(b.shape)}")
     op.need_shape((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns))
-    # TFLM multiplies the two scales in float32.
-    product = np.float32(a.scale) * np.float32(b.scale)
-    m, e = quantize_multiplier(float(product) / float(np.float32(output.scale)))
+    m, e = quantize_multiplier(a.scale * b.scale / output.scale)
     op.need(e <= 30, "input scales far above the output's")
     extremes = [(x - a.zero_point) * (y - b.zero_point) * depth for x in (-128, 127) for y in (-128, 127)]
     base = op.base(0, 1, constants=True)

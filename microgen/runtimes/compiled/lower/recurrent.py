@@ -117,11 +117,10 @@ def _copy(base: dict[str, Any], like: Value) -> Step:
 
 
 def svdf(op: Op) -> Step:
-    """SVDF of int8 with a state of int16; TFLM computes the factors in float32 and applies no activation."""
+    """SVDF of int8 with a state of int16; TFLM applies no activation."""
     types = tuple(op.tensor(k).dtype for k in (0, 1, 2, 4))
     op.need(types == ("int8", "int8", "int16", "int16") and op.output.dtype == "int8", " x ".join(types))
     source, features, time, state = (op.tensor(k) for k in (0, 1, 2, 4))
-    si, sf, st, ss, so = (np.float32(t.scale) for t in (source, features, time, state, op.output))
     weights = op.constant(1, "its features").astype(np.int8)
     taps = op.constant(2, "its time weights").astype(np.int64)
     rank = op.options.rank
@@ -142,7 +141,8 @@ def svdf(op: Op) -> Step:
         bias = op.constant(3, "its bias").reshape(-1).astype(np.int64)
         op.need(len(bias) == units, f"a bias of {len(bias)} for {units} units")
     base = op.base(0, 4)
-    to_state, to_output = quantize_multiplier(float(si * sf / ss)), quantize_multiplier(float(ss * st / so))
+    to_state = quantize_multiplier(source.scale * features.scale / state.scale)
+    to_output = quantize_multiplier(state.scale * time.scale / op.output.scale)
     op.need(max(to_state[1], to_output[1]) <= 30, "these scales")
     return Svdf(
         **base,
@@ -176,9 +176,8 @@ def lstm(op: Op) -> Step:
     # A scale above the table's is multiplied up, one below it is shifted down.
     tanh = (3 << shift, 0) if shift >= 0 else (3, -shift)
     op.need(shift <= 15, "this scale of the cell state")
-    clip = np.float32(op.op.cell_clip)
-    quantized = int(min(max(float(clip) / float(np.float32(cell.scale)), -32768.0), 32767.0)) if clip > 0 else 0
-    state = float(np.float32(cell.scale))
+    clip = op.op.cell_clip
+    quantized = int(min(clip / cell.scale, 32767.0)) if clip > 0 else 0
 
     def gate(k: int) -> Gate:
         return _gate(op, k, source, hidden)
@@ -186,9 +185,9 @@ def lstm(op: Op) -> Step:
     return Lstm(
         **base,
         gates=(gate(0), gate(1), gate(2), gate(3)),
-        forget=quantize_multiplier(_ACTIVATION * state / state),
-        update=quantize_multiplier(_ACTIVATION * _ACTIVATION / state),
-        hidden=quantize_multiplier(_ACTIVATION * _ACTIVATION / float(np.float32(hidden.scale))),
+        forget=quantize_multiplier(_ACTIVATION * cell.scale / cell.scale),
+        update=quantize_multiplier(_ACTIVATION * _ACTIVATION / cell.scale),
+        hidden=quantize_multiplier(_ACTIVATION * _ACTIVATION / hidden.scale),
         tanh=tanh,
         clip=quantized,
         time_major=op.op.time_major,
@@ -214,8 +213,7 @@ def _gate(op: Op, k: int, source: Tensor, hidden: Tensor) -> Gate:
         return w, bias - zero * w.astype(np.int64).sum(1)
 
     def factor(t: Tensor, position: int) -> tuple[int, int]:
-        product = np.float32(t.scale) * np.float32(op.tensor(position).scale)
-        return quantize_multiplier(float(product) / _PREACTIVATION)
+        return quantize_multiplier(t.scale * op.tensor(position).scale / _PREACTIVATION)
 
     bias = op.constant(_BIASES + k, "its biases").astype(np.int64)
     input_weights, input_bias = folded(_INPUT_WEIGHTS + k, source.zero_point, bias)

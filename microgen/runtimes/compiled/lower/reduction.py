@@ -33,7 +33,7 @@ def reduce(op: Op) -> Step:
         kind: Literal["max", "min"] = "max" if op.name == "REDUCE_MAX" else "min"
         return Reduce(**base, kind=kind, outer=outer, inner=inner, zero_point=0, requantization=None)
     count = math.prod(source.shape[k] for k in axes)
-    m, e = quantize_multiplier(float(np.float32(source.scale)) / float(np.float32(output.scale)))
+    m, e = quantize_multiplier(source.scale / output.scale)
     if op.name == "MEAN":
         # TFLM divides the multiplier, keeping as many bits as fit: QuantizedMeanOrSum().
         shift = min(count.bit_length() - 1, 32, 31 + e)

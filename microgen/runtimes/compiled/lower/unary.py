@@ -49,8 +49,7 @@ def rescale(real: float, zero_in: int, zero_out: int, low: int = -128, high: int
 def relu(op: Op) -> Int64:
     """RELU, which may change the scale."""
     x, y = op.tensor(0), op.output
-    real = float(np.float32(x.scale) / np.float32(y.scale))
-    return rescale(real, x.zero_point, y.zero_point, max(-128, y.zero_point))
+    return rescale(x.scale / y.scale, x.zero_point, y.zero_point, max(-128, y.zero_point))
 
 
 def relu6(op: Op) -> Int64:
@@ -67,11 +66,10 @@ def _round(x: np.floating | float) -> int:
 def leaky_relu(op: Op) -> Int64:
     """LEAKY_RELU, with a slope of any sign."""
     x, y = op.tensor(0), op.output
-    si, so, alpha = np.float32(x.scale), np.float32(y.scale), np.float32(op.options.alpha)
-    slope = float(np.float32(si * alpha) / so)
+    slope = x.scale * op.options.alpha / y.scale
     m, e = quantize_multiplier(abs(slope))
     negative = multiply(_BYTES - x.zero_point, m, e) * (-1 if slope < 0 else 1)
-    m, e = quantize_multiplier(float(si / so))
+    m, e = quantize_multiplier(x.scale / y.scale)
     positive = multiply(_BYTES - x.zero_point, m, e)
     return np.where(x.zero_point <= _BYTES, positive, negative) + y.zero_point
 
@@ -80,8 +78,8 @@ def absolute(op: Op) -> Int64:
     """ABS, which may change the scale."""
     x, y = op.tensor(0), op.output
     value = np.abs(_BYTES - x.zero_point)
-    if np.float32(x.scale) != np.float32(y.scale):
-        value = multiply(value, *quantize_multiplier(float(np.float32(x.scale) / np.float32(y.scale))))
+    if x.scale != y.scale:
+        value = multiply(value, *quantize_multiplier(x.scale / y.scale))
     return value + y.zero_point
 
 
@@ -124,7 +122,7 @@ def _inverse_root(value: int, up: int) -> tuple[int, int]:
 def quantize(op: Op) -> Int64:
     """QUANTIZE from int8 to int8."""
     x, y = op.tensor(0), op.output
-    return rescale(float(np.float32(x.scale)) / float(np.float32(y.scale)), x.zero_point, y.zero_point)
+    return rescale(x.scale / y.scale, x.zero_point, y.zero_point)
 
 
 def logistic(op: Op) -> Int64:
@@ -192,10 +190,10 @@ def _one_minus_over_one_plus(a: int) -> int:
 def hard_swish(op: Op) -> Int64:
     """HARD_SWISH in 16-bit fixed point."""
     x, y = op.tensor(0), op.output
-    hires = np.float32(1.0 / 128.0) * np.float32(x.scale)
-    out_m, out_e = quantize_multiplier(float(hires / np.float32(y.scale)))
+    hires = x.scale / 128.0
+    out_m, out_e = quantize_multiplier(hires / y.scale)
     op.need(out_e <= 0, "an output scale far below the input's")
-    relu_m, relu_e = quantize_multiplier(float(hires / np.float32(3.0 / 32768.0)))
+    relu_m, relu_e = quantize_multiplier(hires / (3.0 / 32768.0))
     out16, relu16 = _down_scale(out_m), _down_scale(relu_m)
     table = np.empty(256, np.int64)
     for k, q in enumerate((_BYTES - x.zero_point).tolist()):

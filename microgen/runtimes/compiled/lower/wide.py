@@ -106,14 +106,12 @@ def binary(op: Op) -> Step:
     else:
         _no_zero_points(op)
         kind = "product" if op.name == "MUL" else "sum"
-        single = np.float32 if op.name == "SUB" else np.float64
-        sa, sb, so = (single(np.float32(t.scale)) for t in (op.tensor(0), op.tensor(1), op.output))
+        sa, sb, so = op.tensor(0).scale, op.tensor(1).scale, op.output.scale
         if kind == "product":
-            factors = [quantize_multiplier(float(sa) * float(sb) / float(so))]
+            factors = [quantize_multiplier(sa * sb / so)]
         else:
-            twice = single(2) * max(sa, sb)
-            reals = (sa / twice, sb / twice, twice / (single(1 << 15) * so))
-            factors = [quantize_multiplier(float(r)) for r in reals]
+            twice = 2 * max(sa, sb)
+            factors = [quantize_multiplier(r) for r in (sa / twice, sb / twice, twice / ((1 << 15) * so))]
             op.need(factors[2][1] <= 0, "input scales far above the output's")
         op.need(max(e for _, e in factors) <= 30, "these scales")
     sign = -1 if op.name == "SUB" else 1
@@ -130,7 +128,7 @@ def unary(op: Op) -> Step:
 def _relu(op: Op) -> Step:
     _no_zero_points(op)
     x, y = op.tensor(0), op.output
-    m, e = quantize_multiplier(float(np.float32(x.scale) / np.float32(y.scale)))
+    m, e = quantize_multiplier(x.scale / y.scale)
     op.need(e <= 15, "this scale")
     return Rescale(**op.base(0), multiplier=m, shift=e, low=0, high=32767)
 
@@ -144,9 +142,9 @@ def _relu6(op: Op) -> Step:
 
 
 def _leaky_relu(op: Op) -> Step:
-    si, so, alpha = np.float32(op.tensor(0).scale), np.float32(op.output.scale), np.float32(op.options.alpha)
-    slope = float(np.float32(si * alpha) / so)
-    above, below = quantize_multiplier(float(si / so)), quantize_multiplier(abs(slope))
+    x, y = op.tensor(0), op.output
+    slope = x.scale * op.options.alpha / y.scale
+    above, below = quantize_multiplier(x.scale / y.scale), quantize_multiplier(abs(slope))
     op.need(max(above[1], below[1]) <= 14, "these scales")
     return LeakyRelu16(**op.base(0), above=above, below=below, sign=-1 if slope < 0 else 1)
 
@@ -180,8 +178,7 @@ def softmax(op: Op) -> Step:
     op.need_types(("int16", "int16"))
     op.need_shape(op.tensor(0).shape)
     _no_zero_points(op)
-    beta = float(np.float32(op.options.beta))
-    factor = quantize_multiplier(float(np.float32(op.tensor(0).scale)) * beta / (10.0 / 65535.0))
+    factor = quantize_multiplier(op.tensor(0).scale * op.options.beta / (10.0 / 65535.0))
     op.need(factor[1] <= 14, "this input scale")
     exponential = _table(10.0, 32767, lambda x: np.exp(x))
     reciprocal = _table(1.0, -32768, lambda x: np.float32(1.0) / (np.float32(1.0) + x))
