@@ -72,6 +72,9 @@ def build(
     samples: Samples = defaults.SAMPLES,
     seed: Seed = 0,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
+    verify_on: Annotated[
+        str, typer.Option("--verify-on", help="host, or emulator: the board's CPU, in QEMU.")
+    ] = "host",
     compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
     check: Annotated[
@@ -118,6 +121,7 @@ def build(
         "samples": samples,
         "seed": seed,
         "verify": not no_verify,
+        "verify_on": verify_on,
         "compile": compile,
         "force": force,
         "check": check,

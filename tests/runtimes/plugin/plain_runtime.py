@@ -22,6 +22,11 @@ _RUNNER = """\
 #include "model_config.h"
 
 extern "C" int32_t plain_scale(int32_t value);
+#ifdef MODEL_OBSERVE
+extern "C" void MODEL_OBSERVE(unsigned op);
+#else
+#define MODEL_OBSERVE(op)
+#endif
 
 namespace model {{
 namespace {{
@@ -58,6 +63,7 @@ Status Invoke() {{
     if (value > 127) value = 127;
     g_output[unit] = static_cast<int8_t>(value);
   }}
+  MODEL_OBSERVE(0);
   return Status::kOk;
 }}
 
@@ -70,6 +76,8 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {{
 }}
 
 Status Reset() {{ return g_ready ? Status::kOk : Status::kNotInitialised; }}
+
+uint32_t StateChanges() {{ return 0; }}
 
 size_t ArenaUsedBytes() {{ return g_ready ? kArenaBytes : 0; }}
 
