@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from microgen.devices import DutError
+from microgen.devices import Client, DutError, HostProcess
 from microgen.devices.emulator import EmulatedBoard
+from microgen.devices.emulator.board import qemu_command
 from microgen.devices.emulator.instructions import check_instructions
 from microgen.errors import InputError
 
@@ -129,6 +130,15 @@ def test_hostile_bytes_do_not_harm_it(built, tmp_path):
         data = rng.randbytes(emulated.INPUT_BYTES)
         assert client.infer([data], 1).outputs == (answer(data),)
         assert client.selftest().passed
+
+
+def test_the_uart_alone_carries_everything_where_there_is_no_file_beside_it(built, tmp_path):
+    data = random.Random(3).randbytes(emulated.INPUT_BYTES)
+    with Client(HostProcess(qemu_command(built, str(tmp_path / "log")), tmp_path / "errors")) as client:
+        client.connect()
+        assert client.infer([data], 1).outputs == (answer(data),)
+        assert client.selftest().passed
+        client._transport._process.kill()
 
 
 def test_a_wrong_byte_in_a_golden_vector_fails(tmp_path):
