@@ -1,0 +1,88 @@
+"""The firmware on an emulated RP2040: its own UART and timer, its memory map, its Cortex-M0+."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from microgen.devices import Client
+from tests.devices.emulator import emulated
+from tests.support.tools import needs
+
+rp2040py = pytest.importorskip("rp2040py", reason="rp2040py is not installed (pip install -e '.[dev]')")
+
+HERE = Path(__file__).parent
+_FLASH = 0x10000000
+_INSTRUCTIONS = 20_000
+
+
+class EmulatedPico:
+    """A `Transport` to an image in rp2040py, which runs while it is waited for."""
+
+    window = 1
+    advice = "look at the emulator's log"
+
+    def __init__(self, image: bytes) -> None:
+        from rp2040py.execute_batch import execute_batch
+        from rp2040py.simulator import Simulator
+
+        self._batch, self._simulator = execute_batch, Simulator()
+        mcu = self._simulator.rp2040
+        mcu.flash[: len(image)] = image
+        mcu.core.pc = _FLASH
+        self._uart, self._sent, self._received = mcu.uart[0], bytearray(), bytearray()
+        self._uart.on_byte = self._received.append
+
+    def write(self, data: bytes) -> None:
+        self._sent += data
+
+    def read(self, timeout_s: float) -> bytes:
+        end = time.monotonic() + timeout_s
+        self._simulator.stopped = False
+        while not self._received and time.monotonic() < end:
+            while self._sent and not self._uart.rx_fifo.full:
+                self._uart.feed_byte(self._sent.pop(0))
+            self._batch(self._simulator, _INSTRUCTIONS)
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def close(self) -> None:
+        self._simulator.stop()
+
+    def diagnosis(self) -> str:
+        return f"pc {self._simulator.rp2040.core.pc:#x}"
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    compiler = needs("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
+    folder = tmp_path_factory.mktemp("pico")
+    program = emulated.program()
+    includes = [f"-I{p}" for p in (*program.includes, HERE.parent.parent.parent / "firmware" / "platform")]
+    flags = ["-mcpu=cortex-m0plus", "-mthumb", "-Os", "-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-Wall",
+             "-Werror", "-fno-threadsafe-statics", "-DMODEL_OBSERVE=Observe"]  # fmt: skip
+    observe = folder / "observe.cc"
+    observe.write_text('extern "C" void Observe(unsigned) {}\n')
+    elf = folder / "pico.elf"
+    link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-T", HERE / "pico.ld", "-o", elf]
+    sources = [*program.files, HERE / "pico.cc", observe]
+    subprocess.run([compiler, *flags, *includes, *sources, *link], check=True)
+    binary = folder / "pico.bin"
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, binary], check=True)
+    return binary.read_bytes()
+
+
+def test_it_answers_runs_its_golden_vectors_and_infers(image):
+    with Client(EmulatedPico(image), timeout_s=60) as client:
+        client.connect()
+        assert client.name() == "esp32" and client.model() == "kws01"
+        assert client.selftest().passed and client.selftest().vectors == 2
+        data = bytes(range(245)) * 2
+        found = client.infer([data], 1)
+        assert found.outputs == (emulated.answer(data),)
+        first, second = (int(client.command("timestamp")[0].removeprefix("m-lap-us-")) for _ in range(2))
+        assert 0 < first < second < 10_000_000
