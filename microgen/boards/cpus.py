@@ -130,9 +130,3 @@ class Cpu(_Model):
         if self.obstacle is not None and any(parts):
             raise ValueError("'obstacle' stands in place of 'compiler', 'machines', 'cost' and 'proves'")
         return self
-
-    def milliseconds(self, instructions: int, clock_hz: int) -> float | None:
-        """Return the estimated time of so many instructions in milliseconds; None without `cost`."""
-        if self.cost is None:
-            return None
-        return instructions * self.cost.cycles_per_instruction / clock_hz * 1000

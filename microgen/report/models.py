@@ -114,6 +114,14 @@ def _fit_lines(found: dict[str, Any]) -> Pairs:
         parts = ", ".join(f"{p['name']} {p['bytes']:,}" for p in m["parts"])
         total = f"{m['bytes']:,} of {m['limit_bytes']:,} bytes, +-{m['error_bytes']:,}: {m['outcome']}"
         lines.append((m["name"], f"{total} ({parts})"))
+    if counts := found["counts"]:
+        lines.append(
+            (
+                "time",
+                f"{counts['estimated_ms']:.3g} ms per inference, +-{counts['estimate_error_percent']} % "
+                f"({counts['instructions']:,} instructions on an emulated {counts['cpu']})",
+            )
+        )
     lines += [("change", text) for text in found["advice"]]
     return [*lines, *(("warning", text) for text in found["warnings"])]
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ import numpy as np
 
 from .. import defaults
 from ..devices import HOST, Client, SelfTest
-from ..devices.emulator import EMULATOR, EmulatedBoard, InferenceCount
+from ..devices.emulator import EMULATOR
 from ..errors import InputError
 from ..projects import open_project
 from ..projects.manifest import project_board, project_library, project_model, project_runtime
 from ..support.files import write_file
 from ..support.json import json_text
-from ..tflite import TfliteModel
 from ..verification import make_samples
+from .count import counts_of
 from .device import emulated, firmware_of, open_device
 
 SCHEMA = 1
@@ -46,15 +46,7 @@ class Bench:
         inferences_per_s: from the median.
         arena_used_bytes, arena_bytes: of the tensor arena.
         times_us: each of them, in their order. On an emulated CPU these are estimates from the counts below.
-        cpu, emulator: the emulated CPU, and the program and machine that emulate it; "" where none is emulated.
-        instructions: of one inference, from the call of model::Invoke() to its return; exact. This and what follows
-            is None where no CPU is emulated.
-        instructions_by_operator: {"index", "op", "instructions"} per operator in the order of their running; empty
-            where the runtime does not report them.
-        instructions_outside: those that no operator took.
-        stack_bytes, firmware_stack_bytes: largest stack use of an inference, and of the firmware.
-        estimated_ms, estimate_error_percent: time of an inference at the board's clock, and how far it may be off.
-        flash_bytes, ram_bytes: of the firmware as it was linked for the emulated CPU, without its stack.
+        cpu and what follows: see `Counts`; "" and None where no CPU is emulated.
     """
 
     device: str
@@ -133,7 +125,8 @@ def bench(
         times = _times(client, runs, warmups, lambda done: on_step(f"timed {done} of {runs} inferences on {on}"))
         name, (used, size) = client.name(), client.arena()
         if board is not None:
-            counted = _counted(board, model, board.log.inferences()[-runs:], project_board(opened).mcu.clock_hz)
+            clock_hz = project_board(opened).mcu.clock_hz
+            counted = vars(counts_of(board, model, board.log.inferences()[-runs:], clock_hz))
     library = project_runtime(opened).library(None) if on == HOST else project_library(opened)
     median = statistics.median(times)
     return Bench(
@@ -168,32 +161,6 @@ def _times(client: Client, runs: int, warmups: int, on_done: Callable[[int], Non
         times += client.time(count, 0)
         on_done(len(times))
     return times
-
-
-def _counted(
-    board: EmulatedBoard, model: TfliteModel, counts: Sequence[InferenceCount], clock_hz: int
-) -> dict[str, Any]:
-    """Return what was counted on an emulated CPU, as attributes of a Bench."""
-    image = board.image
-    # A model with state, or one that stops early, may take another way each time: the longest counts.
-    found = max(counts, key=lambda count: count.instructions)
-    operators = model.main.operators
-    assert image.cpu.cost is not None
-    return {
-        "cpu": image.cpu.title,
-        "emulator": f"{image.machine.program} -M {image.machine.name}",
-        "instructions": found.instructions,
-        "instructions_by_operator": tuple(
-            {"index": index, "op": operators[index].name, "instructions": count} for index, count in found.operators
-        ),
-        "instructions_outside": found.outside_operators,
-        "stack_bytes": max(count.stack_bytes for count in counts),
-        "firmware_stack_bytes": max(count.firmware_stack_bytes for count in counts),
-        "estimated_ms": image.cpu.milliseconds(found.instructions, clock_hz),
-        "estimate_error_percent": image.cpu.cost.error_percent,
-        "flash_bytes": image.flash_bytes,
-        "ram_bytes": image.ram_bytes,
-    }
 
 
 def percentile(values: list[int], percent: float) -> int:

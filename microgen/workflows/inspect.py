@@ -17,6 +17,7 @@ from ..runtimes.memory import MemoryLayout
 from ..tflite import Operator, Subgraph, TfliteModel, load
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
+from .count import Counts, count
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Inspection:
         faults: what reference kernels are known to get wrong in it.
         deployment: how it goes onto the board; None without one, as `fit`.
         fit: what it takes of the board's memories.
+        counts: what an inference takes on the board's CPU, emulated; None without a board, or where its firmware cannot
+            be compiled for that CPU or run here.
         advice: what to change so that it fits; empty where it does.
         labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
             records them.
@@ -80,6 +83,7 @@ class Inspection:
     faults: tuple[str, ...]
     deployment: Deployment | None = None
     fit: Fit | None = None
+    counts: Counts | None = None
     advice: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     golden: Mapping[str, Any] | None = None
@@ -129,6 +133,7 @@ class Inspection:
             "board": self.deployment.board.name,
             "memory": self.memory,
             "fit": self.fit.to_json(),
+            "counts": self.counts.to_json() if self.counts else None,
             "advice": list(self.advice),
             "warnings": list(self.deployment.warnings),
         }
@@ -180,6 +185,7 @@ def _describe(
         model_faults(model),
         deployment,
         fit,
+        count(deployment) if deployment and fit and fit.fits else None,
         tuple(_advice(model, deployment, fit)) if deployment and fit else (),
         labels,
         golden,

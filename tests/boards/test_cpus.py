@@ -36,13 +36,6 @@ def test_a_board_names_the_cpu_that_it_describes(board) -> None:
     assert re.sub(r"[^A-Z0-9]", "", board.mcu.cpu.upper().replace("IMAC", "IMC")).find(family) >= 0
 
 
-def test_milliseconds_follow_the_clock() -> None:
-    cpu = load_cpu("cortex-m4f")
-    assert cpu.cost is not None
-    assert cpu.milliseconds(64_000_000, 64_000_000) == pytest.approx(1000 * cpu.cost.cycles_per_instruction)
-    assert load_cpu("xtensa-lx7").milliseconds(1000, 1000) is None
-
-
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [

@@ -17,6 +17,7 @@ import microgen
 from microgen.boards import load_cpu
 from microgen.devices.emulator import missing_packages
 from microgen.errors import InputError, SetupError
+from microgen.report.models import _fit_lines
 from microgen.runtimes import RUNTIMES
 from microgen.tflite import load
 from microgen.verification import make_samples
@@ -34,6 +35,7 @@ def needs_cpu(name: str) -> None:
 _MAIN = """import sys
 import plain_runtime
 from microgen.__main__ import main
+from microgen.report.models import _fit_lines
 from microgen.runtimes import RUNTIMES
 RUNTIMES.register(plain_runtime.RUNTIME)
 sys.argv[0] = "microgen"
@@ -147,6 +149,24 @@ def test_bench_counts_instructions_exactly(project, tmp_path):
     assert f"{first.instructions:,}" in shown and "0 FULLY_CONNECTED" in shown and "+-35 %" in shown
     plain = json.loads(microgen_command("bench", project, "--on", "emulator", "--json").stdout)
     assert plain["instructions"] == first.instructions and plain["cpu"] == "Cortex-M4F"
+
+
+def test_inspect_estimates_the_time_before_anything_is_flashed(project, tmp_path):
+    counts = microgen.inspect(project).counts
+    measured = bench(project, "emulator")
+    assert (counts.instructions, counts.estimated_ms) == (measured.instructions, measured.estimated_ms)
+    plain = microgen.inspect(project).to_json()["counts"]
+    assert (plain["cpu"], plain["instructions"]) == ("Cortex-M4F", counts.instructions)
+    # The arena's line is of TFLM alone.
+    shown = {**microgen.inspect(built("nano33ble", tmp_path, "tflm")).to_json(), "counts": plain}
+    [line] = [text for name, text in _fit_lines(shown) if name == "time"]
+    assert line.endswith(f"ms per inference, +-35 % ({counts.instructions:,} instructions on an emulated Cortex-M4F)")
+
+
+def test_inspect_does_without_what_cannot_be_emulated(project, tmp_path, monkeypatch):
+    assert microgen.inspect(built("nano33ble", tmp_path, "tflm")).counts is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert microgen.inspect(project).counts is None
 
 
 def test_predict_and_selftest(project):

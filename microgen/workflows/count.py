@@ -1,0 +1,105 @@
+"""Counts what an inference costs on the emulated CPU of a board."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..deployment import Deployment, Golden
+from ..devices.emulator import EmulatedBoard, InferenceCount, missing_packages
+from ..projects import DEFAULT_PROJECT, PROJECTS, write_all
+from ..projects.kind import Parts
+from ..runtimes import RUNTIMES
+from ..tflite import TfliteModel
+from ..verification import make_samples
+from .device import Firmware, emulated
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one inference takes on an emulated CPU.
+
+    Attributes:
+        cpu, emulator: the CPU, and the program and machine that emulate it.
+        instructions: from the call of model::Invoke() to its return; exact.
+        instructions_by_operator: {"index", "op", "instructions"} per operator in the order of their running; empty
+            where the runtime does not report them.
+        instructions_outside: those that no operator took.
+        stack_bytes, firmware_stack_bytes: largest stack use of an inference, and of the firmware.
+        estimated_ms, estimate_error_percent: time of an inference at the board's clock, and how far it may be off.
+        flash_bytes, ram_bytes: of the firmware as it was linked, without its stack.
+    """
+
+    cpu: str
+    emulator: str
+    instructions: int
+    instructions_by_operator: tuple[dict[str, Any], ...]
+    instructions_outside: int
+    stack_bytes: int
+    firmware_stack_bytes: int
+    estimated_ms: float
+    estimate_error_percent: int
+    flash_bytes: int
+    ram_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain data; the keys are the attributes."""
+        return asdict(self)
+
+
+def counts_of(board: EmulatedBoard, model: TfliteModel, inferences: Sequence[InferenceCount], clock_hz: int) -> Counts:
+    """Return what inferences of one model took; where they differ, the most."""
+    image = board.image
+    # A model with state, or one that stops early, may take another way each time.
+    found = max(inferences, key=lambda count: count.instructions)
+    operators = model.main.operators
+    cost = image.cpu.cost
+    assert cost is not None
+    return Counts(
+        cpu=image.cpu.title,
+        emulator=f"{image.machine.program} -M {image.machine.name}",
+        instructions=found.instructions,
+        instructions_by_operator=tuple(
+            {"index": index, "op": operators[index].name, "instructions": count} for index, count in found.operators
+        ),
+        instructions_outside=found.outside_operators,
+        stack_bytes=max(count.stack_bytes for count in inferences),
+        firmware_stack_bytes=max(count.firmware_stack_bytes for count in inferences),
+        estimated_ms=found.instructions * cost.cycles_per_instruction / clock_hz * 1000,
+        estimate_error_percent=cost.error_percent,
+        flash_bytes=image.flash_bytes,
+        ram_bytes=image.ram_bytes,
+    )
+
+
+def count(deployment: Deployment) -> Counts | None:
+    """Compile a deployment's firmware for its board's CPU and count one inference, on a seeded random input.
+
+    Returns:
+        The counts; None where its runtime does not run there, or this machine lacks compiler or emulator.
+
+    Raises:
+        InputError, EngineError: the firmware does not compile, or fails.
+    """
+    cpu, model = deployment.board.processor, deployment.model
+    runtime = RUNTIMES.get(deployment.plan.runtime)
+    if runtime.emulator_obstacle(cpu) or cpu.obstacle is not None or missing_packages([cpu]):
+        return None
+    kind = PROJECTS.get(DEFAULT_PROJECT)
+    # Nobody runs the golden vectors here.
+    golden = Golden((bytes(sum(t.bytes for t in model.inputs)),), (bytes(sum(t.bytes for t in model.outputs)),))
+    parts = Parts(deployment, golden)
+    # The first samples are edges, where some kernels have less to do: take a random one.
+    inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, 0)]
+    with tempfile.TemporaryDirectory(prefix="microgen-count-") as folder:
+        write_all(Path(folder), {**kind.files(parts), **kind.user_files(parts)})
+        firmware = Firmware(Path(folder), kind.layout, deployment.board, runtime, model)
+        with emulated(firmware) as (client, board):
+            client.load(inputs)
+            client.time(1, 0)
+            return counts_of(board, model, board.log.inferences()[-1:], deployment.board.mcu.clock_hz)
