@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from .._version import __version__
 from ..devices import host_build as hostbuild
 from ..errors import SetupError, one_line
-from ..runtimes import reference
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look for everything that microgen can use."""
+    from ..runtimes import reference  # `--version` needs it not, and must start fast
+
     obstacle = reference.obstacle()
     return [
         Finding("Python", True, f"{platform.python_version()} ({sys.executable})", "everything", "", True),
