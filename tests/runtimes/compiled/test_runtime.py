@@ -1,0 +1,74 @@
+"""The compiled runtime as users get it: a project, its verdict on this machine and on the emulated CPU."""
+
+from __future__ import annotations
+
+import pytest
+
+import microgen
+from microgen.boards import load_board
+from microgen.devices.emulator import missing_packages
+from microgen.errors import InputError
+from microgen.projects import open_project
+from microgen.runtimes import RUNTIMES
+from microgen.tflite import load, parse
+from tests.support import models
+from tests.support.tools import needs_host
+
+COMPILED = RUNTIMES.get("compiled")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "m.tflite"
+    path.write_bytes(models.two_by_two())
+    return path
+
+
+@pytest.mark.parametrize("board", ["esp32c3", "nano33ble"])
+def test_a_project_has_no_library_and_gives_the_bytes_of_tflm(board, model, tmp_path):
+    needs_host()
+    result = microgen.build(model, board, out=tmp_path / "p", runtime="compiled", samples=20)
+    assert result.verdict.firmware == "equal"
+    names = {p.relative_to(tmp_path / "p/lib/model").as_posix() for p in (tmp_path / "p/lib/model").rglob("*")}
+    assert {"model.c", "model.h", "model_runner.cc"} <= names
+    assert ("armv7em/model.c" in names) == (board == "nano33ble")
+    settings = (tmp_path / "p/platformio.ini").read_text()
+    assert "TensorFLow" not in settings and "tflm" not in settings.lower()
+    manifest = open_project(tmp_path / "p").manifest
+    assert manifest["runtime"] == "compiled" and manifest["compiled"]["proven_channels"] >= 0
+    assert microgen.verify(tmp_path / "p", samples=8).passed
+
+
+@pytest.mark.parametrize("board", ["pico", "nano33ble", "esp32c3"])
+def test_the_emulated_cpu_gives_the_bytes_of_tflm(board, model, tmp_path):
+    needs_host()
+    if packages := missing_packages([load_board(board).processor]):
+        pytest.skip(f"needs {' '.join(packages)}")
+    result = microgen.build(model, board, out=tmp_path / "p", runtime="compiled", samples=8, verify_on="emulator")
+    assert result.verdict.firmware == "equal"
+    assert result.verdict.device.cpu == load_board(board).processor.title
+    assert microgen.bench(tmp_path / "p", on="emulator").to_json()["instructions"] > 0
+
+
+def test_a_build_is_the_same_whatever_was_built_before(model, tmp_path):
+    first = COMPILED.plan(load(model), load_board("nano33ble")).sources()
+    COMPILED.plan(parse(models.fully_connected(), "x"), load_board("nano33ble"))
+    assert COMPILED.plan(load(model), load_board("nano33ble")).sources() == first
+
+
+def test_files_of_other_layers_are_left_out(model):
+    names = set(COMPILED.plan(load(model), load_board("pico")).sources())
+    assert "lstm.c" not in names and not any(name.startswith("armv7em/") for name in names)
+
+
+def test_a_size_of_the_arena_is_refused(model):
+    with pytest.raises(InputError, match="no arena"):
+        COMPILED.plan(load(model), load_board("pico"), arena_bytes=10_000)
+
+
+def test_parts_of_the_flash_hold_what_is_linked(shared_models, tmp_path):
+    """Code and constants of kws on Cortex-M4F, as linked, lie within the error of the estimate."""
+    plan = COMPILED.plan(load(shared_models / "kws_ref_model.tflite"), load_board("nano33ble"))
+    kernels = plan.code_parts()[0]
+    assert abs(kernels.bytes - 5_084) <= kernels.error_bytes
+    assert plan.arena.bytes < 8_600
