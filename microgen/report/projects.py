@@ -155,12 +155,19 @@ def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:
         ["stack, inference", *(f"{b.stack_bytes:,} bytes" if b.cpu else "" for b in results)],
         ["stack, firmware", *(f"{b.firmware_stack_bytes:,} bytes" if b.cpu else "" for b in results)],
         ["flash, RAM as linked", *(f"{b.flash_bytes:,}, {b.ram_bytes:,} bytes" if b.cpu else "" for b in results)],
+        ["  of the model", *(_model_part(b) for b in results)],
     ]
 
 
 def _of_operator(bench: Bench, position: int) -> int | None:
     found = bench.instructions_by_operator
     return int(found[position]["instructions"]) if position < len(found) else None
+
+
+def _model_part(b: Bench) -> str:
+    if b.model_code_bytes is None:
+        return ""
+    return f"code {b.model_code_bytes:,}, constants {b.model_constant_bytes:,}, RAM {b.model_ram_bytes:,} bytes"
 
 
 def _number(value: int | None) -> str:

@@ -18,7 +18,7 @@ from ..devices import HOST, Client, SelfTest
 from ..devices.emulator import EMULATOR
 from ..errors import InputError
 from ..projects import open_project
-from ..projects.manifest import project_board, project_library, project_model, project_runtime
+from ..projects.manifest import project_library, project_model, project_runtime
 from ..support.files import write_file
 from ..support.json import json_text
 from ..verification import make_samples
@@ -76,6 +76,9 @@ class Bench:
     estimate_error_percent: int | None = None
     flash_bytes: int | None = None
     ram_bytes: int | None = None
+    model_code_bytes: int | None = None
+    model_constant_bytes: int | None = None
+    model_ram_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data; the keys are the attributes."""
@@ -125,8 +128,7 @@ def bench(
         times = _times(client, runs, warmups, lambda done: on_step(f"timed {done} of {runs} inferences on {on}"))
         name, (used, size) = client.name(), client.arena()
         if board is not None:
-            clock_hz = project_board(opened).mcu.clock_hz
-            counted = vars(counts_of(board, model, board.log.inferences()[-runs:], clock_hz))
+            counted = vars(counts_of(firmware_of(opened), board, board.log.inferences()[-runs:]))
     library = project_runtime(opened).library(None) if on == HOST else project_library(opened)
     median = statistics.median(times)
     return Bench(

@@ -15,7 +15,6 @@ from ..devices.emulator import EmulatedBoard, InferenceCount, missing_packages
 from ..projects import DEFAULT_PROJECT, PROJECTS, write_all
 from ..projects.kind import Parts
 from ..runtimes import RUNTIMES
-from ..tflite import TfliteModel
 from ..verification import make_samples
 from .device import Firmware, emulated
 
@@ -33,6 +32,8 @@ class Counts:
         stack_bytes, firmware_stack_bytes: largest stack use of an inference, and of the firmware.
         estimated_ms, estimate_error_percent: time of an inference at the board's clock, and how far it may be off.
         flash_bytes, ram_bytes: of the firmware as it was linked, without its stack.
+        model_code_bytes, model_constant_bytes, model_ram_bytes: what of that is the model with its runtime, as far as
+            their sources lie in the project.
     """
 
     cpu: str
@@ -46,15 +47,19 @@ class Counts:
     estimate_error_percent: int
     flash_bytes: int
     ram_bytes: int
+    model_code_bytes: int
+    model_constant_bytes: int
+    model_ram_bytes: int
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as plain data; the keys are the attributes."""
         return asdict(self)
 
 
-def counts_of(board: EmulatedBoard, model: TfliteModel, inferences: Sequence[InferenceCount], clock_hz: int) -> Counts:
+def counts_of(firmware: Firmware, board: EmulatedBoard, inferences: Sequence[InferenceCount]) -> Counts:
     """Return what inferences of one model took; where they differ, the most."""
-    image = board.image
+    image, model = board.image, firmware.model
+    part = image.part(firmware.folder / firmware.layout.model)
     # A model with state, or one that stops early, may take another way each time.
     found = max(inferences, key=lambda count: count.instructions)
     operators = model.main.operators
@@ -70,10 +75,13 @@ def counts_of(board: EmulatedBoard, model: TfliteModel, inferences: Sequence[Inf
         instructions_outside=found.outside_operators,
         stack_bytes=max(count.stack_bytes for count in inferences),
         firmware_stack_bytes=max(count.firmware_stack_bytes for count in inferences),
-        estimated_ms=found.instructions * cost.cycles_per_instruction / clock_hz * 1000,
+        estimated_ms=found.instructions * cost.cycles_per_instruction / firmware.board.mcu.clock_hz * 1000,
         estimate_error_percent=cost.error_percent,
         flash_bytes=image.flash_bytes,
         ram_bytes=image.ram_bytes,
+        model_code_bytes=part.code,
+        model_constant_bytes=part.constants,
+        model_ram_bytes=part.ram_bytes,
     )
 
 
@@ -102,4 +110,4 @@ def count(deployment: Deployment) -> Counts | None:
         with emulated(firmware) as (client, board):
             client.load(inputs)
             client.time(1, 0)
-            return counts_of(board, model, board.log.inferences()[-1:], deployment.board.mcu.clock_hz)
+            return counts_of(firmware, board, board.log.inferences()[-1:])

@@ -143,6 +143,9 @@ def test_bench_counts_instructions_exactly(project, tmp_path):
     assert first.estimate_error_percent == cost.error_percent
     assert 0 < first.stack_bytes < first.firmware_stack_bytes < 4096
     assert first.flash_bytes > 15_000 and first.ram_bytes > 500
+    # 32 weights and 4 biases; input and output, the flag, and whatever aligns them.
+    assert 32 + 16 <= first.model_constant_bytes < 200 and 8 + 4 + 1 <= first.model_ram_bytes < 40
+    assert 100 < first.model_code_bytes < 1000
     write_bench(first, tmp_path / "bench.json")
     assert read_bench(tmp_path / "bench.json") == first
     shown = microgen_command("bench", project, "--on", "emulator", "--against", tmp_path / "bench.json").stdout

@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...support import resources
 from ..compilation import Compilation, CompilerError, run_compiler
 from .instructions import check_instructions
+from .linked import Linked, linked_objects, total
 from .tools import header_flags, require_tools
 
 _TIMEOUT_S = 60
@@ -64,6 +65,7 @@ class Image:
         machine: the emulated machine that it is linked for.
         flash_bytes: code and constants, with the initial values of variables.
         ram_bytes: variables, without stack and heap.
+        parts: what each of the program's sources takes of it.
     """
 
     elf: Path
@@ -71,6 +73,11 @@ class Image:
     machine: Machine
     flash_bytes: int
     ram_bytes: int
+    parts: Mapping[Path, Linked]
+
+    def part(self, folder: Path) -> Linked:
+        """Return what the sources in a folder take, libraries that they call left out."""
+        return total(linked for source, linked in self.parts.items() if source.parent == folder)
 
     def functions(self, addresses: Sequence[int]) -> list[str]:
         """Return the name of the function that each address lies in; "" where it lies in none."""
@@ -120,8 +127,9 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
             folder / name: (*_WARNINGS, *defines, *macros.get(name, ())) for name in (*machine.sources, *_COMMON)
         }
         elf = work / f"{machine.name}.elf"
+        linked = [*objects.values(), *_compile(cpu, compilation, platform).values()]
         try:
-            _link(cpu.compiler, machine, [*objects, *_compile(cpu, compilation, platform)], folder / "firmware.ld", elf)
+            _link(cpu.compiler, machine, linked, folder / "firmware.ld", elf)
         except CompilerError as error:
             failure = re.sub(r"^.*/ld: ", "", str(error))
             if "overflowed" in failure:
@@ -129,15 +137,17 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
             break
         compilation.finish()
         check_instructions(cpu, elf)
-        return Image(elf, cpu, machine, *_sizes(cpu.compiler, elf))
+        found = linked_objects(elf.with_suffix(".map").read_text("utf-8", "replace"))
+        parts = {source: found.get(str(file), Linked()) for source, file in objects.items()}
+        return Image(elf, cpu, machine, *_sizes(cpu.compiler, elf), parts)
     raise InputError(
         f"the firmware does not link for {cpu.title} (emulated): {failure}",
         "a smaller model or arena fits" if "overflowed" in failure else f"compiler: {cpu.compiler.prefix}gcc",
     )
 
 
-def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence[str]]) -> list[Path]:
-    """Compile sources, each with further flags; return the objects."""
+def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence[str]]) -> dict[Path, Path]:
+    """Compile sources, each with further flags; return the object of each."""
     compiler = cpu.compiler
     assert compiler is not None
 
@@ -154,7 +164,7 @@ def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence
     # The largest first, so that it does not run alone at the end.
     ordered = sorted(sources, key=lambda p: p.stat().st_size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(compiled, ordered))
+        return dict(zip(ordered, pool.map(compiled, ordered), strict=True))
 
 
 def _driver(compiler: Compiler, source: Path) -> tuple[str, tuple[str, ...]]:
@@ -175,6 +185,7 @@ def _link(compiler: Compiler, machine: Machine, objects: Sequence[Path], script:
     }
     run_compiler(
         [f"{compiler.prefix}gcc", *compiler.flags, "-nostartfiles", *compiler.link_flags, "-Wl,--gc-sections",
+         f"-Wl,-Map={elf.with_suffix('.map')}",
          *(f"-Wl,--defsym={name}={value:#x}" for name, value in symbols.items()),
          *(f"-Wl,--wrap={name}" for name in _WRAPPED), "-T", str(script), *map(str, objects), "-lm", "-o", str(elf)]
     )  # fmt: skip

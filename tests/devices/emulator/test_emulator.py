@@ -132,6 +132,16 @@ def test_hostile_bytes_do_not_harm_it(built, tmp_path):
         assert client.selftest().passed
 
 
+def test_what_each_source_takes_is_read_from_the_linkers_map(built):
+    stand_in = built.part(HERE)
+    golden, arrays = 2 * (emulated.INPUT_BYTES + emulated.OUTPUT_BYTES), emulated.INPUT_BYTES + emulated.OUTPUT_BYTES
+    assert golden <= stand_in.constants < golden + 64
+    assert arrays <= stand_in.ram_bytes < arrays + 8
+    assert 200 < stand_in.code < 800
+    assert sum(part.flash_bytes for part in built.parts.values()) < built.flash_bytes
+    assert sum(part.ram_bytes for part in built.parts.values()) < built.ram_bytes
+
+
 def test_the_uart_alone_carries_everything_where_there_is_no_file_beside_it(built, tmp_path):
     data = random.Random(3).randbytes(emulated.INPUT_BYTES)
     with Client(HostProcess(qemu_command(built, str(tmp_path / "log")), tmp_path / "errors")) as client:
