@@ -33,6 +33,13 @@ def schemes(incomplete: str) -> list[str]:
     return _beginning(SCHEMES, incomplete)
 
 
+def runtimes(incomplete: str) -> list[str]:
+    """Return the runtimes whose name begins so."""
+    from ..runtimes import RUNTIMES
+
+    return _beginning(RUNTIMES.names, incomplete)
+
+
 def tasks(incomplete: str) -> list[str]:
     """Return the tasks of MLPerf Tiny whose name begins so."""
     from ..applications.mlperf import TASKS

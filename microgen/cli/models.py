@@ -36,6 +36,15 @@ _AllowFloat = Annotated[
 _Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
 
 
+Runtime = Annotated[
+    str,
+    typer.Option(
+        help="What runs the model on the board: tflm (TensorFlow Lite Micro) or compiled (the model as C).",
+        autocompletion=completion.runtimes,
+    ),
+]
+
+
 @app.command()
 def build(
     model: Annotated[
@@ -100,6 +109,7 @@ def build(
         int | None,
         typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),
     ] = None,
+    runtime: Runtime = defaults.RUNTIME,
     as_json: Json = False,
 ) -> None:
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
@@ -128,6 +138,7 @@ def build(
         "mlperf": mlperf,
         "selftest_at_boot": selftest_at_boot,
         "arena_bytes": arena,
+        "runtime": runtime,
     }
     boards = board or [defaults.BOARD]
     if all_boards or len(boards) > 1:
@@ -276,13 +287,21 @@ def inspect(
             autocompletion=completion.boards,
         ),
     ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What runs the model: tflm or compiled. Default: the project's, or {defaults.RUNTIME}.",
+            show_default=False,
+            autocompletion=completion.runtimes,
+        ),
+    ] = None,
     report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from ..workflows.inspect import inspect as run
 
-    found = run(model, board)
+    found = run(model, board, runtime)
     if report:
         from ..report.html import write_report
 

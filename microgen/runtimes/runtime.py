@@ -204,7 +204,11 @@ class RuntimePlan(Protocol):
         """Return the runtime's lines in model_config.h."""
 
     def totals(self) -> dict[str, int]:
-        """Return the figures of the memory for `inspect`: `arena_min_bytes`, `arena_bytes`, ..."""
+        """Return the figures of the memory for `inspect`, in bytes.
+
+        `arena_min_bytes`, `arena_bytes` and `margin_bytes` are its size; `head_bytes`, `persistent_bytes` and
+        `planning_bytes` what activations, structures and the allocation take. A runtime may add others.
+        """
 
     def record(self) -> dict[str, Any]:
         """Return what a manifest records: the library's `to_json` under the runtime's name, and "arena"."""

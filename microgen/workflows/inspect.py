@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import defaults
 from ..boards import Board, list_boards, load_board
 from ..deployment import Deployment, check, deploy
 from ..deployment.fit import Fit, memory_fit
@@ -139,33 +140,35 @@ class Inspection:
         }
 
 
-def inspect(model: str | Path, board: str | Path | None = None) -> Inspection:
+def inspect(model: str | Path, board: str | Path | None = None, runtime: str | None = None) -> Inspection:
     """Describe a model: inputs, outputs, operators, MACs, sizes, and its memory on a board.
 
     Args:
         model: a .tflite; or a project's folder, whose board is taken where none is given.
         board: a board; then the result has the arena with its layout, and flash and RAM with their parts.
+        runtime: what runs the model on the board; None: the project's runtime, or the usual one for a .tflite.
 
     Raises:
         InputError: it is not a sound .tflite or project, or the board cannot run it.
     """
     if Path(model).is_dir():
-        return _inspect_project(Path(model), board)
+        return _inspect_project(Path(model), board, runtime)
     loaded = load(model)
     if board is None:
         return _describe(loaded)
     target = load_board(str(board))
-    check(loaded, target)
-    return _describe(loaded, deploy(loaded.name, loaded, target))
+    chosen = runtime or defaults.RUNTIME
+    check(loaded, target, runtime=chosen)
+    return _describe(loaded, deploy(loaded.name, loaded, target, runtime=chosen))
 
 
-def _inspect_project(path: Path, board: str | Path | None) -> Inspection:
+def _inspect_project(path: Path, board: str | Path | None, runtime: str | None) -> Inspection:
     opened = open_project(path)
-    model, runtime = project_model(opened), project_runtime(opened)
+    model, chosen = project_model(opened), runtime or project_runtime(opened).name
     target = project_board(opened) if board is None else load_board(str(board))
     labels = tuple(str(label) for label in opened.manifest.get("labels", []))
     measured = int(opened.manifest.get("arena", {}).get("host_min_bytes", 0))
-    deployment = deploy(model.name, model, target, measured, labels, runtime=runtime.name)
+    deployment = deploy(model.name, model, target, measured, labels, runtime=chosen)
     return _describe(model, deployment, labels, opened.manifest.get("golden"))
 
 

@@ -145,6 +145,8 @@ class CompiledPlan:
             "arena_bytes": self.arena.bytes,
             "margin_bytes": 0,
             "head_bytes": self.arena.bytes,
+            "persistent_bytes": 0,
+            "planning_bytes": 0,
             "weights_bytes": self.on_board.weights_bytes,
             "proven_channels": self.on_board.proofs.proven,
             "exact_channels": self.on_board.proofs.exact,

@@ -72,3 +72,14 @@ def test_parts_of_the_flash_hold_what_is_linked(shared_models, tmp_path):
     kernels = plan.code_parts()[0]
     assert abs(kernels.bytes - 5_084) <= kernels.error_bytes
     assert plan.arena.bytes < 8_600
+
+
+def test_inspect_shows_either_runtime(model, tmp_path):
+    compiled = microgen.inspect(model, "pico", "compiled").to_json()
+    tflm = microgen.inspect(model, "pico").to_json()
+    assert compiled["memory"]["arena_bytes"] < tflm["memory"]["arena_bytes"]
+    assert compiled["fit"]["memories"][0]["bytes"] < tflm["fit"]["memories"][0]["bytes"]
+    assert all(
+        0 <= b["offset"] <= compiled["memory"]["arena_bytes"] - b["bytes"] for b in compiled["memory"]["buffers"]
+    )
+    microgen.write_report(tmp_path / "r.html", microgen.inspect(model, "pico", "compiled"))
