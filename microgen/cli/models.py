@@ -278,7 +278,7 @@ def recipes(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A .tflite.", show_default=False)],
+    model: Annotated[Path, typer.Argument(help="A .tflite, or a project's folder.", show_default=False)],
     board: Annotated[
         str | None,
         typer.Option(

@@ -55,7 +55,7 @@ class InspectedLayer:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return {key: _lists(value) for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,10 @@ def _layer(graph: Subgraph, op: Operator, layout: MemoryLayout | None) -> Inspec
         arena_bytes=layout.top(graph.index, op.index) if layout else None,
         scratch_bytes=sum(scratch) if layout else None,
     )
+
+
+def _lists(value: Any) -> Any:  # noqa: ANN401 - any field
+    return [_lists(entry) for entry in value] if isinstance(value, tuple) else value
 
 
 def _peak(model: TfliteModel, layout: MemoryLayout) -> dict[str, Any]:

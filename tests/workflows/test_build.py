@@ -428,3 +428,33 @@ def test_a_build_tells_the_epochs_of_its_recipes_training(tmp_path, monkeypatch)
     with pytest.raises(InputError, match="trained"):
         microgen.build(recipe="sine", out=tmp_path / "p", on_epoch=lambda done, total: told.append((done, total)))
     assert told == [(3, 7)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"samples": 0}, "samples 0"),
+        ({"model": "m.tflite", "recipe": "sine"}, "a model and the recipe 'sine'"),
+        ({"calibration": "random"}, "calibration without a model"),
+        ({"check": True, "force": True}, "check with --force"),
+        ({"check": True, "compile": True}, "check with --compile"),
+        ({"name": "-"}, "name '-' cannot be"),
+    ],
+)
+def test_a_request_that_contradicts_itself_is_refused_before_anything_is_looked_for(arguments, says):
+    with pytest.raises(InputError, match=says) as caught:
+        pipeline.BuildRequest(**arguments)
+    assert caught.value.hint
+
+
+def test_the_name_of_a_request_is_the_first_that_is_known(model):
+    quantized = microgen.Quantized(microgen.load(model, "q"))
+    for arguments, name in (
+        ({}, "sine"),
+        ({"recipe": "digits"}, "digits"),
+        ({"model": model}, "small"),
+        ({"model": quantized}, "q"),
+        ({"model": model, "mlperf": "kws01"}, "kws01"),
+        ({"model": model, "mlperf": "kws01", "name": "mine"}, "mine"),
+    ):
+        assert pipeline.BuildRequest(**arguments).firmware_name == name
