@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .boards import Board, list_boards, load_board
     from .compression.run import Compressed, compress
     from .deployment.fit import Fit, memory_fit
+    from .frontends.source import load
     from .preprocessing.front_end import FrontEnd
     from .projects.drift import Drift
     from .quantization import Quantized, quantize
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .report.html import write_report
     from .sweeping.run import sweep
     from .sweeping.table import Sweep
-    from .tflite import TfliteModel, load
+    from .tflite import TfliteModel
     from .training.train import Trained, train
     from .verification import Verdict
     from .workflows.bench import Bench, bench, selftest
@@ -74,7 +75,7 @@ _LAZY = {
     "TfliteModel": "tflite",
     "Trained": "training.train",
     "train": "training.train",
-    "load": "tflite",
+    "load": "frontends.source",
     "Tuned": "workflows.tune",
     "tune": "workflows.tune",
     "Verdict": "verification",

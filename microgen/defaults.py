@@ -2,6 +2,7 @@
 
 BOARD = "esp32"
 RECIPE = "sine"
+FRONTEND = "tflite"  # what reads a file that no frontend recognises
 RUNTIME = "tflm"
 PROJECT = "platformio"
 APPLICATION = "serial"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import defaults
+from ..frontends.source import accepted
 from ..report.text import print_json, print_pairs, print_text
 from . import completion
 from .base import Force, Json, Progress, ReportFile, Samples, Seed, app
@@ -15,6 +16,7 @@ from .base import Force, Json, Progress, ReportFile, Samples, Seed, app
 if TYPE_CHECKING:
     from ..boards import Board
 
+_TAKEN = f"{accepted()[0].upper()}{accepted()[1:]}"
 _Calibration = Annotated[
     str | None,
     typer.Option(
@@ -49,9 +51,7 @@ Runtime = Annotated[
 def build(
     model: Annotated[
         Path | None,
-        typer.Argument(
-            help="A .tflite; or a .keras, .h5 or SavedModel with --calibration. None: the recipe.", show_default=False
-        ),
+        typer.Argument(help=f"{_TAKEN}; a float model needs --calibration. None: the recipe.", show_default=False),
     ] = None,
     board: Annotated[
         list[str] | None,
@@ -169,9 +169,7 @@ def build(
 
 @app.command()
 def quantize(
-    model: Annotated[
-        Path, typer.Argument(help="A .keras, .h5 or float .tflite, or the folder of a SavedModel.", show_default=False)
-    ],
+    model: Annotated[Path, typer.Argument(help=f"{_TAKEN}.", show_default=False)],
     calibration: _Calibration = None,
     out: Annotated[
         Path | None,
@@ -278,7 +276,9 @@ def recipes(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A .tflite, or a project's folder.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(help="A .tflite, a C array of one, or a project's folder.", show_default=False)
+    ],
     board: Annotated[
         str | None,
         typer.Option(

@@ -31,7 +31,7 @@ class CompressRequest:
     """A model to compress.
 
     Attributes:
-        kind, path: of its file.
+        path: its file.
         steps: the chain of methods; empty: it is only converted.
         data: what `task.read_data` returned; None with a recipe.
         recipe: the recipe that it is trained with instead of `data`.
@@ -42,8 +42,7 @@ class CompressRequest:
         with_before: whether the model is also converted as it came.
     """
 
-    kind: str
-    path: str
+    path: Path
     steps: tuple[Step, ...]
     data: dict[str, Array] | None
     recipe: str | None
@@ -92,7 +91,7 @@ class CompressReply:
 def compress_job(request: CompressRequest) -> CompressReply:
     """Take a model through a chain of methods, and convert what it was and what it became. Runs in a worker."""
     make_deterministic(request.seed)
-    model = as_tf_keras(load_keras(request.kind, Path(request.path)))
+    model = as_tf_keras(load_keras(request.path))
     _check_model(model)
     counter = _Counter()
     task = _task(request, model, counter)

@@ -83,12 +83,12 @@ class MergeRequest:
     """Files of models to merge.
 
     Attributes:
-        models: the kind and the path of each.
+        models: the path of each.
         join, share: as for `merge`.
         seed: of everything random.
     """
 
-    models: tuple[tuple[str, str], ...]
+    models: tuple[Path, ...]
     join: str
     share: float
     seed: int
@@ -105,14 +105,14 @@ class MergeReply:
 def merge_files(request: MergeRequest) -> MergeReply:
     """Merge the models of some files. Runs in a worker."""
     make_deterministic(request.seed)
-    models = [load(kind, Path(path)) for kind, path in request.models]
+    models = [load(path) for path in request.models]
     merged = merge(models, request.join, request.share)
     return MergeReply(keras_bytes(merged.model), merged.shared)
 
 
-def load(kind: str, path: Path) -> Model:
+def load(path: Path) -> Model:
     """Load a Keras 3 or tf_keras model as a tf_keras one."""
-    return as_tf_keras(load_keras(kind, path))
+    return as_tf_keras(load_keras(path))
 
 
 class _Merger:

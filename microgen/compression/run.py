@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..frontends import source as sources
+from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
 from ..quantization import Quantized
 from ..recipes import Recipe, load_recipe
@@ -163,11 +164,10 @@ def _run(
     arrays = read_data(data, seed) if data is not None else None
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         runnable = [_with_files(step, Path(folder)) for step in steps]
-        source, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
+        file, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
         name = target[0].stem if target else name
         request = CompressRequest(
-            source.kind,
-            str(source.path.absolute()),
+            file.absolute(),
             tuple(runnable),
             arrays,
             recipe,
@@ -214,7 +214,7 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
             "give --data TRAIN.npz (arrays x and y), or --recipe NAME",
         )
     if model is None and recipe is None:
-        raise InputError("no model", "give a .keras or .h5 file, or --recipe NAME to train one")
+        raise InputError("no model", f"give a {sources.suffixes(KERAS)} file, or --recipe NAME to train one")
 
 
 def check_seen(models: Iterable[Any], recipe: str | None, seed: int) -> None:
@@ -224,21 +224,23 @@ def check_seen(models: Iterable[Any], recipe: str | None, seed: int) -> None:
             check_held_out(Path(model), recipe, seed)
 
 
-def model_file(model: Any, folder: Path) -> sources.Source:  # noqa: ANN401
+def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
     """Return the file of a Keras model; an object is saved into `folder`.
 
     Raises:
         InputError: it is missing, or no Keras model.
     """
-    source = sources.save(model, folder) if sources.is_object(model) else sources.find(model)
-    if source.kind == sources.SAVED_MODEL and sources.is_object(model):
-        raise InputError(f"model '{model.name}': compression takes no layers or functions of your own", "use Keras's")
-    if source.kind not in (sources.KERAS, sources.H5):
-        raise InputError(
-            f"{source.path}: compression trains a Keras model, and this is none",
-            "give the .keras or .h5 file that it was made from",
-        )
-    return source
+    is_object = sources.is_object(model)
+    frontend, source = sources.save(model, folder) if is_object else sources.find(model)
+    if frontend is KERAS:
+        return source.path
+    if is_object:
+        name = sources.name_of(model)
+        raise InputError(f"model '{name}': compression takes no layers or functions of your own", "use Keras's")
+    raise InputError(
+        f"{source.path}: compression trains a Keras model, and this is none",
+        f"give the {sources.suffixes(KERAS)} file that it was made from",
+    )
 
 
 def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
@@ -270,14 +272,14 @@ def _source(
     seed: int,
     on_step: Callable[[str], None],
     on_epoch: Callable[[int, int], None] | None,
-) -> tuple[sources.Source, str]:
+) -> tuple[Path, str]:
     """Return the model as a file, and its name."""
     if model is None:
         assert recipe is not None
         trained = train(recipe.name, seed=seed, on_step=on_step, on_epoch=on_epoch)
         path = folder / f"{recipe.name}.keras"
         path.write_bytes(trained.keras)
-        return sources.Source(sources.KERAS, path), recipe.name
+        return path, recipe.name
     return model_file(model, folder), sources.name_of(model)
 
 
@@ -293,7 +295,7 @@ def _with_files(step: Step, folder: Path) -> Step:
         if model is not None:
             place = folder / f"{step.method}-{name}"
             place.mkdir(exist_ok=True)
-            found[name] = str(model_file(model, place).path.absolute())
+            found[name] = str(model_file(model, place).absolute())
     return replace(step, options=found)
 
 
@@ -311,4 +313,7 @@ def _with_record(found: Compressed, recipe: Recipe | None) -> Compressed:
         **({"recipe": recipe.name} if recipe else {}),
     }
     labels = recipe.labels if recipe else ()
-    return replace(found, quantized=replace(found.quantized, labels=labels, metrics=metrics, record=dict(record)))
+    return replace(
+        found,
+        quantized=replace(found.quantized, labels=labels, metrics=metrics, record=dict(record), frontend=KERAS.name),
+    )

@@ -1,1 +1,47 @@
-"""What a model comes as, and how it becomes a .tflite."""
+"""Frontends, the first of the four doors: what a model comes as, and how it becomes a .tflite.
+
+A frontend is one file or package with one object (`frontend.Frontend`) and one entry below; nothing else in microgen
+names it. The members import little before they convert: `microgen --help` lists their suffixes.
+"""
+
+from ..defaults import FRONTEND as DEFAULT_FRONTEND
+from ..support.registry import Registry
+from .frontend import Frontend
+
+__all__ = ["DEFAULT_FRONTEND", "FRONTENDS"]
+
+
+def _tflite() -> Frontend:
+    from .tflite import FRONTEND
+
+    return FRONTEND
+
+
+def _float_tflite() -> Frontend:
+    from .float_tflite.frontend import FRONTEND
+
+    return FRONTEND
+
+
+def _keras() -> Frontend:
+    from .keras.frontend import FRONTEND
+
+    return FRONTEND
+
+
+def _saved_model() -> Frontend:
+    from .saved_model import FRONTEND
+
+    return FRONTEND
+
+
+# Messages list what they take in this order.
+FRONTENDS: Registry[Frontend] = Registry(
+    "frontend",
+    {
+        "tflite": _tflite,
+        "float_tflite": _float_tflite,
+        "keras": _keras,
+        "saved_model": _saved_model,
+    },
+)

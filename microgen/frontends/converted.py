@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..datasets import Calibration
+from ..datasets import Array, Calibration
+from ..tflite import TfliteModel
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,17 @@ class Converted:
     calibration: Calibration
     layers: LayerNames = LayerNames()
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AlreadyQuantized:
+    """A model that came quantized, and is taken as it is.
+
+    Attributes:
+        model: the .tflite.
+        data: samples of its inputs, one array per input, samples first, as real values or quantized already; empty
+            where none were given.
+    """
+
+    model: TfliteModel
+    data: tuple[Array, ...] = ()

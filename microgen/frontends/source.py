@@ -1,88 +1,117 @@
-"""What a model comes as: a file, a folder or a Python object."""
+"""What a model comes as: a file, a folder or a Python object, and the frontend that takes it."""
 
 from __future__ import annotations
 
 import re
-import sys
-import types
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from . import DEFAULT_FRONTEND, FRONTENDS
 
-TFLITE = "tflite"
-KERAS = "keras"
-H5 = "h5"
-SAVED_MODEL = "saved-model"
+if TYPE_CHECKING:
+    from ..tflite import TfliteModel
+    from .frontend import Frontend
 
-_KNOWN = ("keras.", "tf_keras.", "tensorflow.", "tensorflow_model_optimization.")
-_HINT = "give a .tflite, .keras or .h5, or the folder of a SavedModel"
+# Models that no frontend takes, by the suffixes of their files.
+_FOREIGN = {
+    ".pb": "give the folder of the SavedModel",
+    ".onnx": "ONNX does not go in: onnx2tf makes a .tflite or a SavedModel of it",
+    ".pt": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
+    ".pth": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A model on disk.
 
     Attributes:
-        kind: "tflite", "keras", "h5" or "saved-model".
-        path: the file or folder.
+        path: the file or folder; a frontend may take more, such as the name of a part behind the file's.
     """
 
-    kind: str
     path: Path
 
+    @cached_property
+    def tflite(self) -> TfliteModel:
+        """The file read as a .tflite, once.
 
-def find(path: str | Path) -> Source:
-    """Tell what kind of model a path holds.
+        Raises:
+            InputError: it is missing, unreadable or no sound .tflite.
+        """
+        from ..tflite import NotTflite, load
+
+        try:
+            return load(self.path)
+        except NotTflite as error:
+            hint = _FOREIGN.get(self.path.suffix.lower(), f"give {accepted()}")
+            raise InputError(error.message, hint) from None
+
+
+def find(path: str | Path) -> tuple[Frontend, Source]:
+    """Return the frontend that takes a path, and the path as its source.
+
+    A file that no frontend knows is read as a .tflite, whose reader reports what is wrong with it.
 
     Raises:
-        InputError: nothing is there, or nothing that is a model.
+        InputError: nothing is there, or it is a folder that is no model.
     """
-    path = Path(path)
-    if path.is_dir():
-        if (path / "saved_model.pb").is_file():
-            return Source(SAVED_MODEL, path)
-        raise InputError(f"{path}: a folder without a saved_model.pb", _HINT)
-    if not path.exists():
-        raise InputError(f"{path}: no such file", _HINT)
-    # Anything else is read as a .tflite, whose reader says what is wrong with it.
-    return Source({".keras": KERAS, ".h5": H5, ".hdf5": H5}.get(path.suffix.lower(), TFLITE), path)
+    source = Source(Path(path))
+    suffix = source.path.suffix.lower()
+    # Those that claim the suffix come first: the others would read the file to recognise it.
+    for frontend in sorted(FRONTENDS, key=lambda f: suffix not in f.suffixes):
+        if frontend.matches(source):
+            return frontend, source
+    if source.path.is_dir():
+        raise InputError(f"{path}: a folder that is no model", f"give {accepted()}")
+    if not source.path.exists():
+        raise InputError(f"{path}: no such file", f"give {accepted()}")
+    return FRONTENDS.get(DEFAULT_FRONTEND), source
+
+
+def load(path: str | Path, name: str | None = None) -> TfliteModel:
+    """Read a model that needs no conversion: a .tflite, or another file that holds one.
+
+    Args:
+        path: the file.
+        name: a name for it; the file's stem otherwise.
+
+    Raises:
+        InputError: the file is missing, unreadable or not a sound .tflite; the message says what and where.
+    """
+    frontend, source = find(path)
+    model = frontend.read(source)
+    if model is None:
+        raise InputError(
+            f"{path}: not a .tflite file, but {frontend.title}",
+            "microgen quantize makes a .tflite of it, with calibration data",
+        )
+    return replace(model, name=name or source.path.stem)
 
 
 def is_object(model: object) -> bool:
-    """Tell whether this is a Keras 3 or tf_keras model object, without importing either."""
-    return _framework(model) != ""
+    """Return whether a frontend takes this Python object as a model."""
+    return _frontend_of(model) is not None
 
 
-def save(model: Any, folder: Path) -> Source:  # noqa: ANN401 - Keras has no types
-    """Save a Keras 3 or tf_keras model object, so that a worker can load it.
-
-    A model with code of the caller's own, which a worker could not import or will not run from a file, is exported as
-    a SavedModel.
+def save(model: Any, folder: Path) -> tuple[Frontend, Source]:  # noqa: ANN401 - frameworks have no types
+    """Save a model object, so that a worker can load it; return the frontend that takes the file, and the file.
 
     Raises:
         InputError: it cannot be saved.
     """
-    framework = _framework(model)
-    own = any(_has_own_code(layer) for layer in model._flatten_layers())
-    kind = SAVED_MODEL if own else KERAS if framework == "keras" else H5
-    path = folder / {SAVED_MODEL: "model", KERAS: "model.keras", H5: "model.h5"}[kind]
-    try:
-        if kind == SAVED_MODEL:
-            model.export(str(path), **({"verbose": False} if framework == "keras" else {}))
-        else:
-            model.save(path)
-    except Exception as error:
-        raise InputError(
-            f"model '{model.name}' cannot be saved: {error}", "call it once on data, so that its shapes are known"
-        ) from None
-    return Source(kind, path)
+    frontend = _frontend_of(model)
+    assert frontend is not None
+    return find(frontend.save(model, folder))
 
 
 def name_of(model: Any) -> str:  # noqa: ANN401
-    """Return the name of a Keras object, or of a path without its suffix."""
-    return str(model.name) if is_object(model) else Path(model).stem
+    """Return the name of a model object, or of a path without its suffix."""
+    frontend = _frontend_of(model)
+    return frontend.object_name(model) if frontend else Path(model).stem
 
 
 def slug(stem: str) -> str:
@@ -90,17 +119,21 @@ def slug(stem: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:63] or "model"
 
 
-def _has_own_code(layer: object) -> bool:
-    """Tell whether a layer is of another's class, or has a function of another's, as its activation, say."""
-    functions = [value for value in vars(layer).values() if isinstance(value, types.FunctionType)]
-    return type(layer).__name__ == "Lambda" or any(
-        not str(code.__module__).startswith(_KNOWN) for code in (type(layer), *functions)
-    )
+def suffixes(frontend: Frontend) -> str:
+    """Return the suffixes of a frontend's files for people, ".keras, .h5 or .hdf5"; its title where it has none."""
+    return _either(frontend.suffixes) or frontend.title
 
 
-def _framework(model: object) -> str:
-    for name in ("keras", "tf_keras"):
-        module = sys.modules.get(name)
-        if module is not None and hasattr(module, "Model") and isinstance(model, module.Model):
-            return name
-    return ""
+def accepted() -> str:
+    """Return what models may come as, for help and hints: "a .tflite or .keras file, or the folder of ..."."""
+    named = list(dict.fromkeys(suffix for frontend in FRONTENDS for suffix in frontend.suffixes))
+    others = [frontend.title for frontend in FRONTENDS if not frontend.suffixes]
+    return ", or ".join([f"a {_either(named)} file", *others])
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _frontend_of(model: object) -> Frontend | None:
+    return next((frontend for frontend in FRONTENDS if frontend.matches_object(model)), None)

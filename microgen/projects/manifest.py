@@ -33,7 +33,7 @@ def manifest(
     return {
         "microgen": __version__,
         "model": model_json(deployment.name, deployment.model),
-        "frontend": source.record["kind"],
+        "frontend": source.frontend,
         "source": {**source.record, "warnings": list(source.warnings)},
         "labels": list(deployment.labels),
         "board": deployment.board.name,

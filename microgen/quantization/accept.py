@@ -14,6 +14,7 @@ from .. import workers
 from ..datasets import Calibration
 from ..deployment.labels import output_classes
 from ..errors import EngineError, InputError
+from ..frontends import DEFAULT_FRONTEND
 from ..frontends.converted import Converted, LayerNames
 from ..frontends.keras import rules
 from ..runtimes.runtime import QuantizationLimits
@@ -41,6 +42,7 @@ class Quantized:
         record: where it comes from, as plain data for a project's manifest.
         warnings: what its user should know.
         float_bytes: size of the float .tflite that it was made from; 0 when it came quantized.
+        frontend: the name of the frontend that it came through.
     """
 
     model: TfliteModel
@@ -51,6 +53,7 @@ class Quantized:
     record: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     float_bytes: int = 0
+    frontend: str = DEFAULT_FRONTEND
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, without the bytes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,21 +14,17 @@ import numpy.typing as npt
 from .. import datasets as calibrations
 from .. import defaults
 from ..boards import Board, load_board
-from ..datasets import InputSpec
 from ..deployment.labels import check_labels
 from ..errors import InputError
-from ..frontends import float_tflite
 from ..frontends import source as sources
-from ..frontends.converted import Converted
-from ..frontends.keras.converter import ConvertRequest, convert_file
-from ..frontends.keras.file import read_keras_file
+from ..frontends.converted import AlreadyQuantized
+from ..frontends.frontend import ConvertOptions, Frontend
 from ..frontends.source import slug
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import QuantizationLimits
 from ..support.files import check_out, write_file
-from ..tflite import TfliteModel, load
+from ..tflite import TfliteModel
 from ..verification import quantize_samples
-from ..workers import converter
 from .accept import Quantized, finish
 
 # Some outliers saturate in every data set.
@@ -60,8 +55,8 @@ def quantize(
     """Bring a model to full integer, and check that TFLM runs every operator of it.
 
     Args:
-        model: a .keras, .h5 or .tflite file, the folder of a SavedModel, or a Keras 3 or tf_keras model object. A
-            quantized .tflite is taken as it is.
+        model: a file or folder that a frontend takes (a .keras, .h5 or .tflite, a SavedModel, a C array of a .tflite),
+            or a Keras 3 or tf_keras model object. A quantized .tflite is taken as it is.
         calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
         scheme: "int8", or "int16x8" for int16 activations with int8 weights.
         board: the board that must run it; without one, what every board runs is chosen.
@@ -91,10 +86,12 @@ def quantize(
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
-            found = _from_source(sources.save(model, Path(folder)), calibration, name or slug(model.name), options)
+            found = _from_source(
+                *sources.save(model, Path(folder)), calibration, name or slug(sources.name_of(model)), options
+            )
     else:
-        source = sources.find(model)
-        found = _from_source(source, calibration, name or slug(source.path.stem), options)
+        frontend, source = sources.find(model)
+        found = _from_source(frontend, source, calibration, name or slug(source.path.stem), options)
     check_labels(found.model, labels or found.labels)
     if out is not None:
         write_file(Path(out), found.model.data)
@@ -113,83 +110,38 @@ class _Options:
 
 
 def _from_source(
-    source: sources.Source, calibration: calibrations.Source | None, name: str, options: _Options
+    frontend: Frontend,
+    source: sources.Source,
+    calibration: calibrations.Source | None,
+    name: str,
+    options: _Options,
 ) -> Quantized:
     wanted = calibrations.request(calibration, options.value_range) if calibration is not None else None
-    if source.kind == sources.TFLITE:
-        quantized = _from_tflite(load(source.path, name), source.path, wanted, options)
+    if wanted is None and frontend.needs_calibration(source):
+        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
+    dense = options.scheme in options.limits.per_channel_dense
+    how = ConvertOptions(options.scheme, dense, options.allow_float, options.seed, options.on_step)
+    converted = frontend.convert(source, wanted, how)
+    kind = frontend.kind(source)
+    if isinstance(converted, AlreadyQuantized):
+        quantized = _as_it_is(converted, name, kind)
     else:
-        quantized = _from_keras(source, wanted, name, options)
+        options.on_step("running LiteRT and TFLM on the calibration data")
+        quantized = finish(
+            converted, name, kind, options.scheme, options.limits, labels=options.labels,
+            allow_float=options.allow_float,
+        )  # fmt: skip
+    record = quantized.record
     if wanted is not None and wanted.values["kind"] == "images":
         # Whoever reads the same images again must scale them as for this model.
-        quantized = replace(quantized, record={**quantized.record, "value_range": list(options.value_range)})
-    return quantized
+        record = {**record, "value_range": list(options.value_range)}
+    return replace(quantized, record=record, frontend=frontend.name)
 
 
-def _from_keras(source: sources.Source, wanted: calibrations.Request | None, name: str, options: _Options) -> Quantized:
-    if wanted is None and not _has_learned_ranges(source):
-        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
-    request = ConvertRequest(
-        source.kind,
-        str(source.path.absolute()),
-        wanted,
-        options.scheme,
-        options.scheme in options.limits.per_channel_dense,
-        options.allow_float,
-        options.seed,
-    )
-    options.on_step("converting the model")
-    converted = converter.run(convert_file, request)
-    options.on_step("running LiteRT and TFLM on the calibration data")
-    return finish(
-        converted, name, source.kind, options.scheme, options.limits, labels=options.labels,
-        allow_float=options.allow_float,
-    )  # fmt: skip
-
-
-def _has_learned_ranges(source: sources.Source) -> bool:
-    """Tell whether a file holds a model after quantization-aware training, which needs no calibration data."""
-    if source.kind == sources.H5 and importlib.util.find_spec("h5py") is None:
-        return True  # nobody can tell; whoever loads it says what is missing
-    return (
-        source.kind in (sources.KERAS, sources.H5) and read_keras_file(source.kind, source.path).is_quantization_aware
-    )
-
-
-def _from_tflite(model: TfliteModel, path: Path, wanted: calibrations.Request | None, options: _Options) -> Quantized:
-    inputs = [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
-    if not _is_float(model):
-        if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
-            raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
-        record = {"kind": "tflite"}
-        if wanted is None:
-            return Quantized(model, record=record)
-        real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
-        if wanted.values["kind"] == "arrays":
-            # Values already quantized to the input's dtype are taken too.
-            ordered, _ = calibrations.split_targets(wanted.arrays, [i.name for i in inputs])
-        else:
-            ordered = list(calibrations.resolve(wanted, real, seed=options.seed, must_vary=False).arrays)
-        beyond = tuple(_beyond(model, ordered))
-        return Quantized(model, quantize_samples(model, ordered), record=record, warnings=beyond)
-    if wanted is None:
-        raise InputError(f"{path}: computes in float32 and needs calibration data to be quantized", _CALIBRATE_HINT)
-    for tensor in model.inputs:
-        if any(d < 0 for d in tensor.signature[1:]):
-            raise InputError(
-                f"{path}: input '{tensor.name}' has the dynamic shape {list(tensor.signature)}",
-                "TFLM needs fixed shapes: convert it again with a fixed input shape",
-            )
-    data = calibrations.resolve(wanted, inputs, seed=options.seed)
-    options.on_step("quantizing the model")
-    dense = options.scheme in options.limits.per_channel_dense
-    request = float_tflite.QuantizeRequest(model.data, data.arrays, options.scheme, dense)
-    reply = converter.run(float_tflite.quantize, request, packages=("ai_edge_quantizer",), extra="quantize")
-    options.on_step("running LiteRT and TFLM on the calibration data")
-    return finish(
-        Converted(reply.tflite, model.data, data), model.name, "tflite-float", options.scheme, options.limits,
-        labels=options.labels, allow_float=options.allow_float,
-    )  # fmt: skip
+def _as_it_is(taken: AlreadyQuantized, name: str, kind: str) -> Quantized:
+    model = replace(taken.model, name=name)
+    samples = quantize_samples(model, taken.data) if taken.data else ()
+    return Quantized(model, samples, record={"kind": kind}, warnings=tuple(_beyond(model, taken.data)))
 
 
 def _beyond(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Iterator[str]:
@@ -205,11 +157,3 @@ def _beyond(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Iterator[st
                 f"{share:.0%} of the calibration data lies beyond input '{tensor.name}', which takes {low:.4g} to "
                 f"{high:.4g}: was it scaled as for the training?"
             )
-
-
-def _is_float(model: TfliteModel) -> bool:
-    """Tell a float model, which can be quantized, from one that is quantized, wholly or in part."""
-    tensors = [t for graph in model.subgraphs for t in graph.tensors]
-    return not any(t.quantization for t in tensors) and any(
-        model.main.tensors[i].dtype == "float32" for op in model.main.operators for i in op.outputs
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import InputError, nearest
@@ -35,6 +35,10 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """The names of all members, sorted."""
         return sorted(self._load)
+
+    def __iter__(self) -> Iterator[T]:
+        """Return all members: those that ship, in their order, then those that were added."""
+        return iter([load() for load in self._load.values()])
 
     def register(self, member: T) -> None:
         """Add a member.

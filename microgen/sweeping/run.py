@@ -185,8 +185,8 @@ def _model(
             store.file(path.name, found.keras)
         return path.read_bytes(), path.suffix
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
-        source = model_file(model, Path(folder))
-        return source.path.read_bytes(), f".{source.kind}"
+        path = model_file(model, Path(folder))
+        return path.read_bytes(), path.suffix
 
 
 def _digest(recipe: str | None, arrays: Data | None) -> dict[str, Any]:

@@ -228,17 +228,8 @@ class TfliteModel:
 _TYPE_BY_NAME = {t.name: t for t in schema.TENSOR_TYPES.values()}
 
 
-_QUANTIZE = "microgen quantize makes a .tflite of it, with calibration data"
-# What to do with a file that is a model of another kind.
-_OTHER_KINDS = {
-    ".keras": _QUANTIZE,
-    ".h5": _QUANTIZE,
-    ".hdf5": _QUANTIZE,
-    ".pb": "give the folder of the SavedModel",
-    ".onnx": "ONNX does not go in: onnx2tf makes a .tflite or a SavedModel of it",
-    ".pt": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
-    ".pth": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
-}
+class NotTflite(InputError):
+    """The bytes are no .tflite at all, rather than a damaged one."""
 
 
 def load(path: str | Path, name: str | None = None) -> TfliteModel:
@@ -257,7 +248,7 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
             raise InputError(f"{path}: larger than any microcontroller's flash", "is this the right file?")
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "give the path of a .tflite or .keras model") from None
+        raise InputError(f"{path}: no such file", "give the path of a .tflite") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})", "check the path and its permissions") from None
     return parse(data, name or path.stem, str(path))
@@ -272,15 +263,16 @@ def parse(data: bytes, name: str = "model", source: str = "model") -> TfliteMode
         source: what to call it in messages.
 
     Raises:
-        InputError: not a sound .tflite.
+        NotTflite: not a .tflite.
+        InputError: not a sound one.
     """
     hint = "is it a whole .tflite file? Convert or download it again"
     if not data:
         raise InputError(f"{source}: the file is empty", hint)
     if len(data) < 8 or data[4:8] != schema.FILE_IDENTIFIER:
-        raise InputError(
+        raise NotTflite(
             f"{source}: not a .tflite file (bytes 4 to 8 are {data[4:8]!r}, not {schema.FILE_IDENTIFIER!r})",
-            _OTHER_KINDS.get(Path(source).suffix.lower(), "give a .tflite file, a .keras or .h5, or a SavedModel"),
+            "give a .tflite file",
         )
     try:
         return _Reader(data, name).model()

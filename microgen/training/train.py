@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..frontends.converted import Converted
 from ..frontends.keras.archive import keras_bytes
 from ..frontends.keras.converter import convert_loaded, make_deterministic
+from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.keras.loading import from_keras
 from ..quantization import Quantized, finish
 from ..recipes import Recipe, load_recipe
@@ -268,7 +269,9 @@ def _with_record(trained: Trained) -> Trained:
     metrics = {f"{name}, {k}": v for k, v in scores.items()}
     return replace(
         trained,
-        quantized=replace(trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record),
+        quantized=replace(
+            trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record, frontend=KERAS.name
+        ),
     )
 
 

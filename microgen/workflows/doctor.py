@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from .._version import __version__
 from ..devices import host_build as hostbuild
 from ..errors import SetupError, one_line
+from ..frontends import FRONTENDS
+from ..frontends.source import suffixes
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def examine() -> list[Finding]:
             True,
         ),
         _package("TensorFlow", "tensorflow", "tensorflow", "train and quantize", "pip install 'microgen[train]'"),
+        *_frontends(),
         _package("PlatformIO", "platformio", "platformio", "compile and flash", "pip install 'microgen[flash]'"),
         _package("pyserial", "pyserial", "serial", "talk to a board", "pip install 'microgen[flash]'"),
         *_emulator(),
@@ -92,6 +95,18 @@ def _compiler() -> Finding:
     except SetupError as error:
         return Finding("C++ compiler", False, error.message, purpose, error.hint, True)
     return Finding("C++ compiler", True, _version(*command), purpose, remedy, True)
+
+
+def _frontends() -> list[Finding]:
+    """Look for the packages that models are converted with, by what they come as."""
+    found = []
+    for frontend in FRONTENDS:
+        missing = [package for package in frontend.packages if importlib.util.find_spec(package) is None]
+        detail = "" if missing else ", ".join(frontend.packages)
+        remedy = f"pip install 'microgen[{frontend.extra}]'" if missing else ""
+        if frontend.packages:
+            found.append(Finding(frontend.name, not missing, detail, f"quantize {suffixes(frontend)}", remedy))
+    return found
 
 
 def _emulator() -> list[Finding]:

@@ -12,10 +12,11 @@ from ..boards import Board, list_boards, load_board
 from ..deployment import Deployment, check, deploy
 from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
+from ..frontends.source import load
 from ..projects import open_project
 from ..projects.manifest import model_json, project_board, project_model, project_runtime
 from ..runtimes.memory import MemoryLayout
-from ..tflite import Operator, Subgraph, TfliteModel, load
+from ..tflite import Operator, Subgraph, TfliteModel
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
 from .count import Counts, count
@@ -144,7 +145,7 @@ def inspect(model: str | Path, board: str | Path | None = None, runtime: str | N
     """Describe a model: inputs, outputs, operators, MACs, sizes, and its memory on a board.
 
     Args:
-        model: a .tflite; or a project's folder, whose board is taken where none is given.
+        model: a .tflite or a C array of one; or a project's folder, whose board is taken where none is given.
         board: a board; then the result has the arena with its layout, and flash and RAM with their parts.
         runtime: what runs the model on the board; None: the project's runtime, or the usual one for a .tflite.
 

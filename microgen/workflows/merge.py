@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 from ..compression.merge import OUTPUTS, MergeRequest, merge_files
 from ..errors import EngineError, InputError
 from ..frontends import source as sources
+from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
 from ..runtimes import reference
 from ..support.files import check_out, gzip_bytes, write_file
-from ..tflite import TfliteModel, load
+from ..tflite import TfliteModel
 from ..tflite.check import check_runnable
 from ..tflite.join import join
 from ..tflite.macs import model_macs
@@ -102,10 +103,14 @@ def merge(
     if len(models) < 2:
         raise InputError("one model alone cannot be merged", "give two or more")
     found = [sources.find(path) for path in models]
-    quantized = all(source.kind == sources.TFLITE for source in found)
-    if not quantized and not all(source.kind in (sources.KERAS, sources.H5) for source in found):
+    paths = [source.path for _, source in found]
+    are_keras = all(frontend is KERAS for frontend, _ in found)
+    tflites = [model for model in (frontend.read(source) for frontend, source in found) if model is not None]
+    quantized = len(tflites) == len(found)
+    if not quantized and not are_keras:
         raise InputError(
-            "models of different kinds cannot be merged", "give .tflite files only, or .keras and .h5 only"
+            "models of different kinds cannot be merged",
+            f"give .tflite files only, or {' and '.join(KERAS.suffixes)} only",
         )
     if not 0 <= share <= 1:
         raise InputError(
@@ -118,23 +123,23 @@ def merge(
     if quantized:
         if share:
             raise InputError("--share with quantized models", "it takes Keras models: give the .keras files")
-        merged = _join([load(s.path, name) for s, name in zip(found, _names(found), strict=True)], out, seed, on_step)
+        named = [replace(model, name=name) for model, name in zip(tflites, _names(paths), strict=True)]
+        merged = _join(named, out, seed, on_step)
     else:
         on_step("merging")
-        files = tuple((s.kind, str(s.path.absolute())) for s in found)
-        request = MergeRequest(files, OUTPUTS, share, seed)
+        request = MergeRequest(tuple(path.absolute() for path in paths), OUTPUTS, share, seed)
         reply = converter.run(merge_files, request, packages=("tensorflow", "tf_keras"))
-        merged = Merged(tuple(_names(found)), reply.shared, reply.keras)
+        merged = Merged(tuple(_names(paths)), reply.shared, reply.keras)
     if out is not None:
         write_file(Path(out), merged.data)
     return merged
 
 
-def _names(found: Sequence[sources.Source]) -> list[str]:
+def _names(paths: Sequence[Path]) -> list[str]:
     """Return a name for each model, from its file; where two are called the same, the folders tell them apart."""
-    names = [slug(source.path.stem) for source in found]
+    names = [slug(path.stem) for path in paths]
     if len(set(names)) < len(names):
-        names = [slug(f"{source.path.absolute().parent.name}-{source.path.stem}") for source in found]
+        names = [slug(f"{path.absolute().parent.name}-{path.stem}") for path in paths]
     if len(set(names)) < len(names):
         names = [f"{name}-{k}" for k, name in enumerate(names, 1)]
     return names

@@ -122,11 +122,13 @@ def _source(
     """
     record = dict(opened.manifest["source"])
     warnings = record.pop("warnings")
+    frontend = str(opened.manifest.get("frontend", record["kind"]))
     if calibration is None:
-        return Quantized(model, record=record, warnings=tuple(warnings))
+        return Quantized(model, record=record, warnings=tuple(warnings), frontend=frontend)
     low, high = record.get("value_range", (0.0, 1.0))
     seed = opened.manifest["verdict"]["seed"]
     read = quantize(opened.model_file(), calibration, value_range=(low, high), seed=seed, on_step=on_step)
     return replace(
-        read, model=model, record={**read.record, **record}, warnings=tuple(dict.fromkeys((*warnings, *read.warnings)))
-    )
+        read, model=model, record={**read.record, **record}, warnings=tuple(dict.fromkeys((*warnings, *read.warnings))),
+        frontend=frontend,
+    )  # fmt: skip

@@ -18,9 +18,10 @@ from ..deployment.labels import check_labels, output_classes, read_labels
 from ..devices import HOST
 from ..devices.emulator import EMULATOR
 from ..errors import InputError
+from ..frontends.source import load
 from ..projects.manifest import project_board, project_model, project_sources
 from ..support.metrics import answered_classes, class_count
-from ..tflite import Tensor, TfliteModel, load
+from ..tflite import Tensor, TfliteModel
 from ..tflite.check import check_runnable
 from ..verification import (
     DIVERGED,
@@ -59,7 +60,7 @@ def verify(
     """Compare a project's firmware, on this machine, on an emulated CPU or on a board, with TFLM, and TFLM with LiteRT.
 
     Args:
-        path: the project's folder; or a .tflite, of which TFLM and LiteRT alone are compared.
+        path: the project's folder; or a .tflite or a C array of one, of which TFLM and LiteRT alone are compared.
         samples: how many inputs to run.
         seed: their seed.
         layers: make the layer proof in any case, and list every operator in the verdict.

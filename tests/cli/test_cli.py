@@ -310,7 +310,7 @@ def test_whatever_happens_ends_in_two_lines(raised, code, says, monkeypatch, cap
 
 def test_a_machine_without_anything_is_told_what_to_install(monkeypatch):
     find = importlib.util.find_spec
-    ours = ("ziglang", "tflite_micro", "ai_edge_litert", "tensorflow", "platformio", "serial")
+    ours = ("ziglang", "tflite_micro", "ai_edge_litert", "tensorflow", "ai_edge_quantizer", "platformio", "serial")
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in ours else find(name, *rest))
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("importlib.metadata.version", missing)

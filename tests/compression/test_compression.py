@@ -306,7 +306,7 @@ def test_models_that_cannot_be_compressed_are_refused(tmp_path):
     k.Sequential([layers.Dense(3)], name="open").save(tmp_path / "open.keras")
     for name, says in (("two", "'two' has 1 inputs and 2 outputs"), ("open", "'open' has no inputs of known shape")):
         with pytest.raises(InputError, match=says):
-            compress_job(CompressRequest("keras", str(tmp_path / f"{name}.keras"), (), {}, None, 1, 1, 0, False, False))
+            compress_job(CompressRequest(tmp_path / f"{name}.keras", (), {}, None, 1, 1, 0, False, False))
     own = k.Sequential([k.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(3)], name="own")
     for options in ({"model": own}, {"model": tmp_path / "two.keras", "methods": "distill", "student": own}):
         with pytest.raises(InputError, match="model 'own': compression takes no layers or functions of your own"):
@@ -465,7 +465,7 @@ def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
     from microgen.frontends.keras.carry import as_tf_keras
     from microgen.frontends.keras.loading import load_keras
 
-    model = as_tf_keras(load_keras("keras", digits))  # a tf_keras object is taken as a Keras 3 file is
+    model = as_tf_keras(load_keras(digits))  # a tf_keras object is taken as a Keras 3 file is
     found = microgen.compress(model, ["prune:0.8", "cluster:8", "qat"], recipe="digits", epochs=1)
     assert 0.75 < found.pruning_ratio < 0.8 and found.compression_ratio < 0.5
     kernels = [t for t in constants(found.quantized.model) if t.dtype == np.int8 and t.size > 64]

@@ -95,7 +95,7 @@ def test_the_same_data_gives_the_same_bytes(tmp_path, data):
 def test_bad_input_is_refused(tmp_path, data):
     (tmp_path / "m.tflite").write_bytes(float_dense())
     for options, says in (
-        ({"calibration": None}, "computes in float32 and needs calibration data"),
+        ({"calibration": None}, "a float model needs calibration data"),
         ({"scheme": "int4"}, "no scheme 'int4'"),
         ({"out": tmp_path}, "is a folder"),
         ({"out": tmp_path / "none/x.tflite"}, "not a folder that can be written"),

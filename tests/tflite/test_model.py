@@ -127,17 +127,6 @@ def test_refuses_what_is_no_tflite(data, says):
     assert caught.value.hint not in ("", "None")
 
 
-@pytest.mark.parametrize(
-    ("name", "says"), [("m.keras", "microgen quantize"), ("m.H5", "microgen quantize"), ("m.onnx", "onnx2tf"),
-                       ("m.pt", "PyTorch"), ("m.bin", ".keras or .h5")]
-)  # fmt: skip
-def test_a_model_of_another_kind_is_told_its_way(name, says, tmp_path):
-    (tmp_path / name).write_bytes(b"something else entirely")
-    with pytest.raises(InputError, match=r"not a \.tflite file") as caught:
-        load(tmp_path / name)
-    assert says in caught.value.hint
-
-
 def changed(data, change):
     """A model in which something was changed."""
     model = schema.ModelT.InitFromPackedBuf(data, 0)

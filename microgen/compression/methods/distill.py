@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InputError
-from ...frontends import source as sources
 from ...frontends.keras.carry import as_tf_keras
 from ...frontends.keras.loading import load_keras
 from ..base import Amount, Method, Step
@@ -46,7 +45,7 @@ def student_of(model: Any, step: Step) -> Any:  # noqa: ANN401
     path = step.options["student"]
     if path is None:
         return narrowed(model, float(step.amount or 0))
-    student = as_tf_keras(load_keras(sources.find(path).kind, Path(path)))
+    student = as_tf_keras(load_keras(Path(path)))
     for what, ours, theirs in (
         ("takes", student.input_shape, model.input_shape),
         ("gives", student.output_shape, model.output_shape),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...frontends import source as sources
 from .. import merge
 from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune
@@ -27,8 +27,7 @@ def check_step(step: Step) -> None:
 
 def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras has no types
     """Merge; the network is trained on only where the user says how long."""
-    other = sources.find(step.options["other"])
-    pair = [model, merge.load(other.kind, other.path)]
+    pair = [model, merge.load(Path(step.options["other"]))]
     found = merge.merge(pair, str(step.options["join"]), float(step.options["share"])).model
     if task.epochs:
         fine_tune(found, task, task.epochs, _LEARNING_RATE)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -29,14 +30,13 @@ class ConvertRequest:
     """A file of a float model to convert.
 
     Attributes:
-        kind, path: of the file, as for `loading.load`.
+        path: of the file or folder, as for `loading.load`.
         calibration: the data that its ranges come from; None where the model has learned its ranges.
         scheme, per_channel_dense, allow_float: as for `convert`.
         seed: of everything random.
     """
 
-    kind: str
-    path: str
+    path: Path
     calibration: Request | None
     scheme: str
     per_channel_dense: bool
@@ -47,7 +47,7 @@ class ConvertRequest:
 def convert_file(request: ConvertRequest) -> Converted:
     """Load a model, read its calibration data and convert it."""
     make_deterministic(request.seed)
-    loaded = load(request.kind, request.path, request.scheme)
+    loaded = load(request.path, request.scheme)
     if request.calibration is None:
         if loaded.is_quantization_aware:
             return convert_loaded(loaded, Calibration(()), request.scheme, per_channel_dense=False)

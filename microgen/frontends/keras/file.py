@@ -40,14 +40,19 @@ class KerasFile:
     is_quantization_aware: bool = False
 
 
-def read_keras_file(kind: str, path: Path) -> KerasFile:
+def is_hdf5(path: Path) -> bool:
+    """Return whether a Keras file is an HDF5 file, by its name: a .keras is an archive."""
+    return path.suffix.lower() != ".keras"
+
+
+def read_keras_file(path: Path) -> KerasFile:
     """Read the description of a .keras or .h5 file; nothing in it is run.
 
     Raises:
         InputError: it is no Keras model, or holds or names code that is not Keras's.
     """
     try:
-        version, config = _archive(path) if kind == "keras" else _hdf5(path)
+        version, config = _hdf5(path) if is_hdf5(path) else _archive(path)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RecursionError) as error:
         raise InputError(f"{path.name}: not a Keras model ({error})", _NOT_KERAS) from None
     _check(path.name, config)

@@ -39,21 +39,18 @@ class Loaded:
     input_scale: float = 1.0
 
 
-def load(kind: str, path: str, scheme: str = "int8") -> Loaded:
-    """Load a .keras, .h5 or SavedModel.
+def load(path: Path, scheme: str = "int8") -> Loaded:
+    """Load a Keras file or a SavedModel.
 
     Args:
-        kind: "keras", "h5" or "saved-model".
-        path: where it is.
+        path: the file; the folder of a SavedModel.
         scheme: what it will be quantized to.
 
     Raises:
         InputError: it cannot be loaded, has no fixed shapes, or layers that the converter crashes on.
         SetupError: tf_keras is missing and the model needs it.
     """
-    if kind == "saved-model":
-        return _saved_model(path)
-    return from_keras(load_keras(kind, Path(path)), scheme)
+    return _saved_model(path) if path.is_dir() else from_keras(load_keras(path), scheme)
 
 
 def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Keras has no types
@@ -110,14 +107,14 @@ def describe(model: Any) -> tuple[Layer, ...]:  # noqa: ANN401
     return tuple(found)
 
 
-def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
+def load_keras(path: Path) -> Any:  # noqa: ANN401
     """Load a .keras or .h5 file with the Keras that wrote it, uncompiled.
 
     Raises:
         InputError: it cannot be loaded, holds code, or has no inputs of known shape.
         SetupError: tf_keras is missing and the model needs it.
     """
-    found = read_keras_file(kind, path)
+    found = read_keras_file(path)
     if found.is_legacy:
         _needs_tf_keras()
         import tf_keras as framework
@@ -140,17 +137,17 @@ def load_keras(kind: str, path: Path) -> Any:  # noqa: ANN401
     return model
 
 
-def _saved_model(path: str) -> Loaded:
+def _saved_model(path: Path) -> Loaded:
     import tensorflow as tf
 
     try:
-        loaded = tf.saved_model.load(path)
+        loaded = tf.saved_model.load(str(path))
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{Path(path).name}: not a SavedModel ({said[0][:300]})", "export it again") from None
+        raise InputError(f"{path.name}: not a SavedModel ({said[0][:300]})", "export it again") from None
     signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()), None)
     if signature is None:
-        raise InputError(f"{Path(path).name}: the SavedModel has no signature", "export it with model.export('folder')")
+        raise InputError(f"{path.name}: the SavedModel has no signature", "export it with model.export('folder')")
     specs = signature.structured_input_signature[1]
     inputs = tuple(InputSpec(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in sorted(specs.items()))
     _check_fixed(inputs)

@@ -42,7 +42,7 @@ def test_a_keras_file_that_keras_cannot_load_is_refused_with_its_words(change, s
         for name in whole.namelist():
             damaged.writestr(name, change(name, whole.read(name)))
     with pytest.raises(InputError, match=rf"n\.keras: keras [\d.]+ cannot load it: .*{says}") as caught:
-        load("keras", str(tmp_path / "n.keras"))
+        load(tmp_path / "n.keras")
     assert caught.value.hint.startswith("is the file whole?")
 
 
@@ -50,7 +50,7 @@ def test_a_keras_file_that_keras_cannot_load_is_refused_with_its_words(change, s
 def test_weights_alone_are_no_model(tmp_path):
     model().save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(InputError, match=r"m\.weights\.h5: holds weights, but no model") as caught:
-        read_keras_file("h5", tmp_path / "m.weights.h5")
+        read_keras_file(tmp_path / "m.weights.h5")
     assert "save it whole" in caught.value.hint
 
 
@@ -68,10 +68,10 @@ def test_a_saved_model_that_is_damaged_or_has_no_signature_is_refused(tmp_path):
         else:
             (folder / name).write_bytes(b"nothing")
         with pytest.raises(InputError, match=rf"{name}: not a SavedModel \(.*{says}"):
-            load("saved-model", str(folder))
+            load(folder)
     tf.saved_model.save(tf.Module(), str(tmp_path / "bare"))
     with pytest.raises(InputError, match="bare: the SavedModel has no signature"):
-        load("saved-model", str(tmp_path / "bare"))
+        load(tmp_path / "bare")
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_a_package_that_a_file_needs_is_named(package, tmp_path, monkeypatch):
     with pytest.raises(
         SetupError, match=f"needs {package.replace('_m', '-m').replace('_o', '-o')}, which is not"
     ) as caught:
-        load("keras", str(tmp_path / "m.keras"))
+        load(tmp_path / "m.keras")
     assert caught.value.exit_code == 3 and "microgen[train]" in caught.value.hint
 
 
@@ -123,10 +123,11 @@ def test_an_object_is_saved_so_that_its_functions_are_found_again(whose, framewo
     from microgen.frontends.keras.loading import load
 
     model = dense(framework, tf.nn.relu if whose == "TensorFlow's" else lambda x: tf.maximum(x, 0.0))
-    saved = sources.save(model, tmp_path)
+    frontend, saved = sources.save(model, tmp_path)
     file = "keras" if framework == "keras" else "h5"
-    assert saved.kind == ("saved-model" if whose == "one's own" else file)
-    (answer,) = np.asarray(load(saved.kind, str(saved.path)).function(tf.constant(DATA[:1])))
+    assert frontend.kind(saved) == ("saved-model" if whose == "one's own" else file)
+    assert frontend.name == ("saved_model" if whose == "one's own" else "keras")
+    (answer,) = np.asarray(load(saved.path).function(tf.constant(DATA[:1])))
     np.testing.assert_allclose(np.reshape(answer, -1), np.asarray(model(DATA[:1]))[0], atol=1e-6)
 
 

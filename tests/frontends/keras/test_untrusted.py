@@ -82,7 +82,7 @@ REFUSED = {
 @pytest.mark.parametrize("version", ["2.15.0", "3.15.1"])
 def test_descriptions_that_name_code_are_refused_whatever_wrote_them(config, says, version, tmp_path):
     with pytest.raises(InputError, match=says) as caught:
-        read_keras_file("keras", archive(tmp_path / "m.keras", config, version))
+        read_keras_file(archive(tmp_path / "m.keras", config, version))
     assert "microgen.quantize(model" in caught.value.hint
 
 
@@ -94,9 +94,9 @@ def test_what_keras_writes_is_let_through(tmp_path):
         {"class_name": "Activation", "module": "tf_keras.layers", "config": {
             "activation": {"class_name": "function", "module": "builtins", "config": "relu"}}},
     )  # fmt: skip
-    found = read_keras_file("keras", archive(tmp_path / "m.keras", config, "2.15.0"))
+    found = read_keras_file(archive(tmp_path / "m.keras", config, "2.15.0"))
     assert found.is_legacy and found.config == config
-    assert not read_keras_file("keras", archive(tmp_path / "m.keras", config)).is_legacy
+    assert not read_keras_file(archive(tmp_path / "m.keras", config)).is_legacy
 
 
 BROKEN = {
@@ -115,7 +115,7 @@ BROKEN = {
 def test_archives_that_are_no_model_are_refused(make, tmp_path):
     make(tmp_path / "m.keras")
     with pytest.raises(InputError, match=r"m\.keras: not a Keras model"):
-        read_keras_file("keras", tmp_path / "m.keras")
+        read_keras_file(tmp_path / "m.keras")
 
 
 def attack(path):

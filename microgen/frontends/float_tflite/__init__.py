@@ -1,0 +1,1 @@
+"""Float .tflite files, quantized with ai-edge-quantizer, without TensorFlow."""

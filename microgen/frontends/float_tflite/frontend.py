@@ -1,0 +1,78 @@
+"""Float .tflite files as a frontend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from ..frontend import ConvertOptions, Frontend
+from ..tflite import SUFFIXES, TRUST, input_specs, is_float, readable
+
+if TYPE_CHECKING:
+    from ...datasets import Request
+    from ...tflite import TfliteModel
+    from ..converted import Converted
+    from ..source import Source
+
+
+class _FloatTflite(Frontend):
+    """See `Frontend`."""
+
+    name = "float_tflite"
+    title = "a float .tflite"
+    suffixes = SUFFIXES
+    trust = TRUST
+    packages = ("ai_edge_quantizer",)
+    extra = "quantize"
+
+    def matches(self, source: Source) -> bool:
+        model = readable(source)
+        return model is not None and is_float(model)
+
+    def kind(self, source: Source) -> str:
+        return "tflite-float"
+
+    def needs_calibration(self, source: Source) -> bool:
+        return True
+
+    def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
+        assert calibration is not None
+        return convert_model(source.tflite, source.path, calibration, options)
+
+    def read(self, source: Source) -> TfliteModel:
+        return source.tflite
+
+
+FRONTEND = _FloatTflite()
+
+
+def convert_model(model: TfliteModel, path: Path, calibration: Request, options: ConvertOptions) -> Converted:
+    """Quantize a float model.
+
+    Args:
+        model: the model.
+        path: where it comes from, for messages.
+        calibration, options: as for `Frontend.convert`.
+
+    Raises:
+        InputError: it has an input of a dynamic shape, or the data does not fit.
+        EngineError: ai-edge-quantizer refused it.
+        SetupError: ai-edge-quantizer is not installed.
+    """
+    from ...datasets import resolve
+    from ...workers import converter
+    from ..converted import Converted
+    from .quantizer import QuantizeRequest, quantize
+
+    for tensor in model.inputs:
+        if any(d < 0 for d in tensor.signature[1:]):
+            raise InputError(
+                f"{path}: input '{tensor.name}' has the dynamic shape {list(tensor.signature)}",
+                "TFLM needs fixed shapes: convert it again with a fixed input shape",
+            )
+    data = resolve(calibration, input_specs(model), seed=options.seed)
+    options.on_step("quantizing the model")
+    request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
+    reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
+    return Converted(reply.tflite, model.data, data)

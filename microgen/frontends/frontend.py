@@ -1,0 +1,121 @@
+"""What a frontend is: one way in which models come, and all that must be known about it.
+
+A member is a file or package of this folder (or of anyone's own) with an object that follows `Frontend`; the registry
+in `microgen.frontends` knows it by name. The order of calls: `matches` takes a file or folder (`matches_object` and
+`save` turn a Python object into one), `needs_calibration` asks for data before anything is converted, `convert`
+converts. Whatever may crash or hang runs in a worker (`microgen.workers.converter`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..datasets import Request
+    from ..tflite import TfliteModel
+    from .converted import AlreadyQuantized, Converted
+    from .source import Source
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How a model is to be converted.
+
+    Attributes:
+        scheme: "int8", or "int16x8" for int16 activations with int8 weights.
+        per_channel_dense: whether FULLY_CONNECTED gets one weight scale per channel.
+        allow_float: let operators stay in float32 that have no integer kernel.
+        seed: of everything random.
+        on_step: called with the next step, for a progress display.
+    """
+
+    scheme: str
+    per_channel_dense: bool = False
+    allow_float: bool = False
+    seed: int = 0
+    on_step: Callable[[str], None] = lambda step: None
+
+
+class Frontend(Protocol):
+    """One way in which models come; a member inherits the methods of what it does not take."""
+
+    @property
+    def name(self) -> str:
+        """The name that manifests have for it: "keras"."""
+
+    @property
+    def title(self) -> str:
+        """What it takes, for people: "a Keras model"."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The suffixes of its files, in small letters; none where it takes folders."""
+
+    @property
+    def trust(self) -> str:
+        """What stands between its files and this machine, in one sentence; SECURITY.md has it."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The Python packages that it converts with, besides those that microgen always has."""
+
+    @property
+    def extra(self) -> str:
+        """The extra of microgen that brings them; "" where it needs none."""
+
+    def matches(self, source: Source) -> bool:
+        """Return whether it takes a file or folder. Nothing is run; a file that does not exist matches nothing."""
+
+    def kind(self, source: Source) -> str:
+        """Return what the manifest records as the model's origin: the format, "h5" for example."""
+
+    def needs_calibration(self, source: Source) -> bool:
+        """Return whether the model cannot be quantized without calibration data.
+
+        Raises:
+            InputError: it is damaged or refused.
+        """
+
+    def convert(
+        self, source: Source, calibration: Request | None, options: ConvertOptions
+    ) -> Converted | AlreadyQuantized:
+        """Convert a model to full integer.
+
+        Args:
+            source: what it matched.
+            calibration: the data that ranges are measured on; None where it is not needed.
+            options: how.
+
+        Raises:
+            InputError: the model or the data cannot be used.
+            EngineError: the converter refused or crashed.
+            SetupError: a package is missing.
+        """
+
+    def read(self, source: Source) -> TfliteModel | None:
+        """Return the .tflite that a source holds as it is; None where it must be converted first.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        return None
+
+    def matches_object(self, model: object) -> bool:
+        """Return whether it takes a Python object, without importing the framework that the object would be of."""
+        return False
+
+    def object_name(self, model: Any) -> str:  # noqa: ANN401 - frameworks have no types
+        """Return the name of an object that it takes."""
+        raise TypeError(f"{self.name} takes no objects")
+
+    def save(self, model: Any, folder: Path) -> Path:  # noqa: ANN401
+        """Save an object that it takes into a folder, as a file or folder that some frontend matches.
+
+        Raises:
+            InputError: it cannot be saved.
+        """
+        raise TypeError(f"{self.name} takes no objects")

@@ -1,0 +1,93 @@
+"""Quantized .tflite files: taken as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .frontend import ConvertOptions, Frontend
+
+if TYPE_CHECKING:
+    from ..datasets import InputSpec, Request
+    from ..tflite import TfliteModel
+    from .converted import AlreadyQuantized
+    from .source import Source
+
+SUFFIXES = (".tflite",)
+TRUST = "a reader in Python that checks every offset and number before use, then engines in processes of their own"
+
+
+def is_float(model: TfliteModel) -> bool:
+    """Return whether a model computes in float32 and can be quantized: nothing in it is quantized yet."""
+    tensors = [t for graph in model.subgraphs for t in graph.tensors]
+    return not any(t.quantization for t in tensors) and any(
+        model.main.tensors[i].dtype == "float32" for op in model.main.operators for i in op.outputs
+    )
+
+
+def readable(source: Source) -> TfliteModel | None:
+    """Return a source read as a .tflite; None where it is none, or damaged."""
+    try:
+        return source.tflite
+    except InputError:
+        return None
+
+
+def input_specs(model: TfliteModel) -> list[InputSpec]:
+    """Return what a sample of each input is, without the batch."""
+    from ..datasets import InputSpec
+
+    return [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
+
+
+def take(model: TfliteModel, path: Path, calibration: Request | None, options: ConvertOptions) -> AlreadyQuantized:
+    """Take a quantized model as it is, with the samples of its inputs, where some are given.
+
+    Raises:
+        InputError: it is not of the scheme that is asked for, or the data does not fit.
+    """
+    from ..datasets import InputSpec, resolve, split_targets
+    from .converted import AlreadyQuantized
+
+    if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
+        raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
+    if calibration is None:
+        return AlreadyQuantized(model)
+    inputs = input_specs(model)
+    if calibration.values["kind"] == "arrays":
+        # Values already quantized to the input's dtype are taken too.
+        ordered, _ = split_targets(calibration.arrays, [i.name for i in inputs])
+        return AlreadyQuantized(model, tuple(ordered))
+    real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
+    return AlreadyQuantized(model, resolve(calibration, real, seed=options.seed, must_vary=False).arrays)
+
+
+class _Tflite(Frontend):
+    """See `Frontend`."""
+
+    name = "tflite"
+    title = "a quantized .tflite"
+    suffixes = SUFFIXES
+    trust = TRUST
+    packages = ()
+    extra = ""
+
+    def matches(self, source: Source) -> bool:
+        model = readable(source)
+        return model is not None and not is_float(model)
+
+    def kind(self, source: Source) -> str:
+        return "tflite"
+
+    def needs_calibration(self, source: Source) -> bool:
+        return False
+
+    def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> AlreadyQuantized:
+        return take(source.tflite, source.path, calibration, options)
+
+    def read(self, source: Source) -> TfliteModel:
+        return source.tflite
+
+
+FRONTEND = _Tflite()
