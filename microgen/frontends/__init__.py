@@ -35,6 +35,12 @@ def _saved_model() -> Frontend:
     return FRONTEND
 
 
+def _c_array() -> Frontend:
+    from .c_array import FRONTEND
+
+    return FRONTEND
+
+
 # Messages list what they take in this order.
 FRONTENDS: Registry[Frontend] = Registry(
     "frontend",
@@ -43,5 +49,6 @@ FRONTENDS: Registry[Frontend] = Registry(
         "float_tflite": _float_tflite,
         "keras": _keras,
         "saved_model": _saved_model,
+        "c_array": _c_array,
     },
 )

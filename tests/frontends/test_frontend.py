@@ -94,6 +94,7 @@ def float_model():
         ("m.H5", b"", "keras", "h5", None),
         ("m.hdf5", b"", "keras", "h5", None),
         ("folder/saved_model.pb", b"", "saved_model", "saved-model", True),
+        ("m.cc", b"", "c_array", "c-array", None),
         ("m.tflite", b"damaged", "tflite", "tflite", False),
     ],
 )
