@@ -1,4 +1,4 @@
-"""Defaults of commands and functions. Nothing is imported here: `--help` must start fast."""
+"""Defaults of commands and functions. Nothing is imported here, so that the help of a command starts fast."""
 
 BOARD = "esp32"
 RECIPE = "sine"

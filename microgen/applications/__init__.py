@@ -7,7 +7,7 @@ firmware/applications/; nothing else in microgen names it.
 from collections.abc import Mapping
 
 from ..defaults import APPLICATION as DEFAULT_APPLICATION
-from ..errors import InputError
+from ..errors import InputError, option
 from ..support.registry import Registry
 from .application import Application
 
@@ -45,5 +45,7 @@ def choose_application(
     if mlperf is None:
         return APPLICATIONS.get(name or DEFAULT_APPLICATION).with_options(options or {})
     if name is not None or options is not None:
-        raise InputError(f"the application '{name}' and --mlperf {mlperf}", "give one of them")
+        raise InputError(
+            f"the application '{name}' and {option('mlperf', mlperf)}", "give one of them", option="mlperf"
+        )
     return APPLICATIONS.get("mlperf").with_options({"task": mlperf})

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..boards import Board
-from ..errors import InputError
+from ..errors import InputError, option
 from ..tflite import TfliteModel
 from .application import Files
 from .serial import firmware_files, serial_program
@@ -25,6 +25,7 @@ _BY_TASK = {
     "vww01": _PIXELS,
 }
 TASKS = tuple(_BY_TASK)
+_WITHOUT = f"build without {option('mlperf')}"
 _TASK = "task"
 
 
@@ -40,23 +41,25 @@ class _MlPerf:
         return {_TASK: self.task}
 
     def with_options(self, options: Mapping[str, str]) -> _MlPerf:
-        for option in options:
-            if option != _TASK:
-                raise InputError(f"the application 'mlperf' has no option '{option}'", f"it has '{_TASK}'")
+        for name in options:
+            if name != _TASK:
+                raise InputError(f"the application 'mlperf' has no option '{name}'", f"it has '{_TASK}'")
         task = options.get(_TASK, self.task)
         if task not in TASKS:
-            raise InputError(f"--mlperf {task}: no such task", f"choose one of {', '.join(TASKS)}")
+            raise InputError("no such task", f"choose one of {', '.join(TASKS)}", option="mlperf", value=task)
         return _MlPerf(task)
 
     def check(self, model: TfliteModel, board: Board) -> None:
         first = model.inputs[0]
         one_int8 = len(model.inputs) == 1 and first.dtype == "int8" and first.quantization is not None
         if self._source == _PIXELS and not one_int8:
-            raise InputError(f"--mlperf {self.task}: needs a model with one int8 input", "build without --mlperf")
+            raise InputError("needs a model with one int8 input", _WITHOUT, option="mlperf", value=self.task)
         if self._source == _RECONSTRUCTION and not (one_int8 and model.outputs[0].elements == first.elements):
             raise InputError(
-                f"--mlperf {self.task}: needs an autoencoder: one int8 input, and an output of as many elements",
-                "build without --mlperf",
+                "needs an autoencoder: one int8 input, and an output of as many elements",
+                _WITHOUT,
+                option="mlperf",
+                value=self.task,
             )
 
     def sources(self) -> Files:

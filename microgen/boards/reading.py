@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import InputError, nearest
+from ..errors import InputError, nearest, option
 from ..support import resources, toml
 from .cpus import Cpu
 from .schema import Board, BoardFile, TflmSnapshot
@@ -56,8 +56,8 @@ def board_file(name_or_path: str) -> Path:
         return _shipped(name)
     hint = nearest(wanted, known, "a file of your own ends with .toml;")
     if "," in wanted:
-        hint = "name each board with an option of its own: --board pico --board esp32;"
-    raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}")
+        hint = f"name each board with an option of its own: {option('board', 'pico')} {option('board', 'esp32')};"
+    raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}", option="board")
 
 
 def cpu_names() -> list[str]:

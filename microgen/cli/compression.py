@@ -11,6 +11,7 @@ from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
 from .base import Force, Json, Progress, Seed, app
+from .spelling import SHELL, command_line
 
 _TrainedModel = Annotated[
     Path | None,
@@ -110,7 +111,7 @@ def compress(
     if methods:
         from ..compression.methods import load_method, method_names
 
-        table(["method", "amount", "epochs", "what it does"], method_rows(map(load_method, method_names())))
+        table(["method", "amount", "epochs", "what it does"], method_rows(map(load_method, method_names()), SHELL))
         return
     from ..compression import run, steps
 
@@ -144,7 +145,8 @@ def compress(
         return
     heads, rows = compressed_rows(found)
     table(heads, rows, right=(1, 2, 3))
-    print_pairs(compressed_lines(found, str(path)))
+    quantized = str(path).removesuffix(".keras") + ".tflite"
+    print_pairs([*compressed_lines(found, str(path)), ("next", command_line("build", quantized, board=defaults.BOARD))])
 
 
 @app.command()
@@ -188,7 +190,7 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Try many compressions of a model, and show what each costs and which are worth it on a board."""
-    from ..report.compression import SWEEP_HEADS, sweep_lines, sweep_rows
+    from ..report.compression import SWEEP_HEADS, best_row, sweep_lines, sweep_rows
     from ..report.text import table
     from ..sweeping.run import sweep as run
 
@@ -213,7 +215,10 @@ def sweep(
         print_json({"out": str(found.out), **found.to_json()})
         return
     table(SWEEP_HEADS, sweep_rows(found), right=(1, 2, 3, 4, 5, 6))
-    print_pairs(sweep_lines(found))
+    lines = sweep_lines(found)
+    if best := best_row(found):
+        lines.append(("next", command_line("build", f"{found.out}/{best.folder}/model.tflite", board=found.board.name)))
+    print_pairs(lines)
 
 
 @app.command()
@@ -241,4 +246,6 @@ def merge(
         return
     if found.whole:
         table(["model", "bytes", "gzip", "arena", "MACs"], merged_rows(found), right=(1, 2, 3, 4))
-    print_pairs(merged_lines(found, str(out)))
+    data = {} if found.whole else {"calibration": "DATA"}
+    next_step = command_line("build", str(out), **data, board=defaults.BOARD)
+    print_pairs([*merged_lines(found, str(out)), ("next", next_step)])

@@ -12,6 +12,7 @@ from ..frontends.source import accepted
 from ..report.text import print_json, print_pairs, print_text
 from . import completion
 from .base import Force, Json, Progress, ReportFile, Samples, Seed, app
+from .spelling import SHELL, command_line
 
 if TYPE_CHECKING:
     from ..boards import Board
@@ -152,7 +153,7 @@ def build(
             from ..report.projects import FLEET_HEADS, fleet_rows
             from ..report.text import table
 
-            table(FLEET_HEADS, fleet_rows(results), right=(2, 3))
+            table(FLEET_HEADS, fleet_rows(results, SHELL), right=(2, 3))
             if made := [str(r.result.project) for r in results if r.result and not check]:
                 print_pairs([("projects", made[0] + (f" to {made[-1]}" if len(made) > 1 else ""))])
         raise typer.Exit(fleet.exit_code(results, all_boards=all_boards))
@@ -163,7 +164,10 @@ def build(
     else:
         from ..report.projects import build_lines
 
-        print_pairs(build_lines(result))
+        lines = build_lines(result)
+        if result.drift:
+            lines.append(("next", "the same without --check builds it again; --force drops what was edited"))
+        print_pairs(lines)
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -249,7 +253,12 @@ def train(
 
     heads, rows = trained_rows(found)
     table(heads, rows, right=(1, 2, 3))
-    print_pairs(trained_lines(found, str(path)))
+    labels = {"labels": f"{path}/labels.txt"} if found.recipe.labels else {}
+    data = f"{path}/calibration.npy"
+    next_step = command_line(
+        "build", f"{path}/{found.recipe.name}.tflite", **labels, calibration=data, board=defaults.BOARD
+    )
+    print_pairs([*trained_lines(found, str(path)), ("next", next_step)])
 
 
 @app.command()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .. import defaults
-from ..errors import visible
+from ..errors import spell, visible
 from ..report.text import print_json, print_line, print_pairs
 from .base import Json, Progress, ReportFile, Samples, Seed, app
+from .spelling import SHELL
 
 _Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 
@@ -192,7 +194,7 @@ def doctor(as_json: Json = False) -> None:
     from ..report.text import table
     from ..workflows.doctor import examine
 
-    findings = examine()
+    findings = [replace(f, remedy=spell(f.remedy, SHELL)) for f in examine()]
     if as_json:
         print_json([vars(f) for f in findings])
     else:

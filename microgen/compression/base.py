@@ -51,7 +51,7 @@ class Method:
     """A compression method. Adding one is adding a file to `methods/` that defines METHOD.
 
     Attributes:
-        name: as in --method.
+        name: as users give it.
         title: one line for people.
         apply: makes the compressed tf_keras model from a trained one, and fine-tunes it. Runs in a worker; may
             change the model that it is given.

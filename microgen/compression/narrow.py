@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, option
 from .layers import rewrap
 
 _WIDTHS = ("filters", "units")
 _RATES = ("rate", "dropout", "recurrent_dropout")
-_HINT = "give a smaller model of your own: --student FILE"
+_HINT = f"give a smaller model of your own: {option('student', 'FILE')}"
 
 
 def narrowed(model: Any, share: float) -> Any:  # noqa: ANN401 - Keras has no types

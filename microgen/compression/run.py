@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
@@ -210,11 +210,16 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
     """
     if (data is None) == (recipe is None):
         raise InputError(
-            "no data to train on" if data is None else "--data and --recipe together",
-            "give --data TRAIN.npz (arrays x and y), or --recipe NAME",
+            "no data to train on" if data is None else f"{option('data')} and {option('recipe')} together",
+            f"give {option('data', 'TRAIN.npz')} (arrays x and y), or {option('recipe', 'NAME')}",
+            option="data",
         )
     if model is None and recipe is None:
-        raise InputError("no model", f"give a {sources.suffixes(KERAS)} file, or --recipe NAME to train one")
+        raise InputError(
+            "no model",
+            f"give a {sources.suffixes(KERAS)} file, or {option('recipe', 'NAME')} to train one",
+            option="model",
+        )
 
 
 def check_seen(models: Iterable[Any], recipe: str | None, seed: int) -> None:
@@ -246,10 +251,12 @@ def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
 def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
     if epochs is not None and epochs < 1:
         raise InputError(
-            f"--epochs {epochs}: at least one epoch is needed", "leave it out for each method's own number"
+            "at least one epoch is needed", "leave it out for each method's own number", option="epochs", value=epochs
         )
     if batch_size < 1:
-        raise InputError(f"--batch-size {batch_size}: at least one sample", f"leave it out for {DEFAULT_BATCH_SIZE}")
+        raise InputError(
+            "at least one sample", f"leave it out for {DEFAULT_BATCH_SIZE}", option="batch_size", value=batch_size
+        )
     check_seed(seed)
 
 
@@ -258,7 +265,12 @@ def _check_target(out: str | Path | None, force: bool) -> tuple[Path, Path] | No
         return None
     path = Path(out)
     if path.suffix != ".keras":
-        raise InputError(f"{path}: not the name of a .keras file", "give -o NAME.keras; NAME.tflite goes beside it")
+        raise InputError(
+            f"{path}: not the name of a .keras file",
+            f"give {option('out', 'NAME.keras')}; NAME.tflite goes beside it",
+            option="out",
+            path=path,
+        )
     target = (path, path.with_suffix(".tflite"))
     for file in target:
         check_out(file, force=force)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..errors import InputError
+from ..errors import InputError, option
 from .base import Amount, Step
 from .methods import load_method
 
@@ -27,7 +27,9 @@ def read_steps(sources: Sequence[StepSource], options: Mapping[str, Any] | None 
             cannot follow another.
     """
     if not sources:
-        raise InputError("no method is given", "give one or more: --method prune:0.8 (microgen compress --help)")
+        raise InputError(
+            "no method is given", f"give one or more, for example {option('methods', 'prune:0.8')}", option="methods"
+        )
     given = {k: v for k, v in (options or {}).items() if v is not None}
     steps = [_read_step(source, given) for source in sources]
     unused = set(given) - {name for step in steps for name in step.options}
@@ -53,7 +55,11 @@ def chain(
     if amount is None:
         return read_steps(methods, options)
     if len(methods) != 1 or ":" in methods[0]:
-        raise InputError(f"--amount {amount:g} belongs to one --method", "in a chain, write --method prune:0.8")
+        raise InputError(
+            f"{option('amount', f'{amount:g}')} belongs to one {option('methods')}",
+            f"in a chain, write {option('methods', 'prune:0.8')}",
+            option="amount",
+        )
     return read_steps([Step(methods[0], amount)], options)
 
 
@@ -63,14 +69,18 @@ def _read_step(source: StepSource, options: Mapping[str, Any]) -> Step:
         source = Step(name, _number(source, text) if separator else None)
     method = load_method(source.method)
     if method.amount is None and source.amount is not None:
-        raise InputError(f"{method.name} takes no amount", f"write --method {method.name}")
+        raise InputError(f"{method.name} takes no amount", f"write {option('methods', method.name)}", option="amount")
     wanted = {**{k: v for k, v in options.items() if k in method.options}, **source.options}
     found = {name: _checked(f"{method.name}: {name}", wanted.get(name), spec) for name, spec in method.options.items()}
     amount = source.amount
     if found.get(method.instead) is None:
         amount = _checked(method.name, amount, method.amount)
     elif amount is not None:
-        raise InputError(f"{method.name}:{amount:g} together with --{method.instead}", "give one of them")
+        raise InputError(
+            f"{method.name}:{amount:g} together with {option(method.instead)}",
+            "give one of them",
+            option=method.instead,
+        )
     step = Step(method.name, amount, found)
     method.check_step(step)
     return step

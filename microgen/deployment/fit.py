@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..boards import Board, Region
-from ..errors import InputError
+from ..errors import InputError, command, option
 from ..runtimes.runtime import Part
 from .deployment import Deployment
 from .golden import golden_bytes
@@ -117,8 +117,8 @@ class DoesNotFit(InputError):
     def __init__(self, deployment: Deployment, fit: Fit) -> None:
         super().__init__(
             f"{deployment.name} does not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
-            "microgen inspect MODEL.tflite --board NAME says what to change (microgen quantize makes the .tflite); "
-            "microgen build MODEL --all-boards compares boards",
+            f"{command('inspect', 'MODEL.tflite', option('board', 'NAME'))} says what to change (microgen quantize "
+            f"makes the .tflite); {command('build_all', 'MODEL')} compares boards",
         )
         self.fit = fit
 

@@ -27,13 +27,17 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "give a text file with one label a line") from None
+        raise InputError(
+            f"{path}: no such file", "give a text file with one label a line", option="labels", path=path
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})", "give one label a line") from None
+        raise InputError(
+            f"{path}: cannot be read as UTF-8 text ({error})", "give one label a line", option="labels", path=path
+        ) from None
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise InputError(f"{path}: has no labels", "give one label a line")
+        raise InputError(f"{path}: has no labels", "give one label a line", option="labels", path=path)
     return tuple(line.strip() for line in lines)
 
 

@@ -1,6 +1,7 @@
 """The device under test: a project's firmware wherever it runs, spoken to in serial commands."""
 
-from .client import Client, DutError, Inference, SelfTest
+from ..errors import DeviceError
+from .client import Client, Inference, SelfTest
 from .connection import HOST, check_hash, connected, host_command, host_firmware, recorded
 from .host_build import HostBuild, Sources
 from .layout import Layout
@@ -11,7 +12,7 @@ from .transport import HostProcess, Transport
 __all__ = [
     "HOST",
     "Client",
-    "DutError",
+    "DeviceError",
     "HostBuild",
     "HostProcess",
     "Inference",

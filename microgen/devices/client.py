@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
-from ..errors import EngineError
+from ..errors import DeviceError
 from .transport import Transport
 
 # Hex, envelope and all stay within the 128 bytes of a command that the firmware takes.
@@ -35,13 +35,6 @@ _LONGEST_LINE = 2**24
 _DAMAGED = (b"e-[Damaged command]", b"e-[Command too long]")
 
 _T = TypeVar("_T")
-
-
-class DutError(EngineError):
-    """The firmware refused, answered nonsense, or is gone."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__("firmware", reason, hint)
 
 
 class _Damaged(Exception):
@@ -124,7 +117,7 @@ class Client:
         """Get into step with a firmware that starts, that has run for long, or that is amid a command.
 
         Raises:
-            DutError: nothing there answers to microgen's commands.
+            DeviceError: nothing there answers to microgen's commands.
         """
         self._write(b"%")
         self.command("")
@@ -134,7 +127,7 @@ class Client:
         """Send a command that may be carried out twice, and return its answer's lines without the seal.
 
         Raises:
-            DutError: no answer, a line that is too noisy, or an error line `e-[...]`.
+            DeviceError: no answer, a line that is too noisy, or an error line `e-[...]`.
         """
         return self._repeat(lambda: self._exchange([text])[0])
 
@@ -142,7 +135,7 @@ class Client:
         """Load the raw bytes of all inputs.
 
         Raises:
-            DutError: the line is too noisy, or the firmware refused.
+            DeviceError: the line is too noisy, or the firmware refused.
         """
         for k, data in enumerate(inputs):
             self._repeat(lambda k=k, data=data: self._load(k, data))  # type: ignore[misc]
@@ -157,7 +150,7 @@ class Client:
                 one before.
 
         Raises:
-            DutError: the line is too noisy, the firmware refused, or it lost the state that this follows on.
+            DeviceError: the line is too noisy, the firmware refused, or it lost the state that this follows on.
         """
         wanted = _Origin(zlib.crc32(b"".join(inputs)), 1 if fresh else self._last.runs + 1)
         asked = [f"output {k}" for k in range(outputs)]
@@ -258,12 +251,12 @@ class Client:
                     if not starts_anew:
                         raise self._lost_state() from None
                     if restarts == _RESTARTS:
-                        raise DutError(
+                        raise DeviceError(
                             f"the board started anew {restarts} times instead of answering",
                             "a crash, a watchdog or weak power: look at what it prints (pio device monitor)",
                         ) from None
                 if attempt == _ATTEMPTS:
-                    raise DutError(
+                    raise DeviceError(
                         f"{damage}, {attempt} times in a row", "check the cable, or lower the port's speed"
                     ) from None
 
@@ -328,7 +321,7 @@ class Client:
                 return None
             self._pending += data
             if len(self._pending) > _LONGEST_LINE or time.monotonic() - started > self._timeout_s:
-                raise DutError("it sends without ever ending a line", self._transport.advice)
+                raise DeviceError("it sends without ever ending a line", self._transport.advice)
         line, _, self._pending = self._pending.partition(b"\n")
         return line + b"\n"
 
@@ -339,15 +332,15 @@ class Client:
             raise self._gone() from None
 
     @staticmethod
-    def _lost_state() -> DutError:
-        return DutError("it lost the state of its model in the middle of a sequence", "run this again")
+    def _lost_state() -> DeviceError:
+        return DeviceError("it lost the state of its model in the middle of a sequence", "run this again")
 
-    def _gone(self) -> DutError:
-        return DutError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})", self._transport.advice)
+    def _gone(self) -> DeviceError:
+        return DeviceError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})", self._transport.advice)
 
-    def _no_answer(self) -> DutError:
+    def _no_answer(self) -> DeviceError:
         heard = f"; the last that came was {self._heard[:60]!r}" if self._heard else ""
-        return DutError(f"no answer within {self._timeout_s:.0f} s{heard}", self._transport.advice)
+        return DeviceError(f"no answer within {self._timeout_s:.0f} s{heard}", self._transport.advice)
 
 
 def _checked(tag: int, text: str) -> bytes:
@@ -366,7 +359,7 @@ def _output(index: int, answer: list[str]) -> tuple[bytes, _Origin]:
     number, length, digits, crc, inferred, runs = _match(pattern, answer)
     data = bytes.fromhex(digits)
     if (int(number), int(length), int(crc, 16)) != (index, len(data), zlib.crc32(data)):
-        raise DutError(f"output {index} contradicts itself", "build and flash the project again")
+        raise DeviceError(f"output {index} contradicts itself", "build and flash the project again")
     return data, _Origin(int(inferred, 16), int(runs))
 
 
@@ -377,7 +370,7 @@ def _times(answer: list[str]) -> list[int]:
 def _refuse_errors(answer: list[str], command: str, advice: str) -> None:
     for line in answer:
         if line.startswith("e-[model: "):
-            raise DutError(f"'{command[:40]}' was answered with {line}", advice)
+            raise DeviceError(f"'{command[:40]}' was answered with {line}", advice)
         if line.startswith("e-["):
             raise _Damaged(f"'{command[:40]}' was answered with {line}")
 
@@ -387,4 +380,4 @@ def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:
         found = re.fullmatch(pattern, line)
         if found:
             return found.groups()
-    raise DutError(f"unexpected answer {answer[:3]}", "build and flash the project again")
+    raise DeviceError(f"unexpected answer {answer[:3]}", "build and flash the project again")

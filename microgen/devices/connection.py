@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import defaults
-from ..errors import SetupError
-from .client import Client, DutError
+from ..errors import DeviceError, SetupError
+from .client import Client
 from .host_build import Sources, compile_firmware
 from .recording import Recorder, Replay
 from .serial_port import SerialPort
@@ -82,7 +82,7 @@ def connected(
         record: file to write the session to.
 
     Raises:
-        DutError: nothing answers there, or it has another model; on the host, the compiled array is checked too.
+        DeviceError: nothing answers there, or it has another model; on the host, the compiled array is checked too.
         SetupError: the port cannot be opened, or this machine cannot run firmware.
         InputError: the recording or the project cannot be used.
     """
@@ -90,7 +90,7 @@ def connected(
         with host_firmware(project, record=record) as (client, array):
             try:
                 client.connect()
-            except DutError:
+            except DeviceError:
                 _check_array(project, array, model_sha256)  # a damaged model may be why it does not answer
                 raise
             _check_array(project, array, model_sha256)
@@ -109,11 +109,11 @@ def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
     """Refuse a firmware that names another model than the project's.
 
     Raises:
-        DutError: it does; `remedy` is its hint.
+        DeviceError: it does; `remedy` is its hint.
     """
     found = client.hash()
     if found != model_sha256:
-        raise DutError(
+        raise DeviceError(
             f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
             f"not {model_sha256[:12]}...",
             remedy,
@@ -126,7 +126,7 @@ def _check_array(project: Sources, array: Path, model_sha256: str) -> None:
         return
     found = hashlib.sha256(array.read_bytes()).hexdigest()
     if found != model_sha256:
-        raise DutError(
+        raise DeviceError(
             f"{project.folder}: the compiled model array has the SHA-256 {found[:12]}..., not {model_sha256[:12]}... "
             "as in the manifest",
             f"{project.layout.model} was edited: build the project again; "

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError, SetupError
+from ..errors import InputError, SetupError, option
 from ..support import resources
 from .compilation import Compilation, CompiledObject, CompilerError
 from .layout import Layout
@@ -80,7 +80,7 @@ def compiler() -> list[str]:
         return [sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined"]
     raise SetupError(
         "no C++ compiler: looked for c++, g++, clang++ and the ziglang package",
-        "install g++, or pip install 'microgen[compiler]'; --no-verify builds without a check",
+        f"install g++, or pip install 'microgen[compiler]'; {option('verify', False)} builds without a check",
     )
 
 

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import IO
 
-from ..errors import InputError
+from ..errors import InputError, option
 from .transport import Transport
 
 _HEAD = "microgen session 1, window"
@@ -65,7 +65,7 @@ class Recorder:
 class Replay:
     """A transport that answers as a recorded firmware did, without waiting."""
 
-    advice = "record the session again with --record"
+    advice = f"record the session again with {option('record')}"
 
     def __init__(self, path: Path) -> None:
         """Read a recording.
@@ -88,7 +88,9 @@ class Replay:
                 elif line.strip() and not line.startswith(";"):
                     raise ValueError(f"line {number} is neither > nor <")
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a recorded session ({error})", "record one with --record FILE") from None
+            raise InputError(
+                f"{path}: not a recorded session ({error})", f"record one with {option('record', 'FILE')}", path=path
+            ) from None
         self._next = 0
         self._due = b""
 

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from .. import defaults
-from ..errors import InputError, SetupError
+from ..errors import InputError, SetupError, option
 
 _WRITE_TIMEOUT_S = 10.0
 # pyserial may touch the port's settings when its time-out changes, so that one stays; longer ones are made of it.
@@ -34,7 +34,7 @@ class SerialPort:
             SetupError: pyserial is missing, or the port cannot be opened.
             InputError: the name or the speed is none.
         """
-        require_pyserial(f"--on {name}")
+        require_pyserial(option("on", name))
         import serial
 
         self._name = name
@@ -45,9 +45,11 @@ class SerialPort:
             self._port = serial.serial_for_url(url, baudrate=baud, timeout=_READ_TIMEOUT_S, **options)
             self._port.reset_input_buffer()
         except ValueError as error:
-            raise InputError(f"--on {name}: {error}", "give a port such as /dev/ttyUSB0 or tcp://host:port") from None
+            raise InputError(
+                str(error), "give a port such as /dev/ttyUSB0 or tcp://host:port", option="on", value=name
+            ) from None
         except (OSError, EOFError) as error:
-            raise SetupError(f"--on {name}: cannot be opened: {_reason(error)}", _ports()) from None
+            raise SetupError(f"cannot be opened: {_reason(error)}", _ports(), option="on", value=name) from None
 
     def write(self, data: bytes) -> None:
         """Send all of `data`."""

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..devices.layout import FIRST_LAYOUT, Layout
-from ..errors import InputError
+from ..errors import InputError, option
 from ..support.files import check_folder
 from ..support.json import json_text
 
@@ -99,7 +99,7 @@ def check_current(opened: Project, project: str = "", application: str = "") -> 
     Raises:
         InputError: it was written for others, or for the libraries of a microgen that recorded none.
     """
-    hint = "keep a copy of it; microgen build --force writes a new one, into which your code can go"
+    hint = f"keep a copy of it; a build with {option('force', True)} writes a new one, into which your code can go"
     recorded = opened.manifest.get("project"), opened.manifest.get("application")
     if None in recorded:
         version = opened.manifest.get("microgen", "")
@@ -119,7 +119,9 @@ def check_target(out: Path, *, force: bool) -> None:
         if not (out / MANIFEST).exists() and not (out / _COMMIT).exists():
             raise InputError(
                 f"{out}: is not empty and not a microgen project",
-                "choose another folder with --out; nothing was written",
+                f"choose another folder with {option('out')}; nothing was written",
+                option="out",
+                path=out,
             )
         existing = open_project(out)
         edited = existing.edited()
@@ -127,7 +129,9 @@ def check_target(out: Path, *, force: bool) -> None:
             more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
             raise InputError(
                 f"{out / edited[0]}{more}: generated, but edited by hand",
-                f"keep your code in {existing.layout.main} or files of your own; --force overwrites the edits",
+                f"keep your code in {existing.layout.main} or files of your own; "
+                f"{option('force', True)} overwrites the edits",
+                path=out / edited[0],
             )
     check_folder(out)
 
@@ -160,7 +164,12 @@ def write(
         else:
             _create(out, {**contents, **user_files})
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
+        raise InputError(
+            f"{out}: cannot be written ({error.strerror})",
+            f"choose another folder with {option('out')}",
+            option="out",
+            path=out,
+        ) from None
 
 
 def manifest_bytes(files: Mapping[str, bytes], user_files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bytes:

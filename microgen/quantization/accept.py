@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import workers
 from ..datasets import Calibration
 from ..deployment.labels import output_classes
-from ..errors import EngineError, InputError
+from ..errors import EngineError, InputError, option
 from ..frontends import DEFAULT_FRONTEND
 from ..frontends.converted import Converted, LayerNames
 from ..frontends.keras import rules
@@ -167,7 +167,9 @@ def check_graph(
     if not allow_float:
         # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
         for graph, op in in_float or _excursions(model):
-            raise _refusal(model, graph, op, layers, "stays in float32", "; or take it as it is: --allow-float")
+            raise _refusal(
+                model, graph, op, layers, "stays in float32", f"; or take it as it is: {option('allow_float', True)}"
+            )
     return tuple(dict.fromkeys(f"{_layer_of(graph, op, layers)} ({op.name})" for graph, op in in_float))
 
 
@@ -216,6 +218,8 @@ def _blame_vanished(model: TfliteModel, layers: LayerNames) -> None:
                 f"{model.name}: {_layer_of(model.main, op, layers)}: on the calibration data, all values that its "
                 f"SOFTMAX gets lie within {256 * scale:.1g}, and TFLM crashes on so small a scale",
                 "is the model trained, and is the data what it was trained on?",
+                operator=op.name,
+                layer=layers.of(model.main.tensors[op.outputs[0]].name) or None,
             )
 
 
@@ -233,4 +237,11 @@ def _refusal(
     origin, hint = rules.advice(op.name)
     comes = f"; it comes from {origin}" if origin else ""
     where = _layer_of(graph, op, layers)
-    return InputError(f"{model.name}: {where}: its operator {op.name} {what}{comes}", hint + otherwise)
+    tensor = graph.tensors[op.outputs[0]].name if op.outputs else None
+    return InputError(
+        f"{model.name}: {where}: its operator {op.name} {what}{comes}",
+        hint + otherwise,
+        tensor=tensor,
+        operator=op.name,
+        layer=layers.of(tensor or "") or None,
+    )

@@ -15,7 +15,7 @@ from .. import datasets as calibrations
 from .. import defaults
 from ..boards import Board, load_board
 from ..deployment.labels import check_labels
-from ..errors import InputError
+from ..errors import InputError, option
 from ..frontends import source as sources
 from ..frontends.converted import AlreadyQuantized
 from ..frontends.frontend import ConvertOptions, Frontend
@@ -31,8 +31,8 @@ from .accept import Quantized, finish
 _FEW = 0.01
 SCHEMES = ("int8", "int16x8")
 _CALIBRATE_HINT = (
-    "give samples of its input: --calibration DATA (.npy, .npz, .csv, a folder of images or WAV files), "
-    "or --calibration random for a trial"
+    f"give samples of its input: {option('calibration', 'DATA')} (.npy, .npz, .csv, a folder of images or WAV files), "
+    f"or {option('calibration', 'random')} for a trial"
 )
 
 
@@ -77,7 +77,7 @@ def quantize(
         SetupError: a package is missing.
     """
     if scheme not in SCHEMES:
-        raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}")
+        raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}", option="scheme")
     if out is not None:
         check_out(Path(out), force=force)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))

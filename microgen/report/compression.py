@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from shlex import quote
 from typing import TYPE_CHECKING
 
-from .. import defaults
+from ..errors import Spelling, spell
 from .text import Pairs
 
 if TYPE_CHECKING:
     from ..compression.base import Method
     from ..compression.run import Compressed
-    from ..sweeping.table import Sweep
+    from ..sweeping.table import Row, Sweep
     from ..workflows.merge import Merged
 
 
-def method_rows(methods: Iterable[Method]) -> list[list[str]]:
+def method_rows(methods: Iterable[Method], spelling: Spelling) -> list[list[str]]:
     """Return the table of compression methods."""
     rows = []
     for method in methods:
         a = method.amount
         amount = f"{a.default:g} ({a.low:g} to {a.high:g}): {a.meaning}" if a else "none"
-        rows.append([method.name, amount, str(method.epochs), method.title])
+        rows.append([method.name, amount, str(method.epochs), spell(method.title, spelling)])
     return rows
 
 
@@ -61,7 +60,6 @@ def compressed_lines(found: Compressed, path: str) -> Pairs:
         *_change_line(found),
         *(("warning", text) for text in found.quantized.warnings),
         ("written", f"{path}, and in int8 {model}"),
-        ("next", f"microgen build {quote(model)} --board {defaults.BOARD}"),
     ]
 
 
@@ -93,8 +91,7 @@ def merged_lines(found: Merged, path: str) -> Pairs:
         lines.append(
             ("compared", f"every byte of every output, with the models alone in TFLM, on {found.samples} samples")
         )
-    calibrate = "" if found.whole else " --calibration DATA"
-    return [*lines, ("written", path), ("next", f"microgen build {quote(path)}{calibrate} --board {defaults.BOARD}")]
+    return [*lines, ("written", path)]
 
 
 SWEEP_HEADS = ("candidate", "score", "change", ".tflite", "gzip", "arena", "MACs", "fits", "best for, or why not")
@@ -121,21 +118,15 @@ def sweep_rows(found: Sweep) -> list[list[str]]:
 def sweep_lines(found: Sweep) -> Pairs:
     """Return what `microgen sweep` says below its table."""
     failed = sum(1 for row in found.rows if row.error[0])
-    # What is the best in most; of those what scores best, of those the first named.
-    best = max((r for r in found.rows[1:] if r.best_for), key=lambda r: (len(r.best_for), found.merit(r)), default=None)
     return [
         ("score", f"{found.metric.name} in int8 on TFLM; sizes in bytes, for {found.board.title}"),
         ("candidates", f"{len(found.rows)}: {found.resumed} were there already, {failed} failed"),
         *([("picture", str(found.picture))] if found.picture else []),
         ("written", f"{found.out}: sweep.json, and the models of each candidate"),
-        *(
-            [
-                (
-                    "next",
-                    f"microgen build {quote(f'{found.out}/{best.folder}/model.tflite')} --board {found.board.name}",
-                )
-            ]
-            if best
-            else []
-        ),
     ]
+
+
+def best_row(found: Sweep) -> Row | None:
+    """Return the candidate that is the best in most; of those what scores best, of those the first named."""
+    rows = (row for row in found.rows[1:] if row.best_for)
+    return max(rows, key=lambda row: (len(row.best_for), found.merit(row)), default=None)

@@ -1,6 +1,6 @@
 """The report for people who look: one HTML page without scripts, fonts or images from elsewhere.
 
-The page is rendered from the same plain data that `--json` prints, with every value escaped. Pictures are inline SVG,
+The page is rendered from the same plain data as the JSON output, with every value escaped. Pictures are inline SVG,
 whose geometry is computed here.
 """
 
@@ -36,7 +36,7 @@ def write_report(path: str | Path, inspection: Inspection, verdict: Verdict | No
     Raises:
         InputError: it cannot be written there.
     """
-    write_file(Path(path), render_report(inspection, verdict), "give another path to --report")
+    write_file(Path(path), render_report(inspection, verdict), "choose another path for the report")
 
 
 def render_report(inspection: Inspection, verdict: Verdict | None = None) -> bytes:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from .. import defaults
 from .text import Pairs, counted, place, size, table
 
 if TYPE_CHECKING:
@@ -46,8 +44,6 @@ def trained_rows(found: Trained) -> tuple[list[str], list[list[str]]]:
 
 def trained_lines(found: Trained, path: str) -> Pairs:
     """Return what `microgen train` says below its table."""
-    name = found.recipe.name
-    labels = f" --labels {quote(f'{path}/labels.txt')}" if found.recipe.labels else ""
     return [
         ("tested on", f"{found.tested} held-out samples; seed {found.seed}, {found.epochs} epochs"),
         *(
@@ -58,11 +54,6 @@ def trained_lines(found: Trained, path: str) -> Pairs:
         *((key, f"{value:.6g}") for key, value in found.parameters.items()),
         *([("worst layers", _worst(found.quantized.quality))] if found.quantized.quality else []),
         ("written", path),
-        (
-            "next",
-            f"microgen build {quote(f'{path}/{name}.tflite')}{labels} "
-            f"--calibration {quote(f'{path}/calibration.npy')} --board {defaults.BOARD}",
-        ),
     ]
 
 

@@ -11,6 +11,7 @@ from .text import Pairs, counted, microseconds, place, short_name, table
 
 if TYPE_CHECKING:
     from ..deployment.fit import Fit, Memory
+    from ..errors import Spelling
     from ..projects.drift import Drift
     from ..verification import Device, Verdict
     from ..workflows.bench import Bench
@@ -52,7 +53,6 @@ def _drift_lines(drift: Drift) -> Pairs:
     return [
         *(("cause", cause.summary()) for cause in drift.causes),
         *(("drift", change.summary()) for change in drift.changes),
-        ("next", "the same without --check builds it again; --force drops what was edited"),
     ]
 
 
@@ -72,7 +72,7 @@ def fit_lines(fit: Fit) -> Pairs:
 FLEET_HEADS = ("board", "fits", "flash", "RAM", "verdict, or why not")
 
 
-def fleet_rows(results: Sequence[BoardResult]) -> list[list[str]]:
+def fleet_rows(results: Sequence[BoardResult], spelling: Spelling) -> list[list[str]]:
     """Return the rows of the table over several boards."""
     return [
         [
@@ -80,7 +80,7 @@ def fleet_rows(results: Sequence[BoardResult]) -> list[list[str]]:
             r.fit.outcome if r.fit else "-",
             _share(r.fit.flash) if r.fit else "-",
             _share(r.fit.ram) + (f", arena in {r.fit.region.name}" if r.fit.region else "") if r.fit else "-",
-            r.error.message if r.error else _outcome(r.result) if r.result else "",
+            r.error.spelled(spelling)[0] if r.error else _outcome(r.result) if r.result else "",
         ]
         for r in results
     ]
@@ -116,7 +116,7 @@ def verdict_lines(verdict: Verdict) -> Pairs:
 
 
 def layer_table(verdict: Verdict) -> None:
-    """Print the layer proof of `microgen verify --layers`."""
+    """Print the layer proof of a verification."""
     rows = [
         [
             place(x.subgraph, x.index),

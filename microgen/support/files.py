@@ -7,7 +7,10 @@ import gzip
 import os
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, option
+
+_FOLDER = f"choose another folder with {option('out')}"
+_PLACE = f"choose another place with {option('out')}"
 
 
 def check_out(path: Path, *, force: bool) -> None:
@@ -21,12 +24,22 @@ def check_out(path: Path, *, force: bool) -> None:
         InputError: says why.
     """
     if path.is_dir():
-        raise InputError(f"{path}: is a folder", "give the name of a file: -o model_int8.tflite")
+        raise InputError(
+            f"{path}: is a folder",
+            f"give the name of a file: {option('out', 'model_int8.tflite')}",
+            option="out",
+            path=path,
+        )
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"{path}: {parent} is not a folder that can be written", "choose another place with -o")
+        raise InputError(f"{path}: {parent} is not a folder that can be written", _PLACE, option="out", path=path)
     if path.exists() and not force:
-        raise InputError(f"{path}: is there already", "choose another name with -o, or overwrite it with --force")
+        raise InputError(
+            f"{path}: is there already",
+            f"choose another name with {option('out')}, or overwrite it with {option('force', True)}",
+            option="out",
+            path=path,
+        )
 
 
 def check_folder(out: Path) -> None:
@@ -35,18 +48,17 @@ def check_folder(out: Path) -> None:
     Raises:
         InputError: it is a file, lies below one, or nothing can be written there.
     """
-    hint = "choose another folder with --out"
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file", hint)
+        raise InputError(f"{out}: is a file", _FOLDER, option="out", path=out)
     existing = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
     if not existing.is_dir():
-        raise InputError(f"{out}: {existing} is a file", hint)
+        raise InputError(f"{out}: {existing} is a file", _FOLDER, option="out", path=out)
     probe = existing / f".microgen-probe-{os.getpid()}"
     try:
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})", hint) from None
+        raise InputError(f"{out}: cannot be written ({error.strerror})", _FOLDER, option="out", path=out) from None
 
 
 def check_out_folder(out: Path, marker: str, whose: str) -> None:
@@ -62,10 +74,10 @@ def check_out_folder(out: Path, marker: str, whose: str) -> None:
     """
     check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / marker).exists():
-        raise InputError(f"{out}: is not empty and not a {whose}'s folder", "choose another folder with --out")
+        raise InputError(f"{out}: is not empty and not a {whose}'s folder", _FOLDER, option="out", path=out)
 
 
-def write_file(path: Path, data: bytes, hint: str = "choose another place with -o") -> None:
+def write_file(path: Path, data: bytes, hint: str = _PLACE) -> None:
     """Write a file as a whole, or not at all; its folder is made where it is missing.
 
     Args:
@@ -82,7 +94,7 @@ def write_file(path: Path, data: bytes, hint: str = "choose another place with -
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})", hint) from None
+        raise InputError(f"{path}: cannot be written ({error.strerror})", hint, path=path) from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()

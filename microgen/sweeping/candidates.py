@@ -13,9 +13,10 @@ from typing import Any
 from .._version import __version__
 from ..compression.base import Step
 from ..compression.steps import read_steps
-from ..errors import InputError
+from ..errors import InputError, option
 from ..support import toml
 
+_EXAMPLE = "'prune:0.5,prune:0.8+qat'"
 # The model as it is, which every sweep measures first.
 ORIGINAL = "original"
 # What decides the bytes of a result, beside microgen itself.
@@ -53,7 +54,11 @@ def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]
         name = "+".join(map(str, steps))
         found.setdefault(name, Candidate(name, steps))
     if len(found) == 1:
-        raise InputError("nothing to try", "give chains of methods: --try 'prune:0.5,prune:0.8+qat'")
+        raise InputError(
+            "nothing to try",
+            f"give chains of methods: {option('candidates', _EXAMPLE)}",
+            option="candidates",
+        )
     return tuple(found.values())
 
 

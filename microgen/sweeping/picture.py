@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ..errors import SetupError
+from ..errors import SetupError, option
 from .table import AXES, Row, Sweep, front
 
 # Colours that people with any kind of colour vision tell apart (Okabe and Ito).
@@ -27,7 +27,8 @@ def check() -> None:
     except ImportError:
         raise SetupError(
             "the picture needs Matplotlib, which is not installed",
-            "pip install 'microgen[sweep]', or do without: --picture none",
+            f"pip install 'microgen[sweep]', or do without: {option('picture', None)}",
+            option="picture",
         ) from None
 
 

@@ -83,9 +83,9 @@ def sweep(
     target = load_board(str(board))
     tried = read_candidates(candidates)
     if jobs is not None and jobs < 1:
-        raise InputError(f"--jobs {jobs}: at least one", "leave it out for half of the cores")
+        raise InputError("at least one", "leave it out for half of the cores", option="jobs", value=jobs)
     if picture not in (None, *PICTURES):
-        raise InputError(f"no picture as '{picture}'", f"pictures: {', '.join(PICTURES)}")
+        raise InputError(f"no picture as '{picture}'", f"pictures: {', '.join(PICTURES)}", option="picture")
     if picture:
         pictures.check()
     check_origin(model, data, recipe)

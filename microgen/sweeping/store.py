@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..compression.price import Price
-from ..errors import InputError
+from ..errors import InputError, option
 from ..frontends.source import slug
 from ..support.files import check_out_folder, write_file
 from .evaluation import Result
 
 _CANDIDATES, _RESULT, _STAGE = "candidates", "result.json", ".unfinished-"
-_HINT = "choose another folder with --out"
+_HINT = f"choose another folder with {option('out')}"
 
 
 class Store:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
+from ..errors import InputError, command, option
 from .model import Operator, Subgraph, TfliteModel
 
 MAX_TENSOR_BYTES = 64 * 2**20
 _NOT_FLOAT32 = frozenset({"float16", "bfloat16", "float64", "complex64", "complex128"})
 _QUANTIZE_HINT = (
-    "quantize it to full int8: microgen build MODEL.keras --calibration DATA.npz, "
+    f"quantize it to full int8: {command('build', 'MODEL.keras', option('calibration', 'DATA.npz'))}, "
     "or TFLiteConverter with a representative dataset and int8 input and output"
 )
 # Operators that only move values between float and integer; they may touch float tensors.
@@ -33,25 +33,34 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
                 raise InputError(
                     f"{model.name}: tensor '{tensor.name}' has a dynamic shape {list(tensor.signature)}",
                     "TFLM needs fixed shapes: convert again with a fixed input shape (only the batch may be open)",
+                    tensor=tensor.name,
                 )
             if not tensor.is_constant and tensor.bytes > MAX_TENSOR_BYTES:
                 raise InputError(
                     f"{model.name}: tensor '{tensor.name}' {list(tensor.shape)} takes {tensor.bytes:,} bytes",
                     "no microcontroller holds it; is the shape right?",
+                    tensor=tensor.name,
                 )
             if tensor.dtype in _NOT_FLOAT32:
-                raise InputError(f"{model.name}: tensor '{tensor.name}' is {tensor.dtype}", _QUANTIZE_HINT)
+                raise InputError(
+                    f"{model.name}: tensor '{tensor.name}' is {tensor.dtype}", _QUANTIZE_HINT, tensor=tensor.name
+                )
             if tensor.is_sparse:
                 raise InputError(
                     f"{model.name}: tensor '{tensor.name}' is stored sparse, which TFLM cannot read",
                     "convert again without sparsity (tf.lite.Optimize.EXPERIMENTAL_SPARSITY)",
+                    tensor=tensor.name,
                 )
         for op in graph.operators:
             _check_quantized(model, graph, op, allow_float)
     for tensor in (*model.inputs, *model.outputs):
         _ = tensor.numpy_dtype
         if not tensor.elements:
-            raise InputError(f"{model.name}: tensor '{tensor.name}' has no elements", "convert again with a batch of 1")
+            raise InputError(
+                f"{model.name}: tensor '{tensor.name}' has no elements",
+                "convert again with a batch of 1",
+                tensor=tensor.name,
+            )
 
 
 def float_operators(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
@@ -83,9 +92,11 @@ def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator, allow_fl
         raise InputError(
             f"{model.name}: operator {op.index} ({op.name}) is hybrid: int8 weights on float32 activations",
             f"dynamic-range quantization does not run in TFLM; {_QUANTIZE_HINT}",
+            operator=op.name,
         )
     if not allow_float:
         raise InputError(
             f"{model.name}: operator {op.index} ({op.name}) computes in float32",
-            f"{_QUANTIZE_HINT}; --allow-float takes layers that stay in float32",
+            f"{_QUANTIZE_HINT}; {option('allow_float', True)} takes layers that stay in float32",
+            operator=op.name,
         )

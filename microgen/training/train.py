@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..boards import Board, load_board
 from ..datasets import Calibration, representative
-from ..errors import InputError
+from ..errors import InputError, option
 from ..frontends.converted import Converted
 from ..frontends.keras.archive import keras_bytes
 from ..frontends.keras.converter import convert_loaded, make_deterministic
@@ -115,7 +115,9 @@ def train(
     """
     chosen = load_recipe(recipe)
     if epochs is not None and epochs < 1:
-        raise InputError(f"--epochs {epochs}: at least one epoch is needed", f"leave it out for {chosen.epochs}")
+        raise InputError(
+            "at least one epoch is needed", f"leave it out for {chosen.epochs}", option="epochs", value=epochs
+        )
     check_seed(seed)
     if out is not None:
         check_out_folder(Path(out), RECORD, "training")
@@ -170,7 +172,7 @@ def check_seed(seed: int) -> None:
         InputError: it is negative, or has more than 32 bits.
     """
     if not 0 <= seed < 2**32:
-        raise InputError(f"--seed {seed}: must be 0 to {2**32 - 1}", "leave it out for 0")
+        raise InputError(f"must be 0 to {2**32 - 1}", "leave it out for 0", option="seed", value=seed)
 
 
 @dataclass(frozen=True)
@@ -251,8 +253,11 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
         return
     if name == recipe and model.stem == recipe and trained_with != seed:
         raise InputError(
-            f"{model}: was trained with --seed {trained_with}, on samples that --seed {seed} holds out to measure on",
-            f"give --seed {trained_with}, with which it has not seen them",
+            f"{model}: was trained with {option('seed', trained_with)}, on samples that {option('seed', seed)} holds "
+            "out to measure on",
+            f"give {option('seed', trained_with)}, with which it has not seen them",
+            option="seed",
+            path=model,
         )
 
 
@@ -279,7 +284,12 @@ def _check_same(out: Path, recipe: str) -> None:
     """Refuse the folder of another recipe, whose calibration data and labels would be mixed up."""
     models = sorted(path.stem for path in out.glob("*.keras"))
     if models and recipe not in models:
-        raise InputError(f"{out}: has the recipe '{models[0]}'", "choose another folder with --out")
+        raise InputError(
+            f"{out}: has the recipe '{models[0]}'",
+            f"choose another folder with {option('out')}",
+            option="out",
+            path=out,
+        )
 
 
 def _write(out: Path, trained: Trained) -> None:
@@ -306,6 +316,11 @@ def _write(out: Path, trained: Trained) -> None:
         else:
             stage.rename(out)
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})", "choose another folder with --out") from None
+        raise InputError(
+            f"{out}: cannot be written ({error.strerror})",
+            f"choose another folder with {option('out')}",
+            option="out",
+            path=out,
+        ) from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..devices import HOST, Client, DutError, Sources, host_firmware
+from ..devices import HOST, Client, DeviceError, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
 from ..tflite import TfliteModel
@@ -202,7 +202,7 @@ def run_firmware(project: Sources, model: TfliteModel, inputs: Samples, *, recor
             client.connect()
             compiled = array.read_bytes() if array.exists() else None
             return dataclasses.replace(ask_firmware(client, HOST, model, inputs), array=compiled)
-        except DutError:
+        except DeviceError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
             if array.exists() and array.read_bytes() != model.data:
                 return FirmwareRun(Answers(()), array.read_bytes(), None)

@@ -44,11 +44,11 @@ def run(
     try:
         return job.run(engine, target, request, on_progress=on_progress)
     except EngineError as error:
-        hint = error.hint
+        hint = error.template[1]
         if error.reason.startswith("crashed"):
             hint = "most often a loop, such as an RNN in layers of your own: use standard layers of fixed shapes"
         log = f"; all it said: {_keep(error.log)}" if error.log else ""
-        raise EngineError(engine.name, _first(error.reason) + log, hint) from None
+        raise EngineError(engine.name, _first(error.reason) + log, hint, **error.data) from None
 
 
 def _first(reason: str) -> str:

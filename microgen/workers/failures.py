@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import signal
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from .. import errors
-from ..errors import EngineError, MicrogenError, last_words
+from ..errors import EngineError, ErrorData, MicrogenError, last_words
 from .engine import Engine
 from .log import FLOOD
 
@@ -21,7 +21,7 @@ class Failure:
 
     Attributes:
         kind: the class of a `MicrogenError`, by name; "" for another exception.
-        message, hint: of it.
+        message, hint: of it; of a `MicrogenError` as they were written, see `MicrogenError.template`.
         data: the other attributes of a `MicrogenError`, plain JSON.
     """
 
@@ -34,8 +34,8 @@ class Failure:
     def of(cls, error: Exception) -> Failure:
         """Take an exception apart."""
         if isinstance(error, MicrogenError):
-            data = {k: v for k, v in vars(error).items() if k not in ("message", "hint")}
-            return cls(type(error).__name__, error.message, error.hint, data)
+            data = {k: v for k, v in vars(error).items() if k not in ("template", "message", "hint")}
+            return cls(type(error).__name__, *error.template, data)
         return cls("", f"{type(error).__name__}: {error}")
 
 
@@ -97,7 +97,8 @@ def raised(engine: Engine, failure: Failure, log: str) -> MicrogenError:
     printed = last_words(log[: log.rfind("Traceback")] if "Traceback" in log else log)
     if printed and printed not in reason:
         reason = f"{reason} ({printed})"
-    return EngineError(engine.name, reason, failure.hint or "the model is not sound for this engine", log)
+    data = cast("ErrorData", {k: v for k, v in failure.data.items() if k in ErrorData.__annotations__})
+    return EngineError(engine.name, reason, failure.hint or "the model is not sound for this engine", log, **data)
 
 
 def _out_of_memory(engine: Engine, log: str) -> EngineError:

@@ -110,9 +110,9 @@ def bench(
     """
     runs = runs if runs is not None else 2 if on == EMULATOR else 100
     warmups = warmups if warmups is not None else 0 if on == EMULATOR else 10
-    for option, value, least in (("--runs", runs, 1), ("--warmups", warmups, 0)):
+    for name, value, least in (("runs", runs, 1), ("warmups", warmups, 0)):
         if not least <= value <= 1_000_000:
-            raise InputError(f"{option} {value}: must be {least} to 1000000", "leave it out for the default")
+            raise InputError(f"must be {least} to 1000000", "leave it out for the default", option=name, value=value)
     opened = open_project(path)
     model = project_model(opened)
     # The first samples are edges, where some kernels have less to do: take a random one.
@@ -193,7 +193,7 @@ def read_bench(path: Path) -> Bench:
         return Bench(**{**stored, **lists})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: not a result of microgen bench ({error})", "write one: microgen bench PROJECT --out FILE"
+            f"{path}: not a result of microgen bench ({error})", "give a file that microgen bench wrote", path=path
         ) from None
 
 

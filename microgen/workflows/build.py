@@ -22,7 +22,7 @@ from ..deployment.labels import read_labels
 from ..devices import HOST, HostBuild, Sources
 from ..devices import host_build as hostbuild
 from ..devices.emulator import EMULATOR
-from ..errors import InputError
+from ..errors import InputError, option
 from ..frontends import source as sources
 from ..projects.drift import Drift, find_drift
 from ..projects.firmware import check_edges, own_board
@@ -85,21 +85,35 @@ class BuildRequest:
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise InputError(
-                f"--samples {self.samples}: at least one sample is needed", f"leave it out for {defaults.SAMPLES}"
+                "at least one sample is needed",
+                f"leave it out for {defaults.SAMPLES}",
+                option="samples",
+                value=self.samples,
             )
         if self.verify_on not in (HOST, EMULATOR):
-            raise InputError(f"--verify-on {self.verify_on}: a build is verified elsewhere", f"{HOST} or {EMULATOR}")
+            raise InputError(
+                "a build is verified elsewhere", f"{HOST} or {EMULATOR}", option="verify_on", value=self.verify_on
+            )
         if self.model is not None and self.recipe is not None:
             raise InputError(f"a model and the recipe '{self.recipe}'", "give one of them")
         if self.model is None and self.calibration is not None:
-            raise InputError("--calibration without a model", "leave it out: a recipe brings its own data")
-        for asked, option in ((self.force, "--force"), (self.compile, "--compile")):
-            if self.check and asked:
-                raise InputError(f"--check with {option}: a check writes nothing", "give one of them")
+            raise InputError(
+                f"{option('calibration')} without a model",
+                "leave it out: a recipe brings its own data",
+                option="calibration",
+            )
+        for is_asked, switch in ((self.force, "force"), (self.compile, "compile")):
+            if self.check and is_asked:
+                raise InputError(
+                    f"{option('check', True)} with {option(switch, True)}: a check writes nothing",
+                    "give one of them",
+                    option=switch,
+                )
         if not _NAME.fullmatch(self.firmware_name):
             raise InputError(
                 f"name {self.firmware_name!r} cannot be a firmware's name",
                 "use letters, digits, dot, dash and underscore, at most 63",
+                option="name",
             )
 
     @property
@@ -341,7 +355,9 @@ def _prepare(request: BuildRequest) -> _Setting:
     kind.check(board)
     application = choose_application(request.application, request.application_options, request.mlperf)
     if request.compile and kind.tool is None:
-        raise InputError(f"--compile: microgen has no tool for projects of the kind '{kind.name}'", "leave it out")
+        raise InputError(
+            f"microgen has no tool for projects of the kind '{kind.name}'", "leave it out", option="compile", value=True
+        )
     path = Path(request.out) if request.out is not None else Path(f"{request.firmware_name}-{board.name}")
     committed = None
     if request.check:
@@ -447,7 +463,7 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> Fi
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
     """Phase 5: compare what firmware and engines answered."""
     if not setting.request.verify:
-        return Verdict(NOT_VERIFIED, reason="--no-verify was given")
+        return Verdict(NOT_VERIFIED, reason="the verification was turned off")
     return judge(running, firmware, setting.request.seed, setting.obstacle).verdict
 
 

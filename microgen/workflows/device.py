@@ -12,7 +12,7 @@ from .. import defaults
 from ..boards import Board
 from ..devices import HOST, Client, Layout, check_hash, connected, recorded
 from ..devices.emulator import EMULATOR, SOURCES, EmulatedBoard, Image, Program, build_image, require_tools
-from ..errors import SetupError
+from ..errors import SetupError, option
 from ..projects import Project
 from ..projects.manifest import project_board, project_model, project_runtime, project_sources
 from ..runtimes.runtime import Runtime
@@ -65,7 +65,7 @@ def open_device(
         record: file to write the session to.
 
     Raises:
-        InputError, SetupError, DutError: see `microgen.devices.connected` and `emulated`.
+        InputError, SetupError, DeviceError: see `microgen.devices.connected` and `emulated`.
     """
     if on == EMULATOR:
         with emulated(firmware_of(opened), record=record) as (client, _):
@@ -82,7 +82,7 @@ def emulated(firmware: Firmware, *, record: Path | None = None) -> Iterator[tupl
     Raises:
         SetupError: see `check_emulator`.
         InputError: the firmware does not compile.
-        DutError: the firmware does not answer, or has another model.
+        DeviceError: the firmware does not answer, or has another model.
     """
     with tempfile.TemporaryDirectory(prefix="microgen-emulator-") as folder:
         work = Path(folder)
@@ -101,7 +101,7 @@ def check_emulator(board: Board, runtime: Runtime) -> None:
     """
     obstacle = runtime.emulator_obstacle(board.processor)
     if obstacle:
-        raise SetupError(obstacle, "verify on this machine (--on host) or on the board")
+        raise SetupError(obstacle, f"verify on this machine ({option('on', HOST)}) or on the board")
     require_tools(board.processor)
 
 

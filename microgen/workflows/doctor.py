@@ -26,7 +26,7 @@ class Finding:
         found: whether it is here.
         detail: its version or place, or what is wrong with it.
         purpose: what needs it.
-        remedy: how to get it.
+        remedy: how to get it; see `microgen.errors.spell`.
         is_essential: whether building and verifying a .tflite needs it.
     """
 
@@ -93,7 +93,7 @@ def _compiler() -> Finding:
     try:
         command = hostbuild.compiler()
     except SetupError as error:
-        return Finding("C++ compiler", False, error.message, purpose, error.hint, True)
+        return Finding("C++ compiler", False, error.message, purpose, error.template[1], True)
     return Finding("C++ compiler", True, _version(*command), purpose, remedy, True)
 
 

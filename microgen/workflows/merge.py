@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..compression.merge import OUTPUTS, MergeRequest, merge_files
-from ..errors import EngineError, InputError
+from ..errors import EngineError, InputError, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
@@ -114,7 +114,10 @@ def merge(
         )
     if not 0 <= share <= 1:
         raise InputError(
-            f"--share {share:g}: must be 0 to 1", "0 shares what is equal, 0.01 what differs by a hundredth"
+            "must be 0 to 1",
+            "0 shares what is equal, 0.01 what differs by a hundredth",
+            option="share",
+            value=f"{share:g}",
         )
     if out is not None:
         check_out(Path(out), force=force)
@@ -122,7 +125,11 @@ def merge(
             raise InputError(f"{out}: the merged model is a {'.tflite' if quantized else '.keras'}", "give that suffix")
     if quantized:
         if share:
-            raise InputError("--share with quantized models", "it takes Keras models: give the .keras files")
+            raise InputError(
+                f"{option('share')} with quantized models",
+                "it takes Keras models: give the .keras files",
+                option="share",
+            )
         named = [replace(model, name=name) for model, name in zip(tflites, _names(paths), strict=True)]
         merged = _join(named, out, seed, on_step)
     else:

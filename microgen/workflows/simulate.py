@@ -36,7 +36,7 @@ def simulate(path: str | Path, *, on: str = HOST, pty: bool = False) -> int:
     """
     if on not in (HOST, EMULATOR):
         raise InputError(
-            f"--on {on}: nothing is simulated there", f"{HOST} or {EMULATOR}; microgen monitor shows a board"
+            "nothing is simulated there", f"{HOST} or {EMULATOR}; microgen monitor shows a board", option="on", value=on
         )
     opened = project.open_project(path)
     with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import defaults
 from ..devices import HOST, connected
-from ..errors import InputError
+from ..errors import InputError, option
 from ..projects import Project, check_current, check_target, open_project
 from ..projects.manifest import project_board, project_board_name, project_model, project_runtime, project_sources
 from ..quantization import Quantized, quantize
@@ -73,7 +73,9 @@ def tune(
         SetupError, EngineError: see `microgen.devices.connected`.
     """
     if on == HOST:
-        raise InputError("--on host: only a board knows what it uses", "give its port: --on /dev/ttyUSB0")
+        raise InputError(
+            "only a board knows what it uses", f"give its port: {option('on', '/dev/ttyUSB0')}", option="on", value=on
+        )
     opened = open_project(path)
     check_current(opened)
     check_target(opened.path, force=force)

@@ -81,7 +81,9 @@ def verify(
         EngineError: the firmware does not answer, or has another model.
     """
     if samples < 1:
-        raise InputError(f"--samples {samples}: at least one sample is needed", f"leave it out for {defaults.SAMPLES}")
+        raise InputError(
+            "at least one sample is needed", f"leave it out for {defaults.SAMPLES}", option="samples", value=samples
+        )
     opened = None if Path(path).is_file() else project.open_project(path)
     model = project_model(opened) if opened else load(path)
     check_runnable(model, allow_float=True)
@@ -173,7 +175,7 @@ def _labelled(
         shown = ", ".join(f"{k} = {name}" for k, name in enumerate(names[:4])) + (", ..." if len(names) > 4 else "")
         warning = (
             f"the outputs have no labels: the data's classes are taken in alphabetical order ({shown}); "
-            "give --labels if the model's order is different"
+            "give the labels if the model's order is different"
         )
     return _Labelled(inputs, classes, (warning,) if warning else ())
 

@@ -8,6 +8,7 @@ import pytest
 
 from microgen.boards import Board, TflmSnapshot, board_names, list_boards, load_board
 from microgen.boards.shapes import OpShape
+from microgen.cli.spelling import SHELL
 from microgen.errors import InputError
 from microgen.support import resources, toml
 
@@ -262,7 +263,8 @@ def test_a_near_name_is_suggested(typed: str, near: str) -> None:
 def test_several_names_in_one_are_taken_apart_in_the_hint() -> None:
     with pytest.raises(InputError, match="there is no board 'pico,esp32'") as caught:
         load_board("pico,esp32")
-    assert "--board pico --board esp32; `microgen boards`" in caught.value.hint
+    assert "--board pico --board esp32; `microgen boards`" in caught.value.spelled(SHELL)[1]
+    assert caught.value.option == "board" and "--" not in caught.value.hint
 
 
 @pytest.mark.parametrize("typed", ["", "zzzzzzzz", "..", "\x1b[31m"])

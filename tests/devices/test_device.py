@@ -142,8 +142,9 @@ def test_a_board_that_needs_less_than_the_host_is_still_verified_on_the_host(tmp
     assert "kArenaBytes = 640;" in text and "#if UINTPTR_MAX > 0xffffffff" in text
     assert microgen.verify(out, samples=4).firmware == "equal"
     assert project.open_project(out).manifest["arena"]["bytes"] == 640
-    with pytest.raises(InputError, match="--arena -5"):
+    with pytest.raises(InputError, match="not a number of bytes") as caught:
         build(tmp_path, models.fully_connected(), "other", arena_bytes=-5)
+    assert caught.value.option == "arena_bytes"
 
 
 def test_tune_needs_a_board(wide):

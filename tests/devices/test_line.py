@@ -16,7 +16,7 @@ import zlib
 import pytest
 
 import microgen
-from microgen.devices import Client, DutError, Replay, SerialPort
+from microgen.devices import Client, DeviceError, Replay, SerialPort
 from microgen.devices.recording import Recorder
 from microgen.devices.transport import HostProcess
 from microgen.errors import InputError, SetupError
@@ -58,7 +58,7 @@ def test_a_line_that_is_hopeless_is_reported(wide):
     with (
         SerialBoard(wide, 0.05, 5) as board,
         Client(SerialPort(board.port), timeout_s=2, quiet_s=0.02) as client,
-        pytest.raises(DutError, match=r"damaged|no answer|sends without"),
+        pytest.raises(DeviceError, match=r"damaged|no answer|sends without"),
     ):
         client.connect()
         for _ in range(20):
@@ -72,7 +72,7 @@ def test_a_board_that_starts_anew_is_asked_again(wide):
 
 
 def test_a_board_that_starts_anew_for_ever_is_reported(wide):
-    with SerialBoard(wide, restart_every=500) as board, pytest.raises(DutError, match="started anew 3 times"):
+    with SerialBoard(wide, restart_every=500) as board, pytest.raises(DeviceError, match="started anew 3 times"):
         microgen.verify(wide, samples=4, on=board.port)
 
 
@@ -86,7 +86,7 @@ def test_inferences_that_follow_on_one_another(wide):
         assert client.damaged > 0
     with SerialBoard(wide, restart_every=4000) as board, Client(SerialPort(board.port), quiet_s=0.05) as client:
         client.connect()
-        with pytest.raises(DutError, match="lost the state"):
+        with pytest.raises(DeviceError, match="lost the state"):
             for k in range(20):
                 client.infer([inputs[0]], 1, fresh=k == 0)
 
@@ -101,7 +101,7 @@ def test_a_board_that_starts_anew_amid_an_inference_has_lost_the_state_that_it_f
         client.connect()
         client.infer([bytes(300)], 1)
         liar.left = 1
-        with pytest.raises(DutError, match="lost the state of its model in the middle of a sequence"):
+        with pytest.raises(DeviceError, match="lost the state of its model in the middle of a sequence"):
             client.infer([bytes(300)], 1, fresh=False)
 
 
@@ -111,7 +111,7 @@ def test_outputs_of_two_inferences_are_not_taken_for_one(made):
     other = re.sub(r"\d+\]$", "9]", second).encode()
     with SerialBoard(multi) as board, Client(Liar(board.port, {rb"m-output-\[1": other})) as client:
         client.connect()
-        with pytest.raises(DutError, match="the outputs are not of one inference"):
+        with pytest.raises(DeviceError, match="the outputs are not of one inference"):
             client.infer(inputs, 2)
 
 
@@ -130,7 +130,7 @@ def test_a_cable_pulled_out_is_reported(wide):
 
 def test_what_a_program_printed_before_it_ended_is_told(tmp_path):
     command = [sys.executable, "-c", "import sys; sys.exit('out of milk')"]
-    says = pytest.raises(DutError, match="it ended with code 1: out of milk")
+    says = pytest.raises(DeviceError, match="it ended with code 1: out of milk")
     with Client(HostProcess(command, tmp_path / "log")) as client, says:
         client.connect()
     # It may have ended before anything is sent, and be recorded.
@@ -153,7 +153,10 @@ def test_a_port_at_which_nobody_answers():
     near, far = os.openpty()
     tty.setraw(far)
     try:
-        with Client(SerialPort(os.ttyname(far)), timeout_s=0.6) as client, pytest.raises(DutError, match="no answer"):
+        with (
+            Client(SerialPort(os.ttyname(far)), timeout_s=0.6) as client,
+            pytest.raises(DeviceError, match="no answer"),
+        ):
             client.connect()
     finally:
         os.close(near)
@@ -237,7 +240,7 @@ def on_a_good_line(project, ask):
 def test_answers_that_are_whole_and_wrong_are_not_believed(wide, old, new, says):
     with SerialBoard(wide) as board, Client(Liar(board.port, {old: new})) as client:
         client.connect()
-        with pytest.raises(DutError, match=says):
+        with pytest.raises(DeviceError, match=says):
             client.infer([bytes(300)], 1)
 
 
@@ -253,25 +256,25 @@ def test_a_wrong_answer_that_comes_once_is_asked_for_again(wide):
     "answer", [b"temperature 21.5\r\n", b"\xff\x00\xfe", b"m-ready\r\n", b"x" * 5000, b"e-[no]\r\n"]
 )
 def test_a_board_with_another_program_on_it_is_refused_in_time(answer):
-    with pytest.raises(DutError, match=r"no answer within 0 s; the last|without ever ending a line"):
+    with pytest.raises(DeviceError, match=r"no answer within 0 s; the last|without ever ending a line"):
         Client(Chatter(answer), timeout_s=0.3).connect()
 
 
 def test_a_board_with_another_model_on_it_is_refused(made):
     with SerialBoard(made / "small") as board:
-        with pytest.raises(DutError, match=r"another model than the project: 'small'") as refused:
+        with pytest.raises(DeviceError, match=r"another model than the project: 'small'") as refused:
             microgen.verify(made / "wide", on=board.port)
-        with pytest.raises(DutError, match="another model"):
+        with pytest.raises(DeviceError, match="another model"):
             microgen.bench(made / "wide", board.port)
     assert "microgen flash" in refused.value.hint
 
 
 def test_a_port_that_is_not_there():
-    with pytest.raises(SetupError, match="--on /dev/ttyNONE: cannot be opened: No such file"):
+    with pytest.raises(SetupError, match="on=/dev/ttyNONE: cannot be opened: No such file"):
         SerialPort("/dev/ttyNONE")
     with pytest.raises(SetupError, match="cannot be opened"):
         SerialPort("tcp://127.0.0.1:1")
-    with pytest.raises(InputError, match="--on nonsense://x"):
+    with pytest.raises(InputError, match="on=nonsense://x"):
         SerialPort("nonsense://x")
 
 
@@ -354,7 +357,7 @@ def test_a_recorded_session_is_replayed_without_the_board(wide, tmp_path):
     lines = text.splitlines()
     place = next(i for i, line in enumerate(lines) if line.startswith("< m-hash-["))
     session.write_text("\n".join([lines[0], "; a board of mine", *lines[1:place], lines[place][:20]]))
-    with pytest.raises(DutError, match="recording"):
+    with pytest.raises(DeviceError, match="recording"):
         microgen.verify(wide, samples=12, on=f"replay:{session}")
 
 

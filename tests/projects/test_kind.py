@@ -86,7 +86,7 @@ def test_a_project_does_not_become_another_kind_by_accident(kind, model, tmp_pat
     before = tree(out)
     with pytest.raises(InputError, match=r"main\.cpp: written for the project 'platformio', not 'makefile'") as caught:
         microgen.build(model, "pico", out=out, project_kind="makefile", samples=4, verify=False)
-    assert "--force" in caught.value.hint and tree(out) == before
+    assert "force=True" in caught.value.hint and tree(out) == before
     microgen.build(model, "pico", out=out, project_kind="makefile", samples=4, verify=False, force=True)
     after = tree(out)
     assert after["src/main.cpp"] == before["src/main.cpp"], "a user's file is never deleted"

@@ -77,7 +77,7 @@ def test_one_is_not_built_around_a_program_that_no_longer_fits(old, model):
     ):
         with pytest.raises(InputError, match=r"written for an earlier microgen, 0\.0\.9") as caught:
             use()
-        assert "--force" in caught.value.hint and tree(old) == before
+        assert "force=True" in caught.value.hint and tree(old) == before
 
 
 def test_force_builds_it_anew(old, model):

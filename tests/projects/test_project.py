@@ -50,7 +50,7 @@ def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(InputError, match="cannot be written") as caught:
         project.write(tmp_path / "file/p", FILES, USER, {"model": {"name": "m"}}, force=False)
-    assert "--out" in caught.value.hint and tree(tmp_path) == {"file": b"mine"}
+    assert caught.value.option == "out" and tree(tmp_path) == {"file": b"mine"}
 
 
 def test_a_rebuild_keeps_the_users_files_and_drops_what_is_no_longer_generated(tmp_path):
@@ -72,7 +72,7 @@ def test_an_edited_generated_file_stops_a_rebuild_and_force_does_not_stop(tmp_pa
     before = tree(out)
     with pytest.raises(InputError, match=r"lib/model/a.h: generated, but edited by hand") as caught:
         write(out)
-    assert "--force" in caught.value.hint and tree(out) == before
+    assert "force=True" in caught.value.hint and tree(out) == before
     (out / "src/main.cpp").write_bytes(b"mine")
     write(out, force=True)
     assert tree(out)["lib/model/a.h"] == b"one" and tree(out)["src/main.cpp"] == b"main"
@@ -102,7 +102,7 @@ def test_targets_that_are_refused_stay_as_they_are(tmp_path, kind):
     before = tree(tmp_path)
     with pytest.raises(InputError) as caught:
         project.check_target(out, force=True)
-    assert "--out" in caught.value.hint
+    assert caught.value.option == "out"
     assert tree(tmp_path) == before
 
 

@@ -137,7 +137,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(out, says, tm
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match=says) as caught:
         microgen.train("sine", out=tmp_path / out)
-    assert "--out" in caught.value.hint and tree(tmp_path) == {"file": b"mine"}
+    assert caught.value.option == "out" and tree(tmp_path) == {"file": b"mine"}
 
 
 def test_a_training_replaces_an_earlier_one_and_a_folder_that_is_lost_meanwhile_is_told(tmp_path):

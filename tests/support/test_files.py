@@ -39,7 +39,7 @@ def test_a_file_that_is_there_is_refused_unless_it_may_be_overwritten(tmp_path):
     (tmp_path / "m.tflite").write_bytes(b"mine")
     with pytest.raises(InputError, match=r"m\.tflite: is there already") as caught:
         check_out(tmp_path / "m.tflite", force=False)
-    assert "--force" in caught.value.hint
+    assert "force=True" in caught.value.hint
     check_out(tmp_path / "m.tflite", force=True)
     check_out(tmp_path / "n.tflite", force=False)
 

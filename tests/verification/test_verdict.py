@@ -13,7 +13,7 @@ import pytest
 
 import microgen
 from microgen import workers
-from microgen.devices import DutError, Sources
+from microgen.devices import DeviceError, Sources
 from microgen.errors import EngineError
 from microgen.projects import PROJECTS
 from microgen.tflite import parse
@@ -302,15 +302,15 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
     )
 
     def dead():
-        raise DutError("no answer", "look")
+        raise DeviceError("no answer", "look")
 
     board.connect = dead
-    with pytest.raises(DutError, match="no answer"):
+    with pytest.raises(DeviceError, match="no answer"):
         run_firmware(project, MODEL, inputs)
     array.write_bytes(b"another model")
     assert run_firmware(project, MODEL, inputs) == FirmwareRun(Answers(()), b"another model", None)
     array.unlink()
-    with pytest.raises(DutError, match="no answer"):
+    with pytest.raises(DeviceError, match="no answer"):
         run_firmware(project, MODEL, inputs)
 
 

@@ -12,7 +12,7 @@ import pytest
 import microgen
 from microgen import projects as project
 from microgen.boards import board_names, load_board
-from microgen.devices import Client, DutError
+from microgen.devices import Client, DeviceError
 from microgen.devices import host_build as hostbuild
 from microgen.devices.transport import HostProcess, python_child
 from microgen.errors import EngineError, InputError, SetupError
@@ -379,12 +379,12 @@ def test_a_tflm_that_is_not_as_declared_runs_no_firmware(tmp_path):
     library = tmp_path / "f.so"
     subprocess.run([*hostbuild.compiler(), "-xc", "-shared", "-fPIC", "-o", library, tmp_path / "f.c"], check=True)
     command = [*python_child("microgen.workers.firmware"), str(library), str(tflm_host.tflm_library()), "array"]
-    with Client(HostProcess(command, tmp_path / "log")) as client, pytest.raises(DutError) as caught:
+    with Client(HostProcess(command, tmp_path / "log")) as client, pytest.raises(DeviceError) as caught:
         client.connect()
     assert "it ended with code 70: the declared TFLM API and the tflite-micro package disagree" in caught.value.message
     assert "sizeof(TfLiteTensor) is 64, not 72" in caught.value.message
     library.write_bytes(b"no library")
-    says = pytest.raises(DutError, match=r"f\.so: file too short")
+    says = pytest.raises(DeviceError, match=r"f\.so: file too short")
     with Client(HostProcess(command, tmp_path / "log")) as client, says:
         client.connect()
 

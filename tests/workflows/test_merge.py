@@ -141,9 +141,10 @@ def test_merge_tells_what_it_brings_and_writes_a_model_that_builds(tmp_path):
         microgen.merge(paths, tmp_path / "x.keras")
     with pytest.raises(InputError, match="one model alone"):
         microgen.merge(paths[:1], tmp_path / "x.tflite")
-    with pytest.raises(InputError, match="--share with quantized models"):
+    with pytest.raises(InputError, match="with quantized models") as caught:
         microgen.merge(paths, tmp_path / "x.tflite", share=0.1)
-    with pytest.raises(InputError, match="--share 2: must be 0 to 1"):
+    assert caught.value.option == "share"
+    with pytest.raises(InputError, match="share=2: must be 0 to 1"):
         microgen.merge(paths, tmp_path / "x.tflite", share=2)
     assert not list(tmp_path.glob("x.*"))
 
@@ -181,7 +182,7 @@ def test_a_merged_model_that_answers_otherwise_is_not_written(tmp_path, monkeypa
     (tmp_path / "there.tflite").write_bytes(b"mine")
     with pytest.raises(InputError, match=r"there\.tflite: is there already") as caught:
         microgen.merge(paths, tmp_path / "there.tflite")
-    assert "--force" in caught.value.hint and (tmp_path / "there.tflite").read_bytes() == b"mine"
+    assert "force=True" in caught.value.hint and (tmp_path / "there.tflite").read_bytes() == b"mine"
     with pytest.raises(EngineError, match="the merged model answers otherwise than its parts"):
         microgen.merge(paths, tmp_path / "both.tflite")
     assert not (tmp_path / "both.tflite").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, option
 from .. import merge
 from ..base import Amount, Method, Step
 from ..fine_tuning import fine_tune
@@ -20,9 +20,9 @@ def check_step(step: Step) -> None:
     if join == merge.OUTPUTS:
         raise InputError("a compressed model has one output", "microgen merge puts outputs side by side")
     if join not in (merge.AVERAGE, merge.ADD):
-        raise InputError(f"no join '{join}'", f"joins: {merge.AVERAGE}, {merge.ADD}")
+        raise InputError(f"no join '{join}'", f"joins: {merge.AVERAGE}, {merge.ADD}", option="join")
     if not step.options["other"]:
-        raise InputError("merge needs a second model", "give it: --with OTHER.keras")
+        raise InputError("merge needs a second model", f"give it: {option('other', 'OTHER.keras')}", option="other")
 
 
 def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras has no types
@@ -36,7 +36,8 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras ha
 
 METHOD = Method(
     name="merge",
-    title="this and another model over the same input become one network, averaged or added (--with, --join, --share)",
+    title="this and another model over the same input become one network, averaged or added "
+    f"({option('other')}, {option('join')}, {option('share')})",
     apply=apply,
     epochs=0,
     models=("other",),

@@ -47,7 +47,7 @@ class EmulatedBoard:
     """
 
     window = 32
-    advice = "run it by hand: microgen simulate PROJECT --on emulator, then help%"
+    advice = "run it by hand on the emulated CPU (microgen simulate), then help%"
 
     def __init__(self, image: Image, work: Path) -> None:
         """Start the emulator.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ...datasets import Calibration, Request, resolve
-from ...errors import EngineError, InputError
+from ...errors import EngineError, InputError, option
 from ..converted import Converted, LayerNames
 from . import rules
 from .cells import widen_cells
@@ -78,7 +78,8 @@ def _scaled_twice(loaded: Loaded, data: Calibration) -> Iterator[str]:
     if max(abs(low), abs(high)) * abs(loaded.input_scale) < _DROWNED:
         yield (
             f"the calibration data goes from {low:g} to {high:g}, and the model's first layer multiplies it by "
-            f"{loaded.input_scale:.3g}: was it scaled already? Give it as the model takes it (images: --range 0,255)"
+            f"{loaded.input_scale:.3g}: was it scaled already? Give it as the model takes it "
+            "(images: a range of 0 to 255)"
         )
 
 
@@ -123,7 +124,9 @@ def convert(
 
     keep_alive = loaded.keep_alive if loaded.has_loops else None
     if loaded.is_quantization_aware and scheme != "int8":
-        raise InputError(f"the model was trained for int8, not for {scheme}", "leave --scheme out")
+        raise InputError(
+            f"the model was trained for int8, not for {scheme}", f"leave {option('scheme')} out", option="scheme"
+        )
     if not loaded.has_loops:
         _refuse_loops(loaded.function, loaded.layers)
 

@@ -106,7 +106,9 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
     kind, module = str(value["class_name"]), value.get("module")
     where = f"{file}: layer '{layer}'" if layer else file
     if kind.rpartition(">")[2] == "Lambda" or kind == "__lambda__":
-        raise InputError(f"{where} is Python code stored in the file (Lambda), which is not run", _TRUSTED)
+        raise InputError(
+            f"{where} is Python code stored in the file (Lambda), which is not run", _TRUSTED, layer=layer or None
+        )
     if kind == "function" and not is_layer:
         is_known = module in (None, "builtins") or (_is_keras(module) and "activations" in str(module).split("."))
         kind = str(value["config"]) if isinstance(value.get("config"), str) else kind
@@ -116,7 +118,7 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
         is_known = is_class or (kind.startswith("__") and module is None)
     if not is_known:
         name = f"{module}.{kind}" if module else kind
-        raise InputError(f"{where} asks for {name}, which is not a class of Keras", _TRUSTED)
+        raise InputError(f"{where} asks for {name}, which is not a class of Keras", _TRUSTED, layer=layer or None)
 
 
 def _is_keras(module: object) -> bool:

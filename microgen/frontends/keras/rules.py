@@ -42,7 +42,11 @@ def check_layers(layers: Sequence[Layer], scheme: str) -> None:
             if layer.kind in rule["names"] and not allowed:
                 odd = [f"{k}={layer.config[k]!r}" for k, v in unless.items() if layer.config.get(k, v) != v]
                 with_ = f" with {', '.join(odd)}" if odd else ""
-                raise InputError(f"layer '{layer.name}' ({layer.kind}){with_}: {rule['because']}", f"use {rule['use']}")
+                raise InputError(
+                    f"layer '{layer.name}' ({layer.kind}){with_}: {rule['because']}",
+                    f"use {rule['use']}",
+                    layer=layer.name,
+                )
 
 
 def needs_carrying(layers: Sequence[Layer]) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ... import defaults
 from ...devices.serial_port import require_pyserial
-from ...errors import InputError, MicrogenError, SetupError, one_line
+from ...errors import InputError, MicrogenError, SetupError, command, one_line, option
 from ..folder import MANIFEST, Project
 from ..kind import Compiled
 
@@ -38,7 +38,7 @@ def _symptom(pattern: str, error: type[MicrogenError], message: str, hint: str) 
     return _Symptom(re.compile(pattern, re.IGNORECASE), error, message, hint)
 
 
-_SMALLER = "take a smaller model, or a board with more memory (microgen build MODEL --all-boards compares them)"
+_SMALLER = f"take a smaller model, or a board with more memory ({command('build_all', 'MODEL')} compares them)"
 # In this order: what is more telling comes first. {0}, {1} are the pattern's groups, {upload} is what the board's file
 # says a person has to do.
 _SYMPTOMS = (
@@ -79,7 +79,7 @@ _SYMPTOMS = (
         r"|No device found on|Please specify port",
         SetupError,
         "no board found",
-        "plug the board in with a cable that carries data, or name its port with --port; {upload}",
+        f"plug the board in with a cable that carries data, or name its port with {option('port')}; {{upload}}",
     ),
     _symptom(
         r"Failed to connect to ESP|Wrong boot mode detected|No serial data received"
@@ -236,9 +236,9 @@ def _only_port(upload: str) -> str:
 
     ports = sorted(p.device for p in list_ports.comports() if p.vid is not None)
     if not ports:
-        raise SetupError("no board found: there is no USB serial port", f"plug the board in; {upload}")
+        raise SetupError("no board found: there is no USB serial port", f"plug the board in; {upload}", option="port")
     if len(ports) > 1:
-        raise SetupError(f"several serial ports: {', '.join(ports)}", "name one with --port")
+        raise SetupError(f"several serial ports: {', '.join(ports)}", f"name one with {option('port')}", option="port")
     return str(ports[0])
 
 
@@ -250,7 +250,7 @@ def _check_port(port: str) -> None:
     """
     if "://" in port:
         return
-    require_pyserial(f"--port {port}")
+    require_pyserial(option("port", port))
     import serial
 
     try:

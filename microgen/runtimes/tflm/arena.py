@@ -121,12 +121,17 @@ def size_arena(
 
 def _check(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
     if not 1 <= asked_bytes < 2**31:
-        raise InputError(f"--arena {asked_bytes}: not a number of bytes", "leave it out to have it planned")
+        raise InputError(
+            "not a number of bytes", "leave it out to have it planned", option="arena_bytes", value=asked_bytes
+        )
     least, (subgraph, operator) = layout.tensor_peak()
     if asked_bytes < least:
         name = model.subgraphs[subgraph].operators[operator].name
         raise InputError(
-            f"--arena {asked_bytes}: while operator {operator} ({name}) runs, its tensors and those kept for later "
+            f"while operator {operator} ({name}) runs, its tensors and those kept for later "
             f"operators take {least:,} bytes",
             "leave it out to have it planned; microgen tune takes what the board really used",
+            option="arena_bytes",
+            value=asked_bytes,
+            operator=name,
         )

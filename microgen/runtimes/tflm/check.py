@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...boards import TflmSnapshot
-from ...errors import InputError
+from ...errors import InputError, option
 from ...tflite import Operator, Subgraph, TfliteModel
 
 _FULLY_CONNECTED = "FULLY_CONNECTED"
@@ -29,11 +29,13 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
         raise InputError(
             f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",
             "build the model from layers that TFLM has, or choose a board with a newer TFLM (microgen boards)",
+            operator=lacking[0],
         )
     if "VAR_HANDLE" in model.ops:
         raise InputError(
             f"{model.name}: operator VAR_HANDLE keeps a variable beside the graph, which the firmware has no place for",
             "keep state in an operator (LSTM, SVDF), or feed it from an output back to an input",
+            operator="VAR_HANDLE",
         )
     for graph in model.subgraphs:
         for op in graph.operators:
@@ -42,7 +44,8 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
                 raise InputError(
                     f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
                     "is not known to have a kernel",
-                    "quantize to int8 (--scheme int8), or choose another board (microgen boards)",
+                    f"quantize to int8 ({option('scheme', 'int8')}), or choose another board (microgen boards)",
+                    operator=op.name,
                 )
             if op.name != _FULLY_CONNECTED or not _per_channel_weights(graph, op):
                 continue
@@ -56,6 +59,7 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
                     f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
                     "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True, "
                     "or choose a board with a newer TFLM (microgen boards)",
+                    operator=op.name,
                 )
 
 

@@ -148,6 +148,7 @@ def resolver_methods(model: TfliteModel) -> list[str]:
                 raise InputError(
                     f"{model.name}: TFLM has no operator {op.name}",
                     "build the model from layers that TFLM has",
+                    operator=op.name,
                 )
             methods.add(table[op.name])
     return sorted(methods)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from microgen.devices import Client, DutError, HostProcess
+from microgen.devices import Client, DeviceError, HostProcess
 from microgen.devices.emulator import EmulatedBoard
 from microgen.devices.emulator.board import qemu_command
 from microgen.devices.emulator.instructions import check_instructions
@@ -104,7 +104,7 @@ def test_a_fault_is_named_with_its_registers_and_does_not_hang(first, name, buil
     if built.machine.name == "microbit" and name != "stack overflow":
         name = "HardFault"
     started = time.monotonic()
-    with running(built, tmp_path) as (client, log), pytest.raises(DutError) as caught:
+    with running(built, tmp_path) as (client, log), pytest.raises(DeviceError) as caught:
         client.infer([sample(first)], 1)
     assert name in caught.value.message and "sp 0x" in caught.value.message
     if first == 0xF0:

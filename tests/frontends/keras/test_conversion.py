@@ -404,7 +404,7 @@ def test_without_data_a_float_model_is_refused_with_the_hint(tmp_path):
         archive.writestr("config.json", "{}")
     with pytest.raises(InputError, match="needs calibration data") as caught:
         microgen.quantize(tmp_path / "m.keras")
-    assert "--calibration random" in caught.value.hint
+    assert caught.value.option == "calibration" and "calibration=random" in caught.value.hint
 
 
 @pytest.mark.parametrize("words", ["last words", ""])

@@ -89,7 +89,8 @@ def test_a_layer_stays_in_float_only_where_that_is_allowed_and_tflm_has_it(tmp_p
     ).save(tmp_path / "m.keras")  # fmt: skip
     with pytest.raises(InputError, match=r"layer 'odd': its operator \w+ stays in float32") as caught:
         microgen.quantize(tmp_path / "m.keras", SERIES)
-    assert "--allow-float" in caught.value.hint
+    assert "allow_float=True" in caught.value.hint
+    assert caught.value.layer == "odd" and caught.value.operator
     found = microgen.quantize(tmp_path / "m.keras", SERIES, allow_float=True, out=tmp_path / "m.tflite")
     assert found.record["float_layers"] and all("layer 'odd'" in x for x in found.record["float_layers"])
     assert any("stay in float32" in text for text in found.warnings)

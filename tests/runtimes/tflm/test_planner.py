@@ -286,8 +286,9 @@ def test_an_arena_in_which_no_tflm_could_run_the_model_is_refused():
     model, board = parse(models.residual(2000)), load_board("esp32")
     least = 3 * 2000  # the input stays for the ADD, which has another operand and an output
     assert deploy("m", model, board, arena_bytes=least).arena.bytes == least
-    with pytest.raises(InputError, match=r"--arena 5999: while operator \d \(ADD\) runs, .* take 6,000 bytes"):
+    with pytest.raises(InputError, match=r"=5999: while operator \d \(ADD\) runs, .* take 6,000 bytes") as caught:
         deploy("m", model, board, arena_bytes=least - 1)
+    assert (caught.value.option, caught.value.operator) == ("arena_bytes", "ADD")
     planned = parse(models.planned(models.two_by_two(), [0, 0, 0, 0, 0]))
     head = plan_board(planned, board).head_bytes
     assert plan_board(planned, board).tensor_peak()[0] == head, "a file whose tensors overlap by its own plan"

@@ -1,0 +1,60 @@
+"""Runs a command, and turns every failure into two lines and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+# The exit code that a shell reports for a program that SIGPIPE ended: 128 + 13.
+_PIPE_CLOSED = 141
+
+
+def main() -> NoReturn:
+    """Run the command line and exit.
+
+    Exit codes: 0 done, 1 diverged, 2 bad input, 3 the environment lacks something, 130 interrupted, 141 the reader of
+    standard output closed it before the command had a result. A result keeps its own code, whoever reads it.
+    """
+    from ..errors import MicrogenError, one_line
+    from ..report.text import until_closed
+    from . import app
+    from .spelling import SHELL
+
+    code: object = _PIPE_CLOSED
+    try:
+        with until_closed(sys.stdout):
+            code = app(standalone_mode=False)
+        with until_closed(sys.stdout):
+            sys.stdout.flush()
+    except MicrogenError as error:
+        _fail(*error.spelled(SHELL), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", "nothing was left half-written", 130)
+    except SystemExit as left:
+        # typer and rich exit with 1 when the output is closed, and 1 means diverged here. Commands return their code.
+        code = _PIPE_CLOSED if left.code == 1 else left.code
+    except Exception as error:
+        # Errors of the command line come with their own message and the command that they belong to.
+        if hasattr(error, "format_message"):
+            if not error.format_message():
+                sys.exit(2)  # no command was given, and the help is on the screen already
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "microgen"
+            _fail(one_line(error.format_message()), f"{command} --help", getattr(error, "exit_code", 2))
+        if os.environ.get("MICROGEN_TRACEBACK"):
+            raise
+        _fail(
+            f"internal error: {type(error).__name__}: {one_line(str(error))}",
+            "this is a fault of microgen; MICROGEN_TRACEBACK=1 shows where",
+            2,
+        )
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, hint: str, code: int) -> NoReturn:
+    from ..report.text import until_closed
+
+    with until_closed(sys.stderr):
+        print(f"error: {message}\nhint: {hint}", file=sys.stderr)
+    sys.exit(code)
