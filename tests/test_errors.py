@@ -24,8 +24,6 @@ SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if PACKAGE / "cli" not
 # Options of other programs in the text of a hint.
 OTHERS = ("apt-get install --no-install-recommends",)
 FLAG = re.compile(r"(^|[\s(\"'`])(--([a-z]|$)|-o\b)")
-# Parameters that only Python has.
-ONLY_PYTHON = {"verify_on"}
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -61,8 +59,7 @@ def test_every_parameter_that_an_error_names_is_an_option_of_a_command() -> None
             }
     assert len(named) > 20
     for name, value in named:
-        if name not in ONLY_PYTHON:
-            assert SHELL.option(name, value) in flags or name in {p.name for p in parameters}, name
+        assert SHELL.option(name, value) in flags or name in {p.name for p in parameters}, name
 
 
 def test_a_python_caller_reads_parameters() -> None:

@@ -355,7 +355,7 @@ def test_a_closed_pipe_does_not_change_a_result(body, code, unbuffered, tmp_path
         "import os, sys, typer\n"
         "from rich.console import Console\n"
         "from microgen.__main__ import main\n"
-        "from microgen.cli.base import app\n"
+        "from microgen.cli import app\n"
         "from microgen.report.text import print_json, print_pairs, table\n"
         "@app.command()\n"
         "def check():\n"
@@ -402,10 +402,10 @@ def test_simulate_says_on_a_terminal_what_to_type(is_terminal, pty, monkeypatch,
 
     import typer
 
-    from microgen.cli import projects
+    from microgen.cli import simulate
 
-    monkeypatch.setattr(importlib.import_module("microgen.workflows.simulate"), "simulate", lambda project, pty: 0)
-    monkeypatch.setattr(projects.sys, "stdin", SimpleNamespace(isatty=lambda: is_terminal))
+    monkeypatch.setattr(importlib.import_module("microgen.workflows.simulate"), "simulate", lambda project, on, pty: 0)
+    monkeypatch.setattr(simulate.sys, "stdin", SimpleNamespace(isatty=lambda: is_terminal))
     with pytest.raises(typer.Exit):
-        projects.simulate(Path("p"), pty=pty)
+        simulate.simulate(Path("p"), pty=pty)
     assert ("help%" in capsys.readouterr().err) == (is_terminal and not pty)

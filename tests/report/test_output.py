@@ -85,7 +85,7 @@ def test_a_hostile_model_is_described_in_plain_text(tmp_path):
 def test_a_progress_display_shows_text():
     code = (
         "import time\n"
-        "from microgen.cli.base import Progress\n"
+        "from microgen.cli.output import Progress\n"
         "with Progress() as progress:\n"
         "    progress('[bold]\\x1b]0;title\\x07')\n"
         "    time.sleep(0.3)\n"

@@ -1,49 +1,11 @@
-"""What all commands share: the program itself, options and progress."""
+"""What a command shows while it works."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..errors import visible
-from ..report.text import print_pairs
-
-app = typer.Typer(
-    name="microgen",
-    help="From a neural network to a flashable, verified TensorFlow Lite Micro firmware project.",
-    no_args_is_help=True,
-    add_completion=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
-Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
-ReportFile = Annotated[
-    Path | None,
-    typer.Option(help="Write it as one HTML page too."),
-]
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from ..workflows.doctor import versions
-
-        print_pairs(versions())
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the versions that matter.")
-    ] = False,
-) -> None:
-    pass
 
 
 class Progress:

@@ -1,0 +1,44 @@
+"""microgen bench: time a firmware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json
+from .options import Baud, Json, On, Project, Record
+from .output import Progress
+
+
+def bench(
+    project: Project,
+    on: On = "host",
+    runs: Annotated[int | None, typer.Option(help="How many inferences to time. Default: 100, emulated 2.")] = None,
+    warmups: Annotated[int | None, typer.Option(help="How many to run before. Default: 10, emulated 0.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="The JSON file of an earlier run, on another board say, to compare with."),
+    ] = None,
+    baud: Baud = defaults.BAUD,
+    record: Record = None,
+    as_json: Json = False,
+) -> None:
+    """Time a firmware's inferences, one by one, on its own clock; on an emulated CPU, count its instructions."""
+    from ..workflows.bench import bench as run
+    from ..workflows.bench import read_bench, write_bench
+
+    earlier = read_bench(against) if against else None
+    with Progress() as progress:
+        result = run(project, on, runs=runs, warmups=warmups, baud=baud, record=record, on_step=progress)
+    if out:
+        write_bench(result, out)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        from ..report.projects import bench_table
+
+        bench_table([result, earlier] if earlier else [result])

@@ -1,0 +1,122 @@
+"""microgen compress: make a model smaller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from . import completion
+from .options import BatchSize, Epochs, Force, Json, Seed, TrainedModel, TrainingData, TrainingRecipe
+from .output import Progress
+from .spelling import SHELL, command_line
+
+
+def compress(
+    model: TrainedModel = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            "-m",
+            help="METHOD or METHOD:AMOUNT; may be given again. --methods lists them.",
+            show_default=False,
+            autocompletion=completion.methods,
+        ),
+    ] = None,
+    amount: Annotated[
+        float | None,
+        typer.Option(help="The amount, where there is one --method.", show_default=False),
+    ] = None,
+    data: TrainingData = None,
+    recipe: TrainingRecipe = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="The .keras to write; its int8 .tflite goes beside. Default: MODEL_METHOD.keras here.",
+            show_default=False,
+        ),
+    ] = None,
+    student: Annotated[
+        Path | None,
+        typer.Option(help="distill: the .keras or .h5 to teach. Default: the model, narrowed.", show_default=False),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="distill: of the softmax. Default: 4.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(help="distill: weight of the data against the teacher. Default: 0.3.", show_default=False),
+    ] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = 32,
+    seed: Seed = 0,
+    energy: Annotated[
+        float | None,
+        typer.Option(help="low-rank: the share of each layer's energy that stays, instead of an amount."),
+    ] = None,
+    other: Annotated[
+        Path | None,
+        typer.Option("--with", help="merge: the other .keras or .h5.", show_default=False),
+    ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help="merge: average or add.", show_default="average"),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(help="merge: how far the weights of a layer may differ to become one.", show_default="0"),
+    ] = None,
+    methods: Annotated[bool, typer.Option("--methods", help="List the methods and what they take.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Compress a trained model, fine-tune it, and measure what it costs and brings, in float and in int8 on TFLM."""
+    from ..report.compression import compressed_lines, compressed_rows, method_rows
+    from ..report.text import table
+
+    if methods:
+        from ..compression.methods import load_method, method_names
+
+        table(["method", "amount", "epochs", "what it does"], method_rows(map(load_method, method_names()), SHELL))
+        return
+    from ..compression import run, steps
+
+    options = {
+        "student": student,
+        "temperature": temperature,
+        "alpha": alpha,
+        "energy": energy,
+        "other": other,
+        "join": join,
+        "share": share,
+    }
+    chain = steps.chain(method or [], amount, options)
+    path = out or run.default_out(model, recipe, chain)
+    with Progress() as progress:
+        found = run.compress(
+            model,
+            chain,
+            data,
+            recipe=recipe,
+            out=path,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            force=force,
+            on_step=progress,
+            on_epoch=progress.part,
+        )
+    if as_json:
+        print_json({"out": str(path), **found.to_json()})
+        return
+    heads, rows = compressed_rows(found)
+    table(heads, rows, right=(1, 2, 3))
+    quantized = str(path).removesuffix(".keras") + ".tflite"
+    print_pairs([*compressed_lines(found, str(path)), ("next", command_line("build", quantized, board=defaults.BOARD))])

@@ -1,0 +1,26 @@
+"""microgen doctor: report what this machine has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import typer
+
+from ..errors import spell
+from ..report.text import print_json
+from .options import Json
+from .spelling import SHELL
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has, what is missing, and how to get it."""
+    from ..report.text import table
+    from ..workflows.doctor import examine
+
+    findings = [replace(f, remedy=spell(f.remedy, SHELL)) for f in examine()]
+    if as_json:
+        print_json([vars(f) for f in findings])
+    else:
+        rows = [[f.name, "yes" if f.found else "NO", f.detail if f.found else f.remedy, f.purpose] for f in findings]
+        table(["", "here", "what, or how to get it", "needed to"], rows)
+    raise typer.Exit(0 if all(f.found for f in findings if f.is_essential) else 3)

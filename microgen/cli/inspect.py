@@ -1,0 +1,53 @@
+"""microgen inspect: describe a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from . import completion
+from .options import Json, ReportFile
+
+
+def inspect(
+    model: Annotated[
+        Path, typer.Argument(help="A .tflite, a C array of one, or a project's folder.", show_default=False)
+    ],
+    board: Annotated[
+        str | None,
+        typer.Option(
+            help="A board: does the model fit, and what makes the peak?",
+            show_default=False,
+            autocompletion=completion.boards,
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What runs the model: tflm or compiled. Default: the project's, or {defaults.RUNTIME}.",
+            show_default=False,
+            autocompletion=completion.runtimes,
+        ),
+    ] = None,
+    report: ReportFile = None,
+    as_json: Json = False,
+) -> None:
+    """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
+    from ..workflows.inspect import inspect as run
+
+    found = run(model, board, runtime)
+    if report:
+        from ..report.html import write_report
+
+        write_report(report, found)
+    if as_json:
+        print_json(found.to_json())
+        return
+    from ..report.models import inspect_lines, inspect_table
+
+    print_pairs(inspect_lines(found))
+    inspect_table(found)

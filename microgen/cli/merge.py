@@ -1,0 +1,43 @@
+"""microgen merge: put several models into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from .options import Force, Json, Seed
+from .output import Progress
+from .spelling import command_line
+
+
+def merge(
+    models: Annotated[
+        list[Path], typer.Argument(help="Two or more .tflite, or two or more .keras or .h5.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .tflite or .keras to write.", show_default=False)],
+    share: Annotated[
+        float, typer.Option(help="Keras: how far the weights of a layer may differ to become one, 0.01 say.")
+    ] = 0.0,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Merge models over the same input into one network with one arena, their outputs side by side."""
+    from ..report.compression import merged_lines, merged_rows
+    from ..report.text import table
+    from ..workflows.merge import merge as run
+
+    with Progress() as progress:
+        found = run(models, out, share=share, seed=seed, force=force, on_step=progress)
+    if as_json:
+        print_json({"out": str(out), **found.to_json()})
+        return
+    if found.whole:
+        table(["model", "bytes", "gzip", "arena", "MACs"], merged_rows(found), right=(1, 2, 3, 4))
+    data = {} if found.whole else {"calibration": "DATA"}
+    next_step = command_line("build", str(out), **data, board=defaults.BOARD)
+    print_pairs([*merged_lines(found, str(out)), ("next", next_step)])

@@ -1,0 +1,101 @@
+"""The options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from ..frontends.source import accepted
+from . import completion
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
+Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(help="Write it as one HTML page too."),
+]
+
+TAKEN = f"{accepted()[0].upper()}{accepted()[1:]}"
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        help="Samples of the input: .npy, .npz, .csv, a folder of images or of WAV files, or `random`.",
+        show_default=False,
+    ),
+]
+RunBy = Annotated[
+    str | None,
+    typer.Option(help="The board that must run it. Default: what every board runs.", autocompletion=completion.boards),
+]
+Scheme = Annotated[
+    str,
+    typer.Option(help="int8, or int16x8: int16 activations, int8 weights.", autocompletion=completion.schemes),
+]
+AllowFloat = Annotated[
+    bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")
+]
+Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
+Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
+On = Annotated[
+    str, typer.Option("--on", help="host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")
+]
+Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
+Record = Annotated[
+    Path | None,
+    typer.Option(help="Write the session with the firmware to this text file."),
+]
+Port = Annotated[
+    str | None,
+    typer.Option(help="The board's port: /dev/ttyUSB0, COM3. Default: looked for."),
+]
+TrainedModel = Annotated[
+    Path | None,
+    typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
+]
+TrainingData = Annotated[
+    Path | None,
+    typer.Option(
+        help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
+        show_default=False,
+    ),
+]
+TrainingRecipe = Annotated[
+    str | None,
+    typer.Option(
+        help="Take the data of this recipe (microgen recipes).",
+        show_default=False,
+        autocompletion=completion.recipes,
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(help="Of each method, instead of its own number.", show_default=False),
+]
+BatchSize = Annotated[int, typer.Option(help="Of the training on --data.")]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        help="What runs the model on the board: tflm (TensorFlow Lite Micro) or compiled (the model as C).",
+        autocompletion=completion.runtimes,
+    ),
+]
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """Read the value of --range.
+
+    Raises:
+        InputError: it is not two numbers.
+    """
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            "not two numbers", "give it as 0,1 or -1,1 or 0,255", option="value_range", value=text
+        ) from None
+    return low, high

@@ -1,0 +1,60 @@
+"""microgen quantize: bring a model to full integer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from .options import TAKEN, AllowFloat, Calibration, Force, Json, Range, RunBy, Scheme, Seed, parse_range
+from .output import Progress
+
+
+def quantize(
+    model: Annotated[Path, typer.Argument(help=f"{TAKEN}.", show_default=False)],
+    calibration: Calibration = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="The .tflite to write. Default: MODEL_SCHEME.tflite here."),
+    ] = None,
+    scheme: Scheme = defaults.SCHEME,
+    board: RunBy = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
+    ] = None,
+    value_range: Range = "0,1",
+    allow_float: AllowFloat = False,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Quantize a model to full integer, check that TFLM runs it, and report what it lost."""
+    from .. import quantization
+    from ..deployment.labels import read_labels
+    from ..frontends import source as sources
+
+    path = out or Path(f"{sources.slug(model.stem)}_{scheme}.tflite")
+    with Progress() as progress:
+        found = quantization.quantize(
+            model,
+            calibration,
+            scheme=scheme,
+            board=board,
+            out=path,
+            labels=read_labels(labels),
+            value_range=parse_range(value_range),
+            allow_float=allow_float,
+            seed=seed,
+            force=force,
+            on_step=progress,
+        )
+    if as_json:
+        print_json({"out": str(path), **found.to_json()})
+    else:
+        from ..report.models import quantized_lines
+
+        print_pairs(quantized_lines(found, str(path)))

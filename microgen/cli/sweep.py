@@ -1,0 +1,86 @@
+"""microgen sweep: compress a model in many ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from . import completion
+from .options import BatchSize, Epochs, Json, Seed, TrainedModel, TrainingData, TrainingRecipe
+from .output import Progress
+from .spelling import command_line
+
+
+def sweep(
+    model: TrainedModel = None,
+    data: TrainingData = None,
+    recipe: TrainingRecipe = None,
+    board: Annotated[
+        str,
+        typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
+    ] = defaults.BOARD,
+    candidates: Annotated[
+        str | None,
+        typer.Option(
+            "--try",
+            help="Chains of methods: prune:0.5,prune:0.8+qat (microgen compress --methods). Default: a grid of them.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Folder for models, table and picture; a sweep goes on there. Default: NAME-sweep here.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = 32,
+    seed: Seed = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="How many candidates at a time. Default: half of the cores.", show_default=False),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Run on the Dask cluster with this scheduler: tcp://HOST:8786.", show_default=False),
+    ] = None,
+    picture: Annotated[str, typer.Option(help="svg, png or none.")] = "svg",
+    as_json: Json = False,
+) -> None:
+    """Try many compressions of a model, and show what each costs and which are worth it on a board."""
+    from ..report.compression import SWEEP_HEADS, best_row, sweep_lines, sweep_rows
+    from ..report.text import table
+    from ..sweeping.run import sweep as run
+
+    with Progress() as progress:
+        found = run(
+            model,
+            data,
+            recipe=recipe,
+            board=board,
+            candidates=candidates,
+            out=out,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            jobs=jobs,
+            scheduler=scheduler,
+            picture=None if picture == "none" else picture,
+            on_step=progress,
+            on_done=progress.part,
+        )
+    if as_json:
+        print_json({"out": str(found.out), **found.to_json()})
+        return
+    table(SWEEP_HEADS, sweep_rows(found), right=(1, 2, 3, 4, 5, 6))
+    lines = sweep_lines(found)
+    if best := best_row(found):
+        lines.append(("next", command_line("build", f"{found.out}/{best.folder}/model.tflite", board=found.board.name)))
+    print_pairs(lines)

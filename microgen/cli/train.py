@@ -1,0 +1,56 @@
+"""microgen train: train a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from . import completion
+from .options import Json, RunBy, Seed
+from .output import Progress
+from .spelling import command_line
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe (microgen recipes).", show_default=False, autocompletion=completion.recipes),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for model, labels and calibration data. Default: RECIPE here."),
+    ] = None,
+    board: RunBy = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Instead of the recipe's own number."),
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe, quantize it to int8, and measure it in float, in LiteRT and in TFLM."""
+    from ..training import train as training
+
+    path = out or Path(recipe)
+    with Progress() as progress:
+        found = training.train(
+            recipe, out=path, board=board, epochs=epochs, seed=seed, on_step=progress, on_epoch=progress.part
+        )
+    if as_json:
+        print_json({"out": str(path), **found.to_json()})
+        return
+    from ..report.models import trained_lines, trained_rows
+    from ..report.text import table
+
+    heads, rows = trained_rows(found)
+    table(heads, rows, right=(1, 2, 3))
+    labels = {"labels": f"{path}/labels.txt"} if found.recipe.labels else {}
+    data = f"{path}/calibration.npy"
+    next_step = command_line(
+        "build", f"{path}/{found.recipe.name}.tflite", **labels, calibration=data, board=defaults.BOARD
+    )
+    print_pairs([*trained_lines(found, str(path)), ("next", next_step)])

@@ -1,0 +1,67 @@
+"""microgen verify: compare a firmware with TFLM and with Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import defaults
+from ..report.text import print_json, print_pairs
+from .options import Baud, Json, On, Record, ReportFile, Samples, Seed
+from .output import Progress
+
+
+def verify(
+    project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
+    samples: Samples = defaults.SAMPLES,
+    seed: Seed = 0,
+    layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Samples with their classes (.npz with 'labels', .csv, folders of classes), for the accuracy."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Text file: what the outputs stand for, one label per line. Default: the project's labels."),
+    ] = None,
+    report: ReportFile = None,
+    on: On = "host",
+    baud: Baud = defaults.BAUD,
+    record: Record = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a firmware, on this machine, an emulated CPU or a board, with TFLM and with Python."""
+    from ..workflows.verify import verify as run
+
+    with Progress() as progress:
+        verdict = run(
+            project,
+            samples=samples,
+            seed=seed,
+            layers=layers or report is not None,
+            data=data,
+            labels=labels,
+            counterexample=Path(f"{project.resolve().stem}-counterexample.npz") if layers else None,
+            on=on,
+            baud=baud,
+            record=record,
+            on_step=progress,
+        )
+    if report:
+        from ..report.html import write_report
+        from ..workflows.inspect import inspect
+
+        write_report(report, inspect(project), verdict)
+    if as_json:
+        print_json({"project": str(project), "verdict": verdict.to_json()})
+    else:
+        from ..report.projects import layer_table, verdict_lines
+
+        if layers:
+            layer_table(verdict)
+        print_pairs(verdict_lines(verdict) + ([("report", str(report))] if report else []))
+    raise typer.Exit(0 if verdict.passed else 1)
