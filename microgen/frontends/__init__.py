@@ -1,7 +1,7 @@
 """Frontends, the first of the four doors: what a model comes as, and how it becomes a .tflite.
 
 A frontend is one file or package with one object (`frontend.Frontend`) and one entry below; nothing else in microgen
-names it. The members import little before they convert: `microgen --help` lists their suffixes.
+names it. The members import little before they convert: the help of the commands lists their suffixes.
 """
 
 from ..defaults import FRONTEND as DEFAULT_FRONTEND
