@@ -154,7 +154,7 @@ def test_real_models_that_must_be_refused(shared_models, tmp_path):
     (tmp_path / "truncated.tflite").write_bytes(kws[:30000])
     for path, says in (
         (shared_models / "kws_ref_model_float32.tflite", "hybrid"),
-        (shared_models / "hello_world_float.tflite", "float32"),
+        (shared_models / "hello_world_float.tflite", "a float model"),
         (tmp_path / "truncated.tflite", "truncated"),
     ):
         done = run("build", path, "--out", "p", cwd=tmp_path)

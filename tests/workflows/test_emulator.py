@@ -88,6 +88,23 @@ def test_verify_names_the_cpu_of_the_board(board, cpu, tmp_path):
     assert (verdict.device.on, verdict.device.name) == ("emulator", board)
 
 
+@pytest.mark.parametrize("board", ["pico", "nano33ble", "esp32c3"])
+def test_the_compiled_runtime_runs_there_operator_by_operator(board, tmp_path):
+    needs_cpu(microgen.load_board(board).cpu)
+    (tmp_path / "m.tflite").write_bytes(models.residual(200))
+    options = {"out": tmp_path / "p", "samples": 20, "runtime": "compiled", "verify_on": "emulator"}
+    result = microgen.build(tmp_path / "m.tflite", board, **options)
+    # LiteRT rounds its LOGISTIC otherwise than TFLM, which is what the firmware must equal.
+    assert result.verdict.firmware == "equal" and result.verdict.device.on == "emulator"
+    found = bench(result.project, "emulator")
+    operators = load(tmp_path / "m.tflite").main.operators
+    assert [(o["index"], o["op"]) for o in found.instructions_by_operator] == [(o.index, o.name) for o in operators]
+    counted = sum(o["instructions"] for o in found.instructions_by_operator)
+    assert counted + found.instructions_outside == found.instructions and abs(found.instructions_outside) < 100
+    # Kernels, weights and the buffer lie in folders of their own.
+    assert found.model_code_bytes > 500 and found.model_constant_bytes > 0 and found.model_ram_bytes >= 400
+
+
 def test_a_firmware_that_answers_wrongly_has_diverged(project, tmp_path):
     path = Path(shutil.copytree(project, tmp_path / "p"))
     runner = path / "lib/model/model_runner.cc"

@@ -76,8 +76,8 @@ class Image:
     parts: Mapping[Path, Linked]
 
     def part(self, folder: Path) -> Linked:
-        """Return what the sources in a folder take, libraries that they call left out."""
-        return total(linked for source, linked in self.parts.items() if source.parent == folder)
+        """Return what the sources in a folder and below it take, libraries that they call left out."""
+        return total(linked for source, linked in self.parts.items() if source.is_relative_to(folder))
 
     def functions(self, addresses: Sequence[int]) -> list[str]:
         """Return the name of the function that each address lies in; "" where it lies in none."""
