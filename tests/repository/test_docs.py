@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from microgen.boards import load_cpu
 from microgen.cli import app
+from microgen.devices.emulator import missing_packages
 from tests.support import docs
 from tests.support.docs_files import Files
 from tests.support.tools import needs_host
@@ -56,6 +58,9 @@ def test_the_page_does_what_it_says(page, files, tmp_path):
     needs_host()
     if needs_tensorflow(page) and not importlib.util.find_spec("tensorflow"):
         pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
+    emulates = any("emulator" in block.text for block in page.blocks if not block.one("skip"))
+    if emulates and (missing := missing_packages([load_cpu("cortex-m4f")])):
+        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
     folder = tmp_path / "page"
     folder.mkdir()
     files.put(page.needs, folder)

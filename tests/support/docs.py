@@ -41,7 +41,10 @@ VARYING = {
     "time": [(r"\b[\d.,]+ (?:us|ms|s)\b", "TIME")],
     "training": [(r"worst layers .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"\b\d\.\d{4}\b", "SCORE")],
     "verdict": [
-        (r"(?:bit-exact|within-bound) on (\d+) samples \(firmware = TFLM, every byte; .*\)", r"passed on \1 samples"),
+        (
+            r"(?:bit-exact|within-bound) on (\d+ samples(?:, [^(]+ \(emulated\))?) \(firmware = TFLM, every byte; .*\)",
+            r"passed on \1",
+        ),
         (r"(?m)^layer +\d.*\n", ""),
     ],
     "layers": [(r"\d[\d.,]* of [\d.,]+", "FOUND"), (r"\d\.[\de-]+, -?\d+", "SCALE")],
