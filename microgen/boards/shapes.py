@@ -76,7 +76,7 @@ class OpShape:
 
     def _axes(self, size: _Pair, out: _Pair, window: _Pair) -> set[tuple[_Pair, _Pair]]:
         """Return what fits: (stride, leading padding) of the height with that of the width."""
-        found: set[tuple[_Pair, _Pair]] = set()
+        pairs: set[tuple[_Pair, _Pair]] = set()
         for same in (True, False):
             if self.strides is None:
                 rows, columns = (_strides(*axis, same) for axis in zip(size, out, window, strict=True))
@@ -92,9 +92,9 @@ class OpShape:
                 reach = [(w - 1) * d + 1 for w, d in zip(window, self.dilations, strict=True)]
                 rows = _fits(size[0], out[0], reach[0], self.strides[:1], same)
                 columns = _fits(size[1], out[1], reach[1], self.strides[1:], same)
-            found.update(itertools.product(rows, columns))
+            pairs.update(itertools.product(rows, columns))
         # Nothing fits: padding that a converter folded in. Take what comes nearest to SAME.
-        return found or {(_guess(size[0], out[0], window[0]), _guess(size[1], out[1], window[1]))}
+        return pairs or {(_guess(size[0], out[0], window[0]), _guess(size[1], out[1], window[1]))}
 
 
 def _height_width_channels(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -42,11 +42,11 @@ def boards(
         else:
             print_pairs(board_lines(board))
         return
-    found = list_boards()
+    listed = list_boards()
     if as_json:
-        print_json([b.model_dump(mode="json") for b in found])
+        print_json([b.model_dump(mode="json") for b in listed])
         return
-    rows = [[b.name, b.title, b.mcu.cpu, size(b.mcu.flash_bytes), size(b.mcu.ram_bytes), _tflm(b)] for b in found]
+    rows = [[b.name, b.title, b.mcu.cpu, size(b.mcu.flash_bytes), size(b.mcu.ram_bytes), _tflm(b)] for b in listed]
     table(["name", "board", "CPU", "flash", "RAM", "TFLM"], rows, right=(3, 4))
 
 

@@ -100,7 +100,7 @@ def compress(
     chain = steps.chain(method or [], amount, options)
     path = out or run.default_out(model, recipe, chain)
     with Progress() as progress:
-        found = run.compress(
+        compressed = run.compress(
             model,
             chain,
             data,
@@ -114,9 +114,11 @@ def compress(
             on_epoch=progress.part,
         )
     if as_json:
-        print_json({"out": str(path), **found.to_json()})
+        print_json({"out": str(path), **compressed.to_json()})
         return
-    heads, rows = compressed_rows(found)
+    heads, rows = compressed_rows(compressed)
     table(heads, rows, right=(1, 2, 3))
     quantized = str(path).removesuffix(".keras") + ".tflite"
-    print_pairs([*compressed_lines(found, str(path)), ("next", command_line("build", quantized, board=defaults.BOARD))])
+    print_pairs(
+        [*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, board=defaults.BOARD))]
+    )

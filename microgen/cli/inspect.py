@@ -39,15 +39,15 @@ def inspect(
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from ..workflows.inspect import inspect as run
 
-    found = run(model, board, runtime)
+    inspection = run(model, board, runtime)
     if report:
         from ..report.html import write_report
 
-        write_report(report, found)
+        write_report(report, inspection)
     if as_json:
-        print_json(found.to_json())
+        print_json(inspection.to_json())
         return
     from ..report.models import inspect_lines, inspect_table
 
-    print_pairs(inspect_lines(found))
-    inspect_table(found)
+    print_pairs(inspect_lines(inspection))
+    inspect_table(inspection)

@@ -32,12 +32,12 @@ def merge(
     from ..workflows.merge import merge as run
 
     with Progress() as progress:
-        found = run(models, out, share=share, seed=seed, force=force, on_step=progress)
+        merged = run(models, out, share=share, seed=seed, force=force, on_step=progress)
     if as_json:
-        print_json({"out": str(out), **found.to_json()})
+        print_json({"out": str(out), **merged.to_json()})
         return
-    if found.whole:
-        table(["model", "bytes", "gzip", "arena", "MACs"], merged_rows(found), right=(1, 2, 3, 4))
-    data = {} if found.whole else {"calibration": "DATA"}
+    if merged.whole:
+        table(["model", "bytes", "gzip", "arena", "MACs"], merged_rows(merged), right=(1, 2, 3, 4))
+    data = {} if merged.whole else {"calibration": "DATA"}
     next_step = command_line("build", str(out), **data, board=defaults.BOARD)
-    print_pairs([*merged_lines(found, str(out)), ("next", next_step)])
+    print_pairs([*merged_lines(merged, str(out)), ("next", next_step)])

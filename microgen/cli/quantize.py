@@ -39,7 +39,7 @@ def quantize(
 
     path = out or Path(f"{sources.slug(model.stem)}_{scheme}.tflite")
     with Progress() as progress:
-        found = quantization.quantize(
+        quantized = quantization.quantize(
             model,
             calibration,
             scheme=scheme,
@@ -53,8 +53,8 @@ def quantize(
             on_step=progress,
         )
     if as_json:
-        print_json({"out": str(path), **found.to_json()})
+        print_json({"out": str(path), **quantized.to_json()})
     else:
         from ..report.models import quantized_lines
 
-        print_pairs(quantized_lines(found, str(path)))
+        print_pairs(quantized_lines(quantized, str(path)))

@@ -23,10 +23,10 @@ def recipes(
     from ..report.models import recipe_lines
     from ..report.text import table
 
-    found = [load_recipe(n) for n in ([name] if name is not None else recipe_names())]
+    listed = [load_recipe(n) for n in ([name] if name is not None else recipe_names())]
     if as_json:
-        print_json(found[0].to_json() if name is not None else [r.to_json() for r in found])
+        print_json(listed[0].to_json() if name is not None else [r.to_json() for r in listed])
     elif name is not None:
-        print_pairs(recipe_lines(found[0]))
+        print_pairs(recipe_lines(listed[0]))
     else:
-        table(["name", "recipe", "task", "data"], [[r.name, r.title, r.task, r.source] for r in found])
+        table(["name", "recipe", "task", "data"], [[r.name, r.title, r.task, r.source] for r in listed])

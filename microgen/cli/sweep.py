@@ -60,7 +60,7 @@ def sweep(
     from ..sweeping.run import sweep as run
 
     with Progress() as progress:
-        found = run(
+        result = run(
             model,
             data,
             recipe=recipe,
@@ -77,10 +77,12 @@ def sweep(
             on_done=progress.part,
         )
     if as_json:
-        print_json({"out": str(found.out), **found.to_json()})
+        print_json({"out": str(result.out), **result.to_json()})
         return
-    table(SWEEP_HEADS, sweep_rows(found), right=(1, 2, 3, 4, 5, 6))
-    lines = sweep_lines(found)
-    if best := best_row(found):
-        lines.append(("next", command_line("build", f"{found.out}/{best.folder}/model.tflite", board=found.board.name)))
+    table(SWEEP_HEADS, sweep_rows(result), right=(1, 2, 3, 4, 5, 6))
+    lines = sweep_lines(result)
+    if best := best_row(result):
+        lines.append(
+            ("next", command_line("build", f"{result.out}/{best.folder}/model.tflite", board=result.board.name))
+        )
     print_pairs(lines)

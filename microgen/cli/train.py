@@ -37,20 +37,20 @@ def train(
 
     path = out or Path(recipe)
     with Progress() as progress:
-        found = training.train(
+        trained = training.train(
             recipe, out=path, board=board, epochs=epochs, seed=seed, on_step=progress, on_epoch=progress.part
         )
     if as_json:
-        print_json({"out": str(path), **found.to_json()})
+        print_json({"out": str(path), **trained.to_json()})
         return
     from ..report.models import trained_lines, trained_rows
     from ..report.text import table
 
-    heads, rows = trained_rows(found)
+    heads, rows = trained_rows(trained)
     table(heads, rows, right=(1, 2, 3))
-    labels = {"labels": f"{path}/labels.txt"} if found.recipe.labels else {}
+    labels = {"labels": f"{path}/labels.txt"} if trained.recipe.labels else {}
     data = f"{path}/calibration.npy"
     next_step = command_line(
-        "build", f"{path}/{found.recipe.name}.tflite", **labels, calibration=data, board=defaults.BOARD
+        "build", f"{path}/{trained.recipe.name}.tflite", **labels, calibration=data, board=defaults.BOARD
     )
-    print_pairs([*trained_lines(found, str(path)), ("next", next_step)])
+    print_pairs([*trained_lines(trained, str(path)), ("next", next_step)])

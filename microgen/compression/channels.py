@@ -104,15 +104,15 @@ def importance(coupling: Coupling) -> dict[int, float]:
             gamma = call.layer.gamma.numpy() if call.layer.scale else 1.0
             deviation = np.sqrt(call.layer.moving_variance.numpy() + call.layer.epsilon)
             scale[id(call.inputs[0])] = np.abs(gamma) / deviation
-    found: dict[int, list[float]] = {}
+    by_layer: dict[int, list[float]] = {}
     for call in {id(c.layer): c for c in coupling.calls}.values():
         kind, use = KINDS.get(type(call.layer).__name__), coupling.uses.get(id(call.layer))
         if kind is None or use is None or not kind.magnitude:
             continue
         norms = _norms(call.layer, kind) * scale.get(id(call.outputs[0]), 1.0)
         for label, norm in zip(coupling.roots(use.gives).tolist(), norms / max(norms.mean(), 1e-12), strict=True):
-            found.setdefault(label, []).append(float(norm))
-    return {label: float(np.mean(x)) for label, x in sorted(found.items()) if label not in coupling.blocked}
+            by_layer.setdefault(label, []).append(float(norm))
+    return {label: float(np.mean(x)) for label, x in sorted(by_layer.items()) if label not in coupling.blocked}
 
 
 def macs(coupling: Coupling, removed: frozenset[int] = frozenset()) -> int:
@@ -196,7 +196,7 @@ def _variable(layer: Layer, name: str) -> Any:  # noqa: ANN401
 def _cut(layer: Layer, kind: Kind, takes: Mask, gives: Mask) -> list[npt.NDArray[Any]]:
     """Return a layer's weights without the channels that leave."""
     axes = {id(variable): x for x in kind.axes if (variable := _variable(layer, x.weight)) is not None}
-    found = []
+    cuts = []
     for variable in layer.weights:
         values, known = variable.numpy(), axes.get(id(variable), Axes(""))
         for axis, mask in ((known.takes, takes), (known.gives, gives)):
@@ -204,8 +204,8 @@ def _cut(layer: Layer, kind: Kind, takes: Mask, gives: Mask) -> list[npt.NDArray
             # has `depth_multiplier` for each channel that the layer takes.
             if axis is not None and values.shape[axis] >= len(mask):
                 values = np.compress(np.repeat(mask, values.shape[axis] // len(mask)), values, axis)
-        found.append(values)
-    return found
+        cuts.append(values)
+    return cuts
 
 
 def _norms(layer: Layer, kind: Kind) -> npt.NDArray[np.float64]:

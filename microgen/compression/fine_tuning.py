@@ -36,7 +36,7 @@ def fine_tune(
     epochs = task.epochs or epochs
     tf_keras.utils.set_random_seed(task.seed)
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, task.updates(epochs))
-    told = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: task.on_epoch())
+    callback = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: task.on_epoch())
     model.compile(tf_keras.optimizers.Adam(rate), loss or task_loss(task))
     model.fit(
         task.train_x,
@@ -44,7 +44,7 @@ def fine_tune(
         epochs=epochs,
         batch_size=task.batch_size,
         verbose=0,
-        callbacks=[*callbacks, told],
+        callbacks=[*callbacks, callback],
     )
 
 

@@ -21,13 +21,13 @@ def leaves(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
     """Return the layers of a tf_keras model that are no models themselves, nested ones included."""
     import tf_keras
 
-    found = []
+    layers = []
     for layer in model.layers:
         if isinstance(layer, tf_keras.Model):
-            found += leaves(layer)
+            layers += leaves(layer)
         elif not isinstance(layer, tf_keras.layers.InputLayer):
-            found.append(layer)
-    return found
+            layers.append(layer)
+    return layers
 
 
 def rewrap(model: Any, wrap: Callable[[Any], Any]) -> Any:  # noqa: ANN401

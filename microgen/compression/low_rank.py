@@ -71,12 +71,12 @@ def splits(layer: Layer) -> list[Split]:
         return []
     kernel = layer.kernel.numpy()
     *size, taken, given = kernel.shape
-    found = [_split(layer, kernel.reshape(-1, given), lambda a, b: _by_channels(layer, a, b))]
+    candidates = [_split(layer, kernel.reshape(-1, given), lambda a, b: _by_channels(layer, a, b))]
     if kind == "Conv2D" and min(size) > 1:
         height, width = size
         flat = kernel.transpose(0, 2, 1, 3).reshape(height * taken, width * given)
-        found.append(_split(layer, flat, lambda a, b: _by_space(layer, a, b)))
-    return found
+        candidates.append(_split(layer, flat, lambda a, b: _by_space(layer, a, b)))
+    return candidates
 
 
 def choose(model: Model, energy: float) -> dict[int, tuple[Split, int]]:
@@ -98,12 +98,12 @@ def energy_for(model: Model, amount: float) -> float:
     Raises:
         InputError: no layer can be split, or not so much can leave.
     """
-    found = check(model)
+    layer_splits = check(model)
     wanted = amount * parameters(model)
-    steps = sorted({float(e) for options in found.values() for s in options for e in _energies(s)})
-    enough = [_saved(_choose(found, e)) >= wanted for e in steps]
+    steps = sorted({float(e) for options in layer_splits.values() for s in options for e in _energies(s)})
+    enough = [_saved(_choose(layer_splits, e)) >= wanted for e in steps]
     if not enough[0]:
-        most = _saved(_choose(found, steps[0])) / parameters(model)
+        most = _saved(_choose(layer_splits, steps[0])) / parameters(model)
         raise InputError(
             f"model '{model.name}': at most {100 * most:.0f} % of its parameters can leave at rank 1, "
             f"{100 * amount:g} % were asked for",
@@ -118,14 +118,14 @@ def check(model: Model) -> dict[int, list[Split]]:
     Raises:
         InputError: no layer can be split so that bytes are saved; names the layers.
     """
-    found = _all_splits(model)
-    if not any(split.is_worth_it(1) for options in found.values() for split in options):
+    layer_splits = _all_splits(model)
+    if not any(split.is_worth_it(1) for options in layer_splits.values() for split in options):
         named = ", ".join(f"'{c.layer.name}' ({type(c.layer).__name__})" for c in calls(model) if c.layer.weights)
         raise InputError(
             f"model '{model.name}': no layer is large enough to be split into two thinner ones: {named or 'none'}",
             "low-rank takes Dense, Conv1D and Conv2D layers",
         )
-    return found
+    return layer_splits
 
 
 def factorize(model: Model, energy: float) -> Model:
@@ -147,12 +147,12 @@ def factorize(model: Model, energy: float) -> Model:
 
 
 def _all_splits(model: Model) -> dict[int, list[Split]]:
-    return {id(c.layer): found for c in calls(model) if (found := splits(c.layer))}
+    return {id(c.layer): candidates for c in calls(model) if (candidates := splits(c.layer))}
 
 
-def _choose(found: dict[int, list[Split]], energy: float) -> dict[int, tuple[Split, int]]:
+def _choose(layer_splits: dict[int, list[Split]], energy: float) -> dict[int, tuple[Split, int]]:
     best = {}
-    for layer, options in found.items():
+    for layer, options in layer_splits.items():
         split = max(options, key=lambda s: s.saved(s.rank(energy)))
         if split.is_worth_it(split.rank(energy)):
             best[layer] = (split, split.rank(energy))

@@ -68,11 +68,11 @@ def merge(models: Sequence[Model], join: str, share: float = 0.0) -> Merged:
         _check_pair(first, other, join)
     inputs = new_inputs(first)
     merger = _Merger(share)
-    found = [merger.add(model, inputs) for model in models]
-    outputs = [t for of_one in found for t in of_one]
+    parts = [merger.add(model, inputs) for model in models]
+    outputs = [t for of_one in parts for t in of_one]
     if join != OUTPUTS:
         kind = {AVERAGE: tf_keras.layers.Average, ADD: tf_keras.layers.Add}[join]
-        outputs = [kind(name=merger.free_name(join))(list(same)) for same in zip(*found, strict=True)]
+        outputs = [kind(name=merger.free_name(join))(list(same)) for same in zip(*parts, strict=True)]
     merged = tf_keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=first.name)
     merger.set_weights()
     return Merged(merged, merger.shared)
@@ -135,16 +135,16 @@ class _Merger:
             args, kwargs = tf.nest.map_structure(lambda leaf: known.get(id(leaf), leaf), (call.args, call.kwargs))
             key = (_settings(call), tuple(id(known[id(t)]) for t in call.inputs))
             weights = call.layer.get_weights()
-            found = next((p for p in earlier.get(key, ()) if self._is_same(p.members[0], weights)), None)
-            if found is not None and made.get(id(call.layer), found.layer) is found.layer:
-                found.members.append(weights)
+            match = next((p for p in earlier.get(key, ()) if self._is_same(p.members[0], weights)), None)
+            if match is not None and made.get(id(call.layer), match.layer) is match.layer:
+                match.members.append(weights)
                 self.shared += 1
             else:
                 layer = made.get(id(call.layer)) or copy_of(call.layer, name=self.free_name(call.layer.name))
-                found = _Placed(layer, layer(*args, **kwargs), [weights])
-                self._placed.setdefault(key, []).append(found)
-            made[id(call.layer)] = found.layer
-            for old, new in zip(call.outputs, tf.nest.flatten(found.outputs), strict=True):
+                match = _Placed(layer, layer(*args, **kwargs), [weights])
+                self._placed.setdefault(key, []).append(match)
+            made[id(call.layer)] = match.layer
+            for old, new in zip(call.outputs, tf.nest.flatten(match.outputs), strict=True):
                 known[id(old)] = new
         return [known[id(t)] for t in model.outputs]
 
@@ -183,8 +183,8 @@ def _check_pair(first: Model, other: Model, join: str) -> None:
     for kind, ours, theirs in what:
         shapes = [[(list(t.shape[1:]), t.dtype.name) for t in tensors] for tensors in (ours, theirs)]
         if shapes[0] != shapes[1]:
-            said = [", ".join(f"{shape} {dtype}" for shape, dtype in one) for one in shapes]
+            described = [", ".join(f"{shape} {dtype}" for shape, dtype in one) for one in shapes]
             raise InputError(
-                f"the {kind}s of '{first.name}' are {said[0]}, those of '{other.name}' {said[1]}",
+                f"the {kind}s of '{first.name}' are {described[0]}, those of '{other.name}' {described[1]}",
                 f"models with the same {kind}s can be merged" + (" so" if kind == "output" else ""),
             )

@@ -30,8 +30,8 @@ def narrowed(model: Any, share: float) -> Any:  # noqa: ANN401 - Keras has no ty
     try:
         student = rewrap(model, narrow)
     except (ValueError, TypeError) as error:
-        said = str(error).strip().splitlines()[0][:200]
-        raise InputError(f"model '{model.name}' cannot be narrowed: {said}", _HINT) from None
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(f"model '{model.name}' cannot be narrowed: {reason}", _HINT) from None
     if student.output_shape != model.output_shape:
         raise InputError(
             f"model '{model.name}' cannot be narrowed: its output would be {list(student.output_shape[1:])}, "
@@ -62,16 +62,16 @@ def _output_layers(model: Any) -> set[str]:  # noqa: ANN401
     """Return the names of the last layers with a width before each output."""
     import tf_keras
 
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [model.get_layer(name) for name in model.output_names]
     while waiting:
         layer = waiting.pop()
         if isinstance(layer, tf_keras.Model):
-            found |= _output_layers(layer)
+            names |= _output_layers(layer)
         elif _has_width(layer.get_config()):
-            found.add(layer.name)
+            names.add(layer.name)
         else:
             for node in layer.inbound_nodes:
                 before = node.inbound_layers
                 waiting += before if isinstance(before, list) else [before]
-    return found
+    return names

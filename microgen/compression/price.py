@@ -65,14 +65,14 @@ def measure(
         EngineError: an engine refused the model.
     """
     limits = RUNTIMES.get(DEFAULT_RUNTIME).quantization_limits(None)
-    found = finish(model.converted, name, "keras", "int8", limits)
-    with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
+    quantized = finish(model.converted, name, "keras", "int8", limits)
+    with EngineRun(quantized.model, quantize_samples(quantized.model, [test_x])) as running:
         arena = running.arena_min_bytes
         engines = running.result()
     litert, tflm = (
-        real_values(found.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
+        real_values(quantized.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
     )
-    data = found.model.data
+    data = quantized.model.data
     price = Price(
         model.parameters,
         model.nonzero,
@@ -81,10 +81,10 @@ def measure(
         metric.score(tflm, test_x, test_y),
         len(data),
         gzip_bytes(data),
-        model_macs(found.model),
+        model_macs(quantized.model),
         arena,
     )
-    return price, found, metric.each(tflm, test_x, test_y) if metric.each else None
+    return price, quantized, metric.each(tflm, test_x, test_y) if metric.each else None
 
 
 def standard_error(after: npt.NDArray[Any] | None, before: npt.NDArray[Any] | None) -> float | None:

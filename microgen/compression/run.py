@@ -187,13 +187,13 @@ def _run(
     if reply.before is not None:
         before, _, earlier = measure(reply.before, reply.test_x, reply.test_y, slug(name), metric)
     tested, error = len(reply.test_x), standard_error(scores, earlier)
-    found = _with_record(
+    compressed = _with_record(
         Compressed(steps, reply.keras, quantized, before or after, after, metric, tested, seed, error), chosen
     )
     if target is not None:
-        for path, content in zip(target, (found.keras, found.quantized.model.data), strict=True):
+        for path, content in zip(target, (compressed.keras, compressed.quantized.model.data), strict=True):
             write_file(path, content)
-    return found
+    return compressed
 
 
 def default_out(model: str | Path | None, recipe: str | None, steps: Sequence[Step]) -> Path:
@@ -301,31 +301,33 @@ def _with_files(step: Step, folder: Path) -> Step:
     Raises:
         InputError: one is not there, or no Keras model.
     """
-    found = dict(step.options)
+    options = dict(step.options)
     for name in load_method(step.method).models:
         model = step.options[name]
         if model is not None:
             place = folder / f"{step.method}-{name}"
             place.mkdir(exist_ok=True)
-            found[name] = str(model_file(model, place).absolute())
-    return replace(step, options=found)
+            options[name] = str(model_file(model, place).absolute())
+    return replace(step, options=options)
 
 
-def _with_record(found: Compressed, recipe: Recipe | None) -> Compressed:
-    name = found.metric.name
+def _with_record(compressed: Compressed, recipe: Recipe | None) -> Compressed:
+    name = compressed.metric.name
     metrics = {
-        f"{name}, float": found.after.float_score,
-        f"{name}, int8 LiteRT": found.after.litert_score,
-        f"{name}, int8 TFLM": found.after.tflm_score,
+        f"{name}, float": compressed.after.float_score,
+        f"{name}, int8 LiteRT": compressed.after.litert_score,
+        f"{name}, int8 TFLM": compressed.after.tflm_score,
     }
     record: Mapping[str, Any] = {
-        **found.quantized.record,
-        "compression": [step.to_json() for step in found.steps],
-        "seed": found.seed,
+        **compressed.quantized.record,
+        "compression": [step.to_json() for step in compressed.steps],
+        "seed": compressed.seed,
         **({"recipe": recipe.name} if recipe else {}),
     }
     labels = recipe.labels if recipe else ()
     return replace(
-        found,
-        quantized=replace(found.quantized, labels=labels, metrics=metrics, record=dict(record), frontend=KERAS.name),
+        compressed,
+        quantized=replace(
+            compressed.quantized, labels=labels, metrics=metrics, record=dict(record), frontend=KERAS.name
+        ),
     )

@@ -71,9 +71,11 @@ def _read_step(source: StepSource, options: Mapping[str, Any]) -> Step:
     if method.amount is None and source.amount is not None:
         raise InputError(f"{method.name} takes no amount", f"write {option('methods', method.name)}", option="amount")
     wanted = {**{k: v for k, v in options.items() if k in method.options}, **source.options}
-    found = {name: _checked(f"{method.name}: {name}", wanted.get(name), spec) for name, spec in method.options.items()}
+    checked = {
+        name: _checked(f"{method.name}: {name}", wanted.get(name), spec) for name, spec in method.options.items()
+    }
     amount = source.amount
-    if found.get(method.instead) is None:
+    if checked.get(method.instead) is None:
         amount = _checked(method.name, amount, method.amount)
     elif amount is not None:
         raise InputError(
@@ -81,7 +83,7 @@ def _read_step(source: StepSource, options: Mapping[str, Any]) -> Step:
             "give one of them",
             option=method.instead,
         )
-    step = Step(method.name, amount, found)
+    step = Step(method.name, amount, checked)
     method.check_step(step)
     return step
 

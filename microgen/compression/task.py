@@ -78,16 +78,16 @@ def read_data(source: DataSource, seed: int) -> dict[str, Array]:
     Raises:
         InputError: it is missing, has no targets, or the numbers of samples differ.
     """
-    found, where = _read(source)
-    if "x" not in found:
-        raise InputError(f"{where}: holds no array 'x' (it has {', '.join(found) or 'none'})", _HINT)
-    if "y" not in found:
+    arrays, where = _read(source)
+    if "x" not in arrays:
+        raise InputError(f"{where}: holds no array 'x' (it has {', '.join(arrays) or 'none'})", _HINT)
+    if "y" not in arrays:
         raise InputError(
             f"{where}: holds no targets 'y'", f"{_HINT}; targets are class numbers, or values for a regression"
         )
-    if ("x_test" in found) != ("y_test" in found):
+    if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError(f"{where}: has only one of 'x_test' and 'y_test'", "store both, or neither")
-    data = {name: found[name] for name in _NAMES if name in found}
+    data = {name: arrays[name] for name in _NAMES if name in arrays}
     for name, values in data.items():
         check_numbers(values, f"{where}: '{name}'", _HINT)
     for x, y in (("x", "y"), ("x_test", "y_test")):
@@ -202,14 +202,14 @@ def _read(source: DataSource) -> tuple[dict[str, Array], str]:
 
 def _named(arrays: dict[str, Array]) -> dict[str, Array]:
     """Take the names that data sets have elsewhere: x_train and y_train, labels, an input's own name for x."""
-    found: dict[str, Array] = {}
+    by_name: dict[str, Array] = {}
     for name, values in arrays.items():
         plain = name.lower().removesuffix("_train")
-        found.setdefault("y" if plain in TARGET_NAMES else plain, values)
-    samples = [name for name in found if name not in _NAMES]
-    if "x" not in found and len(samples) == 1:
-        found["x"] = found.pop(samples[0])
-    return found
+        by_name.setdefault("y" if plain in TARGET_NAMES else plain, values)
+    samples = [name for name in by_name if name not in _NAMES]
+    if "x" not in by_name and len(samples) == 1:
+        by_name["x"] = by_name.pop(samples[0])
+    return by_name
 
 
 def _targets(y: Array) -> Array:

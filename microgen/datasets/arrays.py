@@ -108,9 +108,9 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def shape_hint(wanted: Sequence[int | None], found: Sequence[int]) -> str:
+def shape_hint(wanted: Sequence[int | None], shape: Sequence[int]) -> str:
     """Say what to do about samples of another shape than an input takes."""
-    if None not in wanted and math.prod(d or 0 for d in wanted) == math.prod(found):
+    if None not in wanted and math.prod(d or 0 for d in wanted) == math.prod(shape):
         return f"bring them into that shape: data.reshape(-1, {', '.join(map(str, wanted))})"
     return "the first dimension of the data counts the samples"
 

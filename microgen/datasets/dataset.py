@@ -219,16 +219,16 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
 
 
 def _check_count(targets: Array, count: int, origin: str) -> None:
-    found = len(targets) if targets.ndim else 1
-    if found != count:
-        raise InputError(f"{origin}: {found} labels for {count} samples", "give one label a sample")
+    number = len(targets) if targets.ndim else 1
+    if number != count:
+        raise InputError(f"{origin}: {number} labels for {count} samples", "give one label a sample")
 
 
 def _random(inputs: Sequence[InputSpec], seed: int) -> tuple[Array, ...]:
     rng = np.random.default_rng(seed)
-    found = []
+    arrays = []
     for spec in inputs:
         shape = (100, *(d or 1 for d in spec.shape))
         values = rng.uniform(-1, 1, shape) if np.dtype(spec.dtype).kind == "f" else rng.integers(0, 2, shape)
-        found.append(values.astype(spec.dtype))
-    return tuple(found)
+        arrays.append(values.astype(spec.dtype))
+    return tuple(arrays)

@@ -62,7 +62,7 @@ def _images(values: Mapping[str, Any], spec: InputSpec, seed: int) -> tuple[Arra
         )
     files, targets, classes = _chosen(values, SUFFIXES["images"], seed)
     low, high = values["range"]
-    found = []
+    images = []
     for file in files:
         try:
             with Image.open(file) as image:
@@ -71,8 +71,8 @@ def _images(values: Mapping[str, Any], spec: InputSpec, seed: int) -> tuple[Arra
                 )
         except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
             raise InputError(f"{file}: cannot be read as an image ({error})", "remove or repair the file") from None
-        found.append(np.asarray(small, np.float32).reshape([int(d or 0) for d in spec.shape]))
-    return np.stack(found) / 255 * (high - low) + low, targets, classes
+        images.append(np.asarray(small, np.float32).reshape([int(d or 0) for d in spec.shape]))
+    return np.stack(images) / 255 * (high - low) + low, targets, classes
 
 
 def _wav(values: Mapping[str, Any], spec: InputSpec, seed: int) -> tuple[Array, Array | None, tuple[str, ...]]:
@@ -84,16 +84,16 @@ def _wav(values: Mapping[str, Any], spec: InputSpec, seed: int) -> tuple[Array, 
             f"input '{spec.name}' takes {list(spec.shape)}, which fits neither audio nor its frames",
             "WAV files need an input of samples, or of frames and mel channels",
         )
-    found = []
+    recordings = []
     for file in files:
         samples, rate = read_wav(file)
         if len(shape) == 2:
             front = FrontEnd(sample_rate=rate, channels=int(shape[1] or 0))
             frames = front.log_mel(_padded(samples, front.samples_of(int(shape[0] or 0))))
-            found.append(frames.reshape([int(d or 0) for d in spec.shape]))
+            recordings.append(frames.reshape([int(d or 0) for d in spec.shape]))
         else:
-            found.append(_padded(samples, int(shape[0] or 0)).reshape([int(d or 0) for d in spec.shape]))
-    return np.stack(found), targets, classes
+            recordings.append(_padded(samples, int(shape[0] or 0)).reshape([int(d or 0) for d in spec.shape]))
+    return np.stack(recordings), targets, classes
 
 
 def read_wav(path: Path) -> tuple[npt.NDArray[np.float32], int]:

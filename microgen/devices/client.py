@@ -173,7 +173,7 @@ class Client:
                 raise self._lost_state()
             rest = [self.command(text) for text in asked[1:]]
             answers = [_output(k, answer) for k, answer in enumerate([first, *rest])]
-            if any(found != origin for _, found in answers):
+            if any(start != origin for _, start in answers):
                 raise _Damaged("the outputs are not of one inference")
             self._last = origin
             return Inference(tuple(data for data, _ in answers), time_us)
@@ -377,7 +377,7 @@ def _refuse_errors(answer: list[str], command: str, advice: str) -> None:
 
 def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:
     for line in answer:
-        found = re.fullmatch(pattern, line)
-        if found:
-            return found.groups()
+        match = re.fullmatch(pattern, line)
+        if match:
+            return match.groups()
     raise DeviceError(f"unexpected answer {answer[:3]}", "build and flash the project again")

@@ -111,10 +111,10 @@ def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
     Raises:
         DeviceError: it does; `remedy` is its hint.
     """
-    found = client.hash()
-    if found != model_sha256:
+    sha256 = client.hash()
+    if sha256 != model_sha256:
         raise DeviceError(
-            f"{on} has another model than the project: '{client.model()}', SHA-256 {found[:12]}..., "
+            f"{on} has another model than the project: '{client.model()}', SHA-256 {sha256[:12]}..., "
             f"not {model_sha256[:12]}...",
             remedy,
         )
@@ -124,10 +124,10 @@ def _check_array(project: Sources, array: Path, model_sha256: str) -> None:
     """Refuse a program whose compiled model array is not the project's model, whatever hash it names."""
     if not array.exists():
         return
-    found = hashlib.sha256(array.read_bytes()).hexdigest()
-    if found != model_sha256:
+    sha256 = hashlib.sha256(array.read_bytes()).hexdigest()
+    if sha256 != model_sha256:
         raise DeviceError(
-            f"{project.folder}: the compiled model array has the SHA-256 {found[:12]}..., not {model_sha256[:12]}... "
+            f"{project.folder}: the compiled model array has the SHA-256 {sha256[:12]}..., not {model_sha256[:12]}... "
             "as in the manifest",
             f"{project.layout.model} was edited: build the project again; "
             f"microgen verify {project.folder} names the difference",

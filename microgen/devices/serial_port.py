@@ -102,5 +102,5 @@ def _reason(error: Exception) -> str:
 def _ports() -> str:
     from serial.tools import list_ports
 
-    found = [p.device for p in list_ports.comports()]
-    return f"ports here: {', '.join(found)}" if found else "no serial port was found: check the cable and permissions"
+    ports = [p.device for p in list_ports.comports()]
+    return f"ports here: {', '.join(ports)}" if ports else "no serial port was found: check the cable and permissions"

@@ -92,11 +92,11 @@ class HostProcess:
             code = self._process.wait(2)
         except subprocess.TimeoutExpired:
             return ""
-        said = last_words(self._log.read_text("utf-8", "replace"))
+        printed = last_words(self._log.read_text("utf-8", "replace"))
         if code == InputError.exit_code:  # it did not start, and says why: `microgen.workers.firmware`
             self.advice = "keep what only the board has out of the program for this machine"
-            return said
-        return f"it ended with code {code}" + (f": {said}" if said else "")
+            return printed
+        return f"it ended with code {code}" + (f": {printed}" if printed else "")
 
 
 def python_child(module: str) -> list[str]:

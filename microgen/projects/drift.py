@@ -114,19 +114,19 @@ def find_drift(
         changes.append(Change(MANIFEST, "", "changed"))
     elif (committed.path / MANIFEST).read_bytes() != rebuilt:
         changes.append(Change(MANIFEST, "edited", ""))
-    found = sorted((c for c in changes if c is not None), key=lambda c: c.path)
-    return Drift(tuple(found), causes)
+    changed = sorted((c for c in changes if c is not None), key=lambda c: c.path)
+    return Drift(tuple(changed), causes)
 
 
 def _change(committed: Project, name: str, rebuilt: bytes | None, recorded: str | None) -> Change | None:
     path = committed.path / name
-    found = path.read_bytes() if path.is_file() else None
-    if found == rebuilt:
+    data = path.read_bytes() if path.is_file() else None
+    if data == rebuilt:
         return None
     by_hand = by_build = ""
-    if recorded is not None and found is None:
+    if recorded is not None and data is None:
         by_hand = "missing"
-    elif recorded is not None and found is not None and digest(found) != recorded:
+    elif recorded is not None and data is not None and digest(data) != recorded:
         by_hand = "edited"
     if rebuilt is None:
         by_build = "obsolete"

@@ -66,8 +66,8 @@ def _half_faulty(series: Array, rng: np.random.Generator) -> tuple[npt.NDArray[n
     """Return a thousand windows of some series, and 1 for each that has a fault."""
     windows = rng.permutation(_windows(series, _WINDOW))[:1000]
     faulty = np.arange(len(windows)) % 2
-    found = [_fault(w, rng) if f else w for w, f in zip(windows, faulty, strict=True)]
-    return np.stack(found).astype(np.float32), faulty
+    mixed = [_fault(w, rng) if f else w for w, f in zip(windows, faulty, strict=True)]
+    return np.stack(mixed).astype(np.float32), faulty
 
 
 def _fault(window: Array, rng: np.random.Generator) -> Array:

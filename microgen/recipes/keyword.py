@@ -102,9 +102,9 @@ def _speak(word: str, voice: str, speed: int, pitch: int) -> Samples:
             rate = stream.getframerate()
             raw = np.frombuffer(stream.readframes(len(done.stdout)), "<i2") / 32768
     except (wave.Error, EOFError):
-        said = last_words(done.stderr.decode("utf-8", "replace"))
+        printed = last_words(done.stderr.decode("utf-8", "replace"))
         raise EngineError(
-            "espeak-ng", f"spoke nothing as {voice} (exit code {done.returncode}): {said}", "is its package whole?"
+            "espeak-ng", f"spoke nothing as {voice} (exit code {done.returncode}): {printed}", "is its package whole?"
         ) from None
     samples = resample_poly(raw, _FRONT.sample_rate, rate)
     loud = np.flatnonzero(np.abs(samples) > 0.01)

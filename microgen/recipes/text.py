@@ -59,14 +59,14 @@ def features(text: str) -> npt.NDArray[np.float32]:
     The text goes to lower case, everything but a to z to one space, with a space at each end; each triple of
     bytes is hashed with 32-bit FNV-1a, and its hash modulo 256 is the bucket. A firmware does the same.
     """
-    found = np.zeros(_BUCKETS, np.float32)
+    counts = np.zeros(_BUCKETS, np.float32)
     cleaned = f" {re.sub('[^a-z]+', ' ', text.lower()).strip()} ".encode()
     for i in range(len(cleaned) - 2):
         value = 2166136261
         for byte in cleaned[i : i + 3]:
             value = (value ^ byte) * 16777619 % 2**32
-        found[value % _BUCKETS] = 1
-    return found
+        counts[value % _BUCKETS] = 1
+    return counts
 
 
 def data(seed: int) -> Data:

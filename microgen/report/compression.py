@@ -25,9 +25,9 @@ def method_rows(methods: Iterable[Method], spelling: Spelling) -> list[list[str]
     return rows
 
 
-def compressed_rows(found: Compressed) -> tuple[list[str], list[list[str]]]:
+def compressed_rows(compressed: Compressed) -> tuple[list[str], list[list[str]]]:
     """Return the table of `microgen compress`: its heads and rows."""
-    before, after, name = found.before, found.after, found.metric.name
+    before, after, name = compressed.before, compressed.after, compressed.metric.name
     rows = [
         [what, f"{old:.4f}", f"{new:.4f}", f"{new - old:+.4f}"]
         for what, old, new in (
@@ -49,32 +49,32 @@ def compressed_rows(found: Compressed) -> tuple[list[str], list[list[str]]]:
     return ["", "before", "after", "change"], rows
 
 
-def compressed_lines(found: Compressed, path: str) -> Pairs:
+def compressed_lines(compressed: Compressed, path: str) -> Pairs:
     """Return what `microgen compress` says below its table."""
     model = path.removesuffix(".keras") + ".tflite"
     return [
-        ("methods", " + ".join(map(str, found.steps))),
-        ("pruning ratio", f"{found.pruning_ratio:.3f} of the original's parameters are zero or gone"),
-        ("compression ratio", f"{found.compression_ratio:.3f}: compressed over original size, under gzip"),
-        ("tested on", f"{found.tested} held-out samples; seed {found.seed}"),
-        *_change_line(found),
-        *(("warning", text) for text in found.quantized.warnings),
+        ("methods", " + ".join(map(str, compressed.steps))),
+        ("pruning ratio", f"{compressed.pruning_ratio:.3f} of the original's parameters are zero or gone"),
+        ("compression ratio", f"{compressed.compression_ratio:.3f}: compressed over original size, under gzip"),
+        ("tested on", f"{compressed.tested} held-out samples; seed {compressed.seed}"),
+        *_change_line(compressed),
+        *(("warning", text) for text in compressed.quantized.warnings),
         ("written", f"{path}, and in int8 {model}"),
     ]
 
 
-def _change_line(found: Compressed) -> Pairs:
-    if found.change_error is None:
+def _change_line(compressed: Compressed) -> Pairs:
+    if compressed.change_error is None:
         return []
-    change = found.after.tflm_score - found.before.tflm_score
-    return [("change in TFLM", f"{change:+.4f} +-{found.change_error:.4f}, the standard error from these samples")]
+    change = compressed.after.tflm_score - compressed.before.tflm_score
+    return [("change in TFLM", f"{change:+.4f} +-{compressed.change_error:.4f}, the standard error from these samples")]
 
 
-def merged_rows(found: Merged) -> list[list[str]]:
+def merged_rows(merged: Merged) -> list[list[str]]:
     """Return the rows of `microgen merge`: the models alone, their sum, and the merged one."""
-    costs = {name: tuple(vars(part).values()) for name, part in zip(found.names, found.parts, strict=True)}
+    costs = {name: tuple(vars(part).values()) for name, part in zip(merged.names, merged.parts, strict=True)}
     total = tuple(map(sum, zip(*costs.values(), strict=True)))
-    whole = tuple(vars(found.whole).values())
+    whole = tuple(vars(merged.whole).values())
     rows = [
         [name, *(f"{x:,}" for x in cost)] for name, cost in (*costs.items(), ("together", total), ("merged", whole))
     ]
@@ -84,12 +84,12 @@ def merged_rows(found: Merged) -> list[list[str]]:
     ]
 
 
-def merged_lines(found: Merged, path: str) -> Pairs:
+def merged_lines(merged: Merged, path: str) -> Pairs:
     """Return what `microgen merge` says below its table."""
-    lines = [("outputs", ", then those of ".join(found.names)), ("shared", f"{found.shared} are there once")]
-    if found.samples:
+    lines = [("outputs", ", then those of ".join(merged.names)), ("shared", f"{merged.shared} are there once")]
+    if merged.samples:
         lines.append(
-            ("compared", f"every byte of every output, with the models alone in TFLM, on {found.samples} samples")
+            ("compared", f"every byte of every output, with the models alone in TFLM, on {merged.samples} samples")
         )
     return [*lines, ("written", path)]
 
@@ -98,11 +98,11 @@ SWEEP_HEADS = ("candidate", "score", "change", ".tflite", "gzip", "arena", "MACs
 _SHORT = {"tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena", "macs": "MACs"}
 
 
-def sweep_rows(found: Sweep) -> list[list[str]]:
+def sweep_rows(sweep: Sweep) -> list[list[str]]:
     """Return the rows of `microgen sweep`."""
-    original = found.rows[0].price
+    original = sweep.rows[0].price
     rows = []
-    for row in found.rows:
+    for row in sweep.rows:
         last = row.error[0] or ", ".join(_SHORT[axis] for axis in row.best_for)
         if row.price is None or original is None:
             rows.append([row.name, *["-"] * 7, last])
@@ -115,18 +115,18 @@ def sweep_rows(found: Sweep) -> list[list[str]]:
     return rows
 
 
-def sweep_lines(found: Sweep) -> Pairs:
+def sweep_lines(sweep: Sweep) -> Pairs:
     """Return what `microgen sweep` says below its table."""
-    failed = sum(1 for row in found.rows if row.error[0])
+    failed = sum(1 for row in sweep.rows if row.error[0])
     return [
-        ("score", f"{found.metric.name} in int8 on TFLM; sizes in bytes, for {found.board.title}"),
-        ("candidates", f"{len(found.rows)}: {found.resumed} were there already, {failed} failed"),
-        *([("picture", str(found.picture))] if found.picture else []),
-        ("written", f"{found.out}: sweep.json, and the models of each candidate"),
+        ("score", f"{sweep.metric.name} in int8 on TFLM; sizes in bytes, for {sweep.board.title}"),
+        ("candidates", f"{len(sweep.rows)}: {sweep.resumed} were there already, {failed} failed"),
+        *([("picture", str(sweep.picture))] if sweep.picture else []),
+        ("written", f"{sweep.out}: sweep.json, and the models of each candidate"),
     ]
 
 
-def best_row(found: Sweep) -> Row | None:
+def best_row(sweep: Sweep) -> Row | None:
     """Return the candidate that is the best in most; of those what scores best, of those the first named."""
-    rows = (row for row in found.rows[1:] if row.best_for)
-    return max(rows, key=lambda row: (len(row.best_for), found.merit(row)), default=None)
+    rows = (row for row in sweep.rows[1:] if row.best_for)
+    return max(rows, key=lambda row: (len(row.best_for), sweep.merit(row)), default=None)

@@ -15,44 +15,51 @@ if TYPE_CHECKING:
     from ..workflows.inspect import Inspection
 
 
-def quantized_lines(found: Quantized, path: str) -> Pairs:
+def quantized_lines(quantized: Quantized, path: str) -> Pairs:
     """Return what `microgen quantize` says."""
-    model = found.model
+    model = quantized.model
     lines = [("model", f"{model.name}: {len(model.data):,} bytes, {counted(model.ops)}")]
-    if found.float_bytes:
-        lines.append(("size", f"float {found.float_bytes:,} bytes, {found.float_bytes / len(model.data):.2f} times"))
+    if quantized.float_bytes:
+        lines.append(
+            ("size", f"float {quantized.float_bytes:,} bytes, {quantized.float_bytes / len(model.data):.2f} times")
+        )
     else:
         lines.append(("quantized", "already: taken as it is"))
-    lines += quality_lines(found)
-    if requantized := found.record.get("requantized"):
+    lines += quality_lines(quantized)
+    if requantized := quantized.record.get("requantized"):
         lines.append(("requantized", f"from one integer scale to another: {', '.join(requantized)}"))
-    lines += [("warning", text) for text in found.warnings]
+    lines += [("warning", text) for text in quantized.warnings]
     return [*lines, ("written", path)]
 
 
-def trained_rows(found: Trained) -> tuple[list[str], list[list[str]]]:
+def trained_rows(trained: Trained) -> tuple[list[str], list[list[str]]]:
     """Return the table of `microgen train`: its heads and rows."""
-    sizes = (found.quantized.float_bytes, len(found.quantized.model.data))
-    ratio = f"{found.compression:.2f}"
+    sizes = (trained.quantized.float_bytes, len(trained.quantized.model.data))
+    ratio = f"{trained.compression:.2f}"
     rows = [
-        ["float", f"{found.float_score:.4f}", f"{sizes[0]:,}", "1.00"],
-        ["int8 in LiteRT", f"{found.litert_score:.4f}", f"{sizes[1]:,}", ratio],
-        ["int8 in TFLM", f"{found.tflm_score:.4f}", f"{sizes[1]:,}", ratio],
+        ["float", f"{trained.float_score:.4f}", f"{sizes[0]:,}", "1.00"],
+        ["int8 in LiteRT", f"{trained.litert_score:.4f}", f"{sizes[1]:,}", ratio],
+        ["int8 in TFLM", f"{trained.tflm_score:.4f}", f"{sizes[1]:,}", ratio],
     ]
-    return ["model", found.recipe.metric.name, "bytes", "compression"], rows
+    return ["model", trained.recipe.metric.name, "bytes", "compression"], rows
 
 
-def trained_lines(found: Trained, path: str) -> Pairs:
+def trained_lines(trained: Trained, path: str) -> Pairs:
     """Return what `microgen train` says below its table."""
     return [
-        ("tested on", f"{found.tested} held-out samples; seed {found.seed}, {found.epochs} epochs"),
+        ("tested on", f"{trained.tested} held-out samples; seed {trained.seed}, {trained.epochs} epochs"),
         *(
-            [("validation", f"{found.recipe.metric.name} {found.validation_score:.4f} on the data it was chosen by")]
-            if found.validation_score is not None
+            [
+                (
+                    "validation",
+                    f"{trained.recipe.metric.name} {trained.validation_score:.4f} on the data it was chosen by",
+                )
+            ]
+            if trained.validation_score is not None
             else []
         ),
-        *((key, f"{value:.6g}") for key, value in found.parameters.items()),
-        *([("worst layers", _worst(found.quantized.quality))] if found.quantized.quality else []),
+        *((key, f"{value:.6g}") for key, value in trained.parameters.items()),
+        *([("worst layers", _worst(trained.quantized.quality))] if trained.quantized.quality else []),
         ("written", path),
     ]
 
@@ -72,27 +79,29 @@ def recipe_lines(recipe: Recipe) -> Pairs:
 
 def inspect_lines(inspection: Inspection) -> Pairs:
     """Return the head of `microgen inspect`."""
-    found = inspection.to_json()
-    lines = [("model", f"{found['name']}: {found['bytes']:,} bytes, {found['weight_bytes']:,} of them weights")]
+    document = inspection.to_json()
+    lines = [
+        ("model", f"{document['name']}: {document['bytes']:,} bytes, {document['weight_bytes']:,} of them weights")
+    ]
     for kind in ("inputs", "outputs"):
-        for tensor in found[kind]:
+        for tensor in document[kind]:
             real = f", {tensor['affine']}" if tensor["affine"] else ""
             lines.append((kind[:-1], f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}{real}"))
     return [
         *lines,
-        ("operators", counted(found["ops"])),
-        ("MACs", f"{found['macs']:,}"),
-        ("sha256", found["sha256"]),
-        *(("fault", text) for text in found["faults"]),
-        *(_fit_lines(found) if "fit" in found else []),
+        ("operators", counted(document["ops"])),
+        ("MACs", f"{document['macs']:,}"),
+        ("sha256", document["sha256"]),
+        *(("fault", text) for text in document["faults"]),
+        *(_fit_lines(document) if "fit" in document else []),
     ]
 
 
-def _fit_lines(found: dict[str, Any]) -> Pairs:
-    memory, fit = found["memory"], found["fit"]
+def _fit_lines(document: dict[str, Any]) -> Pairs:
+    memory, fit = document["memory"], document["fit"]
     peak = memory["peak"]
     lines = [
-        ("board", f"{found['board']}: {fit['outcome']}"),
+        ("board", f"{document['board']}: {fit['outcome']}"),
         (
             "arena",
             f"{memory['arena_min_bytes']:,} bytes needed ({memory['head_bytes']:,} activations and scratch, "
@@ -105,7 +114,7 @@ def _fit_lines(found: dict[str, Any]) -> Pairs:
         parts = ", ".join(f"{p['name']} {p['bytes']:,}" for p in m["parts"])
         total = f"{m['bytes']:,} of {m['limit_bytes']:,} bytes, +-{m['error_bytes']:,}: {m['outcome']}"
         lines.append((m["name"], f"{total} ({parts})"))
-    if counts := found["counts"]:
+    if counts := document["counts"]:
         lines.append(
             (
                 "time",
@@ -113,8 +122,8 @@ def _fit_lines(found: dict[str, Any]) -> Pairs:
                 f"({counts['instructions']:,} instructions on an emulated {counts['cpu']})",
             )
         )
-    lines += [("change", text) for text in found["advice"]]
-    return [*lines, *(("warning", text) for text in found["warnings"])]
+    lines += [("change", text) for text in document["advice"]]
+    return [*lines, *(("warning", text) for text in document["warnings"])]
 
 
 def inspect_table(inspection: Inspection) -> None:
@@ -151,12 +160,12 @@ def board_lines(board: Board) -> Pairs:
     ]
 
 
-def quality_lines(found: Quantized) -> Pairs:
+def quality_lines(quantized: Quantized) -> Pairs:
     """Return what a model was quantized with, and what that cost; nothing where it came quantized."""
-    quality = found.quality
+    quality = quantized.quality
     if quality is None:
         return []
-    lines = [("calibration", _calibration(found))]
+    lines = [("calibration", _calibration(quantized))]
     if quality.layers:
         lines.append(("noise", f"{quality.output_sqnr_db:g} dB at the output, on {quality.samples} samples"))
         lines.append(("worst layers", _worst(quality)))
@@ -170,12 +179,12 @@ def quality_lines(found: Quantized) -> Pairs:
     return lines
 
 
-def _calibration(found: Quantized) -> str:
+def _calibration(quantized: Quantized) -> str:
     """Say how many samples there were, and from where to where they go: scaling is the most frequent mistake."""
-    data = found.calibration
+    data = quantized.calibration
     ranges = [f"{float(values.min()):.4g} to {float(values.max()):.4g}" for values in data]
     if len(ranges) > 1:
-        ranges = [f"{tensor.name} {text}" for tensor, text in zip(found.model.inputs, ranges, strict=True)]
+        ranges = [f"{tensor.name} {text}" for tensor, text in zip(quantized.model.inputs, ranges, strict=True)]
     return f"{len(data[0])} samples, {', '.join(ranges)}"
 
 

@@ -107,8 +107,8 @@ def verdict_lines(verdict: Verdict) -> Pairs:
     lines += [("normalised", text) for text in verdict.normalised]
     lines += [("fault", text) for text in verdict.faults]
     if verdict.accuracy:
-        found = verdict.accuracy
-        lines.append(("accuracy", f"{found['accuracy']:.4f} in TFLM, on {found['samples']} labelled samples"))
+        accuracy = verdict.accuracy
+        lines.append(("accuracy", f"{accuracy['accuracy']:.4f} in TFLM, on {accuracy['samples']} labelled samples"))
     lines += [("warning", text) for text in verdict.warnings]
     if verdict.counterexample:
         lines.append(("shown by", verdict.counterexample))
@@ -160,8 +160,8 @@ def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:
 
 
 def _of_operator(bench: Bench, position: int) -> int | None:
-    found = bench.instructions_by_operator
-    return int(found[position]["instructions"]) if position < len(found) else None
+    operators = bench.instructions_by_operator
+    return int(operators[position]["instructions"]) if position < len(operators) else None
 
 
 def _model_part(b: Bench) -> str:

@@ -48,18 +48,18 @@ def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]
     if source is None:
         source = list(toml.load(Path(__file__).with_name("grid.toml"))["try"])
     texts = [t for t in source.split(",") if t.strip()] if isinstance(source, str) else list(source)
-    found = {ORIGINAL: Candidate(ORIGINAL)}
+    candidates = {ORIGINAL: Candidate(ORIGINAL)}
     for text in texts:
         steps = read_steps([part.strip() for part in text.split("+")])
         name = "+".join(map(str, steps))
-        found.setdefault(name, Candidate(name, steps))
-    if len(found) == 1:
+        candidates.setdefault(name, Candidate(name, steps))
+    if len(candidates) == 1:
         raise InputError(
             "nothing to try",
             f"give chains of methods: {option('candidates', _EXAMPLE)}",
             option="candidates",
         )
-    return tuple(found.values())
+    return tuple(candidates.values())
 
 
 def key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -83,10 +83,10 @@ def key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes a result, without importing it; "" where it is not installed."""
-    found = {"microgen": __version__}
+    installed = {"microgen": __version__}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = ""
-    return found
+            installed[package] = ""
+    return installed

@@ -78,12 +78,12 @@ def evaluate(work: Work, data: Data | None) -> Result:
             path.write_bytes(work.model)
             common: dict[str, Any] = {"recipe": work.recipe, "batch_size": work.batch_size, "seed": work.seed}
             if work.steps:
-                found = compress(path, work.steps, data, epochs=work.epochs, before=work.before, **common)
+                compressed = compress(path, work.steps, data, epochs=work.epochs, before=work.before, **common)
             else:
-                found = price(path, data, **common)
+                compressed = price(path, data, **common)
     except MicrogenError as error:
         return failure(error)
-    return Result(found.after, found.metric.name, found.keras, found.quantized.model.data)
+    return Result(compressed.after, compressed.metric.name, compressed.keras, compressed.quantized.model.data)
 
 
 def failure(error: Exception) -> Result:
@@ -93,8 +93,8 @@ def failure(error: Exception) -> Result:
         return Result(
             error=(error.message, error.hint), is_final=isinstance(error, InputError), lacks_something=lacking
         )
-    said = " ".join(str(error).split())[:300]
-    return Result(error=(f"{type(error).__name__}: {said}", "run the sweep again to try it again"), is_final=False)
+    reason = " ".join(str(error).split())[:300]
+    return Result(error=(f"{type(error).__name__}: {reason}", "run the sweep again to try it again"), is_final=False)
 
 
 def _check_versions(wanted: Mapping[str, str]) -> None:

@@ -32,7 +32,7 @@ def check() -> None:
         ) from None
 
 
-def draw(found: Sweep, kind: str) -> bytes:
+def draw(sweep: Sweep, kind: str) -> bytes:
     """Return the picture; the same sweep gives the same bytes.
 
     Args:
@@ -43,18 +43,18 @@ def draw(found: Sweep, kind: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    measured = [row for row in found.rows if row.price is not None]
+    measured = [row for row in sweep.rows if row.price is not None]
     numbers = {row.name: k for k, row in enumerate(measured, 1)}
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(13, 8), layout="constrained")
         FigureCanvasAgg(figure)
         panels: dict[str, Any] = figure.subplot_mosaic([["0", "1", "list"], ["2", "3", "list"]], width_ratios=[4, 4, 3])
         for k, (axis, title) in enumerate(AXES.items()):
-            best = front(found.rows, axis, found.metric)
-            _panel(panels[str(k)], measured, best, axis, title, found, numbers)
+            best = front(sweep.rows, axis, sweep.metric)
+            _panel(panels[str(k)], measured, best, axis, title, sweep, numbers)
         _list(panels["list"], measured, numbers)
         panels["list"].legend(*panels["0"].get_legend_handles_labels(), loc="lower left", frameon=False)
-        figure.suptitle(f"{found.name} on {found.board.title}: {found.metric.name} in int8 on TFLM, and what it costs")
+        figure.suptitle(f"{sweep.name} on {sweep.board.title}: {sweep.metric.name} in int8 on TFLM, and what it costs")
         written = io.BytesIO()
         metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
         figure.savefig(written, format=kind, metadata=metadata, dpi=130)
@@ -67,7 +67,7 @@ def _panel(
     best: list[Row],
     axis: str,
     title: str,
-    found: Sweep,
+    sweep: Sweep,
     numbers: dict[str, int],
 ) -> None:
     """Draw one cost, and what nothing beats in it."""
@@ -85,10 +85,10 @@ def _panel(
         panel.annotate(text, at, xytext=(5, 4), textcoords="offset points", fontsize=8, color=color)
     panel.margins(0.08)
     panel.set_xlabel(title)
-    panel.set_ylabel(found.metric.name)
+    panel.set_ylabel(sweep.metric.name)
     panel.locator_params(axis="x", nbins=6)
     panel.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
-    if not found.metric.higher_is_better:
+    if not sweep.metric.higher_is_better:
         panel.invert_yaxis()
 
 
@@ -98,19 +98,19 @@ def _close(rows: list[Row], axis: str) -> list[list[Row]]:
         (max(values) - min(values)) * share or 1e-9
         for values, share in (([r.value(axis) for r in rows], 0.04), ([r.score for r in rows], 0.02))
     )
-    found: list[list[Row]] = []
+    groups: list[list[Row]] = []
     for row in rows:
         near = (
             group
-            for group in found
+            for group in groups
             if abs(group[0].value(axis) - row.value(axis)) <= wide and abs(group[0].score - row.score) <= high
         )
         group = next(near, None)
         if group is None:
-            found.append([row])
+            groups.append([row])
         else:
             group.append(row)
-    return found
+    return groups
 
 
 def _standing(row: Row, on_front: set[str]) -> str:

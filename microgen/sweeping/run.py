@@ -105,11 +105,11 @@ def sweep(
     rows = _with_fronts(
         [_row(c, r, target, store, runner.keys[c.name]) for c, r in zip(tried, results, strict=True)], metric
     )
-    found = Sweep(name, target, metric, rows, runner.resumed, store.out, None)
-    store.file("sweep.json", json_text(found.to_json()).encode())
+    result = Sweep(name, target, metric, rows, runner.resumed, store.out, None)
+    store.file("sweep.json", json_text(result.to_json()).encode())
     if picture:
-        found = replace(found, picture=store.file(f"sweep.{picture}", pictures.draw(found, picture)))
-    return found
+        result = replace(result, picture=store.file(f"sweep.{picture}", pictures.draw(result, picture)))
+    return result
 
 
 class _Runner:
@@ -139,33 +139,33 @@ class _Runner:
         """
         self._store.clear()
         settings = {k: getattr(self._work, k) for k in ("epochs", "batch_size", "seed")}
-        found: dict[str, Result] = {}
+        results: dict[str, Result] = {}
         for candidate in candidates:
             self.keys[candidate.name] = key(candidate, self._work.model, self._data, settings)
             stored = self._store.read(candidate.name, self.keys[candidate.name])
             if stored is not None:
-                found[candidate.name] = stored
+                results[candidate.name] = stored
                 self.resumed += 1
         total = len(candidates)
         self._on_step("measuring the model as it is")
-        self._run([c for c in candidates[:1] if c.name not in found], found, total)
-        original = found[ORIGINAL]
+        self._run([c for c in candidates[:1] if c.name not in results], results, total)
+        original = results[ORIGINAL]
         if original.price is None:
             raise (SetupError if original.lacks_something else InputError)(*original.error)
         self._work = replace(self._work, before=original.price)
-        self._run([c for c in candidates if c.name not in found], found, total)
-        return [found[c.name] for c in candidates]
+        self._run([c for c in candidates if c.name not in results], results, total)
+        return [results[c.name] for c in candidates]
 
-    def _run(self, candidates: Sequence[Candidate], found: dict[str, Result], total: int) -> None:
+    def _run(self, candidates: Sequence[Candidate], results: dict[str, Result], total: int) -> None:
         items = [replace(self._work, steps=c.steps) for c in candidates]
-        self._on_done(len(found), total)
+        self._on_done(len(results), total)
         for index, result in self._scheduler.run(evaluation.evaluate, items, self._arrays) if items else ():
             name = candidates[index].name
-            found[name] = result if isinstance(result, Result) else evaluation.failure(result)
-            if name != ORIGINAL or found[name].price is not None:  # without the original there is no sweep
-                self._store.write(name, self.keys[name], found[name])
+            results[name] = result if isinstance(result, Result) else evaluation.failure(result)
+            if name != ORIGINAL or results[name].price is not None:  # without the original there is no sweep
+                self._store.write(name, self.keys[name], results[name])
             self._on_step(f"{name} done")
-            self._on_done(len(found), total)
+            self._on_done(len(results), total)
 
 
 def _model(
@@ -181,8 +181,8 @@ def _model(
         trained = "-".join([recipe, str(seed), hashlib.sha256(json.dumps(versions()).encode()).hexdigest()[:12]])
         path = store.out / f"{trained}.keras"
         if not path.is_file():
-            found = train(recipe, seed=seed, on_step=on_step)
-            store.file(path.name, found.keras)
+            training = train(recipe, seed=seed, on_step=on_step)
+            store.file(path.name, training.keras)
         return path.read_bytes(), path.suffix
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         path = model_file(model, Path(folder))

@@ -17,10 +17,10 @@ def describe_difference(model: TfliteModel, other: bytes) -> str:
     The first operator, tensor or constant that differs is named.
     """
     try:
-        found = parse(other)
+        changed = parse(other)
     except InputError as error:
         return f"it is no sound model any more: {error.message}"
-    for graph, theirs in zip(model.subgraphs, found.subgraphs, strict=False):
+    for graph, theirs in zip(model.subgraphs, changed.subgraphs, strict=False):
         for op, other_op in zip(graph.operators, theirs.operators, strict=False):
             if text := _fields(f"operator {op.index} ({op.name})", _OPERATOR, op, other_op):
                 return text

@@ -26,13 +26,13 @@ class Cutter:
     def activations(self, operator: int, subgraph: int = 0) -> tuple[int, ...]:
         """Return the tensors that the one-operator model takes as inputs, in their order."""
         graph = self._model.subgraphs[subgraph]
-        found: list[int] = []
+        indices: list[int] = []
         for i in graph.operators[operator].inputs:
-            if i >= 0 and i not in found:
+            if i >= 0 and i not in indices:
                 tensor = graph.tensors[i]
                 if not tensor.is_constant and not tensor.is_variable and tensor.elements:
-                    found.append(i)
-        return tuple(found)
+                    indices.append(i)
+        return tuple(indices)
 
     def number(self, tensor: int, operator: int, subgraph: int) -> int:
         """Return which tensor of the one-operator model a tensor of the operator becomes."""

@@ -28,10 +28,10 @@ def normalise(model: TfliteModel) -> Normalised:
     graphs = list(Table.root(model.data).tables(2))
     for graph, table in zip(model.subgraphs, graphs, strict=True):
         for tensor, entry in zip(graph.tensors, table.tables(0), strict=True):
-            found, stored = tensor.quantization, entry.table(4)
-            if found is None or stored is None or not found.per_channel:
+            quantization, stored = tensor.quantization, entry.table(4)
+            if quantization is None or stored is None or not quantization.per_channel:
                 continue
-            if is_benign_dimension(found.dimension, tensor.shape):
+            if is_benign_dimension(quantization.dimension, tensor.shape):
                 struct.pack_into("<i", data, stored.position(6), 0)
-                changes.append(f"quantized_dimension of '{tensor.name}': {found.dimension} to 0")
+                changes.append(f"quantized_dimension of '{tensor.name}': {quantization.dimension} to 0")
     return Normalised(bytes(data), tuple(changes))

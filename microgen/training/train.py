@@ -129,26 +129,26 @@ def train(
     packages = ("tensorflow", "keras", *chosen.packages)
     reply = converter.run(train_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
     on_step("running LiteRT and TFLM on the held-out data")
-    found = finish(reply.converted, recipe, "recipe", "int8", limits)
+    quantized = finish(reply.converted, recipe, "recipe", "int8", limits)
     test_x, test_y = reply.test_x, reply.test_y
-    with EngineRun(found.model, quantize_samples(found.model, [test_x])) as running:
+    with EngineRun(quantized.model, quantize_samples(quantized.model, [test_x])) as running:
         engines = running.result()
     score = chosen.metric.score
     litert, tflm = (
-        real_values(found.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
+        real_values(quantized.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
     )
     parameters, validation = {}, None
     valid_x, valid_y = reply.valid_x, reply.valid_y
     if valid_x is not None and valid_y is not None:
         # What the firmware compares with must come from the model that it runs.
-        with EngineRun(found.model, quantize_samples(found.model, [valid_x])) as running:
-            answers = real_values(found.model.outputs[0], running.result().reference.outputs[0])
+        with EngineRun(quantized.model, quantize_samples(quantized.model, [valid_x])) as running:
+            answers = real_values(quantized.model.outputs[0], running.result().reference.outputs[0])
         validation = score(answers, valid_x, valid_y)
         if chosen.parameters is not None:
             parameters = chosen.parameters(answers, valid_x, valid_y)
     trained = Trained(
         chosen,
-        found,
+        quantized,
         reply.keras,
         score(reply.test_float, test_x, test_y),
         score(litert, test_x, test_y),

@@ -41,10 +41,10 @@ def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int) -> str:
 
 
 def _vectors(text: str, name: str) -> list[bytes]:
-    found = re.search(rf"{name}\[[^=]*=\s*\{{(.*?)\n\}};", text, re.DOTALL)
-    if not found:
+    match = re.search(rf"{name}\[[^=]*=\s*\{{(.*?)\n\}};", text, re.DOTALL)
+    if not match:
         return []
-    rows = re.findall(r"\{([^{}]*)\}", found[1])
+    rows = re.findall(r"\{([^{}]*)\}", match[1])
     return [bytes(int(cell, 16) for cell in re.findall(r"0x([0-9a-f]{2})", row)) for row in rows]
 
 

@@ -94,8 +94,8 @@ def engine_versions() -> dict[str, str]:
 
 def _differing(ours: Samples, theirs: Samples) -> npt.NDArray[np.bool_]:
     """Tell for each sample whether any output differs."""
-    found = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
-    return np.any(found, axis=0) if found else np.zeros(0, np.bool_)
+    flags = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
+    return np.any(flags, axis=0) if flags else np.zeros(0, np.bool_)
 
 
 def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:
@@ -129,6 +129,6 @@ def _array_fault(model: TfliteModel, array: bytes) -> str:
     differ = "byte differs" if len(where) == 1 else "bytes differ"
     return (
         f"the compiled array is not the model: {len(where)} {differ}, "
-        + (f"{found}; " if (found := describe_difference(model, array)) else "")
+        + (f"{difference}; " if (difference := describe_difference(model, array)) else "")
         + f"the first is {model.describe_byte(first)}: {theirs[first]} in the model, {ours[first]} in the firmware"
     )

@@ -57,11 +57,11 @@ def _model_array(firmware: ctypes.CDLL) -> bytes:
     return ctypes.string_at(address, size.value)
 
 
-def _unresolved(said: str) -> str:
+def _unresolved(message: str) -> str:
     """Say what the loader's message means to who wrote the firmware."""
-    _, found, symbol = said.partition("undefined symbol: ")
-    if not found:
-        return said
+    _, separator, symbol = message.partition("undefined symbol: ")
+    if not separator:
+        return message
     demangle = ctypes.CDLL(None).__cxa_demangle
     demangle.restype = ctypes.c_char_p
     plain = demangle(symbol.encode(), None, None, None)

@@ -84,8 +84,8 @@ def build_all(
     """
     # All are read before the first project is written.
     named = [(str(board), load_board(str(board)).name) for board in (board_names() if boards is None else boards)]
-    names = [found for _, found in named]
-    if twice := sorted({found for found in names if names.count(found) > 1}):
+    names = [board_name for _, board_name in named]
+    if twice := sorted({board_name for board_name in names if names.count(board_name) > 1}):
         raise InputError(f"board '{twice[0]}' is named twice", "name each board once")
     any_board = BuildRequest(model=model, name=name, **options)
     results = []

@@ -61,21 +61,21 @@ def counts_of(firmware: Firmware, board: EmulatedBoard, inferences: Sequence[Inf
     image, model = board.image, firmware.model
     part = image.part(firmware.folder / firmware.layout.model)
     # A model with state, or one that stops early, may take another way each time.
-    found = max(inferences, key=lambda count: count.instructions)
+    largest = max(inferences, key=lambda count: count.instructions)
     operators = model.main.operators
     cost = image.cpu.cost
     assert cost is not None
     return Counts(
         cpu=image.cpu.title,
         emulator=f"{image.machine.program} -M {image.machine.name}",
-        instructions=found.instructions,
+        instructions=largest.instructions,
         instructions_by_operator=tuple(
-            {"index": index, "op": operators[index].name, "instructions": count} for index, count in found.operators
+            {"index": index, "op": operators[index].name, "instructions": count} for index, count in largest.operators
         ),
-        instructions_outside=found.outside_operators,
+        instructions_outside=largest.outside_operators,
         stack_bytes=max(count.stack_bytes for count in inferences),
         firmware_stack_bytes=max(count.firmware_stack_bytes for count in inferences),
-        estimated_ms=found.instructions * cost.cycles_per_instruction / firmware.board.mcu.clock_hz * 1000,
+        estimated_ms=largest.instructions * cost.cycles_per_instruction / firmware.board.mcu.clock_hz * 1000,
         estimate_error_percent=cost.error_percent,
         flash_bytes=image.flash_bytes,
         ram_bytes=image.ram_bytes,

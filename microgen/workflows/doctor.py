@@ -72,17 +72,17 @@ def examine() -> list[Finding]:
 
 def versions() -> list[tuple[str, str]]:
     """Return the versions of what a result depends on, read from the packages' metadata: nothing is imported."""
-    found = [
+    listed = [
         ("microgen", __version__),
         ("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"),
     ]
     for name in ("tflite-micro", "ai-edge-litert", "tensorflow", "platformio"):
         try:
-            found.append((name, importlib.metadata.version(name)))
+            listed.append((name, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
-            found.append((name, "not installed"))
+            listed.append((name, "not installed"))
     compiler = _compiler()
-    return [*found, ("compiler", compiler.detail if compiler.found else "none")]
+    return [*listed, ("compiler", compiler.detail if compiler.found else "none")]
 
 
 def _compiler() -> Finding:
@@ -99,14 +99,14 @@ def _compiler() -> Finding:
 
 def _frontends() -> list[Finding]:
     """Look for the packages that models are converted with, by what they come as."""
-    found = []
+    findings = []
     for frontend in FRONTENDS:
         missing = [package for package in frontend.packages if importlib.util.find_spec(package) is None]
         detail = "" if missing else ", ".join(frontend.packages)
         remedy = f"pip install 'microgen[{frontend.extra}]'" if missing else ""
         if frontend.packages:
-            found.append(Finding(frontend.name, not missing, detail, f"quantize {suffixes(frontend)}", remedy))
-    return found
+            findings.append(Finding(frontend.name, not missing, detail, f"quantize {suffixes(frontend)}", remedy))
+    return findings
 
 
 def _emulator() -> list[Finding]:
@@ -127,9 +127,9 @@ def _emulator() -> list[Finding]:
             titles += [] if cpu.title in titles else [cpu.title]
     findings = []
     for program, (verb, packages, titles) in programs.items():
-        found = shutil.which(program) is not None and not packages & set(missing)
-        detail = _version(program) if found else ""
-        findings.append(Finding(program, found, detail, f"{verb} {', '.join(titles)}", "" if found else remedy))
+        is_here = shutil.which(program) is not None and not packages & set(missing)
+        detail = _version(program) if is_here else ""
+        findings.append(Finding(program, is_here, detail, f"{verb} {', '.join(titles)}", "" if is_here else remedy))
     return findings
 
 
@@ -141,8 +141,8 @@ def _version(*command: str) -> str:
 def _package(
     name: str, distribution: str, module: str, purpose: str, remedy: str, is_essential: bool = False
 ) -> Finding:
-    found = importlib.util.find_spec(module) is not None
-    detail = f"{distribution} {importlib.metadata.version(distribution)}" if found else ""
-    if name == "PlatformIO" and not found and shutil.which("pio"):
-        found, detail = True, str(shutil.which("pio"))
-    return Finding(name, found, detail, purpose, remedy, is_essential)
+    is_here = importlib.util.find_spec(module) is not None
+    detail = f"{distribution} {importlib.metadata.version(distribution)}" if is_here else ""
+    if name == "PlatformIO" and not is_here and shutil.which("pio"):
+        is_here, detail = True, str(shutil.which("pio"))
+    return Finding(name, is_here, detail, purpose, remedy, is_essential)

@@ -102,11 +102,11 @@ def merge(
     """
     if len(models) < 2:
         raise InputError("one model alone cannot be merged", "give two or more")
-    found = [sources.find(path) for path in models]
-    paths = [source.path for _, source in found]
-    are_keras = all(frontend is KERAS for frontend, _ in found)
-    tflites = [model for model in (frontend.read(source) for frontend, source in found) if model is not None]
-    quantized = len(tflites) == len(found)
+    given = [sources.find(path) for path in models]
+    paths = [source.path for _, source in given]
+    are_keras = all(frontend is KERAS for frontend, _ in given)
+    tflites = [model for model in (frontend.read(source) for frontend, source in given) if model is not None]
+    quantized = len(tflites) == len(given)
     if not quantized and not are_keras:
         raise InputError(
             "models of different kinds cannot be merged",

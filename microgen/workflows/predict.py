@@ -63,7 +63,7 @@ def predict(
     model = project_model(opened)
     labels = [str(label) for label in opened.manifest.get("labels", [])]
     inputs = quantize_samples(model, [samples] if isinstance(samples, np.ndarray) else list(samples))
-    found = []
+    predictions = []
     with open_device(opened, model, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
             answer = client.infer([np.ascontiguousarray(a).tobytes() for a in one], len(model.outputs))
@@ -72,5 +72,5 @@ def predict(
                 for tensor, data in zip(model.outputs, answer.outputs, strict=True)
             )
             best = int(outputs[0].argmax())
-            found.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))
-    return found
+            predictions.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))
+    return predictions

@@ -186,12 +186,12 @@ def _accuracy(output: Tensor, engines: Engines, labels: npt.NDArray[np.int64], f
     classes = class_count(output.elements)
     matrix = np.zeros((classes, classes), np.int64)
     np.add.at(matrix, (labels, answers), 1)
-    found: dict[str, Any] = {
+    accuracy: dict[str, Any] = {
         "samples": len(labels),
         "accuracy": float((answers == labels).mean()),
         "confusion": matrix.tolist(),
     }
     if engines.litert.outputs:
         theirs = answered_classes(real_values(output, engines.litert.outputs[0][first:]))
-        found["litert_accuracy"] = float((theirs == labels).mean())
-    return found
+        accuracy["litert_accuracy"] = float((theirs == labels).mean())
+    return accuracy

@@ -28,10 +28,10 @@ def check_step(step: Step) -> None:
 def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras has no types
     """Merge; the network is trained on only where the user says how long."""
     pair = [model, merge.load(Path(step.options["other"]))]
-    found = merge.merge(pair, str(step.options["join"]), float(step.options["share"])).model
+    merged = merge.merge(pair, str(step.options["join"]), float(step.options["share"])).model
     if task.epochs:
-        fine_tune(found, task, task.epochs, _LEARNING_RATE)
-    return found
+        fine_tune(merged, task, task.epochs, _LEARNING_RATE)
+    return merged
 
 
 METHOD = Method(

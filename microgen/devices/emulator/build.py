@@ -83,8 +83,8 @@ class Image:
         """Return the name of the function that each address lies in; "" where it lies in none."""
         assert self.cpu.compiler is not None
         listed = _output_of([f"{self.cpu.compiler.prefix}nm", "-nC", "--defined-only", str(self.elf)])
-        found = re.findall(r"^([0-9a-f]+) [tTwW] (.+)$", listed, re.M)
-        symbols = [(int(address, 16) & ~1, name) for address, name in found]
+        matches = re.findall(r"^([0-9a-f]+) [tTwW] (.+)$", listed, re.M)
+        symbols = [(int(address, 16) & ~1, name) for address, name in matches]
         return [next((name for start, name in reversed(symbols) if start <= (a & ~1)), "") for a in addresses]
 
 
@@ -137,8 +137,8 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
             break
         compilation.finish()
         check_instructions(cpu, elf)
-        found = linked_objects(elf.with_suffix(".map").read_text("utf-8", "replace"))
-        parts = {source: found.get(str(file), Linked()) for source, file in objects.items()}
+        objects_linked = linked_objects(elf.with_suffix(".map").read_text("utf-8", "replace"))
+        parts = {source: objects_linked.get(str(file), Linked()) for source, file in objects.items()}
         return Image(elf, cpu, machine, *_sizes(cpu.compiler, elf), parts)
     raise InputError(
         f"the firmware does not link for {cpu.title} (emulated): {failure}",

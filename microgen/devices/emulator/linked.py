@@ -41,8 +41,8 @@ class Linked:
 
 def total(parts: Iterable[Linked]) -> Linked:
     """Return the sum of parts."""
-    found = list(parts)
-    return Linked(*(sum(getattr(part, name) for part in found) for name in ("code", "constants", "data", "zeroed")))
+    counted = list(parts)
+    return Linked(*(sum(getattr(part, name) for part in counted) for name in ("code", "constants", "data", "zeroed")))
 
 
 def linked_objects(text: str) -> dict[str, Linked]:

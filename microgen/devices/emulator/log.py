@@ -59,21 +59,21 @@ class Log:
 
     def inferences(self) -> list[InferenceCount]:
         """Return what each inference so far took."""
-        found = []
+        result = []
         for line in re.findall(r"^inference ([\d: ]+)$", self._text(), re.M):
             total, stack, firmware_stack, *operators = line.split(" ")
             pairs = (pair.split(":") for pair in operators)
             counts = tuple((int(index), int(count)) for index, count in pairs)
-            found.append(InferenceCount(int(total), int(stack), int(firmware_stack), counts))
-        return found
+            result.append(InferenceCount(int(total), int(stack), int(firmware_stack), counts))
+        return result
 
     def fault(self) -> Fault | None:
         """Return why the firmware stopped; None where it reported nothing."""
-        found = re.search(r"^fault: ([^;\n]+);?(.*)$", self._text(), re.M)
-        if found is None:
+        match = re.search(r"^fault: ([^;\n]+);?(.*)$", self._text(), re.M)
+        if match is None:
             return None
-        registers = {name: int(value, 16) for name, value in re.findall(r"(\w+)=(0x[0-9a-f]+)", found[2])}
-        return Fault(found[1], registers)
+        registers = {name: int(value, 16) for name, value in re.findall(r"(\w+)=(0x[0-9a-f]+)", match[2])}
+        return Fault(match[1], registers)
 
     def _text(self) -> str:
         try:

@@ -160,27 +160,27 @@ def translate(log: str, upload: str) -> MicrogenError:
         upload: what a person has to do so that uploading works on this board.
     """
     for symptom in _SYMPTOMS:
-        found = symptom.pattern.search(log)
-        if not found:
+        match = symptom.pattern.search(log)
+        if not match:
             continue
-        groups = [g for g in found.groups() if g is not None]
+        groups = [g for g in match.groups() if g is not None]
         over = int(groups[1]) - int(groups[2]) if len(groups) == 3 else 0
         return symptom.error(
             symptom.message.format(*groups, over=over), symptom.hint.format(upload=upload or "see the project's README")
         )
     lines = [line.strip() for line in log.splitlines() if line.strip(" =-*\t")]
     telling = [line for line in lines if re.search(r"error|exception|fail", line, re.IGNORECASE)]
-    said = (telling or lines or ["it said nothing"])[0]
-    return SetupError(f"PlatformIO failed: {said}", "run pio run -v in the project for all of it")
+    printed = (telling or lines or ["it said nothing"])[0]
+    return SetupError(f"PlatformIO failed: {printed}", "run pio run -v in the project for all of it")
 
 
 def _pio() -> list[str]:
     if importlib.util.find_spec("platformio") is not None:
         return [sys.executable, "-m", "platformio"]
-    found = shutil.which("pio") or shutil.which("platformio")
-    if not found:
+    program = shutil.which("pio") or shutil.which("platformio")
+    if not program:
         raise SetupError("PlatformIO is not installed", "pip install 'microgen[flash]'")
-    return [found]
+    return [program]
 
 
 def _environment(opened: Project) -> str:

@@ -71,8 +71,8 @@ def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
 
     def asked(size: Callable[[str, OpShape], int]) -> KernelBytes:
         def sizes(graph: Subgraph, op: Operator) -> Sequence[int]:
-            found = size(op.name, op_shape(graph, op))
-            return (found,) if found else ()
+            asked_bytes = size(op.name, op_shape(graph, op))
+            return (asked_bytes,) if asked_bytes else ()
 
         return sizes
 

@@ -105,10 +105,10 @@ class _Interval:
     def times(self, other: _Interval, factor: float) -> _Interval:
         """Multiply by another interval and a positive number; rounding to integers is included."""
         corners = np.stack([a * b for a in (self.low, self.high) for b in (other.low, other.high)])
-        found = _Interval(
+        product = _Interval(
             corners.min(axis=0) * factor, self.centre * other.centre * factor, corners.max(axis=0) * factor
         )
-        return found.widened(_rounding(factor) + np.abs(corners).max(axis=0) * factor * _FACTOR_ERROR)
+        return product.widened(_rounding(factor) + np.abs(corners).max(axis=0) * factor * _FACTOR_ERROR)
 
     def tube(self, output: Tensor) -> Tube:
         """Return the answers that the interval allows, in an output's own numbers; rounding is included already."""
@@ -134,8 +134,8 @@ def _rescaled(sums: Array, factor: float) -> _Interval | None:
 def _constants(model: TfliteModel, tensors: list[Tensor]) -> list[Array] | None:
     """Return the values of constant tensors; None where one is not constant, or has a zero point or many scales."""
     for tensor in tensors:
-        found = tensor.quantization
-        if not tensor.is_constant or found is None or any(found.zero_points) or found.per_channel:
+        quantization = tensor.quantization
+        if not tensor.is_constant or quantization is None or any(quantization.zero_points) or quantization.per_channel:
             return None
     return [model.constant(t).astype(np.int64) for t in tensors]
 
@@ -190,7 +190,7 @@ def lstm(
     source, hidden, cell, output = at[_INPUT], at[_HIDDEN], at[_CELL], graph.tensors[op.outputs[0]]
     weights = [at[first : first + 4] for first in (_INPUT_WEIGHTS, _STATE_WEIGHTS, _BIASES)]
     constants = [_constants(model, tensors) for tensors in weights]
-    matrices, recurrent, biases = (found or [] for found in constants)
+    matrices, recurrent, biases = (group or [] for group in constants)
     if not (matrices and recurrent and biases):
         return None
     steps = inputs[op.inputs[_INPUT]].reshape(-1, source.shape[-1]).astype(np.int64) - source.zero_point
@@ -280,5 +280,5 @@ def svdf(model: TfliteModel, graph: Subgraph, op: Operator, inputs: Mapping[int,
             return None
         total = total + model.constant(bias).astype(np.int64)
     factor = state.scale * time.scale / output.scale
-    found = _rescaled(total, factor)
-    return found.widened(error * factor).tube(output) if found is not None else None
+    rescaled = _rescaled(total, factor)
+    return rescaled.widened(error * factor).tube(output) if rescaled is not None else None
