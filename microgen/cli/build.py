@@ -82,7 +82,7 @@ def build(
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
     from ..errors import InputError
     from ..workflows import build as pipeline
-    from ..workflows import build_all as fleet
+    from ..workflows import build_all as several
 
     if all_boards and board:
         raise InputError("--board and --all-boards together", "give one of them")
@@ -110,19 +110,19 @@ def build(
     boards = board or [defaults.BOARD]
     if all_boards or len(boards) > 1:
         with Progress() as progress:
-            results = fleet.build_all(
+            results = several.build_all(
                 model, None if all_boards else boards, on_step=progress, on_epoch=progress.part, **options
             )
         if as_json:
             print_json([r.to_json() for r in results])
         else:
-            from ..report.projects import FLEET_HEADS, fleet_rows
+            from ..report.projects import BOARDS_HEADS, boards_rows
             from ..report.text import table
 
-            table(FLEET_HEADS, fleet_rows(results, SHELL), right=(2, 3))
+            table(BOARDS_HEADS, boards_rows(results, SHELL), right=(2, 3))
             if made := [str(r.result.project) for r in results if r.result and not check]:
                 print_pairs([("projects", made[0] + (f" to {made[-1]}" if len(made) > 1 else ""))])
-        raise typer.Exit(fleet.exit_code(results, all_boards=all_boards))
+        raise typer.Exit(several.exit_code(results, all_boards=all_boards))
     with Progress() as progress:
         result = pipeline.build(model, boards[0], on_step=progress, on_epoch=progress.part, **options)
     if as_json:

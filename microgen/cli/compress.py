@@ -97,7 +97,7 @@ def compress(
         "join": join,
         "share": share,
     }
-    chain = steps.chain(method or [], amount, options)
+    chain = steps.read_chain(method or [], amount, options)
     path = out or run.default_out(model, recipe, chain)
     with Progress() as progress:
         compressed = run.compress(

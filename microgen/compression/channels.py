@@ -56,7 +56,7 @@ def choose(model: Model, coupling: Coupling, amount: float) -> frozenset[int]:
     Raises:
         InputError: nothing can leave, or not as much.
     """
-    score = check(model, coupling)
+    score = check_removable_channels(model, coupling)
     order = _order(_makers(coupling), score)
     total = macs(coupling)
 
@@ -77,7 +77,7 @@ def choose(model: Model, coupling: Coupling, amount: float) -> frozenset[int]:
     return frozenset(order[:low])
 
 
-def check(model: Model, coupling: Coupling) -> dict[int, float]:
+def check_removable_channels(model: Model, coupling: Coupling) -> dict[int, float]:
     """Return what `importance` does, if there is anything.
 
     Raises:

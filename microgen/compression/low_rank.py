@@ -98,7 +98,7 @@ def energy_for(model: Model, amount: float) -> float:
     Raises:
         InputError: no layer can be split, or not so much can leave.
     """
-    layer_splits = check(model)
+    layer_splits = check_splits(model)
     wanted = amount * parameters(model)
     steps = sorted({float(e) for options in layer_splits.values() for s in options for e in _energies(s)})
     enough = [_saved(_choose(layer_splits, e)) >= wanted for e in steps]
@@ -112,7 +112,7 @@ def energy_for(model: Model, amount: float) -> float:
     return steps[max(k for k, x in enumerate(enough) if x)]
 
 
-def check(model: Model) -> dict[int, list[Split]]:
+def check_splits(model: Model) -> dict[int, list[Split]]:
     """Return the ways to split each layer.
 
     Raises:

@@ -46,7 +46,7 @@ class Price:
         return asdict(self)
 
 
-def measure(
+def measure_price(
     model: ConvertedModel, test_x: npt.NDArray[Any], test_y: npt.NDArray[Any], name: str, metric: Metric
 ) -> tuple[Price, Quantized, npt.NDArray[Any] | None]:
     """Run a model of a compression in LiteRT and TFLM, and return its price.

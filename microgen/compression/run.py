@@ -22,7 +22,7 @@ from ..workers import TRAINING, converter
 from .base import Step
 from .job import CompressRequest, compress_job
 from .methods import load_method
-from .price import Price, measure, standard_error
+from .price import Price, measure_price, standard_error
 from .steps import StepSource, read_steps
 from .task import DataSource, read_data
 
@@ -112,8 +112,8 @@ def compress(
         seed: seed of everything random; the same seed gives the same bytes.
         force: overwrite `out`.
         before: the price of the model as it came, where it is known already; it is not measured again then.
-        on_step: is told what is done next.
-        on_epoch: is told how many epochs of how many are done.
+        on_step: called with what is done next.
+        on_epoch: called with how many epochs of how many are done.
         options: of the methods, such as temperature, alpha and student of distill.
 
     Raises:
@@ -182,10 +182,10 @@ def _run(
         reply = converter.run(compress_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
     metric = METRICS[reply.metric]
     on_step("running LiteRT and TFLM on the held-out data")
-    after, quantized, scores = measure(reply.after, reply.test_x, reply.test_y, slug(name), metric)
+    after, quantized, scores = measure_price(reply.after, reply.test_x, reply.test_y, slug(name), metric)
     earlier = None
     if reply.before is not None:
-        before, _, earlier = measure(reply.before, reply.test_x, reply.test_y, slug(name), metric)
+        before, _, earlier = measure_price(reply.before, reply.test_x, reply.test_y, slug(name), metric)
     tested, error = len(reply.test_x), standard_error(scores, earlier)
     compressed = _with_record(
         Compressed(steps, reply.keras, quantized, before or after, after, metric, tested, seed, error), chosen

@@ -44,7 +44,7 @@ def read_steps(sources: Sequence[StepSource], options: Mapping[str, Any] | None 
     return tuple(steps)
 
 
-def chain(
+def read_chain(
     methods: Sequence[str], amount: float | None = None, options: Mapping[str, Any] | None = None
 ) -> tuple[Step, ...]:
     """Read the steps of a command line: "prune:0.8" each, or one method and its amount beside it, and their options.

@@ -39,7 +39,7 @@ class Task:
         batch_size: of the training.
         seed: of everything random.
         epochs: what the user wants instead of each method's own number.
-        on_epoch: is told whenever an epoch is done.
+        on_epoch: called whenever an epoch is done.
     """
 
     train_x: Array

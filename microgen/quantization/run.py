@@ -69,7 +69,7 @@ def quantize(
             names them.
         seed: seed of everything random.
         force: overwrite `out`.
-        on_step: is told what is done next.
+        on_step: called with what is done next.
 
     Raises:
         InputError: the model or the data cannot be used, or `out` is there already; nothing was written.

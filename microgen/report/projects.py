@@ -69,10 +69,10 @@ def fit_lines(fit: Fit) -> Pairs:
     ]
 
 
-FLEET_HEADS = ("board", "fits", "flash", "RAM", "verdict, or why not")
+BOARDS_HEADS = ("board", "fits", "flash", "RAM", "verdict, or why not")
 
 
-def fleet_rows(results: Sequence[BoardResult], spelling: Spelling) -> list[list[str]]:
+def boards_rows(results: Sequence[BoardResult], spelling: Spelling) -> list[list[str]]:
     """Return the rows of the table over several boards."""
     return [
         [

@@ -62,7 +62,7 @@ def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]
     return tuple(candidates.values())
 
 
-def key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict[str, Any]) -> str:
+def result_key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict[str, Any]) -> str:
     """Return the key of a candidate's result: equal only where everything that decides it is.
 
     Args:

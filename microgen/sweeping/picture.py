@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from ..errors import SetupError, option
-from .table import AXES, Row, Sweep, front
+from .table import AXES, Row, Sweep, pareto_front
 
 # Colours that people with any kind of colour vision tell apart (Okabe and Ito).
 _FRONT, _GREY, _RED = "#0072B2", "#8A8A8A", "#D55E00"
@@ -20,7 +20,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 _STYLE = {"svg.hashsalt": "microgen", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25}
 
 
-def check() -> None:
+def check_matplotlib() -> None:
     """Raise SetupError where Matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
@@ -50,7 +50,7 @@ def draw(sweep: Sweep, kind: str) -> bytes:
         FigureCanvasAgg(figure)
         panels: dict[str, Any] = figure.subplot_mosaic([["0", "1", "list"], ["2", "3", "list"]], width_ratios=[4, 4, 3])
         for k, (axis, title) in enumerate(AXES.items()):
-            best = front(sweep.rows, axis, sweep.metric)
+            best = pareto_front(sweep.rows, axis, sweep.metric)
             _panel(panels[str(k)], measured, best, axis, title, sweep, numbers)
         _list(panels["list"], measured, numbers)
         panels["list"].legend(*panels["0"].get_legend_handles_labels(), loc="lower left", frameon=False)

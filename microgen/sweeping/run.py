@@ -30,11 +30,11 @@ from ..tflite import parse
 from ..training.train import train
 from . import evaluation
 from . import picture as pictures
-from .candidates import ORIGINAL, Candidate, key, read_candidates, versions
+from .candidates import ORIGINAL, Candidate, read_candidates, result_key, versions
 from .evaluation import Data, Result, Work
 from .scheduling import Dask, Local, Scheduler
 from .store import Store
-from .table import AXES, Row, Sweep, front
+from .table import AXES, Row, Sweep, pareto_front
 
 PICTURES = ("svg", "png")
 
@@ -72,8 +72,8 @@ def sweep(
         jobs: how many candidates run at a time on this machine; half its cores otherwise.
         scheduler: the address of a Dask scheduler, on whose workers candidates run instead.
         picture: "svg", "png", or None for no picture.
-        on_step: is told what is done next.
-        on_done: is told how many candidates of how many are done.
+        on_step: called with what is done next.
+        on_done: called with how many candidates of how many are done.
 
     Raises:
         InputError: the model, the data or an option cannot be used.
@@ -87,7 +87,7 @@ def sweep(
     if picture not in (None, *PICTURES):
         raise InputError(f"no picture as '{picture}'", f"pictures: {', '.join(PICTURES)}", option="picture")
     if picture:
-        pictures.check()
+        pictures.check_matplotlib()
     check_origin(model, data, recipe)
     check_seen([model], recipe, seed)
     if recipe is not None:
@@ -141,7 +141,7 @@ class _Runner:
         settings = {k: getattr(self._work, k) for k in ("epochs", "batch_size", "seed")}
         results: dict[str, Result] = {}
         for candidate in candidates:
-            self.keys[candidate.name] = key(candidate, self._work.model, self._data, settings)
+            self.keys[candidate.name] = result_key(candidate, self._work.model, self._data, settings)
             stored = self._store.read(candidate.name, self.keys[candidate.name])
             if stored is not None:
                 results[candidate.name] = stored
@@ -214,5 +214,5 @@ def _row(candidate: Candidate, result: Result, board: Board, store: Store, key: 
 
 def _with_fronts(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
     return tuple(
-        replace(row, best_for=tuple(axis for axis in AXES if row in front(rows, axis, metric))) for row in rows
+        replace(row, best_for=tuple(axis for axis in AXES if row in pareto_front(rows, axis, metric))) for row in rows
     )

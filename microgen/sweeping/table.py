@@ -108,7 +108,7 @@ class Sweep:
         }
 
 
-def front(rows: Sequence[Row], axis: str, metric: Metric) -> list[Row]:
+def pareto_front(rows: Sequence[Row], axis: str, metric: Metric) -> list[Row]:
     """Return the Pareto front, by size: of what fits, what nothing beats in both the metric and on the axis.
 
     Where two are the same in both, the first one named is on it.

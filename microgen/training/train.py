@@ -105,8 +105,8 @@ def train(
         runtime: what must run it there.
         epochs: instead of the recipe's own number.
         seed: seed of data, weights and training; the same seed gives the same bytes.
-        on_step: is told what is done next.
-        on_epoch: is told how many epochs of how many are done.
+        on_step: called with what is done next.
+        on_epoch: called with how many epochs of how many are done.
 
     Raises:
         InputError: there is no such recipe, or `out` holds something else.

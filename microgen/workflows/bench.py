@@ -102,7 +102,7 @@ def bench(
         on, baud, record: see `microgen.workflows.device.open_device`.
         runs: how many to time; None: 100, on an emulated CPU 2, where one is like the other.
         warmups: how many to run before; None: 10, on an emulated CPU 0.
-        on_step: is told what is done next, for a progress display.
+        on_step: called with what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or a number is none.

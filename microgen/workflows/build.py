@@ -130,7 +130,7 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class Progress:
-    """Who is told how far a build is.
+    """Called with how far a build is.
 
     Attributes:
         on_step: what is done next.
@@ -247,8 +247,8 @@ def build(
         project_kind: the build system that the project is for.
         application, application_options: what the firmware does with the model, and how; None: answer the serial
             commands.
-        on_step: is told what is done next, for a progress display.
-        on_epoch: is told how many epochs of how many of a recipe's training are done.
+        on_step: called with what is done next, for a progress display.
+        on_epoch: called with how many epochs of how many of a recipe's training are done.
 
     Returns:
         The project, what it was made from, and the verdict; a verdict of `diverged` is returned, not raised.
@@ -274,7 +274,7 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
     Args:
         request: the arguments.
         cache: what was made already for the same model on other boards, and is kept for the next.
-        progress: who is told how far it is.
+        progress: called with how far it is.
     """
     clock = _Clock()
     setting = _prepare(request)

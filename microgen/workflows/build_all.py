@@ -70,7 +70,7 @@ def build_all(
         boards: names, aliases or files of boards; all that ship with microgen otherwise.
         out: the folder in which the projects are made, as NAME-BOARD; the current folder otherwise.
         name: as in `build`.
-        on_step: is told what is done next, for a progress display.
+        on_step: called with what is done next, for a progress display.
         on_epoch: as in `build`.
         options: the other arguments of `build`.
 

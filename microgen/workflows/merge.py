@@ -93,7 +93,7 @@ def merge(
             become one, with the mean of the weights.
         seed: of the samples that outputs are compared on.
         force: overwrite `out`.
-        on_step: is told what is done next.
+        on_step: called with what is done next.
 
     Raises:
         InputError: the models do not take the same input, are of different kinds, or `out` is there already.

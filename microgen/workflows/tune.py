@@ -66,7 +66,7 @@ def tune(
         on, baud, record: see `microgen.devices.connected`; not "host", whose pointers are twice as long.
         calibration: the data that the project was built with, if any; golden vectors are chosen from it.
         force: overwrite generated files that were edited.
-        on_step: is told what is done next, for a progress display.
+        on_step: called with what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or it cannot be built again.

@@ -73,7 +73,7 @@ def verify(
             see `microgen.devices.connected`.
         baud: the port's speed.
         record: file to write the session with the firmware to.
-        on_step: is told what is done next, for a progress display.
+        on_step: called with what is done next, for a progress display.
 
     Raises:
         InputError: not a project, or its model file is not the one that it was built from.

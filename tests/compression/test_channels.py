@@ -282,7 +282,7 @@ def test_refusals_name_the_layers():
     L = tf_keras().layers
     held = plain(L.Conv2D(6, 3, name="c"), L.Softmax(name="soft"), L.Flatten(), L.Dense(3, name="out"))
     with pytest.raises(InputError) as refused:
-        channels.check(held, coupling.couple(held))
+        channels.check_removable_channels(held, coupling.couple(held))
     assert "'soft' (Softmax) may mix its channels; 'out' gives the model's output" in refused.value.message
     much = plain(L.Dense(4, name="a"), L.Dense(3, name="out"), shape=(5,))
     with pytest.raises(InputError, match=r"at most 75 % of its multiply-accumulates can leave, 90 % were asked for"):

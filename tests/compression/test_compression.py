@@ -18,7 +18,7 @@ from microgen.compression import run
 from microgen.compression.base import Step
 from microgen.compression.layers import RANGES
 from microgen.compression.methods import load_method, method_names
-from microgen.compression.steps import chain, read_steps
+from microgen.compression.steps import read_chain, read_steps
 from microgen.compression.task import Task, read_data, task_from_data
 from microgen.errors import InputError
 from microgen.support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
@@ -116,13 +116,13 @@ def test_what_cannot_be_is_refused_before_anything_starts(options, says, tmp_pat
 
 
 def test_an_amount_beside_one_method():
-    assert chain(["prune"], 0.5) == chain(["prune:0.5"])
+    assert read_chain(["prune"], 0.5) == read_chain(["prune:0.5"])
     for methods in ([], ["prune", "qat"], ["prune:0.1"]):
         with pytest.raises(InputError, match="belongs to one") as caught:
-            chain(methods, 0.5)
+            read_chain(methods, 0.5)
         assert caught.value.option == "amount"
-    assert run.default_out(None, "sine", chain(["prune"])).name == "sine_prune.keras"
-    assert run.default_out("a/my net.keras", None, chain(["prune", "qat"])).name == "my-net_prune_qat.keras"
+    assert run.default_out(None, "sine", read_chain(["prune"])).name == "sine_prune.keras"
+    assert run.default_out("a/my net.keras", None, read_chain(["prune", "qat"])).name == "my-net_prune_qat.keras"
 
 
 def test_the_command(tmp_path):

@@ -210,7 +210,7 @@ def row(name, score, size, fits=True):
 def test_the_front_is_what_nothing_beats(points, higher):
     metric = ACCURACY if higher else MEAN_ABSOLUTE_ERROR
     rows = [row(str(k), score, size, fits) for k, (score, size, fits) in enumerate(points)]
-    best = table.front(rows, "tflite_bytes", metric)
+    best = table.pareto_front(rows, "tflite_bytes", metric)
 
     def beats(a, b):
         """As good in both, and better in one."""

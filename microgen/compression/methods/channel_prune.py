@@ -16,9 +16,9 @@ _LEARNING_RATE = 1e-3
 _STEPS = 3
 
 
-def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """Refuse a model in which no channel can leave."""
-    channels.check(model, couple(model))
+    channels.check_removable_channels(model, couple(model))
 
 
 def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
@@ -35,7 +35,7 @@ METHOD = Method(
     name="channel-prune",
     title="whole filters and neurons leave: fewer multiply-accumulates, a smaller arena",
     apply=apply,
-    check=check,
+    check=check_model,
     epochs=9,
     amount=Amount(0.5, 0.05, 0.99, "the share of the multiply-accumulates that leaves"),
     keeps_layers=True,

@@ -15,7 +15,7 @@ _LEARNING_RATE = 3e-4
 _LEAST = 3  # clusters, as tensorflow-model-optimization wants where zero is one of them
 
 
-def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """Refuse layers that tensorflow-model-optimization does not know how to cluster."""
     from tensorflow_model_optimization.python.core.clustering.keras.clustering_registry import ClusteringRegistry
 
@@ -66,7 +66,7 @@ METHOD = Method(
     name="cluster",
     title="each kernel keeps a few distinct values (weight clustering)",
     apply=apply,
-    check=check,
+    check=check_model,
     epochs=4,
     amount=Amount(16, _LEAST, 256, "the number of distinct values in each kernel", is_whole=True),
     keeps_layers=True,

@@ -13,9 +13,9 @@ from ..task import Task
 _LEARNING_RATE = 4e-3
 
 
-def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """Refuse a model in which no layer is large enough for a split to save bytes."""
-    low_rank.check(model)
+    low_rank.check_splits(model)
 
 
 def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
@@ -32,7 +32,7 @@ METHOD = Method(
     name="low-rank",
     title="Dense and Conv layers become two thinner ones (SVD): fewer parameters",
     apply=apply,
-    check=check,
+    check=check_model,
     epochs=8,
     amount=Amount(0.4, 0.05, 0.95, "the share of the parameters that leaves"),
     instead="energy",

@@ -15,7 +15,7 @@ _RAMP = 0.6
 _UPDATES = 50  # masks are made anew this often within the ramp
 
 
-def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """Refuse layers that tensorflow-model-optimization does not know how to prune."""
     from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
 
@@ -52,7 +52,7 @@ METHOD = Method(
     name="prune",
     title="the smallest weights become zero (magnitude pruning, polynomial schedule)",
     apply=apply,
-    check=check,
+    check=check_model,
     epochs=8,
     amount=Amount(0.8, 0.05, 0.99, "the share of each kernel's weights that become zero"),
     keeps_layers=True,

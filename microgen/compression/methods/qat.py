@@ -24,7 +24,7 @@ _INSTEAD = {
 }
 
 
-def check(model: Any) -> None:  # noqa: ANN401 - Keras has no types
+def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """Refuse what tensorflow-model-optimization cannot make quantization-aware: it is tried, layer after layer."""
     names = _names(model)
     if _can(model, names):
@@ -143,7 +143,7 @@ METHOD = Method(
     name="qat",
     title="trains with int8 in the loop, keeping zeros and clusters (quantization-aware training, PQAT, CQAT)",
     apply=apply,
-    check=check,
+    check=check_model,
     epochs=4,
     is_last=True,
 )
