@@ -133,7 +133,7 @@ def test_a_build_is_verified_on_the_emulator_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"verify_on": "pico"}, InputError, "--verify-on pico: a build is verified elsewhere"),
+        ({"verify_on": "pico"}, InputError, "verify_on=pico: a build is verified elsewhere"),
         ({"verify_on": "emulator", "runtime": "tflm"}, SetupError, "no TFLM for Cortex-M0+ on this machine"),
         ({"verify_on": "emulator", "board": "esp32"}, SetupError, "Xtensa LX6 cannot be emulated"),
     ],
