@@ -89,7 +89,7 @@ def test_a_program_is_not_kept_for_an_application_that_it_was_not_written_for(co
         ({"application_options": {"speed": "1"}}, "the application 'serial' has no option 'speed'"),
         ({"application": "mlperf", "application_options": {"speed": "1"}}, "'mlperf' has no option 'speed'"),
         ({"application": "mlperf", "application_options": {"task": "ic99"}}, "no such task"),
-        ({"application": "serial", "mlperf": "ic01"}, "the application 'serial' and --mlperf ic01"),
+        ({"application": "serial", "mlperf": "ic01"}, "the application 'serial' and mlperf=ic01"),
     ],
 )
 def test_what_does_not_exist_is_refused(model, tmp_path, arguments, says):
