@@ -3,7 +3,7 @@
 from ..errors import DeviceError
 from .client import Client, Inference, SelfTest
 from .connection import HOST, check_hash, connected, host_command, host_firmware, recorded
-from .host_build import HostBuild, Sources
+from .host_build import Sources
 from .layout import Layout
 from .recording import Recorder, Replay
 from .serial_port import SerialPort
@@ -13,7 +13,6 @@ __all__ = [
     "HOST",
     "Client",
     "DeviceError",
-    "HostBuild",
     "HostProcess",
     "Inference",
     "Layout",

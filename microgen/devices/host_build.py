@@ -13,11 +13,12 @@ import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError, SetupError, option
 from ..support import resources
+from ..support.host import HostBuild
 from .compilation import Compilation, CompiledObject, CompilerError
 from .layout import Layout
 
@@ -25,26 +26,6 @@ _FLAGS = ("-DMICROGEN_HOST=1", "-O1", "-fPIC", "-fvisibility=hidden")
 _C_FLAGS = ("-x", "c", "-std=c11")
 _CPP_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
-
-
-@dataclass(frozen=True)
-class HostBuild:
-    """What a runtime adds to the build of a firmware for this machine.
-
-    Attributes:
-        sources: C and C++ files that are compiled too.
-        includes: folders in which headers are looked for.
-        flags: compiler flags.
-        library: a shared library that the firmware is linked against when it is loaded; it exports
-            `microgen_selftest` with the firmware then, see `microgen.workers.firmware`.
-        obstacle: why firmware cannot run on this machine, "" when it can.
-    """
-
-    sources: tuple[Path, ...] = ()
-    includes: tuple[Path, ...] = ()
-    flags: tuple[str, ...] = ()
-    library: Path | None = None
-    obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +40,7 @@ class Sources:
 
     folder: Path
     layout: Layout
-    host: HostBuild = HostBuild()
+    host: HostBuild = field(default_factory=HostBuild)
 
 
 def compiler() -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..boards import Board, Cpu
-from ..devices.host_build import HostBuild
+from ..support.host import HostBuild
 from ..tflite import Operator, TfliteModel
 from .memory import MemoryLayout
 

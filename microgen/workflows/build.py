@@ -19,7 +19,7 @@ from ..boards import Board, load_board
 from ..deployment import GOLDEN_MAX, Deployment, choose_golden, deploy
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
-from ..devices import HOST, HostBuild, Sources
+from ..devices import HOST, Sources
 from ..devices import host_build as hostbuild
 from ..devices.emulator import EMULATOR
 from ..errors import InputError, option
@@ -30,6 +30,7 @@ from ..projects.kind import Compiled, Parts, ProjectKind, Tool
 from ..projects.manifest import manifest, model_json
 from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
+from ..support.host import HostBuild
 from ..tflite import TfliteModel
 from ..training.train import train
 from ..verification import (

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..._version import __version__
 from ...boards import Board, Cpu, native_snapshot
-from ...devices.host_build import HostBuild
 from ...errors import InputError
+from ...support.host import HostBuild
 from ...tflite import TfliteModel
 from ...tflite.check import check_runnable
 from .. import reference

@@ -8,8 +8,8 @@ import platform
 import sys
 from pathlib import Path
 
-from ...devices.host_build import HostBuild
 from ...support import resources
+from ...support.host import HostBuild
 
 # The declarations in firmware/runtimes/tflm/host are those of exactly this build of TFLM.
 TFLM_WHEEL = "0.dev20261023182759"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...boards import Board, Cpu, TflmSnapshot, native_snapshot
-from ...devices.host_build import HostBuild
 from ...errors import InputError
 from ...support import resources
+from ...support.host import HostBuild
 from ...support.render import render
 from ...tflite import TfliteModel
 from ...tflite.check import check_runnable

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microgen.devices import HostBuild
 from microgen.errors import InputError
 from microgen.runtimes.memory import Buffer, MemoryLayout
 from microgen.runtimes.runtime import Config, Library, NativeBuild, Part, QuantizationLimits, Requirements
+from microgen.support.host import HostBuild
 
 NAME = "plain"
 
