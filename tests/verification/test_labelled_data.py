@@ -54,7 +54,8 @@ def test_a_single_output_tells_two_classes_apart(labels, tmp_path):
     if labels:
         needs_host()
         path = microgen.build(path, out=tmp_path / "p", labels=labels, samples=4, verify=False).project
-    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", report=tmp_path / "r.html")
+    verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz")
+    microgen.write_report(tmp_path / "r.html", microgen.inspect(path), verdict)
     assert verdict.accuracy["accuracy"] == verdict.accuracy["litert_accuracy"] == 0.9
     assert (
         verdict.accuracy["confusion"] == [[16, 0], [4, 20]] and "Confusion matrix" in (tmp_path / "r.html").read_text()
