@@ -118,7 +118,12 @@ def _from_source(
 ) -> Quantized:
     wanted = calibrations.request(calibration, options.value_range) if calibration is not None else None
     if wanted is None and frontend.needs_calibration(source):
-        raise InputError(f"{source.path}: a float model needs calibration data to be quantized", _CALIBRATE_HINT)
+        raise InputError(
+            f"{source.path}: a float model needs calibration data to be quantized",
+            _CALIBRATE_HINT,
+            option="calibration",
+            path=source.path,
+        )
     dense = options.scheme in options.limits.per_channel_dense
     how = ConvertOptions(options.scheme, dense, options.allow_float, options.seed, options.on_step)
     converted = frontend.convert(source, wanted, how)
