@@ -7,6 +7,9 @@
 
 #include "golden.h"
 #include "platform.h"
+#ifdef MICROGEN_EMULATOR
+#include "emulator.h"
+#endif
 
 namespace {
 
@@ -44,14 +47,18 @@ void RunAll() {
 
 void setup() {
   platform_begin();
-#ifndef MICROGEN_NATIVE
+#if !defined(MICROGEN_NATIVE) && !defined(MICROGEN_EMULATOR)
   // The PC opens the port after the upload; what is printed before that is lost.
   platform_delay_ms(4000);
 #endif
   RunAll();
 }
 
-void loop() {}
+void loop() {
+#ifdef MICROGEN_EMULATOR
+  emulator_exit(0);
+#endif
+}
 
 #ifdef MICROGEN_NATIVE
 int main() {

@@ -191,6 +191,10 @@ class RuntimePlan(Protocol):
     def native_obstacle(self) -> str:
         """Why the model does not run on a PC under PlatformIO; "" when it does."""
 
+    @property
+    def emulation_obstacle(self) -> str:
+        """Why PlatformIO cannot compile it for the emulated CPU of the board; "" when it can."""
+
     def model_parts(self) -> tuple[Part, ...]:
         """Return what the model takes of the flash."""
 

@@ -12,9 +12,11 @@ import pty
 import re
 import select
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +25,7 @@ import pytest
 import microgen
 from microgen.__main__ import main
 from microgen.boards import board_names, load_board, native_snapshot
+from microgen.devices.emulator import missing_packages
 from microgen.errors import InputError, MicrogenError, SetupError
 from microgen.projects.platformio import tool as platformio
 from microgen.workflows import doctor, flash
@@ -135,18 +138,75 @@ def test_golden_vectors_pass_without_microgen(project):
     assert scripts and not any("import microgen" in text or "from microgen" in text for text in scripts)
 
 
-def test_a_changed_golden_byte_fails(project):
-    path, run = project
+def change_a_golden_byte(path: Path) -> None:
     data = next(path.rglob("golden_data.cc"))
     text = data.read_text()
     start = text.index("g_golden_outputs")
     first = re.compile(r"0x([0-9a-f]{2})").search(text, start)
     assert first is not None
     data.write_text(f"{text[: first.start()]}0x{int(first[1], 16) ^ 1:02x}{text[first.end() :]}")
+
+
+def test_a_changed_golden_byte_fails(project):
+    path, run = project
+    change_a_golden_byte(path)
     done = run(path, "test", "-e", "native")
     assert done.returncode == 1
     assert "golden 0 fail output 0 byte 0" in done.stdout
     assert "4 test cases: 1 failed, 3 succeeded" in done.stdout + done.stderr
+
+
+# ---- pio run and pio test on the board's CPU
+
+
+def test_the_firmware_answers_on_the_emulated_cpu_without_microgen(core, tmp_path):
+    """Golden vectors, of which one is wrong, and the serial commands: PlatformIO, the cross compiler and QEMU alone."""
+    needs_host()
+    if missing := missing_packages([load_board("pico").processor]):
+        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    out = microgen.build(tmp_path / "m.tflite", "pico", runtime="compiled", out=tmp_path / "p q", samples=4).project
+    run = pio.Pio(core, {})
+    change_a_golden_byte(out)
+    done = run(out, "test", "-e", "emulator")
+    assert "4 test cases: 1 failed, 3 succeeded" in done.stdout + done.stderr
+    emulate = [sys.executable, "-m", "platformio", "run", "-e", "emulator", "-t", "emulate"]
+    with subprocess.Popen(
+        emulate,
+        cwd=out,
+        env={**os.environ, **pio.environment(core)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        bufsize=0,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        stop = threading.Timer(60, os.killpg, (process.pid, signal.SIGKILL))
+        stop.start()
+        process.stdin.write(b"name%\n")
+        printed = b""
+        while b"m-name-dut-[pico]" not in printed and (data := process.stdout.read(4096)):
+            printed += data
+        stop.cancel()
+        os.killpg(process.pid, signal.SIGKILL)
+    assert b"m-name-dut-[pico]" in printed
+
+
+def test_without_a_cross_compiler_the_environment_names_the_packages(core, tmp_path):
+    (tmp_path / "emulator.py").write_bytes(project_files(deployed(load_board("nano33ble")))["emulator.py"])
+    (tmp_path / "platformio.ini").write_text("[env:emulator]\nplatform = native\nextra_scripts = pre:emulator.py\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/main.cpp").write_text("void setup() {}\nvoid loop() {}\n")
+    done = pio.Pio(core, {"PATH": str(tmp_path)})(tmp_path, "run", "-e", "emulator")
+    assert done.returncode == 1
+    assert "needs arm-none-eabi-g++ and qemu-system-arm; on Debian: apt-get install" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("board", ["esp32", "esp32c3"])  # a CPU without emulator, a core with its own TFLM
+def test_a_board_that_cannot_be_emulated_has_no_such_environment(board):
+    files = project_files(deployed(load_board(board)))
+    assert b"[env:emulator]" not in files["platformio.ini"]
+    assert not any("emulator" in name for name in files)
 
 
 def test_a_main_that_does_not_compile_is_our_error(project, monkeypatch):

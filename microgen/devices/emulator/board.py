@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from ...boards.cpus import Machine
 from ...errors import last_words
 from .build import Image
 from .log import Log
@@ -21,15 +22,22 @@ _DOORBELL = b"\n"
 
 def qemu_command(image: Image, log: str = _LOG) -> list[str]:
     """Return the command that runs an image; its standard input and output are the firmware's serial line."""
-    machine = image.machine
+    return [*_leash(), *qemu_arguments(image.machine, f"file,path={log}"), "-kernel", str(image.elf)]
+
+
+def qemu_arguments(machine: Machine, log: str) -> list[str]:
+    """Return the command that starts a machine, but for its image.
+
+    Args:
+        machine: the machine.
+        log: where its log goes, as QEMU's `-chardev` writes it: "file,path=firmware.log".
+    """
     return [
-        *_leash(),
         machine.program, "-M", machine.name, *machine.options,
         "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
         "-icount", f"shift={_SHIFT}",
-        "-chardev", f"file,id=log,path={log}",
+        "-chardev", f"{log},id=log",
         "-semihosting-config", "enable=on,target=native,chardev=log",
-        "-kernel", str(image.elf),
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from .tools import header_flags, require_tools
 _TIMEOUT_S = 60
 SOURCES = (".c", ".cc", ".cpp", ".S")  # suffixes of what is compiled
 # Floating point is contracted on no CPU: TFLM's reference results come from single operations.
-_FLAGS = (
+FLAGS = (
     "-O2",
     "-ffp-contract=off",
     "-ffunction-sections",
@@ -29,13 +29,15 @@ _FLAGS = (
     "-DMICROGEN_HOST=1",
     "-DMICROGEN_EMULATOR=1",
 )
-_C_FLAGS = ("-std=gnu11",)
-_CXX_FLAGS = ("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
+C_FLAGS = ("-std=gnu11",)
+CXX_FLAGS = ("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _OBSERVED = ("-DMODEL_OBSERVE=emulator_observe",)
 # Between a firmware and its model: firmware/platform/emulator/observe.cc.
 _WRAPPED = ("_ZN5model6InvokeEv", "_ZN5model4InitEPFvvE")
-_COMMON = ("clock.c", "log.c", "serial.c", "arduino.cc", "platform.cc", "observe.cc")
+_OBSERVER = "observe.cc"
+# What each machine has besides its own sources, in firmware/platform/emulator.
+COMMON = ("clock.c", "log.c", "serial.c", "arduino.cc", "platform.cc")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
             lacks.
     """
     require_tools(cpu)
-    assert cpu.compiler is not None and cpu.cost is not None
+    assert cpu.compiler is not None
     platforms = resources.path("firmware") / "platform"
     folder = platforms / "emulator"
     roots = {"firmware": resources.path("firmware")} | ({"project": program.folder} if program.folder else {})
@@ -113,10 +115,8 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
     drivers = [[f"{cpu.compiler.prefix}gcc"], [f"{cpu.compiler.prefix}g++"]]
     compilation = Compilation(drivers, work, roots, includes, sorted({p.parent for p in program.files}))
     macros = {
-        "clock.c": (
-            f"-DPICOSECONDS_PER_INSTRUCTION={max(1, round(cpu.cost.cycles_per_instruction / clock_hz * 1e12))}",
-        ),
-        "observe.cc": (f"-DMODEL_OPERATORS={max(1, operators)}",),
+        "clock.c": (f"-DPICOSECONDS_PER_INSTRUCTION={picoseconds_per_instruction(cpu, clock_hz)}",),
+        _OBSERVER: (f"-DMODEL_OPERATORS={max(1, operators)}",),
     }
     own = {path: (*_OBSERVED, *(() if path in program.lenient else _WARNINGS)) for path in program.files}
     objects = _compile(cpu, compilation, own)
@@ -124,7 +124,8 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
     for machine in cpu.machines:
         defines = tuple(f"-D{name}={value:#x}u" for name, value in machine.defines.items())
         platform = {
-            folder / name: (*_WARNINGS, *defines, *macros.get(name, ())) for name in (*machine.sources, *_COMMON)
+            folder / name: (*_WARNINGS, *defines, *macros.get(name, ()))
+            for name in (*machine.sources, *COMMON, _OBSERVER)
         }
         elf = work / f"{machine.name}.elf"
         linked = [*objects.values(), *_compile(cpu, compilation, platform).values()]
@@ -146,6 +147,23 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
     )
 
 
+def picoseconds_per_instruction(cpu: Cpu, clock_hz: int) -> int:
+    """Return the estimated time of one instruction, which the firmware's clock counts with."""
+    assert cpu.cost is not None
+    return max(1, round(cpu.cost.cycles_per_instruction / clock_hz * 1e12))
+
+
+def link_symbols(machine: Machine) -> dict[str, int]:
+    """Return what firmware/platform/emulator/firmware.ld wants to know of a machine."""
+    return {
+        "FLASH_ORIGIN": machine.flash.origin,
+        "FLASH_BYTES": machine.flash.bytes,
+        "RAM_ORIGIN": machine.ram.origin,
+        "RAM_BYTES": machine.ram.bytes,
+        "STACK_BYTES": machine.stack_bytes,
+    }
+
+
 def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence[str]]) -> dict[Path, Path]:
     """Compile sources, each with further flags; return the object of each."""
     compiler = cpu.compiler
@@ -154,7 +172,7 @@ def _compile(cpu: Cpu, compilation: Compilation, sources: Mapping[Path, Sequence
     def compiled(source: Path) -> Path:
         driver, flags = _driver(compiler, source)
         try:
-            return compilation.compile(source, [driver], (*flags, *_FLAGS, *sources[source])).file
+            return compilation.compile(source, [driver], (*flags, *FLAGS, *sources[source])).file
         except CompilerError as error:
             raise InputError(
                 f"{source.name} does not compile for {cpu.title}: {error}",
@@ -171,22 +189,15 @@ def _driver(compiler: Compiler, source: Path) -> tuple[str, tuple[str, ...]]:
     if source.suffix == ".S":
         return f"{compiler.prefix}gcc", compiler.flags
     if source.suffix == ".c":
-        return f"{compiler.prefix}gcc", (*compiler.flags, *_C_FLAGS)
-    return f"{compiler.prefix}g++", (*compiler.flags, *_CXX_FLAGS, *header_flags(compiler))
+        return f"{compiler.prefix}gcc", (*compiler.flags, *C_FLAGS)
+    return f"{compiler.prefix}g++", (*compiler.flags, *CXX_FLAGS, *header_flags(compiler))
 
 
 def _link(compiler: Compiler, machine: Machine, objects: Sequence[Path], script: Path, elf: Path) -> None:
-    symbols = {
-        "FLASH_ORIGIN": machine.flash.origin,
-        "FLASH_BYTES": machine.flash.bytes,
-        "RAM_ORIGIN": machine.ram.origin,
-        "RAM_BYTES": machine.ram.bytes,
-        "STACK_BYTES": machine.stack_bytes,
-    }
     run_compiler(
         [f"{compiler.prefix}gcc", *compiler.flags, "-nostartfiles", *compiler.link_flags, "-Wl,--gc-sections",
          f"-Wl,-Map={elf.with_suffix('.map')}",
-         *(f"-Wl,--defsym={name}={value:#x}" for name, value in symbols.items()),
+         *(f"-Wl,--defsym={name}={value:#x}" for name, value in link_symbols(machine).items()),
          *(f"-Wl,--wrap={name}" for name in _WRAPPED), "-T", str(script), *map(str, objects), "-lm", "-o", str(elf)]
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The kind "platformio": an Arduino firmware that PlatformIO compiles, for a board and for a PC."""
+"""The kind "platformio": an Arduino firmware that PlatformIO compiles, for a board, its emulated CPU, and a PC."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ...support.render import render
 from ...verification import Verdict
 from ..firmware import copies, firmware_files
 from ..kind import Files, Parts, Tool
+from . import emulator
 from .tool import TOOL
 
 _NATIVE = "lib/native"
@@ -42,12 +43,14 @@ class _PlatformIO:
         placed = {self.layout.platform: header | copies("platform/arduino")}
         if not parts.deployment.plan.native_obstacle:
             placed[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native", "**/*")
+        emulated = emulator.emulation(parts.deployment)
         placed["test"] = copies("test", "*.py")
         placed["test/test_golden"] = copies("test", "*.cpp")
         return {
             **firmware_files(parts, self.layout),
             **{f"{folder}/{name}": data for folder, files in placed.items() for name, data in files.items()},
-            **_settings(parts),
+            **(emulator.files(emulated) if emulated else {}),
+            **_settings(parts, emulated),
         }
 
     def user_files(self, parts: Parts) -> Files:
@@ -66,11 +69,12 @@ class _PlatformIO:
             layout=self.layout,
             model=deployment.model,
             native_obstacle=deployment.plan.native_obstacle,
+            emulation=emulator.emulation(deployment),
             verdict=verdict,
         )
 
 
-def _settings(parts: Parts) -> Files:
+def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
     """Return platformio.ini and the script that it names."""
     deployment = parts.deployment
     plan, region = deployment.plan, memory_fit(deployment).region
@@ -84,6 +88,7 @@ def _settings(parts: Parts) -> Files:
         requirements=plan.requirements,
         native=plan.native,
         native_obstacle=plan.native_obstacle,
+        emulation=emulated,
     )
     script = render("platformio/exclude_sources.py.j2", exclude_sources=excluded)
     return {"platformio.ini": ini, **({"exclude_sources.py": script} if excluded else {})}

@@ -121,6 +121,11 @@ class CompiledPlan:
         """None: plain C runs on every PC."""
         return ""
 
+    @property
+    def emulation_obstacle(self) -> str:
+        """None: every cross compiler takes it."""
+        return ""
+
     def model_parts(self) -> tuple[Part, ...]:
         """Return what weights and other constants take of the flash."""
         return (Part("weights", self.on_board.weights_bytes, 0, "the arrays of model.c"),)

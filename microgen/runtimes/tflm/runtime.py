@@ -85,6 +85,11 @@ class TflmPlan:
             return error.message
         return ""
 
+    @property
+    def emulation_obstacle(self) -> str:
+        """Where the board's core brings TFLM, no library has it."""
+        return "" if self.requirements.lib_deps else "its TensorFlow Lite Micro comes with the board's core"
+
     def model_parts(self) -> tuple[Part, ...]:
         """Return what the model takes of the flash."""
         return (Part("model", len(self.model.data), 0, "the size of the file"),)

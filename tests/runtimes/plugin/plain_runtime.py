@@ -115,6 +115,7 @@ class Plan:
     requirements = Requirements()
     native = NativeBuild("native", Requirements())
     native_obstacle = ""
+    emulation_obstacle = ""
 
     def __init__(self, model):
         self.model = model
