@@ -6,6 +6,7 @@ import pytest
 
 import microgen
 from tests.support import models
+from tests.support.once import once, shared_folder
 from tests.support.serial_board import build
 from tests.support.tools import needs_host
 
@@ -24,9 +25,8 @@ def shared_models() -> Path:
 def digits(tmp_path_factory):
     """The digits recipe after a few epochs, as the path of its .keras file."""
     pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
-    folder = tmp_path_factory.mktemp("digits")
-    microgen.train("digits", out=folder / "d", epochs=4)
-    return folder / "d/digits.keras"
+    folder = once(shared_folder(tmp_path_factory), "digits", lambda out: microgen.train("digits", out=out, epochs=4))
+    return folder / "digits.keras"
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from microgen.cli import app
 from microgen.devices.emulator import missing_packages
 from tests.support import docs
 from tests.support.docs_files import Files
+from tests.support.once import shared_folder
 from tests.support.tools import needs_host
 
 COMMANDS = typer.main.get_command(app).commands
@@ -45,7 +46,7 @@ def parameter(page: docs.Page):
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
-    return Files(tmp_path_factory.mktemp("docs") / "files")
+    return Files(shared_folder(tmp_path_factory) / "docs-files")
 
 
 @pytest.mark.parametrize("path", [pytest.param(p, id=p.name) for p in docs.pages()])

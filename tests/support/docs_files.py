@@ -10,21 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from tests.support import pio
+from tests.support.once import once
 
 
 class Files:
-    """Makes files in a folder of its own, and copies them to where a page is run."""
+    """Makes files in a folder, which others that make them too may share, and copies them to where a page is run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._folder.mkdir()
+        self._folder.mkdir(exist_ok=True)
 
     def put(self, names: list[str], folder: Path) -> None:
         """Copy files into a folder."""
         for name in names:
-            made = self._folder / name
-            if not made.exists():
-                getattr(self, f"_make_{name.replace('.', '_')}")(made)
+            made = once(self._folder, name, getattr(self, f"_make_{name.replace('.', '_')}"))
             if made.is_dir():
                 shutil.copytree(made, folder / name)
             else:
@@ -32,9 +31,7 @@ class Files:
 
     def platformio(self, project: Path) -> dict[str, str]:
         """Put what PlatformIO would download where it looks for it; return what to set."""
-        core = self._folder / "platformio"
-        if not core.exists():
-            pio.core(core)
+        core = once(self._folder, "platformio", pio.core)
         return {**pio.environment(core), **pio.put_tflm(project)}
 
     def _make_digits(self, made: Path) -> None:
