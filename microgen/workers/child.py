@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import MicrogenError
 from . import wire
@@ -31,9 +31,19 @@ def report_progress(done: int, total: int) -> None:
 
 def main() -> None:
     """Run the job whose folder is the first argument, in as many bytes of memory as the second one says."""
+    run(Path(sys.argv[1]), int(sys.argv[2]))
+
+
+def run(folder: Path, memory_bytes: int) -> NoReturn:
+    """Run the job of a folder in this process, which ends.
+
+    Args:
+        folder: where the request is, and the reply will be.
+        memory_bytes: what it may allocate.
+    """
     global _folder
-    bound_this_process(int(sys.argv[2]))
-    folder = _folder = Path(sys.argv[1])
+    bound_this_process(memory_bytes)
+    _folder = folder
     named = json.loads((folder / TARGET).read_text())
     try:
         if named["root"] not in sys.path:

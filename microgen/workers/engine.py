@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,8 @@ class Engine:
         deadline_s: seconds without an answer or progress after which it is stopped, where the caller gives none.
         environment: variables that are set for it, on top of this process's.
         hang_hint: what to do about a worker that was stopped.
+        preload: modules that are loaded once, in a server from which its workers are forked; engines with the same
+            modules share one. The environment is then the server's. None: each worker starts by itself.
     """
 
     name: str
@@ -23,10 +26,22 @@ class Engine:
     deadline_s: float = 120.0
     environment: Mapping[str, str] = field(default_factory=dict)
     hang_hint: str = "the model makes this engine hang; simplify it"
+    preload: tuple[str, ...] = ()
 
 
-TFLM = Engine("TFLM")
-LITERT = Engine("LiteRT")
+# Elsewhere a process that has loaded such libraries may not be able to fork.
+_INTERPRETERS = (
+    (
+        "ai_edge_litert.interpreter",
+        "tflite_micro.python.tflite_micro.runtime",
+        "microgen.workers.layer_jobs",
+        "microgen.workers.shrink",
+    )
+    if sys.platform == "linux"
+    else ()
+)
+TFLM = Engine("TFLM", preload=_INTERPRETERS)
+LITERT = Engine("LiteRT", preload=_INTERPRETERS)
 # TensorFlow, which trains and converts, takes more than an interpreter does. One order of threads and no reordering
 # by oneDNN: the same seed gives the same bytes.
 CONVERTER = Engine(

@@ -11,9 +11,7 @@ kept in part.
 from __future__ import annotations
 
 import json
-import os
 import select
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,17 +21,16 @@ from typing import Any, Generic, TypeVar
 
 from . import child, failures, wire
 from .engine import Engine
+from .fork_server import prepare
 from .limits import Deadline, kill
 from .log import Log
+from .process import Process, SpawnedProcess, environment, python
 
 RequestT = TypeVar("RequestT")
 ReplyT = TypeVar("ReplyT")
 OnProgress = Callable[[int, int], None]
 
 _PROGRESS_S = 0.2
-# The package's own folder takes the place of the current one, where a user's numpy.py or queue.py may lie.
-_PLACE = str(Path(__file__).parents[2])
-_CHILD = f"import sys; sys.path[0] = {_PLACE!r}; from microgen.workers.child import main; main()"
 
 
 class Job(Generic[ReplyT]):
@@ -44,8 +41,7 @@ class Job(Generic[ReplyT]):
         engine: Engine,
         kind: type[ReplyT],
         folder: tempfile.TemporaryDirectory[str],
-        process: subprocess.Popen[bytes],
-        alive: int,
+        process: Process,
     ) -> None:
         """Take over a worker that `start` has started.
 
@@ -54,15 +50,12 @@ class Job(Generic[ReplyT]):
             kind: the declared type of its reply.
             folder: where its request is, and its reply will be.
             process: the worker.
-            alive: the read end of a pipe that the worker holds open. It ends when the worker does; Popen.wait() with
-                a deadline would poll, and notice up to 50 ms late.
         """
         self._engine = engine
         self._kind = kind
         self._folder = folder
         self._process = process
         self._log = Log(process)
-        self._alive = alive
         self._started = time.monotonic()
         self._progress = ""
 
@@ -82,10 +75,8 @@ class Job(Generic[ReplyT]):
         if self._process.poll() is None:
             kill(self._process)
         self._process.wait()
+        self._process.close()
         self._folder.cleanup()
-        if self._alive >= 0:
-            os.close(self._alive)
-            self._alive = -1
 
     def result(self, deadline_s: float | None = None, on_progress: OnProgress | None = None) -> ReplyT:
         """Wait for the worker and return its reply.
@@ -119,7 +110,7 @@ class Job(Generic[ReplyT]):
         """Wait for the worker's end, and pass on its progress meanwhile; False when the deadline has passed."""
         path = Path(self._folder.name, child.PROGRESS)
         written = 0
-        while not select.select([self._alive], [], [], _PROGRESS_S)[0]:
+        while not select.select([self._process.ended], [], [], _PROGRESS_S)[0]:
             stamp = path.stat().st_mtime_ns if path.exists() else 0
             if stamp != written:
                 written = stamp
@@ -151,27 +142,23 @@ def start(engine: Engine, target: Callable[[RequestT], ReplyT], request: Request
     try:
         (path / child.TARGET).write_text(json.dumps(_place_of(target)))
         wire.save(path, child.REQUEST, request_kind, request)
-        alive, held = os.pipe()
-        try:
-            process = subprocess.Popen(
-                # Unbuffered, so that a crash does not take the last words with it.
-                [sys.executable, "-u", "-c", _CHILD, folder.name, str(engine.memory_bytes)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0", **engine.environment},
-                pass_fds=[held],
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(alive)
-            raise
-        finally:
-            os.close(held)
+        process = _start(engine, path)
     except BaseException:
         folder.cleanup()
         raise
-    return Job(engine, reply_kind, folder, process, alive)
+    return Job(engine, reply_kind, folder, process)
+
+
+def _start(engine: Engine, folder: Path) -> Process:
+    """Start the process of a job whose request is in its folder."""
+    if not engine.preload:
+        command = python(child.__name__, str(folder), str(engine.memory_bytes))
+        return SpawnedProcess(command, environment(engine))
+    try:
+        return prepare(engine).fork(folder, engine.memory_bytes)
+    except OSError:
+        # The server ended between two jobs; the next one is new.
+        return prepare(engine).fork(folder, engine.memory_bytes)
 
 
 def run(

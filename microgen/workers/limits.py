@@ -6,10 +6,13 @@ import contextlib
 import math
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .process import Process
 
 # On a busy machine a worker waits for its turn: one that computes is given its deadline in time of the processor, up to
 # so many times as long on the clock.
@@ -30,10 +33,12 @@ def bound_this_process(memory_bytes: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a worker and what it forked: it is the leader of a session of its own."""
+def kill(process: Process) -> None:
+    """Kill a worker and what it forked: it is the leader of a process group of its own."""
+    pid = process.pid
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        if pid > 0:
+            os.killpg(pid, signal.SIGKILL)
 
 
 def cpu_seconds(pid: int) -> float:

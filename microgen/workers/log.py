@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 
 from .limits import kill
+from .process import Process
 
 # What is kept of the end of a worker's output, and how much output is a flood.
 _KEPT = 2**20
@@ -15,7 +15,7 @@ FLOOD = 64 * 2**20
 class Log:
     """Reads a worker's output as it comes, keeps the end of it, and kills a worker that floods."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self._kept = bytearray()
         self._count = 0
@@ -33,8 +33,7 @@ class Log:
         return self._kept[-_KEPT:].decode("utf-8", "replace")
 
     def _drain(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as stream:
+        with self._process.output as stream:
             while chunk := stream.read1(65536):  # type: ignore[attr-defined]
                 self._count += len(chunk)
                 self._kept += chunk

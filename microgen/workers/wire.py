@@ -3,7 +3,8 @@
 What crosses is a frozen dataclass. Its fields may be JSON scalars, bytes, paths, NumPy arrays, tuples and mappings
 (with text as keys) of them, dataclasses, each of these or None, and `Any` for plain JSON. Numbers and text go into
 NAME.json, bytes and arrays into NAME.npz, where the JSON has their positions. Both directions follow the annotations,
-so that a value that is not what its field declares is an error where it is written, with the name of the field.
+so that a value that is not what its field declares is an error where it is written, with the name of the field. NumPy
+is imported late: a command prepares its workers before it loads anything.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import types
 import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 T = TypeVar("T")
-_Blobs = list[npt.NDArray[Any]]
+_Blobs: TypeAlias = "list[npt.NDArray[Any]]"
 
 
 def save(folder: Path, name: str, kind: type[T], value: T) -> None:
@@ -37,6 +38,8 @@ def save(folder: Path, name: str, kind: type[T], value: T) -> None:
     Raises:
         TypeError: a part of it is not of its declared type, or of a type that cannot cross.
     """
+    import numpy as np
+
     blobs: _Blobs = []
     tree = _encode(kind, value, blobs, getattr(kind, "__name__", str(kind)))
     np.savez(folder / f"{name}.npz", **{f"a{k}": blob for k, blob in enumerate(blobs)})  # type: ignore[arg-type]
@@ -45,6 +48,8 @@ def save(folder: Path, name: str, kind: type[T], value: T) -> None:
 
 def load(folder: Path, name: str, kind: type[T]) -> T:
     """Read a value of this type that `save` wrote."""
+    import numpy as np
+
     tree = json.loads((folder / f"{name}.json").read_text())
     with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
         blobs = [stored[f"a{k}"] for k in range(len(stored.files))]
@@ -66,6 +71,8 @@ def _fields(kind: type[Any]) -> dict[str, Any]:
 
 
 def _encode(kind: Any, value: Any, blobs: _Blobs, where: str) -> Any:  # noqa: ANN401 - types and values of any kind
+    import numpy as np
+
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return value
@@ -103,6 +110,8 @@ def _encode(kind: Any, value: Any, blobs: _Blobs, where: str) -> Any:  # noqa: A
 
 
 def _decode(kind: Any, tree: Any, blobs: _Blobs) -> Any:  # noqa: ANN401
+    import numpy as np
+
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return None if tree is None else _decode(_not_none(args, ""), tree, blobs)

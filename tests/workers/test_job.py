@@ -20,6 +20,8 @@ from microgen.workers import LITERT, TFLM, Engine
 from microgen.workers.limits import cpu_seconds
 
 X = Engine("x")
+FORKED = Engine("x", preload=("json",))
+both = pytest.mark.parametrize("engine", [pytest.param(X, id="spawned"), pytest.param(FORKED, id="forked")])
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,28 @@ def exhaust(given: Nothing) -> Nothing:
     os.abort()
 
 
+_loads = 0
+
+
+def load_and_count(given: Given) -> Given:
+    global _loads
+    _loads += 1
+    return Given("loaded" if "wave" in sys.modules else "", _loads)
+
+
+def import_missing(given: Nothing) -> Nothing:
+    import no_such_module  # noqa: F401
+
+    return given
+
+
 def environment(given: Given) -> Given:
     return Given(os.environ[given.text])
 
 
-def test_request_reply_and_output_cross():
-    with workers.start(X, echo, Given("a", 0.1, (np.arange(5, dtype=np.int16),))) as job:
+@both
+def test_request_reply_and_output_cross(engine):
+    with workers.start(engine, echo, Given("a", 0.1, (np.arange(5, dtype=np.int16),))) as job:
         reply = job.result()
     assert (reply.text, reply.number) == ("a!", 0.1)
     assert reply.arrays[0].dtype == np.int16 and reply.arrays[0].tolist() == [0, 2, 4, 6, 8]
@@ -153,9 +171,10 @@ def test_a_request_of_another_type_is_refused_before_a_worker_starts(tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-def test_a_reply_of_another_type_is_an_error():
+@both
+def test_a_reply_of_another_type_is_an_error(engine):
     with pytest.raises(EngineError, match=r"x: TypeError: Given\.number: str instead of its declared type"):
-        workers.run(X, lie, Given())
+        workers.run(engine, lie, Given())
 
 
 def test_a_job_is_a_function_of_a_module():
@@ -166,7 +185,8 @@ def test_a_job_is_a_function_of_a_module():
         workers.start(X, inner, Given())
 
 
-def test_a_job_may_lie_outside_the_package(tmp_path, monkeypatch):
+@both
+def test_a_job_may_lie_outside_the_package(engine, tmp_path, monkeypatch):
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin/__init__.py").write_text("")
     (tmp_path / "plugin/jobs.py").write_text(
@@ -176,32 +196,36 @@ def test_a_job_may_lie_outside_the_package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     from plugin.jobs import twice
 
-    assert workers.run(X, twice, Given("ab")).text == "abab"
+    assert workers.run(engine, twice, Given("ab")).text == "abab"
 
 
+@both
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGFPE", "SIGABRT", "SIGKILL"])
-def test_a_crash_is_an_error_with_engine_signal_and_last_words(name):
-    with pytest.raises(EngineError, match=f"TFLM: crashed with {name} after printing: about to fall"):
-        workers.run(TFLM, crash, Given(name))
+def test_a_crash_is_an_error_with_engine_signal_and_last_words(engine, name):
+    with pytest.raises(EngineError, match=f"x: crashed with {name} after printing: about to fall"):
+        workers.run(engine, crash, Given(name))
 
 
+@both
 @pytest.mark.parametrize("code", [0, 5])
-def test_leaving_without_an_answer_is_an_error(code):
+def test_leaving_without_an_answer_is_an_error(engine, code):
     with pytest.raises(EngineError, match=f"ended with exit code {code}"):
-        workers.run(X, leave, Given(number=code))
+        workers.run(engine, leave, Given(number=code))
 
 
+@both
 @pytest.mark.parametrize("job", [hang, spin])
-def test_a_hang_ends(job):
+def test_a_hang_ends(engine, job):
     started = time.monotonic()
     with pytest.raises(EngineError, match="no answer after 1 s"):
-        workers.run(replace(X, deadline_s=1.0), job, Nothing())
+        workers.run(replace(engine, deadline_s=1.0), job, Nothing())
     assert 1 <= time.monotonic() - started < 20
 
 
-def test_a_worker_that_waits_for_its_turn_is_not_hung():
+@both
+def test_a_worker_that_waits_for_its_turn_is_not_hung(engine):
     done = []
-    with workers.start(X, late, Given(number=1.0)) as job:
+    with workers.start(engine, late, Given(number=1.0)) as job:
         assert job.result(0.5, lambda *progress: done.append(progress)).number == 1.0
     assert done == [(1, 2)]
 
@@ -264,9 +288,10 @@ def test_a_process_that_is_no_more_has_taken_all_the_time_there_is():
     assert cpu_seconds(ended.pid) == float("inf") > cpu_seconds(os.getpid()) > 0
 
 
+@both
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")
-def test_a_worker_has_hard_limits():
-    assert workers.run(X, limits, Nothing()) == Limits((4 * 2**30,) * 2, (2 * 2**30,) * 2, (0, 0))
+def test_a_worker_has_hard_limits(engine):
+    assert workers.run(engine, limits, Nothing()) == Limits((4 * 2**30,) * 2, (2 * 2**30,) * 2, (0, 0))
 
 
 def _has_ended(pid):
@@ -284,8 +309,9 @@ def _ends(pid):
     return False
 
 
-def test_what_a_worker_forked_dies_with_it():
-    with workers.start(X, fork_and_hang, Nothing()) as job:
+@both
+def test_what_a_worker_forked_dies_with_it(engine):
+    with workers.start(engine, fork_and_hang, Nothing()) as job:
         for _ in range(200):
             text = job._log._kept.decode()
             if text.strip().isdigit():
@@ -296,28 +322,64 @@ def test_what_a_worker_forked_dies_with_it():
     assert _ends(child)
 
 
-def test_errors_keep_their_kind_their_data_and_the_reason_that_c_printed():
+@both
+def test_errors_keep_their_kind_their_data_and_the_reason_that_c_printed(engine):
     with pytest.raises(InputError, match="the data is bad") as caught:
-        workers.run(X, refuse, Nothing())
+        workers.run(engine, refuse, Nothing())
     assert (caught.value.hint, caught.value.tensor) == ("mend it", "x:0")
     with pytest.raises(EngineError, match=r"x: RuntimeError: status 1 \(kernel.cc:12 bad padding\)"):
-        workers.run(X, fail, Nothing())
+        workers.run(engine, fail, Nothing())
 
 
-def test_a_worker_dies_with_its_parent():
+@pytest.mark.parametrize("engine", ["X", "FORKED"])
+def test_a_worker_dies_with_its_parent(engine):
     code = (
-        "from microgen import workers; from tests.workers.test_job import X, Nothing, hang;"
-        "job = workers.start(X, hang, Nothing());"
+        f"from microgen import workers; from tests.workers.test_job import {engine}, Nothing, hang;"
+        f"job = workers.start({engine}, hang, Nothing());"
         "print(job._process.pid, flush=True); import os, time; time.sleep(1); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert _ends(int(done.stdout))
 
 
-def test_files_in_the_current_folder_do_not_shadow_packages(tmp_path, monkeypatch):
+@both
+def test_files_in_the_current_folder_do_not_shadow_packages(engine, tmp_path, monkeypatch):
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     monkeypatch.chdir(tmp_path)
-    assert workers.run(X, echo, Given("a")).text == "a!"
+    assert workers.run(engine, echo, Given("a")).text == "a!"
+
+
+def test_forked_jobs_share_what_their_server_loaded_and_nothing_that_they_change():
+    engine = Engine("x", preload=("wave",))
+    first, second = (workers.run(engine, load_and_count, Given()) for _ in range(2))
+    assert first == second == Given("loaded", 1)
+    assert workers.run(X, load_and_count, Given()) == Given("", 1)
+
+
+def test_a_server_that_was_killed_is_replaced():
+    engine = Engine("x", preload=("csv",))
+    with workers.start(engine, hang, Nothing()) as job:
+        os.kill(workers.prepare(engine)._popen.pid, signal.SIGKILL)
+        with pytest.raises(EngineError, match="x: crashed with SIGKILL"):
+            job.result()
+    assert workers.run(engine, echo, Given("a")).text == "a!"
+
+
+def test_a_module_that_does_not_load_is_reported_by_the_job_that_needs_it():
+    engine = Engine("x", preload=("no_such_module", "tests.workers.test_job"))
+    assert workers.run(engine, echo, Given("a")).text == "a!"
+    with pytest.raises(EngineError, match="No module named 'no_such_module'"):
+        workers.run(engine, import_missing, Nothing())
+
+
+def test_a_server_ends_with_its_program():
+    code = (
+        "from microgen import workers; from tests.workers.test_job import FORKED;"
+        "print(workers.prepare(FORKED)._popen.pid)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _ends(int(done.stdout))
 
 
 @pytest.mark.parametrize("module", ["microgen.workers", "microgen.workers.child", "microgen.workers.firmware"])
