@@ -7,33 +7,16 @@ from typing import Annotated
 import typer
 
 from ..report.text import print_pairs
-from . import (
-    bench,
-    boards,
-    build,
-    compress,
-    doctor,
-    flash,
-    inspect,
-    merge,
-    monitor,
-    quantize,
-    recipes,
-    selftest,
-    simulate,
-    sweep,
-    train,
-    tune,
-    verify,
-)
+from .commands import CommandGroup
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="microgen",
+    cls=CommandGroup,
     help="From a neural network to a flashable, verified TensorFlow Lite Micro firmware project.",
-    no_args_is_help=True,
     add_completion=True,
+    rich_markup_mode=None,  # Rich takes longer to import than the rest of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -53,26 +36,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-# In the order of `microgen --help`.
-for _command in (
-    build.build,
-    quantize.quantize,
-    train.train,
-    recipes.recipes,
-    inspect.inspect,
-    boards.boards,
-    verify.verify,
-    bench.bench,
-    selftest.selftest,
-    tune.tune,
-    simulate.simulate,
-    flash.flash,
-    monitor.monitor,
-    doctor.doctor,
-    compress.compress,
-    sweep.sweep,
-    merge.merge,
-):
-    app.command()(_command)

@@ -37,8 +37,6 @@ def main() -> NoReturn:
     except Exception as error:
         # Errors of the command line come with their own message and the command that they belong to.
         if hasattr(error, "format_message"):
-            if not error.format_message():
-                sys.exit(2)  # no command was given, and the help is on the screen already
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "microgen"
             _fail(one_line(error.format_message()), f"{command} --help", getattr(error, "exit_code", 2))

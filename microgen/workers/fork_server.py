@@ -105,6 +105,7 @@ class ForkServer:
         """End it and what it forked."""
         self._control.close()
         if self._owner == os.getpid():
+            self._popen.terminate()  # it ignores that once it may have jobs
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(1.0)
 

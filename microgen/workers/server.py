@@ -34,6 +34,8 @@ def main() -> None:
         # A module that does not load is reported by the job that needs it.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    # While it loads, the parent's SIGTERM ends it at once; from here on, the end of the socket does.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # what is loaded is never collected, and a collection in a job would copy its pages
     _Server(control).run()
@@ -100,7 +102,8 @@ class _Server:
         try:
             os.setpgid(0, 0)
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.close(output)
