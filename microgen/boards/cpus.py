@@ -28,7 +28,7 @@ Architecture = Literal["armv6-m", "armv7-m", "armv7e-m", "armv8-m", "rv32imc", "
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Compiler(_Model):

@@ -43,7 +43,7 @@ PerChannel = Literal["supported", "refused", "silently-wrong"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Arena(_Model):

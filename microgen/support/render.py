@@ -98,6 +98,17 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
     return environment
 
 
+def preload(folder: str) -> None:
+    """Load the templates of every project and those of a folder: it takes longer than to render them.
+
+    To be called while something else is waited for.
+    """
+    environment = _environment()
+    for name in environment.list_templates(["j2"]):
+        if name.startswith(f"{folder}/") or ("/" not in name and not name.endswith(".html.j2")):
+            environment.get_template(name)
+
+
 def render(template: str, **values: object) -> bytes:
     """Render one template.
 

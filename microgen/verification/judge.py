@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..tflite import TfliteModel
 from ..tflite.compare import describe_difference
@@ -16,7 +15,7 @@ from ..workers.difference import largest, sample_differs
 from .layer_proof.faults import model_faults
 from .layer_proof.prove import Proof
 from .run import EngineRun, Engines, FirmwareRun, sequence_length
-from .samples import Samples, output_lsb
+from .samples import output_lsb
 from .verdict import BIT_EXACT, DIVERGED, UNREFERENCED, WITHIN_BOUND, Verdict
 
 
@@ -61,7 +60,7 @@ def judge(
     if engines.refusal:
         return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
     both = ((engines.reference.outputs, engines.litert.outputs), (engines.reference.sequence, engines.litert.sequence))
-    differs, drift = (_differing(*answers) for answers in both)
+    differs, drift = engines.differences()
     common |= {
         "differing_samples": int(differs.sum()),
         "max_abs_diff_lsb": max(
@@ -90,12 +89,6 @@ def engine_versions() -> dict[str, str]:
         "litert": importlib.metadata.version("ai-edge-litert") + " BUILTIN_REF",
         "tflm": importlib.metadata.version("tflite-micro"),
     }
-
-
-def _differing(ours: Samples, theirs: Samples) -> npt.NDArray[np.bool_]:
-    """Tell for each sample whether any output differs."""
-    flags = [sample_differs(a, b) for a, b in zip(ours, theirs, strict=True)]
-    return np.any(flags, axis=0) if flags else np.zeros(0, np.bool_)
 
 
 def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:

@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import hashlib
 import statistics
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,9 +20,11 @@ from .. import workers
 from ..devices import HOST, Client, DeviceError, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
+from ..support.background import in_background
 from ..tflite import TfliteModel
 from ..tflite.normalise import normalise
 from ..workers import LITERT, TFLM, Engine, litert, tflm
+from ..workers.difference import sample_differs
 from ..workers.samples import Answers
 from .deadline import deadline
 from .layer_proof.prove import Proof, prove_layers
@@ -28,6 +32,7 @@ from .samples import Samples
 from .verdict import Device
 
 RequestT = TypeVar("RequestT")
+ReplyT = TypeVar("ReplyT")
 
 # How many samples a model with state is also run on without a reset between them.
 _SEQUENCE = 32
@@ -51,6 +56,31 @@ class Engines:
     normalised: tuple[str, ...] = ()
     refusal: str = ""
 
+    def differences(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Tell for each sample whether any output differs: each from a fresh state, and as one sequence.
+
+        Without answers of LiteRT, nothing differs.
+        """
+        pairs = ((self.reference.outputs, self.litert.outputs), (self.reference.sequence, self.litert.sequence))
+        ours, theirs = (
+            [sample_differs(a, b) for a, b in zip(*answers, strict=True)] if self.litert.outputs else []
+            for answers in pairs
+        )
+        return _any(ours), _any(theirs)
+
+
+def _any(flags: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
+    return np.any(flags, axis=0) if flags else np.zeros(0, np.bool_)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The arena of a model, what TFLM answers to the first samples in it, and its run of all of them."""
+
+    arena_min_bytes: int
+    first: Samples
+    run: workers.Job[Answers]
+
 
 @dataclass(frozen=True)
 class FirmwareRun:
@@ -71,13 +101,11 @@ class FirmwareRun:
 class EngineRun:
     """Samples under way in LiteRT (BUILTIN_REF) and TFLM's wheel, each in a process of its own.
 
-    The arena is measured first, so that firmware can be compiled while the samples run. What the engines answered is
-    kept: asking again costs nothing.
+    The arena is measured first, so that firmware can be compiled while the samples run. Nothing is waited for before it
+    is asked for. What the engines answered is kept: asking again costs nothing.
 
     Attributes:
         model, inputs: the model, and one array an input, samples first.
-        arena_min_bytes: the smallest arena with which TFLM runs the model on this machine.
-        first: what TFLM answers to the first samples, of which golden vectors are made: one array an output.
     """
 
     def __init__(self, model: TfliteModel, inputs: Samples, early: int = 1) -> None:
@@ -87,43 +115,74 @@ class EngineRun:
             model: the model.
             inputs: one array an input, samples first.
             early: how many samples `first` is for.
-
-        Raises:
-            EngineError: an engine refused the model, crashed or hung.
         """
         self.model = model
         self.inputs = inputs
         self._engines: Engines | None = None
+        self._measured: _Measured | EngineError | None = None
         self._proof: Proof | None = None
+        self._early_proof: Future[Proof | None] | None = None
+        self._lock = threading.RLock()
         self._deadline = deadline(model, len(inputs[0]))
         self._normalised = normalise(model)
+        self._sequence = sequence_length(model, inputs)
         self._jobs = contextlib.ExitStack()
-        sequence = sequence_length(model, inputs)
+        first = tuple(a[:early] for a in inputs)
         try:
-            self._litert = self._start(LITERT, litert.run, litert.RunRequest(self._normalised.data, inputs, sequence))
-            try:
-                measured = self._measure_arena(early)
-            except EngineError:
-                # LiteRT refuses nearly all broken files in words, where TFLM may crash: its reason is the better one.
-                self._litert.result(self._deadline)
-                raise
-            self.arena_min_bytes = measured.arena_min_bytes
-            self.first = _checked(TFLM, measured.outputs, model)
-            self._tflm = self._start(
-                TFLM, tflm.run, tflm.RunRequest(model.data, inputs, self.arena_min_bytes, sequence)
+            self._litert = self._start(
+                LITERT, litert.run, litert.RunRequest(self._normalised.data, inputs, self._sequence)
+            )
+            self._arena = self._start(
+                TFLM, tflm.measure_arena, tflm.ArenaRequest(model.data, first, reference.host_arena_bytes(model))
             )
         except BaseException:
             self._jobs.close()
             raise
 
-    def _start(self, engine: Engine, target: Callable[[RequestT], Answers], request: RequestT) -> workers.Job[Answers]:
+    @property
+    def arena_min_bytes(self) -> int:
+        """The smallest arena with which TFLM runs the model on this machine; waited for.
+
+        Raises:
+            EngineError: an engine refused the model, crashed or hung.
+        """
+        return self._measure().arena_min_bytes
+
+    @property
+    def first(self) -> Samples:
+        """What TFLM answers to the first samples, of which golden vectors are made: one array an output; waited for.
+
+        Raises:
+            EngineError: an engine refused the model, crashed or hung.
+        """
+        return self._measure().first
+
+    def _start(self, engine: Engine, target: Callable[[RequestT], ReplyT], request: RequestT) -> workers.Job[ReplyT]:
         return self._jobs.enter_context(workers.start(engine, target, request))
 
-    def _measure_arena(self, early: int) -> tflm.ArenaReply:
-        first = tuple(a[:early] for a in self.inputs)
-        predicted = reference.host_arena_bytes(self.model)
-        request = tflm.ArenaRequest(self.model.data, first, predicted)
-        return workers.run(TFLM, tflm.measure_arena, request, self._deadline)
+    def _measure(self) -> _Measured:
+        """Wait for the arena, and let TFLM run all samples in it; a failure stays one."""
+        with self._lock:
+            if self._measured is None:
+                try:
+                    self._measured = self._run_in_arena()
+                except EngineError as error:
+                    self._measured = error
+                    self._jobs.close()
+            if isinstance(self._measured, EngineError):
+                raise self._measured
+            return self._measured
+
+    def _run_in_arena(self) -> _Measured:
+        try:
+            reply = self._arena.result(self._deadline)
+        except EngineError:
+            # LiteRT refuses nearly all broken files in words, where TFLM may crash: its reason is the better one.
+            self._litert.result(self._deadline)
+            raise
+        size = reply.arena_min_bytes
+        run = self._start(TFLM, tflm.run, tflm.RunRequest(self.model.data, self.inputs, size, self._sequence))
+        return _Measured(size, _checked(TFLM, reply.outputs, self.model), run)
 
     def __enter__(self) -> EngineRun:
         return self
@@ -137,24 +196,39 @@ class EngineRun:
         Raises:
             EngineError: TFLM does not run the model. That LiteRT does not is a finding, and is returned.
         """
-        if self._engines is None:
-            self._engines = self._collect()
-        return self._engines
+        with self._lock:
+            if self._engines is None:
+                self._engines = self._collect()
+            return self._engines
+
+    def prove_early(self) -> None:
+        """Make the layer proof in the background once both engines have answered, where they differ."""
+        if self._early_proof is None:
+            self._early_proof = in_background(self._prove_where_they_differ)
 
     def prove(self, differs: npt.NDArray[np.bool_], drift: npt.NDArray[np.bool_]) -> Proof:
-        """Make the layer proof of these samples; see `prove_layers`."""
+        """Make the layer proof of these samples, or wait for the one under way; see `prove_layers`."""
         if self._proof is None:
-            self._proof = prove_layers(self.model, self.inputs, differs, self.arena_min_bytes, drift)
+            early = self._early_proof.result() if self._early_proof is not None else None
+            self._proof = early or prove_layers(self.model, self.inputs, differs, self.arena_min_bytes, drift)
         return self._proof
 
+    def _prove_where_they_differ(self) -> Proof | None:
+        engines = self.result()
+        differs, drift = engines.differences()
+        if not differs.any() and not drift.any():
+            return None
+        return prove_layers(self.model, self.inputs, differs, engines.arena_min_bytes, drift)
+
     def _collect(self) -> Engines:
+        running = self._measure().run
         answered: Answers | None = None
         refusal = ""
         try:
             answered = self._litert.result(self._deadline)
         except EngineError as error:
             refusal = error.message
-        answers = self._tflm.result(self._deadline)
+        answers = running.result(self._deadline)
         compared = Answers(()) if answered is None else self._answers(LITERT, answered)
         return Engines(self._answers(TFLM, answers), compared, self.arena_min_bytes, self._normalised.changes, refusal)
 

@@ -31,6 +31,7 @@ from ..projects.manifest import manifest, model_json
 from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
+from ..support.render import preload
 from ..tflite import TfliteModel
 from ..training.train import train
 from ..verification import (
@@ -286,10 +287,13 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
     progress.on_step(f"running LiteRT and TFLM on {request.samples} samples")
     inputs = make_samples(source.model, request.samples, request.seed, source.calibration or None)
     running = cache.engines.get(source.model, inputs, GOLDEN_MAX)
-    clock.lap("arena")
+    preload(setting.kind.name)
     deployment, fit = _decide(setting, source, running.arena_min_bytes)
+    clock.lap("arena")
     rendered = _render(setting, Parts(deployment, choose_golden(source.model, inputs, running.first)))
     firmware = None
+    if request.verify:
+        running.prove_early()
     if request.verify and not setting.obstacle:
         place = "this machine" if request.verify_on == HOST else f"an emulated {setting.board.processor.title}"
         progress.on_step(f"compiling the firmware for {place} and running it")

@@ -100,6 +100,7 @@ def verify(
         obstacle = sources.host.obstacle if on == HOST else ""
     with EngineRun(model, inputs) as running:
         firmware = None
+        running.prove_early()
         if sources and not obstacle:
             if on == HOST:
                 on_step("compiling the firmware for this machine and running it")

@@ -124,9 +124,11 @@ def test_where_both_refuse_the_reason_is_litert_s(stand_in):
     crashed, refused = EngineError("TFLM", "crashed", "-"), EngineError("LiteRT", "this is why", "-")
     for reply, says in ((refused, "LiteRT: this is why"), (Answers(()), "TFLM: crashed")):
         found = stand_in(tflm_arena=crashed, litert_run=reply)
-        with pytest.raises(EngineError, match=says):
-            EngineRun(model, inputs)
-        assert "litert_run" in found.ended, "no process is left"
+        with EngineRun(model, inputs) as running:
+            for _ in range(2):
+                with pytest.raises(EngineError, match=says):
+                    running.result()
+            assert "litert_run" in found.ended, "no process is left"
 
 
 @pytest.mark.parametrize("job", ["tflm_arena", "tflm_run", "litert_run"])
@@ -202,8 +204,8 @@ def test_the_same_model_on_the_same_samples_is_run_once(stand_in):
         assert runs.get(model, make_samples(model, 3, 1)) is first, "three samples are edges, whatever the seed"
         assert runs.get(model, tuple(a + 1 for a in inputs)) is not first
         assert runs.get(parse(models.two_by_two(width=6, mover="RELU")), inputs) is not first
-        assert "tflm_run" not in found.ended
-    assert found.ended.count("tflm_run") == 3
+        assert "litert_run" not in found.ended
+    assert found.ended.count("litert_run") == 3
 
 
 def test_the_layer_proof_is_made_once_and_knows_what_differs_how(stand_in, monkeypatch):
@@ -218,3 +220,17 @@ def test_the_layer_proof_is_made_once_and_knows_what_differs_how(stand_in, monke
     (given,) = asked
     assert given[0] is model and given[1] is inputs and given[3] == 999
     assert given[2] is differs and given[4] is drift
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_the_layer_proof_begins_early_only_where_answers_differ(stand_in, monkeypatch, step):
+    outputs = tuple(np.full((3, n), step, np.int8) for n in (6, 12))
+    stand_in(litert_run=Answers(outputs))
+    asked = []
+    monkeypatch.setattr(compare, "prove_layers", lambda *given: asked.append(given) or "proof")
+    model = parse(models.two_by_two())
+    with EngineRun(model, make_samples(model, 3, 0)) as running:
+        running.prove_early()
+        running._early_proof.result(10)
+        assert [given[2].tolist() for given in asked] == ([[True] * 3] if step else [])
+        assert running.prove(*running.result().differences()) == "proof" and len(asked) == 1
