@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError, nearest
 from .float_tflite.frontend import convert_model
-from .frontend import ConvertOptions, Frontend
+from .frontend import ConvertOptions, Frontend, Source
 from .tflite import is_float, take
 
 if TYPE_CHECKING:
     from ..datasets import Request
     from ..tflite import TfliteModel
     from .converted import AlreadyQuantized, Converted
-    from .source import Source
 
 # An array takes five or six characters per byte of the model.
 MAX_FILE_BYTES = 32 * 2**20

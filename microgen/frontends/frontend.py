@@ -10,15 +10,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from ..errors import InputError
 
+if TYPE_CHECKING:
     from ..datasets import Request
     from ..tflite import TfliteModel
     from .converted import AlreadyQuantized, Converted
-    from .source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A model on disk.
+
+    Attributes:
+        path: the file or folder; a frontend may take more, such as the name of a part behind the file's.
+        advice: what to do where the file is no model.
+    """
+
+    path: Path
+    advice: str
+
+    @cached_property
+    def tflite(self) -> TfliteModel:
+        """The file read as a .tflite, once.
+
+        Raises:
+            InputError: it is missing, unreadable or no sound .tflite.
+        """
+        from ..tflite import NotTflite, load
+
+        try:
+            return load(self.path)
+        except NotTflite as error:
+            raise InputError(error.message, self.advice) from None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .frontend import ConvertOptions, Frontend
+from .frontend import ConvertOptions, Frontend, Source
 from .keras.frontend import EXTRA, PACKAGES, convert_path
 
 if TYPE_CHECKING:
     from ..datasets import Request
     from .converted import Converted
-    from .source import Source
 
 
 class _SavedModel(Frontend):

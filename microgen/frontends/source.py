@@ -1,20 +1,19 @@
-"""What a model comes as: a file, a folder or a Python object, and the frontend that takes it."""
+"""Looks for the frontend that takes a model: a file, a folder or a Python object."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from . import DEFAULT_FRONTEND, FRONTENDS
+from .frontend import Frontend, Source
 
 if TYPE_CHECKING:
     from ..tflite import TfliteModel
-    from .frontend import Frontend
 
 # Models that no frontend takes, by the suffixes of their files.
 _FOREIGN = {
@@ -25,32 +24,6 @@ _FOREIGN = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A model on disk.
-
-    Attributes:
-        path: the file or folder; a frontend may take more, such as the name of a part behind the file's.
-    """
-
-    path: Path
-
-    @cached_property
-    def tflite(self) -> TfliteModel:
-        """The file read as a .tflite, once.
-
-        Raises:
-            InputError: it is missing, unreadable or no sound .tflite.
-        """
-        from ..tflite import NotTflite, load
-
-        try:
-            return load(self.path)
-        except NotTflite as error:
-            hint = _FOREIGN.get(self.path.suffix.lower(), f"give {accepted()}")
-            raise InputError(error.message, hint) from None
-
-
 def find(path: str | Path) -> tuple[Frontend, Source]:
     """Return the frontend that takes a path, and the path as its source.
 
@@ -59,8 +32,8 @@ def find(path: str | Path) -> tuple[Frontend, Source]:
     Raises:
         InputError: nothing is there, or it is a folder that is no model.
     """
-    source = Source(Path(path))
-    suffix = source.path.suffix.lower()
+    suffix = Path(path).suffix.lower()
+    source = Source(Path(path), _FOREIGN.get(suffix, f"give {accepted()}"))
     # Those that claim the suffix come first: the others would read the file to recognise it.
     for frontend in sorted(FRONTENDS, key=lambda f: suffix not in f.suffixes):
         if frontend.matches(source):

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .frontend import ConvertOptions, Frontend
+from .frontend import ConvertOptions, Frontend, Source
 
 if TYPE_CHECKING:
     from ..datasets import InputSpec, Request
     from ..tflite import TfliteModel
     from .converted import AlreadyQuantized
-    from .source import Source
 
 SUFFIXES = (".tflite",)
 TRUST = "a reader in Python that checks every offset and number before use, then engines in processes of their own"

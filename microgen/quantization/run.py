@@ -18,7 +18,7 @@ from ..deployment.labels import check_labels
 from ..errors import InputError, option
 from ..frontends import source as sources
 from ..frontends.converted import AlreadyQuantized
-from ..frontends.frontend import ConvertOptions, Frontend
+from ..frontends.frontend import ConvertOptions, Frontend, Source
 from ..frontends.source import slug
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import QuantizationLimits
@@ -111,7 +111,7 @@ class _Options:
 
 def _from_source(
     frontend: Frontend,
-    source: sources.Source,
+    source: Source,
     calibration: calibrations.Source | None,
     name: str,
     options: _Options,

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ..frontend import ConvertOptions, Frontend
+from ..frontend import ConvertOptions, Frontend, Source
 from ..tflite import SUFFIXES, TRUST, input_specs, is_float, readable
 
 if TYPE_CHECKING:
     from ...datasets import Request
     from ...tflite import TfliteModel
     from ..converted import Converted
-    from ..source import Source
 
 
 class _FloatTflite(Frontend):

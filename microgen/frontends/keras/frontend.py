@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
-from ..frontend import ConvertOptions, Frontend
+from ..frontend import ConvertOptions, Frontend, Source
 
 if TYPE_CHECKING:
     from ...datasets import Request
     from ..converted import Converted
-    from ..source import Source
 
 PACKAGES = ("tensorflow", "keras")
 EXTRA = "train"
