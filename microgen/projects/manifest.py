@@ -14,7 +14,6 @@ from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import Library, Runtime
 from ..tflite import Tensor, TfliteModel, load
 from ..verification import Verdict
-from . import DEFAULT_PROJECT, PROJECTS
 from .folder import MANIFEST, Project
 from .kind import ProjectKind
 
@@ -111,15 +110,6 @@ def project_runtime(opened: Project) -> Runtime:
         InputError: there is no such runtime.
     """
     return RUNTIMES.get(str(opened.manifest.get("runtime", DEFAULT_RUNTIME)))
-
-
-def project_kind(opened: Project) -> ProjectKind:
-    """Return the kind of a project; one without a record of it is from before there was a second.
-
-    Raises:
-        InputError: there is no such kind.
-    """
-    return PROJECTS.get(str(opened.manifest.get("project", DEFAULT_PROJECT)))
 
 
 def project_sources(opened: Project) -> Sources:

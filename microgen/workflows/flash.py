@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError
-from ..projects import Project, open_project
+from ..projects import DEFAULT_PROJECT, PROJECTS, Project, open_project
 from ..projects.kind import Compiled, Tool
-from ..projects.manifest import project_kind
 
 
 def compile_project(path: str | Path, *, on_line: Callable[[str], None] = lambda line: None) -> Compiled:
@@ -62,7 +61,8 @@ def monitor(path: str | Path, *, port: str | None = None) -> int:
 
 def _opened(path: str | Path) -> tuple[Project, Tool]:
     opened = open_project(path)
-    kind = project_kind(opened)
+    # A project without a record of its kind is from before there was a second.
+    kind = PROJECTS.get(str(opened.manifest.get("project", DEFAULT_PROJECT)))
     if kind.tool is None:
         raise InputError(f"{opened.path}: microgen has no tool for projects of the kind '{kind.name}'", "see README.md")
     return opened, kind.tool
