@@ -10,7 +10,22 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import TAKEN, AllowFloat, Calibration, Json, Range, Runtime, Samples, Scheme, Seed, parse_range
+from .options import (
+    TAKEN,
+    AllowFloat,
+    Application,
+    ApplicationOptions,
+    Calibration,
+    Json,
+    ProjectKind,
+    Range,
+    Runtime,
+    Samples,
+    Scheme,
+    Seed,
+    parse_range,
+    parse_settings,
+)
 from .output import Progress
 from .spelling import SHELL
 
@@ -77,6 +92,9 @@ def build(
         typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),
     ] = None,
     runtime: Runtime = defaults.RUNTIME,
+    project: ProjectKind = defaults.PROJECT,
+    application: Application = None,
+    application_option: ApplicationOptions = None,
     as_json: Json = False,
 ) -> None:
     """Make a firmware project from a model, compile it for this machine, and verify what it computes."""
@@ -106,6 +124,9 @@ def build(
         "selftest_at_boot": selftest_at_boot,
         "arena_bytes": arena,
         "runtime": runtime,
+        "project_kind": project,
+        "application": application,
+        "application_options": parse_settings(application_option),
     }
     boards = board or [defaults.BOARD]
     if all_boards or len(boards) > 1:

@@ -40,6 +40,20 @@ def runtimes(incomplete: str) -> list[str]:
     return _beginning(RUNTIMES.names, incomplete)
 
 
+def projects(incomplete: str) -> list[str]:
+    """Return the kinds of projects whose name begins so."""
+    from ..projects import PROJECTS
+
+    return _beginning(PROJECTS.names, incomplete)
+
+
+def applications(incomplete: str) -> list[str]:
+    """Return the applications whose name begins so."""
+    from ..applications import APPLICATIONS
+
+    return _beginning(APPLICATIONS.names, incomplete)
+
+
 def tasks(incomplete: str) -> list[str]:
     """Return the tasks of MLPerf Tiny whose name begins so."""
     from ..applications.mlperf import TASKS

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .. import defaults
 from ..errors import InputError
 from ..frontends.source import accepted
 from . import completion
@@ -84,6 +85,52 @@ Runtime = Annotated[
         autocompletion=completion.runtimes,
     ),
 ]
+ProjectKind = Annotated[
+    str,
+    typer.Option(
+        "--project",
+        help="The build system that the project is for; one that is not known lists those that are.",
+        metavar="KIND",
+        autocompletion=completion.projects,
+    ),
+]
+Application = Annotated[
+    str | None,
+    typer.Option(
+        help=f"What the firmware does with the model. Default: {defaults.APPLICATION}, the serial commands alone.",
+        metavar="NAME",
+        autocompletion=completion.applications,
+    ),
+]
+ApplicationOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--application-option",
+        help="An option of the application; may be given again.",
+        metavar="NAME=VALUE",
+        show_default=False,
+    ),
+]
+
+
+def parse_settings(texts: list[str] | None) -> dict[str, str] | None:
+    """Read the values of --application-option; None where it was not given.
+
+    Raises:
+        InputError: one has no name, or is given twice.
+    """
+    settings: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not name or not equals or name in settings:
+            raise InputError(
+                "given twice" if name in settings else "not a name and a value",
+                "give each once, as NAME=VALUE",
+                option="application_options",
+                value=text,
+            )
+        settings[name] = value
+    return settings if texts else None
 
 
 def parse_range(text: str) -> tuple[float, float]:

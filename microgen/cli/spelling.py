@@ -8,7 +8,15 @@ from shlex import quote
 from ..errors import Spelling
 
 # The options whose name is not that of the parameter, and the functions that are a command and an option.
-_OPTIONS = {"arena_bytes": "arena", "candidates": "try", "methods": "method", "other": "with", "value_range": "range"}
+_OPTIONS = {
+    "application_options": "application-option",
+    "arena_bytes": "arena",
+    "candidates": "try",
+    "methods": "method",
+    "other": "with",
+    "project_kind": "project",
+    "value_range": "range",
+}
 _COMMANDS = {"build_all": ("build", "all_boards")}
 
 

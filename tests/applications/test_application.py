@@ -12,7 +12,7 @@ from microgen.deployment.fit import memory_fit
 from microgen.devices import connected
 from microgen.errors import InputError
 from microgen.projects import open_project
-from tests.applications.plugin import Counting
+from tests.plugin.application import Counting
 from tests.projects.test_project import tree
 from tests.support import models
 from tests.support.projects import sources

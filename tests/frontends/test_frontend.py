@@ -13,8 +13,8 @@ from microgen.errors import InputError
 from microgen.frontends import FRONTENDS
 from microgen.frontends import source as sources
 from microgen.projects import open_project
-from tests.frontends.plugin import DenseText
-from tests.frontends.plugin.job import DenseModel
+from tests.plugin.frontend import DenseText
+from tests.plugin.job import DenseModel
 from tests.support import models
 from tests.support.tools import needs_host
 

@@ -10,7 +10,7 @@ import microgen
 from microgen.devices import connected
 from microgen.errors import InputError
 from microgen.projects import PROJECTS, open_project
-from tests.projects.plugin import Makefile
+from tests.plugin.project import Makefile
 from tests.projects.test_project import tree
 from tests.support import models
 from tests.support.projects import sources

@@ -18,7 +18,7 @@ from microgen.runtimes import RUNTIMES
 from tests.support import models
 from tests.support.tools import needs_host
 
-PLUGIN = Path(__file__).parent / "plugin"
+PLUGIN = Path(__file__).parent.parent / "plugin"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from microgen.verification import make_samples
 from microgen.workflows.bench import bench, read_bench, selftest, write_bench
 from tests.support import models
 
-PLUGIN = Path(__file__).parent.parent / "runtimes" / "plugin"
+PLUGIN = Path(__file__).parent.parent / "plugin"
 
 
 def needs_cpu(name: str) -> None:

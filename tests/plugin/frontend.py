@@ -9,7 +9,7 @@ from microgen.frontends.float_tflite.frontend import convert_model
 from microgen.frontends.frontend import Frontend
 from microgen.tflite import parse
 from microgen.workers import converter
-from tests.frontends.plugin.job import Dense, DenseModel, pack
+from tests.plugin.job import Dense, DenseModel, pack
 
 
 class DenseText(Frontend):

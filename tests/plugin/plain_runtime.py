@@ -140,7 +140,8 @@ class Plan:
 
     def sources(self):
         tensors = self.model.main.tensors
-        x, w, b = (tensors[i] for i in self.op.inputs)
+        x, w = (tensors[i] for i in self.op.inputs[:2])
+        bias = self.op.inputs[2]
         y = tensors[self.op.outputs[0]]
         weights = self._constant(w, np.int8).reshape(w.shape)
         product = np.float32(x.scale) * np.float32(w.scale)
@@ -149,7 +150,7 @@ class Plan:
             "units": w.shape[0],
             "width": w.shape[1],
             "weights": _braces(weights),
-            "bias": _braces(self._constant(b, np.int32)),
+            "bias": _braces(self._constant(tensors[bias], np.int32) if bias >= 0 else np.zeros(len(weights), int)),
             "multiplier": math.floor(fraction * 2**31 + 0.5),
             "right": -exponent,
             "input_zero": x.zero_point,

@@ -1,0 +1,1 @@
+"""One member of each door, as a third party would add them: nothing of it is in the package."""
