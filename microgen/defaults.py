@@ -9,3 +9,4 @@ APPLICATION = "serial"
 SCHEME = "int8"
 SAMPLES = 100  # inputs that a verification runs
 BAUD = 115200  # bits per second of a serial port
+BATCH_SIZE = 32  # of a training on a user's data

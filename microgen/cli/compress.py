@@ -10,7 +10,7 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import BatchSize, Epochs, Force, Json, Seed, TrainedModel, TrainingData, TrainingRecipe
+from .options import KERAS, BatchSize, Epochs, Force, Json, Seed, TrainedModel, TrainingData, TrainingRecipe, out_option
 from .output import Progress
 from .spelling import SHELL, command_line
 
@@ -35,16 +35,11 @@ def compress(
     recipe: TrainingRecipe = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            help="The .keras to write; its int8 .tflite goes beside. Default: MODEL_METHOD.keras here.",
-            show_default=False,
-        ),
+        out_option("The .keras to write; its int8 .tflite goes beside. Default: MODEL_METHOD.keras here."),
     ] = None,
     student: Annotated[
         Path | None,
-        typer.Option(help="distill: the .keras or .h5 to teach. Default: the model, narrowed.", show_default=False),
+        typer.Option(help=f"distill: the {KERAS} to teach. Default: the model, narrowed.", show_default=False),
     ] = None,
     temperature: Annotated[
         float | None,
@@ -55,7 +50,7 @@ def compress(
         typer.Option(help="distill: weight of the data against the teacher. Default: 0.3.", show_default=False),
     ] = None,
     epochs: Epochs = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = defaults.BATCH_SIZE,
     seed: Seed = 0,
     energy: Annotated[
         float | None,
@@ -63,7 +58,7 @@ def compress(
     ] = None,
     other: Annotated[
         Path | None,
-        typer.Option("--with", help="merge: the other .keras or .h5.", show_default=False),
+        typer.Option("--with", help=f"merge: the other {KERAS}.", show_default=False),
     ] = None,
     join: Annotated[
         str | None,

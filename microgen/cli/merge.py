@@ -9,16 +9,16 @@ import typer
 
 from .. import defaults
 from ..report.text import print_json, print_pairs
-from .options import Force, Json, Seed
+from .options import KERAS, TFLITE, Force, Json, Seed, out_option
 from .output import Progress
 from .spelling import command_line
 
 
 def merge(
     models: Annotated[
-        list[Path], typer.Argument(help="Two or more .tflite, or two or more .keras or .h5.", show_default=False)
+        list[Path], typer.Argument(help=f"Two or more {TFLITE}, or two or more {KERAS}.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The .tflite or .keras to write.", show_default=False)],
+    out: Annotated[Path, out_option("The .tflite or .keras to write.")],
     share: Annotated[
         float, typer.Option(help="Keras: how far the weights of a layer may differ to become one, 0.01 say.")
     ] = 0.0,

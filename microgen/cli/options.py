@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .. import defaults
 from ..errors import InputError
-from ..frontends.source import accepted
+from ..frontends import FRONTENDS
+from ..frontends.source import accepted, suffixes
 from . import completion
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -21,6 +22,7 @@ ReportFile = Annotated[
     typer.Option(help="Write it as one HTML page too."),
 ]
 
+TFLITE, KERAS = (suffixes(FRONTENDS.get(name)) for name in ("tflite", "keras"))
 TAKEN = f"{accepted()[0].upper()}{accepted()[1:]}"
 Calibration = Annotated[
     str | None,
@@ -56,7 +58,7 @@ Port = Annotated[
 ]
 TrainedModel = Annotated[
     Path | None,
-    typer.Argument(help="A .keras or .h5. None: the recipe is trained first.", show_default=False),
+    typer.Argument(help=f"A {KERAS}. None: the recipe is trained first.", show_default=False),
 ]
 TrainingData = Annotated[
     Path | None,
@@ -111,6 +113,11 @@ ApplicationOptions = Annotated[
         show_default=False,
     ),
 ]
+
+
+def out_option(help: str) -> Any:  # noqa: ANN401 - typer has no public type of an option
+    """Return the option --out, -o for short, of a command that writes models."""
+    return typer.Option("-o", "--out", help=help, show_default=False)
 
 
 def parse_settings(texts: list[str] | None) -> dict[str, str] | None:

@@ -9,7 +9,7 @@ import typer
 
 from .. import defaults
 from ..report.text import print_json, print_pairs
-from .options import TAKEN, AllowFloat, Calibration, Force, Json, Range, RunBy, Scheme, Seed, parse_range
+from .options import TAKEN, AllowFloat, Calibration, Force, Json, Range, RunBy, Scheme, Seed, out_option, parse_range
 from .output import Progress
 
 
@@ -18,7 +18,7 @@ def quantize(
     calibration: Calibration = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The .tflite to write. Default: MODEL_SCHEME.tflite here."),
+        out_option("The .tflite to write. Default: MODEL_SCHEME.tflite here."),
     ] = None,
     scheme: Scheme = defaults.SCHEME,
     board: RunBy = None,

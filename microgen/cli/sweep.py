@@ -10,7 +10,7 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import BatchSize, Epochs, Json, Seed, TrainedModel, TrainingData, TrainingRecipe
+from .options import BatchSize, Epochs, Json, Seed, TrainedModel, TrainingData, TrainingRecipe, out_option
 from .output import Progress
 from .spelling import command_line
 
@@ -33,15 +33,10 @@ def sweep(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            help="Folder for models, table and picture; a sweep goes on there. Default: NAME-sweep here.",
-            show_default=False,
-        ),
+        out_option("Folder for models, table and picture; a sweep goes on there. Default: NAME-sweep here."),
     ] = None,
     epochs: Epochs = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = defaults.BATCH_SIZE,
     seed: Seed = 0,
     jobs: Annotated[
         int | None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .. import defaults
 from ..errors import InputError, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
@@ -25,8 +26,6 @@ from .methods import load_method
 from .price import Price, measure_price, standard_error
 from .steps import StepSource, read_steps
 from .task import DataSource, read_data
-
-DEFAULT_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def compress(
     recipe: str | None = None,
     out: str | Path | None = None,
     epochs: int | None = None,
-    batch_size: int = DEFAULT_BATCH_SIZE,
+    batch_size: int = defaults.BATCH_SIZE,
     seed: int = 0,
     force: bool = False,
     before: Price | None = None,
@@ -133,7 +132,7 @@ def price(
     data: DataSource | None = None,
     *,
     recipe: str | None = None,
-    batch_size: int = DEFAULT_BATCH_SIZE,
+    batch_size: int = defaults.BATCH_SIZE,
     seed: int = 0,
 ) -> Compressed:
     """Measure a model as it is, as `compress` would measure it; arguments and errors as there."""
@@ -255,7 +254,7 @@ def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
         )
     if batch_size < 1:
         raise InputError(
-            "at least one sample", f"leave it out for {DEFAULT_BATCH_SIZE}", option="batch_size", value=batch_size
+            "at least one sample", f"leave it out for {defaults.BATCH_SIZE}", option="batch_size", value=batch_size
         )
     check_seed(seed)
 

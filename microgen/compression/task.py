@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .. import defaults
 from ..datasets import TARGET_NAMES, Array, check_numbers, class_numbers, load_arrays, representative, shape_hint
 from ..errors import InputError
 from ..support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
@@ -49,7 +50,7 @@ class Task:
     loss: str
     metric: Metric
     from_logits: bool = False
-    batch_size: int = 32
+    batch_size: int = defaults.BATCH_SIZE
     seed: int = 0
     epochs: int | None = None
     on_epoch: Callable[[], None] = lambda: None

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -165,14 +166,18 @@ def run_compiler(command: Sequence[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CompilerError(one_line(str(error))) from None
+    if done.returncode < 0:
+        raise CompilerError(f"{Path(command[0]).name} was ended by {signal.Signals(-done.returncode).name}")
     if done.returncode != 0:
-        raise CompilerError(_first_error(done.stderr))
+        silent = f"{Path(command[0]).name} ended with exit code {done.returncode} and no output"
+        raise CompilerError(_first_error(done.stderr) or silent)
 
 
 def _first_error(log: str) -> str:
+    """Return the line of a compiler's output that says most; "" where there is none."""
     lines = log.splitlines()
     telling = [line for line in lines if re.search(r"error|undefined|multiple definition|overflowed", line)]
-    line = next((x for x in telling if "overflowed" in x), (telling or lines or ["no output"])[0])
+    line = next((x for x in telling if "overflowed" in x), (telling or lines or [""])[0])
     return one_line(line)
 
 

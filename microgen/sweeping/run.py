@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import defaults
 from ..boards import Board, load_board
-from ..compression.run import DEFAULT_BATCH_SIZE, check_origin, check_seen, model_file
+from ..compression.run import check_origin, check_seen, model_file
 from ..compression.task import DataSource, read_data
 from ..deployment import check, deploy
 from ..deployment.fit import memory_fit
@@ -48,7 +48,7 @@ def sweep(
     candidates: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     epochs: int | None = None,
-    batch_size: int = DEFAULT_BATCH_SIZE,
+    batch_size: int = defaults.BATCH_SIZE,
     seed: int = 0,
     jobs: int | None = None,
     scheduler: str | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import threading
@@ -253,3 +254,14 @@ def test_builds_at_the_same_time_see_whole_entries(tmp_path):
 def test_a_report_of_dependencies_is_read(tmp_path):
     (tmp_path / "a.d").write_text("/w/main.o: /p/a\\ b/main.cpp \\\n /p/a\\ b/x.h /usr/c\\#.h \\\n  /usr/$$d.h\n")
     assert compilation._dependencies(tmp_path / "a.d") == ["/p/a b/x.h", "/usr/c#.h", "/usr/$d.h"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [("kill -SEGV $$", "cc was ended by SIGSEGV"), ("exit 3", "cc ended with exit code 3 and no output")],
+)
+def test_a_compiler_that_says_nothing_is_named_with_how_it_ended(tmp_path, ends, says):
+    (tmp_path / "cc").write_text(f"#!/bin/sh\n{ends}\n")
+    (tmp_path / "cc").chmod(0o755)
+    with pytest.raises(compilation.CompilerError, match=f"^{re.escape(says)}$"):
+        compilation.run_compiler([str(tmp_path / "cc")])
