@@ -21,6 +21,9 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print_json([vars(f) for f in findings])
     else:
-        rows = [[f.name, "yes" if f.found else "NO", f.detail if f.found else f.remedy, f.purpose] for f in findings]
+        rows = [
+            [f.name, "yes" if f.is_present else "NO", f.detail if f.is_present else f.remedy, f.purpose]
+            for f in findings
+        ]
         table(["", "here", "what, or how to get it", "needed to"], rows)
-    raise typer.Exit(0 if all(f.found for f in findings if f.is_essential) else 3)
+    raise typer.Exit(0 if all(f.is_present for f in findings if f.is_essential) else 3)

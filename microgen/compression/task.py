@@ -66,7 +66,7 @@ class Task:
         return self.train_x[representative(len(self.train_x), self.seed)]
 
     def updates(self, epochs: int) -> int:
-        """Return the number of weight updates of a training that lasts so many epochs unless the user said else."""
+        """Return the number of weight updates of a training that lasts so many epochs unless the user chose another."""
         return (self.epochs or epochs) * -(-len(self.train_x) // self.batch_size)
 
 

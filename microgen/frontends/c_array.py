@@ -158,7 +158,7 @@ def _model(source: Source) -> TfliteModel:
 def _only_model(path: Path, arrays: dict[str, list[bytes]]) -> str:
     from ..tflite.schema import FILE_IDENTIFIER
 
-    models = [name for name, found in arrays.items() if any(data[4:8] == FILE_IDENTIFIER for data in found)]
+    models = [name for name, definitions in arrays.items() if any(data[4:8] == FILE_IDENTIFIER for data in definitions)]
     if not models:
         raise InputError(f"{path}: no array in it is a .tflite", _listed(arrays))
     if len(models) > 1:

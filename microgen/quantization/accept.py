@@ -96,19 +96,19 @@ def finish(
         EngineError: an engine refused the model.
     """
     model = parse(converted.tflite, name, "the converted model")
-    layers, found = converted.layers, converted.calibration
-    data = found.arrays
+    layers, calibration = converted.layers, converted.calibration
+    data = calibration.arrays
     in_float = check_graph(model, layers, limits, allow_float=allow_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers)
     warnings = list(converted.warnings)
     if in_float:
         warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
-    targets, unclear = _targets(found, model.outputs[0], labels)
+    targets, unclear = _targets(calibration, model.outputs[0], labels)
     warnings += unclear
     twin = converted.float_tflite
     cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
-    if found.is_made_up:
+    if calibration.is_made_up:
         warnings.append(
             "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
             "drown in rounding; quantize again with real data"
@@ -116,12 +116,16 @@ def finish(
     record = {
         "kind": kind,
         "scheme": scheme,
-        "calibration": {"origin": found.origin, "samples": len(data[0]) if data else 0, "made_up": found.is_made_up},
+        "calibration": {
+            "origin": calibration.origin,
+            "samples": len(data[0]) if data else 0,
+            "made_up": calibration.is_made_up,
+        },
         "sqnr_db": cost.output_sqnr_db if cost else None,
         "float_layers": list(in_float),
         "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
     }
-    by_data = found.classes if len(found.classes) == model.outputs[0].elements else ()
+    by_data = calibration.classes if len(calibration.classes) == model.outputs[0].elements else ()
     return Quantized(model, data, tuple(labels) or by_data, {}, cost, record, tuple(warnings), len(twin))
 
 
@@ -136,8 +140,8 @@ def _targets(
         return None, ["the data's targets are values, not class numbers: accuracy not computed"]
     if targets is None:
         return None, []
-    found, warning = output_classes(targets, data.classes, labels, output, "the calibration data")
-    return found, [warning] if warning else []
+    classes, warning = output_classes(targets, data.classes, labels, output, "the calibration data")
+    return classes, [warning] if warning else []
 
 
 def check_graph(
@@ -176,14 +180,14 @@ def check_graph(
 def _excursions(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
     """Return the operators that touch float32 anywhere but at the model's inputs and outputs."""
     edges = {*model.main.inputs, *model.main.outputs}
-    found = [
+    places = [
         (graph, op)
         for graph in model.subgraphs
         for op in graph.operators
         for i in (*op.inputs, *op.outputs)
         if i >= 0 and graph.tensors[i].dtype == "float32" and not (graph.index == 0 and i in edges)
     ]
-    return sorted(found, key=lambda place: place[1].name in ("QUANTIZE", "DEQUANTIZE"))
+    return sorted(places, key=lambda place: place[1].name in ("QUANTIZE", "DEQUANTIZE"))
 
 
 def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: LayerNames) -> None:
@@ -197,8 +201,8 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: La
     try:
         workers.run(TFLM, tflm.run, request, _DEADLINE_S)
     except EngineError as error:
-        said = re.search(r"Node (\w+) \(number", error.log)
-        refused = [op for op in model.main.operators if said is not None and op.name == said[1]]
+        named = re.search(r"Node (\w+) \(number", error.log)
+        refused = [op for op in model.main.operators if named is not None and op.name == named[1]]
         if not refused:
             _blame_vanished(model, layers)
             raise

@@ -86,16 +86,16 @@ def quantize(
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
-            found = _from_source(
+            quantized = _from_source(
                 *sources.save(model, Path(folder)), calibration, name or slug(sources.name_of(model)), options
             )
     else:
         frontend, source = sources.find(model)
-        found = _from_source(frontend, source, calibration, name or slug(source.path.stem), options)
-    check_labels(found.model, labels or found.labels)
+        quantized = _from_source(frontend, source, calibration, name or slug(source.path.stem), options)
+    check_labels(quantized.model, labels or quantized.labels)
     if out is not None:
-        write_file(Path(out), found.model.data)
-    return found
+        write_file(Path(out), quantized.model.data)
+    return quantized
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def draw(sweep: Sweep, kind: str) -> bytes:
     """Return the picture; the same sweep gives the same bytes.
 
     Args:
-        found: the sweep.
+        sweep: what to draw.
         kind: "svg" or "png".
     """
     import matplotlib

@@ -47,7 +47,7 @@ def run(
         hint = error.template[1]
         if error.reason.startswith("crashed"):
             hint = "most often a loop, such as an RNN in layers of your own: use standard layers of fixed shapes"
-        log = f"; all it said: {_keep(error.log)}" if error.log else ""
+        log = f"; its whole output: {_keep(error.log)}" if error.log else ""
         raise EngineError(engine.name, _first(error.reason) + log, hint, **error.data) from None
 
 

@@ -23,7 +23,7 @@ class Finding:
 
     Attributes:
         name: what.
-        found: whether it is here.
+        is_present: whether it is here.
         detail: its version or place, or what is wrong with it.
         purpose: what needs it.
         remedy: how to get it; see `microgen.errors.spell`.
@@ -31,7 +31,7 @@ class Finding:
     """
 
     name: str
-    found: bool
+    is_present: bool
     detail: str
     purpose: str
     remedy: str
@@ -82,7 +82,7 @@ def versions() -> list[tuple[str, str]]:
         except importlib.metadata.PackageNotFoundError:
             listed.append((name, "not installed"))
     compiler = _compiler()
-    return [*listed, ("compiler", compiler.detail if compiler.found else "none")]
+    return [*listed, ("compiler", compiler.detail if compiler.is_present else "none")]
 
 
 def _compiler() -> Finding:

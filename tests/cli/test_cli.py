@@ -315,8 +315,8 @@ def test_a_machine_without_anything_is_told_what_to_install(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("importlib.metadata.version", missing)
     found = {f.name: f for f in doctor.examine()}
-    assert [f.name for f in found.values() if f.found] == ["Python"]
-    assert all("install" in f.remedy for f in found.values() if not f.found)
+    assert [f.name for f in found.values() if f.is_present] == ["Python"]
+    assert all("install" in f.remedy for f in found.values() if not f.is_present)
     assert dict(doctor.versions())["tensorflow"] == "not installed" and dict(doctor.versions())["compiler"] == "none"
 
 

@@ -240,7 +240,7 @@ def test_platformio_needs_no_python_of_ours(small, stand_in, capsys):
         "run -d p -e pico -t upload --upload-port rfc2217://127.0.0.1:4000",
     ]
     found = next(f for f in doctor.examine() if f.name == "PlatformIO")
-    assert found.found and found.detail.endswith("/pio")
+    assert found.is_present and found.detail.endswith("/pio")
 
 
 def test_an_interrupted_compilation_ends_platformio(small, stand_in, monkeypatch):
@@ -483,7 +483,7 @@ def read_until(terminal, wanted):
             "PlatformIO could not download a package that this project needs",
         ),
         ("first\nSome Error: odd\nlast\n", SetupError, "PlatformIO failed: Some Error: odd"),
-        ("", SetupError, "PlatformIO failed: it said nothing"),
+        ("", SetupError, "PlatformIO failed: it printed nothing"),
     ],
 )
 def test_errors_are_translated(log, kind, message):

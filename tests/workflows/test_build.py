@@ -298,7 +298,7 @@ def test_a_cxx_that_cannot_be_run_is_refused(model, tmp_path, monkeypatch, named
         microgen.build(model, "esp32", out=tmp_path / "p", samples=4)
     assert "unset it" in refused.value.hint and not (tmp_path / "p").exists()
     finding = next(f for f in doctor.examine() if f.name == "C++ compiler")
-    assert not finding.found and finding.detail == refused.value.message and finding.remedy == refused.value.hint
+    assert not finding.is_present and finding.detail == refused.value.message and finding.remedy == refused.value.hint
 
 
 def test_an_empty_cxx_is_none(monkeypatch):

@@ -52,8 +52,8 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
     # and let 9 % of a small CNN's values saturate.
     ranges = calibrator.Calibrator(source, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
     ranges.calibrate({key: samples}, manager)
-    found = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges.get_model_qsvs())
-    return QuantizeReply(_in_one_flatbuffer(bytes(found.quantized_model)))
+    result = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges.get_model_qsvs())
+    return QuantizeReply(_in_one_flatbuffer(bytes(result.quantized_model)))
 
 
 def _with_signature(model: bytes) -> tuple[bytes, str, list[str]]:

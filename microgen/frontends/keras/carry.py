@@ -24,14 +24,14 @@ def unsupported(model: Any) -> list[str]:  # noqa: ANN401 - Keras has no types
     """Return what of a Keras 3 model cannot be carried over, one line a layer; empty when all can."""
     import keras
 
-    found = []
+    titles = []
     for layer in model._flatten_layers():
         if isinstance(layer, keras.Model):  # the model itself, and those in it
             functions = [n.operation for n in _nodes(layer) if not isinstance(n.operation, keras.layers.Layer)]
-            found += [f"'{f.name}' (the function keras.ops.{type(f).__name__.lower()})" for f in functions]
+            titles += [f"'{f.name}' (the function keras.ops.{type(f).__name__.lower()})" for f in functions]
         elif not isinstance(layer, keras.layers.InputLayer) and _counterpart(layer) is None:
-            found.append(f"'{layer.name}' ({type(layer).__name__})")
-    return found
+            titles.append(f"'{layer.name}' ({type(layer).__name__})")
+    return titles
 
 
 def to_tf_keras(model: Any, batch: int | None = None) -> Any:  # noqa: ANN401
@@ -138,9 +138,9 @@ def _refused(layer: Any) -> Iterator[None]:  # noqa: ANN401
     try:
         yield
     except Exception as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"layer '{layer.name}' ({type(layer).__name__}) cannot be carried over to tf_keras: {said[:300]}", _HINT
+            f"layer '{layer.name}' ({type(layer).__name__}) cannot be carried over to tf_keras: {reason[:300]}", _HINT
         ) from None
 
 

@@ -169,11 +169,11 @@ def _run(converter: Any, layers: LayerNames) -> bytes:  # noqa: ANN401
         return bytes(converter.convert())
     except Exception as error:
         print(error)  # the whole dump, into the log
-        said = str(error)
+        message = str(error)
         # Of an MLIR dump only the operator and the layer that it speaks of go into the message.
-        operator = re.search(r"'(tf[\w.]*\.\w+)' op", said)
-        reason = f"it has no operator {operator[1]}" if operator else (said.strip().splitlines() or ["no reason"])[0]
-        scopes = re.findall(r"[\w.]+(?:/[\w.]+)+", said)
+        operator = re.search(r"'(tf[\w.]*\.\w+)' op", message)
+        reason = f"it has no operator {operator[1]}" if operator else (message.strip().splitlines() or ["no reason"])[0]
+        scopes = re.findall(r"[\w.]+(?:/[\w.]+)+", message)
         layer = next((name for name in map(layers.of, scopes) if name), "")
         where = f"layer '{layer}': " if layer else ""
         raise EngineError(

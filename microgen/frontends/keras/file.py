@@ -61,13 +61,13 @@ def read_keras_file(path: Path) -> KerasFile:
 
 def _archive(path: Path) -> tuple[str, Any]:
     with zipfile.ZipFile(path) as archive:
-        found = {}
+        documents = {}
         for name in ("metadata.json", "config.json"):
             size = archive.getinfo(name).file_size
             if size > _CONFIG_BYTES:
                 raise ValueError(f"its {name} has {size:,} bytes")
-            found[name] = json.loads(archive.read(name))
-    return str(found["metadata.json"]["keras_version"]), found["config.json"]
+            documents[name] = json.loads(archive.read(name))
+    return str(documents["metadata.json"]["keras_version"]), documents["config.json"]
 
 
 def _hdf5(path: Path) -> tuple[str, Any]:

@@ -80,9 +80,9 @@ def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Ke
     outputs = tuple(getattr(model, "output_names", None) or ())
     last = outputs if outputs and set(outputs) <= set(names) else names[-1:]
     fused = tuple(layer.name for layer in layers if layer.kind == "LSTM")
-    found = LayerNames(names, is_keras3(model), last, fused)
+    layer_names = LayerNames(names, is_keras3(model), last, fused)
     learned = any(layer.kind == QUANTIZE_WRAPPER for layer in layers)
-    return Loaded(function, model, inputs, found, bool(fused), learned, _input_scale(layers))
+    return Loaded(function, model, inputs, layer_names, bool(fused), learned, _input_scale(layers))
 
 
 def _input_scale(layers: Sequence[Layer]) -> float:
@@ -99,12 +99,12 @@ def is_keras3(model: Any) -> bool:  # noqa: ANN401
 
 def describe(model: Any) -> tuple[Layer, ...]:  # noqa: ANN401
     """Return the layers of a model, nested ones included."""
-    found = []
+    layers = []
     for layer in model._flatten_layers():
         kind = type(layer).__name__
         if layer is not model and kind != "InputLayer":
-            found.append(Layer(layer.name, kind, layer.get_config()))
-    return tuple(found)
+            layers.append(Layer(layer.name, kind, layer.get_config()))
+    return tuple(layers)
 
 
 def load_keras(path: Path) -> Any:  # noqa: ANN401
@@ -114,20 +114,20 @@ def load_keras(path: Path) -> Any:  # noqa: ANN401
         InputError: it cannot be loaded, holds code, or has no inputs of known shape.
         SetupError: tf_keras is missing and the model needs it.
     """
-    found = read_keras_file(path)
-    if found.is_legacy:
+    file = read_keras_file(path)
+    if file.is_legacy:
         _needs_tf_keras()
         import tf_keras as framework
     else:
         import keras as framework
-    scope = _scope() if found.is_quantization_aware else contextlib.nullcontext()
+    scope = _scope() if file.is_quantization_aware else contextlib.nullcontext()
     try:
         with scope:
             model = framework.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
-            f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {said[0][:300]}",
+            f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {lines[0][:300]}",
             "is the file whole? A model with layers of your own goes in from Python: microgen.quantize(model, data)",
         ) from None
     if not getattr(model, "built", True) or not getattr(model, "inputs", None):
@@ -143,8 +143,8 @@ def _saved_model(path: Path) -> Loaded:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{path.name}: not a SavedModel ({said[0][:300]})", "export it again") from None
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{path.name}: not a SavedModel ({lines[0][:300]})", "export it again") from None
     signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()), None)
     if signature is None:
         raise InputError(f"{path.name}: the SavedModel has no signature", "export it with model.export('folder')")

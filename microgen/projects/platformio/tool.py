@@ -170,7 +170,7 @@ def translate(log: str, upload: str) -> MicrogenError:
         )
     lines = [line.strip() for line in log.splitlines() if line.strip(" =-*\t")]
     telling = [line for line in lines if re.search(r"error|exception|fail", line, re.IGNORECASE)]
-    printed = (telling or lines or ["it said nothing"])[0]
+    printed = (telling or lines or ["it printed nothing"])[0]
     return SetupError(f"PlatformIO failed: {printed}", "run pio run -v in the project for all of it")
 
 

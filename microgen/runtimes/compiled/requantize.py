@@ -99,9 +99,9 @@ def uniform(r: Requantization, prefer: int | None = None) -> Constants | None:
         first = np.rint(scale * 2.0 ** (24 + shift)).astype(np.int64)
         if first.max() >= _LIMIT - _REACH or (peak * 2.0**shift).max() >= _LIMIT:
             continue
-        found = _search(first, shift, levels, thresholds, narrow)
-        if found is not None:
-            multiplier, addend = found
+        constants = _search(first, shift, levels, thresholds, narrow)
+        if constants is not None:
+            multiplier, addend = constants
             c = Constants(multiplier, addend, np.full(len(scale), shift), offset, 8, 0, constant)
             return c if prove(r, c) else None
         if shift != prefer:

@@ -413,7 +413,7 @@ def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words):
     keras()
     with pytest.raises(EngineError, match="converter: crashed with SIGSEGV") as caught:
         converter_worker.run(crash, LastWords(words))
-    _, said, kept = caught.value.message.rpartition("; all it said: ")
+    _, said, kept = caught.value.message.rpartition("; its whole output: ")
     assert bool(said) == bool(words) and "standard layers" in caught.value.hint
     if words:
         assert Path(kept).read_text().strip() == words

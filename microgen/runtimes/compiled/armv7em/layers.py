@@ -236,8 +236,8 @@ def sum_(step: Sum, unroll: int) -> Code | None:
     if plane := linear.fit(step):
         a, b, c, shift = plane
         kind, numbers = "linear", np.array([a, b, c])
-    elif found := linear.fit_table(step):
-        table, b, shift = found
+    elif fitted := linear.fit_table(step):
+        table, b, shift = fitted
         kind, numbers = "table", np.concatenate([[b], table])
     else:
         return None

@@ -54,8 +54,8 @@ def sum_(step: Sum) -> Code:
         a, b, c, shift = plane
         fields = {"a": a, "b": b, "c": c, "shift": shift, "low": r.low, "high": r.high}
         return _binary(step, step.loops, "sum_linear", fields, proven=1)
-    if found := linear.fit_table(step):
-        table, b, shift = found
+    if fitted := linear.fit_table(step):
+        table, b, shift = fitted
         fields = {"table": f"table{k}", "b": b, "shift": shift, "low": r.low, "high": r.high}
         return _binary(step, step.loops, "sum_table", fields, (Constant(f"table{k}", "int32_t", table),), proven=1)
     return _exact_sum(step)

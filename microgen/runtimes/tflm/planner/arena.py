@@ -53,7 +53,7 @@ class MemoryPlan(MemoryLayout):
         tensors = [b for b in self.buffers if b.kind == "tensor"]
         scopes = [(i, scope) for i, scope in enumerate(self.scopes) if scope is not None]
         sizes = [(sum(b.size for b in tensors if b.first <= i <= b.last), scope) for i, scope in scopes]
-        size, scope = max(sizes, key=lambda found: found[0])
+        size, scope = max(sizes, key=lambda bytes_and_scope: bytes_and_scope[0])
         # A plan that came with the file may have tensors overlap.
         return min(size, self.head_bytes), scope
 
