@@ -45,7 +45,7 @@ class Deployment:
         return self.plan.warnings
 
 
-def check(model: TfliteModel, board: Board, *, allow_float: bool = False, runtime: str = DEFAULT_RUNTIME) -> None:
+def check_model(model: TfliteModel, board: Board, *, allow_float: bool = False, runtime: str = DEFAULT_RUNTIME) -> None:
     """Refuse a model that a runtime cannot run on this board; see `microgen.runtimes.runtime.Runtime`."""
     RUNTIMES.get(runtime).check(model, board, allow_float=allow_float)
 

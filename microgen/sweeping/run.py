@@ -18,7 +18,7 @@ from .. import defaults
 from ..boards import Board, load_board
 from ..compression.run import check_origin, check_seen, model_file
 from ..compression.task import DataSource, read_data
-from ..deployment import check, deploy
+from ..deployment import check_model, deploy
 from ..deployment.fit import memory_fit
 from ..errors import InputError, MicrogenError, SetupError
 from ..frontends import source as sources
@@ -205,7 +205,7 @@ def _row(candidate: Candidate, result: Result, board: Board, store: Store, key: 
     folder = store.place(candidate.name, key).as_posix()
     model = parse(result.tflite, slug(candidate.name), candidate.name)
     try:
-        check(model, board)
+        check_model(model, board)
         deployment = deploy(model.name, model, board)
     except MicrogenError as error:
         return Row(candidate.name, result.price, error=(error.message, error.hint), folder=folder)

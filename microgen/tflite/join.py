@@ -48,7 +48,7 @@ def join(models: Sequence[TfliteModel], name: str) -> Joined:
     """
     first = models[0]
     for model in models:
-        _check(model)
+        _check_joinable(model)
     for other in models[1:]:
         _check_same_inputs(first, other)
     whole = _Whole()
@@ -57,7 +57,7 @@ def join(models: Sequence[TfliteModel], name: str) -> Joined:
     return Joined(parse(whole.pack(name, [m.name for m in models]), name, "the joined model"), whole.shared)
 
 
-def _check(model: TfliteModel) -> None:
+def _check_joinable(model: TfliteModel) -> None:
     if len(model.subgraphs) > 1:
         raise InputError(f"{model.name}: has control flow", "models of one graph can be joined")
     if "VAR_HANDLE" in model.ops:

@@ -79,32 +79,32 @@ def _encode(kind: Any, value: Any, blobs: _Blobs, where: str) -> Any:  # noqa: A
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _encode(_not_none(args, where), value, blobs, where)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        _check(value, kind, where)
+        _check_type(value, kind, where)
         return {n: _encode(k, getattr(value, n), blobs, f"{where}.{n}") for n, k in _fields(kind).items()}
     if kind is np.ndarray or origin is np.ndarray:
-        _check(value, np.ndarray, where)
+        _check_type(value, np.ndarray, where)
         if value.dtype.hasobject:
             raise TypeError(f"{where}: an array of Python objects cannot cross")
         return _put(value, blobs)
     if kind is bytes:
-        _check(value, bytes, where)
+        _check_type(value, bytes, where)
         return _put(np.frombuffer(value, np.uint8), blobs)
     if origin is tuple:
-        _check(value, tuple, where)
+        _check_type(value, tuple, where)
         kinds = [args[0]] * len(value) if args[1:] == (...,) else args
         pairs = enumerate(zip(kinds, value, strict=True))
         return [_encode(k, v, blobs, f"{where}[{i}]") for i, (k, v) in pairs]
     if origin in (dict, collections.abc.Mapping):
-        _check(value, collections.abc.Mapping, where)
+        _check_type(value, collections.abc.Mapping, where)
         return {_text(k, where): _encode(args[1], v, blobs, f"{where}[{k!r}]") for k, v in value.items()}
     if kind is Path:
-        _check(value, Path, where)
+        _check_type(value, Path, where)
         return str(value)
     if kind is float:
-        _check(value, (float, int), where)
+        _check_type(value, (float, int), where)
         return float(value)
     if kind in (bool, int, str):
-        _check(value, kind, where)
+        _check_type(value, kind, where)
         return value
     raise TypeError(f"{where}: a value of type {kind} cannot cross")
 
@@ -136,13 +136,13 @@ def _not_none(args: tuple[Any, ...], where: str) -> Any:  # noqa: ANN401
     return kinds[0]
 
 
-def _check(value: Any, kind: Any, where: str) -> None:  # noqa: ANN401
+def _check_type(value: Any, kind: Any, where: str) -> None:  # noqa: ANN401
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"{where}: {type(value).__name__} instead of its declared type")
 
 
 def _text(key: Any, where: str) -> str:  # noqa: ANN401
-    _check(key, str, where)
+    _check_type(key, str, where)
     return str(key)
 
 

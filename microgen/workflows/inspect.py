@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import defaults
 from ..boards import Board, list_boards, load_board
-from ..deployment import Deployment, check, deploy
+from ..deployment import Deployment, check_model, deploy
 from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
 from ..frontends.source import load
@@ -159,7 +159,7 @@ def inspect(model: str | Path, board: str | Path | None = None, runtime: str | N
         return _describe(loaded)
     target = load_board(str(board))
     chosen = runtime or defaults.RUNTIME
-    check(loaded, target, runtime=chosen)
+    check_model(loaded, target, runtime=chosen)
     return _describe(loaded, deploy(loaded.name, loaded, target, runtime=chosen))
 
 
@@ -259,7 +259,7 @@ def _advice(model: TfliteModel, deployment: Deployment, fit: Fit) -> list[str]:
 
 def _fits(model: TfliteModel, board: Board, runtime: str) -> bool:
     try:
-        check(model, board, runtime=runtime)
+        check_model(model, board, runtime=runtime)
     except InputError:
         return False
     return memory_fit(deploy(model.name, model, board, runtime=runtime)).outcome == "fits"

@@ -9,7 +9,7 @@ import pytest
 import microgen
 from microgen import quantization, tflite, workers
 from microgen.boards import board_names, list_boards
-from microgen.deployment import check, deploy
+from microgen.deployment import check_model, deploy
 from microgen.deployment.fit import DoesNotFit, memory_fit
 from microgen.errors import InputError, MicrogenError
 from microgen.support import resources
@@ -153,7 +153,7 @@ def test_every_real_model_on_every_board_is_built_or_refused_with_a_reason(share
         for board in list_boards():
             try:
                 model = tflite.load(path)
-                check(model, board)
+                check_model(model, board)
                 deployment = deploy(path.stem, model, board, arenas.get(path.stem, 65_536))
                 fit = memory_fit(deployment)
                 if not fit.fits:

@@ -55,7 +55,7 @@ def read_keras_file(path: Path) -> KerasFile:
         version, config = _hdf5(path) if is_hdf5(path) else _archive(path)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RecursionError) as error:
         raise InputError(f"{path.name}: not a Keras model ({error})", _NOT_KERAS) from None
-    _check(path.name, config)
+    _refuse_foreign_classes(path.name, config)
     return KerasFile(version.startswith("2"), config, f'"{QUANTIZE_WRAPPER}"' in json.dumps(config))
 
 
@@ -84,7 +84,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 - HDF5 stores either
     return value if isinstance(value, str) else bytes(value).decode()
 
 
-def _check(file: str, config: Any) -> None:  # noqa: ANN401 - JSON
+def _refuse_foreign_classes(file: str, config: Any) -> None:  # noqa: ANN401 - JSON
     """Walk a description and refuse what is not made of Keras's own classes."""
     waiting = [(config, "", False)]
     while waiting:

@@ -98,7 +98,7 @@ def size_arena(
     """
     margin = snapshot_of(board).margin_bytes
     if asked_bytes is not None:
-        _check(model, layout, asked_bytes)
+        _check_arena_bytes(model, layout, asked_bytes)
     minimum = plan(model, target_of(board)).arena_min_bytes
     host = plan(model, Target.HOST).arena_min_bytes
     unknown = max(0, host_min_bytes - host)
@@ -119,7 +119,7 @@ def size_arena(
     )
 
 
-def _check(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
+def _check_arena_bytes(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
     if not 1 <= asked_bytes < 2**31:
         raise InputError(
             "not a number of bytes", "leave it out to have it planned", option="arena_bytes", value=asked_bytes
