@@ -8,13 +8,19 @@ from pathlib import Path
 
 import pytest
 
+import microgen
 from microgen.devices import Client
+from microgen.devices.emulator import SOURCES, Program
+from microgen.projects.platformio.kind import KIND
+from microgen.support import resources
 from tests.devices.emulator import emulated
-from tests.support.tools import needs
+from tests.support import models
+from tests.support.tools import needs, needs_host
 
 rp2040py = pytest.importorskip("rp2040py", reason="rp2040py is not installed (pip install -e '.[dev]')")
 
 HERE = Path(__file__).parent
+FIRMWARE = resources.path("firmware")
 _FLASH = 0x10000000
 _INSTRUCTIONS = 20_000
 
@@ -57,23 +63,31 @@ class EmulatedPico:
         return f"pc {self._simulator.rp2040.core.pc:#x}"
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
+def linked(folder: Path, program: Program) -> bytes:
+    """Return an image of a firmware for the RP2040's memory map."""
     compiler = needs("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
-    folder = tmp_path_factory.mktemp("pico")
-    program = emulated.program()
-    includes = [f"-I{p}" for p in (*program.includes, HERE.parent.parent.parent / "firmware" / "platform")]
-    flags = ["-mcpu=cortex-m0plus", "-mthumb", "-Os", "-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-Wall",
-             "-Werror", "-fno-threadsafe-statics", "-DMODEL_OBSERVE=Observe"]  # fmt: skip
+    includes = [f"-I{p}" for p in (*program.includes, FIRMWARE / "platform", FIRMWARE / "platform/posix")]
+    flags = ["-mcpu=cortex-m0plus", "-mthumb", "-Os", "-Wall", "-Werror", "-DMODEL_OBSERVE=Observe"]
+    cxx_flags = ["-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"]
     observe = folder / "observe.cc"
     observe.write_text('extern "C" void Observe(unsigned) {}\n')
     elf = folder / "pico.elf"
+    objects = []
+    for k, source in enumerate((*program.files, HERE / "pico.cc", observe)):
+        own = [] if source.suffix in (".c", ".S") else cxx_flags
+        objects.append(folder / f"{k}.o")
+        subprocess.run([compiler, *(["-xc", "-std=gnu11"] if source.suffix == ".c" else []), *flags, *own, *includes,
+                        "-c", source, "-o", objects[-1]], check=True)  # fmt: skip
     link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-T", HERE / "pico.ld", "-o", elf]
-    sources = [*program.files, HERE / "pico.cc", observe]
-    subprocess.run([compiler, *flags, *includes, *sources, *link], check=True)
+    subprocess.run([compiler, *flags, *objects, *link], check=True)
     binary = folder / "pico.bin"
     subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, binary], check=True)
     return binary.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    return linked(tmp_path_factory.mktemp("pico"), emulated.program())
 
 
 def test_it_answers_runs_its_golden_vectors_and_infers(image):
@@ -86,3 +100,23 @@ def test_it_answers_runs_its_golden_vectors_and_infers(image):
         assert found.outputs == (emulated.answer(data),)
         first, second = (int(client.command("timestamp")[0].removeprefix("m-lap-us-")) for _ in range(2))
         assert 0 < first < second < 10_000_000
+
+
+@pytest.mark.parametrize("model", ["made", "hello_world_int8"])
+def test_a_compiled_model_passes_its_golden_vectors(model, tmp_path, request):
+    """The project as it is generated, around a platform for the RP2040 itself."""
+    needs_host()
+    file = tmp_path / "made.tflite"
+    if model == "made":
+        file.write_bytes(models.fully_connected())
+    else:
+        file = request.getfixturevalue("shared_models") / f"{model}.tflite"
+    project = microgen.build(file, "pico", runtime="compiled", out=tmp_path / "p", samples=4).project
+    layout = KIND.layout
+    libraries = [project / name for name in layout.libraries]
+    sources = [project / layout.main, *(p for folder in libraries for p in folder.rglob("*") if p.suffix in SOURCES)]
+    image = linked(tmp_path, Program(tuple(sorted(sources)), tuple(libraries)))
+    with Client(EmulatedPico(image), timeout_s=60) as client:
+        client.connect()
+        assert client.name() == "pico"
+        assert client.selftest().passed and client.selftest().vectors == 4
