@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import visible
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Pairs = list[tuple[str, str]]
+_GAP = 3  # between the columns of a table
 
 
 def size(count: int) -> str:
@@ -47,16 +50,33 @@ def place(subgraph: int, index: int) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table, its cells escaped; on a pipe its columns are not cut."""
-    from rich.box import SIMPLE_HEAD
+    """Print a table, its cells escaped; cells are folded only on a terminal that is too narrow for it."""
+    from rich.cells import cell_len
     from rich.console import Console
+
+    heads, *rows = ([visible(cell) for cell in row] for row in (heads, *rows))
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    total = sum(widths) + _GAP * (len(widths) - 1)
+    console = Console()
+    if console.is_terminal and total + 2 > console.width:
+        write_output(_folded(console, heads, rows, right))
+        return
+
+    def line(cells: Sequence[str]) -> str:
+        spaces = [" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        padded = [s + c if i in right else c + s for i, (c, s) in enumerate(zip(cells, spaces, strict=True))]
+        return f" {(' ' * _GAP).join(padded)} "
+
+    blank = " " * (total + 2)
+    write_output("\n".join([blank, line(heads), f" {'─' * total} ", *map(line, rows), blank, ""]))
+
+
+def _folded(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    """Return the same table, as wide as a terminal."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    heads, *rows = ([visible(cell) for cell in row] for row in (heads, *rows))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(80, math.ceil(sum(max(map(len, c)) + 3 for c in zip(heads, *rows, strict=True)))))
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     for i, head in enumerate(heads):
         grid.add_column(Text(head), justify="right" if i in right else "left", overflow="fold")
@@ -64,7 +84,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[i
         grid.add_row(*(Text(cell) for cell in row))
     with console.capture() as capture:
         console.print(grid)
-    write_output(capture.get())
+    return capture.get()
 
 
 def print_line(text: str) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 ALIGNMENT = 16  # of every buffer and of the arena, in bytes
 
@@ -60,9 +65,48 @@ class MemoryLayout:
 
     def live(self, subgraph: int, operator: int) -> tuple[Buffer, ...]:
         """Return the buffers that are alive while an operator runs."""
-        scopes = [i for i, scope in enumerate(self.scopes) if scope == (subgraph, operator)]
+        scopes = self._scopes_of.get((subgraph, operator), [])
         return tuple(b for b in self.buffers if any(b.first <= scope <= b.last for scope in scopes))
 
     def top(self, subgraph: int, operator: int) -> int:
         """Return how far the memory is used while an operator runs, in bytes."""
-        return max((b.offset + b.size for b in self.live(subgraph, operator)), default=0)
+        return max((self._tops[scope] for scope in self._scopes_of.get((subgraph, operator), [])), default=0)
+
+    def scratch(self, subgraph: int, operator: int) -> int:
+        """Return how many bytes of scratch memory are alive while an operator runs."""
+        return max((self._scratch[scope] for scope in self._scopes_of.get((subgraph, operator), [])), default=0)
+
+    @functools.cached_property
+    def _scopes_of(self) -> dict[tuple[int, int], list[int]]:
+        found: dict[tuple[int, int], list[int]] = {}
+        for scope, operator in enumerate(self.scopes):
+            if operator is not None:
+                found.setdefault(operator, []).append(scope)
+        return found
+
+    @functools.cached_property
+    def _tops(self) -> list[int]:
+        return tops(self.buffers, len(self.scopes))
+
+    @functools.cached_property
+    def _scratch(self) -> list[int]:
+        return totals([b for b in self.buffers if b.kind == "scratch"], len(self.scopes))
+
+
+def tops(buffers: Sequence[Buffer], scopes: int) -> list[int]:
+    """Return for each of so many scopes how far the memory is used, in bytes."""
+    result = np.zeros(scopes, np.int64)
+    for b in buffers:
+        alive = result[max(b.first, 0) : b.last + 1]
+        np.maximum(alive, b.offset + b.size, out=alive)
+    return [int(top) for top in result]
+
+
+def totals(buffers: Sequence[Buffer], scopes: int) -> list[int]:
+    """Return for each of so many scopes how many bytes are alive."""
+    changes = [0] * (scopes + 1)
+    for b in buffers:
+        if 0 <= b.last < scopes:  # what nothing uses lives in no scope
+            changes[max(b.first, 0)] += b.size
+            changes[b.last + 1] -= b.size
+    return list(itertools.accumulate(changes[:-1]))

@@ -199,7 +199,6 @@ def _describe(
 def _layer(graph: Subgraph, op: Operator, layout: MemoryLayout | None) -> InspectedLayer:
     output = graph.tensors[op.outputs[0]] if op.outputs else None
     inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
-    scratch = [b.size for b in layout.live(graph.index, op.index) if b.kind == "scratch"] if layout else []
     return InspectedLayer(
         index=op.index,
         subgraph=graph.index,
@@ -214,7 +213,7 @@ def _layer(graph: Subgraph, op: Operator, layout: MemoryLayout | None) -> Inspec
         inputs=tuple(t.index for t in inputs if not t.is_constant),
         outputs=tuple(op.outputs),
         arena_bytes=layout.top(graph.index, op.index) if layout else None,
-        scratch_bytes=sum(scratch) if layout else None,
+        scratch_bytes=layout.scratch(graph.index, op.index) if layout else None,
     )
 
 

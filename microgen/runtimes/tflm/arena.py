@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from ...boards import Board
 from ...boards.shapes import OpShape
 from ...errors import InputError
-from ...tflite import Operator, Subgraph, TfliteModel
+from ...tflite import TfliteModel
 from ..memory import align
 from .planner import KernelBytes, MemoryPlan, Target, plan
 from .snapshot import op_shape, snapshot_of
@@ -61,6 +62,36 @@ class Arena:
         }
 
 
+# Bytes that a kernel asks for, by the (subgraph, operator) that it runs; operators that ask for none are left out.
+_Asked = tuple[tuple[tuple[int, int], int], ...]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A plan, by what it depends on: boards share most of them.
+
+    Attributes:
+        sha256, target: the model's file, and what it is planned for.
+        scratch, persistent: what the board's own kernels ask for on top of the reference kernels.
+        model: the model itself.
+    """
+
+    sha256: str
+    target: Target
+    scratch: _Asked
+    persistent: _Asked
+    model: TfliteModel = field(compare=False)
+
+
+@functools.lru_cache(maxsize=16)
+def _planned(wanted: _Wanted) -> MemoryPlan:
+    def sizes(asked: _Asked) -> KernelBytes:
+        known = dict(asked)
+        return lambda graph, op: [known[graph.index, op.index]] if (graph.index, op.index) in known else ()
+
+    return plan(wanted.model, wanted.target, sizes(wanted.scratch), sizes(wanted.persistent))
+
+
 def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
     """Lay the arena out as it lies on a board, with what the board's own kernels want.
 
@@ -68,15 +99,19 @@ def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
     knows how much at most.
     """
     snapshot = snapshot_of(board)
+    shapes = [(g.index, op.index, op.name, op_shape(g, op)) for g in model.subgraphs for op in g.operators]
 
-    def asked(size: Callable[[str, OpShape], int]) -> KernelBytes:
-        def sizes(graph: Subgraph, op: Operator) -> Sequence[int]:
-            asked_bytes = size(op.name, op_shape(graph, op))
-            return (asked_bytes,) if asked_bytes else ()
+    def asked(size: Callable[[str, OpShape], int]) -> _Asked:
+        found = (((graph, op), size(name, shape)) for graph, op, name, shape in shapes)
+        return tuple((place, count) for place, count in found if count)
 
-        return sizes
+    kernels = asked(snapshot.scratch_bytes), asked(snapshot.persistent_bytes)
+    return _planned(_Wanted(model.sha256, target_of(board), *kernels, model))
 
-    return plan(model, target_of(board), asked(snapshot.scratch_bytes), asked(snapshot.persistent_bytes))
+
+def plan_reference(model: TfliteModel, target: Target) -> MemoryPlan:
+    """Lay the arena out as TFLM's reference kernels want it."""
+    return _planned(_Wanted(model.sha256, target, (), (), model))
 
 
 def target_of(board: Board) -> Target:
@@ -99,8 +134,8 @@ def size_arena(
     margin = snapshot_of(board).margin_bytes
     if asked_bytes is not None:
         _check_arena_bytes(model, layout, asked_bytes)
-    minimum = plan(model, target_of(board)).arena_min_bytes
-    host = plan(model, Target.HOST).arena_min_bytes
+    minimum = plan_reference(model, target_of(board)).arena_min_bytes
+    host = plan_reference(model, Target.HOST).arena_min_bytes
     unknown = max(0, host_min_bytes - host)
     needed = layout.arena_min_bytes
     wanted = asked_bytes if asked_bytes is not None else needed + unknown + margin(needed)

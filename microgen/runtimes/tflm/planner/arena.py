@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ....tflite import Operator, Subgraph, Tensor, TfliteModel
-from ...memory import Buffer, MemoryLayout, align
+from ...memory import Buffer, MemoryLayout, align, tops, totals
 from . import kernels
 from .layout import place
 from .lifetimes import Lifetimes, with_offsets
@@ -50,9 +50,8 @@ class MemoryPlan(MemoryLayout):
 
         Kernels and versions of TFLM differ in what they need on top; no arena below this works with any of them.
         """
-        tensors = [b for b in self.buffers if b.kind == "tensor"]
-        scopes = [(i, scope) for i, scope in enumerate(self.scopes) if scope is not None]
-        sizes = [(sum(b.size for b in tensors if b.first <= i <= b.last), scope) for i, scope in scopes]
+        alive = totals([b for b in self.buffers if b.kind == "tensor"], len(self.scopes))
+        sizes = [(alive[i], scope) for i, scope in enumerate(self.scopes) if scope is not None]
         size, scope = max(sizes, key=lambda bytes_and_scope: bytes_and_scope[0])
         # A plan that came with the file may have tensors overlap.
         return min(size, self.head_bytes), scope
@@ -218,9 +217,6 @@ def _allocate_edges(arena: _Arena, model: TfliteModel) -> None:
 def _peak(buffers: Sequence[Buffer], scopes: Sequence[tuple[int, int] | None]) -> tuple[int, int]:
     """Return the operator during which the head is used furthest, the fullest of them where several are."""
 
-    def use(scope: int) -> tuple[int, int]:
-        live = [b for b in buffers if b.first <= scope <= b.last]
-        return max((b.offset + b.size for b in live), default=0), sum(b.size for b in live)
-
+    used, alive = tops(buffers, len(scopes)), totals(buffers, len(scopes))
     steps = [(scope, operator) for scope, operator in enumerate(scopes) if operator is not None]
-    return max(steps, key=lambda step: use(step[0]))[1]
+    return max(steps, key=lambda step: (used[step[0]], alive[step[0]]))[1]

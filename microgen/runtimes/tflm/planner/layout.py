@@ -6,9 +6,10 @@ each at the lowest offset where it does not meet a buffer that lives at the same
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from typing import Protocol
+
+import numpy as np
 
 
 class Lifetime(Protocol):
@@ -31,30 +32,33 @@ def place(buffers: Sequence[Lifetime], fixed: Sequence[int] = ()) -> list[int]:
         buffers: what is to be placed.
         fixed: offsets that are given, -1 for none; these are placed first.
     """
-    offsets = [0] * len(buffers)
-    placed: list[int] = []  # by offset
-    keys: list[int] = []
+    count = len(buffers)
+    sizes, first, last = (np.array([getattr(b, n) for b in buffers], np.int64) for n in ("size", "first", "last"))
+    offsets = np.zeros(count, np.int64)
+    placed = np.zeros(count, np.intp)  # by offset
+    keys = np.zeros(count, np.int64)
+    done = 0
 
     def put(index: int, offset: int) -> None:
+        nonlocal done
         offsets[index] = offset
-        at = bisect.bisect_right(keys, offset)
-        keys.insert(at, offset)
-        placed.insert(at, index)
+        at = int(np.searchsorted(keys[:done], offset, "right"))
+        for array, value in ((keys, offset), (placed, index)):
+            array[at + 1 : done + 1] = array[at:done].copy()
+            array[at] = value
+        done += 1
 
     given = {index: offset for index, offset in enumerate(fixed) if offset >= 0}
     for index, offset in given.items():
         put(index, offset)
-    for index in sorted(reversed(range(len(buffers))), key=lambda i: -buffers[i].size):
+    for index in sorted(reversed(range(count)), key=lambda i: -buffers[i].size):
         if index in given:
             continue
-        wanted = buffers[index]
-        candidate = 0
-        for other in placed:
-            there = buffers[other]
-            if there.first > wanted.last or wanted.first > there.last:
-                continue
-            if offsets[other] - candidate >= wanted.size:
-                break
-            candidate = max(candidate, offsets[other] + there.size)
-        put(index, candidate)
-    return offsets
+        others = placed[:done]
+        near = others[(first[others] <= last[index]) & (last[others] >= first[index])]
+        # Where everything ends that lies at or below each of them, with 0 in front.
+        ends = np.zeros(len(near) + 1, np.int64)
+        np.maximum.accumulate(offsets[near] + sizes[near], out=ends[1:])
+        gaps = np.flatnonzero(offsets[near] - ends[:-1] >= sizes[index])
+        put(index, int(ends[gaps[0] if len(gaps) else -1]))
+    return [int(offset) for offset in offsets]
