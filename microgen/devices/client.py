@@ -5,6 +5,8 @@ Tiny's serial protocol, EEMBC's ULPMark-ML monitor). Ours on top are `input`, `o
 `reset`, `selftest`, and an envelope: `#CRC TAG COMMAND%` is carried out only if the CRC-32 of `TAG COMMAND` is right,
 and its answer ends with `m-check-[TAG,CRC]`, the CRC-32 of the tag and of the answer's lines.
 
+Why no board can hold a command up: each has one deadline and one limit of bytes (`Budget`), whatever is asked again.
+
 Why no verdict can be wrong by a damaged byte: a damaged command is not carried out, a damaged or lost answer is not
 taken for one, and a late answer has another tag. What remains is a `%` that noise puts where it cuts a bare command
 out of an envelope; so each output also tells the CRC-32 of the inputs that gave it, and how many inferences there
@@ -13,15 +15,17 @@ were since the reset.
 
 from __future__ import annotations
 
+import contextlib
 import re
-import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
 from ..errors import DeviceError
+from .budget import Budget
 from .transport import Transport
 
 # Hex, envelope and all stay within the 128 bytes of a command that the firmware takes.
@@ -30,7 +34,12 @@ _ATTEMPTS = 8
 _RESTARTS = 3
 # Silence after which a command or its answer may have been lost; doubled each time.
 _QUIET_S = 0.25
-_LONGEST_LINE = 2**24
+# No answer has more lines; what the firmware's owner prints comes before them.
+MOST_LINES = 64
+# What a byte of an input takes on the line, as a command and its answer, and a byte of an output.
+_INPUT_FACTOR, _OUTPUT_FACTOR = 4, 2
+# A number that a firmware sends has no more digits.
+_N = r"\d{1,18}"
 # What the firmware says to a command that noise has damaged; never part of a sealed answer.
 _DAMAGED = (b"e-[Damaged command]", b"e-[Command too long]")
 
@@ -98,7 +107,9 @@ class Client:
         self._transport = transport
         self._timeout_s = timeout_s
         self._quiet_s = quiet_s
-        self._pending = b""
+        self._pending = bytearray()
+        self._searched = 0  # so many bytes of it hold no end of a line
+        self._budget: Budget | None = None  # of the command that is under way
         self._tag = 0
         self._last = _Origin(0, 0)
         self._sha256 = ""
@@ -119,8 +130,9 @@ class Client:
         Raises:
             DeviceError: nothing there answers to microgen's commands.
         """
-        self._write(b"%")
-        self.command("")
+        with self._bounded():
+            self._write(b"%")
+            self.command("")
         self._connected, self.damaged = True, 0
 
     def command(self, text: str) -> list[str]:
@@ -129,7 +141,8 @@ class Client:
         Raises:
             DeviceError: no answer, a line that is too noisy, or an error line `e-[...]`.
         """
-        return self._repeat(lambda: self._exchange([text])[0])
+        with self._bounded():
+            return self._repeat(lambda: self._exchange([text])[0])
 
     def load(self, inputs: Sequence[bytes]) -> None:
         """Load the raw bytes of all inputs.
@@ -137,10 +150,11 @@ class Client:
         Raises:
             DeviceError: the line is too noisy, or the firmware refused.
         """
-        for k, data in enumerate(inputs):
-            self._repeat(lambda k=k, data=data: self._load(k, data))  # type: ignore[misc]
+        with self._bounded(_INPUT_FACTOR * sum(map(len, inputs))):
+            for k, data in enumerate(inputs):
+                self._repeat(lambda k=k, data=data: self._load(k, data))  # type: ignore[misc]
 
-    def infer(self, inputs: Sequence[bytes], outputs: int, fresh: bool = True) -> Inference:
+    def infer(self, inputs: Sequence[bytes], outputs: int, fresh: bool = True, *, output_bytes: int = 0) -> Inference:
         """Load all inputs, run one inference and return the outputs' raw bytes.
 
         Args:
@@ -148,6 +162,7 @@ class Client:
             outputs: how many outputs the model has.
             fresh: whether to put the model's state back to its start first; otherwise this inference follows on the
                 one before.
+            output_bytes: of all outputs together, where they are large: longer lines are endless ones.
 
         Raises:
             DeviceError: the line is too noisy, the firmware refused, or it lost the state that this follows on.
@@ -178,19 +193,24 @@ class Client:
             self._last = origin
             return Inference(tuple(data for data, _ in answers), time_us)
 
-        return self._repeat(attempt, starts_anew=fresh)
+        expected = _INPUT_FACTOR * sum(map(len, inputs)) + _OUTPUT_FACTOR * output_bytes
+        with self._bounded(expected):
+            return self._repeat(attempt, starts_anew=fresh)
 
     def time(self, runs: int, warmups: int) -> list[int]:
         """Return the microseconds of each of `runs` inferences after `warmups`, on the inputs that are loaded."""
-        return _times(self.command(f"time {runs} {warmups}"))
+        times = _times(self.command(f"time {runs} {warmups}"))
+        if len(times) != runs:
+            raise DeviceError(f"it gave {len(times)} times for {runs} inferences", "build and flash the project again")
+        return times
 
     def name(self) -> str:
         """Return the name of the board, as the firmware knows it."""
-        return _match(r"m-name-dut-\[(.*)\]", self.command("name"))[0]
+        return _match(r"m-name-dut-\[(.{0,255})\]", self.command("name"))[0]
 
     def model(self) -> str:
         """Return the name of the model, as the firmware knows it."""
-        return _match(r"m-model-\[(.*)\]", self.command("profile"))[0]
+        return _match(r"m-model-\[(.{0,255})\]", self.command("profile"))[0]
 
     def hash(self) -> str:
         """Return the SHA-256 of the model that the firmware says it has."""
@@ -200,18 +220,17 @@ class Client:
 
     def arena(self) -> tuple[int, int]:
         """Return the bytes of the tensor arena in use (0: the model did not come up), and its size."""
-        used, size = _match(r"m-arena-\[(\d+),(\d+)\]", self.command("arena"))
+        used, size = _match(rf"m-arena-\[({_N}),({_N})\]", self.command("arena"))
         return int(used), int(size)
 
     def selftest(self) -> SelfTest:
         """Run the golden vectors that lie in the firmware's flash."""
-        result, rest = _match(r"m-selftest-\[(pass|fail),([\d,]+)\]", self.command("selftest"))
-        numbers = [int(x) for x in rest.split(",")]
-        if result == "pass":
-            return SelfTest(True, numbers[0], "")
-        vector, output, byte, actual, expected = numbers
+        pattern = rf"m-selftest-\[(?:pass,({_N})|fail,({_N}),({_N}),({_N}),({_N}),({_N}))\]"
+        passed, vector, output, byte, actual, expected = _match(pattern, self.command("selftest"))
+        if passed:
+            return SelfTest(True, int(passed), "")
         fault = f"golden vector {vector}: output {output} byte {byte} is {actual}, not {expected}"
-        return SelfTest(False, vector, fault)
+        return SelfTest(False, int(vector), fault)
 
     def _load(self, index: int, data: bytes) -> None:
         """Load one input, and after damage go on where the firmware says that it is."""
@@ -225,7 +244,7 @@ class Client:
             except _Damaged:
                 self.damaged += 1
                 state = self.command("crc")
-            input_, expected, received, crc = _match(r"m-crc-\[(\d+),(\d+),(\d+),([0-9a-f]{8})\]", state)
+            input_, expected, received, crc = _match(rf"m-crc-\[({_N}),({_N}),({_N}),([0-9a-f]{{8}})\]", state)
             done = int(received)
             if (int(input_), int(expected), int(crc, 16)) != (index, len(data), zlib.crc32(data[:done])):
                 done, texts = 0, [f"input {index}", f"db load {len(data)} raw", *_transfer(data)]
@@ -277,22 +296,19 @@ class Client:
 
     def _answer(self, tag: int) -> list[str]:
         """Read up to the seal with this tag; what comes before that is not of this answer is passed over."""
-        started = time.monotonic()
         quiet, silent = self._quiet_s, 0.0
-        lines: list[bytes] = []
+        lines: deque[bytes] = deque(maxlen=MOST_LINES)
         while True:
             line = self._line(quiet)
             if line is None:
                 silent += quiet
                 if silent >= self._timeout_s:
-                    raise self._no_answer()
+                    raise self._no_answer(self._timeout_s)
                 # If the command's `%` was lost, this one ends it. If its answer was, the next answer tells.
                 self._write(b"%" + _checked(self._tag, ""))
                 self._tag += 1
                 quiet = min(2 * quiet, self._timeout_s - silent + self._quiet_s)
                 continue
-            if time.monotonic() - started > 2 * self._timeout_s:
-                raise self._no_answer()
             self._heard = line
             if line.startswith(_DAMAGED):
                 raise _Damaged("a command was damaged on its way")
@@ -303,27 +319,48 @@ class Client:
                 lines.append(line)
                 continue
             # The firmware's owner may print lines of his own between the answers.
-            for start in range(len(lines) + 1):
-                text = b"".join(lines[start:])
-                if int(seal[1], 16) == tag and zlib.crc32(seal[1] + text) == int(seal[2], 16):
+            for count in range(len(lines) + 1 if int(seal[1], 16) == tag else 0):
+                text = b"".join(list(lines)[len(lines) - count :])
+                if zlib.crc32(seal[1] + text) == int(seal[2], 16):
                     return text.decode("ascii", "replace").split("\r\n")[:-1]
             raise _Damaged("an answer was damaged on its way")
 
     def _line(self, timeout_s: float) -> bytes | None:
         """Return the next line with its end, or None after so many seconds of silence."""
-        started = time.monotonic()
-        while b"\n" not in self._pending:
+        budget = self._budget
+        assert budget is not None, "every command has a budget"
+        while (end := self._pending.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._pending)
+            if len(self._pending) > budget.longest_line:
+                raise self._endless()
+            if budget.has_passed:
+                raise self._no_answer(budget.seconds)
             try:
-                data = self._transport.read(timeout_s)
+                data = self._transport.read(min(timeout_s, budget.seconds))
             except EOFError:
                 raise self._gone() from None
             if not data:
                 return None
             self._pending += data
-            if len(self._pending) > _LONGEST_LINE or time.monotonic() - started > self._timeout_s:
-                raise DeviceError("it sends without ever ending a line", self._transport.advice)
-        line, _, self._pending = self._pending.partition(b"\n")
-        return line + b"\n"
+            budget.bytes -= len(data)
+            if budget.bytes < 0:
+                raise DeviceError("it sends more than any answer has", self._transport.advice)
+        line = bytes(self._pending[: end + 1])
+        del self._pending[: end + 1]
+        self._searched = 0
+        return line
+
+    @contextlib.contextmanager
+    def _bounded(self, expected_bytes: int = 0) -> Iterator[None]:
+        """Give what is done inside one deadline and one limit of bytes; what it calls shares them."""
+        if self._budget is not None:
+            yield
+            return
+        self._budget = Budget(2 * self._timeout_s, expected_bytes)
+        try:
+            yield
+        finally:
+            self._budget = None
 
     def _write(self, data: bytes) -> None:
         try:
@@ -338,9 +375,12 @@ class Client:
     def _gone(self) -> DeviceError:
         return DeviceError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})", self._transport.advice)
 
-    def _no_answer(self) -> DeviceError:
+    def _endless(self) -> DeviceError:
+        return DeviceError("it sends without ever ending a line", self._transport.advice)
+
+    def _no_answer(self, seconds: float) -> DeviceError:
         heard = f"; the last that came was {self._heard[:60]!r}" if self._heard else ""
-        return DeviceError(f"no answer within {self._timeout_s:.0f} s{heard}", self._transport.advice)
+        return DeviceError(f"no answer within {seconds:.0f} s{heard}", self._transport.advice)
 
 
 def _checked(tag: int, text: str) -> bytes:
@@ -355,7 +395,7 @@ def _transfer(data: bytes) -> list[str]:
 
 
 def _output(index: int, answer: list[str]) -> tuple[bytes, _Origin]:
-    pattern = r"m-output-\[(\d+),(\d+),([0-9a-f]*),([0-9a-f]{8}),([0-9a-f]{8}),(\d+)\]"
+    pattern = rf"m-output-\[({_N}),({_N}),([0-9a-f]*),([0-9a-f]{{8}}),([0-9a-f]{{8}}),({_N})\]"
     number, length, digits, crc, inferred, runs = _match(pattern, answer)
     data = bytes.fromhex(digits)
     if (int(number), int(length), int(crc, 16)) != (index, len(data), zlib.crc32(data)):
@@ -364,15 +404,15 @@ def _output(index: int, answer: list[str]) -> tuple[bytes, _Origin]:
 
 
 def _times(answer: list[str]) -> list[int]:
-    return [int(x) for x in _match(r"m-times-us-\[(\d+(?:,\d+)*)\]", answer)[0].split(",")]
+    return [int(x) for x in _match(rf"m-times-us-\[({_N}(?:,{_N})*)\]", answer)[0].split(",")]
 
 
 def _refuse_errors(answer: list[str], command: str, advice: str) -> None:
     for line in answer:
         if line.startswith("e-[model: "):
-            raise DeviceError(f"'{command[:40]}' was answered with {line}", advice)
+            raise DeviceError(f"'{command[:40]}' was answered with {line[:200]}", advice)
         if line.startswith("e-["):
-            raise _Damaged(f"'{command[:40]}' was answered with {line}")
+            raise _Damaged(f"'{command[:40]}' was answered with {line[:200]}")
 
 
 def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:
@@ -380,4 +420,5 @@ def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:
         match = re.fullmatch(pattern, line)
         if match:
             return match.groups()
-    raise DeviceError(f"unexpected answer {answer[:3]}", "build and flash the project again")
+    shown = [line[:60] for line in answer[:3]]
+    raise DeviceError(f"unexpected answer {shown}", "build and flash the project again")

@@ -13,6 +13,8 @@ from typing import Protocol
 
 from ..errors import InputError, last_words
 
+_LAST_BYTES = 2**16  # of what a program printed, for a message
+
 
 class Transport(Protocol):
     """Bytes to and from a firmware.
@@ -92,7 +94,9 @@ class HostProcess:
             code = self._process.wait(2)
         except subprocess.TimeoutExpired:
             return ""
-        printed = last_words(self._log.read_text("utf-8", "replace"))
+        with self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - _LAST_BYTES))
+            printed = last_words(log.read().decode("utf-8", "replace"))
         if code == InputError.exit_code:  # it did not start, and says why: `microgen.workers.firmware`
             self.advice = "keep what only the board has out of the program for this machine"
             return printed

@@ -1,7 +1,7 @@
 """Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
 
 from .judge import Judgement, judge
-from .run import EngineRun, EngineRuns, Engines, FirmwareRun, ask_firmware, run_firmware
+from .run import EngineRun, EngineRuns, Engines, FirmwareRun, ask_firmware, output_arrays, run_firmware
 from .samples import Samples, make_samples, quantize_samples, real_values
 from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 
@@ -23,6 +23,7 @@ __all__ = [
     "ask_firmware",
     "judge",
     "make_samples",
+    "output_arrays",
     "quantize_samples",
     "real_values",
     "run_firmware",

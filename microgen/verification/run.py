@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..devices import HOST, Client, DeviceError, Sources, host_firmware
+from ..devices import HOST, Client, DeviceError, Inference, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
 from ..support.background import in_background
@@ -297,19 +297,26 @@ def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples, c
         EngineError: the firmware crashed, hung or answered nonsense.
     """
     sha256 = client.hash()
-    raw = [[np.ascontiguousarray(a[s]).tobytes() for a in inputs] for s in range(len(inputs[0]))]
-    answers = [client.infer(data, len(model.outputs)) for data in raw]
-    steps = [
-        client.infer(d, len(model.outputs), fresh=s == 0) for s, d in enumerate(raw[: sequence_length(model, inputs)])
-    ]
+    output_bytes = sum(t.bytes for t in model.outputs)
+
+    def infer(sample: int, fresh: bool) -> Inference:
+        raw = [np.ascontiguousarray(a[sample]).tobytes() for a in inputs]
+        return client.infer(raw, len(model.outputs), fresh, output_bytes=output_bytes)
+
+    answers = [infer(s, True) for s in range(len(inputs[0]))]
+    steps = [infer(s, s == 0) for s in range(sequence_length(model, inputs))]
     median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
     device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged, cpu=cpu)
-    outputs, sequence = (_arrays(model, [answer.outputs for answer in some]) for some in (answers, steps))
+    outputs, sequence = (output_arrays(model, [answer.outputs for answer in some]) for some in (answers, steps))
     return FirmwareRun(Answers(outputs, sequence if steps else ()), None, device)
 
 
-def _arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
-    """Turn the raw bytes of answers into one array an output, samples first."""
+def output_arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
+    """Turn the raw bytes of answers into one array an output, samples first.
+
+    Raises:
+        EngineError: an output does not have the size that the model gives it.
+    """
     outputs = []
     for k, tensor in enumerate(model.outputs):
         data = b"".join(answer[k] for answer in answers)

@@ -14,7 +14,7 @@ from .. import defaults
 from ..devices import HOST
 from ..projects import open_project
 from ..projects.manifest import project_model
-from ..verification import quantize_samples, real_values
+from ..verification import output_arrays, quantize_samples, real_values
 from .device import open_device
 
 Arrays: TypeAlias = "npt.NDArray[Any] | Sequence[npt.NDArray[Any]]"
@@ -66,10 +66,11 @@ def predict(
     predictions = []
     with open_device(opened, model, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
-            answer = client.infer([np.ascontiguousarray(a).tobytes() for a in one], len(model.outputs))
+            raw = [np.ascontiguousarray(a).tobytes() for a in one]
+            answer = client.infer(raw, len(model.outputs), output_bytes=sum(t.bytes for t in model.outputs))
             outputs = tuple(
-                real_values(tensor, np.frombuffer(data, tensor.numpy_dtype).reshape(1, *tensor.shape))[0]
-                for tensor, data in zip(model.outputs, answer.outputs, strict=True)
+                real_values(tensor, values)[0]
+                for tensor, values in zip(model.outputs, output_arrays(model, [answer.outputs]), strict=True)
             )
             best = int(outputs[0].argmax())
             predictions.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MOST_BYTES = 2**26
+_N = r"\d{1,18}"
+_INFERENCE = re.compile(rf"^inference ({_N} {_N} {_N}(?: {_N}:{_N})*)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Log:
     def inferences(self) -> list[InferenceCount]:
         """Return what each inference so far took."""
         result = []
-        for line in re.findall(r"^inference ([\d: ]+)$", self._text(), re.M):
+        for line in _INFERENCE.findall(self._text()):
             total, stack, firmware_stack, *operators = line.split(" ")
             pairs = (pair.split(":") for pair in operators)
             counts = tuple((int(index), int(count)) for index, count in pairs)
@@ -72,7 +74,7 @@ class Log:
         match = re.search(r"^fault: ([^;\n]+);?(.*)$", self._text(), re.M)
         if match is None:
             return None
-        registers = {name: int(value, 16) for name, value in re.findall(r"(\w+)=(0x[0-9a-f]+)", match[2])}
+        registers = {name: int(value, 16) for name, value in re.findall(r"(\w+)=(0x[0-9a-f]{1,16})", match[2])}
         return Fault(match[1], registers)
 
     def _text(self) -> str:
