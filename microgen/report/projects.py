@@ -39,7 +39,7 @@ def build_lines(result: BuildResult) -> Pairs:
         lines += [("held-out data", f"{k}: {v:.4f}") for k, v in result.source.metrics.items()]
     else:
         lines += quality_lines(result.source)
-    lines += [("warning", text) for text in (*result.source.warnings, *d.warnings)]
+    lines += [("warning", text) for text in (*result.source.warnings, *d.warnings, *result.verdict.warnings)]
     lines += _layer_lines(result.verdict)
     lines += [("project", str(result.project)), ("verdict", result.verdict.summary())]
     if result.drift is not None:

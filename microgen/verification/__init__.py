@@ -2,7 +2,7 @@
 
 from .judge import Judgement, judge
 from .run import EngineRun, EngineRuns, Engines, FirmwareRun, ask_firmware, output_arrays, run_firmware
-from .samples import Samples, make_samples, quantize_samples, real_values
+from .samples import Samples, make_samples, quantize_samples, real_values, sample_count, sample_warning
 from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 
 __all__ = [
@@ -27,4 +27,6 @@ __all__ = [
     "quantize_samples",
     "real_values",
     "run_firmware",
+    "sample_count",
+    "sample_warning",
 ]

@@ -252,7 +252,10 @@ class EngineRuns:
 
     def get(self, model: TfliteModel, inputs: Samples, early: int = 1) -> EngineRun:
         """Return the run of this model on these samples, started now or earlier; see `EngineRun`."""
-        key = hashlib.sha256(b"".join((model.data, *(np.ascontiguousarray(a).tobytes() for a in inputs)))).hexdigest()
+        digest = hashlib.sha256(model.data)
+        for array in inputs:
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        key = digest.hexdigest()
         if key not in self._runs:
             self._runs[key] = self._open.enter_context(EngineRun(model, inputs, early))
         return self._runs[key]

@@ -14,7 +14,26 @@ from ..tflite import Tensor, TfliteModel
 
 Samples = tuple[npt.NDArray[Any], ...]
 
+# The inputs and outputs of all samples of a verification take no more than this; it then has fewer samples.
+MOST_BYTES = 64 * 2**20
+# So many values are made, or converted, at once: each of them takes several times its bytes while it is.
+_CHUNK = 2**20
 _INDICES = {"bool", "int32", "int64", "uint32", "uint16", "uint64"}
+
+
+def sample_count(model: TfliteModel, wanted: int) -> int:
+    """Return how many samples a verification runs: as many as are wanted, or as fit into `MOST_BYTES`."""
+    size = sum(t.bytes for t in (*model.inputs, *model.outputs))
+    return max(min(wanted, MOST_BYTES // max(size, 1)), 1)
+
+
+def sample_warning(model: TfliteModel, wanted: int) -> str:
+    """Say that a verification has fewer samples than were wanted; "" where it has not."""
+    count = sample_count(model, wanted)
+    if count == wanted:
+        return ""
+    size = sum(t.bytes for t in (*model.inputs, *model.outputs))
+    return f"{count} of {wanted} samples are run: inputs and outputs of one take {size:,} bytes"
 
 
 def make_samples(
@@ -39,21 +58,25 @@ def make_samples(
         InputError: the calibration data does not fit the inputs.
     """
     rng = np.random.default_rng(seed)
-    quantized = quantize_samples(model, calibration) if calibration is not None else None
+    known: Samples | None = None
+    if calibration is not None:
+        _check_data(model, calibration)
+        take = min(len(calibration[0]), max(count // 2, 1))
+        chosen = np.sort(rng.choice(len(calibration[0]), take, replace=False))
+        known = quantize_samples(model, [values[chosen] for values in calibration])
     result = []
-    take = 0
-    if quantized is not None:
-        take = min(len(quantized[0]), max(count // 2, 1))
-        chosen = np.sort(rng.choice(len(quantized[0]), take, replace=False))
     for k, tensor in enumerate(model.inputs):
         low, high = value_range(model, tensor)
-        parts = [np.full((1, *tensor.shape), v) for v in (low, high, _middle(tensor, low, high))]
-        if quantized is not None:
-            parts.append(quantized[k][chosen])
-        missing = count - len(parts[:3]) - take
-        if missing > 0:
-            parts.append(_random(rng, tensor, low, high, missing))
-        result.append(np.concatenate(parts)[:count].astype(tensor.numpy_dtype))
+        samples = np.empty((count, *tensor.shape), tensor.numpy_dtype)
+        edges = (low, high, _middle(tensor, low, high))[:count]
+        for i, value in enumerate(edges):
+            samples[i] = value
+        rest = samples[len(edges) :]
+        if known is not None:
+            rest[: len(known[k])] = known[k][: len(rest)]
+            rest = rest[len(known[k]) :]
+        _fill_random(rng, tensor, low, high, rest)
+        result.append(samples)
     return tuple(result)
 
 
@@ -69,6 +92,16 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
     Raises:
         InputError: number of arrays, shape or dtype does not fit.
     """
+    _check_data(model, data)
+    return tuple(_to_input(t, values) for t, values in zip(model.inputs, data, strict=True))
+
+
+def _check_data(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> None:
+    """Check the number of arrays, their length and their shapes.
+
+    Raises:
+        InputError: one does not fit.
+    """
     if len(data) != len(model.inputs):
         raise InputError(
             f"{model.name} has {len(model.inputs)} inputs, the data has {len(data)} arrays",
@@ -76,7 +109,6 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
         )
     if len({len(d) for d in data}) != 1 or not len(data[0]):
         raise InputError("the data has no samples, or not the same number for each input", "give at least one sample")
-    result = []
     for tensor, values in zip(model.inputs, data, strict=True):
         one = tensor.shape[1:] if tensor.shape and tensor.shape[0] == 1 else tensor.shape
         if values.shape[1:] not in (one, tensor.shape):
@@ -84,17 +116,27 @@ def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Sa
                 f"input '{tensor.name}' takes samples of shape {list(one)}, the data has {list(values.shape[1:])}",
                 shape_hint(one, values.shape[1:]),
             )
-        shaped = values.reshape(len(values), *tensor.shape)
-        if tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype:
-            result.append(shaped.astype(tensor.numpy_dtype))
-        elif values.dtype.kind == "f" and tensor.quantization:
-            result.append(quantize(tensor, shaped))
-        else:
+        if not (_is_taken(tensor, values) or (values.dtype.kind == "f" and tensor.quantization)):
             raise InputError(
                 f"input '{tensor.name}' is {tensor.dtype}, the data is {values.dtype}",
                 "give float values as in training, or values already quantized to the input's dtype",
             )
-    return tuple(result)
+
+
+def _is_taken(tensor: Tensor, values: npt.NDArray[Any]) -> bool:
+    """Tell whether values go into an input as they are."""
+    return tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype
+
+
+def _to_input(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    shaped = values.reshape(len(values), *tensor.shape)
+    if _is_taken(tensor, values):
+        return shaped.astype(tensor.numpy_dtype)
+    result = np.empty(shaped.shape, tensor.numpy_dtype)
+    source, target = shaped.reshape(-1), result.reshape(-1)
+    for start in range(0, len(target), _CHUNK):
+        target[start : start + _CHUNK] = quantize(tensor, source[start : start + _CHUNK])
+    return result
 
 
 def quantize(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -171,8 +213,11 @@ def _middle(tensor: Tensor, low: float, high: float) -> float:
     return min(max(tensor.zero_point, low), high)
 
 
-def _random(rng: np.random.Generator, tensor: Tensor, low: float, high: float, count: int) -> npt.NDArray[Any]:
-    shape = (count, *tensor.shape)
-    if tensor.dtype == "float32":
-        return rng.uniform(low, high, shape)
-    return rng.integers(int(low), int(high), shape, endpoint=True)
+def _fill_random(rng: np.random.Generator, tensor: Tensor, low: float, high: float, samples: npt.NDArray[Any]) -> None:
+    flat = samples.reshape(-1)  # a view: the samples lie side by side
+    for start in range(0, len(flat), _CHUNK):
+        chunk = flat[start : start + _CHUNK]
+        if tensor.dtype == "float32":
+            chunk[:] = rng.uniform(low, high, len(chunk))
+        else:
+            chunk[:] = rng.integers(int(low), int(high), len(chunk), endpoint=True)

@@ -131,7 +131,7 @@ class Verdict:
         device: what the firmware ran on; None when it did not.
         accuracy: what labelled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
             answer), "litert_accuracy"; None where there were none, or where their classes are not the model's.
-        warnings: what to know about the accuracy, or why it was not computed.
+        warnings: what to know about the accuracy, or why it was not computed; that fewer samples than wanted were run.
     """
 
     status: str

@@ -15,6 +15,8 @@ from .samples import Answers, Array, Samples, run_samples, sample_of
 # The package crashes, instead of refusing, on arenas of 400 bytes and less.
 _SMALLEST_ARENA = 512
 _ARENA_STEP = 16
+# How far beyond the prediction an arena is looked for; what TFLM is given it also fills.
+_MOST_MORE = 64 * 2**20
 
 
 class Interpreter:
@@ -133,7 +135,7 @@ def _smallest_arena(model: bytes, inputs: list[Array], predicted: int) -> int:
         return os.waitpid(child, 0)[1] == 0
 
     enough = max(-(-predicted // _ARENA_STEP) * _ARENA_STEP, _SMALLEST_ARENA)
-    largest = 8 * enough + 2**20
+    largest = enough + min(7 * enough, _MOST_MORE) + 2**20
     # What fails here does not fail for want of memory: TFLM's reason is the exception's.
     Interpreter(model, largest).infer(inputs)
     too_small = enough - _ARENA_STEP

@@ -44,6 +44,8 @@ from ..verification import (
     judge,
     make_samples,
     run_firmware,
+    sample_count,
+    sample_warning,
 )
 from .build_cache import BuildCache
 from .device import Firmware, check_emulator, emulated
@@ -284,8 +286,9 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
     _check_model(setting, source.model)
     _decide(setting, source)
     clock.lap("model")
-    progress.on_step(f"running LiteRT and TFLM on {request.samples} samples")
-    inputs = make_samples(source.model, request.samples, request.seed, source.calibration or None)
+    count = sample_count(source.model, request.samples)
+    progress.on_step(f"running LiteRT and TFLM on {count} samples")
+    inputs = make_samples(source.model, count, request.seed, source.calibration or None)
     running = cache.engines.get(source.model, inputs, GOLDEN_MAX)
     preload(setting.kind.name)
     deployment, fit = _decide(setting, source, running.arena_min_bytes)
@@ -467,9 +470,12 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> Fi
 
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
     """Phase 5: compare what firmware and engines answered."""
-    if not setting.request.verify:
-        return Verdict(NOT_VERIFIED, reason="the verification was turned off")
-    return judge(running, firmware, setting.request.seed, setting.obstacle).verdict
+    if setting.request.verify:
+        verdict = judge(running, firmware, setting.request.seed, setting.obstacle).verdict
+    else:
+        verdict = Verdict(NOT_VERIFIED, reason="the verification was turned off")
+    fewer = sample_warning(running.model, setting.request.samples)
+    return replace(verdict, warnings=(*verdict.warnings, fewer)) if fewer else verdict
 
 
 def _write(setting: _Setting, rendered: _Rendered, verdict: Verdict, source: quantization.Quantized) -> Drift | None:

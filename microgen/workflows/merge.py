@@ -20,7 +20,7 @@ from ..tflite import TfliteModel
 from ..tflite.check import check_runnable
 from ..tflite.join import join
 from ..tflite.macs import model_macs
-from ..verification import EngineRun, make_samples
+from ..verification import EngineRun, make_samples, sample_count
 from ..workers import converter
 
 _SAMPLES = 20
@@ -156,8 +156,9 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
     for model in models:
         check_runnable(model)
     joined = join(models, slug(Path(out).stem) if out is not None else "merged")
-    on_step(f"comparing with the models alone on {_SAMPLES} samples")
-    inputs = make_samples(joined.model, _SAMPLES, seed, None)
+    count = sample_count(joined.model, _SAMPLES)
+    on_step(f"comparing with the models alone on {count} samples")
+    inputs = make_samples(joined.model, count, seed, None)
     answers = []
     for model in (*models, joined.model):
         with EngineRun(model, inputs) as running:
@@ -169,7 +170,7 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
             )
     costs = [_cost(model) for model in (*models, joined.model)]
     names = tuple(m.name for m in models)
-    return Merged(names, joined.shared, joined.model.data, tuple(costs[:-1]), costs[-1], _SAMPLES)
+    return Merged(names, joined.shared, joined.model.data, tuple(costs[:-1]), costs[-1], count)
 
 
 def _cost(model: TfliteModel) -> Cost:

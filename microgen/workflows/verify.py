@@ -35,6 +35,8 @@ from ..verification import (
     quantize_samples,
     real_values,
     run_firmware,
+    sample_count,
+    sample_warning,
 )
 from ..verification.counterexample import save_counterexample
 from ..verification.golden import golden_fault
@@ -87,6 +89,7 @@ def verify(
     opened = None if Path(path).is_file() else project.open_project(path)
     model = project_model(opened) if opened else load(path)
     check_runnable(model, allow_float=True)
+    fewer, samples = sample_warning(model, samples), sample_count(model, samples)
     inputs = make_samples(model, samples, seed)
     names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
     check_labels(model, names)
@@ -128,6 +131,8 @@ def verify(
         if labelled.classes is not None:
             accuracy = _accuracy(model.outputs[0], engines, labelled.classes, samples)
         verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=labelled.warnings)
+    if fewer:
+        verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, fewer))
     return verdict
 
 

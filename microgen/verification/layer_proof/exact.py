@@ -15,6 +15,8 @@ from ...tflite import Operator, Subgraph, Tensor, TfliteModel
 from . import recurrent
 
 Array = npt.NDArray[Any]
+# So many values are held against their exact result at once: they take a hundred bytes each meanwhile.
+_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -107,15 +109,21 @@ def _fully_connected(case: Case) -> Exact | None:
     if not source.scale or not weights.scale or not output.scale:
         return None
     units, depth = weights.shape
-    matrix = case.values(1).reshape(-1, units, depth).astype(np.int64) - weights.zero_point
+    matrix = case.values(1).reshape(-1, units, depth)
     rows = case.values(0).astype(np.int64) - source.zero_point
-    sums = rows.reshape(len(rows), -1, depth) @ matrix.swapaxes(1, 2)
-    if case.has(2):
-        sums = sums + case.values(2).reshape(-1, 1, units).astype(np.int64)
-    sums = sums.reshape(-1, units)
-    factors = [_factor(source, weights, output, k) for k in range(units)]
+    rows = rows.reshape(len(rows), -1, depth)
+    bias = case.values(2).reshape(-1, 1, units) if case.has(2) else np.zeros((1, 1, units), np.int32)
     bits = 15 if output.dtype == "int16" else 31
-    return _rescaled(sums, factors, case, 2.0**-bits + 2.0**-24)
+    answers = [a.reshape(-1, units) for a in (case.tflm, case.litert)]
+    parts = []
+    step = max(1, _CHUNK // max(depth, 1))
+    for start in range(0, units, step):
+        block = slice(start, min(start + step, units))
+        sums = rows @ (matrix[:, block].astype(np.int64) - weights.zero_point).swapaxes(1, 2)
+        sums = (sums + bias[..., block].astype(np.int64)).reshape(-1, block.stop - block.start)
+        factors = [_factor(source, weights, output, k) for k in range(block.start, block.stop)]
+        parts.append(_rescaled(sums, factors, case, 2.0**-bits + 2.0**-24, [a[:, block] for a in answers]))
+    return _all_of(parts)
 
 
 def _sum(case: Case) -> Exact | None:
@@ -125,7 +133,7 @@ def _sum(case: Case) -> Exact | None:
         return None
     axes = tuple(int(a) % len(source.shape) + 1 for a in case.model.constant(axis).reshape(-1).tolist())
     sums = (case.values(0).astype(np.int64) - source.zero_point).sum(axis=tuple(set(axes))).reshape(-1, 1)
-    return _rescaled(sums, [Fraction(source.scale) / Fraction(output.scale)], case, 2.0**-31)
+    return _in_chunks(sums, Fraction(source.scale) / Fraction(output.scale), case)
 
 
 def _mul(case: Case) -> Exact | None:
@@ -137,7 +145,7 @@ def _mul(case: Case) -> Exact | None:
     rank = max(a.ndim, b.ndim)
     a, b = (x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in (a, b))
     factor = Fraction(first.scale) * Fraction(second.scale) / Fraction(output.scale)
-    return _rescaled((a * b).reshape(-1, 1), [factor], case, 2.0**-31)
+    return _in_chunks((a * b).reshape(-1, 1), factor, case)
 
 
 def _svdf(case: Case) -> Exact | None:
@@ -183,11 +191,28 @@ def _enclosed(case: Case, tflm: Sequence[_Enclosed], litert: Sequence[_Enclosed]
     return Exact(distances[0], distances[len(tflm)], allowed, inside, reach)
 
 
-def _rescaled(sums: Array, factors: Sequence[Fraction], case: Case, factor_error: float) -> Exact:
+def _in_chunks(sums: Array, factor: Fraction, case: Case) -> Exact:
+    """Hold all answers against accumulators, one a row, times one factor."""
+    answers = [a.reshape(-1, 1) for a in (case.tflm, case.litert)]
+    starts = range(0, len(sums), _CHUNK)
+    chunks = (slice(start, start + _CHUNK) for start in starts)
+    return _all_of([_rescaled(sums[c], [factor], case, 2.0**-31, [a[c] for a in answers]) for c in chunks])
+
+
+def _all_of(parts: Sequence[Exact]) -> Exact:
+    """Return what holds for all parts of an answer together."""
+    largest = [max((getattr(p, name) for p in parts), default=0.0) for name in ("tflm", "litert", "allowed")]
+    return Exact(*largest, is_within=all(p.is_within for p in parts))
+
+
+def _rescaled(
+    sums: Array, factors: Sequence[Fraction], case: Case, factor_error: float, answers: Sequence[Array]
+) -> Exact:
     """Hold answers against accumulators, one column a factor, times that factor.
 
     Args:
         factor_error: how far the factor itself may be off, relative.
+        answers: those of both interpreters, as many as there are accumulators.
     """
     output = case.output
     low, high = _range(output, case.op.activation)
@@ -197,7 +222,7 @@ def _rescaled(sums: Array, factors: Sequence[Fraction], case: Case, factor_error
     value = np.clip(sums * real, low - output.zero_point, high - output.zero_point)
     epsilon = np.where(shift > 0, 2.0 ** -(shift + 1.0), 0) + np.abs(value) * factor_error
     distances = []
-    for answer in (case.tflm, case.litert):
+    for answer in answers:
         got = answer.reshape(sums.shape).astype(np.int64)
         distances.append(_distance(got, sums, factors, output.zero_point, low, high))
     within = all((d <= 0.5 + epsilon).all() for d in distances)
@@ -210,10 +235,17 @@ def _distance(
 ) -> npt.NDArray[np.float64]:
     """Return |got - clamp(sum * factor + zero point)|, computed without rounding, then given as a float."""
     distance = np.zeros(sums.shape)
-    for row, column in np.ndindex(*sums.shape):
-        unbounded = int(sums[row, column]) * factors[column] + zero_point
-        exact = min(max(unbounded, Fraction(low)), Fraction(high))
-        distance[row, column] = abs(float(int(got[row, column]) - exact))
+    for column, factor in enumerate(factors):
+        # Many accumulators are the same, with the same answer.
+        values, which = np.unique(sums[:, column], return_inverse=True)
+        least = got[:, column].min(initial=0)
+        span = int(got[:, column].max(initial=0) - least) + 1
+        pairs, place = np.unique(which * span + (got[:, column] - least), return_inverse=True)
+        known = np.zeros(len(pairs))
+        for i, (number, rest) in enumerate(zip(pairs // span, pairs % span, strict=True)):
+            exact = min(max(int(values[number]) * factor + zero_point, Fraction(low)), Fraction(high))
+            known[i] = abs(float(int(rest + least) - exact))
+        distance[:, column] = known[place]
     return distance
 
 

@@ -29,6 +29,7 @@ from .recurrent import Steps, steps_of
 
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
+_MOST_BYTES = 32 * 2**20
 COMPUTED = "computed"  # in bounds.toml, where the bound depends on the data
 
 
@@ -97,7 +98,7 @@ def prove_layers(
         arena_min_bytes: the smallest arena of the model.
         drift: on which of the first samples they differ when those are run as one sequence.
     """
-    order, differs = _choose_samples(differs, drift)
+    order, differs = _choose_samples(differs, drift, _most_samples(model))
     places = _take_apart(model)
     comparisons = _run(model, places, tuple(a[order] for a in inputs), arena_min_bytes)
     accepted = [c for c in comparisons if not c.litert.refusal]
@@ -109,14 +110,26 @@ def prove_layers(
     return Proof(layers, _objection(comparisons, differs & ~_explained(model, comparisons, len(order))))
 
 
+def _most_samples(model: TfliteModel) -> int:
+    """Return on how many samples the operators are looked at: all their inputs and outputs are kept."""
+    size = sum(
+        graph.tensors[i].bytes
+        for graph in model.subgraphs
+        for op in graph.operators
+        for i in (*op.inputs, *op.outputs)
+        if i >= 0 and not graph.tensors[i].is_constant
+    )
+    return max(min(_SAMPLES, _MOST_BYTES // max(size, 1)), 1)
+
+
 def _choose_samples(
-    differs: npt.NDArray[np.bool_], drift: npt.NDArray[np.bool_] | None
+    differs: npt.NDArray[np.bool_], drift: npt.NDArray[np.bool_] | None, most: int = _SAMPLES
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """Return the numbers of the samples to look at, and on which of them outputs differ."""
     if drift is not None and drift.any() and not differs.any():
         # What differs in a sequence only does so after the samples before it.
         return np.arange(len(drift)), drift
-    order = np.argsort(~differs, kind="stable")[:_SAMPLES]
+    order = np.argsort(~differs, kind="stable")[:most]
     return order, differs[order]
 
 
