@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import one_line
+from .byte_arrays import take_out
 from .object_cache import ObjectCache, cache_folder, digest
 
 _TIMEOUT_S = 120
@@ -77,6 +78,9 @@ class Compilation:
         """
         name = self._name(source)
         target = self._work / f"{name.replace('/', '-').lstrip('-')}.o"
+        taken = take_out(source, self._work)
+        if taken != source:
+            return self._compile_around(source, taken, target, command, flags)
         listing = digest("headers", self._circumstances, *command, *flags, name, text := source.read_bytes())
         headers = self._cache.load(listing)
         key = self._key(listing, json.loads(headers)) if headers is not None else ""
@@ -96,6 +100,13 @@ class Compilation:
             self._cache.store(listing, json.dumps(included).encode())
             self._cache.store(key, target.read_bytes())
         return CompiledObject(target, key)
+
+    def _compile_around(
+        self, source: Path, taken: Path, target: Path, command: Sequence[str], flags: Sequence[str]
+    ) -> CompiledObject:
+        """Compile a source whose large arrays were taken out: that is faster than to keep its object."""
+        run_compiler([*command, *flags, f"-I{source.parent}", *self._includes, "-c", str(taken), "-o", str(target)])
+        return CompiledObject(target, "")
 
     def link(
         self, objects: Sequence[CompiledObject], target: Path, command: Sequence[str], flags: Sequence[str]

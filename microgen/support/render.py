@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError
 from . import resources
 
 # One entry a byte value: "0x00," ... joined by NumPy look-up, which is what makes large models fast to write.
 _HEX = np.frombuffer("".join(f"0x{i:02x}," for i in range(256)).encode(), np.uint8).reshape(256, 5)
-_BYTES_PER_LINE = 16
+BYTES_PER_LINE = 16
+_BYTES_AT_ONCE = BYTES_PER_LINE * 2**14
+# Stands in a rendered text for an array of bytes that is written there afterwards.
+_BLOB = "\0bytes {}\0"
 
 
 def c_bytes(data: bytes) -> str:
     """Return the initialiser list of a C array of bytes, 16 a line, without braces."""
-    values = np.frombuffer(data, np.uint8)
-    whole = len(values) // _BYTES_PER_LINE * _BYTES_PER_LINE
-    cells = _HEX[values]
-    lines = cells[:whole].reshape(-1, _BYTES_PER_LINE * 5)
-    text = np.concatenate(
-        [np.full((len(lines), 2), ord(" "), np.uint8), lines, np.full((len(lines), 1), 10, np.uint8)], 1
-    )
-    rest = cells[whole:].tobytes().decode()
-    return text.tobytes().decode() + (f"  {rest}\n" if rest else "")
+    return c_byte_lines(np.frombuffer(data, np.uint8)).decode()
+
+
+def c_byte_lines(values: npt.NDArray[np.uint8]) -> bytes:
+    """Return the same of an array of bytes, as ASCII."""
+    whole = len(values) // BYTES_PER_LINE * BYTES_PER_LINE
+    lines = np.empty((whole // BYTES_PER_LINE, 2 + BYTES_PER_LINE * 5 + 1), np.uint8)
+    lines[:, :2], lines[:, -1] = ord(" "), ord("\n")
+    lines[:, 2:-1] = _HEX[values[:whole]].reshape(-1, BYTES_PER_LINE * 5)
+    rest = _HEX[values[whole:]].tobytes()
+    return lines.tobytes() + (b"  %b\n" % rest if rest else b"")
+
+
+def _blob(context: Any, data: bytes) -> str:  # noqa: ANN401 - of jinja2
+    context["blobs"].append(data)
+    return _BLOB.format(len(context["blobs"]) - 1)
+
+
+def _with_blobs(text: str, blobs: Sequence[bytes]) -> bytes:
+    """Return a rendered text with its arrays, in memory for one copy of them."""
+    out = io.BytesIO()
+    for i, part in enumerate(re.split("\0bytes (\\d+)\0", text)):
+        if i % 2 == 0:
+            out.write(part.encode())
+            continue
+        values = np.frombuffer(blobs[int(part)], np.uint8)
+        for start in range(0, len(values), _BYTES_AT_ONCE):
+            out.write(c_byte_lines(values[start : start + _BYTES_AT_ONCE]))
+    return out.getvalue()
 
 
 def c_string(text: str) -> str:
@@ -93,7 +119,8 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (c_bytes, c_string, c_float, c_comment, ini_value, markdown, python_string, number):
+    environment.filters["c_bytes"] = jinja2.pass_context(_blob)
+    for filter_ in (c_string, c_float, c_comment, ini_value, markdown, python_string, number):
         environment.filters[filter_.__name__] = filter_
     return environment
 
@@ -116,4 +143,5 @@ def render(template: str, **values: object) -> bytes:
         template: its file name in templates/.
         values: what it names; a name that is missing is an error.
     """
-    return str(_environment().get_template(template).render(**values)).encode()
+    blobs: list[bytes] = []
+    return _with_blobs(str(_environment().get_template(template).render(**values, blobs=blobs)), blobs)

@@ -54,7 +54,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
         for op in graph.operators:
             _check_quantized(model, graph, op, allow_float)
     edges = sum(t.bytes for t in (*model.inputs, *model.outputs))
-    if edges > MAX_TENSOR_BYTES:
+    if edges > 2 * MAX_TENSOR_BYTES:
         raise InputError(
             f"{model.name}: its inputs and outputs take {edges:,} bytes together",
             "no microcontroller holds them; are the shapes right?",

@@ -253,8 +253,8 @@ class EngineRuns:
     def get(self, model: TfliteModel, inputs: Samples, early: int = 1) -> EngineRun:
         """Return the run of this model on these samples, started now or earlier; see `EngineRun`."""
         digest = hashlib.sha256(model.data)
-        for array in inputs:
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        for sample in (sample for array in inputs for sample in array):
+            digest.update(sample.tobytes())
         key = digest.hexdigest()
         if key not in self._runs:
             self._runs[key] = self._open.enter_context(EngineRun(model, inputs, early))

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
 _CHUNK = 2**20  # values that are compared at once: they take eight bytes each meanwhile
 
 

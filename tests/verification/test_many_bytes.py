@@ -76,5 +76,5 @@ def test_fewer_samples_are_run_where_all_would_take_too_much(monkeypatch, tmp_pa
 
 
 def test_a_model_with_one_sample_that_is_too_large_is_refused():
-    with pytest.raises(InputError, match="its inputs and outputs take 80,000,000 bytes together"):
-        check_runnable(wide(40_000_000))
+    with pytest.raises(InputError, match="its inputs and outputs take 150,000,000 bytes together"):
+        check_runnable(parse(models.two_by_two(width=30_000_000)))

@@ -201,8 +201,12 @@ def _in_chunks(sums: Array, factor: Fraction, case: Case) -> Exact:
 
 def _all_of(parts: Sequence[Exact]) -> Exact:
     """Return what holds for all parts of an answer together."""
-    largest = [max((getattr(p, name) for p in parts), default=0.0) for name in ("tflm", "litert", "allowed")]
-    return Exact(*largest, is_within=all(p.is_within for p in parts))
+    return Exact(
+        max((p.tflm for p in parts), default=0.0),
+        max((p.litert for p in parts), default=0.0),
+        max((p.allowed for p in parts), default=0.0),
+        all(p.is_within for p in parts),
+    )
 
 
 def _rescaled(
