@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..defaults import PROJECT as DEFAULT_PROJECT
 from ..support.registry import Registry
+from .claim import Claim
 from .folder import (
     MANIFEST,
     Project,
@@ -29,6 +30,7 @@ __all__ = [
     "DEFAULT_PROJECT",
     "MANIFEST",
     "PROJECTS",
+    "Claim",
     "Project",
     "check_current",
     "check_target",

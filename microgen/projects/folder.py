@@ -7,6 +7,7 @@ by file; whoever opens the project next finishes moves that a dead build left.
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -21,6 +22,7 @@ from ..devices.layout import FIRST_LAYOUT, Layout
 from ..errors import InputError, option
 from ..support.files import check_folder
 from ..support.json import json_text
+from .claim import Claim
 
 MANIFEST = "microgen.json"
 MANIFEST_SCHEMA = 1
@@ -58,12 +60,13 @@ class Project:
         return self.path / "model.tflite"
 
 
-def open_project(path: str | Path, *, read_only: bool = False) -> Project:
+def open_project(path: str | Path, *, read_only: bool = False, claim: Claim | None = None) -> Project:
     """Open a generated project, finishing a rebuild that was cut off.
 
     Args:
         path: the project's folder.
         read_only: write nothing: refuse a project whose rebuild was cut off.
+        claim: what the caller holds of the folder.
 
     Raises:
         InputError: it is not a folder that microgen generated, or its manifest is damaged.
@@ -74,7 +77,11 @@ def open_project(path: str | Path, *, read_only: bool = False) -> Project:
         raise InputError(f"{path}: no such folder", hint)
     if read_only and (path / _COMMIT).is_dir():
         raise InputError(f"{path}: a rebuild was cut off in the middle", "microgen verify PROJECT finishes it")
-    _finish(path)
+    if claim is None and (path / _COMMIT).is_dir():
+        with Claim(path, wait=True):  # a rebuild that is at work moves its files this moment
+            _finish(path)
+    else:
+        _finish(path)
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
     except FileNotFoundError:
@@ -109,12 +116,25 @@ def check_current(opened: Project, project: str = "", application: str = "") -> 
             raise InputError(f"{opened.path / opened.layout.main}: written for the {what} '{was}', not '{now}'", hint)
 
 
-def check_target(out: Path, *, force: bool) -> None:
+def check_target(out: Path, *, force: bool, claim: Claim | None = None) -> None:
     """Check, before any work, that a project can be written to `out`; nothing is left behind.
 
+    Args:
+        out: its folder.
+        force: edits may be lost.
+        claim: what the caller holds of the folder.
+
     Raises:
-        InputError: it is a file, a folder of something else, cannot be written, or holds edits that would be lost.
+        InputError: it is a file or a link, a folder of something else, cannot be written, or holds edits that would be
+            lost.
     """
+    if out.is_symlink():
+        raise InputError(
+            f"{out}: is a symbolic link, and a project is renamed into its place as a whole",
+            f"give the folder itself: {option('out', out.resolve())}",
+            option="out",
+            path=out,
+        )
     if out.is_dir() and any(out.iterdir()):
         if not (out / MANIFEST).exists() and not (out / _COMMIT).exists():
             raise InputError(
@@ -123,7 +143,7 @@ def check_target(out: Path, *, force: bool) -> None:
                 option="out",
                 path=out,
             )
-        existing = open_project(out)
+        existing = open_project(out, claim=claim)
         edited = existing.edited()
         if edited and not force:
             more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
@@ -143,6 +163,7 @@ def write(
     manifest: Mapping[str, Any],
     *,
     force: bool,
+    claim: Claim | None = None,
 ) -> None:
     """Write a project, or rebuild one, as a whole.
 
@@ -152,11 +173,17 @@ def write(
         user_files: files that are the user's once written: kept where they exist, unless `force`.
         manifest: what microgen.json says besides the files' hashes.
         force: overwrite the user's files too.
+        claim: what the caller holds of the folder; None to lock it for the writing alone.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or another build works on it.
     """
+    if claim is None:
+        with Claim(out) as own:
+            write(out, files, user_files, manifest, force=force, claim=own)
+        return
     contents = {**files, MANIFEST: manifest_bytes(files, user_files, manifest)}
+    claim.take()  # another build may have made it meanwhile
     try:
         if (out / MANIFEST).exists():
             contents.update({n: d for n, d in user_files.items() if force or not (out / n).exists()})
@@ -164,8 +191,10 @@ def write(
         else:
             _create(out, {**contents, **user_files})
     except OSError as error:
+        made = "another build has made it meanwhile"
+        reason = made if error.errno == errno.ENOTEMPTY else f"cannot be written ({error.strerror})"
         raise InputError(
-            f"{out}: cannot be written ({error.strerror})",
+            f"{out}: {reason}",
             f"choose another folder with {option('out')}",
             option="out",
             path=out,
@@ -208,8 +237,11 @@ def _is_running(process: str) -> bool:
 
 def _rebuild(out: Path, contents: Mapping[str, bytes]) -> None:
     shutil.rmtree(out / _STAGE, ignore_errors=True)
-    write_all(out / _STAGE, contents)
-    (out / _STAGE).rename(out / _COMMIT)
+    try:
+        write_all(out / _STAGE, contents)
+        (out / _STAGE).rename(out / _COMMIT)
+    finally:
+        shutil.rmtree(out / _STAGE, ignore_errors=True)
     _finish(out)
 
 

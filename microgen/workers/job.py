@@ -153,7 +153,8 @@ def _start(engine: Engine, folder: Path) -> Process:
     """Start the process of a job whose request is in its folder."""
     if not engine.preload:
         command = python(child.__name__, str(folder), str(engine.memory_bytes))
-        return SpawnedProcess(command, environment(engine))
+        # TensorFlow leaves the code that AutoGraph makes in the folder for temporary files.
+        return SpawnedProcess(command, {**environment(engine), "TMPDIR": str(folder)})
     try:
         return prepare(engine).fork(folder, engine.memory_bytes)
     except OSError:

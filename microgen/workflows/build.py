@@ -280,8 +280,13 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
         cache: what was made already for the same model on other boards, and is kept for the next.
         progress: called with how far it is.
     """
+    with project.Claim(_folder(request)) as claim:
+        return _run_build(request, cache, progress, claim)
+
+
+def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, claim: project.Claim) -> BuildResult:
     clock = _Clock()
-    setting = _prepare(request)
+    setting = _prepare(request, claim)
     source = _make_source(setting, cache, progress)
     _check_model(setting, source.model)
     _decide(setting, source)
@@ -327,6 +332,7 @@ class _Setting:
         committed: the project that the build is compared with, where it is to be checked.
         host: how the firmware is compiled for this machine.
         tool: what compiles the project for its board, where that was asked for.
+        claim: of the project's folder.
     """
 
     request: BuildRequest
@@ -339,6 +345,7 @@ class _Setting:
     committed: project.Project | None
     host: HostBuild
     tool: Tool | None
+    claim: project.Claim
 
     @property
     def obstacle(self) -> str:
@@ -355,7 +362,14 @@ class _Rendered:
     parts: Parts
 
 
-def _prepare(request: BuildRequest) -> _Setting:
+def _folder(request: BuildRequest) -> Path:
+    """Return the project's folder."""
+    if request.out is not None:
+        return Path(request.out)
+    return Path(f"{request.firmware_name}-{load_board(str(request.board)).name}")
+
+
+def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     """Look for everything that a build needs, so that what is missing is reported before any work."""
     board = load_board(str(request.board))
     runtime = RUNTIMES.get(request.runtime)
@@ -366,13 +380,13 @@ def _prepare(request: BuildRequest) -> _Setting:
         raise InputError(
             f"microgen has no tool for projects of the kind '{kind.name}'", "leave it out", option="compile", value=True
         )
-    path = Path(request.out) if request.out is not None else Path(f"{request.firmware_name}-{board.name}")
+    path = claim.folder
     committed = None
     if request.check:
         committed = project.open_project(path, read_only=True)
         project.check_current(committed)
     else:
-        project.check_target(path, force=request.force)
+        project.check_target(path, force=request.force, claim=claim)
         if (path / project.MANIFEST).exists() and not request.force:
             _check_program(project.open_project(path), kind, application)
     labels = read_labels(request.labels)
@@ -382,7 +396,7 @@ def _prepare(request: BuildRequest) -> _Setting:
     elif request.verify and not host.obstacle:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
-    return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool)
+    return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool, claim)
 
 
 def _check_program(existing: project.Project, kind: ProjectKind, application: Application) -> None:
@@ -485,7 +499,8 @@ def _write(setting: _Setting, rendered: _Rendered, verdict: Verdict, source: qua
     record = manifest(kind, parts.deployment, parts.golden, verdict, source)
     if setting.committed is not None:
         return find_drift(setting.committed, files, rendered.user_files, record)
-    project.write(setting.path, files, rendered.user_files, record, force=setting.request.force)
+    force = setting.request.force
+    project.write(setting.path, files, rendered.user_files, record, force=force, claim=setting.claim)
     return None
 
 

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -267,6 +268,16 @@ def test_memory_that_cpp_code_did_not_get_is_the_same_error():
 def test_a_worker_has_the_environment_of_its_engine():
     assert workers.run(replace(X, environment={"MICROGEN_X": "y"}), environment, Given("MICROGEN_X")).text == "y"
     assert workers.run(X, environment, Given("PYTHONHASHSEED")).text == "0"
+
+
+def leave_a_file(given: Nothing) -> Given:
+    with tempfile.NamedTemporaryFile(prefix="left-", delete=False) as file:
+        return Given(file.name)
+
+
+def test_what_a_worker_leaves_among_temporary_files_goes_with_it():
+    left = Path(workers.run(X, leave_a_file, Nothing()).text)
+    assert left.name.startswith("left-") and not left.exists() and not left.parent.exists()
 
 
 def _open_files():

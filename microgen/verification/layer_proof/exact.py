@@ -245,11 +245,12 @@ def _distance(
         least = got[:, column].min(initial=0)
         span = int(got[:, column].max(initial=0) - least) + 1
         pairs, place = np.unique(which * span + (got[:, column] - least), return_inverse=True)
-        known = np.zeros(len(pairs))
-        for i, (number, rest) in enumerate(zip(pairs // span, pairs % span, strict=True)):
-            exact = min(max(int(values[number]) * factor + zero_point, Fraction(low)), Fraction(high))
-            known[i] = abs(float(int(rest + least) - exact))
-        distance[:, column] = known[place]
+        above, below = factor.numerator, factor.denominator  # whole numbers throughout, until the one division
+        edges, offset = (low * below, high * below), zero_point * below
+        sums_there, got_there = values[pairs // span].tolist(), (pairs % span + least).tolist()
+        exact = (min(max(s * above + offset, edges[0]), edges[1]) for s in sums_there)
+        known = [abs(g * below - e) / below for g, e in zip(got_there, exact, strict=True)]
+        distance[:, column] = np.array(known)[place]
     return distance
 
 
