@@ -8,11 +8,36 @@ from pathlib import Path
 
 from microgen.runtimes import reference
 
-from . import arrays, boards, commands, conversion, inferences, machine, models, outcome, peers, protocol, report, speed
+from . import (
+    arrays,
+    boards,
+    commands,
+    conversion,
+    inferences,
+    limits,
+    machine,
+    models,
+    outcome,
+    peers,
+    protocol,
+    report,
+    speed,
+)
 from .measure import Row
 from .tools import TOOLS
 
-TOPICS = ("speed", "outcome", "commands", "arrays", "conversion", "inferences", "boards", "profile", "protocol")
+TOPICS = (
+    "speed",
+    "outcome",
+    "commands",
+    "arrays",
+    "conversion",
+    "inferences",
+    "boards",
+    "profile",
+    "protocol",
+    "limits",
+)
 # The models that are timed; all of them are looked at.
 _TIMED = ("ds_cnn", "kws_ref_model")
 
@@ -46,6 +71,7 @@ def main() -> None:
     rows: list[Row] = []
     outcomes = []
     costs = []
+    bounds: list[limits.Limit] = []
 
     def wanted(topic: str) -> bool:
         if topic in topics:
@@ -70,7 +96,10 @@ def main() -> None:
         rows += boards.profile(timed[-1], asked.runs)
     if not reference.obstacle() and wanted("protocol"):
         costs = protocol.costs(models.SHARED)
-    print(report.write(asked.out, {**document, "outcomes": outcomes, "problems": problems}, rows, costs))
+    if wanted("limits"):
+        bounds = limits.limits()
+    document |= {"outcomes": outcomes, "problems": problems}
+    print(report.write(asked.out, document, rows, costs, bounds))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .limits import Limit
 from .measure import Row
 from .protocol import RUNS as INFERENCES
 from .protocol import Cost
@@ -15,16 +16,19 @@ from .protocol import Cost
 FOLDER = Path(__file__).parent
 
 
-def write(folder: Path, document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> str:
+def write(
+    folder: Path, document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost], bounds: Sequence[Limit] = ()
+) -> str:
     """Write both files and return the Markdown."""
-    text = "\n".join(_lines(document, rows, costs)) + "\n"
+    text = "\n".join(_lines(document, rows, costs, bounds)) + "\n"
     (folder / "RESULTS.md").write_text(text)
     whole = {**document, "rows": [r.to_json() for r in rows], "protocol": [vars(c) for c in costs]}
+    whole["limits"] = [vars(b) for b in bounds]
     (folder / "RESULTS.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     return text
 
 
-def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> list[str]:
+def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost], bounds: Sequence[Limit]) -> list[str]:
     lines = [
         "# Benchmarks",
         "",
@@ -63,10 +67,19 @@ def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost])
             f"{INFERENCES} inferences on the host program, medians in microseconds.",
         ]
         lines += ["", *table(heads, body)]
+    if bounds:
+        heads = ["what", "before", "wanted", "seconds", "peak MB", "its last words"]
+        body = [[b.what, b.before, b.wanted, f"{b.seconds:.3g}", f"{b.peak_mb:.0f}", b.remark] for b in bounds]
+        lines += ["", "## Limits", "", *_LIMITS, "", *table(heads, body)]
     if document["problems"]:
         lines += ["", "## Not measured", "", *(f"- {_cell(p)}" for p in document["problems"])]
     return lines
 
+
+_LIMITS = [
+    "Large models and boards that send what no firmware sends, each once, nothing cached. Memory is that of the command",
+    "and all its processes together; a page that several share counts once.",
+]
 
 _OUTCOME = [
     "Each tool did each model once, and what it made was looked at by the same means for all: compiled with g++ or gcc",

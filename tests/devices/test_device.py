@@ -20,7 +20,7 @@ from microgen.quantization import Quantized
 from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
 from tests.support import models
-from tests.support.projects import sources
+from tests.support.projects import sources, with_application
 from tests.support.serial_board import SerialBoard, build
 from tests.support.tools import needs_host
 
@@ -235,18 +235,6 @@ def test_lines_that_the_user_prints_do_not_disturb(made, tmp_path):
     assert main.read_text() != text
     verdict = microgen.verify(path, samples=10)
     assert verdict.passed and verdict.firmware == "equal"
-
-
-def with_application(project):
-    """Let a project's main.cpp run its example: an inference of its own, on other values, in every pass of loop()."""
-    main = project / "src/main.cpp"
-    head, rest = main.read_text().split("like so:\n  //\n", 1)
-    example, rest = rest.split("  //\n", 1)
-    code = "".join(line.replace("  //  ", "", 1) + "\n" for line in example.splitlines())
-    assert "model::Invoke()" in code and "//" not in code
-    sensor = "float ReadSensor() {\n  static int n = 0;\n  return static_cast<float>(n++ % 23) * 0.1f - 1.1f;\n}\n\n"
-    main.write_text(f"{head}like so:\n{code}  //\n{rest}".replace("}  // namespace", f"{sensor}}}  // namespace", 1))
-    return project
 
 
 @pytest.mark.parametrize("name", ["wide", "small", "multi"])

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import compression, machine, measure, outcome, peers, report
+import microgen
+from benchmarks import compression, limits, machine, measure, outcome, peers, report
 from benchmarks.commands import command_names
 from benchmarks.models import Model
 from benchmarks.tools import TOOLS, Outcome, Tool
@@ -168,3 +169,46 @@ def test_every_command_is_timed():
 def test_the_command_line_says_what_there_is():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nonsense"], capture_output=True, text=True)
     assert done.returncode == 2 and "topics: speed, outcome" in done.stderr
+
+
+def test_the_memory_of_all_processes_of_a_command_counts_together(tmp_path):
+    child = "import time; x = b'x' * 40_000_000; time.sleep(0.3)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}] ); print('done')"
+    both = "import subprocess, sys; x = b'x' * 40_000_000; " + parent.partition("; ")[2]
+    (_, one, said), (_, two, _) = (
+        limits.watch(python(f"import subprocess, sys; {c}"), tmp_path) for c in (parent, both)
+    )
+    assert said == "done" and 40 < one < two - 30 < 120
+    assert limits.watch(python("raise SystemExit('no')"), tmp_path)[2] == "code 1: no"
+
+
+@pytest.mark.parametrize(
+    ("data", "elements"),
+    [(limits.wide_input(1000), 1000), (limits.wide_output(50), 50), (limits.long_chain(5), 16)],
+)
+def test_the_models_whose_limits_are_measured_are_sound(data, elements, tmp_path):
+    (tmp_path / "m.tflite").write_bytes(data)
+    verdict = microgen.verify(tmp_path / "m.tflite", samples=4)
+    assert verdict.passed and microgen.load(tmp_path / "m.tflite").inputs[0].elements == elements
+
+
+def test_a_model_with_large_weights_is_built_for_a_large_board(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(limits.large_weights(50_000))
+    built = microgen.build(tmp_path / "m.tflite", limits.large_board(tmp_path), out=tmp_path / "p", samples=4)
+    assert built.verdict.firmware == "equal"
+
+
+@pytest.mark.parametrize("kind", ["endless", "digits"])
+def test_a_hostile_board_is_left_with_an_error(kind, tmp_path):
+    case = next(c for c in limits.CASES if c.command(tmp_path)[-1] == kind)
+    found = limits.measure(case)
+    assert found.remark.startswith("firmware: ") and found.seconds < 60
+
+
+def test_the_limits_are_in_the_results(tmp_path):
+    document = {"runs": 1, "machine": {}, "versions": {}, "outcomes": [], "problems": []}
+    bound = limits.Limit("a model", "44 s", "3 s", 1.234, 70, "verdict bit-exact")
+    text = report.write(tmp_path, document, [], [], [bound])
+    assert "| a model | 44 s | 3 s | 1.23 | 70 | verdict bit-exact |" in text
+    assert json.loads((tmp_path / "RESULTS.json").read_text())["limits"][0]["peak_mb"] == 70

@@ -23,6 +23,7 @@ from microgen.tflite import load
 from microgen.verification import make_samples
 from microgen.workflows.bench import bench, read_bench, selftest, write_bench
 from tests.support import models
+from tests.support.projects import with_application
 
 PLUGIN = Path(__file__).parent.parent / "plugin"
 
@@ -144,6 +145,13 @@ def test_a_build_that_cannot_be_verified_there_writes_nothing(options, error, me
     with pytest.raises(error, match=re.escape(message)):
         microgen.build(tmp_path / "m.tflite", **arguments)
     assert not (tmp_path / "p").exists()
+
+
+def test_an_application_that_infers_beside_a_session_changes_no_answer(project, tmp_path):
+    alone = microgen.verify(project, samples=100, on="emulator")
+    path = with_application(shutil.copytree(project, tmp_path / "p"))
+    verdict = microgen.verify(path, samples=100, on="emulator")
+    assert (verdict.status, verdict.firmware, verdict.samples) == (alone.status, "equal", 100)
 
 
 def test_bench_counts_instructions_exactly(project, tmp_path):
