@@ -77,8 +77,8 @@ def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost],
 
 
 _LIMITS = [
-    "Large models and boards that send what no firmware sends, each once, nothing cached. Memory is that of the command",
-    "and all its processes together; a page that several share counts once.",
+    "Large models, and boards that send what no firmware sends, each once and nothing cached. Memory is that of the",
+    "command and all its processes together; a page that several share counts once.",
 ]
 
 _OUTCOME = [

@@ -173,11 +173,9 @@ def test_the_command_line_says_what_there_is():
 
 def test_the_memory_of_all_processes_of_a_command_counts_together(tmp_path):
     child = "import time; x = b'x' * 40_000_000; time.sleep(0.3)"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}] ); print('done')"
-    both = "import subprocess, sys; x = b'x' * 40_000_000; " + parent.partition("; ")[2]
-    (_, one, said), (_, two, _) = (
-        limits.watch(python(f"import subprocess, sys; {c}"), tmp_path) for c in (parent, both)
-    )
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}]); print('done')"
+    _, one, said = limits.watch(python(start), tmp_path)
+    _, two, _ = limits.watch(python(f"x = b'x' * 40_000_000; {start}"), tmp_path)
     assert said == "done" and 40 < one < two - 30 < 120
     assert limits.watch(python("raise SystemExit('no')"), tmp_path)[2] == "code 1: no"
 
