@@ -286,7 +286,8 @@ class Client:
         sent = 0
         while len(answers) < len(texts):
             upto = min(len(texts), len(answers) + self._transport.window)
-            if sent < upto:
+            # Half a window at a time: to send each command alone would wake the firmware for each.
+            if sent < upto and sent - len(answers) <= self._transport.window // 2:
                 self._write(b"".join(_checked(first + i, texts[i]) for i in range(sent, upto)))
                 sent = upto
             answer = self._answer(first + len(answers))

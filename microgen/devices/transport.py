@@ -44,7 +44,7 @@ class Transport(Protocol):
 class HostProcess:
     """A program whose standard input and output are the serial port."""
 
-    window = 32
+    window = 256  # a pipe takes 64 KiB
     advice = "run it by hand: microgen simulate PROJECT, then help%"
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
