@@ -35,7 +35,7 @@ _RESTARTS = 3
 # Silence after which a command or its answer may have been lost; doubled each time.
 _QUIET_S = 0.25
 # No answer has more lines; what the firmware's owner prints comes before them.
-MOST_LINES = 64
+MOST_LINES = 1024
 # What a byte of an input takes on the line, as a command and its answer, and a byte of an output.
 _INPUT_FACTOR, _OUTPUT_FACTOR = 4, 2
 # A number that a firmware sends has no more digits.
