@@ -20,6 +20,7 @@ from .options import (
     ProjectKind,
     Range,
     Runtime,
+    SampleRate,
     Samples,
     Scheme,
     Seed,
@@ -52,6 +53,7 @@ def build(
     calibration: Calibration = None,
     scheme: Scheme = defaults.SCHEME,
     value_range: Range = "0,1",
+    sample_rate: SampleRate = defaults.SAMPLE_RATE,
     allow_float: AllowFloat = False,
     recipe: Annotated[
         str | None,
@@ -111,6 +113,7 @@ def build(
         "calibration": calibration,
         "scheme": scheme,
         "value_range": parse_range(value_range),
+        "sample_rate": sample_rate,
         "allow_float": allow_float,
         "recipe": recipe,
         "samples": samples,

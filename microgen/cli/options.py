@@ -43,6 +43,7 @@ AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")
 ]
 Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
+SampleRate = Annotated[int, typer.Option(help="Of the audio that the model takes, in Hz; WAV files must have it.")]
 Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
 On = Annotated[
     str, typer.Option("--on", help="host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")

@@ -9,7 +9,20 @@ import typer
 
 from .. import defaults
 from ..report.text import print_json, print_pairs
-from .options import TAKEN, AllowFloat, Calibration, Force, Json, Range, RunBy, Scheme, Seed, out_option, parse_range
+from .options import (
+    TAKEN,
+    AllowFloat,
+    Calibration,
+    Force,
+    Json,
+    Range,
+    RunBy,
+    SampleRate,
+    Scheme,
+    Seed,
+    out_option,
+    parse_range,
+)
 from .output import Progress
 
 
@@ -27,6 +40,7 @@ def quantize(
         typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
     ] = None,
     value_range: Range = "0,1",
+    sample_rate: SampleRate = defaults.SAMPLE_RATE,
     allow_float: AllowFloat = False,
     seed: Seed = 0,
     force: Force = False,
@@ -47,6 +61,7 @@ def quantize(
             out=path,
             labels=read_labels(labels),
             value_range=parse_range(value_range),
+            sample_rate=sample_rate,
             allow_float=allow_float,
             seed=seed,
             force=force,

@@ -103,7 +103,12 @@ def read_data(source: DataSource, seed: int) -> dict[str, Array]:
     shapes = [list(data[name].shape[1:]) for name in ("y", "y_test")]
     if shapes[0] != shapes[1]:
         raise InputError(f"{where}: targets of shape {shapes[0]} in 'y', {shapes[1]} in 'y_test'", _HINT)
-    return {name: _targets(v) if name.startswith("y") else v.astype(np.float32) for name, v in data.items()}
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        typed = {name: _targets(v) if name.startswith("y") else v.astype(np.float32) for name, v in data.items()}
+    for name, values in typed.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise InputError(f"{where}: '{name}' has values beyond the range of float32", "scale it first")
+    return typed
 
 
 def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Task:  # noqa: ANN401 - Keras has no types

@@ -7,12 +7,11 @@ from .arrays import (
     InputSpec,
     check_numbers,
     class_numbers,
-    load_arrays,
     representative,
     shape_hint,
-    split_targets,
 )
 from .dataset import Calibration, Request, Source, request, resolve
+from .stored import load_arrays
 
 __all__ = [
     "MAX_SAMPLES",
@@ -29,5 +28,4 @@ __all__ = [
     "request",
     "resolve",
     "shape_hint",
-    "split_targets",
 ]

@@ -1,12 +1,11 @@
-"""Arrays of samples: what a model's input takes of them, and the files that they are stored in."""
+"""Arrays of samples, and what a model's input takes of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,11 @@ MAX_SAMPLES = 500
 # What an array, or a column, of classes is called.
 TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 _HELD_OUT = ("_test", "_val")
-_SUFFIXES = (".npz", ".npy")
+# The largest class: up to here each whole number is a float64 and an int64.
+_LARGEST_CLASS = 2**53
+
+# Samples, whether they are read already or not.
+_SamplesT = TypeVar("_SamplesT", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -31,51 +34,29 @@ class InputSpec:
     dtype: str = "float32"
 
 
-def load_arrays(path: Path, hint: str) -> dict[str, Array]:
-    """Read the arrays of an .npz by name, those of a folder of .npy files by file, or that of one .npy, named "".
-
-    Args:
-        path: the file or folder.
-        hint: what to do when it cannot be read.
-
-    Raises:
-        InputError: it is missing, or holds something else.
-    """
-    if not path.exists():
-        raise InputError(f"{path}: no such file", hint)
-    if path.is_file() and path.suffix.lower() not in _SUFFIXES:
-        raise InputError(f"{path}: neither .npz nor .npy", hint)
-    try:
-        if path.is_dir():
-            return {p.stem: np.load(p, allow_pickle=False) for p in sorted(path.glob("*.npy"))}
-        stored = np.load(path, allow_pickle=False)
-        return {"": stored} if isinstance(stored, np.ndarray) else {k: stored[k] for k in stored.files}
-    except Exception as error:  # zipfile, pickle and NumPy raise half a dozen kinds
-        raise InputError(f"{path}: not an .npz or .npy of plain numbers ({error})", hint) from None
-
-
-def in_order(arrays: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
+def in_order(arrays: Mapping[str, _SamplesT], names: Sequence[str]) -> list[_SamplesT]:
     """Return arrays in the order of the inputs: by name where these are the inputs' names, else as they are stored."""
     return [arrays[name] for name in names] if set(names) == set(arrays) else list(arrays.values())
 
 
-def representative(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return which of so many samples represent them: all, or 500 by chance; in their order."""
-    return np.sort(np.random.default_rng(seed).permutation(count)[:MAX_SAMPLES])
+def representative(count: int, seed: int, most: int = MAX_SAMPLES) -> npt.NDArray[np.int64]:
+    """Return which of so many samples represent them: all, or the most that are wanted by chance; in their order."""
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 
 def class_numbers(targets: Array) -> npt.NDArray[np.int64] | None:
     """Return the class of each sample, where targets are class numbers or one-hot rows; None where they are values."""
-    flat = targets.reshape(len(targets), -1)
+    flat = targets.reshape(len(targets), math.prod(targets.shape[1:]))
     if flat.shape[1] > 1:
         is_one_hot = ((flat == 0) | (flat == 1)).all() and (flat.sum(axis=1) == 1).all()
         return flat.argmax(axis=1).astype(np.int64) if is_one_hot else None
-    if flat.dtype.kind not in "iub" and (flat != np.round(flat)).any():
+    is_whole = flat.dtype.kind in "iub" or (flat == np.round(flat)).all()
+    if not is_whole or float(flat.max()) > _LARGEST_CLASS or float(flat.min()) < -_LARGEST_CLASS:
         return None
     return flat[:, 0].astype(np.int64)
 
 
-def split_targets(arrays: Mapping[str, Array], names: Sequence[str]) -> tuple[list[Array], Array | None]:
+def split_targets(arrays: Mapping[str, _SamplesT], names: Sequence[str]) -> tuple[list[_SamplesT], _SamplesT | None]:
     """Bring arrays into the order of a model's inputs; one more, named as labels are, holds the targets.
 
     Args:
@@ -93,7 +74,7 @@ def split_targets(arrays: Mapping[str, Array], names: Sequence[str]) -> tuple[li
     if len(data) != len(names):
         raise InputError(
             f"the model has {_counted(len(names), 'input')} ({', '.join(names)}), the data "
-            f"{_counted(len(data), 'array')} ({', '.join(n or 'without a name' for n in data)})",
+            f"{_counted(len(data), 'array')} ({_some([n or 'without a name' for n in data])})",
             "store one array an input, under the inputs' names, and the classes under 'labels'",
         )
     ordered = in_order(data, names)
@@ -106,6 +87,10 @@ def split_targets(arrays: Mapping[str, Array], names: Sequence[str]) -> tuple[li
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
 def shape_hint(wanted: Sequence[int | None], shape: Sequence[int]) -> str:
@@ -121,9 +106,29 @@ def check_numbers(values: Array, what: str, hint: str) -> None:
     Raises:
         InputError: says why; `what` names the array.
     """
-    if values.dtype.kind not in "fiub":
-        raise InputError(f"{what} is {values.dtype}, not numbers", hint)
-    if not values.ndim or not len(values):
+    check_kind(values.dtype, values.shape, what, hint)
+    check_finite(values, what)
+
+
+def check_kind(dtype: np.dtype[Any], shape: Sequence[int], what: str, hint: str) -> None:
+    """Refuse an array of this dtype and shape where it is not numbers, samples first.
+
+    Raises:
+        InputError: says why; `what` names the array.
+    """
+    if dtype.kind not in "fiub":
+        raise InputError(f"{what} is {dtype}, not numbers", hint)
+    if not shape or not shape[0]:
         raise InputError(f"{what} has no samples", hint)
+    if 0 in shape:
+        raise InputError(f"{what} has the shape {list(shape)}, which holds no values", hint)
+
+
+def check_finite(values: Array, what: str) -> None:
+    """Refuse numbers that are NaN or infinite.
+
+    Raises:
+        InputError: there are some; `what` names the array.
+    """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise InputError(f"{what} has values that are NaN or infinite", "clean the data first")

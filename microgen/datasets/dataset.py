@@ -6,6 +6,7 @@ the user gave into plain values that can cross into a worker, `resolve` reads it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .. import defaults
 from ..errors import InputError
 from .arrays import (
     MAX_SAMPLES,
@@ -22,17 +24,26 @@ from .arrays import (
     InputSpec,
     check_numbers,
     class_numbers,
-    load_arrays,
     representative,
     shape_hint,
     split_targets,
 )
-from .readers import READERS, SUFFIXES, files_of
+from .audio import read_audio
+from .folders import SUFFIXES, files_of
+from .images import read_images
+from .limits import check_regular, sample_limit
+from .stored import StoredArray, checked_whole, stored_arrays
+from .table import read_table
 
 # A path, "random", one array, arrays by input name, or any iterable of samples.
 Source: TypeAlias = "str | Path | Array | Mapping[str, Array] | Iterable[Any]"
 
 RANDOM = "random"
+# What reads each kind. It takes the values of a request, the input, a seed and how many samples are wanted; it returns
+# samples, the class of each, and the names of the classes.
+_READERS = {"images": read_images, "wav": read_audio, "csv": read_table}
+_RANDOM_SAMPLES = 100
+_LOWEST_RATE, _HIGHEST_RATE = 1, 768_000
 _HINT = "save it with numpy.savez('data.npz', x=samples), samples first"
 _KINDS = "give an .npz, .npy or .csv, a folder of images or of WAV files, or random"
 
@@ -42,12 +53,30 @@ class Request:
     """Calibration data that was asked for and not read yet; `values` is JSON.
 
     Attributes:
-        values: "kind" (arrays, random, images, wav, csv), "path", "origin", "range".
-        arrays: the arrays by name, where they are read already.
+        values: "kind" (arrays, file, random, images, wav, csv), "path", "origin", "range", "sample_rate".
+        arrays: the arrays by name, where they came as such.
     """
 
     values: dict[str, Any]
     arrays: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def has_arrays(self) -> bool:
+        """Whether it is arrays by name, in memory or in a file."""
+        return self.values["kind"] in ("arrays", "file")
+
+    def read_arrays(self, names: Sequence[str]) -> tuple[list[Array], Array | None]:
+        """Read all samples of arrays, in the order of a model's inputs, and their targets; see `split_targets`.
+
+        Raises:
+            InputError: they do not fit, are damaged, or are too many to be held.
+        """
+        if self.values["kind"] == "arrays":
+            return split_targets(self.arrays, names)
+        path = Path(self.values["path"])
+        ordered, targets = split_targets({a.name: a for a in stored_arrays(path, _KINDS)}, names)
+        checked_whole([*ordered, *([] if targets is None else [targets])], path)
+        return [a.read(_KINDS) for a in ordered], None if targets is None else targets.read(_KINDS)
 
 
 @dataclass(frozen=True)
@@ -74,23 +103,32 @@ class Calibration:
         return self.origin == RANDOM
 
 
-def request(source: Source, value_range: tuple[float, float] = (0.0, 1.0)) -> Request:
+def request(
+    source: Source,
+    value_range: tuple[float, float] = defaults.VALUE_RANGE,
+    sample_rate: int = defaults.SAMPLE_RATE,
+) -> Request:
     """Say what calibration data is wanted, and check that it is there.
 
     Args:
         source: "random", the path of an .npy, .npz or .csv file or of a folder of images or WAV files, an array,
             arrays by input name, or an iterable of samples (arrays, or dictionaries of arrays by input name).
         value_range: what black and white of an image become.
+        sample_rate: what WAV files must have, in Hz: that of the audio that the model takes.
 
     Raises:
-        InputError: it is missing, of no known kind, or empty.
+        InputError: it is missing, of no known kind, empty, or larger than what is read.
     """
+    if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:
+        raise InputError(
+            "no rate of audio", f"give it in Hz, up to {_HIGHEST_RATE:,}", option="sample_rate", value=sample_rate
+        )
     if not value_range[0] < value_range[1]:
         raise InputError(f"the range {value_range[0]:g},{value_range[1]:g} is empty", "give it as 0,1 or -1,1 or 0,255")
     if isinstance(source, str) and source == RANDOM:
         return Request({"kind": RANDOM, "origin": RANDOM})
     if isinstance(source, (str, Path)):
-        return _request_path(Path(source), value_range)
+        return _request_path(Path(source), value_range, sample_rate)
     if isinstance(source, Mapping):
         arrays = {str(k): np.asarray(v) for k, v in source.items()}
     elif isinstance(source, np.ndarray):
@@ -115,36 +153,54 @@ def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must
         SetupError: a package that reads it is missing.
     """
     kind, origin = wanted.values["kind"], wanted.values["origin"]
+    most = sample_limit(inputs)
     if kind == RANDOM:
-        return Calibration(_random(inputs, seed), origin=RANDOM)
+        return Calibration(_random(inputs, seed, min(_RANDOM_SAMPLES, most)), origin=RANDOM)
     classes: tuple[str, ...] = ()
     targets: Array | None = None
-    if kind == "arrays":
-        ordered, targets = split_targets(wanted.arrays, [i.name for i in inputs])
+    if kind in ("arrays", "file"):
+        ordered, targets = _chosen(wanted, inputs, seed, most)
     else:
         if len(inputs) != 1:
             raise InputError(
                 f"{origin}: holds one input, the model has {len(inputs)} ({', '.join(i.name for i in inputs)})",
                 "give an .npz with one array an input, under the inputs' names",
             )
-        values, targets, classes = READERS[kind](wanted.values, inputs[0], seed)
+        values, targets, classes = _READERS[kind](wanted.values, inputs[0], seed, most)
         check_numbers(values, origin, _HINT)
         ordered = [values]
-    count = len(ordered[0])
-    numbers = None
-    if targets is not None:
-        _check_count(targets, count, origin)
-        numbers = class_numbers(targets)
-    chosen = representative(count, seed)
-    fitted = tuple(_fit(values[chosen], spec, must_vary) for values, spec in zip(ordered, inputs, strict=True))
-    if numbers is not None:
-        numbers = numbers[chosen]
+    numbers = class_numbers(targets) if targets is not None else None
+    fitted = tuple(_fit(values, spec, must_vary) for values, spec in zip(ordered, inputs, strict=True))
     return Calibration(fitted, numbers, classes, origin, targets is not None and numbers is None)
 
 
-def _request_path(path: Path, value_range: tuple[float, float]) -> Request:
-    values: dict[str, Any] = {"path": str(path.absolute()), "origin": path.name, "range": list(value_range)}
-    if path.is_dir():
+def _chosen(wanted: Request, inputs: Sequence[InputSpec], seed: int, most: int) -> tuple[list[Array], Array | None]:
+    """Return the representative samples of arrays in memory or in a file, and their targets."""
+    names = [i.name for i in inputs]
+    if wanted.values["kind"] == "arrays":
+        arrays, targets = split_targets(wanted.arrays, names)
+        for values, spec in zip(arrays, inputs, strict=True):
+            _check_shape(values.shape, spec)
+        _check_count(targets, len(arrays[0]), wanted.values["origin"])
+        chosen = representative(len(arrays[0]), seed, most)
+        return [values[chosen] for values in arrays], None if targets is None else targets[chosen]
+    found = {a.name: a for a in stored_arrays(Path(wanted.values["path"]), _KINDS)}
+    stored, stored_targets = split_targets(found, names)
+    for array, spec in zip(stored, inputs, strict=True):
+        _check_shape(array.shape, spec)
+    _check_count(stored_targets, len(stored[0]), wanted.values["origin"])
+    chosen = representative(len(stored[0]), seed, most)
+    read = [array.read(_KINDS, chosen) for array in stored]
+    return read, None if stored_targets is None else stored_targets.read(_KINDS, chosen)
+
+
+def _request_path(path: Path, value_range: tuple[float, float], sample_rate: int) -> Request:
+    values: dict[str, Any] = {
+        "path": str(path.absolute()), "origin": path.name, "range": list(value_range), "sample_rate": sample_rate,
+    }  # fmt: skip
+    if not os.path.isdir(path):  # noqa: PTH112 - which says no, where Path.is_dir raises, to a name that is too long
+        check_regular(path, _KINDS)
+    else:
         for kind, suffixes in SUFFIXES.items():
             if files_of(path, suffixes):
                 return Request({**values, "kind": kind})
@@ -153,14 +209,10 @@ def _request_path(path: Path, value_range: tuple[float, float]) -> Request:
             "give a folder of .png or .jpg images or of .wav files; subfolders name the classes",
         )
     if path.suffix.lower() == ".csv":
-        if not path.exists():
-            raise InputError(f"{path}: no such file", _HINT)
         return Request({**values, "kind": "csv"})
-    arrays = load_arrays(path, _KINDS)
-    if not arrays:
+    if not stored_arrays(path, _KINDS):
         raise InputError(f"{path}: holds no arrays", _HINT)
-    _check_all(arrays, str(path))
-    return Request({**values, "kind": "arrays"}, arrays)
+    return Request({**values, "kind": "file"})
 
 
 def _collect(samples: Iterable[Any]) -> dict[str, Array]:
@@ -186,19 +238,23 @@ def _check_all(arrays: Mapping[str, Array], source: str) -> None:
         check_numbers(values, f"{source}: array '{name}'" if name else source, _HINT)
 
 
-def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
-    # Data may keep the model's batch of 1: (samples, 1, ...).
-    if values.ndim == len(spec.shape) + 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    fits = len(spec.shape) == values.ndim - 1 and all(
-        s in (None, d) for s, d in zip(spec.shape, values.shape[1:], strict=True)
-    )
-    if not fits:
+def _has_batch(shape: Sequence[int], spec: InputSpec) -> bool:
+    """Return whether data keeps the model's batch of 1: (samples, 1, ...)."""
+    return len(shape) == len(spec.shape) + 2 and shape[1] == 1
+
+
+def _check_shape(shape: Sequence[int], spec: InputSpec) -> None:
+    one = shape[2:] if _has_batch(shape, spec) else shape[1:]
+    if len(one) != len(spec.shape) or any(s not in (None, d) for s, d in zip(spec.shape, one, strict=True)):
         raise InputError(
-            f"input '{spec.name}' takes samples of shape {list(spec.shape)}, "
-            f"the calibration data has {list(values.shape[1:])}",
-            shape_hint(spec.shape, values.shape[1:]),
+            f"input '{spec.name}' takes samples of shape {list(spec.shape)}, the calibration data has {list(one)}",
+            shape_hint(spec.shape, one),
         )
+
+
+def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
+    if _has_batch(values.shape, spec):
+        values = values[:, 0]
     dtype = np.dtype(spec.dtype)
     if dtype.kind in "iu" and values.dtype.kind == "f" and (values != np.round(values)).any():
         raise InputError(
@@ -218,17 +274,16 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
     return fitted
 
 
-def _check_count(targets: Array, count: int, origin: str) -> None:
-    number = len(targets) if targets.ndim else 1
-    if number != count:
-        raise InputError(f"{origin}: {number} labels for {count} samples", "give one label a sample")
+def _check_count(targets: Array | StoredArray | None, count: int, origin: str) -> None:
+    if targets is not None and len(targets) != count:
+        raise InputError(f"{origin}: {len(targets)} labels for {count} samples", "give one label a sample")
 
 
-def _random(inputs: Sequence[InputSpec], seed: int) -> tuple[Array, ...]:
+def _random(inputs: Sequence[InputSpec], seed: int, count: int) -> tuple[Array, ...]:
     rng = np.random.default_rng(seed)
     arrays = []
     for spec in inputs:
-        shape = (100, *(d or 1 for d in spec.shape))
+        shape = (count, *(d or 1 for d in spec.shape))
         values = rng.uniform(-1, 1, shape) if np.dtype(spec.dtype).kind == "f" else rng.integers(0, 2, shape)
         arrays.append(values.astype(spec.dtype))
     return tuple(arrays)

@@ -25,7 +25,7 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         return tuple(labels)
     path = Path(labels)
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()  # Windows editors begin with a mark
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file", "give a text file with one label a line", option="labels", path=path

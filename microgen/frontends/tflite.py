@@ -46,7 +46,7 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
     Raises:
         InputError: it is not of the scheme that is asked for, or the data does not fit.
     """
-    from ..datasets import InputSpec, resolve, split_targets
+    from ..datasets import InputSpec, resolve
     from .converted import AlreadyQuantized
 
     if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
@@ -54,9 +54,9 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
     if calibration is None:
         return AlreadyQuantized(model)
     inputs = input_specs(model)
-    if calibration.values["kind"] == "arrays":
+    if calibration.has_arrays:
         # Values already quantized to the input's dtype are taken too.
-        ordered, _ = split_targets(calibration.arrays, [i.name for i in inputs])
+        ordered, _ = calibration.read_arrays([i.name for i in inputs])
         return AlreadyQuantized(model, tuple(ordered))
     real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
     return AlreadyQuantized(model, resolve(calibration, real, seed=options.seed, must_vary=False).arrays)

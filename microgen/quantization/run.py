@@ -46,7 +46,8 @@ def quantize(
     out: str | Path | None = None,
     name: str | None = None,
     labels: Sequence[str] = (),
-    value_range: tuple[float, float] = (0.0, 1.0),
+    value_range: tuple[float, float] = defaults.VALUE_RANGE,
+    sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
     seed: int = 0,
     force: bool = False,
@@ -65,6 +66,7 @@ def quantize(
         name: the model's name; from the file otherwise.
         labels: what the elements of the first output stand for.
         value_range: what black and white of an image become.
+        sample_rate: of the audio that the model takes, in Hz; WAV files must have it.
         allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
             names them.
         seed: seed of everything random.
@@ -82,7 +84,7 @@ def quantize(
         check_out(Path(out), force=force)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     limits = RUNTIMES.get(runtime).quantization_limits(target)
-    options = _Options(scheme, limits, value_range, allow_float, seed, on_step, tuple(labels))
+    options = _Options(scheme, limits, value_range, sample_rate, allow_float, seed, on_step, tuple(labels))
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
@@ -103,6 +105,7 @@ class _Options:
     scheme: str
     limits: QuantizationLimits
     value_range: tuple[float, float]
+    sample_rate: int
     allow_float: bool
     seed: int
     on_step: Callable[[str], None]
@@ -116,7 +119,9 @@ def _from_source(
     name: str,
     options: _Options,
 ) -> Quantized:
-    wanted = calibrations.request(calibration, options.value_range) if calibration is not None else None
+    wanted = None
+    if calibration is not None:
+        wanted = calibrations.request(calibration, options.value_range, options.sample_rate)
     if wanted is None and frontend.needs_calibration(source):
         raise InputError(
             f"{source.path}: a float model needs calibration data to be quantized",
@@ -137,9 +142,11 @@ def _from_source(
             allow_float=options.allow_float,
         )  # fmt: skip
     record = quantized.record
+    # Whoever reads images or audio again must take them as for this model.
     if wanted is not None and wanted.values["kind"] == "images":
-        # Whoever reads the same images again must scale them as for this model.
         record = {**record, "value_range": list(options.value_range)}
+    elif wanted is not None and wanted.values["kind"] == "wav":
+        record = {**record, "sample_rate": options.sample_rate}
     return replace(quantized, record=record, frontend=frontend.name)
 
 

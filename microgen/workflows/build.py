@@ -68,7 +68,8 @@ class BuildRequest:
     labels: str | Path | Sequence[str] | None = None
     calibration: calibrations.Source | None = None
     scheme: str = defaults.SCHEME
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = defaults.VALUE_RANGE
+    sample_rate: int = defaults.SAMPLE_RATE
     allow_float: bool = False
     recipe: str | None = None
     samples: int = defaults.SAMPLES
@@ -202,7 +203,8 @@ def build(
     labels: str | Path | Sequence[str] | None = None,
     calibration: calibrations.Source | None = None,
     scheme: str = defaults.SCHEME,
-    value_range: tuple[float, float] = (0.0, 1.0),
+    value_range: tuple[float, float] = defaults.VALUE_RANGE,
+    sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
     recipe: str | None = None,
     samples: int = defaults.SAMPLES,
@@ -233,7 +235,7 @@ def build(
             the file.
         labels: names of the first output's elements, or a text file with one a line.
         calibration: samples of the inputs, see `microgen.datasets.request`.
-        scheme, value_range, allow_float: of the quantization; see `microgen.quantize`.
+        scheme, value_range, sample_rate, allow_float: of the quantization; see `microgen.quantize`.
         recipe: what is trained when there is no model; "sine" otherwise.
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
@@ -263,8 +265,8 @@ def build(
     """
     request = BuildRequest(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
-        value_range=value_range, allow_float=allow_float, recipe=recipe, samples=samples, seed=seed, verify=verify,
-        verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
+        value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, recipe=recipe, samples=samples,
+        seed=seed, verify=verify, verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
         selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, project_kind=project_kind,
         application=application, application_options=application_options,
     )  # fmt: skip
@@ -422,7 +424,7 @@ def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> qu
         return quantization.quantize(
             request.model, request.calibration, scheme=request.scheme, board=setting.board, runtime=request.runtime,
             name=request.firmware_name, labels=setting.labels, value_range=request.value_range,
-            allow_float=request.allow_float, seed=request.seed, on_step=on_step,
+            sample_rate=request.sample_rate, allow_float=request.allow_float, seed=request.seed, on_step=on_step,
         )  # fmt: skip
 
     limits = setting.runtime.quantization_limits(setting.board)

@@ -127,9 +127,12 @@ def _source(
     frontend = str(opened.manifest.get("frontend", record["kind"]))
     if calibration is None:
         return Quantized(model, record=record, warnings=tuple(warnings), frontend=frontend)
-    low, high = record.get("value_range", (0.0, 1.0))
+    low, high = record.get("value_range", defaults.VALUE_RANGE)
+    rate = record.get("sample_rate", defaults.SAMPLE_RATE)
     seed = opened.manifest["verdict"]["seed"]
-    read = quantize(opened.model_file(), calibration, value_range=(low, high), seed=seed, on_step=on_step)
+    read = quantize(
+        opened.model_file(), calibration, value_range=(low, high), sample_rate=rate, seed=seed, on_step=on_step
+    )
     return replace(
         read, model=model, record={**read.record, **record}, warnings=tuple(dict.fromkeys((*warnings, *read.warnings))),
         frontend=frontend,

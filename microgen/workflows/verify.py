@@ -93,7 +93,7 @@ def verify(
     inputs = make_samples(model, samples, seed)
     names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
     check_labels(model, names)
-    labelled = _labelled(model, data, names, _value_range(opened)) if data is not None else None
+    labelled = _labelled(model, data, _data(data, opened), names) if data is not None else None
     if labelled is not None:
         inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
     on_step(f"running LiteRT and TFLM on {len(inputs[0])} samples")
@@ -145,21 +145,19 @@ class _Labelled:
     warnings: tuple[str, ...]
 
 
-def _value_range(opened: project.Project | None) -> tuple[float, float]:
-    """Return the range that the pixels of the project's calibration images were scaled to."""
-    low, high = opened.manifest.get("source", {}).get("value_range", (0.0, 1.0)) if opened else (0.0, 1.0)
-    return float(low), float(high)
+def _data(path: str | Path, opened: project.Project | None) -> calibrations.Request:
+    """Ask for labelled data, to be read as the project's calibration data was."""
+    source = opened.manifest.get("source", {}) if opened else {}
+    low, high = source.get("value_range", defaults.VALUE_RANGE)
+    return calibrations.request(path, (float(low), float(high)), source.get("sample_rate", defaults.SAMPLE_RATE))
 
 
-def _labelled(
-    model: TfliteModel, path: str | Path, labels: tuple[str, ...], value_range: tuple[float, float]
-) -> _Labelled:
+def _labelled(model: TfliteModel, path: str | Path, wanted: calibrations.Request, labels: tuple[str, ...]) -> _Labelled:
     """Read samples and the class of each."""
-    wanted = calibrations.request(path, value_range)
     names: tuple[str, ...] = ()
     targets: npt.NDArray[Any] | None
-    if wanted.values["kind"] == "arrays":
-        ordered, targets = calibrations.split_targets(wanted.arrays, [t.name for t in model.inputs])
+    if wanted.has_arrays:
+        ordered, targets = wanted.read_arrays([t.name for t in model.inputs])
         if targets is not None and targets.ndim and len(targets) == len(ordered[0]):
             targets = calibrations.class_numbers(targets)
     else:

@@ -130,3 +130,11 @@ def test_data_of_another_recipe_is_refused():
     with pytest.raises(InputError) as caught:
         task_from_recipe(load_recipe("sine"), Model((3,), "softmax"), seed=0)
     assert caught.value.message == "input 'in' takes samples of shape [4], the recipe 'sine' has [1]"
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_values_that_float32_cannot_hold_are_refused(name):
+    data = {"x": np.ones((20, 2)), "y": np.linspace(0, 1, 20)}
+    data[name] = data[name] * 1e300
+    with pytest.raises(InputError, match=f"'{name}' has values beyond the range of float32"):
+        read_data(data, 0)

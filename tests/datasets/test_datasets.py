@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 import sys
 import wave
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgen.datasets import MAX_SAMPLES, InputSpec, request, resolve
+from microgen.datasets import MAX_SAMPLES, InputSpec, limits, request, resolve
 from microgen.errors import InputError, SetupError
 from microgen.preprocessing.front_end import FrontEnd
 
@@ -199,6 +200,115 @@ def test_bad_files_are_refused(tmp_path, name, content, says):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=says):
         read(tmp_path / name, FLAT)
+
+
+HEADINGS = {
+    "names": ("a,b,c,d\n1,2,3,4\n5,6,7,9\n", 2),
+    "numbers with a label": ("0,1,2,3,label\n1,2,3,4,0\n5,6,7,9,1\n", 2),
+    "none": ("1,2,3,4\n5,6,7,9\n", 2),
+    "a UTF-8 mark": ("\ufeff1,2,3,4\n5,6,7,9\n", 2),
+    "blank lines": ("\n1,2,3,4\n , , ,\n5,6,7,9\n\n", 2),
+    "a typing error": ("1,2,x,4\n5,6,7,9\n", "line 1 has 'x'"),
+    "a typing error in a number": ("1,2,3.o,4\n5,6,7,9\n", "line 1 has '3.o'"),
+    "typing errors only": ("1o,2o,3o,4o\n5,6,7,9\n", "line 1 has '1o'"),
+    "a decimal comma": ("1;2,5;3;4,5\n", "line 1 has '1;2'"),
+    "an empty cell": ("1,,3,4\n5,6,7,9\n", "line 1 has ''"),
+    "an index": (",a,b,c,d\n0,1,2,3,4\n", "has 5 values a line"),
+    "a number as Python has it": ("1,2,3,4\n5,6,7,1_0\n", "line 2 has '1_0'"),
+    "digits of another script": ("1,2,3,4\n5,6,7,\u0663\n", "line 2 has"),
+    "not finite": ("1,2,3,4\n5,6,7,1e999\n", "line 2 has values that are NaN or infinite"),
+    "a class that is not finite": ("a,b,c,d,label\n1,2,3,4,inf\n4,3,2,1,0\n", "the column 'label' has values"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), HEADINGS.values(), ids=HEADINGS)
+def test_the_first_line_of_a_csv_is_a_heading_a_sample_or_refused(text, says, tmp_path):
+    (tmp_path / "d.csv").write_text(text, "utf-8")
+    if isinstance(says, int):
+        assert read(tmp_path / "d.csv", FLAT).arrays[0].tolist() == [[1, 2, 3, 4], [5, 6, 7, 9]]
+    else:
+        with pytest.raises(InputError, match=says):
+            read(tmp_path / "d.csv", FLAT)
+
+
+def test_of_a_long_csv_lines_are_drawn_as_of_an_array_and_all_are_checked(data, tmp_path):
+    long = np.arange(8000.0).reshape(2000, 4)
+    rows = [",".join(map(str, row)) + f",{'cba'[k % 3]}" for k, row in enumerate(long)]
+    (tmp_path / "d.csv").write_text("\n".join(["p,q,r,s,label", *rows]))
+    for seed in range(3):
+        found = resolve(request(tmp_path / "d.csv"), [FLAT], seed=seed)
+        same = resolve(request({"x": long, "labels": (2 - np.arange(2000) % 3)}), [FLAT], seed=seed)
+        np.testing.assert_array_equal(found.arrays[0], same.arrays[0])
+        np.testing.assert_array_equal(found.targets, same.targets)
+        assert found.classes == ("a", "b", "c")
+    (tmp_path / "d.csv").write_text("\n".join([*(row[:-2] for row in rows[:-1]), "1,2,3,oops"]))
+    with pytest.raises(InputError, match="line 2000 has 'oops'"):
+        read(tmp_path / "d.csv", FLAT)
+
+
+def test_a_text_file_larger_than_is_read_is_refused_unread(tmp_path):
+    with (tmp_path / "d.csv").open("wb") as stream:
+        stream.truncate(limits.TEXT_BYTES + 1)
+    with pytest.raises(InputError, match="has 268,435,457 bytes, at most 268,435,456 are read"):
+        read(tmp_path / "d.csv", FLAT)
+
+
+@pytest.mark.parametrize("spec", [FLAT, InputSpec("x", (49, 40, 1))])
+def test_audio_of_another_rate_is_refused_unless_the_model_takes_it(spec, tmp_path):
+    _wav(tmp_path / "a.wav", 0.5 * np.sin(np.arange(9000) / 9), rate=44100)
+    with pytest.raises(InputError, match=r"a\.wav: has 44100 Hz, the model takes 16000 Hz") as caught:
+        read(tmp_path, spec)
+    assert "sample_rate=44100" in caught.value.hint
+    assert len(read(tmp_path, spec, sample_rate=44100).arrays[0]) == 1
+
+
+def wav_header(bits=16, rate=16000, channels=1, declared=8, data=bytes(8)):
+    frame = channels * ((bits + 7) // 8)
+    form = struct.pack("<HHIIHH", 1, channels, rate, (rate * frame) % 2**32, frame % 2**16, bits)
+    return (
+        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<I", 16) + form
+        + b"data" + struct.pack("<I", declared) + data
+    )  # fmt: skip
+
+
+WAVS = {
+    "64 bits": (wav_header(bits=64), "has 64 bits a sample"),
+    "0 bits": (wav_header(bits=0), "not a WAV file of PCM"),
+    "0 Hz": (wav_header(rate=0), "has 0 Hz"),
+    "4 GHz": (wav_header(rate=2**32 - 1), "has 4294967295 Hz"),
+    "0 channels": (wav_header(channels=0), "not a WAV file of PCM"),
+    "a frame of 130 kB and no whole one": (wav_header(channels=65535), "has no samples"),
+}
+
+
+@pytest.mark.parametrize("spec", [FLAT, InputSpec("x", (49, 40, 1))])
+@pytest.mark.parametrize(("content", "says"), WAVS.values(), ids=WAVS)
+def test_unusual_wav_files_are_refused_and_named(content, says, spec, tmp_path):
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(InputError, match=says) as caught:
+        read(tmp_path, spec)
+    assert caught.value.path == str(tmp_path / "a.wav")
+
+
+def test_of_a_wav_file_that_is_longer_than_it_is_what_is_there_is_read(tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav_header(declared=2**32 - 9, data=np.array([1, 2, 3], "<i2").tobytes()))
+    assert read(tmp_path, FLAT).arrays[0].tolist() == [[1 / 2**15, 2 / 2**15, 3 / 2**15, 0]]
+
+
+@pytest.mark.parametrize(
+    ("spec", "rate", "says"),
+    [
+        (InputSpec("x", (10_000_000,)), 16000, "takes 625 s of audio, at most 600 s"),
+        (InputSpec("x", (30_000, 40)), 16000, "takes 600 s of audio, at most 600 s"),
+        (InputSpec("x", (49, 40)), 4000, "log-mel frames need more"),
+        (FLAT, 0, "no rate of audio"),
+        (FLAT, 10**9, "no rate of audio"),
+    ],
+)
+def test_more_audio_than_is_read_and_rates_of_none_are_refused(spec, rate, says, tmp_path):
+    _wav(tmp_path / "a.wav", np.zeros(4))
+    with pytest.raises(InputError, match=says):
+        read(tmp_path, spec, sample_rate=rate)
 
 
 def test_bad_folders_are_refused(tmp_path):

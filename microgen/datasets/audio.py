@@ -1,0 +1,122 @@
+"""WAV files as samples, or as log-mel frames, at the rate that the model takes."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, option
+from ..preprocessing.front_end import FrontEnd
+from .arrays import Array, InputSpec
+from .folders import SUFFIXES, representative_files
+from .limits import AUDIO_S
+
+_BLOCK_BYTES = 2**20
+_WIDEST = 4
+# The front end's lowest channels need them.
+_LOWEST_RATE = 8000
+
+
+def read_audio(
+    values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
+) -> tuple[Array, Array | None, tuple[str, ...]]:
+    """Read WAV files: as samples of -1 to 1 where the input has one dimension, else as log-mel frames.
+
+    Args:
+        values: of a request: "path" of the folder, "sample_rate" in Hz.
+        spec: the input.
+        seed, most: of the choice of files.
+
+    Returns:
+        Samples of the input's shape, float32; the class of each where subfolders name it; the classes' names.
+
+    Raises:
+        InputError: the input is no audio, or a file is no WAV of that rate.
+    """
+    rate = int(values["sample_rate"])
+    shape = spec.shape[:-1] if spec.shape and spec.shape[-1] == 1 and len(spec.shape) > 1 else spec.shape
+    if len(shape) not in (1, 2) or None in shape:
+        raise InputError(
+            f"input '{spec.name}' takes {list(spec.shape)}, which fits neither audio nor its frames",
+            "WAV files need an input of samples, or of frames and mel channels",
+        )
+    length, front = int(shape[0] or 0), None
+    if len(shape) == 2:
+        front = FrontEnd(sample_rate=rate, channels=int(shape[1] or 0))
+        if rate < _LOWEST_RATE:
+            raise InputError(
+                "log-mel frames need more", f"at least {_LOWEST_RATE} Hz", option="sample_rate", value=rate
+            )
+        length = front.samples_of(length)
+    if length > AUDIO_S * rate:
+        raise InputError(
+            f"input '{spec.name}' takes {length / rate:,.0f} s of audio, at most {AUDIO_S} s are read",
+            "give a model with a smaller input",
+        )
+    files, targets, classes = representative_files(Path(values["path"]), SUFFIXES["wav"], seed, most)
+    recordings = []
+    for file in files:
+        samples = read_wav(file, rate, length)
+        taken = np.pad(samples, (0, length - len(samples)))  # silence
+        recordings.append(front.log_mel(taken) if front else taken)
+    return np.stack(recordings).reshape(len(files), *(int(d or 0) for d in spec.shape)), targets, classes
+
+
+def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
+    """Read the beginning of a WAV file of PCM, 8, 16, 24 or 32 bits, its channels averaged.
+
+    Args:
+        path: the file.
+        rate: in Hz, what it must have.
+        most: how many samples are read.
+
+    Returns:
+        Shape (n,), n up to `most`, from -1 to 1.
+
+    Raises:
+        InputError: it is not such a file.
+    """
+    parts: list[npt.NDArray[np.float64]] = []
+    try:
+        with wave.open(str(path), "rb") as stream:
+            width, channels, found = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
+            if found != rate:
+                raise InputError(
+                    f"{path}: has {found} Hz, the model takes {rate} Hz",
+                    f"convert the file, or say what the model was trained with: {option('sample_rate', found)}",
+                    path=path,
+                )
+            if width > _WIDEST:
+                raise InputError(f"{path}: has {8 * width} bits a sample", "convert it to 16-bit PCM", path=path)
+            frame = width * channels
+            while most > 0:
+                data = stream.readframes(min(most, max(1, _BLOCK_BYTES // frame)))
+                data = data[: len(data) // frame * frame]
+                if not data:
+                    break
+                parts.append(_mixed(data, width, channels))
+                most -= len(parts[-1])
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file raises what it is not: wave.Error, EOFError, struct.error
+        raise InputError(f"{path}: not a WAV file of PCM ({error})", "convert it to 16-bit PCM", path=path) from None
+    if not parts:
+        raise InputError(f"{path}: has no samples", "remove the file", path=path)
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _mixed(data: bytes, width: int, channels: int) -> npt.NDArray[np.float64]:
+    raw = np.frombuffer(data, np.uint8).reshape(-1, width)
+    if width == 1:
+        signed = (raw[:, 0].astype(np.int32) - 128) << 24
+    else:
+        padded = np.zeros((len(raw), _WIDEST), np.uint8)
+        padded[:, _WIDEST - width :] = raw
+        signed = padded.view("<i4")[:, 0]
+    mixed: npt.NDArray[np.float64] = signed.reshape(-1, channels).mean(axis=1) / 2**31
+    return mixed
