@@ -18,7 +18,10 @@ class _SavedModel(Frontend):
     name = "saved_model"
     title = "the folder of a SavedModel (it has a saved_model.pb)"
     suffixes = ()
-    trust = "nothing: a SavedModel is a program, and TensorFlow may run parts of it when it loads it"
+    trust = (
+        "nothing: a SavedModel is a program, and TensorFlow may run parts of it when it loads it; only HDF5 files in "
+        "it that refer to other files are refused"
+    )
     packages = PACKAGES
     extra = EXTRA
 

@@ -2,7 +2,8 @@
 
 A Keras file names the Python classes that make its layers, and may hold Python bytecode. Keras 3 refuses most of that
 (`safe_mode`); Keras 2, which reads older files, runs the bytecode of an .h5 and imports any module that a file names.
-So the description is checked first, by the same rules for all: classes of Keras, no bytecode, no functions as layers.
+So the description is checked first, by the same rules for all: classes of Keras, no bytecode, no functions as layers
+other than those of `functions.PURE`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from .functions import refused_function
 
 # The layer of tensorflow-model-optimization around each layer that was trained quantization-aware.
 QUANTIZE_WRAPPER = "QuantizeWrapperV2"
 _FRAMEWORKS = ("keras", "tf_keras")
+# Where in Keras the classes of a model are. Elsewhere are some that read and write files (callbacks, utils, saving).
+_ROOMS = {
+    "activations", "constraints", "dtype_policies", "engine", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "models", "ops", "optimizers", "quantizers", "random", "regularizers",
+}  # fmt: skip
 _QUANTIZATION = "tensorflow_model_optimization.python.core.quantization.keras."
 # No description of a model for a microcontroller is near this size; an archive may claim any.
 _CONFIG_BYTES = 64 * 2**20
@@ -104,17 +111,30 @@ def _refuse_foreign_classes(file: str, config: Any) -> None:  # noqa: ANN401 - J
 
 def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -> None:
     kind, module = str(value["class_name"]), value.get("module")
+    inner = value.get("config")
+    config = inner if isinstance(inner, dict) else {}
     where = f"{file}: layer '{layer}'" if layer else file
     if kind.rpartition(">")[2] == "Lambda" or kind == "__lambda__":
         raise InputError(
             f"{where} is Python code stored in the file (Lambda), which is not run", _TRUSTED, layer=layer or None
+        )
+    refused = refused_function(kind.rpartition(">")[2], config)
+    if refused:
+        raise InputError(
+            f"{where} would call {refused} when Keras loads it, which is none of those that conversion needs",
+            _TRUSTED,
+            layer=layer or None,
+        )
+    if isinstance(config.get("vocabulary"), str):
+        raise InputError(
+            f"{where} would read the file '{config['vocabulary']}' as its vocabulary", _TRUSTED, layer=layer or None
         )
     if kind == "function" and not is_layer:
         is_known = module in (None, "builtins") or (_is_keras(module) and "activations" in str(module).split("."))
         kind = str(value["config"]) if isinstance(value.get("config"), str) else kind
     else:
         # Functions have small letters, and what starts with underscores is a plain value: a slice, a tuple.
-        is_class = kind[:1].isupper() and (module is None or _is_keras(module))
+        is_class = kind[:1].isupper() and (module is None or _has_classes(module))
         is_known = is_class or (kind.startswith("__") and module is None)
     if not is_known:
         name = f"{module}.{kind}" if module else kind
@@ -122,4 +142,9 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
 
 
 def _is_keras(module: object) -> bool:
-    return str(module).partition(".")[0] in _FRAMEWORKS or str(module).startswith(_QUANTIZATION)
+    return str(module).partition(".")[0] in _FRAMEWORKS
+
+
+def _has_classes(module: object) -> bool:
+    is_keras = _is_keras(module) and (str(module) in _FRAMEWORKS or not _ROOMS.isdisjoint(str(module).split(".")))
+    return is_keras or str(module).startswith(_QUANTIZATION)

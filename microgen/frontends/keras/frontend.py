@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..frontend import ConvertOptions, Frontend, Source
+from .functions import FUNCTION_LAYERS, refused_function
 
 if TYPE_CHECKING:
     from ...datasets import Request
@@ -26,8 +27,9 @@ class _Keras(Frontend):
     title = "a Keras model"
     suffixes = (".keras", ".h5", ".hdf5")
     trust = (
-        "read first, as JSON: Python code (Lambda layers) and classes or functions that are not Keras's are refused "
-        "before Keras sees the file, then Keras runs in a process of its own"
+        "read first, as JSON: Python code (Lambda layers), classes or functions that are not Keras's, layers that call "
+        "other than known, pure functions of TensorFlow, and weights that lie in other files are refused before Keras "
+        "sees the file, then Keras runs in a process of its own"
     )
     packages = PACKAGES
     extra = EXTRA
@@ -98,12 +100,13 @@ def convert_path(path: Path, calibration: Request | None, options: ConvertOption
     return converter.run(convert_file, request, packages=PACKAGES, extra=EXTRA)
 
 
-def _has_own_code(layer: object) -> bool:
-    """Return whether a layer is of a class, or has a function, such as its activation, that is not the framework's."""
+def _has_own_code(layer: Any) -> bool:  # noqa: ANN401
+    """Return whether a layer is of a class, or has a function, such as its activation, that no file may name."""
+    kind = type(layer).__name__
+    if refused_function(kind, layer.get_config() if kind in FUNCTION_LAYERS else {}):
+        return True
     functions = [value for value in vars(layer).values() if isinstance(value, types.FunctionType)]
-    return type(layer).__name__ == "Lambda" or any(
-        not str(code.__module__).startswith(_KNOWN) for code in (type(layer), *functions)
-    )
+    return kind == "Lambda" or any(not str(code.__module__).startswith(_KNOWN) for code in (type(layer), *functions))
 
 
 def _framework(model: object) -> str:

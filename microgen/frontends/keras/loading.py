@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 from ...datasets import InputSpec
 from ...errors import InputError, SetupError
 from ..converted import LayerNames
-from .file import QUANTIZE_WRAPPER, read_keras_file
+from .file import QUANTIZE_WRAPPER, is_hdf5, read_keras_file
 from .rules import Layer, check_layers, needs_carrying
+from .weights import check_weights
 
 
 @dataclass(frozen=True)
@@ -115,21 +117,28 @@ def load_keras(path: Path) -> Any:  # noqa: ANN401
         SetupError: tf_keras is missing and the model needs it.
     """
     file = read_keras_file(path)
+    check_weights(path)
     if file.is_legacy:
         _needs_tf_keras()
         import tf_keras as framework
     else:
         import keras as framework
     scope = _scope() if file.is_quantization_aware else contextlib.nullcontext()
-    try:
-        with scope:
-            model = framework.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {lines[0][:300]}",
-            "is the file whole? A model with layers of your own goes in from Python: microgen.quantize(model, data)",
-        ) from None
+    with tempfile.TemporaryDirectory(prefix="microgen-") as folder:
+        # Keras tells the formats apart by the end of a name, in small letters: a file that was read as one must not be
+        # loaded as the other.
+        named = Path(folder, "model.h5" if is_hdf5(path) else "model.keras")
+        named.symlink_to(path.absolute())
+        try:
+            with scope:
+                model = framework.models.load_model(named, compile=False, safe_mode=True)
+        except Exception as error:
+            lines = str(error).replace(str(named), path.name).strip().splitlines() or [type(error).__name__]
+            raise InputError(
+                f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {lines[0][:300]}",
+                "is the file whole? A model with layers of your own goes in from Python: "
+                "microgen.quantize(model, data)",
+            ) from None
     if not getattr(model, "built", True) or not getattr(model, "inputs", None):
         raise InputError(
             f"model '{model.name}' has no inputs of known shape", "give it a keras.Input, or call it once, then save it"
@@ -140,6 +149,7 @@ def load_keras(path: Path) -> Any:  # noqa: ANN401
 def _saved_model(path: Path) -> Loaded:
     import tensorflow as tf
 
+    check_weights(path)
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:

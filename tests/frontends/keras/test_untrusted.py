@@ -12,7 +12,9 @@ import pytest
 import microgen
 from microgen import datasets as calibration
 from microgen.errors import InputError
+from microgen.frontends import source as sources
 from microgen.frontends.keras.file import read_keras_file
+from microgen.frontends.keras.functions import PURE
 from tests.support.keras_tools import keras, sequential
 
 DATA = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
@@ -37,6 +39,10 @@ def network(*layers, **more):
 
 def dense(**more):
     return {"class_name": "Dense", "module": "keras.layers", "config": {"name": "d", "units": 2, **more}}
+
+
+def call(function, kind="TFOpLambda"):
+    return {"class_name": kind, "module": "tf_keras.layers", "config": {"name": "c", "function": function}}
 
 
 LAMBDA = {"class_name": "Lambda", "module": "keras.layers", "config": {"name": "odd", "function": {}}}
@@ -71,6 +77,35 @@ REFUSED = {
         network({"class_name": "Dense", "module": "kerasy.layers", "config": {"name": "g"}}),
         r"asks for kerasy\.layers\.Dense",
     ),
+    "a function of TensorFlow": (network(call("timestamp")), "layer 'c' would call the function 'timestamp'"),
+    "a function of TensorFlow in a layer": (
+        network(
+            {
+                "class_name": "TimeDistributed",
+                "module": "keras.layers",
+                "config": {"name": "t", "layer": call("strings.length", "SlicingOpLambda")},
+            }
+        ),
+        "layer 't' would call the function 'strings.length'",
+    ),
+    "a function of TensorFlow in a registered layer": (
+        network(call("timestamp", "pkg>TFOpLambda")),
+        "layer 'c' would call the function 'timestamp'",
+    ),
+    "a function of no name": (network(call(["add"])), r"layer 'c' would call the function \['add'\]"),
+    "a method": (network(call("numpy", "InstanceMethod")), "layer 'c' would call InstanceMethod"),
+    "any operator": (network(call("", "TensorFlowOpLayer")), "layer 'c' would call TensorFlowOpLayer"),
+    "a SavedModel": (network(call("", "TFSMLayer")), "layer 'c' would call TFSMLayer"),
+    "a vocabulary in a file": (
+        network(
+            {"class_name": "StringLookup", "module": "keras.layers", "config": {"name": "s", "vocabulary": "words.txt"}}
+        ),
+        r"layer 's' would read the file 'words\.txt'",
+    ),
+    "a class of a part of Keras that writes files": (
+        network(dense(kernel_initializer={"class_name": "CSVLogger", "module": "keras.callbacks", "config": {}})),
+        r"layer 'd' asks for keras\.callbacks\.CSVLogger",
+    ),
     "a type of another module": (
         network(dense(spec={"class_name": "__typespec__", "module": "os", "config": []})),
         r"asks for os\.__typespec__",
@@ -93,6 +128,9 @@ def test_what_keras_writes_is_let_through(tmp_path):
          "inbound_nodes": [{"args": [{"class_name": "__slice__", "config": {"start": 0}}]}]},
         {"class_name": "Activation", "module": "tf_keras.layers", "config": {
             "activation": {"class_name": "function", "module": "builtins", "config": "relu"}}},
+        call("math.add"),
+        call("__operators__.getitem", "SlicingOpLambda"),
+        {"class_name": "StringLookup", "module": "keras.layers", "config": {"name": "s", "vocabulary": ["a", "b"]}},
     )  # fmt: skip
     found = read_keras_file(archive(tmp_path / "m.keras", config, "2.15.0"))
     assert found.is_legacy and found.config == config
@@ -190,3 +228,54 @@ def test_an_image_that_unpacks_to_far_more_is_refused(tmp_path):
     assert (tmp_path / "x.png").stat().st_size < 100_000
     with pytest.raises(InputError, match=r"x\.png: cannot be read as an image"):
         calibration.resolve(calibration.request(tmp_path), [calibration.InputSpec("x", (6, 8, 1), "float32")])
+
+
+def functional(*shape):
+    """A tf_keras model whose layers are calls of functions of TensorFlow."""
+    k = pytest.importorskip("tf_keras", reason="tf_keras is not installed")
+    import tensorflow as tf
+
+    given = k.Input(shape)
+    return k.Model(given, tf.nn.relu(k.layers.Dense(3)(given)[:, 1:] * 2.0)), given
+
+
+@pytest.mark.slow
+def test_models_that_were_made_with_functions_of_tensorflow_convert(tmp_path):
+    keras()
+    model, _ = functional(4)
+    model.save(tmp_path / "m.h5")
+    assert "FULLY_CONNECTED" in microgen.quantize(tmp_path / "m.h5", DATA).model.ops
+
+
+@pytest.mark.slow
+def test_every_listed_function_is_one_of_tensorflow():
+    keras()
+    from tensorflow.python.util.tf_export import get_symbol_from_name
+
+    v2 = {name for name in PURE if not name.startswith("compat.v1.")}
+    assert {name for name in v2 if get_symbol_from_name(name) is None} == set()
+
+
+@pytest.mark.slow
+def test_a_function_that_is_not_listed_is_not_called_from_a_file_but_goes_in_as_an_object(tmp_path):
+    keras()
+    import tensorflow as tf
+    import tf_keras as k
+
+    _, given = functional(4)
+    model = k.Model(given, tf.math.atan(given * 1.0))
+    model.save(tmp_path / "m.h5")
+    with pytest.raises(InputError, match=r"layer 'tf\.math\.atan' would call the function 'math\.atan'") as caught:
+        microgen.quantize(tmp_path / "m.h5", DATA)
+    assert caught.value.layer == "tf.math.atan"
+    frontend, source = sources.save(model, tmp_path)
+    assert (frontend.name, frontend.kind(source)) == ("saved_model", "saved-model")
+
+
+@pytest.mark.slow
+def test_a_file_is_loaded_as_the_format_that_it_was_read_as(tmp_path):
+    """Keras goes by small letters at the end of a name, and would take this archive for HDF5."""
+    k = keras()
+    sequential(k.layers.Dense(3), shape=(4,)).save(tmp_path / "m.keras")
+    (tmp_path / "m.keras").rename(tmp_path / "m.KERAS")
+    assert "FULLY_CONNECTED" in microgen.quantize(tmp_path / "m.KERAS", DATA).model.ops
