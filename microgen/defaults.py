@@ -9,6 +9,7 @@ APPLICATION = "serial"
 SCHEME = "int8"
 VALUE_RANGE = (0.0, 1.0)  # what black and white of an image become
 SAMPLE_RATE = 16_000  # of audio, in Hz
+MOST_SAMPLES = 100_000
 SAMPLES = 100  # inputs that a verification runs
 BAUD = 115200  # bits per second of a serial port
 BATCH_SIZE = 32  # of a training on a user's data

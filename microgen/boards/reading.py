@@ -153,8 +153,8 @@ def _read_toml(path: Path, kind: str) -> dict[str, Any]:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}", "save the file as UTF-8") from None
     except toml.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}", "correct that line") from None
-    except ValueError as error:  # a path with a NUL in it
-        raise InputError(f"{path}: cannot be read: {error}", "check the path") from None
+    except ValueError as error:  # nested too deeply, a number of too many digits, a path with a zero byte
+        raise InputError(f"{path}: cannot be read: {error}", "correct the file, or its path") from None
     frozen: dict[str, Any] = _freeze(data)
     return frozen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def main() -> NoReturn:
     Ctrl-C and SIGTERM, 141 the reader of standard output closed it before the command had a result. A result keeps its
     own code, whoever reads it.
     """
+    _open_streams()
     from ..errors import MicrogenError, one_line
     from ..report.text import until_closed
     from . import app
@@ -55,6 +57,8 @@ def main() -> NoReturn:
     except SystemExit as left:
         # typer and rich exit with 1 when the output is closed, and 1 means diverged here. Commands return their code.
         code = _PIPE_CLOSED if left.code == 1 else left.code
+    except (OSError, MemoryError) as error:
+        _fail(*_of_system(error))
     except Exception as error:
         # Errors of the command line come with their own message and the command that they belong to.
         if hasattr(error, "format_message"):
@@ -73,9 +77,64 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _open_streams() -> None:
+    """Open what was closed before the start: the next file that is opened would take its number, and get its text."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+
+
+# What a user can put right by another name or place; anything else is the machine's.
+_OF_NAMES = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ENOENT: "check the name",
+    errno.ENOTDIR: "a part of the path is a file: check the name",
+    errno.EISDIR: "give a file, not a folder",
+    errno.ELOOP: "its links lead in a circle: check the name",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+}
+_OF_MACHINE = {
+    errno.ENOSPC: "make room on the disk; temporary files go where TMPDIR says",
+    errno.EDQUOT: "make room on the disk; temporary files go where TMPDIR says",
+    errno.EROFS: "choose a place that can be written; temporary files go where TMPDIR says",
+    errno.EMFILE: "allow more open files: ulimit -n",
+}
+
+
+def _of_system(error: OSError | MemoryError) -> tuple[str, str, int]:
+    """Return message, hint and exit code of what the system refused and no part of the package expected."""
+    from ..errors import one_line
+
+    if isinstance(error, MemoryError):
+        return "not enough memory", "close other programs, or give a smaller model or less data", 3
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return "the current folder is gone", "change into one that is there", 2
+    said = one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+    if "No usable temporary directory" in said:
+        return "no folder for temporary files can be written", "make room in it, or set TMPDIR to another", 3
+    if error.errno in _OF_NAMES:
+        return said, _OF_NAMES[error.errno], 2
+    return said, _OF_MACHINE.get(error.errno or 0, "MICROGEN_TRACEBACK=1 shows where"), 3
+
+
 def _fail(message: str, hint: str, code: int) -> NoReturn:
     from ..report.text import until_closed
 
+    if os.environ.get("MICROGEN_TRACEBACK") and isinstance(sys.exc_info()[1], (OSError, MemoryError)):
+        import traceback
+
+        traceback.print_exc()
     with until_closed(sys.stderr):
         print(f"error: {message}\nhint: {hint}", file=sys.stderr)
     sys.exit(code)

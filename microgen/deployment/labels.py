@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..support.files import read_file
 from ..support.metrics import class_count
 from ..tflite import Tensor, TfliteModel
+
+_LARGEST_BYTES = 2**20
 
 
 def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
@@ -25,7 +28,8 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         return tuple(labels)
     path = Path(labels)
     try:
-        lines = path.read_text("utf-8-sig").splitlines()  # Windows editors begin with a mark
+        # Windows editors begin with a mark.
+        lines = read_file(path, _LARGEST_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file", "give a text file with one label a line", option="labels", path=path

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import InputError, option
+from ..support.files import read_file
 from .transport import Transport
 
 _HEAD = "microgen session 1, window"
+_LARGEST_BYTES = 2**28
 
 
 class Recorder:
@@ -76,8 +78,8 @@ class Replay:
         self._path = path
         self._entries: list[tuple[int, str, bytes]] = []
         try:
-            lines = path.read_text("ascii").splitlines()
-            head = re.fullmatch(rf"{_HEAD} (\d+)", lines[0] if lines else "")
+            lines = read_file(path, _LARGEST_BYTES).decode("ascii").splitlines()
+            head = re.fullmatch(rf"{_HEAD} ([1-9]\d{{0,6}})", lines[0] if lines else "")
             if head is None:
                 raise ValueError("its first line is not that of a session")
             self.window = int(head[1])

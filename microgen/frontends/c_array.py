@@ -7,6 +7,7 @@ grows with the size of the file, whatever is in it.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, nearest
+from ..support.files import read_file
 from .float_tflite.frontend import convert_model
 from .frontend import ConvertOptions, Frontend, Source
 from .tflite import is_float, take
@@ -173,8 +175,10 @@ def _listed(arrays: dict[str, list[bytes]]) -> str:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than the C array of any model for a microcontroller", "give the .tflite")
-        return path.read_text("utf-8", errors="replace")
+        return read_file(path, MAX_FILE_BYTES).decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise InputError(
+                f"{path}: larger than the C array of any model for a microcontroller", "give the .tflite"
+            ) from None
         raise InputError(f"{path}: cannot be read ({error.strerror})", "check the path and its permissions") from None

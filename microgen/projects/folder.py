@@ -10,19 +10,19 @@ from __future__ import annotations
 import errno
 import glob
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ..devices.layout import FIRST_LAYOUT, Layout
 from ..errors import InputError, option
 from ..support.files import check_folder
-from ..support.json import json_text
+from ..support.json import json_text, load_json
 from .claim import Claim
+from .recorded import check_manifest, required
 
 MANIFEST = "microgen.json"
 MANIFEST_SCHEMA = 1
@@ -44,6 +44,14 @@ class Project:
             for name, sha256 in self.manifest["files"].items()
             if (self.path / name).is_file() and digest((self.path / name).read_bytes()) != sha256
         )
+
+    def required(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Return a value of the manifest, "verdict.seed" for example.
+
+        Raises:
+            InputError: it is missing.
+        """
+        return required(self.manifest, name, str(self.path / MANIFEST))
 
     @property
     def layout(self) -> Layout:
@@ -77,22 +85,21 @@ def open_project(path: str | Path, *, read_only: bool = False, claim: Claim | No
         raise InputError(f"{path}: no such folder", hint)
     if read_only and (path / _COMMIT).is_dir():
         raise InputError(f"{path}: a rebuild was cut off in the middle", "microgen verify PROJECT finishes it")
-    if claim is None and (path / _COMMIT).is_dir():
-        with Claim(path, wait=True):  # a rebuild that is at work moves its files this moment
-            _finish(path)
-    else:
-        _finish(path)
     try:
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
+        if claim is None and (path / _COMMIT).is_dir():
+            with Claim(path, wait=True):  # a rebuild that is at work moves its files this moment
+                _finish(path)
+        else:
+            _finish(path)
+        manifest = load_json(path / MANIFEST)
     except FileNotFoundError:
         raise InputError(f"{path}: not a microgen project: it has no {MANIFEST}", hint) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path / MANIFEST}: cannot be read: {error}", "build the project again") from None
     if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
         raise InputError(f"{path / MANIFEST}: not a manifest of schema {MANIFEST_SCHEMA}", "build the project again")
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(_is_inside(name) and isinstance(v, str) for name, v in files.items()):
-        raise InputError(f"{path / MANIFEST}: its list of files is damaged", "build the project again")
+    check_manifest(manifest, str(path / MANIFEST))
+    required(manifest, "files", str(path / MANIFEST))
     return Project(path, manifest)
 
 
@@ -251,12 +258,11 @@ def _finish(out: Path) -> None:
     if not commit.is_dir():
         return
     staged = sorted((p for p in commit.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
-    new = json.loads((commit / MANIFEST).read_text("utf-8"))["files"] if (commit / MANIFEST).exists() else None
+    new = _files(commit) if (commit / MANIFEST).exists() else None
     if new is not None and (out / MANIFEST).exists():
-        old = json.loads((out / MANIFEST).read_text("utf-8"))["files"]
-        for name, sha256 in old.items():
+        for name, sha256 in _files(out).items():
             path = out / name
-            if _is_inside(name) and name not in new and path.is_file() and digest(path.read_bytes()) == sha256:
+            if name not in new and path.is_file() and digest(path.read_bytes()) == sha256:
                 path.unlink()
     for source in staged:
         target = out / source.relative_to(commit)
@@ -265,17 +271,26 @@ def _finish(out: Path) -> None:
     shutil.rmtree(commit)
 
 
+def _files(folder: Path) -> dict[str, str]:
+    """Return the generated files of a project and their hashes.
+
+    Raises:
+        InputError, OSError, ValueError: its manifest is damaged.
+    """
+    manifest = load_json(folder / MANIFEST)
+    title = str(folder / MANIFEST)
+    if not isinstance(manifest, dict):
+        raise InputError(f"{title}: not a manifest", "build the project again")
+    check_manifest(manifest, title)
+    return dict(required(manifest, "files", title))
+
+
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files by their path inside a folder, one after the other; raises OSError where one cannot be written."""
     for name, data in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-
-
-def _is_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
 def digest(data: bytes) -> str:

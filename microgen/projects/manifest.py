@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .._version import __version__
-from ..boards import Board, load_board
+from ..boards import Board, board_file, load_board
 from ..deployment import Deployment, Golden
 from ..devices import Sources
 from ..errors import InputError
@@ -82,11 +83,9 @@ def project_model(opened: Project) -> TfliteModel:
     Raises:
         InputError: it is missing or another one.
     """
-    recorded = opened.manifest.get("model")
-    if not isinstance(recorded, dict) or not {"name", "sha256"} <= set(recorded):
-        raise InputError(f"{opened.path / MANIFEST}: does not name its model", "build the project again")
-    model = load(opened.model_file(), str(recorded["name"]))
-    if model.sha256 != recorded["sha256"]:
+    name, sha256 = opened.required("model.name"), opened.required("model.sha256")
+    model = load(opened.model_file(), name)
+    if model.sha256 != sha256:
         raise InputError(
             f"{opened.model_file()}: not the model that this project was built from",
             "build the project again",
@@ -98,7 +97,7 @@ def project_board(opened: Project) -> Board:
     """Return the board of a project; for a board that did not come with microgen, its file is in the project.
 
     Raises:
-        InputError: there is no such board.
+        InputError: there is no such board, or the manifest names a file elsewhere.
     """
     return load_board(project_board_name(opened))
 
@@ -123,11 +122,17 @@ def project_sources(opened: Project) -> Sources:
 
 def project_library(opened: Project) -> Library:
     """Return the library of a project's runtime on its board, as it was when the project was built."""
-    recorded = opened.manifest[project_runtime(opened).name]
-    return Library(recorded["name"], recorded["name"], recorded["version"], recorded["kernels"])
+    runtime = project_runtime(opened).name
+    name, version, kernels = (str(opened.required(f"{runtime}.{key}")) for key in ("name", "version", "kernels"))
+    return Library(name, name, version, kernels)
 
 
 def project_board_name(opened: Project) -> str:
     """Return what `build` takes for the board of a project: its name, or the file in the project."""
     own = opened.path / OWN_BOARD
-    return str(own) if own.is_file() else str(opened.manifest.get("board"))
+    if own.is_file():
+        return str(own)
+    name = str(opened.required("board"))
+    if board_file(name) == Path(name):
+        raise InputError(f"{opened.path / MANIFEST}: 'board' is a file, not a name", "build the project again")
+    return name

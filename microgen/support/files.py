@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -98,6 +99,24 @@ def write_file(path: Path, data: bytes, hint: str = _PLACE) -> None:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """Read a file that someone named: a device may be endless, and a pipe does not say its size.
+
+    Args:
+        path: the file.
+        most: how many bytes it may have.
+
+    Raises:
+        OSError: it cannot be read; EFBIG: it has more.
+    """
+    if path.stat().st_size <= most:
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)
+        if len(data) <= most:
+            return data
+    raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
 
 
 def gzip_bytes(data: bytes) -> int:

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
+
+from .depth import parse_shallow
+from .files import read_file
+
+_LARGEST_BYTES = 2**26
+
+
+def load_json(path: Path) -> Any:  # noqa: ANN401 - any plain data
+    """Read a JSON file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON, or nested too deeply.
+    """
+    return parse_shallow(json.loads, read_file(path, _LARGEST_BYTES).decode("utf-8"))
 
 
 def json_text(document: Any) -> str:  # noqa: ANN401 - any plain data

@@ -6,12 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .depth import parse_shallow
+from .files import read_file
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
     import tomli as tomllib
 
 TOMLDecodeError = tomllib.TOMLDecodeError
+_LARGEST_BYTES = 2**22
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -19,6 +23,6 @@ def load(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: it cannot be read.
-        TOMLDecodeError, UnicodeDecodeError: it is not TOML.
+        ValueError: it is not TOML (TOMLDecodeError, UnicodeDecodeError), or nested too deeply.
     """
-    return tomllib.loads(path.read_text("utf-8"))
+    return dict(parse_shallow(tomllib.loads, read_file(path, _LARGEST_BYTES).decode("utf-8")))

@@ -12,6 +12,7 @@ from ..compression.price import Price
 from ..errors import InputError, option
 from ..frontends.source import slug
 from ..support.files import check_out_folder, write_file
+from ..support.json import load_json
 from .evaluation import Result
 
 _CANDIDATES, _RESULT, _STAGE = "candidates", "result.json", ".unfinished-"
@@ -38,7 +39,7 @@ class Store:
         """Return a finished result; None where there is none, or a damaged one."""
         folder = self.out / self.place(name, key)
         try:
-            stored = json.loads((folder / _RESULT).read_text())
+            stored = load_json(folder / _RESULT)
             if stored["key"] != key:
                 return None
             if stored["price"] is None:

@@ -6,6 +6,7 @@ are checked here. Field numbers are those of TensorFlow Lite's `schema.fbs`.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import struct
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..support.files import read_file
 from . import schema
 from .flatbuffer import Malformed, Table
 from .options import Options, read
@@ -244,12 +246,12 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than any microcontroller's flash", "is this the right file?")
-        data = path.read_bytes()
+        data = read_file(path, MAX_FILE_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", "give the path of a .tflite") from None
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise InputError(f"{path}: larger than any microcontroller's flash", "is this the right file?") from None
         raise InputError(f"{path}: cannot be read ({error.strerror})", "check the path and its permissions") from None
     return parse(data, name or path.stem, str(path))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from ..quantization import Quantized, finish
 from ..recipes import Recipe, load_recipe
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out_folder
-from ..support.json import json_text
+from ..support.json import json_text, load_json
 from ..verification import EngineRun, quantize_samples, real_values
 from ..workers import TRAINING, converter, report_progress
 
@@ -247,7 +246,7 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
         InputError: it was trained with another seed.
     """
     try:
-        record = json.loads((model.parent / RECORD).read_text("utf-8"))
+        record = load_json(model.parent / RECORD)
         name, trained_with = record["recipe"], record["seed"]
     except (OSError, ValueError, LookupError, TypeError):
         return

@@ -2,7 +2,15 @@
 
 from .judge import Judgement, judge
 from .run import EngineRun, EngineRuns, Engines, FirmwareRun, ask_firmware, output_arrays, run_firmware
-from .samples import Samples, make_samples, quantize_samples, real_values, sample_count, sample_warning
+from .samples import (
+    Samples,
+    check_count,
+    make_samples,
+    quantize_samples,
+    real_values,
+    sample_count,
+    sample_warning,
+)
 from .verdict import BIT_EXACT, DIVERGED, NOT_VERIFIED, UNREFERENCED, WITHIN_BOUND, Device, Layer, Verdict
 
 __all__ = [
@@ -21,6 +29,7 @@ __all__ = [
     "Samples",
     "Verdict",
     "ask_firmware",
+    "check_count",
     "judge",
     "make_samples",
     "output_arrays",

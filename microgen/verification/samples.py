@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import defaults
 from ..datasets import shape_hint
 from ..errors import InputError
 from ..tflite import Tensor, TfliteModel
@@ -34,6 +35,25 @@ def sample_warning(model: TfliteModel, wanted: int) -> str:
         return ""
     size = sum(t.bytes for t in (*model.inputs, *model.outputs))
     return f"{count} of {wanted} samples are run: inputs and outputs of one take {size:,} bytes"
+
+
+def check_count(samples: int) -> None:
+    """Refuse a number of samples that none can be, or that would take hours.
+
+    Raises:
+        InputError: it is below 1 or above `defaults.MOST_SAMPLES`.
+    """
+    if samples < 1:
+        raise InputError(
+            "at least one sample is needed", f"leave it out for {defaults.SAMPLES}", option="samples", value=samples
+        )
+    if samples > defaults.MOST_SAMPLES:
+        raise InputError(
+            f"at most {defaults.MOST_SAMPLES:,} samples are run",
+            f"leave it out for {defaults.SAMPLES}",
+            option="samples",
+            value=samples,
+        )
 
 
 def make_samples(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from .. import defaults
 from ..devices import HOST, Client, SelfTest
@@ -20,7 +21,7 @@ from ..errors import InputError
 from ..projects import open_project
 from ..projects.manifest import project_library, project_model, project_runtime
 from ..support.files import write_file
-from ..support.json import json_text
+from ..support.json import json_text, load_json
 from ..verification import make_samples
 from .count import counts_of
 from .device import emulated, firmware_of, open_device
@@ -30,6 +31,8 @@ _SEED = 0
 # A command to the board should come back within seconds, whatever an inference takes.
 _US_PER_COMMAND = 2_000_000
 _RUNS_PER_COMMAND = 50
+# Nothing that is measured is larger, and a float64 still holds it exactly.
+_LARGEST = 2**53
 
 
 @dataclass(frozen=True)
@@ -186,15 +189,37 @@ def read_bench(path: Path) -> Bench:
         InputError: it cannot be read, or is something else.
     """
     try:
-        stored = json.loads(path.read_text("utf-8"))
-        if stored.pop("schema") != SCHEMA:
+        stored = load_json(path)
+        if not isinstance(stored, dict) or stored.pop("schema", None) != SCHEMA:
             raise ValueError("of another schema")
-        lists = {key: tuple(stored[key]) for key in ("times_us", "instructions_by_operator") if key in stored}
-        return Bench(**{**stored, **lists})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if unknown := set(stored) - set(Bench.__dataclass_fields__):
+            raise ValueError(f"with '{min(unknown)}'")
+        result = TypeAdapter(Bench).validate_json(json.dumps(stored), strict=True)
+        _check_bench(result)
+    except (OSError, ValueError) as error:  # pydantic's is a ValueError, and of several lines
+        said = str(error)
+        if isinstance(error, ValidationError):
+            said = f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}"
         raise InputError(
-            f"{path}: not a result of microgen bench ({error})", "give a file that microgen bench wrote", path=path
+            f"{path}: not a result of microgen bench ({said})", "give a file that microgen bench wrote", path=path
         ) from None
+    return result
+
+
+def _check_bench(result: Bench) -> None:
+    """Raise ValueError where a table of results could not show one."""
+    numbers = [value for value in vars(result).values() if isinstance(value, (int, float))]
+    if not all(abs(number) <= _LARGEST for number in numbers):
+        raise ValueError("a number is none that was measured")
+    needed = [result.stack_bytes, result.firmware_stack_bytes, result.flash_bytes, result.ram_bytes]
+    if result.model_code_bytes is not None:
+        needed += [result.model_constant_bytes, result.model_ram_bytes]
+    if result.cpu and None in needed:
+        raise ValueError("sizes of the emulated firmware are missing")
+    for entry in result.instructions_by_operator:
+        kinds = {"index": int, "op": str, "instructions": int}
+        if any(not isinstance(entry.get(name), kind) for name, kind in kinds.items()):
+            raise ValueError("the instructions of an operator are damaged")
 
 
 def selftest(path: str | Path, on: str = HOST, *, baud: int = defaults.BAUD, record: Path | None = None) -> SelfTest:

@@ -41,6 +41,7 @@ from ..verification import (
     Samples,
     Verdict,
     ask_firmware,
+    check_count,
     judge,
     make_samples,
     run_firmware,
@@ -88,13 +89,7 @@ class BuildRequest:
     application_options: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise InputError(
-                "at least one sample is needed",
-                f"leave it out for {defaults.SAMPLES}",
-                option="samples",
-                value=self.samples,
-            )
+        check_count(self.samples)
         if self.verify_on not in (HOST, EMULATOR):
             raise InputError(
                 "a build is verified elsewhere", f"{HOST} or {EMULATOR}", option="verify_on", value=self.verify_on

@@ -80,7 +80,6 @@ def tune(
     check_current(opened)
     check_target(opened.path, force=force)
     model = project_model(opened)
-    manifest = opened.manifest
     board = project_board(opened)
     runtime = project_runtime(opened)
     on_step(f"asking {on}")
@@ -95,16 +94,16 @@ def tune(
         project_board_name(opened),
         out=opened.path,
         name=model.name,
-        labels=manifest["labels"] or None,
+        labels=opened.required("labels") or None,
         allow_float=True,  # what is in the project was allowed when it was built
-        samples=manifest["verdict"]["samples"] or defaults.SAMPLES,
-        seed=manifest["verdict"]["seed"],
-        verify=manifest["verdict"]["status"] != "not-verified",
+        samples=opened.required("verdict.samples") or defaults.SAMPLES,
+        seed=opened.required("verdict.seed"),
+        verify=opened.required("verdict.status") != "not-verified",
         force=force,
-        application=manifest["application"],
-        application_options=manifest["application_options"],
-        project_kind=manifest["project"],
-        selftest_at_boot=manifest["selftest_at_boot"],
+        application=opened.required("application"),
+        application_options=opened.required("application_options"),
+        project_kind=opened.required("project"),
+        selftest_at_boot=opened.required("selftest_at_boot"),
         arena_bytes=runtime.tuned_arena_bytes(board, used),
         runtime=runtime.name,
         on_step=on_step,
@@ -122,14 +121,14 @@ def _source(
         calibration: the data that the project was built with; images are scaled as the manifest records.
         on_step: called with the next step, for a progress display.
     """
-    record = dict(opened.manifest["source"])
-    warnings = record.pop("warnings")
-    frontend = str(opened.manifest.get("frontend", record["kind"]))
+    record = dict(opened.required("source"))
+    warnings = record.pop("warnings", ())
+    frontend = str(opened.manifest.get("frontend") or opened.required("source.kind"))
     if calibration is None:
         return Quantized(model, record=record, warnings=tuple(warnings), frontend=frontend)
     low, high = record.get("value_range", defaults.VALUE_RANGE)
     rate = record.get("sample_rate", defaults.SAMPLE_RATE)
-    seed = opened.manifest["verdict"]["seed"]
+    seed = opened.required("verdict.seed")
     read = quantize(
         opened.model_file(), calibration, value_range=(low, high), sample_rate=rate, seed=seed, on_step=on_step
     )

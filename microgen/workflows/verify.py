@@ -30,6 +30,7 @@ from ..verification import (
     Samples,
     Verdict,
     ask_firmware,
+    check_count,
     judge,
     make_samples,
     quantize_samples,
@@ -82,10 +83,7 @@ def verify(
         SetupError: this machine lacks a compiler, or the port.
         EngineError: the firmware does not answer, or has another model.
     """
-    if samples < 1:
-        raise InputError(
-            "at least one sample is needed", f"leave it out for {defaults.SAMPLES}", option="samples", value=samples
-        )
+    check_count(samples)
     opened = None if Path(path).is_file() else project.open_project(path)
     model = project_model(opened) if opened else load(path)
     check_runnable(model, allow_float=True)

@@ -409,3 +409,77 @@ def test_simulate_says_on_a_terminal_what_to_type(is_terminal, pty, monkeypatch,
     with pytest.raises(typer.Exit):
         simulate.simulate(Path("p"), pty=pty)
     assert ("help%" in capsys.readouterr().err) == (is_terminal and not pty)
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_were_closed_before_the_start_do_not_change_a_result(streams, folder):
+    command = f"{sys.executable} -m microgen inspect small.tflite {streams}"
+    done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_the_output_is_two_lines(folder):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*RUN, "inspect", "small.tflite"], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 3 and done.stderr.splitlines()[0] == "error: No space left on device"
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_folder_that_is_gone_is_two_lines(folder, tmp_path):
+    (tmp_path / "gone").mkdir()
+    command = f"cd gone && rmdir ../gone && {sys.executable} -m microgen build {folder}/small.tflite"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: the current folder is gone\nhint: change into one that is there\n"
+
+
+def test_no_folder_for_temporary_files_is_two_lines(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["microgen", "verify", str(folder / "small.tflite")])
+    monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: os.mkdir("/proc/nothing"))
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and said.splitlines()[0].startswith("error: /proc/nothing: ") and said.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect", "NAME"], ["inspect", "NAME.tflite"], ["build", "small.tflite", "--out", "NAME"],
+        ["build", "small.tflite", "--labels", "NAME"], ["build", "small.tflite", "--board", "NAME.toml"],
+        ["build", "small.tflite", "--calibration", "NAME.npz"], ["verify", "NAME"], ["quantize", "NAME.h5"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("length", [300, 5000])
+def test_names_that_are_too_long_are_two_lines(arguments, length, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["microgen", *(a.replace("NAME", "n" * length) for a in arguments)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and "internal error" not in said and said.count("\n") == 2
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+@pytest.mark.parametrize(
+    "arguments", [["build", "small.tflite", "--labels", "/dev/zero"], ["bench", "p", "--against", "/dev/zero"]]
+)
+def test_files_without_an_end_are_refused(arguments, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["microgen", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and "it has more than" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["build", "small.tflite"], ["verify", "small.tflite"]])
+def test_more_samples_than_are_run_are_refused(arguments, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["microgen", *arguments, "--samples", "1000000000"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("error: --samples 1000000000: at most 100,000 samples are run")

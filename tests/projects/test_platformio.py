@@ -404,8 +404,8 @@ def test_a_platformio_elsewhere_brings_no_pyserial_here(unbuilt, monkeypatch, ca
 
 def test_a_manifest_without_a_board_is_refused(unbuilt):
     manifest = unbuilt / "microgen.json"
-    manifest.write_text(manifest.read_text().replace('"board": "esp32"', '"board": 1'))
-    with pytest.raises(InputError, match="does not name its board"):
+    manifest.write_text(manifest.read_text().replace('"board": "esp32"', '"bored": 1'))
+    with pytest.raises(InputError, match="does not say 'board'"):
         flash.flash(unbuilt)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from microgen import projects as project
 from microgen.errors import InputError
-from microgen.projects.manifest import project_model
+from microgen.projects.manifest import project_board, project_model
 
 FILES = {"lib/model/a.h": b"one", "platformio.ini": b"[env]\n"}
 USER = {"src/main.cpp": b"main"}
@@ -125,7 +126,7 @@ def test_damaged_manifests_are_refused(tmp_path, text, says):
 
 def test_a_manifest_that_names_no_model_is_refused(tmp_path):
     (tmp_path / "microgen.json").write_text('{"schema": 1, "files": {}, "model": {"name": "m"}}')
-    with pytest.raises(InputError, match="does not name its model") as caught:
+    with pytest.raises(InputError, match=r"does not say 'model\.sha256'") as caught:
         project_model(project.open_project(tmp_path))
     assert caught.value.hint == "build the project again"
 
@@ -186,3 +187,64 @@ def test_a_first_build_killed_anywhere_leaves_no_project_or_a_whole_one(tmp_path
         assert not list(tmp_path.glob(f".p{step}.*"))
     else:
         pytest.fail("the build never finished")
+
+
+KINDS = {
+    "labels": ["/etc/passwd", None, [1], {}],
+    "board": [1, None, ["esp32"]],
+    "model": [[], "x", None],
+    "model.name": [1, None],
+    "source.warnings": [None, "x", [1]],
+    "source.value_range": [[0], ["a", "b"], [0, True], [0, 2**64]],
+    "source.sample_rate": [-1, True, "16000"],
+    "arena": [None, 1],
+    "arena.host_min_bytes": [None, -1, 1.5, 2**64],
+    "verdict.seed": [None, "0"],
+    "monitor_speed": ["fast", None],
+    "application_options": [{"task": 1}, []],
+    "selftest_at_boot": [1, None],
+    "files": [None, [], {"../x": "a"}, {"/x": "a"}, {"a\0b": "c"}, {"a": 1}],
+    "user_files": ["x", [1]],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in KINDS.items() for value in values])
+def test_manifests_that_were_edited_are_refused_and_the_value_named(name, value, tmp_path):
+    write(tmp_path / "p")
+    path = tmp_path / "p/microgen.json"
+    manifest = json.loads(path.read_text())
+    outer, _, inner = name.partition(".")
+    manifest[outer] = {**manifest.get(outer, {}), inner: value} if inner else value
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=re.escape(f"microgen.json: '{name}' is not")):
+        project.open_project(tmp_path / "p")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 200 + "1" + "}" * 200, "9" * 5000, "\ud800"])
+def test_manifests_that_no_parser_takes_are_refused(text, tmp_path):
+    write(tmp_path / "p")
+    (tmp_path / "p/microgen.json").write_text(text, "utf-8", "surrogatepass")
+    with pytest.raises(InputError, match=r"microgen\.json: cannot be read"):
+        project.open_project(tmp_path / "p")
+
+
+def test_a_manifest_says_what_is_missing_in_it(tmp_path):
+    write(tmp_path / "p")
+    with pytest.raises(InputError, match=r"microgen\.json: does not say 'verdict\.seed'"):
+        project.open_project(tmp_path / "p").required("verdict.seed")
+
+
+@pytest.mark.parametrize("board", ["/etc/boards/x.toml", "../x.toml", "x.toml", "a/b"])
+def test_a_manifest_names_no_board_file_elsewhere(board, tmp_path):
+    write(tmp_path / "p", board=board)
+    with pytest.raises(InputError, match="'board' is a file, not a name"):
+        project_board(project.open_project(tmp_path / "p"))
+
+
+def test_a_rebuild_that_was_cut_off_with_a_damaged_manifest_is_refused(tmp_path):
+    write(tmp_path / "p")
+    (tmp_path / "p/.microgen-commit").mkdir()
+    for text in ("[]", "{}", '{"files": 1}', "["):
+        (tmp_path / "p/.microgen-commit/microgen.json").write_text(text)
+        with pytest.raises(InputError, match=r"microgen\.json"):
+            project.open_project(tmp_path / "p")

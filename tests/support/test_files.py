@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from microgen.errors import InputError
-from microgen.support.files import check_out, check_out_folder, write_file
+from microgen.support.files import check_out, check_out_folder, read_file, write_file
+from microgen.support.json import load_json
+from microgen.support.toml import load as load_toml
 from tests.projects.test_project import tree
 
 
@@ -56,3 +58,25 @@ def test_a_folder_of_something_else_is_refused_and_an_earlier_one_taken(tmp_path
     for out in (tmp_path, tmp_path / "new/inside"):
         check_out_folder(out, "candidates", "sweep")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("load", [load_json, load_toml], ids=["JSON", "TOML"])
+def test_text_that_is_nested_too_deeply_is_refused(load, tmp_path):
+    texts = [
+        "[" * 100_000,
+        "[" * 100 + "]" * 100,
+        "a = " + "[" * 100_000,
+        "a" + ".a" * 100 + " = 1",
+        "a = " + "{a=" * 99,
+    ]
+    for text in texts:
+        (tmp_path / "f").write_text(text)
+        with pytest.raises(ValueError):
+            load(tmp_path / "f")
+
+
+def test_a_file_is_read_to_a_limit(tmp_path):
+    (tmp_path / "f").write_bytes(b"12345")
+    assert read_file(tmp_path / "f", 5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_file(tmp_path / "f", 4)

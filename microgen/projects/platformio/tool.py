@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ... import defaults
 from ...devices.serial_port import require_pyserial
 from ...errors import InputError, MicrogenError, SetupError, command, one_line, option
-from ..folder import MANIFEST, Project
+from ..folder import Project
 from ..kind import Compiled
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
@@ -184,10 +184,7 @@ def _pio() -> list[str]:
 
 
 def _environment(opened: Project) -> str:
-    board = opened.manifest.get("board")
-    if not isinstance(board, str):
-        raise InputError(f"{opened.path / MANIFEST}: does not name its board", "build the project again")
-    return board
+    return str(opened.required("board"))
 
 
 def _upload(opened: Project) -> str:

@@ -1,0 +1,133 @@
+"""What a manifest may say: it lies in a folder of the user's, and may have been edited.
+
+Everything is optional, because projects of earlier versions record less; what is there is of the kind that its readers
+expect. `required` is for what cannot be done without.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import InputError
+
+_AGAIN = "build the project again"
+# More than any size, seed or speed, and a float64 still holds it exactly.
+_LARGEST = 2**53
+_MISSING = object()
+
+
+def is_inside(name: str) -> bool:
+    """Return whether a path inside a project stays there."""
+    path = PurePosixPath(name)
+    return bool(name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _LARGEST and math.isfinite(value)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_files(value: object) -> bool:
+    return isinstance(value, dict) and all(is_inside(name) and _is_text(v) for name, v in value.items())
+
+
+_Check = Callable[[object], bool]
+_KINDS: Mapping[str, tuple[_Check, str]] = {
+    name: (check, what)
+    for check, what, names in (
+        (
+            _is_text,
+            "text",
+            "microgen model.name model.sha256 frontend source.kind board upload runtime project application "
+            "golden.sha256 verdict.status tflm.name tflm.version tflm.kernels compiled.name compiled.version "
+            "compiled.kernels",
+        ),
+        (_is_texts, "a list of text", "labels user_files source.warnings"),
+        (_is_switch, "true or false", "selftest_at_boot"),
+        (
+            _is_whole,
+            "a whole number from 0",
+            "monitor_speed source.sample_rate arena.host_min_bytes arena.bytes golden.count verdict.samples "
+            "verdict.seed",
+        ),
+        (_is_range, "two numbers", "source.value_range"),
+        (_is_object, "an object", "model source tflm compiled arena golden verdict"),
+        (_is_map, "an object of text", "application_options"),
+        (_is_files, "an object of paths in the project", "files"),
+    )
+    for name in names.split()
+}
+
+
+def check_manifest(manifest: Mapping[str, Any], title: str) -> None:
+    """Refuse a manifest with a value of another kind than is expected.
+
+    Args:
+        manifest: the parsed file.
+        title: what messages call it.
+
+    Raises:
+        InputError: names the value.
+    """
+    for name in sorted(_KINDS, key=lambda name: name.count(".")):
+        found = _find(manifest, name)
+        check, what = _KINDS[name]
+        if found is not _MISSING and not check(found):
+            raise InputError(f"{title}: '{name}' is not {what}", _AGAIN)
+
+
+def required(manifest: Mapping[str, Any], name: str, title: str) -> Any:  # noqa: ANN401 - JSON
+    """Return a value of a checked manifest.
+
+    Args:
+        manifest: the parsed file.
+        name: of the value; that of one in an object has the object's name and a dot before it.
+        title: what messages call the file.
+
+    Raises:
+        InputError: it is missing.
+    """
+    found = _find(manifest, name)
+    if found is _MISSING:
+        raise InputError(f"{title}: does not say '{name}'", _AGAIN)
+    return found
+
+
+def _find(manifest: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
+    outer, _, inner = name.partition(".")
+    found = manifest.get(outer, _MISSING)
+    if not inner:
+        return found
+    return found.get(inner, _MISSING) if isinstance(found, dict) else _MISSING

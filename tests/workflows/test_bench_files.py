@@ -1,0 +1,54 @@
+"""Files that claim to be results of bench: each is read, or refused before a table is made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from microgen.devices.recording import Replay
+from microgen.errors import InputError
+from microgen.report.projects import bench_table
+from microgen.workflows.bench import Bench, read_bench, write_bench
+
+BENCH = Bench(
+    device="d", on="emulator", model="m", model_sha256="s", tflm="t", kernels="k", runs=1, warmups=0, median_us=1.5,
+    p95_us=1, min_us=1, max_us=1, inferences_per_s=1.0, arena_used_bytes=1, arena_bytes=2, times_us=(1,), cpu="c",
+    emulator="e", instructions=1, instructions_by_operator=({"index": 0, "op": "ADD", "instructions": 1},),
+    instructions_outside=1, stack_bytes=1, firmware_stack_bytes=1, estimated_ms=1.0, estimate_error_percent=1,
+    flash_bytes=1, ram_bytes=1, model_code_bytes=1, model_constant_bytes=1, model_ram_bytes=1,
+)  # fmt: skip
+ODD = [None, -1, 1.5, 10**400, 1e308, "", "x", [], {}, [1], True, [{"index": "x", "op": 1}], [None]]
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path):
+    write_bench(BENCH, tmp_path / "b.json")
+    assert read_bench(tmp_path / "b.json") == BENCH
+
+
+@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(Bench)])
+def test_a_result_with_any_value_changed_is_shown_or_refused(name, tmp_path, capsys):
+    whole = {"schema": 1, **dataclasses.asdict(BENCH)}
+    refused = 0
+    for value in ODD:
+        (tmp_path / "b.json").write_text(json.dumps({**whole, name: value}))
+        try:
+            bench_table([read_bench(tmp_path / "b.json"), BENCH])
+        except InputError as error:
+            refused += 1
+            assert error.message.startswith(f"{tmp_path / 'b.json'}: not a result of microgen bench")
+    assert refused
+
+
+HEAD = "microgen session 1, window "
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", HEAD + "0\n", HEAD + "9" * 5000, HEAD + "99999999\n", HEAD + "1\nx", HEAD + "1\n> \\ud800", HEAD + "1\n> \\x"],
+)
+def test_recordings_that_are_none_are_refused(text, tmp_path):
+    (tmp_path / "r.txt").write_text(text)
+    with pytest.raises(InputError, match=r"r\.txt: not a recorded session"):
+        Replay(tmp_path / "r.txt")
