@@ -19,7 +19,7 @@ DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi
 	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf qemu-system-arm \
 	qemu-system-misc shellcheck xxd zsh
 
-.PHONY: demo test lint types cpp-format cpp-test pytest coverage mutants docs format debian benchmark clean
+.PHONY: demo test lint types cpp-format cpp-test pytest coverage mutants docs lock format debian benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -36,7 +36,14 @@ types: $(VENV)/test.stamp
 
 CPP := $(shell find firmware tests/firmware tests/devices -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
 
-cpp-format: $(VENV)/test.stamp
+cpp-# The hashes of what microgen needs without extras, and of what builds it, for every Python and machine; asks the index.
+lock: $(VENV)/test.stamp
+	$(PIP) install uv==0.13.9
+	{ sed '/^[^#]/,$$d' requirements/base.txt; grep '^hatchling==' constraints.txt | $(BIN)/uv pip compile --quiet --universal \
+	  --generate-hashes --no-annotate --no-header --python-version 3.10 -c constraints.txt pyproject.toml -; } > build-lock.txt
+	mv build-lock.txt requirements/base.txt
+
+format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
 cpp-test: $(VENV)/test.stamp debian
@@ -64,6 +71,13 @@ docs: $(VENV)/test.stamp
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/images/way.py
 	$(BIN)/python -m tests.support.docs
+
+# The hashes of what microgen needs without extras, and of what builds it, for every Python and machine; asks the index.
+lock: $(VENV)/test.stamp
+	$(PIP) install uv==0.13.9
+	{ sed '/^[^#]/,$$d' requirements/base.txt; grep '^hatchling==' constraints.txt | $(BIN)/uv pip compile --quiet --universal \
+	  --generate-hashes --no-annotate --no-header --python-version 3.10 -c constraints.txt pyproject.toml -; } > build-lock.txt
+	mv build-lock.txt requirements/base.txt
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

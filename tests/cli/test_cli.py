@@ -438,7 +438,7 @@ def test_a_folder_that_is_gone_is_two_lines(folder, tmp_path):
 
 def test_no_folder_for_temporary_files_is_two_lines(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["microgen", "verify", str(folder / "small.tflite")])
-    monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: os.mkdir("/proc/nothing"))
+    monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: Path("/proc/nothing").mkdir())
     with pytest.raises(SystemExit) as left:
         main()
     said = capsys.readouterr().err

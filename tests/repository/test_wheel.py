@@ -49,9 +49,18 @@ def test_the_wheel_carries_boards_firmware_templates_and_types(wheel):
 def test_the_sdist_carries_what_builds_and_tests_it(dist):
     with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = ["Makefile", "constraints.txt", "action.yml", "README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"]
+    wanted = [
+        "Makefile",
+        "constraints.txt",
+        "requirements/base.txt",
+        "action.yml",
+        "README.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "LICENSE",
+    ]
     wanted += ["docs/ci.md", "tests/repository/test_wheel.py", "benchmarks/__main__.py"]
-    wanted += ["firmware/runtimes/tflm/model_runner.cc"]
+    wanted += ["requirements/base.txt", "firmware/runtimes/tflm/model_runner.cc"]
     assert set(wanted) <= names
     assert not [n for n in names if n.startswith((".venv", "build/", "dist/")) or "__pycache__" in n]
 
