@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import one_line
-from .byte_arrays import take_out
 from .object_cache import ObjectCache, cache_folder, digest
 
 _TIMEOUT_S = 120
@@ -76,6 +75,8 @@ class Compilation:
         Raises:
             CompilerError: it does not compile.
         """
+        from .byte_arrays import take_out  # with NumPy, which the command line's help does without
+
         name = self._name(source)
         target = self._work / f"{name.replace('/', '-').lstrip('-')}.o"
         taken = take_out(source, self._work)
