@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from .training.train import Trained, train
     from .verification import Verdict
     from .workflows.bench import Bench, bench, selftest
-    from .workflows.build import BuildResult, build
+    from .workflows.build import build
     from .workflows.build_all import BoardResult, build_all
+    from .workflows.build_request import BuildResult
     from .workflows.flash import compile_project, flash, monitor
     from .workflows.inspect import Inspection, inspect
     from .workflows.merge import Merged, merge
@@ -57,7 +58,7 @@ _LAZY = {
     "memory_fit": "deployment.fit",
     "Merged": "workflows.merge",
     "merge": "workflows.merge",
-    "BuildResult": "workflows.build",
+    "BuildResult": "workflows.build_request",
     "build": "workflows.build",
     "FrontEnd": "preprocessing.front_end",
     "Prediction": "workflows.predict",

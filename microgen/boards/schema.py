@@ -115,6 +115,7 @@ class TflmSnapshot(_Model):
         date: when its TFLM was taken from upstream, year and month, with the day where it is known.
         sources: where the figures were read.
         kernels: the optimised kernel library and its version.
+        vector_unit: the unit of the CPU that its kernels use and other code cannot, for people; "" where there is none.
         per_channel_fully_connected: what it makes of FULLY_CONNECTED with int8 activations and one weight scale
             a channel; `_int16` is the same for int16 activations.
         int16x8: operators whose kernel takes int16 activations, as read in its sources; what only moves or reshapes
@@ -141,6 +142,7 @@ class TflmSnapshot(_Model):
     date: _Date
     sources: _Sources
     kernels: _Text
+    vector_unit: str = ""
     per_channel_fully_connected: PerChannel
     per_channel_fully_connected_int16: PerChannel
     int16x8: _OpNames = ()

@@ -37,7 +37,16 @@ def runtimes(incomplete: str) -> list[str]:
     """Return the runtimes whose name begins so."""
     from ..runtimes import RUNTIMES
 
-    return _beginning(RUNTIMES.names, incomplete)
+    return _beginning([*RUNTIMES.names, "auto"], incomplete)
+
+
+def optimizations(incomplete: str) -> list[str]:
+    """Return what generated code can be good at, as far as it begins so."""
+    from typing import get_args
+
+    from ..runtimes.runtime import Optimize
+
+    return _beginning(get_args(Optimize), incomplete)
 
 
 def projects(incomplete: str) -> list[str]:

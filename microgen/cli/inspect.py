@@ -10,7 +10,7 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import Json, ReportFile
+from .options import FlashBudget, Json, Optimize, ReportFile
 
 
 def inspect(
@@ -28,18 +28,21 @@ def inspect(
     runtime: Annotated[
         str | None,
         typer.Option(
-            help=f"What runs the model: tflm or compiled. Default: the project's, or {defaults.RUNTIME}.",
+            help="What runs the model: tflm, compiled or auto. Default: the project's, or "
+            f"{defaults.RUNTIME} beside the others.",
             show_default=False,
             autocompletion=completion.runtimes,
         ),
     ] = None,
+    optimize: Optimize = None,
+    flash_budget: FlashBudget = None,
     report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from ..workflows.inspect import inspect as run
 
-    inspection = run(model, board, runtime)
+    inspection = run(model, board, runtime, optimize=optimize, flash_budget=flash_budget)
     if report:
         from ..report.html import write_report
 
@@ -47,7 +50,9 @@ def inspect(
     if as_json:
         print_json(inspection.to_json())
         return
-    from ..report.models import inspect_lines, inspect_table
+    from ..report.models import inspect_lines, inspect_table, runtimes_table
 
     print_pairs(inspect_lines(inspection))
+    if inspection.runtimes:
+        runtimes_table(inspection)
     inspect_table(inspection)

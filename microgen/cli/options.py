@@ -84,8 +84,22 @@ BatchSize = Annotated[int, typer.Option(help="Of the training on --data.")]
 Runtime = Annotated[
     str,
     typer.Option(
-        help="What runs the model on the board: tflm (TensorFlow Lite Micro) or compiled (the model as C).",
+        help="What runs the model on the board: tflm (TensorFlow Lite Micro), compiled (the model as C), or auto.",
         autocompletion=completion.runtimes,
+    ),
+]
+Optimize = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the compiled runtime: speed, balanced (default) or size.",
+        show_default=False,
+        autocompletion=completion.optimizations,
+    ),
+]
+FlashBudget = Annotated[
+    int | None,
+    typer.Option(
+        help="Bytes of flash for compiled code and weights: the fastest that fits is taken.", show_default=False
     ),
 ]
 ProjectKind = Annotated[

@@ -9,7 +9,7 @@ from ..applications import APPLICATIONS, DEFAULT_APPLICATION
 from ..applications.application import Application
 from ..boards import Board
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
-from ..runtimes.runtime import Arena, RuntimePlan
+from ..runtimes.runtime import DEFAULT_CODE, Arena, CodeOptions, RuntimePlan
 from ..tflite import TfliteModel
 from .labels import check_labels
 
@@ -59,6 +59,7 @@ def deploy(
     application: Application | None = None,
     arena_bytes: int | None = None,
     runtime: str = DEFAULT_RUNTIME,
+    code: CodeOptions = DEFAULT_CODE,
 ) -> Deployment:
     """Decide how a model goes onto a board.
 
@@ -71,13 +72,14 @@ def deploy(
         application: what the firmware does with the model; None: answer the serial commands.
         arena_bytes: size of the arena, where it was found out on the board.
         runtime: the name of what runs the model.
+        code: what code that the runtime generates is to be good at.
 
     Raises:
         InputError: the labels do not fit the first output, the application cannot work with the model or the board,
-            or no board could run the model in that arena.
+            no board could run the model in that arena, or the runtime has no such code.
     """
     check_labels(model, labels)
     application = application or APPLICATIONS.get(DEFAULT_APPLICATION)
     application.check(model, board)
-    plan = RUNTIMES.get(runtime).plan(model, board, host_min_bytes, arena_bytes)
+    plan = RUNTIMES.get(runtime).plan(model, board, host_min_bytes, arena_bytes, code)
     return Deployment(name, model, board, plan, tuple(labels), application)

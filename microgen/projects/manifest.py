@@ -12,7 +12,7 @@ from ..devices import Sources
 from ..errors import InputError
 from ..quantization import Quantized
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
-from ..runtimes.runtime import Library, Runtime
+from ..runtimes.runtime import CodeOptions, Library, Runtime
 from ..tflite import Tensor, TfliteModel, load
 from ..verification import Verdict
 from .folder import MANIFEST, Project
@@ -100,6 +100,12 @@ def project_board(opened: Project) -> Board:
         InputError: there is no such board, or the manifest names a file elsewhere.
     """
     return load_board(project_board_name(opened))
+
+
+def project_code(opened: Project) -> CodeOptions:
+    """Return what a project's generated code was made to be good at."""
+    recorded = opened.manifest.get(project_runtime(opened).name, {})
+    return CodeOptions(recorded.get("optimize"), recorded.get("flash_budget"))
 
 
 def project_runtime(opened: Project) -> Runtime:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..quantization.quality import Quality
     from ..recipes import Recipe
     from ..training.train import Trained
-    from ..workflows.inspect import Inspection
+    from ..workflows.inspect import Inspection, RuntimeFigures
 
 
 def quantized_lines(quantized: Quantized, path: str) -> Pairs:
@@ -94,6 +94,7 @@ def inspect_lines(inspection: Inspection) -> Pairs:
         ("sha256", document["sha256"]),
         *(("fault", text) for text in document["faults"]),
         *(_fit_lines(document) if "fit" in document else []),
+        *_runtime_lines(inspection),
     ]
 
 
@@ -124,6 +125,47 @@ def _fit_lines(document: dict[str, Any]) -> Pairs:
         )
     lines += [("change", text) for text in document["advice"]]
     return [*lines, *(("warning", text) for text in document["warnings"])]
+
+
+def runtimes_table(inspection: Inspection) -> None:
+    """Print what a model takes on each runtime; `inspect_lines` has the reasons for what is missing."""
+    runtimes = inspection.runtimes
+    rows = [
+        ["library", *(r.title or "-" for r in runtimes)],
+        *([name, *(_filled(r, k) for r in runtimes)] for k, name in enumerate(("flash", "RAM"))),
+        [
+            "the model: code",
+            *(f"{r.memory.code_bytes:,} bytes, {r.memory.source}" if r.memory else "-" for r in runtimes),
+        ],
+        ["  weights", *(f"{r.memory.weights_bytes:,} bytes" if r.memory else "-" for r in runtimes)],
+        ["  RAM", *(f"{r.memory.ram_bytes:,} bytes" if r.memory else "-" for r in runtimes)],
+        ["  stack", *(f"{r.counts.stack_bytes:,} bytes" if r.counts else "-" for r in runtimes)],
+        ["instructions", *(f"{r.counts.instructions:,}" if r.counts else "-" for r in runtimes)],
+        ["time", *(f"{r.counts.estimated_ms:.3g} ms" if r.counts else "-" for r in runtimes)],
+    ]
+    table(["", *(r.runtime for r in runtimes)], rows)
+
+
+def _filled(figures: RuntimeFigures, position: int) -> str:
+    """Return how full one of the board's memories is."""
+    if figures.fit is None:
+        return "-"
+    memory = figures.fit.memories[position]
+    return f"{memory.bytes:,} +-{memory.error_bytes:,} bytes: {memory.outcome}"
+
+
+def _runtime_lines(inspection: Inspection) -> Pairs:
+    """Return why a runtime was taken, and what the others cannot do."""
+    lines = []
+    if inspection.runtime_reason and inspection.deployment:
+        lines.append(("runtime", f"{inspection.deployment.plan.runtime}: {inspection.runtime_reason}"))
+    for r in inspection.runtimes:
+        if r.refusal:
+            lines.append((r.runtime, f"does not take the model: {r.refusal}"))
+        elif r.uncounted:
+            lines.append((r.runtime, f"instructions not counted: {r.uncounted}"))
+        lines += [(r.runtime, note) for note in r.notes]
+    return lines
 
 
 def inspect_table(inspection: Inspection) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..projects.drift import Drift
     from ..verification import Device, Verdict
     from ..workflows.bench import Bench
-    from ..workflows.build import BuildResult
     from ..workflows.build_all import BoardResult
+    from ..workflows.build_request import BuildResult
     from ..workflows.tune import Tuned
 
 
@@ -29,6 +29,8 @@ def build_lines(result: BuildResult) -> Pairs:
         ("board", f"{d.board.title}, {d.plan.library.title}"),
         ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
     ]
+    if result.runtime_reason:
+        lines.append(("runtime", f"{d.plan.runtime}: {result.runtime_reason}"))
     lines += fit_lines(result.fit)
     if result.compiled and result.compiled.flash_bytes is not None:
         c = result.compiled

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ..boards import Board, Cpu
 from ..support.host import HostBuild
@@ -19,6 +19,23 @@ from ..tflite import Operator, TfliteModel
 from .memory import MemoryLayout
 
 Files = Mapping[str, bytes]
+Optimize = Literal["speed", "balanced", "size"]
+
+
+@dataclass(frozen=True)
+class CodeOptions:
+    """What the code that a runtime generates is to be good at; a runtime that generates none takes no such wish.
+
+    Attributes:
+        optimize: one of `Optimize`; None: the runtime's own choice.
+        flash_budget: what the model's code, weights and constants may take of the flash, in bytes; None: no limit.
+    """
+
+    optimize: str | None = None
+    flash_budget: int | None = None
+
+
+DEFAULT_CODE = CodeOptions()
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,7 @@ class Library:
         title: its name for people.
         kernels: its optimised kernels, or "reference".
         date: when it was made, where that is known.
+        vector_unit: the CPU's unit that only these kernels use, for people; "" where there is none.
         notes: what else a user should know.
     """
 
@@ -59,6 +77,7 @@ class Library:
     version: str
     kernels: str
     date: str = ""
+    vector_unit: str = ""
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -195,6 +214,14 @@ class RuntimePlan(Protocol):
     def emulation_obstacle(self) -> str:
         """Why PlatformIO cannot compile it for the emulated CPU of the board; "" when it can."""
 
+    @property
+    def code_options(self) -> CodeOptions:
+        """What its code was made to be good at."""
+
+    @property
+    def code_bytes(self) -> int:
+        """What the code that computes the model takes of the flash, constants too, before it is linked."""
+
     def model_parts(self) -> tuple[Part, ...]:
         """Return what the model takes of the flash."""
 
@@ -245,7 +272,12 @@ class Runtime(Protocol):
         """
 
     def plan(
-        self, model: TfliteModel, board: Board, host_min_bytes: int = 0, arena_bytes: int | None = None
+        self,
+        model: TfliteModel,
+        board: Board,
+        host_min_bytes: int = 0,
+        arena_bytes: int | None = None,
+        code: CodeOptions = DEFAULT_CODE,
     ) -> RuntimePlan:
         """Decide how it runs a model on a board.
 
@@ -254,9 +286,11 @@ class Runtime(Protocol):
             board: the board.
             host_min_bytes: the smallest arena in which the reference ran it on this machine; 0: not measured.
             arena_bytes: size of the arena where the user set it.
+            code: what generated code is to be good at.
 
         Raises:
-            InputError: the arena is too small for the model.
+            InputError: the arena is too small for the model, its code does not fit its budget, or the runtime has no
+                such options.
         """
 
     def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:

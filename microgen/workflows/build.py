@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +15,17 @@ from .. import projects as project
 from ..applications import APPLICATIONS, choose_application
 from ..applications.application import Application
 from ..boards import Board, load_board
-from ..deployment import GOLDEN_MAX, Deployment, choose_golden, deploy
+from ..deployment import AUTO, GOLDEN_MAX, Deployment, choose_golden, choose_runtime, deploy, usual_runtime
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
 from ..devices import HOST, Sources
 from ..devices import host_build as hostbuild
 from ..devices.emulator import EMULATOR
-from ..errors import InputError, option
-from ..frontends import source as sources
+from ..errors import InputError
 from ..projects.drift import Drift, find_drift
 from ..projects.firmware import check_edges, own_board
-from ..projects.kind import Compiled, Parts, ProjectKind, Tool
-from ..projects.manifest import manifest, model_json
+from ..projects.kind import Parts, ProjectKind, Tool
+from ..projects.manifest import manifest
 from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
@@ -41,7 +39,6 @@ from ..verification import (
     Samples,
     Verdict,
     ask_firmware,
-    check_count,
     judge,
     make_samples,
     run_firmware,
@@ -49,144 +46,9 @@ from ..verification import (
     sample_warning,
 )
 from .build_cache import BuildCache
+from .build_request import BuildRequest, BuildResult, Progress
+from .count import count_inference
 from .device import Firmware, check_emulator, emulated
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildRequest:
-    """What is to be built; the fields are the arguments of `build`.
-
-    Raises:
-        InputError: arguments that contradict each other, or cannot be used whatever the model is.
-    """
-
-    model: Any = None
-    board: str | Path = defaults.BOARD
-    out: str | Path | None = None
-    name: str | None = None
-    labels: str | Path | Sequence[str] | None = None
-    calibration: calibrations.Source | None = None
-    scheme: str = defaults.SCHEME
-    value_range: tuple[float, float] = defaults.VALUE_RANGE
-    sample_rate: int = defaults.SAMPLE_RATE
-    allow_float: bool = False
-    recipe: str | None = None
-    samples: int = defaults.SAMPLES
-    seed: int = 0
-    verify: bool = True
-    verify_on: str = HOST
-    compile: bool = False
-    force: bool = False
-    check: bool = False
-    mlperf: str | None = None
-    selftest_at_boot: bool | None = None
-    arena_bytes: int | None = None
-    runtime: str = defaults.RUNTIME
-    project_kind: str = defaults.PROJECT
-    application: str | None = None
-    application_options: Mapping[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        check_count(self.samples)
-        if self.verify_on not in (HOST, EMULATOR):
-            raise InputError(
-                "a build is verified elsewhere", f"{HOST} or {EMULATOR}", option="verify_on", value=self.verify_on
-            )
-        if self.model is not None and self.recipe is not None:
-            raise InputError(f"a model and the recipe '{self.recipe}'", "give one of them")
-        if self.model is None and self.calibration is not None:
-            raise InputError(
-                f"{option('calibration')} without a model",
-                "leave it out: a recipe brings its own data",
-                option="calibration",
-            )
-        for is_asked, switch in ((self.force, "force"), (self.compile, "compile")):
-            if self.check and is_asked:
-                raise InputError(
-                    f"{option('check', True)} with {option(switch, True)}: a check writes nothing",
-                    "give one of them",
-                    option=switch,
-                )
-        if not _NAME.fullmatch(self.firmware_name):
-            raise InputError(
-                f"name {self.firmware_name!r} cannot be a firmware's name",
-                "use letters, digits, dot, dash and underscore, at most 63",
-                option="name",
-            )
-
-    @property
-    def firmware_name(self) -> str:
-        """The firmware's name: the one given, else the code of `mlperf`, the model's, the recipe's."""
-        if self.name or self.mlperf:
-            return str(self.name or self.mlperf)
-        if self.model is None:
-            return self.recipe or defaults.RECIPE
-        if isinstance(self.model, quantization.Quantized):
-            return self.model.model.name
-        return sources.slug(sources.name_of(self.model))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Called with how far a build is.
-
-    Attributes:
-        on_step: what is done next.
-        on_epoch: how many epochs of how many of a recipe's training are done.
-    """
-
-    on_step: Callable[[str], None] = lambda step: None
-    on_epoch: Callable[[int, int], None] | None = None
-
-
-@dataclass(frozen=True)
-class BuildResult:
-    """What `build` made.
-
-    Attributes:
-        project: the project's folder.
-        deployment: what it was rendered from.
-        fit: what it takes of the board's memories.
-        verdict: what the verification found.
-        compiled: what the project's tool made of it, where it was asked to.
-        drift: how the project that is there differs, where it was to be checked; None where it was written.
-        source: the quantized model, and what a training or quantization measured.
-        timings_s: wall time of each step.
-    """
-
-    project: Path
-    deployment: Deployment
-    fit: Fit
-    verdict: Verdict
-    compiled: Compiled | None
-    source: quantization.Quantized
-    timings_s: dict[str, float]
-    drift: Drift | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing was found against the firmware, nor, where that was asked, against the project."""
-        return self.verdict.passed and not self.drift
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as plain data."""
-        return {
-            "project": str(self.project),
-            "model": model_json(self.deployment.name, self.deployment.model),
-            "board": self.deployment.board.name,
-            "arena_bytes": self.deployment.arena.bytes,
-            "fit": self.fit.to_json(),
-            "verdict": self.verdict.to_json(),
-            "compiled": self.compiled.to_json() if self.compiled else None,
-            "drift": self.drift.to_json() if self.drift is not None else None,
-            "warnings": [*self.source.warnings, *self.deployment.warnings],
-            "metrics": self.source.metrics,
-            "source": self.source.record,
-            "quality": self.source.quality.to_json() if self.source.quality else None,
-            "timings_s": self.timings_s,
-        }
 
 
 def build(
@@ -213,6 +75,9 @@ def build(
     selftest_at_boot: bool | None = None,
     arena_bytes: int | None = None,
     runtime: str = defaults.RUNTIME,
+    optimize: str | None = None,
+    flash_budget: int | None = None,
+    count: bool = False,
     project_kind: str = defaults.PROJECT,
     application: str | None = None,
     application_options: Mapping[str, str] | None = None,
@@ -244,7 +109,13 @@ def build(
         selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
             board's kernels are known to be wrong for an operator of the model.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
-        runtime: what runs the model on the board.
+        runtime: what runs the model on the board: "tflm", "compiled", or "auto" for the one that `choose_runtime` of
+            microgen.deployment takes.
+        optimize: what generated code is to be good at: "speed", "balanced" or "size"; None: balanced.
+        flash_budget: what its code, weights and constants may take of the flash, in bytes: the fastest that fits is
+            taken, from `optimize` on.
+        count: link the firmware for the board's CPU too and run one inference on it, emulated, where this machine can:
+            `memory` of the result then has what was linked.
         project_kind: the build system that the project is for.
         application, application_options: what the firmware does with the model, and how; None: answer the serial
             commands.
@@ -262,8 +133,9 @@ def build(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, recipe=recipe, samples=samples,
         seed=seed, verify=verify, verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
-        selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, project_kind=project_kind,
-        application=application, application_options=application_options,
+        selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
+        flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
+        application_options=application_options,
     )  # fmt: skip
     with BuildCache() as cache:
         return run_build(request, cache, Progress(on_step, on_epoch))
@@ -285,6 +157,7 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     clock = _Clock()
     setting = _prepare(request, claim)
     source = _make_source(setting, cache, progress)
+    setting, reason = _choose_runtime(setting, source.model)
     _check_model(setting, source.model)
     _decide(setting, source)
     clock.lap("model")
@@ -316,7 +189,12 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
         progress.on_step(f"compiling for {setting.board.title} with {setting.tool.title}")
         compiled = setting.tool.compile(project.open_project(setting.path), progress.on_step)
         clock.lap("compile")
-    return BuildResult(setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift)
+    counts = None
+    if request.count:
+        progress.on_step(f"counting an inference on an emulated {setting.board.processor.title}")
+        counts = count_inference(deployment)
+        clock.lap("count")
+    return BuildResult(setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift, counts, reason)
 
 
 @dataclass(frozen=True)
@@ -369,7 +247,8 @@ def _folder(request: BuildRequest) -> Path:
 def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     """Look for everything that a build needs, so that what is missing is reported before any work."""
     board = load_board(str(request.board))
-    runtime = RUNTIMES.get(request.runtime)
+    # Where the choice is open, a model is made for the usual runtime.
+    runtime = RUNTIMES.get(usual_runtime(board) if request.runtime == AUTO else request.runtime)
     kind = project.PROJECTS.get(request.project_kind)
     kind.check(board)
     application = choose_application(request.application, request.application_options, request.mlperf)
@@ -388,12 +267,26 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
             _check_program(project.open_project(path), kind, application)
     labels = read_labels(request.labels)
     host = runtime.host()
-    if request.verify and request.verify_on == EMULATOR:
+    if request.verify and request.verify_on == EMULATOR and request.runtime != AUTO:
         check_emulator(board, runtime)
     elif request.verify and not host.obstacle:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
     return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool, claim)
+
+
+def _choose_runtime(setting: _Setting, model: TfliteModel) -> tuple[_Setting, str]:
+    """Choose the runtime where that is open; return why it was taken, "" where it was asked for."""
+    request = setting.request
+    if request.runtime != AUTO:
+        return setting, ""
+    choice = choose_runtime(
+        model, setting.board, allow_float=request.allow_float, arena_bytes=request.arena_bytes, code=request.code
+    )
+    runtime = RUNTIMES.get(choice.runtime)
+    if request.verify and request.verify_on == EMULATOR:
+        check_emulator(setting.board, runtime)
+    return replace(setting, runtime=runtime, host=runtime.host()), choice.reason
 
 
 def _check_program(existing: project.Project, kind: ProjectKind, application: Application) -> None:
@@ -412,13 +305,14 @@ def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> qu
             return request.model
         if request.model is None:
             return train(
-                request.recipe or defaults.RECIPE, board=setting.board, runtime=request.runtime, seed=request.seed,
+                request.recipe or defaults.RECIPE, board=setting.board, runtime=setting.runtime.name, seed=request.seed,
                 on_step=on_step, on_epoch=progress.on_epoch,
             ).quantized  # fmt: skip
         on_step("reading the model")
         return quantization.quantize(
-            request.model, request.calibration, scheme=request.scheme, board=setting.board, runtime=request.runtime,
-            name=request.firmware_name, labels=setting.labels, value_range=request.value_range,
+            request.model, request.calibration, scheme=request.scheme, board=setting.board,
+            runtime=setting.runtime.name, name=request.firmware_name, labels=setting.labels,
+            value_range=request.value_range,
             sample_rate=request.sample_rate, allow_float=request.allow_float, seed=request.seed, on_step=on_step,
         )  # fmt: skip
 
@@ -447,7 +341,7 @@ def _decide(setting: _Setting, source: quantization.Quantized, host_min_bytes: i
     request, model = setting.request, source.model
     deployment = deploy(
         model.name, model, setting.board, host_min_bytes, setting.labels or source.labels, setting.application,
-        arena_bytes=request.arena_bytes, runtime=request.runtime,
+        arena_bytes=request.arena_bytes, runtime=setting.runtime.name, code=request.code,
     )  # fmt: skip
     at_boot = request.selftest_at_boot
     at_boot = bool(deployment.plan.known_faults) if at_boot is None else at_boot

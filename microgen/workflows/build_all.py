@@ -10,8 +10,9 @@ from typing import Any
 from ..boards import board_names, load_board
 from ..deployment.fit import DoesNotFit, Fit
 from ..errors import InputError, MicrogenError
-from .build import BuildRequest, BuildResult, Progress, run_build
+from .build import run_build
 from .build_cache import BuildCache
+from .build_request import BuildRequest, BuildResult, Progress
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,39 @@ class Counts:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class ModelMemory:
+    """What a model with the code that computes it takes of flash and RAM, in bytes.
+
+    Attributes:
+        code_bytes: code, and constants that are no weights.
+        weights_bytes: weights and tables of the compiled runtime; the whole .tflite for one that interprets it.
+        ram_bytes: the memory of its tensors, and what else its sources keep.
+        stack_bytes: largest stack use of an inference; None where none was run.
+        source: "linked" for the board's CPU, or "estimated" where this machine cannot.
+    """
+
+    code_bytes: int
+    weights_bytes: int
+    ram_bytes: int
+    stack_bytes: int | None
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data; the keys are the attributes."""
+        return asdict(self)
+
+
+def model_memory(deployment: Deployment, counts: Counts | None) -> ModelMemory:
+    """Return what a deployment's model takes: as it was linked where it was counted, else as planned."""
+    plan = deployment.plan
+    weights = sum(part.bytes for part in plan.model_parts())
+    if counts is None:
+        return ModelMemory(plan.code_bytes, weights, plan.arena.bytes, None, "estimated")
+    code = counts.model_code_bytes + counts.model_constant_bytes - weights
+    return ModelMemory(code, weights, counts.model_ram_bytes, counts.stack_bytes, "linked")
+
+
 def counts_of(firmware: Firmware, board: EmulatedBoard, inferences: Sequence[InferenceCount]) -> Counts:
     """Return what inferences of one model took; where they differ, the most."""
     image, model = board.image, firmware.model
@@ -85,18 +118,27 @@ def counts_of(firmware: Firmware, board: EmulatedBoard, inferences: Sequence[Inf
     )
 
 
-def count(deployment: Deployment) -> Counts | None:
+def uncounted(deployment: Deployment) -> str:
+    """Say why an inference cannot be counted: the runtime does not run there, or this machine lacks something."""
+    cpu = deployment.board.processor
+    runtime = RUNTIMES.get(deployment.plan.runtime)
+    if obstacle := runtime.emulator_obstacle(cpu) or cpu.obstacle:
+        return obstacle
+    missing = missing_packages([cpu])
+    return f"needs {', '.join(missing)}" if missing else ""
+
+
+def count_inference(deployment: Deployment) -> Counts | None:
     """Compile a deployment's firmware for its board's CPU and count one inference, on a seeded random input.
 
     Returns:
-        The counts; None where its runtime does not run there, or this machine lacks compiler or emulator.
+        The counts; None where `uncounted` says why.
 
     Raises:
         InputError, EngineError: the firmware does not compile, or fails.
     """
-    cpu, model = deployment.board.processor, deployment.model
-    runtime = RUNTIMES.get(deployment.plan.runtime)
-    if runtime.emulator_obstacle(cpu) or cpu.obstacle is not None or missing_packages([cpu]):
+    model, runtime = deployment.model, RUNTIMES.get(deployment.plan.runtime)
+    if uncounted(deployment):
         return None
     kind = PROJECTS.get(DEFAULT_PROJECT)
     # Nobody runs the golden vectors here.

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import defaults
 from ..boards import Board, list_boards, load_board
-from ..deployment import Deployment, check_model, deploy
+from ..deployment import AUTO, Candidate, Deployment, candidates, check_model, choose, deploy
 from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
 from ..frontends.source import load
 from ..projects import open_project
-from ..projects.manifest import model_json, project_board, project_model, project_runtime
+from ..projects.manifest import model_json, project_board, project_code, project_model, project_runtime
 from ..runtimes.memory import MemoryLayout
+from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
 from ..tflite import Operator, Subgraph, TfliteModel
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
-from .count import Counts, count
+from .count import Counts, ModelMemory, count_inference, model_memory, uncounted
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,43 @@ class InspectedLayer:
 
 
 @dataclass(frozen=True)
+class RuntimeFigures:
+    """What a model takes on one runtime.
+
+    Attributes:
+        runtime: its name.
+        title: of the library that computes the model; "" where the runtime does not take it.
+        refusal: why the runtime does not take the model; "" where it does.
+        fit: what it takes of the board's memories; None where it does not take the model, as `memory`.
+        memory: what of that is the model with the code that computes it.
+        counts: what an inference takes; None where it was not counted.
+        uncounted: why it was not; "" where it was.
+        notes: what the kernels are known to get wrong in the model, and what else is unknown.
+    """
+
+    runtime: str
+    title: str = ""
+    refusal: str = ""
+    fit: Fit | None = None
+    memory: ModelMemory | None = None
+    counts: Counts | None = None
+    uncounted: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        parts = {name: getattr(self, name) for name in ("fit", "memory", "counts")}
+        return {
+            "runtime": self.runtime,
+            "title": self.title,
+            "refusal": self.refusal,
+            **{name: part.to_json() if part else None for name, part in parts.items()},
+            "uncounted": self.uncounted,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
 class Inspection:
     """What a model is, and how it lies on a board.
 
@@ -74,6 +112,8 @@ class Inspection:
         counts: what an inference takes on the board's CPU, emulated; None without a board, or where its firmware cannot
             be compiled for that CPU or run here.
         advice: what to change so that it fits; empty where it does.
+        runtime_reason: why the runtime was taken where the choice was left open; "" otherwise.
+        runtimes: what the model takes on each runtime; empty where one was named, or without a board.
         labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
             records them.
     """
@@ -87,6 +127,8 @@ class Inspection:
     fit: Fit | None = None
     counts: Counts | None = None
     advice: tuple[str, ...] = ()
+    runtime_reason: str = ""
+    runtimes: tuple[RuntimeFigures, ...] = ()
     labels: tuple[str, ...] = ()
     golden: Mapping[str, Any] | None = None
 
@@ -98,6 +140,7 @@ class Inspection:
         layout = self.deployment.plan.layout
         return {
             **self.deployment.plan.totals(),
+            **model_memory(self.deployment, self.counts).to_json(),
             "peak": _peak(self.model, layout),
             "buffers": [
                 {
@@ -133,6 +176,9 @@ class Inspection:
         return {
             **described,
             "board": self.deployment.board.name,
+            "runtime": self.deployment.plan.runtime,
+            "runtime_reason": self.runtime_reason,
+            "runtimes": [figures.to_json() for figures in self.runtimes],
             "memory": self.memory,
             "fit": self.fit.to_json(),
             "counts": self.counts.to_json() if self.counts else None,
@@ -141,36 +187,84 @@ class Inspection:
         }
 
 
-def inspect(model: str | Path, board: str | Path | None = None, runtime: str | None = None) -> Inspection:
+def inspect(
+    model: str | Path,
+    board: str | Path | None = None,
+    runtime: str | None = None,
+    *,
+    optimize: str | None = None,
+    flash_budget: int | None = None,
+) -> Inspection:
     """Describe a model: inputs, outputs, operators, MACs, sizes, and its memory on a board.
 
     Args:
         model: a .tflite or a C array of one; or a project's folder, whose board is taken where none is given.
         board: a board; then the result has the arena with its layout, and flash and RAM with their parts.
-        runtime: what runs the model on the board; None: the project's runtime, or the usual one for a .tflite.
+        runtime: what runs the model on the board, as in `build`; None: the project's runtime, or the usual one for a
+            .tflite, and what the model takes on the others.
+        optimize, flash_budget: of generated code, as in `build`.
 
     Raises:
         InputError: it is not a sound .tflite or project, or the board cannot run it.
     """
+    code = CodeOptions(optimize, flash_budget)
     if Path(model).is_dir():
-        return _inspect_project(Path(model), board, runtime)
+        return _inspect_project(Path(model), board, runtime, code)
     loaded = load(model)
     if board is None:
         return _describe(loaded)
     target = load_board(str(board))
-    chosen = runtime or defaults.RUNTIME
-    check_model(loaded, target, runtime=chosen)
-    return _describe(loaded, deploy(loaded.name, loaded, target, runtime=chosen))
+    if runtime not in (None, AUTO):
+        check_model(loaded, target, runtime=runtime)
+        return _describe(loaded, deploy(loaded.name, loaded, target, runtime=runtime, code=code))
+    able = candidates(loaded, target, code=code)
+    choice = choose(able) if runtime == AUTO else None
+    taken = next(c for c in able if c.runtime == (choice.runtime if choice else defaults.RUNTIME))
+    if taken.error is not None:
+        raise taken.error
+    assert taken.placed is not None
+    described = _describe(loaded, taken.placed[0])
+    figures = tuple(_figures(c, described) for c in able)
+    return replace(described, runtimes=figures, runtime_reason=choice.reason if choice else "")
 
 
-def _inspect_project(path: Path, board: str | Path | None, runtime: str | None) -> Inspection:
+def _figures(candidate: Candidate, described: Inspection) -> RuntimeFigures:
+    """Return what a model takes on a runtime; what was counted for the one that is described is not counted again."""
+    if candidate.placed is None:
+        return RuntimeFigures(candidate.runtime, refusal=candidate.refusal)
+    deployment, fit = candidate.placed
+    counts = None
+    if deployment is described.deployment:
+        counts = described.counts
+    elif fit.fits:
+        counts = count_inference(deployment)
+    return RuntimeFigures(
+        candidate.runtime,
+        deployment.plan.library.title,
+        "",
+        fit,
+        model_memory(deployment, counts),
+        counts,
+        "" if counts else uncounted(deployment) or "it does not fit",
+        deployment.plan.warnings,
+    )
+
+
+def _inspect_project(path: Path, board: str | Path | None, runtime: str | None, code: CodeOptions) -> Inspection:
     opened = open_project(path)
     model, chosen = project_model(opened), runtime or project_runtime(opened).name
     target = project_board(opened) if board is None else load_board(str(board))
+    reason = ""
+    if chosen == AUTO:
+        choice = choose(candidates(model, target, allow_float=True, code=code))
+        chosen, reason = choice.runtime, choice.reason
+    elif runtime is None and code == DEFAULT_CODE:
+        code = project_code(opened)
     labels = tuple(str(label) for label in opened.manifest.get("labels", []))
     measured = int(opened.manifest.get("arena", {}).get("host_min_bytes", 0))
-    deployment = deploy(model.name, model, target, measured, labels, runtime=chosen)
-    return _describe(model, deployment, labels, opened.manifest.get("golden"))
+    deployment = deploy(model.name, model, target, measured, labels, runtime=chosen, code=code)
+    described = _describe(model, deployment, labels, opened.manifest.get("golden"))
+    return replace(described, runtime_reason=reason)
 
 
 def _describe(
@@ -189,10 +283,10 @@ def _describe(
         model_faults(model),
         deployment,
         fit,
-        count(deployment) if deployment and fit and fit.fits else None,
+        count_inference(deployment) if deployment and fit and fit.fits else None,
         tuple(_advice(model, deployment, fit)) if deployment and fit else (),
-        labels,
-        golden,
+        labels=labels,
+        golden=golden,
     )
 
 

@@ -14,7 +14,8 @@ from ..projects import Project, check_current, check_target, open_project
 from ..projects.manifest import project_board, project_board_name, project_model, project_runtime, project_sources
 from ..quantization import Quantized, quantize
 from ..tflite import TfliteModel
-from .build import BuildResult, build
+from .build import build
+from .build_request import BuildResult
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,16 @@ import numpy as np
 
 from microgen.errors import InputError
 from microgen.runtimes.memory import Buffer, MemoryLayout
-from microgen.runtimes.runtime import Config, Library, NativeBuild, Part, QuantizationLimits, Requirements
+from microgen.runtimes.runtime import (
+    DEFAULT_CODE,
+    CodeOptions,
+    Config,
+    Library,
+    NativeBuild,
+    Part,
+    QuantizationLimits,
+    Requirements,
+)
 from microgen.support.host import HostBuild
 
 NAME = "plain"
@@ -116,6 +125,8 @@ class Plan:
     native = NativeBuild("native", Requirements())
     native_obstacle = ""
     emulation_obstacle = ""
+    code_options = CodeOptions()
+    code_bytes = 2_000
 
     def __init__(self, model):
         self.model = model
@@ -184,7 +195,7 @@ class Plain:
         if others := sorted(set(model.ops) - {"FULLY_CONNECTED"}):
             raise InputError(f"{model.name}: it has no operator {', '.join(others)}", "choose another runtime")
 
-    def plan(self, model, board, host_min_bytes=0, arena_bytes=None):
+    def plan(self, model, board, host_min_bytes=0, arena_bytes=None, code=DEFAULT_CODE):
         return Plan(model)
 
     def tuned_arena_bytes(self, board, used_bytes):

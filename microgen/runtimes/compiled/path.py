@@ -21,15 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..runtime import Optimize
 from .steps import Step
 from .values import Value
-
-Optimize = Literal["speed", "size", "balanced"]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..._version import __version__
@@ -14,11 +14,24 @@ from ...tflite import TfliteModel
 from ...tflite.check import check_runnable
 from .. import reference
 from ..memory import Buffer, MemoryLayout
-from ..runtime import Config, Files, Library, NativeBuild, Part, QuantizationLimits, Requirements, Runtime, RuntimePlan
-from . import memory, size
+from ..runtime import (
+    DEFAULT_CODE,
+    CodeOptions,
+    Config,
+    Files,
+    Library,
+    NativeBuild,
+    Part,
+    QuantizationLimits,
+    Requirements,
+    Runtime,
+    RuntimePlan,
+)
+from . import memory, options, size
 from .armv7em import Armv7emPath
 from .compiler import CompiledModel, compile_model
 from .lower import OPERATORS, lower
+from .path import Options
 from .project import model_files
 
 _NAME = "compiled"
@@ -56,12 +69,14 @@ class CompiledPlan:
     Attributes:
         plain: the model in plain C.
         dsp: the model for Armv7E-M with DSP extension; None for a CPU without it.
+        code_options: what its code was made to be good at, the default filled in.
     """
 
     model: TfliteModel
     board: Board
     plain: CompiledModel
     dsp: CompiledModel | None
+    code_options: CodeOptions = DEFAULT_CODE
 
     @property
     def runtime(self) -> str:
@@ -126,13 +141,18 @@ class CompiledPlan:
         """None: every cross compiler takes it."""
         return ""
 
+    @property
+    def code_bytes(self) -> int:
+        """What the kernels take of the flash."""
+        return size.kernels_part(self.on_board).bytes
+
     def model_parts(self) -> tuple[Part, ...]:
         """Return what weights and other constants take of the flash."""
         return (Part("weights", self.on_board.weights_bytes, 0, "the arrays of model.c"),)
 
     def code_parts(self) -> tuple[Part, ...]:
         """Return what the code takes."""
-        return size.code_parts(self.on_board, self.board)
+        return (size.kernels_part(self.on_board), size.firmware_part())
 
     def sources(self) -> Files:
         """Return the generated C and its kernels."""
@@ -161,7 +181,8 @@ class CompiledPlan:
         """Return what a manifest records."""
         proofs = self.on_board.proofs
         requantization = {"proven_channels": proofs.proven, "exact_channels": proofs.exact}
-        return {_NAME: {**self.library.to_json(), **requantization}, "arena": self.arena.to_json()}
+        options = asdict(self.code_options)
+        return {_NAME: {**self.library.to_json(), **requantization, **options}, "arena": self.arena.to_json()}
 
 
 def has_dsp(board: Board) -> bool:
@@ -174,12 +195,12 @@ def _library(board: Board | None) -> Library:
     return Library(_NAME, f"compiled runtime ({kernels})", __version__, kernels)
 
 
-@functools.lru_cache(4)
-def _compiled(data: bytes, name: str, dsp: bool) -> CompiledModel:
+@functools.lru_cache(8)
+def _compiled(data: bytes, name: str, dsp: bool, chosen: Options) -> CompiledModel:
     """Compile a model once for all boards of a kind."""
     from ...tflite import parse
 
-    return compile_model(parse(data, name), Armv7emPath() if dsp else None, observer=_OBSERVER)
+    return compile_model(parse(data, name), Armv7emPath() if dsp else None, chosen, observer=_OBSERVER)
 
 
 def _layout(model: TfliteModel, compiled: CompiledModel) -> MemoryLayout:
@@ -235,20 +256,33 @@ class Compiled:
         lower(model)
 
     def plan(
-        self, model: TfliteModel, board: Board, host_min_bytes: int = 0, arena_bytes: int | None = None
+        self,
+        model: TfliteModel,
+        board: Board,
+        host_min_bytes: int = 0,
+        arena_bytes: int | None = None,
+        code: CodeOptions = DEFAULT_CODE,
     ) -> RuntimePlan:
         """Compile the model.
 
         Raises:
-            InputError: a size was asked for: the buffer has just the size that the model needs.
+            InputError: a size was asked for: the buffer has just the size that the model needs; there is no such
+                option, or no code of the model is as small as its budget.
         """
         if arena_bytes is not None:
             raise InputError(
                 f"the compiled runtime has no arena whose size {arena_bytes:,} could be set",
                 "leave the size out: its buffer has the size that the model needs",
             )
-        plain = _compiled(model.data, model.name, False)
-        return CompiledPlan(model, board, plain, _compiled(model.data, model.name, True) if has_dsp(board) else None)
+        dsp = has_dsp(board)
+
+        def compiled(wanted: Options) -> CompiledModel:
+            return _compiled(model.data, model.name, dsp, wanted)
+
+        chosen = options.choose(code, compiled)
+        plain = _compiled(model.data, model.name, False, chosen)
+        used = CodeOptions(chosen.optimize, code.flash_budget)
+        return CompiledPlan(model, board, plain, compiled(chosen) if dsp else None, used)
 
     def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
         """Refuse: the buffer has no slack."""

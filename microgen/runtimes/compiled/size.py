@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from ...boards import Board
 from ..runtime import Part
 from .compiler import CompiledModel
 
@@ -23,26 +22,17 @@ _KERNEL_ERROR_PERCENT = 40
 _SOURCE = "measured on objects of GCC 12; the linker decides"
 
 
-def code_parts(compiled: CompiledModel, board: Board) -> tuple[Part, ...]:
-    """Return what kernels and firmware take of the flash.
-
-    Args:
-        compiled: the variant of the board.
-        board: the board.
-    """
+def kernels_part(compiled: CompiledModel) -> Part:
+    """Return what the kernels of a variant take of the flash."""
     assembled = [name for name in compiled.files if name.endswith(".S")]
     names = [PurePosixPath(name) for name in (*compiled.kernel_files, *assembled)]
-    total = sum(
-        _KERNEL_BYTES.get(name.stem, _OTHER_KERNEL_BYTES)
-        if name.suffix == ".c" and len(name.parts) == 1
-        else _DSP_BYTES
-        for name in names
-    )
-    kernels = f"{len(names)} kernel{'' if len(names) == 1 else 's'}"
-    return (
-        Part.measured(kernels, total, _KERNEL_ERROR_PERCENT, _SOURCE),
-        Part.measured("firmware", _FIRMWARE_BYTES, _FIRMWARE_ERROR_PERCENT, _SOURCE),
-    )
+    title = f"{len(names)} kernel{'' if len(names) == 1 else 's'}"
+    return Part.measured(title, sum(map(_kernel_bytes, names)), _KERNEL_ERROR_PERCENT, _SOURCE)
+
+
+def firmware_part() -> Part:
+    """Return what the rest of the firmware takes of the flash."""
+    return Part.measured("firmware", _FIRMWARE_BYTES, _FIRMWARE_ERROR_PERCENT, _SOURCE)
 
 
 def _kernel_bytes(name: PurePosixPath) -> int:

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...boards import Board, Cpu, TflmSnapshot, native_snapshot
-from ...errors import InputError
+from ...errors import InputError, option
 from ...support import resources
 from ...support.host import HostBuild
 from ...support.render import render
 from ...tflite import TfliteModel
 from ...tflite.check import check_runnable
-from ..runtime import Config, Files, Library, NativeBuild, Part, QuantizationLimits, Requirements, Runtime, RuntimePlan
+from ..runtime import (
+    DEFAULT_CODE,
+    CodeOptions,
+    Config,
+    Files,
+    Library,
+    NativeBuild,
+    Part,
+    QuantizationLimits,
+    Requirements,
+    Runtime,
+    RuntimePlan,
+)
 from . import size
 from .arena import Arena, plan_board, size_arena
 from .check import check_board
@@ -33,6 +45,7 @@ class TflmPlan:
         layout: the arena as it lies on the board.
         resolver_methods: what registers the model's operators.
         known_faults: what the board's own kernels are known to get wrong in this model.
+        code_options: none: the code is the library's.
     """
 
     model: TfliteModel
@@ -41,6 +54,7 @@ class TflmPlan:
     layout: MemoryPlan
     resolver_methods: tuple[str, ...]
     known_faults: tuple[str, ...]
+    code_options: CodeOptions = DEFAULT_CODE
 
     @property
     def runtime(self) -> str:
@@ -89,6 +103,11 @@ class TflmPlan:
     def emulation_obstacle(self) -> str:
         """Where the board's core brings TFLM, no library has it."""
         return "" if self.requirements.lib_deps else "its TensorFlow Lite Micro comes with the board's core"
+
+    @property
+    def code_bytes(self) -> int:
+        """What the library takes of the flash, the firmware's own code with it: both were measured together."""
+        return sum(part.bytes for part in self.code_parts())
 
     def model_parts(self) -> tuple[Part, ...]:
         """Return what the model takes of the flash."""
@@ -145,7 +164,15 @@ def _arena_constant(arena: Arena) -> str:
 
 
 def _library(snapshot: TflmSnapshot) -> Library:
-    return Library(snapshot.name, snapshot.title, snapshot.version, snapshot.kernels, snapshot.date, snapshot.notes)
+    return Library(
+        snapshot.name,
+        snapshot.title,
+        snapshot.version,
+        snapshot.kernels,
+        snapshot.date,
+        snapshot.vector_unit,
+        snapshot.notes,
+    )
 
 
 def _requirements(snapshot: TflmSnapshot) -> Requirements:
@@ -170,9 +197,26 @@ class Tflm:
         resolver_methods(model)
 
     def plan(
-        self, model: TfliteModel, board: Board, host_min_bytes: int = 0, arena_bytes: int | None = None
+        self,
+        model: TfliteModel,
+        board: Board,
+        host_min_bytes: int = 0,
+        arena_bytes: int | None = None,
+        code: CodeOptions = DEFAULT_CODE,
     ) -> RuntimePlan:
-        """Lay out and size the arena, and look up what is known of the board's kernels."""
+        """Lay out and size the arena, and look up what is known of the board's kernels.
+
+        Raises:
+            InputError: the arena is too small, or generated code is wanted.
+        """
+        for name, value in vars(code).items():
+            if value is not None:
+                raise InputError(
+                    "the tflm runtime generates no code: its kernels are those of the board's library",
+                    f"leave it out, or take {option('runtime', 'compiled')}",
+                    option=name,
+                    value=value,
+                )
         layout = plan_board(model, board)
         return TflmPlan(
             model,

@@ -1,0 +1,126 @@
+"""Which runtime a model gets on a board where the user leaves that open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..boards import Board
+from ..errors import InputError
+from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
+from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
+from ..tflite import TfliteModel
+from .deployment import Deployment, check_model, deploy
+from .fit import Fit, memory_fit
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What becomes of a model on one runtime.
+
+    Attributes:
+        runtime: its name.
+        placed: how the model goes onto the board, and what it takes there; None where the runtime does not take it.
+        error: why it does not; None where it does.
+    """
+
+    runtime: str
+    placed: tuple[Deployment, Fit] | None
+    error: InputError | None = None
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Flash and RAM, further regions too."""
+        assert self.placed is not None
+        flash, *others = self.placed[1].memories
+        return flash.bytes, sum(memory.bytes for memory in others)
+
+    @property
+    def refusal(self) -> str:
+        """Why it does not take the model; "" where it does."""
+        return self.error.message if self.error else ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The runtime that was taken, and why: one sentence without a full stop."""
+
+    runtime: str
+    reason: str
+
+
+def usual_runtime(board: Board) -> str:
+    """Return the runtime that a board has where nothing else is asked for; another where that has no library for it."""
+    usual_first = sorted(RUNTIMES.names, key=lambda name: name != DEFAULT_RUNTIME)
+    for name in usual_first:
+        try:
+            RUNTIMES.get(name).library(board)
+        except InputError:
+            continue
+        return name
+    return DEFAULT_RUNTIME
+
+
+def candidates(
+    model: TfliteModel,
+    board: Board,
+    *,
+    allow_float: bool = False,
+    arena_bytes: int | None = None,
+    code: CodeOptions = DEFAULT_CODE,
+) -> tuple[Candidate, ...]:
+    """Return every runtime with what becomes of a model on it, the usual one first; see `deploy` for the arguments."""
+
+    def candidate(name: str) -> Candidate:
+        try:
+            check_model(model, board, allow_float=allow_float, runtime=name)
+            deployment = deploy(model.name, model, board, arena_bytes=arena_bytes, runtime=name, code=code)
+        except InputError as error:
+            return Candidate(name, None, error)
+        return Candidate(name, (deployment, memory_fit(deployment)))
+
+    return tuple(candidate(name) for name in sorted(RUNTIMES.names, key=lambda name: name != DEFAULT_RUNTIME))
+
+
+def choose_runtime(model: TfliteModel, board: Board, **wishes: Any) -> Choice:  # noqa: ANN401
+    """Take another runtime than the usual one where it takes the model and is better.
+
+    Better is what needs no more of flash and RAM, and less of one. The usual runtime stays where its kernels use a
+    vector unit that no other code uses, unless they are known to get an operator of the model wrong. Figures are those
+    of `memory_fit`, so that the choice is the same on every machine.
+
+    Args:
+        model: the model.
+        board: the board.
+        wishes: the further arguments of `candidates`.
+
+    Raises:
+        InputError: no runtime takes the model; the error is that of the usual one.
+    """
+    return choose(candidates(model, board, **wishes))
+
+
+def choose(given: Sequence[Candidate]) -> Choice:
+    """Take one of the `candidates` of a model on a board; see `choose_runtime`."""
+    usual, *others = given
+    able = [c for c in others if c.placed]
+    if not able:
+        if usual.error:
+            raise usual.error
+        return Choice(usual.runtime, "; ".join(f"{c.runtime} does not take the model: {c.refusal}" for c in others))
+    best = min(able, key=lambda c: c.bytes)
+    if usual.placed is None:
+        return Choice(best.runtime, f"{usual.runtime} does not take the model: {usual.refusal}")
+    plan = usual.placed[0].plan
+    if plan.library.vector_unit and not plan.known_faults:
+        return Choice(usual.runtime, f"its kernels use the {plan.library.vector_unit}, which {best.runtime} does not")
+    pairs = list(zip(best.bytes, usual.bytes, strict=True))
+    figures = ", ".join(
+        f"{a:,} bytes of {name}, not {b:,}" for name, (a, b) in zip(("flash", "RAM"), pairs, strict=True)
+    )
+    if best.bytes != usual.bytes and all(a <= b for a, b in pairs):
+        return Choice(best.runtime, f"it takes {figures}")
+    return Choice(usual.runtime, f"{best.runtime} takes {figures}")

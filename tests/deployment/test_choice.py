@@ -1,0 +1,52 @@
+"""Which runtime a model gets where the user leaves that open, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from microgen.boards import board_file, load_board
+from microgen.deployment import candidates, choose_runtime, usual_runtime
+from microgen.errors import InputError
+from microgen.runtimes.runtime import CodeOptions
+from microgen.tflite import parse
+from tests.support import models
+
+SMALL = parse(models.two_by_two(), "m")
+
+
+def test_the_smaller_runtime_is_taken_and_the_figures_say_so():
+    choice = choose_runtime(SMALL, load_board("pico"))
+    sizes = {c.runtime: c.bytes for c in candidates(SMALL, load_board("pico"))}
+    assert choice.runtime == "compiled" and sizes["compiled"] < sizes["tflm"]
+    assert all(f"{number:,}" in choice.reason for pair in sizes.values() for number in pair)
+
+
+def test_a_vector_unit_that_only_the_library_uses_decides_for_it():
+    choice = choose_runtime(SMALL, load_board("esp32s3"))
+    assert choice.runtime == "tflm" and "vector unit" in choice.reason
+
+
+def test_a_model_that_only_one_runtime_takes_gets_that_one():
+    model = parse(models.one_operator("ELU"), "elu")
+    choice = choose_runtime(model, load_board("pico"))
+    assert choice.runtime == "tflm" and "ELU" in choice.reason
+    tuned = choose_runtime(SMALL, load_board("pico"), code=CodeOptions("size"))
+    assert tuned.runtime == "compiled" and "generates no code" in tuned.reason
+    sized = choose_runtime(SMALL, load_board("pico"), arena_bytes=30_000)
+    assert sized.runtime == "tflm" and "30,000" in sized.reason
+
+
+def test_a_model_that_none_takes_is_refused_as_the_usual_runtime_refuses_it():
+    with pytest.raises(InputError) as caught:
+        choose_runtime(parse(models.one_operator("", custom="Mine"), "m"), load_board("pico"))
+    assert "Mine" in caught.value.message
+
+
+def test_a_board_without_a_library_gets_what_needs_none(tmp_path):
+    lines = board_file("pico").read_text("utf-8").splitlines()
+    (tmp_path / "bare.toml").write_text(
+        "\n".join(x for x in lines if not x.startswith("tflm = ")).replace('"pico"', '"bare"', 1), "utf-8"
+    )
+    bare = load_board(str(tmp_path / "bare.toml"))
+    assert (usual_runtime(bare), usual_runtime(load_board("pico"))) == ("compiled", "tflm")
+    assert choose_runtime(SMALL, bare).runtime == "compiled"
