@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import defaults
@@ -20,12 +21,32 @@ HOST = "host"
 _REPLAY = "replay:"
 
 
-def host_command(project: Sources, work: Path) -> list[str]:
+@dataclass(frozen=True)
+class HostFiles:
+    """What a program on this machine leaves besides its answers, once it runs.
+
+    Attributes:
+        array: the model array as it lies in the program, for a runtime that has one.
+        tensors: what the operators wrote in the first inferences, for a runtime that keeps it; see
+            firmware/runtimes/compiled/host/observe.cc.
+    """
+
+    array: Path
+    tensors: Path
+
+    @classmethod
+    def of(cls, work: Path) -> HostFiles:
+        """Return the files in a folder."""
+        return cls(work / "model.bin", work / "tensors.bin")
+
+
+def host_command(project: Sources, work: Path, kept_inferences: int = 0) -> list[str]:
     """Compile a project for this machine and return the command whose standard input and output are its serial port.
 
     Args:
         project: the project's sources.
-        work: an existing folder; the model array of the running program lands there in model.bin.
+        work: an existing folder, in which `HostFiles` land.
+        kept_inferences: in how many inferences the tensors are kept.
 
     Raises:
         InputError: it does not compile.
@@ -33,34 +54,39 @@ def host_command(project: Sources, work: Path) -> list[str]:
     """
     if project.host.obstacle:
         raise SetupError(f"firmware cannot run here: {project.host.obstacle}", "microgen doctor says what is needed")
-    firmware = compile_firmware(project, work)
+    firmware, files = compile_firmware(project, work), HostFiles.of(work)
     return [
         *python_child("microgen.workers.firmware"),
         str(firmware),
         str(project.host.library or ""),
-        str(work / "model.bin"),
+        str(files.array),
+        str(files.tensors),
+        str(kept_inferences),
     ]
 
 
 @contextlib.contextmanager
-def host_firmware(project: Sources, *, record: Path | None = None) -> Iterator[tuple[Client, Path]]:
+def host_firmware(
+    project: Sources, *, record: Path | None = None, kept_inferences: int = 0
+) -> Iterator[tuple[Client, HostFiles]]:
     """Run a project's firmware on this machine.
 
     Args:
         project: the project's sources.
         record: file to write the session to.
+        kept_inferences: in how many inferences the tensors are kept.
 
     Returns:
-        A client, and the file that has the model array as it lies in the program, once that runs.
+        A client, and the files that the program leaves.
 
     Raises:
         InputError, SetupError: see `host_command`.
     """
     with tempfile.TemporaryDirectory(prefix="microgen-host-") as folder:
         work = Path(folder)
-        transport = HostProcess(host_command(project, work), work / "firmware.log")
+        transport = HostProcess(host_command(project, work, kept_inferences), work / "firmware.log")
         with Client(recorded(transport, record)) as client:
-            yield client, work / "model.bin"
+            yield client, HostFiles.of(work)
 
 
 @contextlib.contextmanager
@@ -87,13 +113,13 @@ def connected(
         InputError: the recording or the project cannot be used.
     """
     if on == HOST:
-        with host_firmware(project, record=record) as (client, array):
+        with host_firmware(project, record=record) as (client, files):
             try:
                 client.connect()
             except DeviceError:
-                _check_array(project, array, model_sha256)  # a damaged model may be why it does not answer
+                _check_array(project, files.array, model_sha256)  # a damaged model may be why it does not answer
                 raise
-            _check_array(project, array, model_sha256)
+            _check_array(project, files.array, model_sha256)
             check_hash(client, on, model_sha256, "build the project again")
             yield client
         return

@@ -16,6 +16,7 @@ from .layer_proof.faults import model_faults
 from .layer_proof.prove import Proof
 from .run import EngineRun, Engines, FirmwareRun, sequence_length
 from .samples import output_lsb
+from .tensors import compared_tensors, tensor_fault
 from .verdict import BIT_EXACT, DIVERGED, UNREFERENCED, WITHIN_BOUND, Verdict
 
 
@@ -54,6 +55,11 @@ def judge(
         "device": firmware.device if firmware else None,
     }
     fault = _firmware_fault(model, engines, firmware) if firmware else ""
+    if firmware and firmware.tensors is not None and not fault:
+        pairs = compared_tensors(model, firmware.tensors)
+        reference = running.tensors([tensor for _, tensor in pairs])
+        fault = tensor_fault(model, inputs, firmware.tensors, pairs, reference)
+        common["tensors"] = len({tensor for _, tensor in pairs})
     if fault:
         return Judgement(Verdict(DIVERGED, firmware="differs", reason=fault, **common))
     common["firmware"] = "equal" if firmware else "not-run"

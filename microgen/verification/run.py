@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
+from ..deployment.golden import GOLDEN_MAX
 from ..devices import HOST, Client, DeviceError, Inference, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
@@ -27,8 +28,9 @@ from ..workers import LITERT, TFLM, Engine, litert, tflm
 from ..workers.difference import sample_differs
 from ..workers.samples import Answers
 from .deadline import deadline
-from .layer_proof.prove import Proof, prove_layers
+from .layer_proof.prove import Proof, arena_of_all, prove_layers
 from .samples import Samples
+from .tensors import TENSOR_SAMPLES, KeptInference, read_tensors
 from .verdict import Device
 
 RequestT = TypeVar("RequestT")
@@ -91,11 +93,13 @@ class FirmwareRun:
         array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look, and for
             a runtime whose firmware does not hold them.
         device: what it ran on; None for a program that does not answer because its model is another one.
+        tensors: what each operator wrote in the first inferences; None where the firmware does not keep that.
     """
 
     answers: Answers
     array: bytes | None
     device: Device | None
+    tensors: tuple[KeptInference, ...] | None = None
 
 
 class EngineRun:
@@ -220,6 +224,21 @@ class EngineRun:
             return None
         return prove_layers(self.model, self.inputs, differs, engines.arena_min_bytes, drift)
 
+    def tensors(self, numbers: Sequence[int]) -> tuple[Samples, ...]:
+        """Return what TFLM leaves in tensors of the main graph, on the first samples, each from a fresh state.
+
+        Args:
+            numbers: of the tensors.
+
+        Returns:
+            One array per tensor for each of at most `TENSOR_SAMPLES` samples.
+        """
+        first = tuple(a[:TENSOR_SAMPLES] for a in self.inputs)
+        request = tflm.TensorsRequest(
+            self.model.data, first, arena_of_all(self.model, self.arena_min_bytes), tuple(numbers)
+        )
+        return workers.run(TFLM, tflm.tensors, request, self._deadline)
+
     def _collect(self) -> Engines:
         running = self._measure().run
         answered: Answers | None = None
@@ -274,11 +293,15 @@ def run_firmware(project: Sources, model: TfliteModel, inputs: Samples, *, recor
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.devices.host_build`.
     """
-    with host_firmware(project, record=record) as (client, array):
+    kept = GOLDEN_MAX + TENSOR_SAMPLES  # golden vectors may run at the start
+    with host_firmware(project, record=record, kept_inferences=kept) as (client, files):
+        array = files.array
         try:
             client.connect()
             compiled = array.read_bytes() if array.exists() else None
-            return dataclasses.replace(ask_firmware(client, HOST, model, inputs), array=compiled)
+            answered = ask_firmware(client, HOST, model, inputs)
+            tensors = read_tensors(files.tensors.read_bytes()) if files.tensors.exists() else None
+            return dataclasses.replace(answered, array=compiled, tensors=tensors)
         except DeviceError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
             if array.exists() and array.read_bytes() != model.data:

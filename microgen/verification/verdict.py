@@ -125,6 +125,8 @@ class Verdict:
         normalised: what was changed in the copy that LiteRT ran, so that it takes the model.
         faults: what the interpreters themselves are known to get wrong in this model.
         firmware: "equal" (to TFLM's wheel, every byte), "differs", or "not-run".
+        tensors: how many tensors of the firmware, with those between the operators, were held against TFLM's, on the
+            first few samples; 0 where the firmware does not keep them.
         reason: why it is diverged or not verified, or what could not be run; "" otherwise.
         engines: the versions that were compared.
         counterexample: the file with a small input that shows the difference, "" when none was saved.
@@ -145,6 +147,7 @@ class Verdict:
     normalised: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     firmware: str = "not-run"
+    tensors: int = 0
     reason: str = ""
     engines: dict[str, str] | None = None
     counterexample: str = ""
@@ -175,7 +178,8 @@ class Verdict:
             return f"not verified: {self.reason}"
         if self.status in (DIVERGED, UNREFERENCED):
             return f"{self.status}: {self.reason}"
-        ran = "firmware = TFLM, every byte" if self.firmware == "equal" else f"firmware not run: {self.reason}"
+        inside = f" of {self.tensors} tensors" if self.tensors else ""
+        ran = f"firmware = TFLM, every byte{inside}" if self.firmware == "equal" else f"firmware not run: {self.reason}"
         where = f", {self.device.cpu} (emulated)" if self.device and self.device.cpu else ""
         if self.status == BIT_EXACT:
             return f"bit-exact on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte)"

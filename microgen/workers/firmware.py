@@ -1,7 +1,8 @@
 """The process in which a compiled firmware runs: its standard input and output are the serial port.
 
-Arguments: the firmware's library; TFLM's library, or "" where the firmware needs none; and, for a firmware with TFLM, a
-file into which the model array is written as it lies in the compiled firmware, before it starts.
+Arguments: the firmware's library; TFLM's library, or "" where the firmware needs none; for a firmware with TFLM, a
+file into which the model array is written as it lies in the compiled firmware, before it starts; and, for a firmware
+that can (`microgen_keep_tensors`), a file for what its operators write, and in how many inferences.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SELFTEST_FAILED = 70
 
 def main() -> None:
     """Load TFLM and the firmware, check that they fit each other, run the firmware until its input ends."""
-    library, tflm, array = sys.argv[1:4]
+    library, tflm, array, tensors, inferences = sys.argv[1:6]
     # What C++ code prints must not get between the answers of the serial port.
     serial_out = os.dup(1)
     os.dup2(2, 1)
@@ -32,6 +33,8 @@ def main() -> None:
     if tflm:
         _check_tflm(firmware)
         Path(array).write_bytes(_model_array(firmware))
+    if hasattr(firmware, "microgen_keep_tensors"):
+        firmware.microgen_keep_tensors(os.fsencode(tensors), int(inferences))
     firmware.microgen_host_run(0, serial_out)
     os._exit(0)
 

@@ -79,6 +79,33 @@ class RunRequest:
     sequence: int = 0
 
 
+@dataclass(frozen=True)
+class TensorsRequest:
+    """Samples for a model of which tensors are wanted.
+
+    Attributes:
+        model: the .tflite.
+        inputs: one array per input, samples first.
+        arena_bytes: an arena for the model with all tensors kept.
+        tensors: numbers of tensors of the main graph.
+    """
+
+    model: bytes
+    inputs: Samples
+    arena_bytes: int
+    tensors: tuple[int, ...]
+
+
+def tensors(request: TensorsRequest) -> tuple[Samples, ...]:
+    """Return the tensors after each sample, each from a fresh state."""
+    interpreter = Interpreter(request.model, request.arena_bytes, keep_all=True)
+    kept = []
+    for sample in range(len(request.inputs[0])):
+        interpreter.infer(sample_of(request.inputs, sample))
+        kept.append(tuple(interpreter.tensor(number) for number in request.tensors))
+    return tuple(kept)
+
+
 def run(request: RunRequest) -> Answers:
     """Run samples through TFLM."""
     return run_samples(Interpreter(request.model, request.arena_bytes), request.inputs, request.sequence)

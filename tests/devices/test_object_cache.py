@@ -110,13 +110,13 @@ def test_a_model_of_other_bytes_is_what_runs(compile_, project):
     text = source.read_text()
     at = text.rindex("0x")
     source.write_text(text[:at] + ("0x00" if text[at : at + 4] != "0x00" else "0x01") + text[at + 4 :])
-    with host_firmware(sources(project)) as (client, array):
+    with host_firmware(sources(project)) as (client, files):
         client.connect()
-        changed = array.read_bytes()
+        changed = files.array.read_bytes()
     source.write_text(text)
-    with host_firmware(sources(project)) as (client, array):
+    with host_firmware(sources(project)) as (client, files):
         client.connect()
-        assert array.read_bytes() != changed and len(changed) == len(array.read_bytes())
+        assert files.array.read_bytes() != changed and len(changed) == len(files.array.read_bytes())
 
 
 def test_a_header_of_the_system_counts(compile_, project, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import pytest
 import microgen
 from microgen import workers
 from microgen.devices import DeviceError, Sources
+from microgen.devices.connection import HostFiles
 from microgen.errors import EngineError
 from microgen.projects import PROJECTS
 from microgen.tflite import parse
@@ -289,9 +290,9 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
     board.model = MODEL
 
     @contextlib.contextmanager
-    def host_firmware(project, record=None):
+    def host_firmware(project, record=None, kept_inferences=0):
         asked.append((project, record))
-        yield board, array
+        yield board, HostFiles(array, tmp_path / "none")
 
     monkeypatch.setattr(compare, "host_firmware", host_firmware)
     inputs = tuple(np.zeros((2, 1, 6), np.int8) for _ in range(2))

@@ -14,6 +14,8 @@ from .path import Code, Constant, Program
 from .values import C_TYPES, Value
 
 _PER_LINE = 20
+# The observer's number for the inputs, which no operator has: before the first of them.
+_INPUTS = 2**16 - 1
 _COPYRIGHT = "/* SPDX-License-Identifier: Apache-2.0 */"
 
 
@@ -74,8 +76,13 @@ def header(program: Program, layout: Layout, text: Text) -> str:
         f"void {p}_invoke(void);",
         "/* State that is kept between inferences goes back to its start. */",
         f"void {p}_reset(void);",
-        "/* Where value `tensor` of the model lies, for the observer below; 0 where it is not in the buffer. */",
-        f"const void *{p}_tensor(unsigned tensor);",
+        "#ifdef MODEL_OBSERVE_TENSORS",
+        "/* Calls `take` with each value that operator `op` has just written: the number of its tensor in the model,",
+        f" * its bytes, and the `kept` channels that are stored, 0 for all. {up}_INPUT_VALUES writes the inputs. */",
+        f"#define {up}_INPUT_VALUES {_INPUTS}u",
+        f"void {p}_values(unsigned op,",
+        "    void (*take)(unsigned tensor, const void *bytes, unsigned n, const uint16_t *channels, unsigned kept));",
+        "#endif",
         "#ifdef __cplusplus",
         "}",
         "#endif",
@@ -156,6 +163,7 @@ class _Emitter:
     def functions(self) -> list[str]:
         p = self._text.prefix
         lines = [f"void {p}_invoke(void) {{"]
+        lines += ["#ifdef MODEL_OBSERVE_TENSORS", f"  MODEL_OBSERVE({_INPUTS}u);", "#endif"]
         for step in self._program.steps:
             code = self._codes.get(step.index)
             if code is not None and code.call:
@@ -174,14 +182,39 @@ class _Emitter:
         )
         outputs = [(k, v) for k, v in enumerate(self._program.outputs)]
         lines += self._accessor(f"const void *{p}_output(unsigned index)", outputs)
-        values = {v.index: v for step in self._program.steps for v in step.outputs}
-        values |= {v.index: v for v in self._program.inputs}
-        lines += [
+        return [*lines, *self._values()]
+
+    def _values(self) -> list[str]:
+        """Return what hands the values of an operator to the observer, for a debug build."""
+        written = {_INPUTS: self._program.inputs} | {step.index: step.outputs for step in self._program.steps}
+        kept, cases = [], []
+        for op, values in written.items():
+            calls = []
+            for v in values:
+                if v.index not in self._layout.values or not v.bytes:
+                    continue
+                channels, count = "0", 0
+                if v.channels is not None:
+                    channels, count = f"kept{v.index}", len(v.channels)
+                    kept.append(array(Constant(channels, "uint16_t", np.array(v.channels, np.int64))))
+                place = f"{self._buffer} + {self._layout.values[v.index]}"
+                calls.append(f"      take({v.index}u, {place}, {v.bytes}u, {channels}, {count}u);")
+            if calls:
+                cases += [f"    case {op}:", *calls, "      break;"]
+        return [
             "#ifdef MODEL_OBSERVE_TENSORS",
-            *self._accessor(f"const void *{p}_tensor(unsigned index)", sorted(values.items())),
+            *kept,
+            f"void {self._text.prefix}_values(unsigned op,",
+            "    void (*take)(unsigned tensor, const void *bytes, unsigned n, const uint16_t *channels,",
+            "                 unsigned kept)) {",
+            "  switch (op) {",
+            *cases,
+            "    default:",
+            "      (void)take;",
+            "  }",
+            "}",
             "#endif",
         ]
-        return lines
 
     def _reset(self) -> list[str]:
         p = self._text.prefix

@@ -9,6 +9,7 @@ from typing import Any
 from ..._version import __version__
 from ...boards import Board, Cpu, native_snapshot
 from ...errors import InputError
+from ...support import resources
 from ...support.host import HostBuild
 from ...tflite import TfliteModel
 from ...tflite.check import check_runnable
@@ -298,8 +299,10 @@ class Compiled:
         return QuantizationLimits(title, title, known, known, frozenset({"int8", "int16x8"}))
 
     def host(self) -> HostBuild:
-        """Return that nothing is needed but the reference, which the firmware's answers are compared with."""
-        return HostBuild(obstacle=reference.obstacle())
+        """Return the build that keeps what every operator writes, for the comparison with the reference."""
+        observer = resources.path("firmware") / "runtimes" / _NAME / "host" / "observe.cc"
+        flags = ("-DMODEL_OBSERVE=microgen_observe", "-DMODEL_OBSERVE_TENSORS")
+        return HostBuild(sources=(observer,), flags=flags, obstacle=reference.obstacle())
 
     def emulator_obstacle(self, cpu: Cpu) -> str:
         """Return that every CPU with a compiler can run it."""

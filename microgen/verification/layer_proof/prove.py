@@ -175,9 +175,7 @@ def _run(model: TfliteModel, places: Sequence[_Place], inputs: Samples, arena_mi
     """Run the operators in TFLM, within the whole model and alone, and then in LiteRT on the same inputs."""
     limit = deadline(model, 2 * _SAMPLES)
     operators = tuple(place.alone for place in places)
-    # With all tensors kept, none shares its place with another.
-    tensors = sum(t.bytes + 256 for g in model.subgraphs for t in g.tensors)
-    arena = arena_min_bytes * 2 + tensors + 65536
+    arena = arena_of_all(model, arena_min_bytes)
     tflm = workers.run(
         TFLM,
         layer_jobs.run_tflm,
@@ -191,6 +189,11 @@ def _run(model: TfliteModel, places: Sequence[_Place], inputs: Samples, arena_mi
         limit,
     )
     return [_Comparison(*parts) for parts in zip(places, tflm.inputs, tflm.answers, litert.answers, strict=True)]
+
+
+def arena_of_all(model: TfliteModel, arena_min_bytes: int) -> int:
+    """Return an arena in which all tensors are kept, so that none shares its place with another, in bytes."""
+    return arena_min_bytes * 2 + sum(t.bytes + 256 for g in model.subgraphs for t in g.tensors) + 65536
 
 
 @functools.cache

@@ -35,8 +35,13 @@ _MAIN = """
 static int model;
 static void put(const void *p, unsigned n) { if (fwrite(p, 1, n, stdout) != n) { perror("write"); } }
 static void get(void *p, unsigned n) { if (fread(p, 1, n, stdin) != n) { perror("read"); } }
+static void take(unsigned tensor, const void *p, unsigned n, const uint16_t *channels, unsigned kept) {
+  (void)tensor; (void)channels; (void)kept;
+  put(p, n);
+}
 void observe(unsigned op);
 void observe(unsigned op) {
+  if (op == M0_INPUT_VALUES) { return; }
   switch (model) {
 %(observe)s
     default: (void)op;
@@ -89,11 +94,7 @@ def write(folder: Path, models: Sequence[CompiledModel], samples: Sequence[Seque
         for name, data in m.files.items():
             (folder / name).write_bytes(data)
         includes.append(f'#include "m{k}.h"')
-        cases = "".join(
-            f"        case {op}: " + " ".join(f"put(m{k}_tensor({v.index}), {v.bytes});" for v in values) + " break;\n"
-            for op, values in _observed(m)
-        )
-        observe.append(f"    case {k}:\n      switch (op) {{\n{cases}        default: break;\n      }}\n      break;")
+        observe.append(f"    case {k}: m{k}_values(op, take); break;")
         gets = " ".join(f"get(m{k}_input({i}), {v.bytes});" for i, v in enumerate(m.program.inputs))
         puts = " ".join(f"put(m{k}_output({i}), {v.bytes});" for i, v in enumerate(m.program.outputs))
         main.append(f"  model = {k}; m{k}_reset();\n  for (int i = 0; i < {len(samples[k])}; i++) "

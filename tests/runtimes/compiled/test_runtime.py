@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import microgen
@@ -28,7 +30,7 @@ def model(tmp_path_factory):
 def test_a_project_has_no_library_and_gives_the_bytes_of_tflm(board, model, tmp_path):
     needs_host()
     result = microgen.build(model, board, out=tmp_path / "p", runtime="compiled", samples=20)
-    assert result.verdict.firmware == "equal"
+    assert result.verdict.firmware == "equal" and result.verdict.tensors == len(load(model).main.operators)
     names = {p.relative_to(tmp_path / "p/lib/model").as_posix() for p in (tmp_path / "p/lib/model").rglob("*")}
     assert {"model.c", "model.h", "model_runner.cc"} <= names
     assert ("armv7em/model.c" in names) == (board == "nano33ble")
@@ -37,6 +39,19 @@ def test_a_project_has_no_library_and_gives_the_bytes_of_tflm(board, model, tmp_
     manifest = open_project(tmp_path / "p").manifest
     assert manifest["runtime"] == "compiled" and manifest["compiled"]["proven_channels"] >= 0
     assert microgen.verify(tmp_path / "p", samples=8).passed
+
+
+def test_a_tensor_between_operators_that_is_not_tflms_is_found(model, tmp_path):
+    """The output is right all the same: the wrong byte is put right before the next operator reads it."""
+    needs_host()
+    microgen.build(model, "pico", out=tmp_path / "p", runtime="compiled", verify=False)
+    source = tmp_path / "p/lib/model/model.c"
+    text = source.read_text()
+    place = re.search(r"case 0:\n +take\(\d+u, (\w+ \+ \d+),", text)[1]
+    observed = "  MODEL_OBSERVE(0u);\n"
+    source.write_text(text.replace(observed, f"  *({place}) ^= 1;\n{observed}  *({place}) ^= 1;\n"))
+    verdict = microgen.verify(tmp_path / "p", samples=8)
+    assert verdict.status == "diverged" and verdict.reason.startswith("operator 0 ("), verdict.reason
 
 
 @pytest.mark.parametrize("board", ["pico", "nano33ble", "esp32c3"])

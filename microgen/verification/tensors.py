@@ -1,0 +1,102 @@
+"""Every tensor that a firmware's operators write, held against TFLM's."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..tflite import TfliteModel
+from .samples import Samples
+
+# So many samples have their tensors kept; outputs are compared on all.
+TENSOR_SAMPLES = 4
+_HEAD = struct.Struct("=IIII")
+_INPUTS = 2**16 - 1  # MODEL_INPUT_VALUES of the generated model.h
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tensor as a firmware had it: its stored bytes, and which channels they are of; None: all."""
+
+    bytes: bytes
+    channels: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class KeptInference:
+    """What one inference was given, and what each operator wrote, by operator and tensor."""
+
+    inputs: Mapping[int, bytes]
+    written: Mapping[tuple[int, int], Kept]
+
+
+def read_tensors(data: bytes) -> tuple[KeptInference, ...]:
+    """Read the records that firmware/runtimes/compiled/host/observe.cc writes; what is cut off is left out."""
+    inferences: list[KeptInference] = []
+    at = 0
+    while at + _HEAD.size <= len(data):
+        op, tensor, n, count = _HEAD.unpack_from(data, at)
+        first = at + _HEAD.size + 2 * count
+        channels = tuple(np.frombuffer(data, np.uint16, count, at + _HEAD.size).tolist()) if count else None
+        at = first + n
+        if at > len(data):
+            break
+        # The records of an inference begin with its inputs, in the order of their numbers.
+        if op == _INPUTS and (not inferences or inferences[-1].written or tensor in inferences[-1].inputs):
+            inferences.append(KeptInference({}, {}))
+        if op == _INPUTS:
+            inferences[-1].inputs[tensor] = data[first:at]  # type: ignore[index]
+        else:
+            inferences[-1].written[op, tensor] = Kept(data[first:at], channels)  # type: ignore[index]
+    return tuple(inferences)
+
+
+def compared_tensors(model: TfliteModel, firmware: Sequence[KeptInference]) -> list[tuple[int, int]]:
+    """Return the operators and tensors to compare, in the order of their running; values that are made up have none."""
+    count = len(model.main.tensors)
+    return [key for key in firmware[0].written if key[1] < count] if firmware else []
+
+
+def tensor_fault(
+    model: TfliteModel,
+    inputs: Samples,
+    firmware: Sequence[KeptInference],
+    pairs: Sequence[tuple[int, int]],
+    reference: Sequence[Samples],
+) -> str:
+    """Say where a tensor of the firmware is not TFLM's; "" where all are equal.
+
+    Args:
+        inputs: one array per input, samples first.
+        firmware: its first inferences, golden vectors among them: those of a sample are known by their inputs.
+        pairs: the operators and tensors of `compared_tensors`.
+        reference: for each of the first samples, TFLM's tensors of `pairs`.
+    """
+    for sample, expected in enumerate(reference):
+        given = {t.index: np.ascontiguousarray(a[sample]).tobytes() for t, a in zip(model.inputs, inputs, strict=True)}
+        run = next((i for i in firmware if _is_given(i, given)), None)
+        if run is None:
+            return f"the firmware did not keep the tensors of sample {sample}"
+        for (op, tensor), values in zip(pairs, expected, strict=True):
+            kept = run.written[op, tensor]
+            if _differs(values.reshape(model.main.tensors[tensor].shape), kept):
+                operator = model.main.operators[op]
+                return (
+                    f"operator {op} ({operator.name}) of the firmware does not write TFLM's "
+                    f"'{model.main.tensors[tensor].name}' (first: sample {sample})"
+                )
+    return ""
+
+
+def _is_given(inference: KeptInference, given: Mapping[int, bytes]) -> bool:
+    """Tell whether an inference had these inputs; one that no operator reads is not kept."""
+    return all(given[tensor] == data for tensor, data in inference.inputs.items() if tensor in given)
+
+
+def _differs(expected: npt.NDArray[np.generic], kept: Kept) -> bool:
+    stored = expected if kept.channels is None else expected[..., list(kept.channels)]
+    return stored.tobytes() != kept.bytes
