@@ -37,6 +37,8 @@ extern "C" {
 #define MG_SMALL_CPU 0
 #endif
 
+typedef uint16_t __attribute__((may_alias)) mg_half;
+
 /* An output channel: its bias, and how its accumulator becomes an output.
  * Cheap form (proven by the generator): (((acc << prescale) * multiplier >> 32) + addend) >> shift.
  * Exact form (files *_wide.c): TFLM's multiplier, the output's zero point and TFLM's shift. */
@@ -122,7 +124,8 @@ MG_REQUANTIZE int32_t mg_requantize_open(int32_t acc, const mg_channel* c, const
   if (__builtin_expect(o->prescale == 8,
                        1)) { /* the high word of (acc << 8) * multiplier, by four short products */
     const int32_t a0 = acc & 255, a1 = acc >> 8;
-    const int32_t b0 = c->multiplier & 0xffff, b1 = c->multiplier >> 16;
+    const mg_half* const half = (const mg_half*)(const void*)&c->multiplier; /* little-endian */
+    const int32_t b0 = half[0], b1 = half[1];
     y = a1 * b1 + ((((a1 * b0 + (a0 * b0 >> 8)) >> 8) + a0 * b1) >> 8);
   } else
 #endif

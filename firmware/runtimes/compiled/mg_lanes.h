@@ -57,6 +57,23 @@ MG_INLINE void mg_lane_split(uint32_t a, uint32_t b, int32_t* sums) {
   sums[2] += (int32_t)(low | rest >> 21 << 11);
 }
 
+#if defined(__thumb__) && !defined(__thumb2__) && defined(__GNUC__) && !defined(__clang__)
+#define MG_THUMB1 1
+/* Two elements with one channel. */
+#define MG_TWO(first, second)        \
+  "ldmia %[p]!, {r3, r4, r5, r6}\n"  \
+  "ldrb %[t], [%[w], #" #first       \
+  "]\n"                              \
+  "muls r3, %[t], r3\n add r8, r3\n" \
+  "muls r4, %[t], r4\n add r9, r4\n" \
+  "ldrb %[t], [%[w], #" #second      \
+  "]\n"                              \
+  "muls r5, %[t], r5\n add r8, r5\n" \
+  "muls r6, %[t], r6\n add r9, r6\n"
+#else
+#define MG_THUMB1 0
+#endif
+
 /* Adds the products of up to 32 elements with four channels to twelve sums: of each channel the
  * three lanes. Not inlined, so that nothing else wants registers. */
 static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, int32_t n,
@@ -74,7 +91,26 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
   const uint8_t* const channels = w + 4;
   for (const uint8_t* first = w; first != channels; first++, sums += 3) {
     uint32_t a = 0, b = 0;
-    for (p = begin, w = first; p != eights; p += 16, w += 32) {
+    p = begin;
+    w = first;
+#if MG_THUMB1
+    if (p != eights) { /* word by word, as compilers load them, this is 7 instructions an element */
+      register uint32_t r3 __asm__("r3") = a;
+      register uint32_t r4 __asm__("r4") = b;
+      register const uint32_t* r5 __asm__("r5") = eights;
+      uint32_t t;
+      __asm__(
+          ".syntax unified\n mov r8, r3\n mov r9, r4\n mov r10, r5\n"
+          "1:\n" MG_TWO(0, 4) MG_TWO(8, 12) MG_TWO(16, 20)
+              MG_TWO(24, 28) "adds %[w], #32\n cmp %[p], r10\n bne 1b\n mov r3, r8\n mov r4, r9\n"
+          : [p] "+l"(p), [w] "+l"(w), [t] "=&l"(t), "+l"(r3), "+l"(r4), "+l"(r5)
+          :
+          : "r6", "r8", "r9", "r10", "cc", "memory");
+      a = r3;
+      b = r4;
+    }
+#else
+    for (; p != eights; p += 16, w += 32) {
       MG_STEP(0);
       MG_STEP(1);
       MG_STEP(2);
@@ -84,6 +120,7 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
       MG_STEP(6);
       MG_STEP(7);
     }
+#endif
     for (; p != end; p += 2, w += 4) MG_STEP(0);
     mg_lane_split(a, b, sums);
   }
