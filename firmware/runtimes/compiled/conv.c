@@ -2,21 +2,19 @@
 
 #include "mg_lanes.h"
 
-/* Puts the field of an output pixel into a lane; returns the sum of its bytes with their offset.
- * (y, x0) is its first tap. */
-static MG_NOINLINE int32_t gather(uint32_t* field, int32_t lane, const int8_t* in, int32_t y,
-                                  int32_t x0, const mg_conv_params* p) {
-  const int32_t n = p->in_c, pixel = n * p->groups;
-  const int8_t zero = (int8_t)p->zero_point;
+/* Puts the field of an output pixel into a lane; returns the sum of its bytes with their offset. */
+static int32_t gather(mg_lane_work* work, int32_t lane, const int8_t* in, const mg_conv_params* p) {
+  uint32_t* field = work->fields;
+  const int32_t n = p->in_c, pixel = n * p->groups, x0 = work->x[lane];
   /* Taps that lie side by side are copied at once. */
   const int32_t most = p->dilation_w == 1 && p->groups == 1 ? p->kernel_w : 1;
-  int32_t sum = 0;
+  int32_t sum = 0, y = work->y[lane];
   for (int32_t ky = p->kernel_h; ky > 0; ky--, y += p->dilation_h) {
     const int8_t* const row = in + y * p->in_w * pixel;
     for (int32_t kx = 0, x = x0; kx < p->kernel_w;) {
       int32_t taps = 1;
       if (y < 0 || y >= p->in_h || x < 0 || x >= p->in_w) {
-        for (int32_t i = 0; i < n; i++) sum += mg_lane_copy(field + 2 * i, lane, &zero, 1);
+        for (int32_t i = 0; i < n; i++) sum += mg_lane_copy(field + 2 * i, lane, &work->zero, 1);
       } else {
         taps = p->kernel_w - kx < most ? p->kernel_w - kx : most;
         if (taps > p->in_w - x) taps = p->in_w - x;
@@ -30,24 +28,31 @@ static MG_NOINLINE int32_t gather(uint32_t* field, int32_t lane, const int8_t* i
   return sum;
 }
 
-static MG_NOINLINE void multiply(const uint32_t* field, const int32_t* sums, int32_t lanes,
-                                 int8_t* out, int32_t group, const mg_conv_params* p) {
+static MG_NOINLINE void gather_lanes(mg_lane_work* work, const int8_t* in,
+                                     const mg_conv_params* p) {
+  for (int32_t r = 0; r < MG_LANES; r++) work->offsets[r] = 128 * gather(work, r, in, p);
+}
+
+static MG_NOINLINE void multiply(mg_lane_work* work, int8_t* out, int32_t group,
+                                 const mg_conv_params* p) {
   const int32_t n = p->kernel_h * p->kernel_w * p->in_c, fours = (p->out_c + 3) & ~3;
-  mg_lanes(field, sums, lanes, out + group * p->out_c, p->out_c * p->groups,
-           p->weights + group * fours * n, p->channels + group * fours, n, p->out_c, &p->output);
+  mg_lanes(work, out + group * p->out_c, p->out_c * p->groups, p->weights + group * fours * n,
+           p->channels + group * fours, n, p->out_c, &p->output);
 }
 
 void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_conv_params* p) {
   int8_t* const begin = out;
+  /* Not on the stack: what a kernel needs there adds up with what its functions need. */
+  mg_lane_work* const work = scratch;
+  work->zero = (int8_t)p->zero_point;
   for (int32_t batch = p->batches; batch > 0; batch--) {
-    int32_t y[MG_LANES], x[MG_LANES], sums[MG_LANES];
     int32_t next_y = -p->pad_h, next_x = -p->pad_w, column = p->out_w;
     for (int32_t left = p->out_h * p->out_w; left > 0; left -= MG_LANES) {
-      const int32_t lanes = left < MG_LANES ? left : MG_LANES;
+      work->lanes = left < MG_LANES ? (int16_t)left : MG_LANES;
       for (int32_t r = 0; r < MG_LANES; r++) {
-        y[r] = next_y;
-        x[r] = next_x;
-        if (r >= lanes - 1) continue; /* lanes that are not there repeat the last one */
+        work->y[r] = next_y;
+        work->x[r] = next_x;
+        if (r >= work->lanes - 1) continue; /* lanes that are not there repeat the last one */
         next_x += p->stride_w;
         if (--column == 0) {
           column = p->out_w;
@@ -56,10 +61,8 @@ void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_con
         }
       }
       for (int32_t g = 0; g < p->groups; g++) {
-        for (int32_t r = 0; r < MG_LANES; r++) {
-          sums[r] = 128 * gather(scratch, r, in + g * p->in_c, y[r], x[r], p);
-        }
-        multiply(scratch, sums, lanes, out, g, p);
+        gather_lanes(work, in + g * p->in_c, p);
+        multiply(work, out, g, p);
       }
       next_x += p->stride_w;
       if (--column == 0) {
@@ -67,7 +70,7 @@ void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_con
         next_x = -p->pad_w;
         next_y += p->stride_h;
       }
-      out += lanes * p->out_c * p->groups;
+      out += work->lanes * p->out_c * p->groups;
     }
     in += p->in_h * p->in_w * p->in_c * p->groups;
   }

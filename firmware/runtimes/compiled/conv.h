@@ -10,9 +10,9 @@ extern "C" {
 
 /* in: [batches, in_h, in_w, groups * in_c]; out: [batches, out_h, out_w, groups * out_c].
  * weights: per group of the convolution, as mg_lanes.h wants them, with elements in the order
- * [kernel_h, kernel_w, in_c]; channels: out_c per group, filled up to fours. Scratch: 8 bytes per
- * element of a field, kernel_h * kernel_w * in_c. Fields of three pixels are read before their
- * outputs are written. */
+ * [kernel_h, kernel_w, in_c]; channels: out_c per group, filled up to fours. Scratch: 88 bytes,
+ * and 8 per element of a field, kernel_h * kernel_w * in_c. Fields of three pixels are read before
+ * their outputs are written. */
 typedef struct {
   const uint8_t* weights;
   const mg_channel* channels;

@@ -28,6 +28,17 @@
 #define MG_KEEP(sum) ((void)0)
 #endif
 
+/* Sums of four channels, of each lane 128 times the sum of its bytes, the first tap of its field,
+ * and the fields: two words an element. They begin after 88 bytes. */
+typedef struct {
+  int32_t sums[4 * MG_LANES];
+  int32_t offsets[MG_LANES];
+  int32_t y[MG_LANES], x[MG_LANES];
+  int16_t lanes; /* how many of them have outputs */
+  int8_t zero;   /* what lies outside the image */
+  uint32_t fields[];
+} mg_lane_work;
+
 /* Puts n bytes into lane 0, 1 or 2, in this order; returns the sum of them with their offset. */
 MG_INLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from, int32_t n) {
   int32_t sum = 0;
@@ -162,12 +173,13 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
 #undef MG_STEP
 }
 
-/* The outputs of `count` channels (up to 4) of the first `lanes` lanes. */
-static MG_NOINLINE void mg_lane_outputs(const int32_t* sums, const mg_channel* c, int32_t count,
-                                        int32_t lanes, int8_t* out, int32_t out_gap,
+/* The outputs of `count` channels (up to 4). */
+static MG_NOINLINE void mg_lane_outputs(const mg_lane_work* work, const mg_channel* c,
+                                        int32_t count, int8_t* out, int32_t out_gap,
                                         const mg_output* o) {
   MG_HOLD(mg_output, output, o);
-  for (; count > 0; count--, c++, sums += 3, out++) {
+  const int32_t lanes = work->lanes;
+  for (const int32_t* sums = work->sums; count > 0; count--, c++, sums += MG_LANES, out++) {
     MG_HOLD(mg_channel, channel, c);
     out[0] = (int8_t)mg_requantize_open(sums[0], channel, output);
     if (lanes < 2) continue;
@@ -177,27 +189,30 @@ static MG_NOINLINE void mg_lane_outputs(const int32_t* sums, const mg_channel* c
   }
 }
 
-/* All channels of the first `lanes` lanes, whose outputs are `out_gap` bytes apart; `offsets`: of
- * each lane 128 times the sum of its bytes. A clamp that is narrower than int8 is left to
- * mg_narrow. */
-MG_INLINE void mg_lanes(const uint32_t* x, const int32_t* offsets, int32_t lanes, int8_t* out,
-                        int32_t out_gap, const uint8_t* w, const mg_channel* c, int32_t n,
-                        int32_t channels, const mg_output* o) {
+/* All channels of the lanes, whose outputs are `out_gap` bytes apart. A clamp that is
+ * narrower than int8 is left to mg_narrow. */
+MG_INLINE void mg_lanes(mg_lane_work* work, int8_t* out, int32_t out_gap, const uint8_t* w,
+                        const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
+#if defined(__riscv) /* has registers for them; elsewhere they would be on the stack */
+  const int32_t offsets[MG_LANES] = {work->offsets[0], work->offsets[1], work->offsets[2]};
+#else
+  const int32_t* const offsets = work->offsets;
+#endif
   for (int32_t left = channels; left > 0; left -= 4, c += 4, out += 4) {
-    int32_t sums[12];
+    int32_t* const sums = work->sums;
     for (int32_t i = 0; i < 4; i++) {
       const int32_t bias = c[i].bias;
       sums[3 * i] = bias - offsets[0];
       sums[3 * i + 1] = bias - offsets[1];
       sums[3 * i + 2] = bias - offsets[2];
     }
-    const uint32_t* p = x;
+    const uint32_t* p = work->fields;
     for (int32_t rest = n; rest > 0; rest -= 32, p += 64) {
       const int32_t m = rest < 32 ? rest : 32;
       mg_lane_products(p, w, m, sums);
       w += 4 * m;
     }
-    mg_lane_outputs(sums, c, left < 4 ? left : 4, lanes, out, out_gap, o);
+    mg_lane_outputs(work, c, left < 4 ? left : 4, out, out_gap, o);
   }
 }
 

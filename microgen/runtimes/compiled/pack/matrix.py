@@ -11,6 +11,7 @@ from ..values import Int64, Requantization
 from .text import struct
 
 _PRESCALES = (8, 4, 2)
+_LANE_BYTES = 88  # of mg_lane_work in mg_lanes.h, without the fields
 
 
 def conv(step: Conv) -> Code:
@@ -44,7 +45,7 @@ def conv(step: Conv) -> Code:
         declarations=(params,),
         headers=("conv.h",),
         files=(f"conv{wide}.c", *(("conv.c",) if wide else ())),
-        scratch_bytes=8 * kh * kw * ci,
+        scratch_bytes=_LANE_BYTES + 8 * kh * kw * ci,
         overlaps=(conv_overlap(step),),
         proven=rows.proven,
         exact=rows.exact,
