@@ -219,11 +219,12 @@ def main() -> None:
     parser.add_argument("--cpu", action="append", choices=CPUS, help="all otherwise")
     parser.add_argument("--optimize", choices=get_args(Optimize), default="balanced")
     parser.add_argument("--extra", type=int, help="bytes by which weights may grow")
-    parser.add_argument("--level", default="-O2", help="of the compiler (-O2)")
+    parser.add_argument("--level", help="of the compiler (-O2; -Os for size)")
     parser.add_argument("--samples", type=int, default=6)
     parser.add_argument("--operators", action="store_true", help="show each operator")
     parser.add_argument("--keep", type=Path, help="folder for what is made")
     args = parser.parse_args()
+    level = args.level or ("-Os" if args.optimize == "size" else "-O2")
     print("model, CPU: instructions, code, weights, RAM, stack bytes, equal samples")
     with tempfile.TemporaryDirectory() as temporary:
         for path in args.models:
@@ -233,7 +234,7 @@ def main() -> None:
             for name in args.cpu or CPUS:
                 folder = (args.keep or Path(temporary)) / f"{path.stem}_{name}"
                 options = Options(args.optimize, args.extra)
-                f = measure(model, CPUS[name], options, inputs, expected, folder, args.level, args.operators)
+                f = measure(model, CPUS[name], options, inputs, expected, folder, level, args.operators)
                 sizes = f"{f.code_bytes} {f.weights_bytes} {f.ram_bytes} {f.stack_bytes}"
                 print(f"{path.stem} {name}: {f.instructions} {sizes} {f.equal}/{f.samples}")
                 for op, n in f.operators.items():

@@ -108,6 +108,11 @@ def project_code(opened: Project) -> CodeOptions:
     return CodeOptions(recorded.get("optimize"), recorded.get("flash_budget"))
 
 
+def project_build_flags(opened: Project) -> tuple[str, ...]:
+    """Return what a project's generated code is to be compiled with."""
+    return tuple(map(str, opened.manifest.get(project_runtime(opened).name, {}).get("build_flags", ())))
+
+
 def project_runtime(opened: Project) -> Runtime:
     """Return the runtime of a project; one without a record of it is from before there was a second.
 

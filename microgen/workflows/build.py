@@ -366,10 +366,13 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> Fi
     main = kept.read_bytes() if is_kept else rendered.user_files[layout.main]
     with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
         project.write_all(Path(folder), {**rendered.files, layout.main: main})
-        model = rendered.parts.deployment.model
+        deployment = rendered.parts.deployment
+        model = deployment.model
         if setting.request.verify_on == HOST:
             return run_firmware(Sources(Path(folder), layout, setting.host), model, inputs)
-        with emulated(Firmware(Path(folder), layout, setting.board, setting.runtime, model)) as (client, _):
+        flags = deployment.plan.requirements.build_flags
+        firmware = Firmware(Path(folder), layout, setting.board, setting.runtime, model, flags)
+        with emulated(firmware) as (client, _):
             return ask_firmware(client, EMULATOR, model, inputs, setting.board.processor.title)
 
 

@@ -148,7 +148,8 @@ def count_inference(deployment: Deployment) -> Counts | None:
     inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, 0)]
     with tempfile.TemporaryDirectory(prefix="microgen-count-") as folder:
         write_all(Path(folder), {**kind.files(parts), **kind.user_files(parts)})
-        firmware = Firmware(Path(folder), kind.layout, deployment.board, runtime, model)
+        flags = deployment.plan.requirements.build_flags
+        firmware = Firmware(Path(folder), kind.layout, deployment.board, runtime, model, flags)
         with emulated(firmware) as (client, board):
             client.load(inputs)
             client.time(1, 0)

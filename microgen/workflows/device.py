@@ -14,7 +14,7 @@ from ..devices import HOST, Client, Layout, check_hash, connected, recorded
 from ..devices.emulator import EMULATOR, SOURCES, EmulatedBoard, Image, Program, build_image, require_tools
 from ..errors import SetupError, option
 from ..projects import Project
-from ..projects.manifest import project_board, project_model, project_runtime, project_sources
+from ..projects.manifest import project_board, project_build_flags, project_model, project_runtime, project_sources
 from ..runtimes.runtime import Runtime
 from ..tflite import TfliteModel
 
@@ -32,6 +32,7 @@ class Firmware:
         board: its board, whose CPU is emulated.
         runtime: its runtime.
         model: its model.
+        flags: what its code is compiled with besides what every firmware is.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Firmware:
     board: Board
     runtime: Runtime
     model: TfliteModel
+    flags: tuple[str, ...] = ()
 
 
 def firmware_of(opened: Project) -> Firmware:
@@ -47,8 +49,8 @@ def firmware_of(opened: Project) -> Firmware:
     Raises:
         InputError: its model is missing or another one, or there is no such board or runtime.
     """
-    model = project_model(opened)
-    return Firmware(opened.path, opened.layout, project_board(opened), project_runtime(opened), model)
+    model, flags = project_model(opened), project_build_flags(opened)
+    return Firmware(opened.path, opened.layout, project_board(opened), project_runtime(opened), model, flags)
 
 
 @contextlib.contextmanager
@@ -123,7 +125,7 @@ def compile_emulated(firmware: Firmware, work: Path) -> Image:
     sources = [*own, *(p for library in libraries for p in sorted(library.rglob("*")) if p.suffix in SOURCES)]
     return build_image(
         firmware.board.processor,
-        Program(tuple(sources), tuple(libraries), frozenset(own), firmware.folder),
+        Program(tuple(sources), tuple(libraries), frozenset(own), firmware.folder, firmware.flags),
         work,
         clock_hz=firmware.board.mcu.clock_hz,
         operators=len(firmware.model.main.operators),

@@ -22,6 +22,13 @@ extern "C" {
 #define MG_UNROLL
 #endif
 #define MG_NOINLINE __attribute__((noinline))
+/* At -Os, loops are not written out several times, and no kernel has a faster twin for a common
+ * shape. */
+#if defined(__OPTIMIZE_SIZE__)
+#define MG_SMALL_CODE 1
+#else
+#define MG_SMALL_CODE 0
+#endif
 #if defined(__GNUC__) && !defined(__clang__)
 #define MG_NOCLONE __attribute__((noclone)) /* parameters stay as they are written */
 #else

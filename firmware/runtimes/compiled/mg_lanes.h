@@ -48,11 +48,15 @@ MG_INLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from, i
    sum += (int32_t)v)
   uint32_t v;
   if (lane == 2) {
+#if !MG_SMALL_CODE
     for (; n >= 4; n -= 4, from += 4, to += 8) MG_ADD(0), MG_ADD(1), MG_ADD(2), MG_ADD(3);
+#endif
     for (; n > 0; n--, from++, to += 2) MG_ADD(0);
   } else {
     to += lane;
+#if !MG_SMALL_CODE
     for (; n >= 4; n -= 4, from += 4, to += 8) MG_SET(0), MG_SET(1), MG_SET(2), MG_SET(3);
+#endif
     for (; n > 0; n--, from++, to += 2) MG_SET(0);
   }
 #undef MG_SET
@@ -153,22 +157,31 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
     MG_CHANNEL(a3, b3, k, 3);                          \
   } while (0)
   uint32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
-  for (const uint32_t* const end = p + 2 * (n & ~7); p != end; p += 16, w += 32) {
+#if MG_SMALL_CODE
+#define MG_ELEMENTS 2
+#else
+#define MG_ELEMENTS 8
+#endif
+  for (const uint32_t* const end = p + 2 * (n & ~(MG_ELEMENTS - 1)); p != end;
+       p += 2 * MG_ELEMENTS, w += 4 * MG_ELEMENTS) {
     MG_STEP(0);
     MG_STEP(1);
+#if !MG_SMALL_CODE
     MG_STEP(2);
     MG_STEP(3);
     MG_STEP(4);
     MG_STEP(5);
     MG_STEP(6);
     MG_STEP(7);
+#endif
   }
-  for (n &= 7; n > 0; n--, p += 2, w += 4) MG_STEP(0);
+  for (n &= MG_ELEMENTS - 1; n > 0; n--, p += 2, w += 4) MG_STEP(0);
   mg_lane_split(a0, b0, sums);
   mg_lane_split(a1, b1, sums + 3);
   mg_lane_split(a2, b2, sums + 6);
   mg_lane_split(a3, b3, sums + 9);
 #undef MG_CHANNEL
+#undef MG_ELEMENTS
 #endif
 #undef MG_STEP
 }

@@ -29,6 +29,7 @@ MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_
     a2 += v * w[4 * (i) + 2]; \
     a3 += v * w[4 * (i) + 3]; \
   } while (0)
+#if !MG_SMALL_CODE
     for (const int8_t* const end = p + (n & ~7); p != end; p += 8, w += 32) {
       MG_STEP(0);
       MG_STEP(1);
@@ -39,7 +40,8 @@ MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_
       MG_STEP(6);
       MG_STEP(7);
     }
-    for (int32_t k = n & 7; k > 0; k--, p++, w += 4) MG_STEP(0);
+#endif
+    for (const int8_t* const end = x + n; p != end; p++, w += 4) MG_STEP(0);
 #undef MG_STEP
     const int32_t sums[4] = {a0, a1, a2, a3};
     for (int32_t i = 0; i < 4 && i < left; i++) {

@@ -49,12 +49,14 @@ class Program:
         includes: folders of its headers.
         lenient: those of the files that may have warnings: the user's own.
         folder: the project that they are of, for the cache of objects; None: none.
+        flags: the project's own, after those that every firmware has.
     """
 
     files: tuple[Path, ...]
     includes: tuple[Path, ...]
     lenient: frozenset[Path] = frozenset()
     folder: Path | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ def build_image(cpu: Cpu, program: Program, work: Path, *, clock_hz: int, operat
         "clock.c": (f"-DPICOSECONDS_PER_INSTRUCTION={picoseconds_per_instruction(cpu, clock_hz)}",),
         _OBSERVER: (f"-DMODEL_OPERATORS={max(1, operators)}",),
     }
-    own = {path: (*_OBSERVED, *(() if path in program.lenient else _WARNINGS)) for path in program.files}
+    own = {
+        path: (*program.flags, *_OBSERVED, *(() if path in program.lenient else _WARNINGS)) for path in program.files
+    }
     objects = _compile(cpu, compilation, own)
     failure = ""
     for machine in cpu.machines:

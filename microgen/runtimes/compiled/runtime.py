@@ -121,8 +121,8 @@ class CompiledPlan:
 
     @property
     def requirements(self) -> Requirements:
-        """Nothing but speed: platforms compile for size otherwise."""
-        return Requirements(build_flags=("-O2",))
+        """How the compiler optimises: platforms have other defaults."""
+        return Requirements(build_flags=("-Os" if self.code_options.optimize == "size" else "-O2",))
 
     @property
     def native(self) -> NativeBuild:
@@ -182,7 +182,7 @@ class CompiledPlan:
         """Return what a manifest records."""
         proofs = self.on_board.proofs
         requantization = {"proven_channels": proofs.proven, "exact_channels": proofs.exact}
-        options = asdict(self.code_options)
+        options = {**asdict(self.code_options), "build_flags": list(self.requirements.build_flags)}
         return {_NAME: {**self.library.to_json(), **requantization, **options}, "arena": self.arena.to_json()}
 
 

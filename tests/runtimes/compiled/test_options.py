@@ -42,6 +42,10 @@ def test_what_is_faster_is_larger(model):
     sizes = [bytes_of(COMPILED.plan(model, BOARD, code=CodeOptions(o))) for o in ("size", "balanced", "speed")]
     assert sizes[0] < sizes[1] < sizes[2]
     plain = COMPILED.plan(model, BOARD)
+    assert [COMPILED.plan(model, BOARD, code=CodeOptions(o)).requirements.build_flags for o in ("size", "speed")] == [
+        ("-Os",),
+        ("-O2",),
+    ]
     assert bytes_of(plain) == sizes[1] and plain.record()["compiled"]["optimize"] == "balanced"
 
 
