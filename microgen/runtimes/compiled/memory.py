@@ -11,7 +11,8 @@ from .steps import Alias
 from .values import Value
 
 ALIGNMENT = 8
-_TRIES = 300
+# Orders that are tried: more of them for models with few items, where each costs less.
+_TRIES, _ITEMS_TRIED = 300, 30_000
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class _Planner:
         ]
         rng = random.Random(1)  # noqa: S311 - the same layout every time
         best: tuple[int, dict[int, int], list[Item]] | None = None
-        for n in range(_TRIES if len(items) > 2 else 3):
+        for n in range(max(_TRIES, _ITEMS_TRIED // len(items)) if len(items) > 2 else 3):
             if n < len(orders):
                 order = orders[n]
             else:
