@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,55 +20,18 @@ import numpy as np
 import numpy.typing as npt
 
 from microgen import workers
-from microgen.runtimes.compiled.armv7em import Armv7emPath
-from microgen.runtimes.compiled.compiler import CompiledModel, GenericPath, Options, compile_model
-from microgen.runtimes.compiled.path import CpuPath, Optimize
+from microgen.runtimes.compiled.compiler import CompiledModel, Options, compile_model
+from microgen.runtimes.runtime import Optimize
 from microgen.support import resources
 from microgen.tflite import TfliteModel, load
 from microgen.workers import tflm as tflm_jobs
 
-HARNESS = Path(__file__).parent / "firmware"
+from . import semihosting
+from .semihosting import CPUS, Cpu
+
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
 _ARENA = 1 << 22
-_SECONDS = 600
-
-
-@dataclass(frozen=True)
-class Cpu:
-    """A CPU, its compiler, and the emulator that runs it.
-
-    Attributes:
-        compile: compiler and flags. rom, ram: where the emulated board has its memories, of 4 MB each.
-        icount: how QEMU counts; the harness knows what a tick of the timer is then.
-    """
-
-    name: str
-    path: CpuPath
-    compile: str
-    emulate: str
-    icount: str
-    rom: int = 0
-    ram: int = 0x20000000
-
-    @property
-    def prefix(self) -> str:
-        return self.compile.split()[0].removesuffix("gcc")
-
-
-_ARM = "arm-none-eabi-gcc -mthumb"
-_QEMU_ARM = "qemu-system-arm -M"
-_RISCV = "riscv64-unknown-elf-gcc -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs -mno-relax"
-_M4F = f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
-_VIRT = "qemu-system-riscv32 -M virt -bios none"
-CPUS = {
-    cpu.name: cpu
-    for cpu in (
-        Cpu("m4f", Armv7emPath(), _M4F, f"{_QEMU_ARM} mps2-an386", "shift=6"),
-        Cpu("m3", GenericPath(), f"{_ARM} -mcpu=cortex-m3", f"{_QEMU_ARM} mps2-an385", "shift=6"),
-        Cpu("m0plus", GenericPath(), f"{_ARM} -mcpu=cortex-m0plus", f"{_QEMU_ARM} mps2-an385", "shift=6"),
-        Cpu("rv32", GenericPath(), f"{_RISCV} -march=rv32imac", _VIRT, "shift=0", 0x80000000, 0x80400000),
-    )
-}
+_WARNINGS = ("-g0", "-Wall", "-Wextra", "-Werror")
 
 
 @dataclass
@@ -146,12 +108,13 @@ def measure(
     count = len(inputs[0])
     (folder / "in.bin").write_bytes(b"".join(x[k].tobytes() for k in range(count) for x in inputs))
     observe = ["-DMODEL_OBSERVE=model_observe", f"-DOPERATORS={len(model.main.operators)}"] if operators else []
+    harness = str(semihosting.FILES / "harness.c")
     sources = [n for n in compiled.files if n.endswith((".c", ".S"))] + [
         str(KERNELS / f) for f in compiled.kernel_files
     ]
-    _build(folder, cpu, "model.elf", [level, *observe], sources)
-    _build(folder, cpu, "empty.elf", [level], ["empty.c"])
-    text = _emulate(folder, cpu)
+    semihosting.build(folder, cpu, "model.elf", [level, *_WARNINGS, *observe, f"-I{KERNELS}"], [*sources, harness])
+    semihosting.build(folder, cpu, "empty.elf", [level, *_WARNINGS], ["empty.c", harness])
+    text = semihosting.emulate(folder, cpu, "model.elf")
     first = re.search(r"inference (\d+) (\d+)", text)
     if not first:
         raise RuntimeError(f"{cpu.name}: {text}")
@@ -174,8 +137,6 @@ def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cp
     (folder / "sizes.h").write_text(
         f"#define IN_BYTES {sizes(program.inputs)}\n#define OUT_BYTES {sizes(program.outputs)}\n"
     )
-    memory = f"ROM (rx) : ORIGIN = {cpu.rom}, LENGTH = 4M\n  RAM (rwx) : ORIGIN = {cpu.ram}, LENGTH = 4M"
-    (folder / "memory.ld").write_text(f"MEMORY {{\n  {memory}\n}}\nINCLUDE {HARNESS}/link.ld\n")
     (folder / "empty.c").write_text(
         "void *model_input(unsigned k) { (void)k; return 0; }\n"
         "const void *model_output(unsigned k) { (void)k; return 0; }\n"
@@ -183,33 +144,9 @@ def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cp
     )
 
 
-def _build(folder: Path, cpu: Cpu, name: str, flags: Sequence[str], sources: Sequence[str]) -> None:
-    command = [
-        *cpu.compile.split(), "-nostartfiles", "-std=gnu11", "-g0", "-Wall", "-Wextra", "-Werror",
-        "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", f"-I{KERNELS}", "-I.", *flags,
-        *sources, str(HARNESS / "harness.c"), "-T", "memory.ld", "-o", name, "-lc", "-lgcc",
-    ]  # fmt: skip
-    _run(command, folder)
-
-
-def _emulate(folder: Path, cpu: Cpu) -> str:
-    command = [
-        *cpu.emulate.split(), "-nographic", "-monitor", "none", "-serial", "none",
-        "-semihosting-config", "enable=on,target=native", "-icount", cpu.icount, "-kernel", "model.elf",
-    ]  # fmt: skip
-    return _run(command, folder)
-
-
 def _text_bytes(elf: Path, cpu: Cpu) -> int:
-    text = _run([f"{cpu.prefix}size", str(elf)], elf.parent).splitlines()[1].split()
+    text = semihosting.output_of([f"{cpu.prefix}size", str(elf)], elf.parent).splitlines()[1].split()
     return int(text[0]) + int(text[1])
-
-
-def _run(command: Sequence[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
-    if done.returncode:
-        raise RuntimeError(f"{command[0]}: {(done.stdout + done.stderr)[-2000:]}")
-    return done.stdout + done.stderr
 
 
 def main() -> None:

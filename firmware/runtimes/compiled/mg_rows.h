@@ -40,8 +40,10 @@ MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_
       MG_STEP(6);
       MG_STEP(7);
     }
+    for (int32_t k = n & 7; k > 0; k--, p++, w += 4) MG_STEP(0);
+#else
+    for (int32_t k = n; k > 0; k--, p++, w += 4) MG_STEP(0);
 #endif
-    for (const int8_t* const end = x + n; p != end; p++, w += 4) MG_STEP(0);
 #undef MG_STEP
     const int32_t sums[4] = {a0, a1, a2, a3};
     for (int32_t i = 0; i < 4 && i < left; i++) {

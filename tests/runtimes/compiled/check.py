@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.semihosting import Cpu
 from microgen.errors import InputError
 from microgen.runtimes.compiled.compiler import CompiledModel, compile_model
 from microgen.tflite import TfliteModel, parse
 
-from . import host, reference
+from . import emulated, host, reference
 
 
 @dataclass
@@ -50,15 +51,15 @@ def _values(rng, tensor, k: int) -> np.ndarray:
 
 
 def check(
-    folder: Path, models: Sequence[bytes], count: int = 6, seed: int = 0, path=None, flags=host.FLAGS
+    folder: Path, models: Sequence[bytes], count: int = 6, seed: int = 0, cpu: Cpu | None = None
 ) -> list[Outcome]:
-    """Compile and run the models, and compare with TFLM."""
+    """Compile and run the models, on this machine or an emulated CPU, and compare with TFLM."""
     outcomes = [Outcome() for _ in models]
     taken: list[tuple[int, CompiledModel, TfliteModel]] = []
     for k, data in enumerate(models):
         model = parse(data, f"model{k}")
         try:
-            taken.append((k, compile_model(model, path, prefix=f"m{len(taken)}"), model))
+            taken.append((k, compile_model(model, cpu.path if cpu else None, prefix=f"m{len(taken)}"), model))
         except InputError as error:
             outcomes[k].refused = error.message
     samples = {k: samples_for(model, count, seed + k) for k, _, model in taken}
@@ -68,7 +69,8 @@ def check(
     compiled = [c for _, c, _ in taken]
     if not compiled:
         return outcomes
-    runs = host.run(folder, compiled, [samples[k] for k, _, _ in taken], flags)
+    fed = [samples[k] for k, _, _ in taken]
+    runs = emulated.run(folder, compiled, fed, cpu) if cpu else host.run(folder, compiled, fed)
     for (k, c, _), got in zip(taken, runs, strict=True):
         if isinstance(plain[k], reference.Crashed):
             outcomes[k].refused = f"TFLM: {plain[k]}"

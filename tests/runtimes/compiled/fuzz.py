@@ -1,11 +1,14 @@
-"""python -m tests.runtimes.compiled.fuzz FIRST LAST [OPERATOR]: random models by seed, held against TFLM."""
+"""python -m tests.runtimes.compiled.fuzz FIRST LAST [OPERATOR] [--cpu CPU]: random models, held against TFLM."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+
+from benchmarks.semihosting import CPUS, Cpu
 
 from . import check, random_models
 
@@ -22,19 +25,24 @@ def _model(name: str | None, seed: int) -> bytes:
     return random_models.model(seed)
 
 
-def _shrunk(seed: int) -> str:
+def _shrunk(seed: int, cpu: Cpu | None) -> str:
     """The fewest first operators of a model that differ already."""
     for most in range(1, 7):
         with tempfile.TemporaryDirectory() as folder:
-            (outcome,) = check.check(Path(folder), [random_models.model(seed, most)], seed=seed)
+            (outcome,) = check.check(Path(folder), [random_models.model(seed, most)], seed=seed, cpu=cpu)
         if outcome.difference:
             return f" (with its first {most}: {outcome.difference})"
     return ""
 
 
 def main() -> None:
-    first, last = int(sys.argv[1]), int(sys.argv[2])
-    name = sys.argv[3] if len(sys.argv) > 3 else None
+    parser = argparse.ArgumentParser(prog="python -m tests.runtimes.compiled.fuzz")
+    parser.add_argument("first", type=int)
+    parser.add_argument("last", type=int, help="the seed behind the last")
+    parser.add_argument("operator", nargs="?", help="OPERATOR, OPERATOR:int16, or int16; all together otherwise")
+    parser.add_argument("--cpu", choices=CPUS, help="an emulated CPU; this machine with sanitizers otherwise")
+    args = parser.parse_args()
+    first, last, name, cpu = args.first, args.last, args.operator, CPUS.get(args.cpu)
     refused: Counter[str] = Counter()
     bad = equal = 0
     for start in range(first, last, BATCH):
@@ -42,14 +50,14 @@ def main() -> None:
         models = [_model(name, seed) for seed in seeds]
         with tempfile.TemporaryDirectory() as folder:
             try:
-                outcomes = check.check(Path(folder), models, seed=start)
-            except AssertionError as error:
+                outcomes = check.check(Path(folder), models, seed=start, cpu=cpu)
+            except (AssertionError, RuntimeError) as error:
                 print(f"seeds {start} on: {str(error)[:3000]}")
                 bad += 1
                 continue
         for seed, outcome in zip(seeds, outcomes, strict=True):
             if outcome.difference:
-                print(f"seed {seed}: {outcome.difference}{'' if name else _shrunk(seed)}", flush=True)
+                print(f"seed {seed}: {outcome.difference}{'' if name else _shrunk(seed, cpu)}", flush=True)
                 bad += 1
             elif outcome.refused:
                 refused[outcome.refused.split("'")[-1][:90]] += 1

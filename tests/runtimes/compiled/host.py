@@ -16,6 +16,7 @@ FLAGS = [
     "-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
     "-Wall", "-Wextra", "-Wconversion", "-Werror",
 ]  # fmt: skip
+OBSERVE = ["-DMODEL_OBSERVE=observe", "-DMODEL_OBSERVE_TENSORS"]
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
 
 
@@ -69,8 +70,7 @@ def run(
     files = sorted({f for m in models for f in m.kernel_files})
     include = ["-I", str(KERNELS), "-I", str(folder)]
     sources = [*(str(KERNELS / f) for f in files), *(str(folder / f"m{k}.c") for k in range(len(models)))]
-    observe = ["-DMODEL_OBSERVE=observe", "-DMODEL_OBSERVE_TENSORS"]
-    command = [compiler(), *flags, *include, *observe, "main.c", *sources, "-o", "run"]
+    command = [compiler(), *flags, *include, *OBSERVE, "main.c", *sources, "-o", "run"]
     subprocess.run(command, cwd=folder, check=True)
     fed = b"".join(x.tobytes() for per_model in samples for sample in per_model for x in sample)
     done = subprocess.run([str(folder / "run")], input=fed, capture_output=True, check=False)

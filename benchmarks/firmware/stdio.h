@@ -1,5 +1,5 @@
-/* What of stdio.h the programs of host.py need, by semihosting: in.bin is the
- * input, out.bin the output. */
+/* What of stdio.h programs in QEMU need, by semihosting: in.bin is the input,
+ * out.bin the output. */
 #ifndef EMULATOR_STDIO_H
 #define EMULATOR_STDIO_H
 #include <stddef.h>
@@ -12,5 +12,6 @@ extern FILE emulator_files[2];
 size_t fread(void *p, size_t size, size_t n, FILE *file);
 size_t fwrite(const void *p, size_t size, size_t n, FILE *file);
 void perror(const char *text);
+void emulator_print(const char *text); /* on the emulator's console */
 
 #endif

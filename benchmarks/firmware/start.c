@@ -1,4 +1,4 @@
-/* Reset, faults and files of a program in QEMU. */
+/* Reset, faults, files and text of a program in QEMU, by semihosting. */
 #include <stdint.h>
 
 #include "stdio.h"
@@ -40,7 +40,8 @@ size_t fread(void *p, size_t size, size_t n, FILE *file) {
 size_t fwrite(const void *p, size_t size, size_t n, FILE *file) {
   return transfer(0x05, *file, p, size * n);
 }
-void perror(const char *text) { semihost(0x04, text); }
+void emulator_print(const char *text) { semihost(0x04, text); }
+void perror(const char *text) { emulator_print(text); }
 
 static void end(int failed) {
   semihost(0x18, (void *)(uintptr_t)(failed ? 0x20023 : 0x20026));
