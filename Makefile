@@ -15,11 +15,11 @@ COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 COMMA := ,
 EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
-DEBIAN := g++ clang libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
-	gcc-riscv64-unknown-elf libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf qemu-system-arm \
+DEBIAN := g++ clang cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
+	gcc-riscv64-unknown-elf gcc-xtensa-lx106 libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf qemu-system-arm \
 	qemu-system-misc shellcheck xxd zsh
 
-.PHONY: demo test lint types cpp-format cpp-test pytest coverage mutants docs lock format debian benchmark clean
+.PHONY: demo test lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -51,6 +51,13 @@ cpp-test: $(VENV)/test.stamp debian
 
 pytest: $(VENV)/test.stamp debian
 	$(BIN)/python -m $(PYTEST)
+
+# Random models in the compiled runtime under ASan and UBSan, byte by byte against TFLM: within a minute of one core.
+# SEEDS='0 10000' takes others.
+SEEDS ?= 0 400
+
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m tests.runtimes.compiled.fuzz $(SEEDS)
 
 # Which lines and branches of microgen/ the tests run, workers included.
 coverage: $(VENV)/test.stamp debian

@@ -96,9 +96,10 @@ def uniform(r: Requantization, prefer: int | None = None) -> Constants | None:
     thresholds = np.where(constant[:, None], np.where(levels <= value[:, None], -1, 1), thresholds)
     peak = np.maximum(-narrow.acc_low, narrow.acc_high) * scale + np.abs(offset) * scale + abs(r.zero_point) + 257
     for shift in [*([prefer] if prefer else []), *range(30, 5, -1)]:
-        first = np.rint(scale * 2.0 ** (24 + shift)).astype(np.int64)
-        if first.max() >= _LIMIT - _REACH or (peak * 2.0**shift).max() >= _LIMIT:
+        real = np.rint(scale * 2.0 ** (24 + shift))
+        if real.max() >= _LIMIT - _REACH or (peak * 2.0**shift).max() >= _LIMIT:
             continue
+        first = real.astype(np.int64)
         constants = _search(first, shift, levels, thresholds, narrow)
         if constants is not None:
             multiplier, addend = constants
