@@ -34,10 +34,7 @@ void MG_CONV16(const int16_t* in, int16_t* out, const mg_conv16_params* p) {
         for (int32_t c = 0; c < channels; c++) {
           const int16_t* from = in + c / p->out_c * p->in_c;
           const int64_t acc = sum_of(from, p->weights + c * taps, y0, x0, p) + p->bias[c];
-          const int32_t v =
-              (int32_t)((acc * p->multiplier[c] + ((int64_t)1 << (p->shift[c] - 1))) >>
-                        p->shift[c]);
-          *out++ = (int16_t)mg_clamp(v, p->low, p->high);
+          *out++ = mg_requantize16(acc, c, p);
         }
       }
     }

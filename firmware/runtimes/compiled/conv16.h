@@ -1,4 +1,5 @@
-/* CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED with int16 activations and int8 weights. */
+/* CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and TRANSPOSE_CONV with int16 activations and int8
+ * weights. */
 #ifndef MG_CONV16_H
 #define MG_CONV16_H
 
@@ -27,8 +28,17 @@ typedef struct {
   int16_t low, high;
 } mg_conv16_params;
 
+/* The output of a channel's sum, its bias included. */
+MG_INLINE int16_t mg_requantize16(int64_t acc, int32_t channel, const mg_conv16_params* p) {
+  const int shift = p->shift[channel];
+  const int64_t v = (acc * p->multiplier[channel] + ((int64_t)1 << (shift - 1))) >> shift;
+  return (int16_t)mg_clamp((int32_t)v, p->low, p->high);
+}
+
 void mg_conv16(const int16_t* in, int16_t* out, const mg_conv16_params* p);
 void mg_conv16_long(const int16_t* in, int16_t* out, const mg_conv16_params* p);
+/* The transposed convolution, from in to out as in transpose_conv.h: no groups, no dilation. */
+void mg_transpose_conv16(const int16_t* in, int16_t* out, const mg_conv16_params* p);
 
 #ifdef __cplusplus
 }

@@ -1,32 +1,15 @@
 #include "transpose_conv.h"
 
-/* The taps of a dimension that reach output position `at`: the first tap, the input that it meets,
- * and how many there are; from one to the next the tap moves by the stride, the input by -1. */
-typedef struct {
-  int32_t tap, input, count;
-} reach;
-
-static reach reach_of(int32_t at, int32_t stride, int32_t kernel, int32_t size) {
-  reach r;
-  r.tap = at % stride;
-  r.input = at / stride;
-  if (r.input >= size) { /* the first taps would meet what lies behind the input */
-    r.tap += (r.input - size + 1) * stride;
-    r.input = size - 1;
-  }
-  r.count = r.tap < kernel ? (kernel - 1 - r.tap) / stride + 1 : 0;
-  if (r.count > r.input + 1) r.count = r.input + 1;
-  return r;
-}
+#include "mg_reach.h"
 
 void MG_NAME(mg_transpose_conv)(const int8_t* in, int8_t* out, const mg_transpose_conv_params* p) {
   const int32_t n = p->in_c, zero = p->zero_point, pixel = n, row = n * p->in_w;
   const int32_t tap_w = n * p->stride_w, tap_h = n * p->kernel_w * p->stride_h;
   for (int32_t batch = 0; batch < p->batches; batch++, in += p->in_h * row) {
     for (int32_t y = 0; y < p->out_h; y++) {
-      const reach v = reach_of(y + p->pad_h, p->stride_h, p->kernel_h, p->in_h);
+      const mg_reach v = mg_reach_of(y + p->pad_h, p->stride_h, p->kernel_h, p->in_h);
       for (int32_t x = 0; x < p->out_w; x++) {
-        const reach h = reach_of(x + p->pad_w, p->stride_w, p->kernel_w, p->in_w);
+        const mg_reach h = mg_reach_of(x + p->pad_w, p->stride_w, p->kernel_w, p->in_w);
         const int8_t* w0 = p->weights + (v.tap * p->kernel_w + h.tap) * n;
         for (int32_t c = 0; c < p->out_c; c++, w0 += p->kernel_h * p->kernel_w * n) {
           int32_t acc = p->channels[c].bias;

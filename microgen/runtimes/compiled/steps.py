@@ -368,6 +368,7 @@ class Conv16(Step):
         filter: int8 [co, kh, kw, ci]; bias: int64 [co].
         multiplier, shift: int64 [co]: TFLM's factor, cut to 15 bits.
         is_long: whether sums may leave int32.
+        transposed: whether it is TRANSPOSE_CONV, whose padding is that of the convolution that it is the transpose of.
     """
 
     shape: tuple[int, ...]
@@ -383,6 +384,7 @@ class Conv16(Step):
     low: int
     high: int
     is_long: bool
+    transposed: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

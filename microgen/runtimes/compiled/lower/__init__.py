@@ -88,6 +88,7 @@ _WIDE: dict[str, Lowering] = {
     "SOFTMAX": wide.softmax,
     "SUB": wide.binary,
     "TANH": wide.unary,
+    "TRANSPOSE_CONV": wide.transpose_conv,
 }
 
 

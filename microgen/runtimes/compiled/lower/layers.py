@@ -28,6 +28,24 @@ def window(op: Op, source: Tensor, kernel: tuple[int, ...], output: Tensor) -> t
     return strides, dilations, (top, left)
 
 
+def transposed_window(op: Op) -> tuple[_Pair, _Pair, _Pair]:
+    """Return strides, dilations and padding of TRANSPOSE_CONV: those of a convolution from the output to the input."""
+    source, kernel, output = op.tensor(2), op.tensor(1), op.output
+    strides = op.op.strides or (1, 1)
+    same = op.options.padding == "SAME"
+    op.need(
+        len(source.shape) == len(output.shape) == 4
+        and kernel.shape[3] == source.shape[3]
+        and output.shape == (source.shape[0], *output.shape[1:3], kernel.shape[0]),
+        f"an output of shape {list(output.shape)}",
+    )
+    top, left = (
+        padding_before(n, k, s, 1, -(-n // s) if same else (n + s - k) // s, same)
+        for n, k, s in zip(output.shape[1:3], kernel.shape[1:3], strides, strict=True)
+    )
+    return strides, (1, 1), (top, left)
+
+
 def groups_of(op: Op, channels: int, kernel: tuple[int, ...], output: Tensor) -> int:
     """Return the groups of a convolution whose filter may have fewer channels than its input."""
     op.need(len(kernel) == 4 and kernel[3] > 0 and channels % kernel[3] == 0, f"a filter of shape {list(kernel)}")
@@ -36,11 +54,11 @@ def groups_of(op: Op, channels: int, kernel: tuple[int, ...], output: Tensor) ->
     return groups
 
 
-def bias_of(op: Op, n: int) -> Int64:
+def bias_of(op: Op, n: int, position: int = 2) -> Int64:
     """Return the bias of a layer, zeros where it has none."""
-    if not op.has(2):
+    if not op.has(position):
         return np.zeros(n, np.int64)
-    bias = op.constant(2, "its bias").reshape(-1).astype(np.int64)
+    bias = op.constant(position, "its bias").reshape(-1).astype(np.int64)
     op.need(len(bias) == n, f"a bias of {len(bias)} for {n} channels")
     return bias
 

@@ -8,9 +8,9 @@ from ..arithmetic import quantize_multiplier, quantize_multipliers
 from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Pool, Step, TransposeConv
 from ..values import Requantization
 from . import wide
-from .context import Op, activation_range, padding_before
+from .context import Op, activation_range
 from .elementwise import collapse
-from .layers import bias_of, conv_scales, dense_scales, groups_of, window
+from .layers import bias_of, conv_scales, dense_scales, groups_of, transposed_window, window
 
 _INT8 = ("int8", "int8", "int32", "int8"), ("int8", "int8", "int8")
 
@@ -116,31 +116,15 @@ def transpose_conv(op: Op) -> Step:
     source, kernel, output = op.tensor(2), op.tensor(1), op.output
     op.need(source.dtype == kernel.dtype == output.dtype == "int8", f"{source.dtype} to {output.dtype}")
     weights = op.constant(1, "its filter")
-    strides = op.op.strides or (1, 1)
-    same = op.options.padding == "SAME"
-    # The padding is that of a convolution from the output to the input.
-    top, left = (
-        padding_before(n, k, s, 1, -(-n // s) if same else (n + s - k) // s, same)
-        for n, k, s in zip(output.shape[1:3], kernel.shape[1:3], strides, strict=True)
-    )
-    op.need(
-        len(source.shape) == len(output.shape) == 4
-        and kernel.shape[3] == source.shape[3]
-        and output.shape == (source.shape[0], *output.shape[1:3], kernel.shape[0]),
-        f"an output of shape {list(output.shape)}",
-    )
-    base = op.base(2)
-    bias = np.zeros(len(weights), np.int64)
-    if op.has(3):
-        bias = op.constant(3, "its bias").reshape(-1).astype(np.int64)
-        op.need(len(bias) == len(weights), f"a bias of {len(bias)} for {len(weights)} channels")
+    strides, _, padding = transposed_window(op)
+    base, bias = op.base(2), bias_of(op, len(weights), 3)
     scales = conv_scales(source, kernel, output, len(weights))
     return TransposeConv(
         **base,
         filter=weights.astype(np.int8),
         bias=bias,
         strides=strides,
-        padding=(top, left),
+        padding=padding,
         requantization=_requantization(op, len(weights), scales),
     )
 

@@ -13,7 +13,7 @@ from ..steps import Binary16, Conv16, Curve16, LeakyRelu16, Rescale, Softmax16, 
 from ..values import Int8, Int64
 from .context import Op, activation_range
 from .elementwise import broadcast
-from .layers import bias_of, conv_scales, dense_scales, groups_of, window
+from .layers import bias_of, conv_scales, dense_scales, groups_of, transposed_window, window
 
 _TYPES = ("int16", "int8", "int64", "int16"), ("int16", "int8", "int16")
 _Pair = tuple[int, int]
@@ -55,6 +55,18 @@ def fully_connected(op: Op) -> Step:
     )  # fmt: skip
 
 
+def transpose_conv(op: Op) -> Step:
+    """TRANSPOSE_CONV of int16 with a bias of int64; for its inputs, see `matrix.transpose_conv`."""
+    source, kernel, output = op.tensor(2), op.tensor(1), op.output
+    types = (source.dtype, kernel.dtype, output.dtype, op.tensor(3).dtype if op.has(3) else "int64")
+    op.need(types == ("int16", "int8", "int16", "int64"), " x ".join(types))
+    weights = op.constant(1, "its filter").astype(np.int8)
+    moved = transposed_window(op)
+    return _conv16(
+        op, weights, source.shape, output.shape, 1, moved, conv_scales(source, kernel, output, len(weights)), 2
+    )  # fmt: skip
+
+
 def _conv16(
     op: Op,
     weights: Int8,
@@ -63,20 +75,21 @@ def _conv16(
     groups: int,
     moved: tuple[_Pair, _Pair, _Pair],
     scales: list[float],
+    data: int = 0,
 ) -> Step:
-    op.need(not op.tensor(0).zero_point and not op.output.zero_point, "a zero point with int16")
+    op.need(not op.tensor(data).zero_point and not op.output.zero_point, "a zero point with int16")
     multiplier, shift = quantize_multipliers(scales)
     op.need(bool((shift <= 7).all()), "a scale of more than 2**7")
     reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
     low, high = activation_range(op.options.activation, op.output, op)
     reach = np.abs(weights.astype(np.int64)).sum((1, 2, 3)) << 15
-    base = op.base(0)
+    base = op.base(data)
     return Conv16(
         **base,
         shape=shape,
         out=out,
         filter=weights,
-        bias=bias_of(op, len(weights)),
+        bias=bias_of(op, len(weights), 3 if data else 2),
         strides=moved[0],
         dilations=moved[1],
         padding=moved[2],
@@ -86,6 +99,7 @@ def _conv16(
         low=low,
         high=high,
         is_long=bool(reach.max(initial=0) >= 2**31),
+        transposed=data > 0,
     )
 
 

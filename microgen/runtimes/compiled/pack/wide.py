@@ -16,7 +16,7 @@ def conv16(step: Conv16) -> Code:
     k = step.index
     co, kh, kw, ci = step.filter.shape
     n, h, w, _ = step.shape
-    suffix = "_long" if step.is_long else ""
+    kernel = "transpose_conv16" if step.transposed else "conv16_long" if step.is_long else "conv16"
     params = struct("mg_conv16_params", f"conv{k}", {
         "weights": f"weights{k}", "bias": f"bias{k}", "multiplier": f"multiplier{k}", "shift": f"shift{k}",
         "batches": n, "groups": step.groups, "in_h": h, "in_w": w, "in_c": ci,
@@ -26,7 +26,7 @@ def conv16(step: Conv16) -> Code:
         "pad_h": step.padding[0], "pad_w": step.padding[1], "low": step.low, "high": step.high,
     })  # fmt: skip
     return Code(
-        call=f"mg_conv16{suffix}({{input0}}, {{output0}}, &conv{k});",
+        call=f"mg_{kernel}({{input0}}, {{output0}}, &conv{k});",
         constants=(
             Constant(f"weights{k}", "int8_t", step.filter),
             Constant(f"bias{k}", "int64_t", step.bias, 8),
@@ -35,7 +35,7 @@ def conv16(step: Conv16) -> Code:
         ),
         declarations=(params,),
         headers=("conv16.h",),
-        files=(f"conv16{suffix}.c", *(("conv16.c",) if suffix else ())),
+        files=(f"{kernel}.c", *(("conv16.c",) if kernel == "conv16_long" else ())),
         exact=co,
     )
 

@@ -1,0 +1,26 @@
+#include "conv16.h"
+#include "mg_reach.h"
+
+void mg_transpose_conv16(const int16_t* in, int16_t* out, const mg_conv16_params* p) {
+  const int32_t n = p->in_c, row = n * p->in_w, tap_h = n * p->kernel_w * p->stride_h;
+  for (int32_t batch = 0; batch < p->batches; batch++, in += p->in_h * row) {
+    for (int32_t y = 0; y < p->out_h; y++) {
+      const mg_reach v = mg_reach_of(y + p->pad_h, p->stride_h, p->kernel_h, p->in_h);
+      for (int32_t x = 0; x < p->out_w; x++) {
+        const mg_reach h = mg_reach_of(x + p->pad_w, p->stride_w, p->kernel_w, p->in_w);
+        const int8_t* w0 = p->weights + (v.tap * p->kernel_w + h.tap) * n;
+        for (int32_t c = 0; c < p->out_c; c++, w0 += p->kernel_h * p->kernel_w * n) {
+          int64_t acc = p->bias[c];
+          for (int32_t i = 0; i < v.count; i++) {
+            for (int32_t j = 0; j < h.count; j++) {
+              const int16_t* q = in + (v.input - i) * row + (h.input - j) * n;
+              const int8_t* w = w0 + i * tap_h + j * n * p->stride_w;
+              for (int32_t k = 0; k < n; k++) acc += q[k] * w[k];
+            }
+          }
+          *out++ = mg_requantize16(acc, c, p);
+        }
+      }
+    }
+  }
+}
