@@ -122,7 +122,7 @@ def measure(
     wanted = [b"".join(e[k].tobytes() for e in expected) for k in range(count)]
     size = len(wanted[0])
     equal = sum(got[k * size : (k + 1) * size] == w for k, w in enumerate(wanted))
-    code = _text_bytes(folder / "model.elf", cpu) - _text_bytes(folder / "empty.elf", cpu) - compiled.weights_bytes
+    code = text_bytes(folder / "model.elf", cpu) - text_bytes(folder / "empty.elf", cpu) - compiled.weights_bytes
     per_operator = {int(i): int(n) for i, n in re.findall(r"operator (\d+) (\d+)", text)}
     return Figures(
         int(first[1]), int(first[2]), code, compiled.weights_bytes, compiled.ram_bytes, equal, count, per_operator
@@ -144,7 +144,8 @@ def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cp
     )
 
 
-def _text_bytes(elf: Path, cpu: Cpu) -> int:
+def text_bytes(elf: Path, cpu: Cpu) -> int:
+    """Return what a program takes of the flash."""
     text = semihosting.output_of([f"{cpu.prefix}size", str(elf)], elf.parent).splitlines()[1].split()
     return int(text[0]) + int(text[1])
 
