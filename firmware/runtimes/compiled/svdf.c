@@ -1,9 +1,18 @@
 #include "svdf.h"
 
-void mg_svdf(const int8_t* in, int16_t* state, int8_t* out, const mg_svdf_params* p) {
+#ifdef MG_SVDF8
+typedef int8_t mg_state;
+#define MG_SVDF mg_svdf8
+#else
+typedef int16_t mg_state;
+#define MG_SVDF mg_svdf
+#endif
+
+void MG_SVDF(const int8_t* in, mg_state* state, int8_t* out, const mg_svdf_params* p) {
+  const int32_t limit = sizeof *state == 1 ? INT8_MAX : INT16_MAX;
   for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth) {
     const int8_t* w = p->features;
-    const int16_t* t = p->time;
+    const mg_state* t = p->time;
     const int32_t* bias = p->feature_bias;
     for (int32_t unit = 0; unit < p->units; unit++) {
       int32_t sum = p->bias[unit];
@@ -12,7 +21,7 @@ void mg_svdf(const int8_t* in, int16_t* state, int8_t* out, const mg_svdf_params
         for (int32_t i = 0; i < p->depth; i++) acc += w[i] * in[i];
         acc = mg_multiply(acc, p->multiplier_state, (int)p->shift_state);
         memmove(state, state + 1, (size_t)(p->memory - 1) * sizeof *state);
-        state[p->memory - 1] = (int16_t)mg_clamp(acc, INT16_MIN, INT16_MAX);
+        state[p->memory - 1] = (mg_state)mg_clamp(acc, -limit - 1, limit);
         for (int32_t i = 0; i < p->memory; i++) {
           sum = (int32_t)((uint32_t)sum + (uint32_t)(t[i] * state[i]));
         }

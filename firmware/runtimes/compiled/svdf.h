@@ -1,4 +1,4 @@
-/* SVDF, int8 with a state of int16. */
+/* SVDF, int8 with a state of int16 or int8. */
 #ifndef MG_SVDF_H
 #define MG_SVDF_H
 
@@ -9,11 +9,12 @@ extern "C" {
 #endif
 
 /* in: [batches, depth]; out: [batches, units]; state: [batches, units * rank, memory].
- * features: int8 [units * rank][depth]; time: int16 [units * rank][memory]; feature_bias and bias
+ * features: int8 [units * rank][depth]; time: [units * rank][memory], of the
+ * state's type; feature_bias and bias
  * have the zero points folded in. Requantized as TFLM does. No scratch. */
 typedef struct {
   const int8_t* features;
-  const int16_t* time;
+  const void* time;
   const int32_t *feature_bias, *bias;
   int32_t batches, depth, units, rank, memory;
   int32_t multiplier_state, shift_state;
@@ -21,6 +22,7 @@ typedef struct {
 } mg_svdf_params;
 
 void mg_svdf(const int8_t* in, int16_t* state, int8_t* out, const mg_svdf_params* p);
+void mg_svdf8(const int8_t* in, int8_t* state, int8_t* out, const mg_svdf_params* p);
 
 #ifdef __cplusplus
 }

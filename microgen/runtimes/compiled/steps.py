@@ -308,10 +308,10 @@ class Arg(Step):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Svdf(Step):
-    """SVDF; inputs: the data, the state (int16, persistent).
+    """SVDF; inputs: the data, the state (int16 or int8, persistent).
 
     Attributes:
-        features: int8 [units * rank, depth]; time: int16 [units * rank, memory].
+        features: int8 [units * rank, depth]; time: [units * rank, memory], of the state's type.
         feature_bias, bias: with the zero points folded in.
         to_state, to_output: TFLM's multiplier and shift.
     """

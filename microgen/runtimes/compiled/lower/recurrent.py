@@ -117,9 +117,10 @@ def _copy(base: dict[str, Any], like: Value) -> Step:
 
 
 def svdf(op: Op) -> Step:
-    """SVDF of int8 with a state of int16; TFLM applies no activation."""
+    """SVDF of int8 with a state and time weights of int16 or int8; TFLM applies no activation."""
     types = tuple(op.tensor(k).dtype for k in (0, 1, 2, 4))
-    op.need(types == ("int8", "int8", "int16", "int16") and op.output.dtype == "int8", " x ".join(types))
+    is_known = types[:2] == ("int8", "int8") and types[2] == types[3] and types[2] in ("int16", "int8")
+    op.need(is_known and op.output.dtype == "int8", " x ".join(types))
     source, features, time, state = (op.tensor(k) for k in (0, 1, 2, 4))
     weights = op.constant(1, "its features").astype(np.int8)
     taps = op.constant(2, "its time weights").astype(np.int64)

@@ -17,6 +17,8 @@ def svdf(step: Svdf) -> Code:
     """SVDF."""
     k = step.index
     units, depth = len(step.bias), step.features.shape[1]
+    state = step.inputs[1].dtype
+    kernel = "svdf8" if state == "int8" else "svdf"
     params = struct("mg_svdf_params", f"svdf{k}", {
         "features": f"features{k}", "time": f"time{k}", "feature_bias": f"feature_bias{k}", "bias": f"bias{k}",
         "batches": step.input.elements // depth, "depth": depth, "units": units, "rank": step.rank,
@@ -26,16 +28,16 @@ def svdf(step: Svdf) -> Code:
         "zero_point_out": step.output.zero_point,
     })  # fmt: skip
     return Code(
-        call=f"mg_svdf({{input0}}, {{state1}}, {{output0}}, &svdf{k});",
+        call=f"mg_{kernel}({{input0}}, {{state1}}, {{output0}}, &svdf{k});",
         constants=(
             Constant(f"features{k}", "int8_t", step.features),
-            Constant(f"time{k}", "int16_t", step.time),
+            Constant(f"time{k}", f"{state}_t", step.time),
             Constant(f"feature_bias{k}", "int32_t", step.feature_bias),
             Constant(f"bias{k}", "int32_t", step.bias),
         ),
         declarations=(params,),
         headers=("svdf.h",),
-        files=("svdf.c",),
+        files=tuple(sorted({"svdf.c", f"{kernel}.c"})),
         exact=2,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from . import elements, layers, movement
@@ -53,6 +54,7 @@ OPERATORS: dict[str, Callable[[Generator], bool]] = {
     "batch_matmul": layers.batch_matmul,
     "arg": elements.arg,
     "svdf": layers.svdf,
+    "svdf8": functools.partial(layers.svdf, state_type="int8"),
     "lstm": layers.lstm,
     "variable": movement.variable,
     "abs": elements.unary("ABS", "Abs"),

@@ -154,7 +154,7 @@ def batch_matmul(g: Generator) -> bool:
     return True
 
 
-def svdf(g: Generator) -> bool:
+def svdf(g: Generator, state_type: str = "int16") -> bool:
     x = g.any(rank=2)
     if x is None:
         return False
@@ -164,11 +164,13 @@ def svdf(g: Generator) -> bool:
     time_scale = float(np.float32(10 ** g.rng.uniform(-5, -3)))
     features_scale = float(np.float32(10 ** g.rng.uniform(-3, -1)))
     name = f"state{len(g.b.graph.tensors)}"
-    state = g.b.tensor(name, [batches, units * rank * memory], "int16", state_scale, variable=True)
+    state = g.b.tensor(name, [batches, units * rank * memory], state_type, state_scale, variable=True)
     features = g.constant(g.weights((units * rank, depth)), "int8", features_scale)
-    time = g.constant(g.rng.integers(-32768, 32768, (units * rank, memory)), "int16", time_scale)
+    least = np.iinfo(state_type).min
+    time = g.constant(g.rng.integers(least, -least, (units * rank, memory)), state_type, time_scale)
     bias = g.constant(g.bias(units, 1), "int32", float(np.float32(state_scale) * np.float32(time_scale)))
-    scale = float(np.float32(state_scale * time_scale * 2e7 * 10 ** g.rng.uniform(-1, 1)))
+    reach = 2e7 if state_type == "int16" else 1e3
+    scale = float(np.float32(state_scale * time_scale * reach * 10 ** g.rng.uniform(-1, 1)))
     y = g.node((batches, units), scale, g.pick(-128, 0, g.zero()))
     g.op("SVDF", [x, features, time, bias, state], [y], settings("SVDF", rank=rank, fusedActivationFunction=1))
     return True

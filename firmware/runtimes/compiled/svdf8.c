@@ -1,0 +1,2 @@
+#define MG_SVDF8
+#include "svdf.c"
