@@ -1,4 +1,5 @@
-/* UNIDIRECTIONAL_SEQUENCE_LSTM: int8 with a cell state of int16, tanh, all gates. */
+/* UNIDIRECTIONAL_SEQUENCE_LSTM: int8, or int16 with weights of int8, with a cell state of int16,
+ * tanh, all gates. */
 #ifndef MG_LSTM_H
 #define MG_LSTM_H
 
@@ -8,11 +9,12 @@
 extern "C" {
 #endif
 
-/* A gate: weights [units][depth] and [units][units], biases with zero points folded in, and TFLM's
- * factors of both products. */
+/* A gate: weights [units][depth] and [units][units], biases with zero points folded in (int32,
+ * for mg_lstm16 int64), and TFLM's factors of both products (for mg_lstm16 of 15 bits, with a shift
+ * to the right). */
 typedef struct {
   const int8_t *input_weights, *state_weights;
-  const int32_t *input_bias, *state_bias;
+  const void *input_bias, *state_bias;
   int32_t input_multiplier, input_shift;
   int32_t state_multiplier, state_shift;
 } mg_lstm_gate;
@@ -34,6 +36,8 @@ typedef struct {
 
 void mg_lstm(const int8_t* in, int8_t* hidden, int16_t* cell, int8_t* out, void* scratch,
              const mg_lstm_params* p);
+void mg_lstm16(const int16_t* in, int16_t* hidden, int16_t* cell, int16_t* out, void* scratch,
+               const mg_lstm_params* p);
 
 #ifdef __cplusplus
 }

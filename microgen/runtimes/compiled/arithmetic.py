@@ -33,6 +33,11 @@ def quantize_multipliers(reals: list[float]) -> tuple[Int64, Int64]:
     return np.array([m for m, _ in pairs], np.int64), np.array([s for _, s in pairs], np.int64)
 
 
+def reduced(multiplier: int) -> int:
+    """Return a multiplier cut to 15 bits, as TFLM's 64-bit MultiplyByQuantizedMultiplier() has it."""
+    return (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF
+
+
 def multiply(x: Int64, multiplier: Int64 | int, shift: Int64 | int) -> Int64:
     """Return MultiplyByQuantizedMultiplier(): x * multiplier * 2**(shift - 31), rounded twice.
 

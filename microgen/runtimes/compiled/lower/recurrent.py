@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....tflite import Tensor
-from ..arithmetic import quantize_multiplier
+from ..arithmetic import quantize_multiplier, reduced
 from ..steps import Alias, Gate, Lstm, Move, Nothing, Step, Svdf
 from ..values import Int8, Int64, Loops, Part, Value
 from .context import Context, Op
@@ -164,11 +164,13 @@ _PRESENT = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19)
 
 
 def lstm(op: Op) -> Step:
-    """UNIDIRECTIONAL_SEQUENCE_LSTM of int8."""
+    """UNIDIRECTIONAL_SEQUENCE_LSTM of int8, or of int16 with a bias of int64."""
     present = tuple(k for k in range(len(op.op.inputs)) if op.has(k))
     op.need(present == _PRESENT, "peepholes, a projection, layer normalization or gates left out")
     source, hidden, cell = op.tensor(_INPUT), op.tensor(_HIDDEN), op.tensor(_CELL)
-    op.need((source.dtype, hidden.dtype, cell.dtype) == ("int8", "int8", "int16"), source.dtype)
+    types = tuple(t.dtype for t in (source, hidden, cell, op.tensor(_BIASES)))
+    op.need(types in (("int8", "int8", "int16", "int32"), ("int16", "int16", "int16", "int64")), " x ".join(types))
+    op.need(source.dtype == "int8" or not (source.zero_point or hidden.zero_point), "a zero point with int16")
     op.need(op.op.activation == "TANH", f"the activation {op.op.activation or 'none'}")
     _need_shapes(op)
     base = op.base(_INPUT, _HIDDEN, _CELL)
@@ -214,11 +216,15 @@ def _gate(op: Op, k: int, source: Tensor, hidden: Tensor) -> Gate:
         return w, bias - zero * w.astype(np.int64).sum(1)
 
     def factor(t: Tensor, position: int) -> tuple[int, int]:
-        return quantize_multiplier(t.scale * op.tensor(position).scale / _PREACTIVATION)
+        multiplier, shift = quantize_multiplier(t.scale * op.tensor(position).scale / _PREACTIVATION)
+        op.need(shift <= 30, "these scales")
+        if t.dtype == "int8":
+            return multiplier, shift
+        op.need(shift <= 7, "a scale of more than 2**7")
+        return reduced(multiplier), 15 - shift
 
     bias = op.constant(_BIASES + k, "its biases").astype(np.int64)
     input_weights, input_bias = folded(_INPUT_WEIGHTS + k, source.zero_point, bias)
     state_weights, state_bias = folded(_STATE_WEIGHTS + k, hidden.zero_point, np.zeros_like(bias))
     factors = factor(source, _INPUT_WEIGHTS + k), factor(hidden, _STATE_WEIGHTS + k)
-    op.need(max(e for _, e in factors) <= 30, "these scales")
     return Gate(input_weights, state_weights, input_bias, state_bias, *factors)

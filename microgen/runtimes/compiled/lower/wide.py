@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..arithmetic import quantize_multiplier, quantize_multipliers
+from ..arithmetic import quantize_multiplier, quantize_multipliers, reduced
 from ..steps import Binary16, Conv16, Curve16, LeakyRelu16, Rescale, Softmax16, Step
 from ..values import Int8, Int64
 from .context import Op, activation_range
@@ -80,7 +80,6 @@ def _conv16(
     op.need(not op.tensor(data).zero_point and not op.output.zero_point, "a zero point with int16")
     multiplier, shift = quantize_multipliers(scales)
     op.need(bool((shift <= 7).all()), "a scale of more than 2**7")
-    reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
     low, high = activation_range(op.options.activation, op.output, op)
     reach = np.abs(weights.astype(np.int64)).sum((1, 2, 3)) << 15
     base = op.base(data)
@@ -94,7 +93,7 @@ def _conv16(
         dilations=moved[1],
         padding=moved[2],
         groups=groups,
-        multiplier=reduced,
+        multiplier=np.array([reduced(m) for m in multiplier.tolist()], np.int64),
         shift=15 - shift,
         low=low,
         high=high,

@@ -45,14 +45,19 @@ def svdf(step: Svdf) -> Code:
 def lstm(step: Lstm) -> Code:
     """UNIDIRECTIONAL_SEQUENCE_LSTM."""
     k = step.index
+    is_wide = step.input.dtype == "int16"
+    kernel, bias = ("lstm16", "int64_t") if is_wide else ("lstm", "int32_t")
     constants: list[Constant] = []
     fields: dict[str, int | str] = {}
     for name, gate in zip(("input", "forget", "cell", "output"), step.gates, strict=True):
         parts: dict[str, tuple[str, npt.NDArray[Any]]] = {
             "input_weights": ("int8_t", gate.input_weights), "state_weights": ("int8_t", gate.state_weights),
-            "input_bias": ("int32_t", gate.input_bias), "state_bias": ("int32_t", gate.state_bias),
+            "input_bias": (bias, gate.input_bias), "state_bias": (bias, gate.state_bias),
         }  # fmt: skip
-        constants += [Constant(f"{name}_{part}{k}", ctype, values) for part, (ctype, values) in parts.items()]
+        constants += [
+            Constant(f"{name}_{part}{k}", ctype, values, 8 if ctype == "int64_t" else 4)
+            for part, (ctype, values) in parts.items()
+        ]
         numbers = [*gate.input_factor, *gate.state_factor]
         text = ", ".join([*(f"{name}_{part}{k}" for part in parts), *(str(x) for x in numbers)])
         fields[name] = f"{{{text}}}"
@@ -70,13 +75,13 @@ def lstm(step: Lstm) -> Code:
         "tanh_multiplier": step.tanh[0], "tanh_shift": step.tanh[1], "clip": step.clip,
     })  # fmt: skip
     return Code(
-        call=f"mg_lstm({{input0}}, {{state1}}, {{state2}}, {{output0}}, {{scratch}}, &lstm{k});",
+        call=f"mg_{kernel}({{input0}}, {{state1}}, {{state2}}, {{output0}}, {{scratch}}, &lstm{k});",
         constants=tuple(constants),
         declarations=(params,),
         shared=(SIGMOID,),
         headers=("lstm.h",),
-        files=("lstm.c",),
-        scratch_bytes=units,
+        files=tuple(sorted({"lstm.c", f"{kernel}.c"})),
+        scratch_bytes=2 * units if is_wide else units,
         exact=8,
     )
 

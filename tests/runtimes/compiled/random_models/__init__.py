@@ -66,7 +66,7 @@ OPERATORS: dict[str, Callable[[Generator], bool]] = {
 WIDE = [
     "conv", "depthwise", "fully_connected", "pool", "reshape", "softmax", "add", "sub", "mul", "minimum", "maximum",
     "relu", "relu6", "leaky_relu", "logistic", "tanh", "quantize", "mean", "sum", "concatenation", "pad", "transpose",
-    "slice", "strided_slice", "split", "floats", "transpose_conv",
+    "slice", "strided_slice", "split", "floats", "transpose_conv", "lstm",
 ]  # fmt: skip
 
 

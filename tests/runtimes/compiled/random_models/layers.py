@@ -184,15 +184,17 @@ def lstm(g: Generator) -> bool:
     batches, depth, units = x.shape[1 if major else 0], x.shape[2], g.whole(1, 6)
     power = g.pick(-11, -12, -10, -9, -13, -15)
     hidden_scale, zero = float(np.float32(10 ** g.rng.uniform(-3, -2))), g.zero()
+    if x.dtype == "int16":
+        hidden_scale, zero = hidden_scale / 256, 0
     label = f"_{len(g.b.graph.tensors)}"
-    hidden = g.b.tensor("hidden" + label, [batches, units], "int8", hidden_scale, zero, variable=True)
+    hidden = g.b.tensor("hidden" + label, [batches, units], x.dtype, hidden_scale, zero, variable=True)
     cell = g.b.tensor("cell" + label, [batches, units], "int16", 2.0**power, variable=True)
     inputs: list[Any] = [x]
     scales = [float(np.float32(10 ** g.rng.uniform(-3, -1.5))) for _ in range(8)]
     inputs += [g.constant(g.weights((units, depth)), "int8", scales[k]) for k in range(4)]
     inputs += [g.constant(g.weights((units, units)), "int8", scales[4 + k]) for k in range(4)]
     inputs += [-1] * 3
-    inputs += [g.constant(g.bias(units, depth), "int32", scales[k] * x.scale) for k in range(4)]
+    inputs += [g.constant(g.bias(units, depth), g.bias_type, scales[k] * x.scale) for k in range(4)]
     inputs += [-1, -1, hidden, cell, -1, -1, -1, -1]
     y = g.node((*x.shape[:2], units), hidden_scale, zero)
     g.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [y], settings(

@@ -1,0 +1,2 @@
+#define MG_LSTM16
+#include "lstm.c"
