@@ -378,7 +378,14 @@ def test_a_tflm_that_is_not_as_declared_runs_no_firmware(tmp_path):
     )
     library = tmp_path / "f.so"
     subprocess.run([*hostbuild.compiler(), "-xc", "-shared", "-fPIC", "-o", library, tmp_path / "f.c"], check=True)
-    command = [*python_child("microgen.workers.firmware"), str(library), str(tflm_host.tflm_library()), "array"]
+    command = [
+        *python_child("microgen.workers.firmware"),
+        str(library),
+        str(tflm_host.tflm_library()),
+        "array",
+        "",
+        "0",
+    ]
     with Client(HostProcess(command, tmp_path / "log")) as client, pytest.raises(DeviceError) as caught:
         client.connect()
     assert "it ended with code 70: the declared TFLM API and the tflite-micro package disagree" in caught.value.message
