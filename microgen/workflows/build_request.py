@@ -41,7 +41,8 @@ class BuildRequest:
     labels: str | Path | Sequence[str] | None = None
     calibration: calibrations.Source | None = None
     scheme: str = defaults.SCHEME
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = defaults.VALUE_RANGE
+    sample_rate: int = defaults.SAMPLE_RATE
     allow_float: bool = False
     recipe: str | None = None
     samples: int = defaults.SAMPLES
