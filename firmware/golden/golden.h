@@ -1,5 +1,6 @@
 // Golden vectors: inputs in flash, and the bytes that TensorFlow Lite Micro gave for them on the
-// host. This device must give the same.
+// host. This device must give the same. A vector for a model that keeps state is a sequence of
+// kGoldenSteps inferences.
 #pragma once
 
 #include <cstddef>

@@ -2,11 +2,10 @@
 
 from .choice import AUTO, Candidate, Choice, candidates, choose, choose_runtime, usual_runtime
 from .deployment import Deployment, check_model, deploy
-from .golden import GOLDEN_MAX, Golden, choose_golden, golden_bytes
+from .golden import Golden, choose_golden, golden_bytes, golden_shape
 
 __all__ = [
     "AUTO",
-    "GOLDEN_MAX",
     "Candidate",
     "Choice",
     "Deployment",
@@ -18,5 +17,6 @@ __all__ = [
     "choose_runtime",
     "deploy",
     "golden_bytes",
+    "golden_shape",
     "usual_runtime",
 ]

@@ -146,7 +146,7 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
     return (
         *deployment.plan.model_parts(),
-        Part("golden vectors", golden_bytes(deployment.model)[1], 0, "what the self-test runs"),
+        Part("golden vectors", golden_bytes(deployment.model), 0, "what the self-test runs"),
         *deployment.plan.code_parts(),
         Part.measured("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
     )

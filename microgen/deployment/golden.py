@@ -1,4 +1,7 @@
-"""Golden vectors: samples with TFLM's answers, which a firmware carries in its flash."""
+"""Golden vectors: samples with TFLM's answers, which a firmware carries in its flash.
+
+A vector is one inference from a fresh state; for a model that keeps state it is a sequence of them.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,23 @@ import numpy.typing as npt
 
 from ..tflite import TfliteModel
 
-GOLDEN_MAX = 8
+_MAX_VECTORS = 8
+_MAX_STEPS = 16
 _GOLDEN_FLASH_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Golden vectors: for each sample all inputs' bytes side by side, and TFLM's answer."""
+    """Golden vectors: for each step of each, all inputs' bytes side by side, and TFLM's answer.
+
+    Attributes:
+        inputs, outputs: one entry a vector.
+        steps: how many inferences a vector has, the first from a fresh state.
+    """
 
     inputs: tuple[bytes, ...]
     outputs: tuple[bytes, ...]
+    steps: int = 1
 
     @property
     def sha256(self) -> str:
@@ -32,22 +42,37 @@ class Golden:
 def choose_golden(
     model: TfliteModel, inputs: Sequence[npt.NDArray[Any]], outputs: Sequence[npt.NDArray[Any]]
 ) -> Golden:
-    """Take golden vectors from the first samples, as many as fit into a few KiB of flash, at least one.
+    """Take golden vectors from the first samples.
 
     Args:
         model: the model.
-        inputs, outputs: samples and TFLM's answers, one array a tensor, samples first.
+        inputs: samples, one array a tensor, samples first.
+        outputs: TFLM's answers to the first of them, the state fresh before each vector; see `golden_shape`.
     """
-    count = min(golden_bytes(model)[0], len(inputs[0]))
-    return Golden(_side_by_side(inputs, count), _side_by_side(outputs, count))
+    count, steps = golden_shape(model, len(inputs[0]))
+    return Golden(_side_by_side(inputs, count, steps), _side_by_side(outputs, count, steps), steps)
 
 
-def golden_bytes(model: TfliteModel) -> tuple[int, int]:
-    """Return how many golden vectors a firmware has at most, and the flash that they take, in bytes."""
-    vector_bytes = sum(t.bytes for t in (*model.inputs, *model.outputs))
-    count = min(max(_GOLDEN_FLASH_BYTES // vector_bytes, 1), GOLDEN_MAX)
-    return count, count * vector_bytes
+def golden_shape(model: TfliteModel, samples: int = _MAX_VECTORS * _MAX_STEPS) -> tuple[int, int]:
+    """Return how many golden vectors are made of so many samples, and of how many steps each.
+
+    They are as many as fit into a few KiB of flash, at least one.
+    """
+    steps_in_all = min(max(_GOLDEN_FLASH_BYTES // _step_bytes(model), 1), samples)
+    steps = min(steps_in_all, _MAX_STEPS) if model.is_stateful else 1
+    return min(steps_in_all // steps, _MAX_VECTORS), steps
 
 
-def _side_by_side(arrays: Sequence[npt.NDArray[Any]], count: int) -> tuple[bytes, ...]:
-    return tuple(b"".join(np.ascontiguousarray(a[s]).tobytes() for a in arrays) for s in range(count))
+def golden_bytes(model: TfliteModel) -> int:
+    """Return the flash that golden vectors take at most, in bytes."""
+    count, steps = golden_shape(model)
+    return count * steps * _step_bytes(model)
+
+
+def _step_bytes(model: TfliteModel) -> int:
+    return sum(t.bytes for t in (*model.inputs, *model.outputs))
+
+
+def _side_by_side(arrays: Sequence[npt.NDArray[Any]], count: int, steps: int) -> tuple[bytes, ...]:
+    samples = [b"".join(np.ascontiguousarray(a[s]).tobytes() for a in arrays) for s in range(count * steps)]
+    return tuple(b"".join(samples[v * steps : (v + 1) * steps]) for v in range(count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import InputError, command, option
 from .model import Operator, Subgraph, TfliteModel
+from .variables import check_variables
 
 MAX_TENSOR_BYTES = 64 * 2**20
 _NOT_FLOAT32 = frozenset({"float16", "bfloat16", "float64", "complex64", "complex128"})
@@ -59,6 +60,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
             f"{model.name}: its inputs and outputs take {edges:,} bytes together",
             "no microcontroller holds them; are the shapes right?",
         )
+    check_variables(model)
     for tensor in (*model.inputs, *model.outputs):
         _ = tensor.numpy_dtype
         if not tensor.elements:

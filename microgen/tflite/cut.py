@@ -1,18 +1,33 @@
-"""Cuts one operator out of a model into a .tflite of its own."""
+"""Cuts one operator, or one variable, out of a model into a .tflite of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import flatbuffers
 
-from .model import TfliteModel
+from . import variables
+from .model import Operator, TfliteModel
+
+_CALL_ONCE = "CALL_ONCE"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some operators of a subgraph, with the tensors that they take from outside and give away."""
+
+    subgraph: int
+    operators: tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
 
 class Cutter:
-    """Makes one-operator models out of one parsed file.
+    """Makes small models out of one parsed file.
 
-    The operator keeps its options, its constant inputs and the quantization of all its tensors; its other
+    An operator keeps its options, its constant inputs and the quantization of all its tensors; its other
     inputs become the inputs of the new model, its outputs the outputs.
     """
 
@@ -50,43 +65,91 @@ class Cutter:
             subgraph: index of the subgraph.
             shapes: other shapes for some of its tensors.
         """
-        schema, graph = self._schema, self._root.Subgraphs(subgraph)
         parsed = self._model.subgraphs[subgraph].operators[operator]
-        op = schema.OperatorT.InitFromObj(graph.Operators(operator))
-        code = schema.OperatorCodeT.InitFromObj(self._root.OperatorCodes(op.opcodeIndex))
-        op.opcodeIndex = 0
-        used = self._used(operator, subgraph)
-        number = {old: new for new, old in enumerate(used)} | {-1: -1}
-        new = schema.SubGraphT()
-        buffers = [schema.BufferT()]
-        new.tensors = []
-        for old in used:
-            tensor = schema.TensorT.InitFromObj(graph.Tensors(old))
-            source = self._root.Buffers(tensor.buffer) if self._root.BuffersLength() else None
-            tensor.buffer = 0
-            # The batch may be open in the whole model; alone, the operator has the shape that it ran with.
-            tensor.shapeSignature = None
-            if shapes is not None and old in shapes:
-                tensor.shape = list(shapes[old])
-            if source is not None and source.DataLength():
-                buffer = schema.BufferT()
-                buffer.data = source.DataAsNumpy()
-                tensor.buffer = len(buffers)
-                buffers.append(buffer)
-            new.tensors.append(tensor)
-        op.inputs = [number[i] for i in parsed.inputs]
-        op.outputs = [number[i] for i in parsed.outputs]
-        if parsed.intermediates:
-            op.intermediates = [number[i] for i in parsed.intermediates]
-        new.inputs = [number[i] for i in self.activations(operator, subgraph)]
-        new.outputs = list(op.outputs)
-        new.operators = [op]
+        part = _Part(subgraph, (operator,), self.activations(operator, subgraph), parsed.outputs)
+        return self._pack([part], f"operator {operator} ({parsed.name})", shapes or {})
+
+    def variable(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the tensors of the main graph that are assigned to a variable, and those that it is read into."""
+        moves = [op for op in self._model.main.operators if self._moves(op, name)]
+        read = dict.fromkeys(op.outputs[0] for op in moves if op.name == variables.READ)
+        taken = dict.fromkeys(op.inputs[1] for op in moves if op.name == variables.ASSIGN)
+        constants = {t.index for t in self._model.main.tensors if t.is_constant}
+        return tuple(i for i in taken if i not in read and i not in constants), tuple(read)
+
+    def cut_variable(self, name: str) -> bytes:
+        """Return the bytes of a model that does nothing but keep a variable, from the start that it has in the whole.
+
+        Its inputs and outputs are what `variable` returns; it reads and assigns in the order of the main graph.
+        """
+        main = self._model.main
+        kept = [op for op in main.operators if op.name == _CALL_ONCE or self._moves(op, name)]
+        handles = {op.inputs[0] for op in kept if op.name != _CALL_ONCE}
+        kept += [op for op in main.operators if op.name == variables.HANDLE and op.outputs[0] in handles]
+        order = tuple(sorted(op.index for op in kept))
+        parts = [_Part(0, order, *self.variable(name))]
+        for number in dict.fromkeys(s for op in kept for s in op.subgraphs):
+            start = self._model.subgraphs[number]
+            parts.append(_Part(number, tuple(op.index for op in start.operators), start.inputs, start.outputs))
+        return self._pack(parts, f"variable '{name}'", {})
+
+    def _moves(self, op: Operator, name: str) -> bool:
+        return op.name in (variables.READ, variables.ASSIGN) and variables.name_of(self._model.main, op) == name
+
+    def _pack(self, parts: Sequence[_Part], what: str, shapes: Mapping[int, Sequence[int]]) -> bytes:
+        """Return a model of these parts, the first of which is called."""
+        schema = self._schema
         whole = schema.ModelT()
-        whole.version = 3
-        whole.description = f"operator {operator} ({parsed.name}) of {self._model.name}"
-        whole.operatorCodes = [code]
-        whole.subgraphs = [new]
-        whole.buffers = buffers
+        whole.version, whole.description = 3, f"{what} of {self._model.name}"
+        whole.operatorCodes, whole.buffers = [], [schema.BufferT()]
+        numbers = {part.subgraph: k for k, part in enumerate(parts)}
+        whole.subgraphs = [self._subgraph(part, whole, numbers, shapes) for part in parts]
         builder = flatbuffers.Builder(1024)
         builder.Finish(whole.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+    def _subgraph(
+        self,
+        part: _Part,
+        whole: Any,  # noqa: ANN401 - the schema has no types
+        numbers: Mapping[int, int],
+        shapes: Mapping[int, Sequence[int]],
+    ) -> Any:  # noqa: ANN401
+        schema, graph = self._schema, self._root.Subgraphs(part.subgraph)
+        operators = [self._model.subgraphs[part.subgraph].operators[i] for i in part.operators]
+        used = dict.fromkeys(i for op in operators for i in self._used(op.index, part.subgraph))
+        number = {old: new for new, old in enumerate(used)} | {-1: -1}
+        new = schema.SubGraphT()
+        new.tensors = [self._tensor(graph, old, whole, shapes) for old in used]
+        new.operators = []
+        for parsed in operators:
+            op = schema.OperatorT.InitFromObj(graph.Operators(parsed.index))
+            code = schema.OperatorCodeT.InitFromObj(self._root.OperatorCodes(op.opcodeIndex))
+            op.opcodeIndex = len(whole.operatorCodes)
+            whole.operatorCodes.append(code)
+            op.inputs = [number[i] for i in parsed.inputs]
+            op.outputs = [number[i] for i in parsed.outputs]
+            if parsed.intermediates:
+                op.intermediates = [number[i] for i in parsed.intermediates]
+            if parsed.name == _CALL_ONCE:
+                op.builtinOptions.initSubgraphIndex = numbers[parsed.subgraphs[0]]
+            new.operators.append(op)
+        new.inputs = [number[i] for i in part.inputs]
+        new.outputs = [number[i] for i in part.outputs]
+        return new
+
+    def _tensor(self, graph: Any, old: int, whole: Any, shapes: Mapping[int, Sequence[int]]) -> Any:  # noqa: ANN401
+        schema = self._schema
+        tensor = schema.TensorT.InitFromObj(graph.Tensors(old))
+        source = self._root.Buffers(tensor.buffer) if self._root.BuffersLength() else None
+        tensor.buffer = 0
+        # The batch may be open in the whole model; alone, the operator has the shape that it ran with.
+        tensor.shapeSignature = None
+        if old in shapes:
+            tensor.shape = list(shapes[old])
+        if source is not None and source.DataLength():
+            buffer = schema.BufferT()
+            buffer.data = source.DataAsNumpy()
+            tensor.buffer = len(whole.buffers)
+            whole.buffers.append(buffer)
+        return tensor

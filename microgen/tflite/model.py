@@ -209,7 +209,12 @@ class TfliteModel:
     @property
     def is_stateful(self) -> bool:
         """Whether a tensor keeps its value from one inference to the next."""
-        return any(t.is_variable for graph in self.subgraphs for t in graph.tensors) or "VAR_HANDLE" in self.ops
+        return any(t.is_variable for graph in self.subgraphs for t in graph.tensors) or self.has_variables
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether it keeps variables beside the graph; see `microgen.tflite.variables`."""
+        return "VAR_HANDLE" in self.ops
 
     def constant(self, tensor: Tensor) -> npt.NDArray[np.generic]:
         """Return the values of a constant tensor, in its shape and dtype."""

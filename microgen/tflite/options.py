@@ -27,7 +27,7 @@ class Options:
         block_size: of SPACE_TO_DEPTH and DEPTH_TO_SPACE.
         mode: of MIRROR_PAD: 0 reflect, 1 symmetric.
         keep_num_dims: of FULLY_CONNECTED: the output has the rank of the input.
-        shared_name: the name of a resource variable.
+        container, shared_name: where a resource variable lies, None where that is not said, and its name.
     """
 
     padding: str = ""
@@ -50,6 +50,7 @@ class Options:
     block_size: int = 0
     mode: int = 0
     keep_num_dims: bool = False
+    container: str | None = None
     shared_name: str = ""
 
 
@@ -89,7 +90,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "TRANSPOSE_CONV": {"padding": 0, "activation": 3},
     "UNIDIRECTIONAL_SEQUENCE_LSTM": {"activation": 0},
     "UNPACK": {"axis": 1},
-    "VAR_HANDLE": {"shared_name": 1},
+    "VAR_HANDLE": {"container": 0, "shared_name": 1},
 }
 _BYTES = frozenset({"keep_dims", "align_corners", "half_pixel_centers", "offset", "keep_num_dims"})
 
@@ -108,8 +109,8 @@ def read(name: str, table: Table | None) -> Options:
             values[field] = tuple(table.integer(n, "<i") for n in number)
         elif field in ("alpha", "beta"):
             values[field] = table.real(number)
-        elif field == "shared_name":
-            values[field] = table.string(number)
+        elif field in ("container", "shared_name"):
+            values[field] = table.string(number) if field == "shared_name" or table.has(number) else None
         elif field == "mode":
             values[field] = table.integer(number, "<b")
         elif field in _BYTES:

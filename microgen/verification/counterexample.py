@@ -11,7 +11,7 @@ import numpy as np
 from .. import workers
 from ..runtimes import reference
 from ..support.files import write_file
-from ..tflite import TfliteModel, parse
+from ..tflite import TfliteModel, parse, variables
 from ..workers import TFLM
 from ..workers.difference import largest
 from ..workers.shrink import ShrinkReply, ShrinkRequest, shrink
@@ -38,7 +38,7 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
         InputError: the file cannot be written.
     """
     layer = proof.culprit
-    if layer is None or not proof.inputs:
+    if layer is None or not proof.inputs or layer.op == variables.READ:
         return None
     graph = model.subgraphs[layer.subgraph]
     op = graph.operators[layer.index]

@@ -30,13 +30,17 @@ def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int) -> str:
     inputs, outputs = (_vectors(text, f"g_golden_{kind}") for kind in ("inputs", "outputs"))
     if not inputs or len(inputs) != len(outputs):
         return f"{name} does not hold as many outputs as inputs"
-    if {len(v) for v in inputs} != {sum(t.bytes for t in model.inputs)}:
+    one = sum(t.bytes for t in model.inputs)
+    steps = len(inputs[0]) // one
+    if not steps or {len(v) for v in inputs} != {one * steps}:
         return f"{name}: the inputs are not of this model's size"
-    request = tflm.RunRequest(model.data, _split(inputs, model.inputs), arena_bytes)
-    answers = workers.run(TFLM, tflm.run, request, deadline(model, len(inputs))).outputs
-    for sample, expected in enumerate(outputs):
-        if b"".join(np.ascontiguousarray(a[sample]).tobytes() for a in answers) != expected:
-            return f"golden vector {sample} in {name} is stale: TFLM gives other bytes for its input"
+    samples = [v[s * one : (s + 1) * one] for v in inputs for s in range(steps)]
+    request = tflm.RunRequest(model.data, _split(samples, model.inputs), arena_bytes, steps=steps)
+    answers = workers.run(TFLM, tflm.run, request, deadline(model, len(samples))).outputs
+    for vector, expected in enumerate(outputs):
+        answered = range(vector * steps, (vector + 1) * steps)
+        if b"".join(np.ascontiguousarray(a[s]).tobytes() for s in answered for a in answers) != expected:
+            return f"golden vector {vector} in {name} is stale: TFLM gives other bytes for its input"
     return ""
 
 
@@ -48,10 +52,10 @@ def _vectors(text: str, name: str) -> list[bytes]:
     return [bytes(int(cell, 16) for cell in re.findall(r"0x([0-9a-f]{2})", row)) for row in rows]
 
 
-def _split(vectors: list[bytes], tensors: tuple[Tensor, ...]) -> Samples:
+def _split(samples: list[bytes], tensors: tuple[Tensor, ...]) -> Samples:
     arrays, start = [], 0
     for tensor in tensors:
-        data = b"".join(v[start : start + tensor.bytes] for v in vectors)
-        arrays.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(vectors), *tensor.shape))
+        data = b"".join(s[start : start + tensor.bytes] for s in samples)
+        arrays.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(samples), *tensor.shape))
         start += tensor.bytes
     return tuple(arrays)

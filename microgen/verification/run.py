@@ -112,13 +112,13 @@ class EngineRun:
         model, inputs: the model, and one array an input, samples first.
     """
 
-    def __init__(self, model: TfliteModel, inputs: Samples, early: int = 1) -> None:
+    def __init__(self, model: TfliteModel, inputs: Samples, vectors: int = 1, steps: int = 1) -> None:
         """Start both engines.
 
         Args:
             model: the model.
             inputs: one array an input, samples first.
-            early: how many samples `first` is for.
+            vectors, steps: how many golden vectors `first` is for, and how many samples each of them has.
         """
         self.model = model
         self.inputs = inputs
@@ -131,13 +131,13 @@ class EngineRun:
         self._normalised = normalise(model)
         self._sequence = sequence_length(model, inputs)
         self._jobs = contextlib.ExitStack()
-        first = tuple(a[:early] for a in inputs)
+        first = tuple(a[: vectors * steps] for a in inputs)
         try:
             self._litert = self._start(
                 LITERT, litert.run, litert.RunRequest(self._normalised.data, inputs, self._sequence)
             )
             self._arena = self._start(
-                TFLM, tflm.measure_arena, tflm.ArenaRequest(model.data, first, reference.host_arena_bytes(model))
+                TFLM, tflm.measure_arena, tflm.ArenaRequest(model.data, first, reference.host_arena_bytes(model), steps)
             )
         except BaseException:
             self._jobs.close()
@@ -155,6 +155,8 @@ class EngineRun:
     @property
     def first(self) -> Samples:
         """What TFLM answers to the first samples, of which golden vectors are made: one array an output; waited for.
+
+        The state is fresh before each vector.
 
         Raises:
             EngineError: an engine refused the model, crashed or hung.
@@ -269,14 +271,14 @@ class EngineRuns:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def get(self, model: TfliteModel, inputs: Samples, early: int = 1) -> EngineRun:
+    def get(self, model: TfliteModel, inputs: Samples, vectors: int = 1, steps: int = 1) -> EngineRun:
         """Return the run of this model on these samples, started now or earlier; see `EngineRun`."""
         digest = hashlib.sha256(model.data)
         for sample in (sample for array in inputs for sample in array):
             digest.update(sample.tobytes())
         key = digest.hexdigest()
         if key not in self._runs:
-            self._runs[key] = self._open.enter_context(EngineRun(model, inputs, early))
+            self._runs[key] = self._open.enter_context(EngineRun(model, inputs, vectors, steps))
         return self._runs[key]
 
 

@@ -26,16 +26,23 @@ class Interpreter:
             kernels: the OpResolverType.
             keep_all: keep the values of all tensors after an inference.
         """
+        self._model, self._kernels, self._keep_all = model, kernels, keep_all
+        self._interpreter = self._load()
+        # LiteRT resets tensors that are variables, but not those beside the graph.
+        self._is_rebuilt = any(op["op_name"] == "VAR_HANDLE" for op in self._interpreter._get_ops_details())
+
+    def _load(self) -> Any:  # noqa: ANN401 - the package has no types
         from ai_edge_litert.interpreter import Interpreter as Library
         from ai_edge_litert.interpreter import OpResolverType
 
-        self._interpreter: Any = Library(
-            model_content=model,
-            experimental_op_resolver_type=OpResolverType[kernels],
-            experimental_preserve_all_tensors=keep_all,
+        interpreter = Library(
+            model_content=self._model,
+            experimental_op_resolver_type=OpResolverType[self._kernels],
+            experimental_preserve_all_tensors=self._keep_all,
             num_threads=1,
         )
-        self._interpreter.allocate_tensors()
+        interpreter.allocate_tensors()
+        return interpreter
 
     def infer(self, inputs: Sequence[Array], fresh: bool = True) -> list[Array]:
         """Run one sample and return its outputs.
@@ -44,7 +51,9 @@ class Interpreter:
             inputs: one array per input, without a number of samples.
             fresh: reset the model's state first.
         """
-        if fresh:
+        if fresh and self._is_rebuilt:
+            self._interpreter = self._load()
+        elif fresh:
             self._interpreter.reset_all_variables()
         for detail, value in zip(self._interpreter.get_input_details(), inputs, strict=True):
             self._interpreter.set_tensor(detail["index"], value.reshape(detail["shape"]))

@@ -34,17 +34,18 @@ class Answers:
     sequence: Samples = ()
 
 
-def run_samples(engine: Engine, inputs: Samples, sequence: int = 0) -> Answers:
+def run_samples(engine: Engine, inputs: Samples, sequence: int = 0, steps: int = 1) -> Answers:
     """Run all samples, each from a fresh state, then the first ones as a sequence.
 
     Args:
         engine: the model.
         inputs: one array per input, samples first.
         sequence: of how many samples the sequence is.
+        steps: after how many samples the state is fresh again.
     """
     count = len(inputs[0]) if inputs else 0
     return Answers(
-        stacked([engine.infer(sample_of(inputs, s), True) for s in range(count)]),
+        stacked([engine.infer(sample_of(inputs, s), s % steps == 0) for s in range(count)]),
         stacked([engine.infer(sample_of(inputs, s), s == 0) for s in range(sequence)]),
     )
 

@@ -32,11 +32,17 @@ class Interpreter:
         """
         from tflite_micro.python.tflite_micro import runtime
 
+        self._model, self._arena_bytes, self._keep_all = model, arena_bytes, keep_all
+        self._interpreter = self._load()
+        # A reset does not run CALL_ONCE again, which gives variables beside the graph their start.
+        self._is_rebuilt = runtime.count_resource_variables(model) > 0
+
+    def _load(self) -> Any:  # noqa: ANN401 - the package has no types
+        from tflite_micro.python.tflite_micro import runtime
+
         kinds = runtime.InterpreterConfig
-        config = kinds.kPreserveAllTensors if keep_all else kinds.kAllocationRecording
-        self._interpreter: Any = runtime.Interpreter.from_bytes(
-            model, arena_size=arena_bytes, intrepreter_config=config
-        )
+        config = kinds.kPreserveAllTensors if self._keep_all else kinds.kAllocationRecording
+        return runtime.Interpreter.from_bytes(self._model, arena_size=self._arena_bytes, intrepreter_config=config)
 
     def infer(self, inputs: Sequence[Array], fresh: bool = True) -> list[Array]:
         """Run one sample and return its outputs.
@@ -45,7 +51,9 @@ class Interpreter:
             inputs: one array per input, without a number of samples.
             fresh: reset the model's state first.
         """
-        if fresh:
+        if fresh and self._is_rebuilt:
+            self._interpreter = self._load()
+        elif fresh:
             self._interpreter.reset()
         for k, value in enumerate(inputs):
             self._interpreter.set_input(value.reshape(self._interpreter.get_input_details(k)["shape"]), k)
@@ -71,12 +79,14 @@ class RunRequest:
         inputs: one array per input, samples first.
         arena_bytes: the size of its arena.
         sequence: how many samples to run once more, one after the other without a reset.
+        steps: after how many samples the state is fresh again.
     """
 
     model: bytes
     inputs: Samples
     arena_bytes: int
     sequence: int = 0
+    steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,8 @@ def tensors(request: TensorsRequest) -> tuple[Samples, ...]:
 
 def run(request: RunRequest) -> Answers:
     """Run samples through TFLM."""
-    return run_samples(Interpreter(request.model, request.arena_bytes), request.inputs, request.sequence)
+    interpreter = Interpreter(request.model, request.arena_bytes)
+    return run_samples(interpreter, request.inputs, request.sequence, request.steps)
 
 
 @dataclass(frozen=True)
@@ -119,11 +130,13 @@ class ArenaRequest:
         model: the .tflite.
         inputs: a few samples: one array per input, samples first.
         predicted_bytes: where to begin.
+        steps: after how many samples the state is fresh again.
     """
 
     model: bytes
     inputs: Samples
     predicted_bytes: int
+    steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -142,7 +155,8 @@ class ArenaReply:
 def measure_arena(request: ArenaRequest) -> ArenaReply:
     """Find the smallest arena, a multiple of 16 bytes, with which TFLM allocates a model and runs it once."""
     smallest = _smallest_arena(request.model, sample_of(request.inputs, 0), request.predicted_bytes)
-    return ArenaReply(smallest, run(RunRequest(request.model, request.inputs, smallest)).outputs)
+    first = RunRequest(request.model, request.inputs, smallest, steps=request.steps)
+    return ArenaReply(smallest, run(first).outputs)
 
 
 def _smallest_arena(model: bytes, inputs: list[Array], predicted: int) -> int:

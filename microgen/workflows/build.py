@@ -15,7 +15,7 @@ from .. import projects as project
 from ..applications import APPLICATIONS, choose_application
 from ..applications.application import Application
 from ..boards import Board, load_board
-from ..deployment import AUTO, GOLDEN_MAX, Deployment, choose_golden, choose_runtime, deploy, usual_runtime
+from ..deployment import AUTO, Deployment, choose_golden, choose_runtime, deploy, golden_shape, usual_runtime
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
 from ..devices import HOST, Sources
@@ -164,7 +164,7 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     count = sample_count(source.model, request.samples)
     progress.on_step(f"running LiteRT and TFLM on {count} samples")
     inputs = make_samples(source.model, count, request.seed, source.calibration or None)
-    running = cache.engines.get(source.model, inputs, GOLDEN_MAX)
+    running = cache.engines.get(source.model, inputs, *golden_shape(source.model, count))
     preload(setting.kind.name)
     deployment, fit = _decide(setting, source, running.arena_min_bytes)
     clock.lap("arena")

@@ -308,19 +308,38 @@ def planned(data: bytes, offsets: Sequence[int], count: int | None = None) -> by
     return packed(model)
 
 
-def variable() -> bytes:
-    """A variable beside the graph, which an input is added to."""
+def variable(start: int | None = None, *, name: str = "sum", other: str | None = None) -> bytes:
+    """A variable beside the graph, which an input is added to; CALL_ONCE gives it a start, where there is one.
+
+    The steps are rounded: an answer depends on all inputs before it.
+    """
+
+    def handle(name: str, container: str | None = "") -> int:
+        options = schema.VarHandleOptionsT()
+        options.container, options.sharedName = container, name
+        tensor = b.tensor("handle", [], "resource", ())
+        b.op("VAR_HANDLE", [], [tensor], options)
+        return tensor
+
     b = ModelBuilder()
-    x, handle = b.tensor("x", [1, 4]), b.tensor("handle", [], "int32", ())
-    b.graph.tensors[handle].type = 13  # RESOURCE
-    before, after = b.tensor("before", [1, 4]), b.tensor("after", [1, 4])
-    options = schema.VarHandleOptionsT()
-    options.container, options.sharedName = "", "sum"
-    b.op("VAR_HANDLE", [], [handle], options)
-    b.op("READ_VARIABLE", [handle], [before], schema.ReadVariableOptionsT())
+    x, before = b.tensor("x", [1, 4], scale=0.03, zero_point=3), b.tensor("before", [1, 4])
+    after, y = b.tensor("after", [1, 4]), b.tensor("y", [1, 4], scale=0.03, zero_point=-9)
+    if start is not None:
+        once = schema.CallOnceOptionsT()
+        once.initSubgraphIndex = 1
+        b.op("CALL_ONCE", [], [], once)
+    kept = handle(name)
+    b.op("READ_VARIABLE", [kept], [before], schema.ReadVariableOptionsT())
     b.op("ADD", [x, before], [after], schema.AddOptionsT())
-    b.op("ASSIGN_VARIABLE", [handle, after], [], schema.AssignVariableOptionsT())
-    return b.build([x], [after])
+    b.op("ASSIGN_VARIABLE", [kept if other is None else handle(other), after], [], schema.AssignVariableOptionsT())
+    b.op("MUL", [after, x], [y], schema.MulOptionsT())
+    if start is None:
+        return b.build([x], [y])
+    b.subgraph([x], [y])
+    kept, first = handle(name), b.tensor("first", [1, 4], values=np.full(4, start))
+    b.op("ASSIGN_VARIABLE", [kept, first], [], schema.AssignVariableOptionsT())
+    b.subgraph([], [])
+    return _finish(b)
 
 
 def lstm(

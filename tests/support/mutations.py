@@ -36,6 +36,7 @@ def originals(folder: Path | None = None) -> list[bytes]:
         models.float_edges(),
         models.control_flow(),
         models.stateful(),
+        models.variable(50),
         models.lstm(),
         models.planned(models.residual(), [-1, 4096, -1, 1024, -1, -1, -1, -1]),
     ]

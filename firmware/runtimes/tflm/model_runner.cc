@@ -5,9 +5,11 @@
 
 #include "model_config.h"
 #include "model_data.h"
+#include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 #include "tensorflow/lite/micro/micro_profiler_interface.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
 // TFLM's classes are in `tflite`, or since autumn 2026 in `tflite::micro`: unqualified names find
@@ -68,6 +70,9 @@ uint8_t* Arena() { return g_arena; }
 alignas(KeepAlive) unsigned char g_keep_alive[sizeof(KeepAlive)];
 alignas(Resolver) unsigned char g_resolver[sizeof(Resolver)];
 alignas(MicroInterpreter) unsigned char g_interpreter_storage[sizeof(MicroInterpreter)];
+const Resolver* g_operators = nullptr;
+MicroProfilerInterface* g_profiler = nullptr;
+MicroAllocator* g_allocator = nullptr;
 MicroInterpreter* g_interpreter = nullptr;  // set once Init() has succeeded
 uint32_t g_state_changes = 0;
 
@@ -93,6 +98,15 @@ bool Matches(const TfLiteTensor* tensor, const TensorInfo& info) {
   return tensor != nullptr && tensor->type == TypeOf(info) && tensor->bytes == info.bytes;
 }
 
+// Lays an interpreter out in the arena, over what was there.
+MicroInterpreter* MakeInterpreter() {
+  g_allocator = MicroAllocator::Create(Arena(), kArenaBytes);
+  MicroResourceVariables* variables =
+      kVariableCount == 0 ? nullptr : MicroResourceVariables::Create(g_allocator, kVariableCount);
+  return new (g_interpreter_storage)
+      MicroInterpreter(GetModel(g_model_data), *g_operators, g_allocator, variables, g_profiler);
+}
+
 }  // namespace
 
 Status Init(void (*keep_alive)()) {
@@ -102,15 +116,15 @@ Status Init(void (*keep_alive)()) {
   if (flatbuffer->version() != TFLITE_SCHEMA_VERSION) return Status::kSchemaVersion;
 
   auto* resolver = new (g_resolver) Resolver();
+  g_operators = resolver;
+  g_profiler = new (g_keep_alive) KeepAlive(keep_alive);
 #define MODEL_REGISTER(Add) \
   if (resolver->Add() != kTfLiteOk) return Status::kOpRegistration;
   MODEL_OPS(MODEL_REGISTER)
 #undef MODEL_REGISTER
 
   if (Arena() == nullptr) return Status::kArena;
-  auto* interpreter = new (g_interpreter_storage)
-      MicroInterpreter(flatbuffer, *resolver, Arena(), kArenaBytes, nullptr,
-                       new (g_keep_alive) KeepAlive(keep_alive));
+  MicroInterpreter* interpreter = MakeInterpreter();
   if (interpreter->AllocateTensors() != kTfLiteOk) return Status::kAllocateTensors;
 
   // Also catches a library that was compiled with another layout of TfLiteTensor than this file.
@@ -149,11 +163,16 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {
 Status Reset() {
   if (g_interpreter == nullptr) return Status::kNotInitialised;
   ++g_state_changes;
-  return g_interpreter->Reset() == kTfLiteOk ? Status::kOk : Status::kReset;
+  if (kVariableCount == 0)
+    return g_interpreter->Reset() == kTfLiteOk ? Status::kOk : Status::kReset;
+  // TFLM's own reset does not run CALL_ONCE again, which gives variables their first values.
+  g_interpreter->~MicroInterpreter();
+  g_interpreter = MakeInterpreter();
+  return g_interpreter->AllocateTensors() == kTfLiteOk ? Status::kOk : Status::kReset;
 }
 
 uint32_t StateChanges() { return g_state_changes; }
 
-size_t ArenaUsedBytes() { return g_interpreter == nullptr ? 0 : g_interpreter->arena_used_bytes(); }
+size_t ArenaUsedBytes() { return g_interpreter == nullptr ? 0 : g_allocator->used_bytes(); }
 
 }  // namespace model

@@ -31,12 +31,6 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             "build the model from layers that TFLM has, or choose a board with a newer TFLM (microgen boards)",
             operator=lacking[0],
         )
-    if "VAR_HANDLE" in model.ops:
-        raise InputError(
-            f"{model.name}: operator VAR_HANDLE keeps a variable beside the graph, which the firmware has no place for",
-            "keep state in an operator (LSTM, SVDF), or feed it from an output back to an input",
-            operator="VAR_HANDLE",
-        )
     for graph in model.subgraphs:
         for op in graph.operators:
             wide = any(graph.tensors[i].dtype == "int16" for i in op.outputs)

@@ -10,7 +10,7 @@ from ...errors import InputError, option
 from ...support import resources
 from ...support.host import HostBuild
 from ...support.render import render
-from ...tflite import TfliteModel
+from ...tflite import TfliteModel, variables
 from ...tflite.check import check_runnable
 from ..runtime import (
     DEFAULT_CODE,
@@ -131,6 +131,7 @@ class TflmPlan:
             "// The methods of MicroMutableOpResolver that register the operators that the model uses, and no others.\n"
             f"#define MODEL_OPS(X){methods}\n",
             f"inline constexpr unsigned kOpCount = {len(self.resolver_methods)};\n"
+            f"inline constexpr int kVariableCount = {len(variables.names(self.model))};  // beside the graph\n"
             f"// {self.arena.origin}.\n{_arena_constant(self.arena)}",
         )
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from ... import workers
 from ...support import toml
-from ...tflite import Operator, Subgraph, TfliteModel
+from ...tflite import Operator, Subgraph, TfliteModel, variables
+from ...tflite.cut import Cutter
 from ...tflite.normalise import normalise
 from ...workers import LITERT, TFLM, layer_jobs
 from ...workers.difference import differing_elements, largest, sample_differs
@@ -134,9 +135,7 @@ def _choose_samples(
 
 
 def _take_apart(model: TfliteModel) -> list[_Place]:
-    """Return each operator that computes something itself, as a model of its own."""
-    from ...tflite.cut import Cutter
-
+    """Return each operator that computes something itself, and each variable, as a model of its own."""
     # LiteRT gets the copy that it takes, TFLM the same: what differs in it TFLM never looks at.
     cutter = Cutter(dataclasses.replace(model, data=normalise(model).data))
 
@@ -155,12 +154,30 @@ def _take_apart(model: TfliteModel) -> list[_Place]:
             stepwise,
         )
 
-    return [
+    places = [
         _Place(graph, op, alone(graph, op))
         for graph in model.subgraphs
         for op in graph.operators
-        if op.outputs and not op.subgraphs
+        if op.outputs and not op.subgraphs and op.name not in (variables.HANDLE, variables.READ)
     ]
+    return sorted(places + _variables(model, cutter), key=lambda place: (place.graph.index, place.op.index))
+
+
+def _variables(model: TfliteModel, cutter: Cutter) -> list[_Place]:
+    """Return the variables that the main graph reads, each at the place where it is first read.
+
+    Reading and assigning are one thing over a sequence: what is read is what the step before has assigned.
+    """
+    starts = [model.subgraphs[s] for op in model.main.operators if op.name == "CALL_ONCE" for s in op.subgraphs]
+    if any(op.subgraphs for graph in starts for op in graph.operators):
+        return []  # control flow decides what they start with
+    places = []
+    for name in variables.names(model):
+        taken, read = cutter.variable(name)
+        if read:
+            op = next(op for op in model.main.operators if read[0] in op.outputs)
+            places.append(_Place(model.main, op, OperatorAlone(cutter.cut_variable(name), 0, taken, read, REFERENCE)))
+    return places
 
 
 def _step_shapes(graph: Subgraph, op: Operator, steps: Steps) -> dict[int, list[int]]:

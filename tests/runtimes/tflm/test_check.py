@@ -56,11 +56,6 @@ def test_a_custom_operator_is_no_builtin_one_of_the_same_name():
     assert resolver_methods(parse(models.one_operator("CUSTOM", custom="SignalEnergy"))) == ["AddEnergy"]
 
 
-def test_a_variable_beside_the_graph_has_no_place_in_the_firmware():
-    found = refusal(check_board, models.variable(), snapshot("VAR_HANDLE", "READ_VARIABLE", "ADD", "ASSIGN_VARIABLE"))
-    assert found.startswith("m: operator VAR_HANDLE keeps a variable beside the graph")
-
-
 def test_int16_needs_a_kernel_of_its_own_unless_values_only_move():
     dense = models.fully_connected(dtype="int16")
     found = refusal(check_board, dense, snapshot("FULLY_CONNECTED"))

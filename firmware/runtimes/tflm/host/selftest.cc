@@ -38,9 +38,10 @@ const char* Difference() {
   if (resolver.AddFullyConnected() != kTfLiteOk || resolver.AddReshape() != kTfLiteOk) {
     return "ops cannot be registered";
   }
-  MicroInterpreter interpreter(model, resolver, g_arena, sizeof(g_arena));
+  MicroAllocator* allocator = MicroAllocator::Create(g_arena, sizeof(g_arena));
+  MicroInterpreter interpreter(model, resolver, allocator, nullptr, nullptr);
   if (interpreter.AllocateTensors() != kTfLiteOk) return "tensors cannot be allocated";
-  const size_t used = interpreter.arena_used_bytes();
+  const size_t used = allocator->used_bytes();
   if (used == 0 || used > sizeof(g_arena)) return "the arena's use is misread";
 
   const TfLiteTensor* input = interpreter.input(0);

@@ -182,7 +182,6 @@ enum TfLiteType : int {
 struct TfLiteContext;
 struct TfLiteNode;
 class BuiltinDataAllocator;
-class MicroResourceVariables;
 
 struct TfLiteIntArray {
   int size;
@@ -332,20 +331,20 @@ enum class MemoryPlannerType { kGreedy, kLinear };
 
 class MicroAllocator {
  public:
-  static MicroAllocator* Create(uint8_t* arena, size_t bytes, MemoryPlannerType planner);
+  static MicroAllocator* Create(uint8_t* arena, size_t bytes,
+                                MemoryPlannerType planner = MemoryPlannerType::kGreedy);
   size_t used_bytes() const;
+};
+
+class MicroResourceVariables {
+ public:
+  static MicroResourceVariables* Create(MicroAllocator* allocator, int count);
 };
 
 class alignas(16) MicroInterpreter {
  public:
-  // Ours, with a signature that TFLM has not: the allocator is made here and kept, because
-  // arena_used_bytes() needs it and TFLM's own members are out of sight.
-  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, uint8_t* arena,
-                   size_t arena_bytes, MicroResourceVariables* /*none*/ = nullptr,
-                   MicroProfilerInterface* profiler = nullptr)
-      : MicroInterpreter(model, resolver,
-                         MicroAllocator::Create(arena, arena_bytes, MemoryPlannerType::kGreedy),
-                         profiler) {}
+  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, MicroAllocator* allocator,
+                   MicroResourceVariables* variables, MicroProfilerInterface* profiler);
   ~MicroInterpreter();
 
   TfLiteStatus AllocateTensors();
@@ -353,21 +352,9 @@ class alignas(16) MicroInterpreter {
   TfLiteStatus Reset();
   TfLiteTensor* input(size_t index);
   TfLiteTensor* output(size_t index);
-  size_t arena_used_bytes() const { return allocator_->used_bytes(); }
 
  private:
-  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, MicroAllocator* allocator,
-                   MicroProfilerInterface* profiler)
-      : MicroInterpreter(model, resolver, allocator, nullptr, profiler) {
-    allocator_ = allocator;
-  }
-
-  // TFLM's.
-  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, MicroAllocator* allocator,
-                   MicroResourceVariables* resource_variables, MicroProfilerInterface* profiler);
-
   unsigned char tflm_[4096];  // TFLM's own members, with room to spare
-  MicroAllocator* allocator_;
 };
 
 }  // namespace micro

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ....tflite import Operator, Subgraph, Tensor, TfliteModel
+from ....tflite import Operator, Subgraph, Tensor, TfliteModel, variables
 from ...memory import Buffer, MemoryLayout, align, tops, totals
 from . import kernels
 from .layout import place
@@ -148,8 +148,12 @@ def plan(
 
 def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:
     """Keep TFLM's own objects, and what describes tensors and operators."""
-    for name in ("SingleArenaBufferAllocator", "GreedyMemoryPlanner", "MicroAllocator", "MicroBuiltinDataAllocator"):
+    for name in ("SingleArenaBufferAllocator", "GreedyMemoryPlanner", "MicroAllocator"):
         arena.allocate_structure(name)
+    if count := len(variables.names(model)):
+        arena.keep(arena.structs.size("MicroResourceVariables"))
+        arena.keep(arena.structs.size("MicroResourceVariable") * count)
+    arena.allocate_structure("MicroBuiltinDataAllocator")
     arena.hold_requests()
     arena.allocate_structure("SubgraphAllocations", len(model.subgraphs))
     for graph in model.subgraphs:
@@ -170,14 +174,22 @@ def _prepare_operators(
     operators = [(graph, op) for graph in model.subgraphs for op in graph.operators]
     for _, op in operators:
         if size := structs.options(op.name):
-            arena.allocate_persistent(size, 1 if size % 4 else 4)
+            # The names of a variable are pointers, all other options are integers and bytes.
+            number = structs.pointer if op.name == variables.HANDLE else 4
+            arena.allocate_persistent(size, 1 if size % 4 else number)
     for _, op in operators:
         if size := structs.user_data(op.name):
             arena.keep(size)
     requests: dict[tuple[int, int], list[int]] = {}
+    kept = set[str | None]()
     for graph, op in operators:
         before = len(arena.requests)
-        kernels.prepare(kernels.Node(graph, op, structs, arena))
+        node = kernels.Node(graph, op, structs, arena)
+        kernels.prepare(node)
+        if op.name == variables.ASSIGN and (name := variables.name_of(graph, op)) not in kept:
+            value = node.input(1)
+            arena.keep(value.bytes if value is not None else 0)  # the first that assigns a variable makes room for it
+            kept.add(name)
         for size in scratch(graph, op) if scratch else ():
             arena.scratch(size)
         for size in persistent(graph, op) if persistent else ():
