@@ -12,6 +12,7 @@ from ..report.text import print_json, print_pairs
 from . import completion
 from .options import (
     TAKEN,
+    AcceptNoise,
     AllowFloat,
     Application,
     ApplicationOptions,
@@ -57,6 +58,7 @@ def build(
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     allow_float: AllowFloat = False,
+    accept_noise: AcceptNoise = False,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +121,7 @@ def build(
         "value_range": parse_range(value_range),
         "sample_rate": sample_rate,
         "allow_float": allow_float,
+        "accept_noise": accept_noise,
         "recipe": recipe,
         "samples": samples,
         "seed": seed,

@@ -42,6 +42,9 @@ Scheme = Annotated[
 AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")
 ]
+AcceptNoise = Annotated[
+    bool, typer.Option("--accept-noise", help="Take a model that quantization destroys: below 10 dB at the output.")
+]
 Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
 SampleRate = Annotated[int, typer.Option(help="Of the audio that the model takes, in Hz; WAV files must have it.")]
 Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]

@@ -11,6 +11,7 @@ from .. import defaults
 from ..report.text import print_json, print_pairs
 from .options import (
     TAKEN,
+    AcceptNoise,
     AllowFloat,
     Calibration,
     Force,
@@ -42,6 +43,7 @@ def quantize(
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     allow_float: AllowFloat = False,
+    accept_noise: AcceptNoise = False,
     seed: Seed = 0,
     force: Force = False,
     as_json: Json = False,
@@ -73,3 +75,4 @@ def quantize(
         from ..report.models import quantized_lines
 
         print_pairs(quantized_lines(quantized, str(path)))
+    raise typer.Exit(1 if quantized.is_destroyed and not accept_noise else 0)

@@ -72,7 +72,9 @@ class AlreadyQuantized:
         model: the .tflite.
         data: samples of its inputs, one array per input, samples first, as real values or quantized already; empty
             where none were given.
+        warnings: what its user should know.
     """
 
     model: TfliteModel
     data: tuple[Array, ...] = ()
+    warnings: tuple[str, ...] = ()

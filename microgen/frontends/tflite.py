@@ -9,7 +9,7 @@ from ..errors import InputError
 from .frontend import ConvertOptions, Frontend, Source
 
 if TYPE_CHECKING:
-    from ..datasets import InputSpec, Request
+    from ..datasets import Array, InputSpec, Request
     from ..tflite import TfliteModel
     from .converted import AlreadyQuantized
 
@@ -41,25 +41,30 @@ def input_specs(model: TfliteModel) -> list[InputSpec]:
 
 
 def take(model: TfliteModel, path: Path, calibration: Request | None, options: ConvertOptions) -> AlreadyQuantized:
-    """Take a quantized model as it is, with the samples of its inputs, where some are given.
+    """Take a quantized model, with the samples of its inputs, where some are given.
+
+    It is taken as it is, but for what TFLM cannot run and another form of computes the same.
 
     Raises:
         InputError: it is not of the scheme that is asked for, or the data does not fit.
     """
     from ..datasets import InputSpec, resolve
     from .converted import AlreadyQuantized
+    from .rewriting import rewritten, said
 
     if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
         raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
-    if calibration is None:
-        return AlreadyQuantized(model)
-    inputs = input_specs(model)
-    if calibration.has_arrays:
-        # Values already quantized to the input's dtype are taken too.
-        ordered, _ = calibration.read_arrays([i.name for i in inputs])
-        return AlreadyQuantized(model, tuple(ordered))
-    real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
-    return AlreadyQuantized(model, resolve(calibration, real, seed=options.seed, must_vary=False).arrays)
+    data: tuple[Array, ...] = ()
+    if calibration is not None:
+        inputs = input_specs(model)
+        if calibration.has_arrays:
+            # Values already quantized to the input's dtype are taken too.
+            data = tuple(calibration.read_arrays([i.name for i in inputs])[0])
+        else:
+            real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
+            data = resolve(calibration, real, seed=options.seed, must_vary=False).arrays
+    model, changes = rewritten(model, data, options.seed)
+    return AlreadyQuantized(model, data, said(changes))
 
 
 class _Tflite(Frontend):

@@ -23,6 +23,7 @@ from ..tflite.check import float_operators, requantizing
 from ..verification import make_samples, quantize_samples
 from ..workers import TFLM, tflm
 from . import quality
+from .damage import damage, is_destroyed
 from .quality import Quality
 
 _DEADLINE_S = 300.0
@@ -54,6 +55,11 @@ class Quantized:
     warnings: tuple[str, ...] = ()
     float_bytes: int = 0
     frontend: str = DEFAULT_FRONTEND
+
+    @property
+    def is_destroyed(self) -> bool:
+        """Whether quantization left little more than noise at the output: below 10 dB."""
+        return is_destroyed(self.quality)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, without the bytes."""
@@ -108,6 +114,8 @@ def finish(
     warnings += unclear
     twin = converted.float_tflite
     cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
+    if cost is not None:
+        warnings += damage(cost, model, scheme)
     if calibration.is_made_up:
         warnings.append(
             "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
@@ -238,7 +246,7 @@ def _layer_of(graph: Subgraph, op: Operator, layers: LayerNames) -> str:
 def _refusal(
     model: TfliteModel, graph: Subgraph, op: Operator, layers: LayerNames, what: str, otherwise: str = ""
 ) -> InputError:
-    origin, hint = rules.advice(op.name)
+    origin, hint = rules.advice(op.name, in_keras=bool(layers.names))
     comes = f"; it comes from {origin}" if origin else ""
     where = _layer_of(graph, op, layers)
     tensor = graph.tensors[op.outputs[0]].name if op.outputs else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ _SAMPLES = 50
 # Where both agree to the last bit there is no noise; more than this is not told apart.
 _MOST_DB = 120.0
 _WORST = 3
+_ORDINARY_DB = 40.0  # of an int8 layer
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class LayerQuality:
             where x is the float value and x' the dequantized one; at most 120.
         saturated: the share of values, 0 to 1, that lie beyond what the tensor's scale and zero point can
             represent, by more than a step: a softmax reaches 1, its int8 255/256.
+        input_db: the lowest ratio among its inputs, which it cannot do better than; 120 where none was measured.
+        is_output: whether the model returns it.
     """
 
     index: int
@@ -39,6 +42,13 @@ class LayerQuality:
     layer: str
     sqnr_db: float
     saturated: float
+    input_db: float = _MOST_DB
+    is_output: bool = False
+
+    @property
+    def title(self) -> str:
+        """What people call it: "CONV_2D 'layer'"."""
+        return f"{self.op} '{self.layer or self.tensor.partition(';')[0]}'"
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,14 @@ class Quality:
 
     @property
     def output_sqnr_db(self) -> float | None:
-        """The ratio at the last operator."""
-        return self.layers[-1].sqnr_db if self.layers else None
+        """The lowest ratio at the outputs; that of the last operator where no output was measured."""
+        outputs = [x for x in self.layers if x.is_output] or list(self.layers[-1:])
+        return min((x.sqnr_db for x in outputs), default=None)
+
+    @property
+    def breaking(self) -> LayerQuality | None:
+        """The operator that loses most against its inputs, or against what is ordinary where they are better."""
+        return max(self.layers, key=lambda x: min(x.input_db, _ORDINARY_DB) - x.sqnr_db, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -118,14 +134,18 @@ def measure(
         targets is not None,
     )
     noise = workers.run(LITERT, litert.measure_noise, request, _DEADLINE_S)
+    decibels = [round(_decibel(float(s), float(n)), 2) for s, n in zip(noise.signal, noise.noise, strict=True)]
+    arriving = _arriving(model, {op.index: d for (op, _, _), d in zip(pairs, decibels, strict=True)})
     layers = tuple(
         LayerQuality(
             op.index,
             op.name,
             tensor.name,
             layer_of(tensor.name),
-            round(_decibel(float(noise.signal[k]), float(noise.noise[k])), 2),
+            decibels[k],
             round(float(noise.outside[k] / max(noise.seen[k], 1)), 6),
+            arriving[op.index],
+            tensor.index in model.main.outputs,
         )
         for k, (op, tensor, _) in enumerate(pairs)
     )
@@ -133,6 +153,16 @@ def measure(
         return Quality(count, layers)
     float_right, right = (float((c == targets[:take]).mean()) for c in (noise.float_classes, noise.classes))
     return Quality(count, layers, (float_right, right))
+
+
+def _arriving(model: TfliteModel, measured: Mapping[int, float]) -> dict[int, float]:
+    """Return, per operator, the lowest ratio among its inputs; operators that were not measured pass it on."""
+    level: dict[int, float] = {}
+    arriving = {}
+    for op in model.main.operators:
+        arriving[op.index] = min((level[i] for i in op.inputs if i in level), default=_MOST_DB)
+        level |= dict.fromkeys(op.outputs, measured.get(op.index, arriving[op.index]))
+    return arriving
 
 
 def _pair(tensor: Tensor, twin: Tensor) -> litert.TensorPair:

@@ -153,7 +153,8 @@ def _from_source(
 def _as_it_is(taken: AlreadyQuantized, name: str, kind: str) -> Quantized:
     model = replace(taken.model, name=name)
     samples = quantize_samples(model, taken.data) if taken.data else ()
-    return Quantized(model, samples, record={"kind": kind}, warnings=tuple(_beyond(model, taken.data)))
+    warnings = (*taken.warnings, *_beyond(model, taken.data))
+    return Quantized(model, samples, record={"kind": kind}, warnings=warnings)
 
 
 def _beyond(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Iterator[str]:

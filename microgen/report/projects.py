@@ -91,7 +91,7 @@ def boards_rows(results: Sequence[BoardResult], spelling: Spelling) -> list[list
 def _outcome(result: BuildResult) -> str:
     count = len(result.drift.changes) if result.drift else 0
     drifted = f", {count} file{'s' if count > 1 else ''} drifted" if count else ""
-    return f"{result.verdict.status}{drifted}"
+    return f"{result.verdict.status}{', destroyed by quantization' if result.is_destroyed else ''}{drifted}"
 
 
 def _share(memory: Memory) -> str:

@@ -63,6 +63,7 @@ def build(
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
+    accept_noise: bool = False,
     recipe: str | None = None,
     samples: int = defaults.SAMPLES,
     seed: int = 0,
@@ -96,6 +97,7 @@ def build(
         labels: names of the first output's elements, or a text file with one a line.
         calibration: samples of the inputs, see `microgen.datasets.request`.
         scheme, value_range, sample_rate, allow_float: of the quantization; see `microgen.quantize`.
+        accept_noise: take a model that quantization has destroyed: below 10 dB at the output.
         recipe: what is trained when there is no model; "sine" otherwise.
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
@@ -131,7 +133,8 @@ def build(
     """
     request = BuildRequest(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
-        value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, recipe=recipe, samples=samples,
+        value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, accept_noise=accept_noise,
+        recipe=recipe, samples=samples,
         seed=seed, verify=verify, verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
         selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
         flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
@@ -194,7 +197,10 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
         progress.on_step(f"counting an inference on an emulated {setting.board.processor.title}")
         counts = count_inference(deployment)
         clock.lap("count")
-    return BuildResult(setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift, counts, reason)
+    return BuildResult(
+        setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift, counts, reason,
+        request.accept_noise,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

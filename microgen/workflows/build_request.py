@@ -44,6 +44,7 @@ class BuildRequest:
     value_range: tuple[float, float] = defaults.VALUE_RANGE
     sample_rate: int = defaults.SAMPLE_RATE
     allow_float: bool = False
+    accept_noise: bool = False
     recipe: str | None = None
     samples: int = defaults.SAMPLES
     seed: int = 0
@@ -136,6 +137,7 @@ class BuildResult:
         timings_s: wall time of each step.
         counts: what an inference takes on the board's CPU, emulated, where that was asked for and can be found out.
         runtime_reason: why the runtime was taken where the choice was left open; "" otherwise.
+        accepts_noise: whether a model that quantization has destroyed is taken.
     """
 
     project: Path
@@ -148,6 +150,12 @@ class BuildResult:
     drift: Drift | None = None
     counts: Counts | None = None
     runtime_reason: str = ""
+    accepts_noise: bool = False
+
+    @property
+    def is_destroyed(self) -> bool:
+        """Whether quantization has destroyed the model, and that was not accepted."""
+        return self.source.is_destroyed and not self.accepts_noise
 
     @property
     def memory(self) -> ModelMemory:
@@ -156,8 +164,8 @@ class BuildResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found against the firmware, nor, where that was asked, against the project."""
-        return self.verdict.passed and not self.drift
+        """Whether nothing was found against the model or its firmware, nor, where that was asked, the project."""
+        return self.verdict.passed and not self.drift and not self.is_destroyed
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""

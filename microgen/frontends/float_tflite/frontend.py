@@ -62,6 +62,7 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
     from ...datasets import resolve
     from ...workers import converter
     from ..converted import Converted
+    from ..rewriting import rewritten, said
     from .quantizer import QuantizeRequest, quantize
 
     for tensor in model.inputs:
@@ -71,7 +72,8 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
                 "TFLM needs fixed shapes: convert it again with a fixed input shape",
             )
     data = resolve(calibration, input_specs(model), seed=options.seed)
+    model, changes = rewritten(model, data.arrays, options.seed)
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
-    return Converted(reply.tflite, model.data, data)
+    return Converted(reply.tflite, model.data, data, warnings=said(changes))

@@ -43,7 +43,7 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
     if not request.per_channel_dense:
         dense = qtyping.TFLOperationName.FULLY_CONNECTED
         manager.add_static_config(".*", dense, bits, 8, qtyping.QuantGranularity.TENSORWISE)
-    source, key, names = _with_signature(request.model)
+    source, key, names = _with_signature(_with_codes(request.model))
     samples = [
         {name: array[i : i + 1] for name, array in zip(names, request.data, strict=True)}
         for i in range(len(request.data[0]))
@@ -54,6 +54,17 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
     ranges.calibrate({key: samples}, manager)
     result = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges.get_model_qsvs())
     return QuantizeReply(_in_one_flatbuffer(bytes(result.quantized_model)))
+
+
+def _with_codes(model: bytes) -> bytes:
+    """Return the model with the operator codes that ai-edge-quantizer reads: converters before 2020 had others."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    from ..rewriting.graph import Graph
+
+    root = schema.Model.GetRootAs(model, 0)
+    codes = [root.OperatorCodes(i) for i in range(root.OperatorCodesLength())]
+    return Graph(model).pack() if any(c.BuiltinCode() < c.DeprecatedBuiltinCode() for c in codes) else model
 
 
 def _with_signature(model: bytes) -> tuple[bytes, str, list[str]]:

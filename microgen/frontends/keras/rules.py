@@ -54,9 +54,17 @@ def needs_carrying(layers: Sequence[Layer]) -> bool:
     return any(layer.kind in table()["carried"] for layer in layers)
 
 
-def advice(operator: str) -> tuple[str, str]:
-    """Return what an operator comes from and what to use instead; general words for one that is not in the table."""
+def advice(operator: str, *, in_keras: bool = True) -> tuple[str, str]:
+    """Return what an operator comes from and what to use instead; general words for one that is not in the table.
+
+    Args:
+        operator: its name.
+        in_keras: whether the model came as a Keras model or SavedModel, not as a .tflite.
+    """
     entry = table()["operators"].get(operator)
+    if not in_keras and operator in table()["reconverted"]:
+        origin = entry["from"] if entry else ""
+        return origin, "give the Keras model (.keras, .h5) that it was made from, which is converted otherwise"
     if entry is None:
         return "", "build the model from layers that TFLM has in int8 (microgen inspect shows a model's operators)"
     return entry["from"], f"use {entry['use']}"

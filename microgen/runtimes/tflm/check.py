@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...boards import TflmSnapshot
 from ...errors import InputError, option
 from ...tflite import Operator, Subgraph, TfliteModel
+from .resolver import CUSTOM_METHODS, METHODS
 
 _FULLY_CONNECTED = "FULLY_CONNECTED"
 # Operators that move values of any width.
@@ -25,6 +26,13 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             if op.name not in (snapshot.custom_ops if op.is_custom else snapshot.ops)
         }
     )
+    if nowhere := [name for name in lacking if name not in METHODS and name not in CUSTOM_METHODS]:
+        raise InputError(
+            f"{model.name}: no TFLM has {', '.join(nowhere)}",
+            "give the Keras model or SavedModel that it was made from: microgen converts some layers otherwise, and "
+            "names what to use instead of the others",
+            operator=nowhere[0],
+        )
     if lacking:
         raise InputError(
             f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",

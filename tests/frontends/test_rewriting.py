@@ -1,0 +1,238 @@
+"""What no TFLM has is rewritten to what it has, and computes the same; or it is refused with what helps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import microgen
+from microgen.boards import load_board
+from microgen.errors import InputError
+from microgen.frontends.rewriting import RewriteRequest, needs_rewriting, rewrite
+from microgen.runtimes.tflm.check import check_board
+from microgen.tflite import parse
+from tests.support import models
+
+RNG = np.random.default_rng(6)
+
+
+class Float(models.ModelBuilder):
+    """Builds float32 models, whose tensors are given by shape or by values."""
+
+    def add(self, shape, dtype="float32", **tensor):
+        return self.tensor(f"t{len(self.graph.tensors)}", shape, dtype, (), **tensor)
+
+    def const(self, values, dtype="float32"):
+        return self.add(np.shape(values), dtype, values=np.asarray(values))
+
+    def pool(self, source, target, window, strides, padding):
+        options = schema.Pool2DOptionsT()
+        options.padding, (options.filterHeight, options.filterWidth) = padding, window
+        options.strideH, options.strideW = strides
+        self.op("MAX_POOL_2D", [source], [target], options)
+
+
+def one(name, shape, out, *constants, dtype="float32", options=None):
+    """An operator on an input and constants."""
+    b = Float()
+    x, y = b.add(shape, dtype), None
+    more = [b.const(c, "float32" if np.asarray(c).dtype.kind == "f" else "int32") for c in constants]
+    y = b.add(out, dtype)
+    b.op(name, [x, *more], [y], options)
+    return b.build([x], [y])
+
+
+def float16_weights():
+    b = Float()
+    x, w, wide, y = b.add([1, 3]), b.const(RNG.normal(size=(2, 3)), "float16"), b.add([2, 3]), b.add([1, 2])
+    b.op("DEQUANTIZE", [w], [wide])
+    b.op("FULLY_CONNECTED", [x, wide, -1], [y], schema.FullyConnectedOptionsT())
+    return b.build([x], [y])
+
+
+def embedding(select="SELECT_V2", rows=5, dtype="float32", of=5):
+    b = Float()
+    table = b.tensor("table", [of, 2], dtype, 0.1, values=RNG.normal(size=(of, 2)) * 9)
+    x, less, add, chosen = b.add([1, 4], "int32"), b.add([1, 4], "bool"), b.add([1, 4], "int32"), b.add([1, 4], "int32")
+    y = b.tensor("y", [1, 4, 2], dtype, 0.1)
+    b.op("LESS", [x, b.const(0, "int32")], [less])
+    b.op("ADD", [x, b.const(rows, "int32")], [add], schema.AddOptionsT())
+    b.op(select, [less, add, x], [chosen])
+    b.op("GATHER", [table, chosen], [y], schema.GatherOptionsT())
+    return b.build([x], [y])
+
+
+def unused():
+    b = Float()
+    x, y, nowhere, further = (b.add([1, 3]) for _ in range(4))
+    b.op("RELU", [x], [y])
+    b.op("EXP", [x], [nowhere])
+    b.op("NEG", [nowhere], [further])
+    return b.build([x], [y])
+
+
+def matmul(adjoint=False):
+    b = Float()
+    x, w = b.add([1, 4, 3]), b.const(RNG.normal(size=(1, 2, 3) if adjoint else (3, 2)))
+    y = b.add([1, 4, 2])
+    options = schema.BatchMatMulOptionsT()
+    options.adjY = adjoint
+    b.op("BATCH_MATMUL", [x, w], [y], options)
+    return b.build([x], [y])
+
+
+def padded_pool(value, pads=(1, 1), size=4, padding=1):
+    """PADV2 before a maximum of windows of 3 by 3 in steps of 2."""
+    b = Float()
+    wide = size + sum(pads)
+    x, padded, y = b.add([1, size, size, 2]), b.add([1, wide, wide, 2]), b.add([1, (wide - 3) // 2 + 1] * 2)
+    b.graph.tensors[y].shape = [1, (wide - 3) // 2 + 1, (wide - 3) // 2 + 1, 2]
+    b.op("PADV2", [x, b.const([[0, 0], pads, pads, [0, 0]], "int32"), b.const(np.float32(value))], [padded])
+    b.pool(padded, y, (3, 3), (2, 2), padding)
+    return b.build([x], [y])
+
+
+def window(pads=(0, 0), body="MAXIMUM", size=4):
+    b = Float()
+    side = (size + sum(pads) - 2) // 2 + 1
+    x, start, y = b.add([1, size, size, 3]), b.const(np.float32(-np.inf)), b.add([1, side, side, 3])
+    number = b.op("STABLEHLO_REDUCE_WINDOW", [x, start], [y])
+    options = schema.StablehloReduceWindowOptionsT()
+    options.windowDimensions = options.windowStrides = np.array([1, 2, 2, 1])
+    options.baseDilations = options.windowDilations = np.ones(4, np.int64)
+    options.padding, options.bodySubgraphIndex = np.array([0, 0, *pads, *pads, 0, 0]), 1
+    b.graph.operators[number].builtinOptions2 = options
+    b.graph.operators[number].builtinOptions2Type = schema.BuiltinOptions2.StablehloReduceWindowOptions
+    b.subgraph([x], [y])
+    p, q, r = (b.add([]) for _ in range(3))
+    b.op(body, [p, q], [r])
+    b.subgraph([p, q], [r])
+    return models._finish(b)
+
+
+def open_dense(dtype="float32"):
+    """RESHAPE to what SHAPE, STRIDED_SLICE and PACK say of an open batch, as converters write Flatten."""
+    b = Float()
+    x = b.tensor("x", [1, 3, 2], dtype, 0.1, signature=[-1, 3, 2])
+    shape, batch, wanted = b.add([3], "int32"), b.add([], "int32"), b.add([2], "int32")
+    y = b.tensor("y", [1, 1], dtype, 0.1, signature=[-1, -1])
+    b.op("SHAPE", [x], [shape], schema.ShapeOptionsT())
+    b.graph.operators[0].builtinOptions.outType = 2
+    cut = schema.StridedSliceOptionsT()
+    cut.shrinkAxisMask = 1
+    b.op("STRIDED_SLICE", [shape, *(b.const([v], "int32") for v in (0, 1, 1))], [batch], cut)
+    pack = schema.PackOptionsT()
+    pack.valuesCount = 2
+    b.op("PACK", [batch, b.const(6, "int32")], [wanted], pack)
+    b.op("RESHAPE", [x, wanted], [y], schema.ReshapeOptionsT())
+    z = b.tensor("z", [1, 1], dtype, 0.1, signature=[-1, -1])
+    b.op("RELU", [y], [z])
+    return b.build([x], [z])
+
+
+LOWEST = float(np.finfo(np.float32).min)
+REWRITTEN = {
+    "float16": (float16_weights(), ["FULLY_CONNECTED"]),
+    "expand-dims": (one("EXPAND_DIMS", [1, 4, 3], [1, 1, 4, 3], 1), ["RESHAPE"]),
+    "embedding": (embedding(), ["GATHER"]),
+    "embedding-of-tf-keras": (embedding("SELECT"), ["GATHER"]),
+    "embedding-int8": (embedding(dtype="int8"), ["GATHER"]),
+    "upsampling": (one("TILE", [1, 4, 1, 3], [1, 4, 7, 3], [1, 1, 7, 1]), ["RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "upsampling-height": (one("TILE", [1, 4, 1, 5, 3], [1, 4, 2, 5, 3], [1, 1, 2, 1, 1]),
+                          ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "upsampling-int8": (one("TILE", [1, 3, 1, 2], [1, 3, 3, 2], [1, 1, 3, 1], dtype="int8"),
+                        ["RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "repeat-vector": (one("TILE", [1, 1, 4], [1, 3, 4], [1, 3, 1]), ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "tiled": (one("TILE", [1, 2, 4], [1, 6, 4], [1, 3, 1]), ["CONCATENATION"]),
+    "matmul": (matmul(), ["FULLY_CONNECTED"]),
+    "matmul-transposed": (matmul(adjoint=True), ["FULLY_CONNECTED"]),
+    "unused": (unused(), ["RELU"]),
+    "padded-with-zeros": (one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], np.float32(0)), ["PAD"]),
+    "padded-pool": (padded_pool(LOWEST, size=5), ["MAX_POOL_2D"]),
+    "window": (window(), ["MAX_POOL_2D"]),
+    "window-padded-behind": (window((0, 1), size=3), ["MAX_POOL_2D"]),
+    "open-batch": (open_dense(), ["RESHAPE", "RELU"]),
+    "open-batch-int8": (open_dense("int8"), ["RESHAPE", "RELU"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_what_tflm_lacks_becomes_what_it_has_and_computes_the_same(name):
+    data, expected = REWRITTEN[name]
+    model = parse(data)
+    assert needs_rewriting(model)
+    reply = rewrite(RewriteRequest(data, ()))
+    found = parse(reply.model)
+    assert reply.difference <= (1e-6 if name.startswith("matmul") else 0) and reply.changes
+    ops = [op.name for op in found.main.operators]
+    assert [op for op in ops if op != "RESHAPE"] == [op for op in expected if op != "RESHAPE"]
+    assert ops.count("RESHAPE") <= max(expected.count("RESHAPE"), 2 if "RESIZE_NEAREST_NEIGHBOR" in ops else 0)
+    assert [t.shape for t in found.inputs] == [t.shape for t in model.inputs]
+    assert all(-1 not in t.signature for t in found.main.tensors)
+    again = rewrite(RewriteRequest(reply.model, ()))
+    assert again.model == reply.model and not again.changes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        embedding(rows=4),  # negative indices count from another end
+        one("TILE", [1, 2, 4], [2, 6, 4], [2, 3, 1]),
+        one("TILE", [1, 2, 4], [1, 22, 4], [1, 11, 1]),
+        one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], np.float32(1)),
+        padded_pool(LOWEST, pads=(2, 2), size=5),
+        padded_pool(-1.0, size=5),
+        padded_pool(LOWEST, size=5, padding=0),
+        window((1, 0), size=3),
+        window(body="MINIMUM"),
+    ],
+)  # fmt: skip
+def test_what_has_no_equal_stays_as_it_is(data):
+    assert rewrite(RewriteRequest(data, ())).changes == ()
+
+
+def test_a_sound_model_is_not_touched():
+    for data in (models.two_by_two(), models.float_edges(), models.lstm(), models.residual(), models.variable(7)):
+        assert not needs_rewriting(parse(data))
+
+
+def test_a_rewrite_that_the_data_speaks_against_is_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(embedding(dtype="int8"))
+    data = np.array([[0, 1, 2, 4], [4, -1, 0, 0]], np.int32)
+    with pytest.raises(InputError, match="was rewritten for TFLM, and computes something else on the data"):
+        microgen.quantize(tmp_path / "m.tflite", data)
+    found = microgen.quantize(tmp_path / "m.tflite", data[:1])
+    assert dict(found.model.ops) == {"GATHER": 1} and "rewritten for TFLM" in found.warnings[0]
+
+
+@pytest.mark.parametrize("kind", ["float16", "window"])
+def test_a_float_model_is_rewritten_before_it_is_quantized(tmp_path, kind):
+    pytest.importorskip("ai_edge_quantizer", reason="ai-edge-quantizer is not installed")
+    data, expected = REWRITTEN[kind]
+    (tmp_path / "m.tflite").write_bytes(data)
+    shape = parse(data).inputs[0].shape
+    found = microgen.quantize(tmp_path / "m.tflite", RNG.normal(size=(20, *shape[1:])).astype(np.float32))
+    assert list(found.model.ops) == expected and found.quality.output_sqnr_db > 25
+
+
+def test_a_float_model_with_operator_codes_of_old_converters_is_quantized_as_its_twin(tmp_path):
+    pytest.importorskip("ai_edge_quantizer", reason="ai-edge-quantizer is not installed")
+    from tests.quantization.test_damage import unbalanced
+
+    model = schema.ModelT.InitFromPackedBuf(unbalanced(1), 0)
+    for code in model.operatorCodes:
+        code.builtinCode, code.deprecatedBuiltinCode = 0, max(code.builtinCode, code.deprecatedBuiltinCode)
+    data = RNG.normal(size=(20, 8)).astype(np.float32)
+    answers = []
+    for name, content in (("old", models.packed(model)), ("new", unbalanced(1))):
+        (tmp_path / f"{name}.tflite").write_bytes(content)
+        answers.append(microgen.quantize(tmp_path / f"{name}.tflite", data))
+    old, new = ([t.quantization for t in a.model.main.tensors] for a in answers)
+    assert old == new and answers[0].quality == answers[1].quality
+
+
+def test_what_no_tflm_has_is_refused_with_what_helps():
+    with pytest.raises(InputError, match="no TFLM has TILE") as caught:
+        check_board(parse(one("TILE", [1, 2, 4], [2, 6, 4], [2, 3, 1], dtype="int8")), load_board("pico").snapshot)
+    assert "give the Keras model" in caught.value.hint and caught.value.operator == "TILE"
