@@ -54,6 +54,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
                 )
         for op in graph.operators:
             _check_quantized(model, graph, op, allow_float)
+            _check_int4(model, graph, op)
     edges = sum(t.bytes for t in (*model.inputs, *model.outputs))
     if edges > 2 * MAX_TENSOR_BYTES:
         raise InputError(
@@ -90,6 +91,19 @@ def _computes_in_float(graph: Subgraph, op: Operator) -> bool:
     activations = [graph.tensors[i] for i in op.inputs if i >= 0 and not graph.tensors[i].is_constant]
     touched = (*activations, *(graph.tensors[i] for i in op.outputs))
     return op.name not in _BOUNDARY and any(t.dtype == "float32" for t in touched)
+
+
+def _check_int4(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
+    if op.name != "FULLY_CONNECTED" or len(op.inputs) < 2 or op.inputs[1] < 0:
+        return
+    weights = graph.tensors[op.inputs[1]]
+    if weights.dtype == "int4" and weights.quantization is not None and weights.quantization.per_channel:
+        raise InputError(
+            f"{model.name}: operator {op.index} (FULLY_CONNECTED) has int4 weights with a scale per channel",
+            "TFLM takes int4 FULLY_CONNECTED per tensor only: quantize its weights with one scale, or to int8",
+            operator=op.name,
+            tensor=weights.name,
+        )
 
 
 def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator, allow_float: bool) -> None:

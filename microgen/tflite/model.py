@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..support.files import read_file
 from . import schema
 from .flatbuffer import Malformed, Table
+from .foreign import check_origin
 from .options import Options, read
 
 # TFLM indexes bytes and elements with 32-bit integers.
@@ -282,7 +283,7 @@ def parse(data: bytes, name: str = "model", source: str = "model") -> TfliteMode
             "give a .tflite file",
         )
     try:
-        return _Reader(data, name).model()
+        return _Reader(data, name, source).model()
     except Malformed as error:
         raise InputError(f"{source}: damaged or truncated .tflite: {error}", hint) from None
 
@@ -290,9 +291,10 @@ def parse(data: bytes, name: str = "model", source: str = "model") -> TfliteMode
 class _Reader:
     """One pass over the file."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, source: str) -> None:
         self._data = data
         self._name = name
+        self._source = source
         self._root = Table.root(data)
 
     def model(self) -> TfliteModel:
@@ -300,6 +302,7 @@ class _Reader:
         if version != schema.SCHEMA_VERSION:
             raise Malformed(f"schema version {version}, TFLM reads version {schema.SCHEMA_VERSION}")
         self._codes = [self._operator_code(t) for t in self._root.tables(1)]
+        check_origin(self._source, (name for name, is_custom, _ in self._codes if is_custom))
         # Buffer 0 is empty, and stands for itself in a file that has none.
         self._buffers = [self._buffer(i, t) for i, t in enumerate(self._root.tables(4))] or [(0, 0)]
         self._planned = self._offline_plan()

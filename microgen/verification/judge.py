@@ -12,7 +12,7 @@ import numpy as np
 from ..tflite import TfliteModel
 from ..tflite.compare import describe_difference
 from ..workers.difference import largest, sample_differs
-from .layer_proof.faults import model_faults
+from .layer_proof.faults import faulty_references, model_faults
 from .layer_proof.prove import Proof
 from .run import EngineRun, Engines, FirmwareRun, sequence_length
 from .samples import output_lsb
@@ -83,6 +83,8 @@ def judge(
     differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
     common["ops"] = tuple(sorted({layer.op for layer in differing}))
     common["layers"] = proof.layers if all_layers else tuple(differing)
+    common["faulty_ops"] = faulty_references(model)
+    common["rounded_share"] = float(np.mean(proof.rounded)) if proof.rounded else 0.0
     # Equal outputs on these samples prove nothing where an operator is beyond its bound.
     if proof.culprit is not None or (proof.objection and not is_equal):
         return Judgement(Verdict(DIVERGED, **{**common, "reason": proof.objection}), proof)

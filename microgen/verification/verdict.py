@@ -134,6 +134,8 @@ class Verdict:
         accuracy: what labelled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
             answer), "litert_accuracy"; None where there were none, or where their classes are not the model's.
         warnings: what to know about the accuracy, or why it was not computed; that fewer samples than wanted were run.
+        faulty_ops: the operators for which LiteRT's reference kernels are known to be wrong; where there are any,
+        rounded_share: the share of the samples looked at on which an operator rounds otherwise, too.
     """
 
     status: str
@@ -154,6 +156,8 @@ class Verdict:
     device: Device | None = None
     accuracy: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
+    faulty_ops: tuple[str, ...] = ()
+    rounded_share: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -183,7 +187,11 @@ class Verdict:
         where = f", {self.device.cpu} (emulated)" if self.device and self.device.cpu else ""
         if self.status == BIT_EXACT:
             return f"bit-exact on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte)"
-        cause = f"rounding in {', '.join(self.ops)}" if self.ops else "a known fault of LiteRT's reference kernels"
+        cause = f"rounding in {', '.join(self.ops)}"
+        if self.faulty_ops or not self.ops:
+            of = f" of {', '.join(self.faulty_ops)}" if self.faulty_ops else ""
+            fault = f"a known fault of LiteRT's reference kernels{of}"
+            cause = f"{fault}, and {cause} on {self.rounded_share:.0%} of the samples" if self.ops else fault
         return (
             f"within-bound on {self.samples} samples{where} ({ran}; TFLM and LiteRT differ on "
             f"{self.differing_samples}, by at most {self.max_abs_diff_lsb:g} LSB at the output, from {cause})"

@@ -456,3 +456,24 @@ def test_a_difference_that_is_no_number_is_null_in_json_and_said(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.two_by_two())
     write_report(tmp_path / "r.html", microgen.inspect(tmp_path / "m.tflite"), verdict)
     assert "not comparable" in (tmp_path / "r.html").read_text()
+
+
+def test_leaky_relu_in_int16_differs_by_rounding_within_its_exact_bound():
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 500], "int16", 0.0001645), b.tensor("y", [1, 500], "int16", 0.000051957)
+    options = schema.LeakyReluOptionsT()
+    options.alpha = 0.3
+    b.op("LEAKY_RELU", [x], [y], options)
+    verdict = judged(b.build([x], [y])).verdict
+    assert verdict.status == "within-bound" and verdict.ops == ("LEAKY_RELU",)
+    (layer,) = verdict.layers
+    assert layer.max_abs_diff_lsb == layer.bound_lsb == 1 and layer.exact_within
+    assert 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 1
+
+
+def test_a_fault_of_the_reference_and_rounding_are_both_named_by_share():
+    verdict = judged(models.reduce("SUM")).verdict
+    assert verdict.status == "within-bound" and verdict.faulty_ops == ("SUM",)
+    assert "a known fault of LiteRT's reference kernels of SUM" in verdict.summary()
+    both = dataclasses.replace(verdict, ops=("FULLY_CONNECTED",), rounded_share=0.25)
+    assert "of SUM, and rounding in FULLY_CONNECTED on 25% of the samples" in both.summary()

@@ -28,6 +28,11 @@ _ROOMS = {
 _QUANTIZATION = "tensorflow_model_optimization.python.core.quantization.keras."
 # No description of a model for a microcontroller is near this size; an archive may claim any.
 _CONFIG_BYTES = 64 * 2**20
+# The layers of tensorflow-model-optimization that are taken off before a model is used.
+_WRAPPERS = {
+    "PruneLowMagnitude": ("pruning", "tfmot.sparsity.keras.strip_pruning(model)"),
+    "ClusterWeights": ("clustering", "tfmot.clustering.keras.strip_clustering(model)"),
+}
 _NOT_KERAS = "save it again with model.save('model.keras')"
 _TRUSTED = "use Keras's own layers; if you trust the file, load it and give the object: microgen.quantize(model, data)"
 
@@ -87,6 +92,18 @@ def _hdf5(path: Path) -> tuple[str, Any]:
     return version, json.loads(config)
 
 
+def layers_of(config: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """Return the name and class of each layer in the description of a model, nested ones included."""
+    found: list[tuple[str, str]] = []
+    inner = config.get("config") if isinstance(config, dict) else None
+    for layer in inner.get("layers", []) if isinstance(inner, dict) else []:
+        own = layer.get("config") if isinstance(layer, dict) else None
+        if isinstance(own, dict):
+            found.append((str(own.get("name", "")), str(layer.get("class_name", "")).rpartition(">")[2]))
+            found += layers_of(layer)
+    return found
+
+
 def _text(value: Any) -> str:  # noqa: ANN401 - HDF5 stores either
     return value if isinstance(value, str) else bytes(value).decode()
 
@@ -117,6 +134,11 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
     if kind.rpartition(">")[2] == "Lambda" or kind == "__lambda__":
         raise InputError(
             f"{where} is Python code stored in the file (Lambda), which is not run", _TRUSTED, layer=layer or None
+        )
+    if (wrapper := _WRAPPERS.get(kind.rpartition(">")[2])) is not None:
+        what, remedy = wrapper
+        raise InputError(
+            f"{where} is a wrapper of {what}, which is for training only", f"save {remedy}", layer=layer or None
         )
     refused = refused_function(kind.rpartition(">")[2], config)
     if refused:

@@ -7,7 +7,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError
+from ...errors import EngineError, InputError
 from ..frontend import ConvertOptions, Frontend, Source
 from .functions import FUNCTION_LAYERS, refused_function
 
@@ -97,7 +97,33 @@ def convert_path(path: Path, calibration: Request | None, options: ConvertOption
         options.seed,
     )
     options.on_step("converting the model")
-    return converter.run(convert_file, request, packages=PACKAGES, extra=EXTRA)
+    try:
+        return converter.run(convert_file, request, packages=PACKAGES, extra=EXTRA)
+    except EngineError as error:
+        if not error.reason.startswith("crashed") or path.is_dir():
+            raise
+        raise _named_crash(path, error) from None
+
+
+# What unrolls into a loop, or masks steps of one: the converter's process ends on some of them.
+_LOOPING = frozenset(
+    {"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "GRU", "LSTM", "Masking", "RNN", "SimpleRNN", "TimeDistributed"}
+)
+
+
+def _named_crash(path: Path, error: EngineError) -> InputError | EngineError:
+    """Return the refusal of the layers on which the converter's process most likely ended; else the error as it is."""
+    from .file import layers_of, read_keras_file
+
+    suspects = [(name, kind) for name, kind in layers_of(read_keras_file(path).config) if kind in _LOOPING]
+    if not suspects:
+        return error
+    named = ", ".join(f"layer '{name}' ({kind})" for name, kind in suspects)
+    return InputError(
+        f"{path.name}: {named}: the converter ends without a word on such a loop",
+        "use a standard LSTM without a mask, whose steps are all used, or Conv1D over the time steps",
+        layer=suspects[0][0],
+    )
 
 
 def _has_own_code(layer: Any) -> bool:  # noqa: ANN401

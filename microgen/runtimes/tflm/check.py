@@ -33,6 +33,12 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             "names what to use instead of the others",
             operator=nowhere[0],
         )
+    if "TFLM_DECODE" in lacking:
+        raise InputError(
+            f"{model.name}: was compressed by TFLM's own tools; {snapshot.title} has no operator TFLM_DECODE",
+            "give the model as it was before its compression",
+            operator="TFLM_DECODE",
+        )
     if lacking:
         raise InputError(
             f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",

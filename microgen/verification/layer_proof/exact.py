@@ -148,6 +148,26 @@ def _mul(case: Case) -> Exact | None:
     return _in_chunks((a * b).reshape(-1, 1), factor, case)
 
 
+def _leaky_relu(case: Case) -> Exact | None:
+    """Hold LEAKY_RELU against (q - z) times s_in / s_out, and alpha below the zero point, plus z_out.
+
+    Epsilon as for SUM, and |v| * 2^-22, since both interpreters multiply scale and alpha as float32, and divide so.
+    """
+    source, output = case.tensor(0), case.output
+    if not source.scale or not output.scale or case.op.options.alpha <= 0:
+        return None
+    rows = case.values(0).astype(np.int64).reshape(-1) - source.zero_point
+    answers = [a.reshape(-1, 1) for a in (case.tflm, case.litert)]
+    parts = []
+    for which, slope in ((rows >= 0, Fraction(1)), (rows < 0, Fraction(case.op.options.alpha))):
+        factor = Fraction(source.scale) * slope / Fraction(output.scale)
+        side = np.flatnonzero(which)
+        for start in range(0, len(side), _CHUNK):
+            c = side[start : start + _CHUNK]
+            parts.append(_rescaled(rows[c, None], [factor], case, 2.0**-31 + 2.0**-22, [a[c] for a in answers]))
+    return _all_of(parts)
+
+
 def _svdf(case: Case) -> Exact | None:
     """Hold SVDF against `recurrent.svdf`, the same interval for both interpreters."""
     tube = recurrent.svdf(case.model, case.graph, case.op, case.inputs)
@@ -284,6 +304,7 @@ _RULES: dict[str, Callable[[Case], Exact | None]] = {
     "fully_connected": _fully_connected,
     "sum": _sum,
     "mul": _mul,
+    "leaky_relu": _leaky_relu,
     "lstm": _lstm,
     "svdf": _svdf,
 }

@@ -54,6 +54,12 @@ def reference_kernels(graph: Subgraph, op: Operator) -> str:
     return next((fault.instead for fault in faults_of(graph, op) if fault.instead), REFERENCE)
 
 
+def faulty_references(model: TfliteModel) -> tuple[str, ...]:
+    """Return the operators of a model for which LiteRT's reference kernels are not the reference, by name."""
+    places = [(graph, op) for graph in model.subgraphs for op in graph.operators]
+    return tuple(sorted({op.name for graph, op in places if reference_kernels(graph, op) != REFERENCE}))
+
+
 def model_faults(model: TfliteModel) -> tuple[str, ...]:
     """Return the known faults that a model meets, one line an operator."""
     return tuple(

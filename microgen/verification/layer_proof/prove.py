@@ -44,6 +44,7 @@ class Proof:
         culprit: the first operator beyond its bound, None when there is none.
         inputs: for the culprit, its inputs on the samples looked at, samples first.
         cut: the culprit as a model of its own.
+        rounded: on which of the samples looked at an operator rounds otherwise than its reference.
     """
 
     layers: tuple[Layer, ...]
@@ -51,6 +52,7 @@ class Proof:
     culprit: Layer | None = None
     inputs: Samples = ()
     cut: bytes = b""
+    rounded: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,11 @@ def prove_layers(
     if culprit is not None:
         layer, comparison = culprit
         return Proof(layers, layer.complaint(), layer, comparison.inputs, comparison.place.alone.model)
-    return Proof(layers, _objection(comparisons, differs & ~_explained(model, comparisons, len(order))))
+    rounded = _rounded(model, comparisons, len(order))
+    # Where the reference itself is wrong, it is so on any sample.
+    is_faulty = any(c.place.alone.kernels != REFERENCE for c in comparisons)
+    unexplained = differs & ~rounded if not is_faulty else np.zeros(len(order), np.bool_)
+    return Proof(layers, _objection(comparisons, unexplained), rounded=tuple(rounded.tolist()))
 
 
 def _most_samples(model: TfliteModel) -> int:
@@ -268,10 +274,8 @@ def _saturated(values: npt.NDArray[Any]) -> float:
     return float(((values == limits.min) | (values == limits.max)).mean())
 
 
-def _explained(model: TfliteModel, comparisons: Sequence[_Comparison], samples: int) -> npt.NDArray[np.bool_]:
+def _rounded(model: TfliteModel, comparisons: Sequence[_Comparison], samples: int) -> npt.NDArray[np.bool_]:
     """Tell for each sample whether the difference of some operator explains that outputs differ."""
-    if any(c.place.alone.kernels != REFERENCE for c in comparisons):
-        return np.ones(samples, np.bool_)  # the reference itself is wrong in this model, on any sample
     explained = np.zeros(samples, np.bool_)
     for ours, theirs in (pair for c in comparisons if not c.litert.refusal for pair in c.outputs):
         differs = sample_differs(ours, theirs)

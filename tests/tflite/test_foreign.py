@@ -1,0 +1,44 @@
+"""Files of other tools, and what TFLM takes in no form: named as what they are, never damaged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from microgen.boards import load_board
+from microgen.errors import InputError
+from microgen.runtimes.tflm.check import check_board
+from microgen.tflite import parse
+from microgen.tflite.check import check_runnable
+from tests.support import models
+
+
+@pytest.mark.parametrize(("code", "tool"), [("ethos-u", "Vela"), ("XC_conv2d_v2", "XMOS")])
+def test_a_compiled_model_is_said_to_be_one_though_it_reads_scratch_that_nothing_writes(code, tool):
+    b = models.ModelBuilder()
+    x, scratch, y = (b.tensor(n, [1, 4]) for n in ("x", "scratch", "y"))
+    b.op("CUSTOM", [scratch, x], [y], custom=code)
+    with pytest.raises(InputError, match=tool) as caught:
+        parse(b.build([x], [y]), "m", "m.tflite")
+    assert caught.value.operator == code and "damaged" not in caught.value.message and "give the" in caught.value.hint
+
+
+def test_a_model_that_tflm_compressed_is_said_to_be_one():
+    model = parse(models.one_operator("CUSTOM", custom="TFLM_DECODE"))
+    with pytest.raises(InputError, match="compressed by TFLM's own tools") as caught:
+        check_board(model, load_board("pico").snapshot)
+    assert caught.value.operator == "TFLM_DECODE"
+
+
+@pytest.mark.parametrize("scales", [[0.2], [0.2, 0.1, 0.2, 0.1, 0.3]])
+def test_int4_of_a_dense_layer_is_taken_per_tensor_only(scales):
+    model = schema.ModelT.InitFromPackedBuf(models.multiplied("int4"), 0)
+    weights = next(t for t in model.subgraphs[0].tensors if t.type == 17)
+    weights.quantization.scale, weights.quantization.zeroPoint = scales, np.zeros(len(scales), np.int64)
+    model = parse(models.packed(model))
+    if len(scales) == 1:
+        return check_runnable(model)
+    with pytest.raises(InputError, match="int4 weights with a scale per channel") as caught:
+        check_runnable(model)
+    assert "per tensor only" in caught.value.hint and caught.value.operator == "FULLY_CONNECTED"
