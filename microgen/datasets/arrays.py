@@ -95,6 +95,9 @@ def _some(names: Sequence[str]) -> str:
 
 def shape_hint(wanted: Sequence[int | None], shape: Sequence[int]) -> str:
     """Say what to do about samples of another shape than an input takes."""
+    if len(shape) > 1 and list(shape[1:]) == list(wanted[:-1]) and shape[0] == wanted[-1] and len({*shape}) > 1:
+        axes = ", ".join(map(str, (*range(2, len(shape) + 1), 1)))
+        return f"its channels come first: put them last with data.transpose(0, {axes}), not with reshape"
     if None not in wanted and math.prod(d or 0 for d in wanted) == math.prod(shape):
         return f"bring them into that shape: data.reshape(-1, {', '.join(map(str, wanted))})"
     return "the first dimension of the data counts the samples"

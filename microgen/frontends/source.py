@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Models that no frontend takes, by the suffixes of their files.
 _FOREIGN = {
     ".pb": "give the folder of the SavedModel",
+    ".zip": "unpack it, and give the folder of the SavedModel that is in it",
     ".onnx": "ONNX does not go in: onnx2tf makes a .tflite or a SavedModel of it",
     ".pt": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
     ".pth": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",

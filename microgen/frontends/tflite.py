@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ def input_specs(model: TfliteModel) -> list[InputSpec]:
     return [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
 
 
+def other_signatures(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what a user is told of a model with several signatures: one line, or none."""
+    if len(names) < 2:
+        return ()
+    return (f"the model has the signatures {', '.join(names)}; what is built is the first, and no other",)
+
+
 def take(model: TfliteModel, path: Path, calibration: Request | None, options: ConvertOptions) -> AlreadyQuantized:
     """Take a quantized model, with the samples of its inputs, where some are given.
 
@@ -64,7 +72,7 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
             real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
             data = resolve(calibration, real, seed=options.seed, must_vary=False).arrays
     model, changes = rewritten(model, data, options.seed)
-    return AlreadyQuantized(model, data, said(changes))
+    return AlreadyQuantized(model, data, (*said(changes), *other_signatures(model.signatures)))
 
 
 class _Tflite(Frontend):

@@ -247,9 +247,11 @@ def _refusal(
     model: TfliteModel, graph: Subgraph, op: Operator, layers: LayerNames, what: str, otherwise: str = ""
 ) -> InputError:
     origin, hint = rules.advice(op.name, in_keras=bool(layers.names))
+    tensor = graph.tensors[op.outputs[0]].name if op.outputs else None
+    if activation := rules.activation_of(tensor or ""):
+        origin = f"the activation {activation}"
     comes = f"; it comes from {origin}" if origin else ""
     where = _layer_of(graph, op, layers)
-    tensor = graph.tensors[op.outputs[0]].name if op.outputs else None
     return InputError(
         f"{model.name}: {where}: its operator {op.name} {what}{comes}",
         hint + otherwise,

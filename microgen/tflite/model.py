@@ -175,12 +175,14 @@ class TfliteModel:
         name: a name for people and for the firmware.
         data: the bytes of the file, as they go into the C array.
         subgraphs: the graphs; the first is the model, others are bodies of control flow.
+        signatures: the names under which the file offers its graphs.
     """
 
     name: str
     data: bytes
     description: str
     subgraphs: tuple[Subgraph, ...]
+    signatures: tuple[str, ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -316,7 +318,8 @@ class _Reader:
         if not graphs[0].inputs or not graphs[0].outputs:
             raise Malformed("it has no inputs or no outputs")
         _check_calls(graphs)
-        return TfliteModel(self._name, self._data, self._root.string(3), graphs)
+        signatures = tuple(t.string(2) for t in self._root.tables(7))
+        return TfliteModel(self._name, self._data, self._root.string(3), graphs, signatures)
 
     def _offline_plan(self) -> Iterator[int] | None:
         """Return the places in the arena, tensor by tensor, of a model that was planned by a tool; None for others.

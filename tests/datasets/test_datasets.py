@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgen.datasets import MAX_SAMPLES, InputSpec, limits, request, resolve
+from microgen.datasets import MAX_SAMPLES, InputSpec, limits, request, resolve, shape_hint
 from microgen.errors import InputError, SetupError
 from microgen.preprocessing.front_end import FrontEnd
 
@@ -114,6 +114,18 @@ def test_wav_files_become_samples(tmp_path, width):
     values = read(tmp_path, InputSpec("x", (1000, 1))).arrays[0]
     assert values.shape == (1, 1000, 1) and (values[0, 900:] == 0).all()
     np.testing.assert_allclose(values[0, :900, 0], tone, atol=1.2 / 2 ** (8 * min(width, 3) - 1))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shape", "says"),
+    [
+        ((8, 6, 3), (3, 8, 6), "data.transpose(0, 2, 3, 1)"), ((64, 6), (6, 64), "data.transpose(0, 2, 1)"),
+        ((8, 6, 3), (6, 8, 3), "data.reshape(-1, 8, 6, 3)"), ((4, 4), (16,), "data.reshape(-1, 4, 4)"),
+        ((8, 6, 3), (3, 8, 7), "counts the samples"), ((None, 3), (3, 5), "counts the samples"),
+    ],
+)  # fmt: skip
+def test_channels_that_come_first_want_a_transpose(wanted, shape, says):
+    assert says in shape_hint(wanted, shape)
 
 
 def test_wav_files_become_log_mel_frames(tmp_path):

@@ -469,3 +469,14 @@ def test_the_edges_of_tensor_numbers(inputs, output, sound):
 def test_which_dimension_of_a_biass_channels_is_a_quirk():
     assert [is_benign_dimension(d, (8,)) for d in range(-1, 6)] == [False, False, True, True, True, False, False]
     assert not is_benign_dimension(1, (8, 8))
+
+
+def test_the_names_of_signatures_are_read():
+    model = schema.ModelT.InitFromPackedBuf(models.two_by_two(), 0)
+    assert parse(models.packed(model)).signatures == ()
+    model.signatureDefs = []
+    for name in ("serving_default", "other"):
+        entry = schema.SignatureDefT()
+        entry.signatureKey, entry.inputs, entry.outputs = name, [], []
+        model.signatureDefs.append(entry)
+    assert parse(models.packed(model)).signatures == ("serving_default", "other")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ..frontend import ConvertOptions, Frontend, Source
-from ..tflite import SUFFIXES, TRUST, input_specs, is_float, readable
+from ..tflite import SUFFIXES, TRUST, input_specs, is_float, other_signatures, readable
 
 if TYPE_CHECKING:
     from ...datasets import Request
@@ -76,4 +76,4 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
-    return Converted(reply.tflite, model.data, data, warnings=said(changes))
+    return Converted(reply.tflite, model.data, data, warnings=(*said(changes), *other_signatures(model.signatures)))

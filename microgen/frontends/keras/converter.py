@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ...datasets import Calibration, Request, resolve
 from ...errors import EngineError, InputError, option
 from ..converted import Converted, LayerNames
+from ..tflite import other_signatures
 from . import rules
 from .cells import widen_cells
 from .loading import Loaded, load
@@ -67,7 +68,8 @@ def convert_loaded(
     quantized, original = convert(loaded, data.arrays, scheme, per_channel_dense, allow_float=allow_float)
     if loaded.is_quantization_aware:
         data = replace(data, origin=LEARNED)
-    return Converted(quantized, original, data, loaded.layers, tuple(_scaled_twice(loaded, data)))
+    warnings = (*_scaled_twice(loaded, data), *other_signatures(loaded.signatures))
+    return Converted(quantized, original, data, loaded.layers, warnings)
 
 
 def _scaled_twice(loaded: Loaded, data: Calibration) -> Iterator[str]:

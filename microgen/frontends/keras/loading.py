@@ -30,6 +30,7 @@ class Loaded:
         has_loops: it has recurrent layers, which must not be frozen.
         is_quantization_aware: its ranges were learned in training, and none are measured.
         input_scale: what its first layer multiplies the input by, where that is a Rescaling; else 1.
+        signatures: of a SavedModel, the one that is taken and then the others.
     """
 
     function: Any
@@ -39,6 +40,7 @@ class Loaded:
     has_loops: bool
     is_quantization_aware: bool = False
     input_scale: float = 1.0
+    signatures: tuple[str, ...] = ()
 
 
 def load(path: Path, scheme: str = "int8") -> Loaded:
@@ -155,7 +157,8 @@ def _saved_model(path: Path) -> Loaded:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"{path.name}: not a SavedModel ({lines[0][:300]})", "export it again") from None
-    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()), None)
+    offered = sorted(loaded.signatures, key=lambda name: (name != "serving_default", name))
+    signature = loaded.signatures[offered[0]] if offered else None
     if signature is None:
         raise InputError(f"{path.name}: the SavedModel has no signature", "export it with model.export('folder')")
     specs = signature.structured_input_signature[1]
@@ -169,7 +172,7 @@ def _saved_model(path: Path) -> Loaded:
     function = tf.function(call, autograph=False).get_concrete_function(
         *[tf.TensorSpec((1, *i.shape), i.dtype, name=i.name) for i in inputs]
     )
-    return Loaded(function, loaded, inputs, _layers_of(signature), False)
+    return Loaded(function, loaded, inputs, _layers_of(signature), False, signatures=tuple(offered))
 
 
 def _layers_of(signature: Any) -> LayerNames:  # noqa: ANN401

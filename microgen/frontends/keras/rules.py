@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,14 @@ def check_layers(layers: Sequence[Layer], scheme: str) -> None:
 def needs_carrying(layers: Sequence[Layer]) -> bool:
     """Tell whether a Keras 3 model must be carried over to tf_keras to convert well."""
     return any(layer.kind in table()["carried"] for layer in layers)
+
+
+def activation_of(tensor: str) -> str:
+    """Return the activation that a tensor is named after, "mish" for "model/dense/Mish"; "" for none."""
+    scopes = re.split(r"[/;:]", tensor.lower())
+    # A layer or an operator, with the number that makes its name unique.
+    found = {re.sub(r"_?\d+$", "", scope) for scope in scopes}
+    return next((name for name in table()["activations"] if name in found), "")
 
 
 def advice(operator: str, *, in_keras: bool = True) -> tuple[str, str]:

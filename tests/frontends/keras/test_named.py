@@ -13,6 +13,8 @@ from microgen.errors import EngineError, InputError
 from microgen.frontends.frontend import ConvertOptions
 from microgen.frontends.keras.file import read_keras_file
 from microgen.frontends.keras.frontend import convert_path
+from microgen.frontends.keras.rules import activation_of
+from microgen.frontends.tflite import other_signatures
 from microgen.workers import converter
 
 
@@ -48,3 +50,19 @@ def test_a_crash_of_the_converter_is_a_refusal_of_the_layers_that_loop(tmp_path,
     with pytest.raises(InputError if named else EngineError) as caught:
         convert_path(path, request(np.zeros((1, 2), np.float32)), ConvertOptions("int8"))
     assert named in caught.value.message and (not named or caught.value.layer == "mask")
+
+
+@pytest.mark.parametrize(
+    ("tensor", "activation"),
+    [("model/dense/Mish", "mish"), ("m_1/mish_1/mul", "mish"), ("m/softplus/Softplus;m/b", "softplus"),
+     ("m/elu_2/Elu", "elu"),
+     ("m/relu/Relu", ""), ("m/melusine/Exp", ""), ("", "")],
+)  # fmt: skip
+def test_an_activation_is_named_as_itself(tensor, activation):
+    assert activation_of(tensor) == activation
+
+
+def test_a_second_signature_is_mentioned():
+    assert other_signatures(()) == other_signatures(("serving_default",)) == ()
+    (said,) = other_signatures(("serving_default", "train"))
+    assert "serving_default, train" in said
