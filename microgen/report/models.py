@@ -89,6 +89,11 @@ def inspect_lines(inspection: Inspection) -> Pairs:
             lines.append((kind[:-1], f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}{real}"))
     return [
         *lines,
+        *(
+            [("edges", f"inputs and outputs in float32 take {more:,} bytes of RAM more than integers would")]
+            if (more := document["float_edges_bytes"])
+            else []
+        ),
         ("operators", counted(document["ops"])),
         ("MACs", f"{document['macs']:,}"),
         ("sha256", document["sha256"]),

@@ -167,6 +167,7 @@ class Inspection:
             "subgraphs": len(model.subgraphs),
             "tensors": sum(len(g.tensors) for g in model.subgraphs),
             "weight_bytes": self.weight_bytes,
+            "float_edges_bytes": _float_edges_bytes(model),
             "macs": self.macs,
             "layers": [layer.to_json() for layer in self.layers],
             "faults": list(self.faults),
@@ -313,6 +314,17 @@ def _layer(graph: Subgraph, op: Operator, layout: MemoryLayout | None) -> Inspec
 
 def _lists(value: Any) -> Any:  # noqa: ANN401 - any field
     return [_lists(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def _float_edges_bytes(model: TfliteModel) -> int:
+    """Return what float32 inputs and outputs take in RAM beyond the integers that they are converted to and from."""
+    edges, graph, more = {*model.main.inputs, *model.main.outputs}, model.main, 0
+    for op in graph.operators:
+        if op.name in ("QUANTIZE", "DEQUANTIZE") and op.inputs and op.outputs:
+            real, integer = (op.inputs[0], op.outputs[0]) if op.name == "QUANTIZE" else (op.outputs[0], op.inputs[0])
+            if real in edges and graph.tensors[real].dtype == "float32":
+                more += graph.tensors[real].bytes - graph.tensors[integer].bytes
+    return more
 
 
 def _peak(model: TfliteModel, layout: MemoryLayout) -> dict[str, Any]:

@@ -66,3 +66,15 @@ def test_a_project_whose_model_was_exchanged_is_refused(project, tmp_path):
     (copy / "model.tflite").write_bytes(models.two_by_two())
     with pytest.raises(InputError, match="not the model that this project was built from"):
         microgen.inspect(copy)
+
+
+def test_what_float_edges_cost_is_said(tmp_path):
+    from microgen.report.models import inspect_lines
+
+    for data, more in ((models.float_edges(), 30), (models.two_by_two(), 0)):
+        (tmp_path / "m.tflite").write_bytes(data)
+        found = microgen.inspect(tmp_path / "m.tflite")
+        assert found.to_json()["float_edges_bytes"] == more
+        assert [text for name, text in inspect_lines(found) if name == "edges"] == [
+            f"inputs and outputs in float32 take {more} bytes of RAM more than integers would"
+        ][: more > 0]

@@ -63,6 +63,8 @@ def test_int16_needs_a_kernel_of_its_own_unless_values_only_move():
     check_board(parse(dense), snapshot("FULLY_CONNECTED", int16x8=("FULLY_CONNECTED",)))
     for mover in ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE", "CAST"):
         check_board(parse(models.one_operator(mover, dtype="int16")), snapshot(mover))
+    audio = models.one_operator("CUSTOM", custom="SignalWindow", dtype="int16")  # int16 by nature
+    check_board(parse(audio), snapshot(custom_ops=("SignalWindow",)))
 
 
 @pytest.mark.parametrize(("dtype", "kind"), [("int8", ""), ("int16", "_int16")])
