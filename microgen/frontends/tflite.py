@@ -58,7 +58,7 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
     """
     from ..datasets import InputSpec, resolve
     from .converted import AlreadyQuantized
-    from .rewriting import rewritten, said
+    from .rewriting import rewrite_warnings, rewritten
 
     if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
         raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
@@ -72,7 +72,7 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
             real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
             data = resolve(calibration, real, seed=options.seed, must_vary=False).arrays
     model, changes = rewritten(model, data, options.seed)
-    return AlreadyQuantized(model, data, (*said(changes), *other_signatures(model.signatures)))
+    return AlreadyQuantized(model, data, (*rewrite_warnings(changes), *other_signatures(model.signatures)))
 
 
 class _Tflite(Frontend):

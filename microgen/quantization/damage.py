@@ -42,10 +42,10 @@ def damage(quality: Quality, model: TfliteModel, scheme: str) -> list[str]:
 def _remedies(worst: LayerQuality, model: TfliteModel, scheme: str) -> str:
     op = model.main.operators[worst.index]
     weights = [model.main.tensors[i] for i in op.inputs[1:2] if i >= 0 and model.main.tensors[i].is_constant]
-    found = []
+    remedies = []
     if any(t.quantization and not t.quantization.per_channel and len(t.shape) > 1 and t.shape[0] > 1 for t in weights):
-        found.append("a board that takes a scale per channel")
+        remedies.append("a board that takes a scale per channel")
     if scheme == "int8":
-        found.append("the scheme int16x8")
-    found.append("quantization-aware training (the method qat of compress)")
-    return ", ".join(found) + ", or clipping the outliers that set the scale before it (ReLU6, unused channels)"
+        remedies.append("the scheme int16x8")
+    remedies.append("quantization-aware training (the method qat of compress)")
+    return ", ".join(remedies) + ", or clipping the outliers that set the scale before it (ReLU6, unused channels)"

@@ -62,7 +62,7 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
     from ...datasets import resolve
     from ...workers import converter
     from ..converted import Converted
-    from ..rewriting import rewritten, said
+    from ..rewriting import rewrite_warnings, rewritten
     from .quantizer import QuantizeRequest, quantize
 
     for tensor in model.inputs:
@@ -76,4 +76,6 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
-    return Converted(reply.tflite, model.data, data, warnings=(*said(changes), *other_signatures(model.signatures)))
+    return Converted(
+        reply.tflite, model.data, data, warnings=(*rewrite_warnings(changes), *other_signatures(model.signatures))
+    )

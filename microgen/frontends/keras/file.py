@@ -94,14 +94,14 @@ def _hdf5(path: Path) -> tuple[str, Any]:
 
 def layers_of(config: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
     """Return the name and class of each layer in the description of a model, nested ones included."""
-    found: list[tuple[str, str]] = []
+    layers: list[tuple[str, str]] = []
     inner = config.get("config") if isinstance(config, dict) else None
     for layer in inner.get("layers", []) if isinstance(inner, dict) else []:
         own = layer.get("config") if isinstance(layer, dict) else None
         if isinstance(own, dict):
-            found.append((str(own.get("name", "")), str(layer.get("class_name", "")).rpartition(">")[2]))
-            found += layers_of(layer)
-    return found
+            layers.append((str(own.get("name", "")), str(layer.get("class_name", "")).rpartition(">")[2]))
+            layers += layers_of(layer)
+    return layers
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - HDF5 stores either

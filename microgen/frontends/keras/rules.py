@@ -59,8 +59,8 @@ def activation_of(tensor: str) -> str:
     """Return the activation that a tensor is named after, "mish" for "model/dense/Mish"; "" for none."""
     scopes = re.split(r"[/;:]", tensor.lower())
     # A layer or an operator, with the number that makes its name unique.
-    found = {re.sub(r"_?\d+$", "", scope) for scope in scopes}
-    return next((name for name in table()["activations"] if name in found), "")
+    words = {re.sub(r"_?\d+$", "", scope) for scope in scopes}
+    return next((name for name in table()["activations"] if name in words), "")
 
 
 def advice(operator: str, *, in_keras: bool = True) -> tuple[str, str]:

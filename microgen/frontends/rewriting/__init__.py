@@ -1,5 +1,5 @@
 """Rewrites a .tflite to the operators that TFLM has, where an exact rewrite exists."""
 
-from .rewrite import RewriteReply, RewriteRequest, needs_rewriting, rewrite, rewritten, said
+from .rewrite import RewriteReply, RewriteRequest, needs_rewriting, rewrite, rewrite_warnings, rewritten
 
-__all__ = ["RewriteReply", "RewriteRequest", "needs_rewriting", "rewrite", "rewritten", "said"]
+__all__ = ["RewriteReply", "RewriteRequest", "needs_rewriting", "rewrite", "rewrite_warnings", "rewritten"]

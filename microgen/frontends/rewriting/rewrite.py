@@ -95,7 +95,7 @@ def rewritten(
     return replace(parse(reply.model, model.name), name=model.name), reply.changes
 
 
-def said(changes: Sequence[str]) -> tuple[str, ...]:
+def rewrite_warnings(changes: Sequence[str]) -> tuple[str, ...]:
     """Return what a user is told of the changes: one line, or none."""
     return (f"rewritten for TFLM, with equal results on the samples: {', '.join(changes)}",) if changes else ()
 
