@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...boards import TflmSnapshot
 from ...errors import InputError, option
 from ...tflite import Operator, Subgraph, TfliteModel
-from .resolver import CUSTOM_METHODS, METHODS
+from .resolver import METHODS
 
 _FULLY_CONNECTED = "FULLY_CONNECTED"
 # Operators that move values of any width.
@@ -26,7 +26,8 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             if op.name not in (snapshot.custom_ops if op.is_custom else snapshot.ops)
         }
     )
-    if nowhere := [name for name in lacking if name not in METHODS and name not in CUSTOM_METHODS]:
+    builtin = {op.name for graph in model.subgraphs for op in graph.operators if not op.is_custom}
+    if nowhere := [name for name in lacking if name in builtin and name not in METHODS]:
         raise InputError(
             f"{model.name}: no TFLM has {', '.join(nowhere)}",
             "give the Keras model or SavedModel that it was made from: microgen converts some layers otherwise, and "
