@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..deployment.golden import GOLDEN_MAX
+from ..deployment.golden import golden_shape
 from ..devices import HOST, Client, DeviceError, Inference, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
@@ -295,7 +295,8 @@ def run_firmware(project: Sources, model: TfliteModel, inputs: Samples, *, recor
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.devices.host_build`.
     """
-    kept = GOLDEN_MAX + TENSOR_SAMPLES  # golden vectors may run at the start
+    vectors, steps = golden_shape(model)
+    kept = vectors * steps + TENSOR_SAMPLES  # golden vectors may run at the start
     with host_firmware(project, record=record, kept_inferences=kept) as (client, files):
         array = files.array
         try:
