@@ -14,6 +14,7 @@ from . import (
     commands,
     conversion,
     inferences,
+    instructions,
     limits,
     machine,
     models,
@@ -36,6 +37,7 @@ TOPICS = (
     "boards",
     "profile",
     "protocol",
+    "instructions",
     "limits",
 )
 # The models that are timed; all of them are looked at.
@@ -71,6 +73,7 @@ def main() -> None:
     rows: list[Row] = []
     outcomes = []
     costs = []
+    counts: list[instructions.Count] = []
     bounds: list[limits.Limit] = []
 
     def wanted(topic: str) -> bool:
@@ -96,10 +99,12 @@ def main() -> None:
         rows += boards.profile(timed[-1], asked.runs)
     if not reference.obstacle() and wanted("protocol"):
         costs = protocol.costs(models.SHARED)
+    if not reference.obstacle() and wanted("instructions"):
+        counts = instructions.counts(found, problems)
     if wanted("limits"):
         bounds = limits.limits()
     document |= {"outcomes": outcomes, "problems": problems}
-    print(report.write(asked.out, document, rows, costs, bounds))
+    print(report.write(asked.out, document, rows, costs, counts, bounds))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,12 @@ from microgen.tflite import TfliteModel, load
 from microgen.workers import tflm as tflm_jobs
 
 from . import semihosting
+from .models import Model
 from .semihosting import CPUS, Cpu
 
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
 _ARENA = 1 << 22
+_SAMPLES = 6
 _WARNINGS = ("-g0", "-Wall", "-Wextra", "-Werror")
 
 
@@ -150,6 +152,51 @@ def text_bytes(elf: Path, cpu: Cpu) -> int:
     return int(text[0]) + int(text[1])
 
 
+@dataclass(frozen=True)
+class Count:
+    """A line of the table: what an inference of a model costs on a CPU; see `Figures`."""
+
+    model: str
+    cpu: str
+    optimize: Optimize
+    instructions: int
+    code_bytes: int
+    weights_bytes: int
+    ram_bytes: int
+    stack_bytes: int
+
+
+def counts(models: Sequence[Model], problems: list[str]) -> list[Count]:
+    """Return the costs of models on all CPUs; what cannot be measured is said in `problems`."""
+    counted = []
+    usable = {}
+    for name, cpu in CPUS.items():
+        if cpu.obstacle:
+            problems.append(f"instructions on {name}: {cpu.obstacle}")
+        else:
+            usable[name] = cpu
+    with tempfile.TemporaryDirectory() as temporary:
+        for entry in models:
+            model = load(entry.tflite)
+            inputs = samples(model, _SAMPLES)
+            expected = tflm(model, inputs)
+            for name, cpu in usable.items():
+                for optimize in get_args(Optimize):
+                    level = _level(optimize)
+                    f = measure(model, cpu, Options(optimize, None), inputs, expected, Path(temporary) / "m", level)
+                    if f.equal != f.samples:
+                        problems.append(f"{entry.name} on {name}: {f.samples - f.equal} outputs are not TFLM's")
+                    counted.append(
+                        Count(entry.name, name, optimize, f.instructions, f.code_bytes, f.weights_bytes, f.ram_bytes,
+                              f.stack_bytes)
+                    )  # fmt: skip
+    return counted
+
+
+def _level(optimize: Optimize) -> str:
+    return "-Os" if optimize == "size" else "-O2"
+
+
 def main() -> None:
     """Measure some models on some CPUs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=main.__doc__)
@@ -158,11 +205,11 @@ def main() -> None:
     parser.add_argument("--optimize", choices=get_args(Optimize), default="balanced")
     parser.add_argument("--extra", type=int, help="bytes by which weights may grow")
     parser.add_argument("--level", help="of the compiler (-O2; -Os for size)")
-    parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--samples", type=int, default=_SAMPLES)
     parser.add_argument("--operators", action="store_true", help="show each operator")
     parser.add_argument("--keep", type=Path, help="folder for what is made")
     args = parser.parse_args()
-    level = args.level or ("-Os" if args.optimize == "size" else "-O2")
+    level = args.level or _level(args.optimize)
     print("model, CPU: instructions, code, weights, RAM, stack bytes, equal samples")
     with tempfile.TemporaryDirectory() as temporary:
         for path in args.models:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .instructions import Count
 from .limits import Limit
 from .measure import Row
 from .protocol import RUNS as INFERENCES
@@ -17,18 +18,24 @@ FOLDER = Path(__file__).parent
 
 
 def write(
-    folder: Path, document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost], bounds: Sequence[Limit] = ()
+    folder: Path,
+    document: dict[str, Any],
+    rows: Sequence[Row],
+    costs: Sequence[Cost],
+    counts: Sequence[Count] = (),
+    bounds: Sequence[Limit] = (),
 ) -> str:
     """Write both files and return the Markdown."""
-    text = "\n".join(_lines(document, rows, costs, bounds)) + "\n"
+    text = "\n".join([*_lines(document, rows, costs), *_counted(counts), *_limited(bounds), *_missing(document)]) + "\n"
     (folder / "RESULTS.md").write_text(text)
     whole = {**document, "rows": [r.to_json() for r in rows], "protocol": [vars(c) for c in costs]}
+    whole["instructions"] = [vars(c) for c in counts]
     whole["limits"] = [vars(b) for b in bounds]
     (folder / "RESULTS.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     return text
 
 
-def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost], bounds: Sequence[Limit]) -> list[str]:
+def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> list[str]:
     lines = [
         "# Benchmarks",
         "",
@@ -67,14 +74,34 @@ def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost],
             f"{INFERENCES} inferences on the host program, medians in microseconds.",
         ]
         lines += ["", *table(heads, body)]
-    if bounds:
-        heads = ["what", "before", "wanted", "seconds", "peak MB", "its last words"]
-        body = [[b.what, b.before, b.wanted, f"{b.seconds:.3g}", f"{b.peak_mb:.0f}", b.remark] for b in bounds]
-        lines += ["", "## Limits", "", *_LIMITS, "", *table(heads, body)]
-    if document["problems"]:
-        lines += ["", "## Not measured", "", *(f"- {_cell(p)}" for p in document["problems"])]
     return lines
 
+
+def _counted(counts: Sequence[Count]) -> list[str]:
+    if not counts:
+        return []
+    heads = ["model", "CPU", "optimised for", "instructions", "code", "weights", "RAM", "stack"]
+    body = [[f"{v:,}" if isinstance(v, int) else str(v) for v in vars(c).values()] for c in counts]
+    return ["", "## Instructions", "", *_INSTRUCTIONS, "", *table(heads, body)]
+
+
+def _limited(bounds: Sequence[Limit]) -> list[str]:
+    if not bounds:
+        return []
+    heads = ["what", "before", "wanted", "seconds", "peak MB", "its last words"]
+    body = [[b.what, b.before, b.wanted, f"{b.seconds:.3g}", f"{b.peak_mb:.0f}", b.remark] for b in bounds]
+    return ["", "## Limits", "", *_LIMITS, "", *table(heads, body)]
+
+
+def _missing(document: dict[str, Any]) -> list[str]:
+    problems = document["problems"]
+    return ["", "## Not measured", "", *(f"- {_cell(p)}" for p in problems)] if problems else []
+
+
+_INSTRUCTIONS = [
+    "An inference of the compiled runtime in QEMU, `-O2` (`-Os` for size): instructions, which are the same in every",
+    "run, and bytes as linked; code without weights. All outputs were compared with TFLM's.",
+]
 
 _LIMITS = [
     "Large models, and boards that send what no firmware sends, each once and nothing cached. Memory is that of the",

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import microgen
-from benchmarks import compression, limits, machine, measure, outcome, peers, report
+from benchmarks import compression, instructions, limits, machine, measure, outcome, peers, report
 from benchmarks.commands import command_names
 from benchmarks.models import Model
 from benchmarks.tools import TOOLS, Outcome, Tool
@@ -207,6 +207,17 @@ def test_a_hostile_board_is_left_with_an_error(kind, tmp_path):
 def test_the_limits_are_in_the_results(tmp_path):
     document = {"runs": 1, "machine": {}, "versions": {}, "outcomes": [], "problems": []}
     bound = limits.Limit("a model", "44 s", "3 s", 1.234, 70, "verdict bit-exact")
-    text = report.write(tmp_path, document, [], [], [bound])
+    text = report.write(tmp_path, document, [], [], [], [bound])
     assert "| a model | 44 s | 3 s | 1.23 | 70 | verdict bit-exact |" in text
     assert json.loads((tmp_path / "RESULTS.json").read_text())["limits"][0]["peak_mb"] == 70
+
+
+def test_instructions_are_counted_on_each_cpu_and_the_same_in_each_run(model):
+    problems: list[str] = []
+    counts = instructions.counts([model], problems)
+    if not counts:
+        pytest.skip("; ".join(problems))
+    assert instructions.counts([model], []) == counts
+    assert not any("not TFLM's" in problem for problem in problems)
+    assert all(c.instructions > 0 and c.weights_bytes > 0 and c.stack_bytes > 0 for c in counts)
+    assert f"| small | {counts[0].cpu} | {counts[0].optimize} |" in "\n".join(report._counted(counts))
