@@ -471,6 +471,24 @@ def test_leaky_relu_in_int16_differs_by_rounding_within_its_exact_bound():
     assert 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb < 1
 
 
+def curve(name: str, scale: float, zero_point: int) -> bytes:
+    out = (1 / 256, -128) if name == "LOGISTIC" else (1 / 128, 0)
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 500], scale=scale, zero_point=zero_point), b.tensor("y", [1, 500], "int8", *out)
+    b.op(name, [x], [y])
+    return b.build([x], [y])
+
+
+@pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
+@pytest.mark.parametrize("scale, zero_point", [(1 / 128, 0), (1 / 256, -128), (0.0123, 60), (0.2, -7)])
+def test_curves_of_int8_differ_by_rounding_only(name, scale, zero_point):
+    verdict = judged(curve(name, scale, zero_point)).verdict
+    assert verdict.passed and all(layer.exact_within for layer in verdict.layers)
+    if (name, scale) == ("LOGISTIC", 1 / 128):
+        (layer,) = verdict.layers
+        assert layer.max_abs_diff_lsb == layer.bound_lsb == 1 and 0.5 < layer.exact_error_lsb <= layer.exact_allowed_lsb
+
+
 def test_a_fault_of_the_reference_and_rounding_are_both_named_by_share():
     verdict = judged(models.reduce("SUM")).verdict
     assert verdict.status == "within-bound" and verdict.faulty_ops == ("SUM",)

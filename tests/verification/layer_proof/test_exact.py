@@ -30,6 +30,16 @@ def case(data, inputs, tflm, litert=None):
     return Case(model, model.main, op, bounds()[op.name], fed, *answers)
 
 
+@pytest.mark.parametrize("answer, is_within", [([0, 1], True), ([1, 1], True), ([2, 1], False), ([0, 2], False)])
+def test_logistic_near_the_middle_of_two_steps(answer, is_within):
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 2], "int8", 1 / 128, 0), b.tensor("y", [1, 2], "int8", 1 / 256, -128)
+    b.op("LOGISTIC", [x], [y])
+    # 0.4999975 and 0.999980: the first may become 0 or 1.
+    found = compare(case(b.build([x], [y]), [np.array([[[1, 2]]], np.int8)], answer))
+    assert found is not None and found.is_within is is_within
+
+
 def dense(
     kind="int8",
     scales=(0.013,),
