@@ -384,29 +384,6 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.slow
-def test_prune_80_percent_halves_gzip_within_3_points(digits, tmp_path):
-    told = []
-    found = microgen.compress(
-        digits, "prune:0.8", recipe="digits", epochs=2, out=tmp_path / "p.keras", on_epoch=lambda *x: told.append(x)
-    )
-    assert found.compression_ratio <= 0.5 and 0.75 < found.pruning_ratio < 0.8
-    assert found.after.tflm_score >= found.before.tflm_score - 0.03
-    assert told and all(total == 2 for _, total in told)
-    assert json.dumps(found.to_json()) and found.after.macs == found.before.macs
-    builds_and_verifies(tmp_path / "p.keras", tmp_path, calibration="random")
-
-
-@pytest.mark.slow
-def test_cluster_16_is_within_1_point(digits, tmp_path):
-    found = microgen.compress(digits, "cluster:16", recipe="digits", epochs=1, out=tmp_path / "c.keras")
-    assert found.after.tflm_score >= found.before.tflm_score - 0.01
-    assert found.compression_ratio < 0.85
-    kernels = [w for w in weights(tmp_path / "c.keras") if w.ndim >= 2]
-    assert kernels and all(np.unique(w).size <= 16 for w in kernels)
-    builds_and_verifies(found.quantized, tmp_path)
-
-
-@pytest.mark.slow
 def test_quantization_aware_training_is_not_worse_than_quantization_after_training(digits, tmp_path):
     found = microgen.compress(digits, "qat", recipe="digits", epochs=2, out=tmp_path / "q.keras")
     assert found.after.tflm_score >= found.before.tflm_score
@@ -462,12 +439,18 @@ def test_quantization_aware_training_of_a_regression_is_better_than_quantization
 
 @pytest.mark.slow
 def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
+    """What accuracy each method costs, over several seeds, is in benchmarks/compression.py."""
     tf_keras()
     from microgen.frontends.keras.carry import as_tf_keras
     from microgen.frontends.keras.loading import load_keras
 
     model = as_tf_keras(load_keras(digits))  # a tf_keras object is taken as a Keras 3 file is
-    found = microgen.compress(model, ["prune:0.8", "cluster:8", "qat"], recipe="digits", epochs=1)
+    epochs = []
+    chain = ["prune:0.8", "cluster:8", "qat"]
+    found = microgen.compress(model, chain, recipe="digits", epochs=1, on_epoch=lambda *x: epochs.append(x))
+    assert epochs and all(total == 3 for _, total in epochs)
+    assert json.dumps(found.to_json()) and found.after.macs == found.before.macs
+    assert found.after.tflm_score >= found.before.tflm_score - 0.05
     assert 0.75 < found.pruning_ratio < 0.8 and found.compression_ratio < 0.5
     kernels = [t for t in constants(found.quantized.model) if t.dtype == np.int8 and t.size > 64]
     assert kernels and all((t == 0).mean() > 0.75 for t in kernels)
@@ -478,9 +461,9 @@ def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
 
 @pytest.mark.slow
 def test_a_student_is_narrower_and_learns(digits, tmp_path):
-    found = microgen.compress(digits, "distill:0.5", recipe="digits", epochs=4, out=tmp_path / "s.keras")
+    found = microgen.compress(digits, "distill:0.5", recipe="digits", epochs=2, out=tmp_path / "s.keras")
     assert found.after.macs < 0.3 * found.before.macs and found.after.arena_bytes < found.before.arena_bytes
-    assert found.after.tflm_score > 0.9
+    assert found.after.tflm_score > 0.8
     builds_and_verifies(found.quantized, tmp_path)
 
 
