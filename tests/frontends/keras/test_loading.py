@@ -33,7 +33,13 @@ def renamed(name, data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("change", "says"), [(cut, "truncated file"), (renamed, "keras.layers.Densest")])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (cut, r"model\.weights\.h5: not a sound HDF5 file .*truncated file"),
+        (renamed, r"keras [\d.]+ cannot load it: .*keras\.layers\.Densest"),
+    ],
+)
 def test_a_keras_file_that_keras_cannot_load_is_refused_with_its_words(change, says, tmp_path):
     from microgen.frontends.keras.loading import load
 
@@ -41,9 +47,9 @@ def test_a_keras_file_that_keras_cannot_load_is_refused_with_its_words(change, s
     with zipfile.ZipFile(tmp_path / "m.keras") as whole, zipfile.ZipFile(tmp_path / "n.keras", "w") as damaged:
         for name in whole.namelist():
             damaged.writestr(name, change(name, whole.read(name)))
-    with pytest.raises(InputError, match=rf"n\.keras: keras [\d.]+ cannot load it: .*{says}") as caught:
+    with pytest.raises(InputError, match=rf"n\.keras: {says}") as caught:
         load(tmp_path / "n.keras")
-    assert caught.value.hint.startswith("is the file whole?")
+    assert "whole" in caught.value.hint
 
 
 @pytest.mark.slow
