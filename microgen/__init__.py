@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .compression.run import Compressed, compress
     from .deployment.fit import Fit, memory_fit
     from .frontends.source import load
-    from .preprocessing.front_end import FrontEnd
+    from .preprocessing.log_mel import LogMel, to_int16
     from .projects.drift import Drift
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
@@ -60,7 +60,8 @@ _LAZY = {
     "merge": "workflows.merge",
     "BuildResult": "workflows.build_request",
     "build": "workflows.build",
-    "FrontEnd": "preprocessing.front_end",
+    "LogMel": "preprocessing.log_mel",
+    "to_int16": "preprocessing.log_mel",
     "Prediction": "workflows.predict",
     "predict": "workflows.predict",
     "Quantized": "quantization",
@@ -91,9 +92,9 @@ __all__ = [
     "Drift",
     "EngineError",
     "Fit",
-    "FrontEnd",
     "InputError",
     "Inspection",
+    "LogMel",
     "Merged",
     "MicrogenError",
     "Prediction",
@@ -124,6 +125,7 @@ __all__ = [
     "recipe_names",
     "selftest",
     "sweep",
+    "to_int16",
     "train",
     "tune",
     "verify",

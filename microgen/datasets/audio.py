@@ -11,15 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, option
-from ..preprocessing.front_end import FrontEnd
+from ..preprocessing.log_mel import LogMel, to_int16
 from .arrays import Array, InputSpec
 from .folders import SUFFIXES, representative_files
 from .limits import AUDIO_S
 
 _BLOCK_BYTES = 2**20
 _WIDEST = 4
-# The front end's lowest channels need them.
-_LOWEST_RATE = 8000
 
 
 def read_audio(
@@ -47,11 +45,7 @@ def read_audio(
         )
     length, front = int(shape[0] or 0), None
     if len(shape) == 2:
-        front = FrontEnd(sample_rate=rate, channels=int(shape[1] or 0))
-        if rate < _LOWEST_RATE:
-            raise InputError(
-                "log-mel frames need more", f"at least {_LOWEST_RATE} Hz", option="sample_rate", value=rate
-            )
+        front = _front_end(rate, int(shape[1] or 0))
         length = front.samples_of(length)
     if length > AUDIO_S * rate:
         raise InputError(
@@ -63,8 +57,21 @@ def read_audio(
     for file in files:
         samples = read_wav(file, rate, length)
         taken = np.pad(samples, (0, length - len(samples)))  # silence
-        recordings.append(front.log_mel(taken) if front else taken)
+        recordings.append(front.frames(to_int16(taken)).astype(np.float32) if front else taken)
     return np.stack(recordings).reshape(len(files), *(int(d or 0) for d in spec.shape)), targets, classes
+
+
+def _front_end(rate: int, channels: int) -> LogMel:
+    """Return the front end of the recipe `keyword`, for another sample rate or number of channels."""
+    try:
+        return LogMel(rate, step_ms=20, channels=channels, noise_reduction=False, pcan=False)
+    except InputError as error:
+        raise InputError(
+            f"no {channels} log-mel channels can be computed: {error.message}",
+            "convert the files to 16000 Hz, or compute the features before",
+            option="sample_rate",
+            value=rate,
+        ) from None
 
 
 def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:

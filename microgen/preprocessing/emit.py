@@ -1,0 +1,133 @@
+"""Writes a front end's constants and state as C, for firmware/preprocessing/."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .tables import Ints, Tables
+
+if TYPE_CHECKING:
+    from .log_mel import LogMel
+
+_PER_LINE = 12
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+_HEADER = """\
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log-mel features, written by microgen: {rate} Hz, {window} samples every {step}, {channels} channels.
+ *
+ * RAM {ram} bytes, constants {flash} bytes. */
+#ifndef {up}_H
+#define {up}_H
+#include "logmel.h"
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define {up}_SAMPLE_RATE {rate}
+#define {up}_WINDOW {window}
+#define {up}_STEP {step}
+#define {up}_CHANNELS {channels}
+
+extern logmel {name};
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+"""
+_SOURCE = """\
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Constants and state of {name}, written by microgen. */
+#include "{name}.h"
+
+{arrays}
+static const logmel_tables tables = {{
+{members}
+}};
+
+static int16_t history[{window}];
+static uint32_t spectrum[{half}];
+{noise}
+logmel {name} = {{&tables, history, spectrum, {noise_name}, 0}};
+"""
+
+
+def files(front: LogMel, tables: Tables, name: str) -> dict[str, str]:
+    """Return header and source of a front end, by file name; see `LogMel.emit`."""
+    if not _IDENTIFIER.fullmatch(name):
+        raise InputError(f"name={name}: is no C identifier", "take letters, digits and _")
+    arrays: dict[str, tuple[str, list[int]]] = {
+        "coefficients": ("int16_t", _values(tables.window)),
+        "places": ("uint16_t", _values(tables.place)),
+        "twiddles": ("uint32_t", _pairs(tables.twiddles)),
+        "split": ("uint32_t", _pairs(tables.split)),
+        "widths": ("uint16_t", _values(tables.widths)),
+        "weights": ("uint16_t", _values(tables.weights)),
+    }
+    if front.pcan:
+        arrays["gains"] = ("int16_t", _values(tables.gains))
+    numbers = {
+        "window": front.window,
+        "step": front.step,
+        "half": tables.half,
+        "channels": front.channels,
+        "first_bin": tables.first_bin,
+        "level_shift": tables.level_shift,
+        "snr_shift": tables.snr_shift,
+        "noise_reduction": int(front.noise_reduction),
+        "pcan": int(front.pcan),
+        "log": int(front.log),
+        "even_smoothing": tables.even_smoothing,
+        "odd_smoothing": tables.odd_smoothing,
+        "floor": tables.floor,
+    }
+    members = [f"    .{key} = {value}," for key, value in numbers.items()]
+    members += [f"    .{key} = {key if key in arrays else 0}," for key in (*arrays, *([] if front.pcan else ["gains"]))]
+    text = {
+        "name": name,
+        "up": name.upper(),
+        "rate": front.sample_rate,
+        "window": front.window,
+        "step": front.step,
+        "channels": front.channels,
+        "half": tables.half,
+        "ram": ram_bytes(front, tables),
+        "flash": sum(_SIZES[kind] * len(values) for kind, values in arrays.values()),
+        "arrays": "".join(_array(kind, key, values) for key, (kind, values) in arrays.items()),
+        "members": "\n".join(members),
+        "noise": f"static uint32_t noise[{front.channels}];\n" if front.estimates_noise else "",
+        "noise_name": "noise" if front.estimates_noise else "0",
+    }
+    return {f"{name}.h": _HEADER.format(**text), f"{name}.c": _SOURCE.format(**text)}
+
+
+def ram_bytes(front: LogMel, tables: Tables) -> int:
+    """Return the bytes of RAM that the emitted state takes with 32-bit pointers."""
+    noise = 4 * front.channels if front.estimates_noise else 0
+    return 2 * front.window + 4 * tables.half + noise + 5 * 4
+
+
+_SIZES = {"int16_t": 2, "uint16_t": 2, "uint32_t": 4}
+
+
+def _values(array: Ints) -> list[int]:
+    return [int(v) for v in array]
+
+
+def _pairs(array: Ints) -> list[int]:
+    """Pack pairs as logmel_pair.h has them: the real part in the lower half."""
+    return [(int(im) & 0xFFFF) << 16 | int(re) & 0xFFFF for re, im in array]
+
+
+def _array(kind: str, name: str, values: list[int]) -> str:
+    spelled = [f"0x{v:08x}u" if kind == "uint32_t" else str(v) for v in values or [0]]
+    lines = [", ".join(spelled[i : i + _PER_LINE]) for i in range(0, len(spelled), _PER_LINE)]
+    return f"static const {kind} {name}[{len(spelled)}] = {{\n{_indented(lines)}}};\n"
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "".join(f"    {line},\n" for line in lines)

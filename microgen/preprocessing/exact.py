@@ -1,0 +1,97 @@
+"""Cosine, logarithms and power that are the same on every machine, for tables.
+
+A C library's functions, and NumPy's, differ in the last bits from one version or CPU to the next. Sums and products of
+float32 do not, and neither does `decimal`, with 40 digits here.
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+
+import numpy as np
+
+# From where log1p takes the exponent out, from where it halves once more, ln 2 in two parts, and the polynomial.
+_LOG1P_DIRECT = np.uint32(0x3ED413D7).view(np.float32)
+_LOG1P_HALVES = np.uint32(0x3FB504F7).view(np.float32)
+_LN2_HIGH = np.uint32(0x3F317180).view(np.float32)
+_LN2_LOW = np.uint32(0x3717F7D1).view(np.float32)
+_LOG1P = np.array([0x3E178897, 0x3E1CD04F, 0x3E3A3325, 0x3E638E29, 0x3E924925, 0x3ECCCCCD, 0x3F2AAAAB], np.uint32).view(
+    np.float32
+)
+_CONTEXT = Context(prec=40)
+_PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+
+
+def cos_turns(numerator: int, denominator: int) -> Decimal:
+    """Return the cosine of a fraction of a full turn."""
+    return _cos(_CONTEXT.divide(2 * _PI * (numerator % denominator), Decimal(denominator)))
+
+
+def cos(angle: np.float32) -> np.float32:
+    """Return the cosine of an angle of 0 to 7 radians, rounded to float32."""
+    return _float32(_cos(Decimal(float(angle))))
+
+
+def log1p(x: np.float32) -> np.float32:
+    """Return ln(1 + x) for x of 0 to 2^50, in single precision, as most C libraries compute it.
+
+    newlib, musl and glibc before 2.41 have the algorithm of fdlibm (Sun Microsystems, 1993), which is up to 1 ulp off:
+    with 1 + x = 2^k (1 + f), ln(1 + f) is f - f^2 / 2 + s (f^2 / 2 + R), where s is f / (2 + f) and R a polynomial of
+    s^2. A correctly rounded logarithm gives other mel weights at a few bins.
+    """
+    f32 = np.float32
+    one = f32(1)
+    whole, low, f = 0, f32(0), x
+    if x >= _LOG1P_DIRECT:
+        u = f32(one + x)
+        mantissa, exponent = np.frexp(u)
+        u, whole = f32(mantissa * f32(2)), int(exponent) - 1
+        lost = f32(one - f32(f32(one + x) - x)) if whole > 0 else f32(x - f32(f32(one + x) - one))
+        low = f32(lost / f32(one + x))
+        if u >= _LOG1P_HALVES:
+            u, whole = f32(u / f32(2)), whole + 1
+        f = f32(u - one)
+    half_square = f32(f32(f32(0.5) * f) * f)
+    high, low = f32(f32(whole) * _LN2_HIGH), f32(f32(f32(whole) * _LN2_LOW) + low)
+    if abs(f) < f32(2**-20):
+        rest = f32(half_square * f32(one - f32(f32(0.66666666666666666) * f)))
+        return f32(high - f32(f32(rest - low) - f)) if whole else f32(f - rest)
+    s = f32(f / f32(f32(2) + f))
+    z = f32(s * s)
+    polynomial = f32(0)
+    for coefficient in _LOG1P:
+        polynomial = f32(z * f32(coefficient + polynomial))
+    inner = f32(s * f32(half_square + polynomial))
+    if not whole:
+        return f32(f - f32(half_square - inner))
+    return f32(high - f32(f32(half_square - f32(inner + low)) - f))
+
+
+def log2(numerator: int, denominator: int) -> Decimal:
+    """Return the logarithm to the base of 2 of a positive fraction."""
+    return _CONTEXT.divide(_CONTEXT.ln(_CONTEXT.divide(numerator, denominator)), _CONTEXT.ln(Decimal(2)))
+
+
+def power(base: np.float32, exponent: np.float32) -> np.float32:
+    """Return a power of a positive base, rounded to float32."""
+    return _float32(_CONTEXT.power(Decimal(float(base)), Decimal(float(exponent))))
+
+
+def half_up(x: Decimal) -> int:
+    """Round to the nearest integer, halves upwards."""
+    doubled = _CONTEXT.multiply(x, Decimal(2))
+    return (int(doubled.to_integral_value("ROUND_FLOOR")) + 1) // 2
+
+
+def _cos(angle: Decimal) -> Decimal:
+    """Sum the Taylor series; up to 7 its terms fall below 1e-40 before the 60th."""
+    term = total = Decimal(1)
+    square = _CONTEXT.multiply(angle, angle)
+    for k in range(1, 60, 2):
+        term = _CONTEXT.divide(_CONTEXT.multiply(term, -square), Decimal(k * (k + 1)))
+        total = _CONTEXT.add(total, term)
+    return total
+
+
+def _float32(x: Decimal) -> np.float32:
+    return np.float32(float(x))

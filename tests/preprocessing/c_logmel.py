@@ -1,0 +1,87 @@
+"""The front end in C: compiled, fed, and its frames read; on this machine and in QEMU."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import semihosting
+from microgen.preprocessing.log_mel import LogMel
+from microgen.preprocessing.tables import tables
+from microgen.support import resources
+
+CODE = resources.path("firmware") / "preprocessing"
+PROGRAMS = Path(__file__).parent / "programs"
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Werror"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def compile_stream(folder: Path, front: LogMel, command: Sequence[str]) -> Path:
+    """Compile the emitted front end with a program that streams samples through it."""
+    for name, text in front.emit().items():
+        (folder / name).write_text(text)
+    return _compile(folder, command, "stream.c", "front_end.c")
+
+
+def compile_any(folder: Path, command: Sequence[str]) -> Path:
+    """Compile a program that takes tables of any front end."""
+    return _compile(folder, command, "any.c")
+
+
+def _compile(folder: Path, command: Sequence[str], main: str, *more: str) -> Path:
+    sources = [str(path) for path in (PROGRAMS / main, *sorted(CODE.glob("*.c")))]
+    program = folder / "program"
+    _run([*command, "-std=c11", *WARNINGS, f"-I{CODE}", "-I.", *sources, *more, "-o", str(program)], folder)
+    return program
+
+
+def frames(program: Path, channels: int, samples: np.ndarray, before: bytes = b"") -> np.ndarray:
+    """Run a program of this machine."""
+    answer = _run([str(program)], program.parent, before + samples.tobytes())
+    return np.frombuffer(answer, np.uint16).reshape(-1, channels)
+
+
+def frames_of(program: Path, front: LogMel, samples: np.ndarray) -> np.ndarray:
+    """Run the program of `compile_any`."""
+    t = tables(front)
+    numbers = [
+        front.window, front.step, t.half, front.channels, t.first_bin, t.level_shift, t.snr_shift,
+        front.noise_reduction, front.pcan, front.log, t.even_smoothing, t.odd_smoothing, t.floor,
+        len(t.weights), len(t.gains), len(samples),
+    ]  # fmt: skip
+    arrays = [
+        t.window, t.place, t.twiddles, t.split, t.widths, t.weights, t.gains,
+    ]  # fmt: skip
+    blob = np.array(numbers, np.int32).tobytes() + b"".join(a.astype(np.int16).tobytes() for a in arrays)
+    return frames(program, front.channels, samples, blob)
+
+
+def emulated_frames(folder: Path, front: LogMel, cpu: semihosting.Cpu, level: str, samples: np.ndarray) -> np.ndarray:
+    """Compile for an emulated CPU, and run it there."""
+    for name, text in front.emit().items():
+        (folder / name).write_text(text)
+    sources = [str(path) for path in (PROGRAMS / "stream.c", *sorted(CODE.glob("*.c")))]
+    semihosting.build(folder, cpu, "run.elf", [level, f"-I{CODE}"], [*sources, "front_end.c"])
+    (folder / "in.bin").write_bytes(samples.tobytes())
+    semihosting.emulate(folder, cpu, "run.elf")
+    return np.frombuffer((folder / "out.bin").read_bytes(), np.uint16).reshape(-1, front.channels)
+
+
+def complaint(folder: Path, command: str) -> str:
+    """Return what a compiler says of the code, with all warnings; "" for nothing."""
+    for name, text in LogMel().emit().items():
+        (folder / name).write_text(text)
+    sources = [*(str(path) for path in sorted(CODE.glob("*.c"))), "front_end.c"]
+    command_ = [*command.split(), "-std=c11", *WARNINGS, f"-I{CODE}", "-I.", "-c", *sources]
+    done = subprocess.run(command_, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else ""
+
+
+def _run(command: Sequence[str], folder: Path, stdin: bytes = b"") -> bytes:
+    done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, check=False, timeout=300)
+    if done.returncode:
+        raise AssertionError(f"{command[0]}: {(done.stdout + done.stderr).decode(errors='replace')[-3000:]}")
+    return done.stdout
