@@ -37,6 +37,6 @@ front_end = microgen.LogMel(step_ms=20, noise_reduction=False, pcan=False)
 second = np.random.default_rng(0).normal(0, 1e-3, front_end.samples_of(49))  # a quiet room
 spoken = resample_poly(heard, front_end.sample_rate, rate)[: len(second) - 1000]
 second[1000 : 1000 + len(spoken)] += spoken
-frames = front_end.frames(microgen.to_int16(second)).reshape(1, 49, 40, 1)
+frames = front_end.frames(microgen.to_int16(second)).astype(np.float32).reshape(1, 49, 40, 1)
 [prediction] = microgen.predict(result.project, frames)
 print(f"the firmware hears '{prediction.label}' ({prediction.outputs[0].max():.2f})")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .deployment.fit import Fit, memory_fit
     from .frontends.source import load
     from .preprocessing.log_mel import LogMel, to_int16
+    from .preprocessing.mfcc import Mfcc
     from .projects.drift import Drift
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
@@ -61,6 +62,7 @@ _LAZY = {
     "BuildResult": "workflows.build_request",
     "build": "workflows.build",
     "LogMel": "preprocessing.log_mel",
+    "Mfcc": "preprocessing.mfcc",
     "to_int16": "preprocessing.log_mel",
     "Prediction": "workflows.predict",
     "predict": "workflows.predict",
@@ -96,6 +98,7 @@ __all__ = [
     "Inspection",
     "LogMel",
     "Merged",
+    "Mfcc",
     "MicrogenError",
     "Prediction",
     "Quantized",

@@ -55,6 +55,35 @@ static uint32_t spectrum[{half}];
 logmel {name} = {{&tables, history, spectrum, {noise_name}, 0}};
 """
 
+_MFCC_HEADER = """\
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cepstral coefficients, written by microgen: {coefficients} of {channels} channels. */
+#ifndef {up}_H
+#define {up}_H
+#include "mfcc.h"
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define {up}_COEFFICIENTS {coefficients}
+
+extern const mfcc_tables {name};
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+"""
+_MFCC_SOURCE = """\
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Constants of {name}, written by microgen. */
+#include "{name}.h"
+
+{arrays}
+const mfcc_tables {name} = {{{channels}, {coefficients}, cosines}};
+"""
+
 
 def files(front: LogMel, tables: Tables, name: str) -> dict[str, str]:
     """Return header and source of a front end, by file name; see `LogMel.emit`."""
@@ -103,6 +132,19 @@ def files(front: LogMel, tables: Tables, name: str) -> dict[str, str]:
         "noise_name": "noise" if front.estimates_noise else "0",
     }
     return {f"{name}.h": _HEADER.format(**text), f"{name}.c": _SOURCE.format(**text)}
+
+
+def mfcc_files(cosines: Ints, name: str) -> dict[str, str]:
+    """Return header and source of a transform [coefficients, channels], by file name."""
+    coefficients, channels = cosines.shape
+    text = {
+        "name": name,
+        "up": name.upper(),
+        "coefficients": coefficients,
+        "channels": channels,
+        "arrays": _array("int16_t", "cosines", _values(cosines.reshape(-1))),
+    }
+    return {f"{name}.h": _MFCC_HEADER.format(**text), f"{name}.c": _MFCC_SOURCE.format(**text)}
 
 
 def ram_bytes(front: LogMel, tables: Tables) -> int:

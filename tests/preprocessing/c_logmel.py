@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks import semihosting
 from microgen.preprocessing.log_mel import LogMel
+from microgen.preprocessing.mfcc import Mfcc
 from microgen.preprocessing.tables import tables
 from microgen.support import resources
 
@@ -19,29 +20,22 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def compile_stream(folder: Path, front: LogMel, command: Sequence[str]) -> Path:
-    """Compile the emitted front end with a program that streams samples through it."""
-    for name, text in front.emit().items():
-        (folder / name).write_text(text)
-    return _compile(folder, command, "stream.c", "front_end.c")
+def compile_stream(folder: Path, front: LogMel | Mfcc, command: Sequence[str]) -> Path:
+    """Compile what is emitted with a program that streams samples through it."""
+    return _compile(folder, command, _written(folder, front))
 
 
 def compile_any(folder: Path, command: Sequence[str]) -> Path:
     """Compile a program that takes tables of any front end."""
-    return _compile(folder, command, "any.c")
+    return _compile(folder, command, _sources("any.c"))
 
 
-def _compile(folder: Path, command: Sequence[str], main: str, *more: str) -> Path:
-    sources = [str(path) for path in (PROGRAMS / main, *sorted(CODE.glob("*.c")))]
-    program = folder / "program"
-    _run([*command, "-std=c11", *WARNINGS, f"-I{CODE}", "-I.", *sources, *more, "-o", str(program)], folder)
-    return program
-
-
-def frames(program: Path, channels: int, samples: np.ndarray, before: bytes = b"") -> np.ndarray:
-    """Run a program of this machine."""
+def frames(
+    program: Path, samples: np.ndarray, columns: int, dtype: type = np.uint16, before: bytes = b""
+) -> np.ndarray:
+    """Run a program of this machine; return [frames, columns]."""
     answer = _run([str(program)], program.parent, before + samples.tobytes())
-    return np.frombuffer(answer, np.uint16).reshape(-1, channels)
+    return np.frombuffer(answer, dtype).reshape(-1, columns)
 
 
 def frames_of(program: Path, front: LogMel, samples: np.ndarray) -> np.ndarray:
@@ -52,32 +46,49 @@ def frames_of(program: Path, front: LogMel, samples: np.ndarray) -> np.ndarray:
         front.noise_reduction, front.pcan, front.log, t.even_smoothing, t.odd_smoothing, t.floor,
         len(t.weights), len(t.gains), len(samples),
     ]  # fmt: skip
-    arrays = [
-        t.window, t.place, t.twiddles, t.split, t.widths, t.weights, t.gains,
-    ]  # fmt: skip
+    arrays = [t.window, t.place, t.twiddles, t.split, t.widths, t.weights, t.gains]
     blob = np.array(numbers, np.int32).tobytes() + b"".join(a.astype(np.int16).tobytes() for a in arrays)
-    return frames(program, front.channels, samples, blob)
+    return frames(program, samples, front.channels, before=blob)
 
 
-def emulated_frames(folder: Path, front: LogMel, cpu: semihosting.Cpu, level: str, samples: np.ndarray) -> np.ndarray:
+def emulated_frames(
+    folder: Path, front: LogMel | Mfcc, cpu: semihosting.Cpu, level: str, samples: np.ndarray
+) -> np.ndarray:
     """Compile for an emulated CPU, and run it there."""
-    for name, text in front.emit().items():
-        (folder / name).write_text(text)
-    sources = [str(path) for path in (PROGRAMS / "stream.c", *sorted(CODE.glob("*.c")))]
-    semihosting.build(folder, cpu, "run.elf", [level, f"-I{CODE}"], [*sources, "front_end.c"])
+    semihosting.build(folder, cpu, "run.elf", [level, f"-I{CODE}"], _written(folder, front))
     (folder / "in.bin").write_bytes(samples.tobytes())
     semihosting.emulate(folder, cpu, "run.elf")
-    return np.frombuffer((folder / "out.bin").read_bytes(), np.uint16).reshape(-1, front.channels)
+    answer = (folder / "out.bin").read_bytes()
+    if isinstance(front, Mfcc):
+        return np.frombuffer(answer, np.int16).reshape(-1, front.coefficients)
+    return np.frombuffer(answer, np.uint16).reshape(-1, front.channels)
 
 
 def complaint(folder: Path, command: str) -> str:
     """Return what a compiler says of the code, with all warnings; "" for nothing."""
-    for name, text in LogMel().emit().items():
-        (folder / name).write_text(text)
-    sources = [*(str(path) for path in sorted(CODE.glob("*.c"))), "front_end.c"]
-    command_ = [*command.split(), "-std=c11", *WARNINGS, f"-I{CODE}", "-I.", "-c", *sources]
-    done = subprocess.run(command_, cwd=folder, capture_output=True, text=True, check=False)
+    sources = _written(folder, Mfcc(LogMel()))[1:]
+    whole = [*command.split(), "-std=c11", *WARNINGS, f"-I{CODE}", "-I.", "-c", *sources]
+    done = subprocess.run(whole, cwd=folder, capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
+
+
+def _sources(main: str) -> list[str]:
+    return [str(path) for path in (PROGRAMS / main, *sorted(CODE.glob("*.c")))]
+
+
+def _written(folder: Path, front: LogMel | Mfcc) -> list[str]:
+    """Write what is emitted; return all sources, the program's first."""
+    emitted = front.emit()
+    for name, text in emitted.items():
+        (folder / name).write_text(text)
+    main = "coefficients.c" if isinstance(front, Mfcc) else "stream.c"
+    return [*_sources(main), *(name for name in emitted if name.endswith(".c"))]
+
+
+def _compile(folder: Path, command: Sequence[str], sources: Sequence[str]) -> Path:
+    program = folder / "program"
+    _run([*command, "-std=c11", *WARNINGS, f"-I{CODE}", "-I.", *sources, "-o", str(program)], folder)
+    return program
 
 
 def _run(command: Sequence[str], folder: Path, stdin: bytes = b"") -> bytes:

@@ -39,7 +39,7 @@ def main() -> None:
         program = c_logmel.compile_stream(Path(folder), front, ["gcc", "-O2"])
         for name, samples in signals(args.seconds * front.sample_rate, front.sample_rate).items():
             frames = front.frames(samples)
-            found = {"pymicro-features": pymicro(samples), "C": c_logmel.frames(program, front.channels, samples)}
+            found = {"pymicro-features": pymicro(samples), "C": c_logmel.frames(program, samples, front.channels)}
             for cpu in args.cpu or CPUS:
                 with tempfile.TemporaryDirectory() as other:
                     found[cpu] = c_logmel.emulated_frames(Path(other), front, CPUS[cpu], "-O2", samples)

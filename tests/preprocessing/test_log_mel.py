@@ -112,7 +112,7 @@ def test_c_is_python_with_any_compiler_and_flags(tmp_path, whole, command):
     if "-m32" in command and not _compiles_32_bits(tmp_path):
         command = command.replace(" -m32", "")
     program = c_logmel.compile_stream(tmp_path, LogMel(), command.split())
-    assert np.array_equal(c_logmel.frames(program, 40, whole), LogMel().frames(whole))
+    assert np.array_equal(c_logmel.frames(program, whole, 40), LogMel().frames(whole))
 
 
 @pytest.mark.parametrize("command", [*(c.compile for c in CPUS.values()), "gcc", "clang"])
