@@ -10,13 +10,26 @@ from types import SimpleNamespace
 import pytest
 
 import microgen
-from benchmarks import compression, instructions, limits, machine, measure, outcome, peers, report
+from benchmarks import (
+    compression,
+    instructions,
+    limits,
+    machine,
+    measure,
+    outcome,
+    peers,
+    preprocessing,
+    report,
+    semihosting,
+)
 from benchmarks.commands import command_names
 from benchmarks.models import Model
 from benchmarks.tools import TOOLS, Outcome, Tool
 from benchmarks.tools import tool as look
 from microgen.compression.price import Price
+from microgen.preprocessing.log_mel import LogMel
 from tests.support import models
+from tests.support.audio import signals
 from tests.support.tools import needs, needs_host
 
 
@@ -160,6 +173,16 @@ def test_compression_is_compared_with_ptq_of_the_same_seed(tmp_path, monkeypatch
     assert "| `prune:0.8+qat` | 0.9300 +- 0.0141 | +0.0200 +- 0.0000 | 0.50 | 0.50 | 1.00 | 1.00 | 0.50 |" in text
     assert "taught, 3 epochs against alone: +0.0100 +- 0.0000" in text
     assert compression.with_error([0.0, 0.002]) == "+0.0010 +- 0.0010"
+
+
+def test_the_front_end_is_measured_on_an_emulated_cpu(tmp_path):
+    cpu = semihosting.CPUS["m0plus"]
+    if cpu.obstacle:
+        pytest.skip(cpu.obstacle)
+    front, samples = LogMel(), signals(800)["speech"]
+    figures = preprocessing.measure_microgen(front, samples, cpu, "-O2", tmp_path)
+    assert figures.features.shape == (3, 40) and (figures.features == front.frames(samples)).all()
+    assert figures.instructions > 100_000 and figures.ram_bytes == 2164 and 0 < figures.stack_bytes < 600
 
 
 def test_every_command_is_timed():
