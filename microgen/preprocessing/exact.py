@@ -33,11 +33,11 @@ def cos(angle: np.float32) -> np.float32:
 
 
 def log1p(x: np.float32) -> np.float32:
-    """Return ln(1 + x) for x of 0 to 2^50, in single precision, as most C libraries compute it.
+    """Return ln(1 + x) for x of 0 to 2^50, in single precision, as boards' C library (newlib) and glibc 2.36 do.
 
-    newlib, musl and glibc before 2.41 have the algorithm of fdlibm (Sun Microsystems, 1993), which is up to 1 ulp off:
-    with 1 + x = 2^k (1 + f), ln(1 + f) is f - f^2 / 2 + s (f^2 / 2 + R), where s is f / (2 + f) and R a polynomial of
-    s^2. A correctly rounded logarithm gives other mel weights at a few bins.
+    Theirs is the algorithm of fdlibm (Sun Microsystems, 1993), which is up to 1 ulp off: with 1 + x = 2^k (1 + f),
+    ln(1 + f) is f - f^2 / 2 + s (f^2 / 2 + R), where s is f / (2 + f) and R a polynomial of s^2. A correctly rounded
+    logarithm gives other mel weights at two of the default settings' bins.
     """
     f32 = np.float32
     one = f32(1)
