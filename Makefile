@@ -34,7 +34,7 @@ lint: $(VENV)/test.stamp
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
-CPP := $(shell find firmware tests/firmware tests/devices -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
+CPP := $(shell find firmware tests/firmware tests/devices tests/preprocessing -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
 
 cpp-# The hashes of what microgen needs without extras, and of what builds it, for every Python and machine; asks the index.
 lock: $(VENV)/test.stamp
