@@ -42,7 +42,8 @@ VARYING = {
     "training": [(r"worst layers .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"\b\d\.\d{4}\b", "SCORE")],
     "verdict": [
         (
-            r"(?:bit-exact|within-bound) on (\d+ samples(?:, [^(]+ \(emulated\))?) \(firmware = TFLM, every byte(?: of \d+ tensors)?; .*\)",
+            r"(?:bit-exact|within-bound) on (\d+ samples(?:, [^(]+ \(emulated\))?) "
+            r"\(firmware = TFLM, every byte(?: of \d+ tensors)?; .*\)",
             r"passed on \1",
         ),
         (r"(?m)^layer +\d.*\n", ""),
