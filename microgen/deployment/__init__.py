@@ -2,7 +2,7 @@
 
 from .choice import AUTO, Candidate, Choice, candidates, choose, choose_runtime, usual_runtime
 from .deployment import Deployment, check_model, deploy
-from .golden import Golden, choose_golden, golden_bytes, golden_shape
+from .golden import Golden, choose_golden, golden_bytes, golden_inferences, golden_shape
 
 __all__ = [
     "AUTO",
@@ -17,6 +17,7 @@ __all__ = [
     "choose_runtime",
     "deploy",
     "golden_bytes",
+    "golden_inferences",
     "golden_shape",
     "usual_runtime",
 ]

@@ -63,10 +63,15 @@ def golden_shape(model: TfliteModel, samples: int = _MAX_VECTORS * _MAX_STEPS) -
     return min(steps_in_all // steps, _MAX_VECTORS), steps
 
 
+def golden_inferences(model: TfliteModel) -> int:
+    """Return how many inferences golden vectors take at most."""
+    count, steps = golden_shape(model)
+    return count * steps
+
+
 def golden_bytes(model: TfliteModel) -> int:
     """Return the flash that golden vectors take at most, in bytes."""
-    count, steps = golden_shape(model)
-    return count * steps * _step_bytes(model)
+    return golden_inferences(model) * _step_bytes(model)
 
 
 def _step_bytes(model: TfliteModel) -> int:

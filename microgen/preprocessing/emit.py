@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .settings import Settings
 from .tables import Ints, Tables
-
-if TYPE_CHECKING:
-    from .log_mel import LogMel
 
 _PER_LINE = 12
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
@@ -85,7 +82,7 @@ const mfcc_tables {name} = {{{channels}, {coefficients}, cosines}};
 """
 
 
-def files(front: LogMel, tables: Tables, name: str) -> dict[str, str]:
+def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
     """Return header and source of a front end, by file name; see `LogMel.emit`."""
     if not _IDENTIFIER.fullmatch(name):
         raise InputError(f"name={name}: is no C identifier", "take letters, digits and _")
@@ -147,7 +144,7 @@ def mfcc_files(cosines: Ints, name: str) -> dict[str, str]:
     return {f"{name}.h": _MFCC_HEADER.format(**text), f"{name}.c": _MFCC_SOURCE.format(**text)}
 
 
-def ram_bytes(front: LogMel, tables: Tables) -> int:
+def ram_bytes(front: Settings, tables: Tables) -> int:
     """Return the bytes of RAM that the emitted state takes with 32-bit pointers."""
     noise = 4 * front.channels if front.estimates_noise else 0
     return 2 * front.window + 4 * tables.half + noise + 5 * 4

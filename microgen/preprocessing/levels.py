@@ -5,15 +5,11 @@ firmware/preprocessing/logmel_levels.c computes the same, frame by frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
+from .settings import Settings
 from .tables import NOISE_BITS, SMOOTHING_BITS, SNR_BITS, WEIGHT_BITS, Tables, interpolated_gain, log_segments
-
-if TYPE_CHECKING:
-    from .log_mel import LogMel
 
 Longs = npt.NDArray[np.int64]
 _WORD = 0xFFFFFFFF
@@ -37,7 +33,7 @@ def amplitudes(energies: Longs, shift: Longs, tables: Tables) -> Longs:
     return np.asarray(_root(sums[:, 1:-1]) >> shift[:, None], np.int64)
 
 
-def features(amplitude: Longs, front: LogMel, tables: Tables) -> npt.NDArray[np.uint16]:
+def features(amplitude: Longs, front: Settings, tables: Tables) -> npt.NDArray[np.uint16]:
     """Return [frames, channels] features of amplitudes, whose first frame is the first of a signal."""
     signal = amplitude
     if front.estimates_noise:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from . import emit, fft, levels
+from .settings import Settings
 from .tables import Tables, interpolated_gain, tables
 
 Samples = npt.NDArray[np.int16]
@@ -25,7 +26,7 @@ _AT_A_TIME = 64
 
 
 @dataclass(frozen=True)
-class LogMel:
+class LogMel(Settings):
     """An audio front end.
 
     Attributes:
@@ -43,21 +44,6 @@ class LogMel:
     Raises:
         InputError: settings that exclude each other, or of which no integer tables can be made.
     """
-
-    sample_rate: int = 16000
-    window_ms: int = 30
-    step_ms: int = 10
-    channels: int = 40
-    low_hz: float = 125.0
-    high_hz: float = 7500.0
-    noise_reduction: bool = True
-    even_smoothing: float = 0.025
-    odd_smoothing: float = 0.06
-    min_signal_remaining: float = 0.05
-    pcan: bool = True
-    pcan_strength: float = 0.95
-    pcan_offset: float = 80.0
-    log: bool = True
 
     def __post_init__(self) -> None:
         nyquist = self.sample_rate / 2
@@ -81,30 +67,6 @@ class LogMel:
             raise InputError(f"high_hz={self.high_hz}: lies within the last bin of the FFT", "take a lower one")
         if self.pcan:
             _check_gains(self, made)
-
-    @property
-    def window(self) -> int:
-        """Samples in a frame."""
-        return self.window_ms * self.sample_rate // 1000
-
-    @property
-    def step(self) -> int:
-        """Samples between the starts of two frames."""
-        return self.step_ms * self.sample_rate // 1000
-
-    @property
-    def fft_size(self) -> int:
-        """Samples of the FFT: the next power of two."""
-        return 1 << (self.window - 1).bit_length()
-
-    @property
-    def estimates_noise(self) -> bool:
-        """Whether features depend on earlier frames."""
-        return self.noise_reduction or self.pcan
-
-    def samples_of(self, frames: int) -> int:
-        """Return how many samples a number of frames takes."""
-        return self.window + (frames - 1) * self.step
 
     def frames(self, samples: Samples) -> npt.NDArray[np.uint16]:
         """Compute the features of a signal, from a front end in its initial state.
@@ -162,7 +124,7 @@ def to_int16(samples: npt.ArrayLike) -> Samples:
     return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
 
 
-def _check_gains(front: LogMel, made: Tables) -> None:
+def _check_gains(front: Settings, made: Tables) -> None:
     """Refuse gains whose parabolas leave 0 to 32767: C code multiplies them in 32 bits."""
     starts = np.array([1 << (length - 1) for length in range(2, 33)], np.int64)
     noise = starts[:, None] + (np.arange(1024) * starts[:, None] >> 10)

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from . import exact
-
-if TYPE_CHECKING:
-    from .log_mel import LogMel
+from .settings import Settings
 
 # Fractional bits: of the window, of mel weights, of the noise estimate and its smoothing, of gain and SNR of PCAN.
 WINDOW_BITS = 12
@@ -78,7 +75,7 @@ class Tables:
 
 
 @functools.lru_cache(maxsize=8)
-def tables(front: LogMel) -> Tables:
+def tables(front: Settings) -> Tables:
     """Return the constants of a front end."""
     half = front.fft_size // 2
     level_shift = front.fft_size.bit_length() - 7
@@ -147,7 +144,7 @@ def _twiddle(numerator: int, denominator: int) -> tuple[int, int]:
     return exact.half_up(cosine * _TWIDDLE_MAX), exact.half_up(sine * _TWIDDLE_MAX)
 
 
-def _filters(front: LogMel, half: int) -> tuple[int, Ints, Ints]:
+def _filters(front: Settings, half: int) -> tuple[int, Ints, Ints]:
     f = np.float32
 
     def mel(hertz: np.float32) -> np.float32:
@@ -171,7 +168,7 @@ def _filters(front: LogMel, half: int) -> tuple[int, Ints, Ints]:
     return first_bin, np.array(widths, np.int32), np.array(weights, np.int32)
 
 
-def _gains(front: LogMel, noise_bits: int) -> Ints:
+def _gains(front: Settings, noise_bits: int) -> Ints:
     f = np.float32
 
     def gain(noise: int) -> int:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..deployment.golden import golden_shape
 from ..devices import HOST, Client, DeviceError, Inference, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
@@ -282,22 +281,23 @@ class EngineRuns:
         return self._runs[key]
 
 
-def run_firmware(project: Sources, model: TfliteModel, inputs: Samples, *, record: Path | None = None) -> FirmwareRun:
+def run_firmware(
+    project: Sources, model: TfliteModel, inputs: Samples, *, before: int = 0, record: Path | None = None
+) -> FirmwareRun:
     """Compile a project for this machine, run it and feed it samples over its serial commands.
 
     Args:
         project: the project's sources.
         model: what it was built from.
         inputs: one array an input, samples first.
+        before: how many inferences the firmware may run on its own, its golden vectors at the start.
         record: file to write the session to.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.devices.host_build`.
     """
-    vectors, steps = golden_shape(model)
-    kept = vectors * steps + TENSOR_SAMPLES  # golden vectors may run at the start
-    with host_firmware(project, record=record, kept_inferences=kept) as (client, files):
+    with host_firmware(project, record=record, kept_inferences=before + TENSOR_SAMPLES) as (client, files):
         array = files.array
         try:
             client.connect()

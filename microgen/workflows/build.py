@@ -15,7 +15,16 @@ from .. import projects as project
 from ..applications import APPLICATIONS, choose_application
 from ..applications.application import Application
 from ..boards import Board, load_board
-from ..deployment import AUTO, Deployment, choose_golden, choose_runtime, deploy, golden_shape, usual_runtime
+from ..deployment import (
+    AUTO,
+    Deployment,
+    choose_golden,
+    choose_runtime,
+    deploy,
+    golden_inferences,
+    golden_shape,
+    usual_runtime,
+)
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
 from ..devices import HOST, Sources
@@ -375,7 +384,9 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> Fi
         deployment = rendered.parts.deployment
         model = deployment.model
         if setting.request.verify_on == HOST:
-            return run_firmware(Sources(Path(folder), layout, setting.host), model, inputs)
+            return run_firmware(
+                Sources(Path(folder), layout, setting.host), model, inputs, before=golden_inferences(model)
+            )
         flags = deployment.plan.requirements.build_flags
         firmware = Firmware(Path(folder), layout, setting.board, setting.runtime, model, flags)
         with emulated(firmware) as (client, _):

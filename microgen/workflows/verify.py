@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .. import datasets as calibrations
 from .. import defaults
 from .. import projects as project
+from ..deployment import golden_inferences
 from ..deployment.labels import check_labels, output_classes, read_labels
 from ..devices import HOST
 from ..devices.emulator import EMULATOR
@@ -105,7 +106,7 @@ def verify(
         if sources and not obstacle:
             if on == HOST:
                 on_step("compiling the firmware for this machine and running it")
-                firmware = run_firmware(sources, model, inputs, record=record)
+                firmware = run_firmware(sources, model, inputs, before=golden_inferences(model), record=record)
             else:
                 on_step(f"running the firmware on {on}")
                 assert opened is not None
