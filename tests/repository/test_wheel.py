@@ -84,7 +84,7 @@ def interpreter(version):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", ["3.10", "3.11", "3.13"])
+@pytest.mark.parametrize("version", ["3.10", "3.13"])
 def test_the_installed_wheel_builds_and_verifies_without_tensorflow(version, wheel, tmp_path):
     needs_host()
     environment = tmp_path / "venv"
