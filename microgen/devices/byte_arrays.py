@@ -20,7 +20,7 @@ from ..support.render import BYTES_PER_LINE, c_byte_lines, c_string
 # Below this a compiler takes no more than a second.
 LARGE_BYTES = 2 * 2**20
 _DECLARATION = re.compile(
-    rb"(?:alignas\(\d+\) )?(const unsigned char (\w+))((?:\[[\w:]*\])+)(?: MODEL_DATA_ATTRIBUTE)? = \{\n"
+    rb"(?:alignas\(\d+\) )?(const unsigned char (\w+))((?:\[[\w:* ]*\])+)(?: MODEL_DATA_ATTRIBUTE)? = \{\n"
 )
 _LINE = 2 + 5 * BYTES_PER_LINE + 1
 _LINES = 2**14  # that are read at once

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from microgen.deployment.golden import Golden
 from microgen.devices import byte_arrays
 from microgen.devices.byte_arrays import take_out
 from microgen.devices.host_build import compiler
@@ -44,6 +45,15 @@ def test_an_array_of_any_length_is_taken_out(size, tmp_path):
     text = taken.read_text()
     assert f"extern const unsigned char g_model_data[{size}];" in text and "0x" not in text
     assert "const unsigned int g_model_data_size = sizeof(g_model_data);" in text
+
+
+def test_golden_vectors_are_taken_out(tmp_path):
+    rng = np.random.default_rng(0)
+    golden = Golden(*(tuple(rng.bytes(size) for _ in range(2)) for size in (100, 32)))
+    (tmp_path / "golden_data.cc").write_bytes(render("golden_data.cc.j2", golden=golden))
+    assert "0x" not in take_out(tmp_path / "golden_data.cc", work(tmp_path)).read_text()
+    for name, rows in (("inputs", golden.inputs), ("outputs", golden.outputs)):
+        assert (tmp_path / f"w/golden_data.cc.g_golden_{name}.bin").read_bytes() == b"".join(rows)
 
 
 @pytest.mark.parametrize(
