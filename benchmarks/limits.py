@@ -247,7 +247,7 @@ import sys, time, zlib
 from microgen.devices import Client, DeviceError
 
 class Board:
-    window, advice = 1, ""
+    window, command_bytes, advice = 1, 128, ""
     def __init__(self, chunks):
         self.chunks = chunks
     def write(self, data):

@@ -17,6 +17,10 @@
 #include "model_runner.h"
 #include "writer.h"
 
+#ifndef MICROGEN_COMMAND_BYTES
+#define MICROGEN_COMMAND_BYTES 128  // MLPerf's host sends 31 bytes of hex, ours 48
+#endif
+
 namespace serial {
 
 // What an application may change of the commands. A null function leaves them as they are.
@@ -43,7 +47,7 @@ class Session {
   void Feed(const uint8_t* bytes, size_t n);
 
  private:
-  static constexpr size_t kCommandBytes = 128;  // MLPerf's host sends 31 bytes of hex, ours 48
+  static constexpr size_t kCommandBytes = MICROGEN_COMMAND_BYTES;
 
   struct Command {
     const char* name;

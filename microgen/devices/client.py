@@ -28,8 +28,8 @@ from ..errors import DeviceError
 from .budget import Budget
 from .transport import Transport
 
-# Hex, envelope and all stay within the 128 bytes of a command that the firmware takes.
-_BYTES_PER_COMMAND = 48
+# What a command takes besides hex digits: its envelope with a tag of 15 digits, and its name.
+_ENVELOPE_BYTES = 32
 _ATTEMPTS = 8
 _RESTARTS = 3
 # Silence after which a command or its answer may have been lost; doubled each time.
@@ -234,7 +234,8 @@ class Client:
 
     def _load(self, index: int, data: bytes) -> None:
         """Load one input, and after damage go on where the firmware says that it is."""
-        texts = [f"input {index}", f"db load {len(data)} raw", *_transfer(data)]
+        whole = [f"input {index}", f"db load {len(data)} raw", *self._transfer(data)]
+        texts = whole
         best = idle = 0
         while idle < _ATTEMPTS:
             try:
@@ -247,14 +248,19 @@ class Client:
             input_, expected, received, crc = _match(rf"m-crc-\[({_N}),({_N}),({_N}),([0-9a-f]{{8}})\]", state)
             done = int(received)
             if (int(input_), int(expected), int(crc, 16)) != (index, len(data), zlib.crc32(data[:done])):
-                done, texts = 0, [f"input {index}", f"db load {len(data)} raw", *_transfer(data)]
+                done, texts = 0, whole
             elif done == len(data):
                 return
             else:
-                texts = _transfer(data[done:])
+                texts = self._transfer(data[done:])
             idle = 0 if done > best else idle + 1
             best = max(best, done)
         raise _Damaged("an input was damaged on its way")
+
+    def _transfer(self, data: bytes) -> list[str]:
+        """Return the commands that send bytes and ask how they came."""
+        size = (self._transport.command_bytes - _ENVELOPE_BYTES) // 2
+        return [*(f"db {data[i : i + size].hex()}" for i in range(0, len(data), size)), "crc"]
 
     def _repeat(self, action: Callable[[], _T], starts_anew: bool = True) -> _T:
         """Do something again until nothing was damaged; a board that started anew must not have lost anything."""
@@ -387,12 +393,6 @@ class Client:
 def _checked(tag: int, text: str) -> bytes:
     body = f"{tag:x} {text}".rstrip().encode("ascii")
     return b"#%08x %s%%" % (zlib.crc32(body), body)
-
-
-def _transfer(data: bytes) -> list[str]:
-    """Return the commands that send bytes and ask how they came."""
-    chunks = (data[i : i + _BYTES_PER_COMMAND] for i in range(0, len(data), _BYTES_PER_COMMAND))
-    return [*(f"db {chunk.hex()}" for chunk in chunks), "crc"]
 
 
 def _output(index: int, answer: list[str]) -> tuple[bytes, _Origin]:

@@ -21,8 +21,15 @@ from ..support import resources
 from ..support.host import HostBuild
 from .compilation import Compilation, CompiledObject, CompilerError
 from .layout import Layout
+from .transport import HostProcess
 
-_FLAGS = ("-DMICROGEN_HOST=1", "-O1", "-fPIC", "-fvisibility=hidden")
+_FLAGS = (
+    "-DMICROGEN_HOST=1",
+    f"-DMICROGEN_COMMAND_BYTES={HostProcess.command_bytes}",
+    "-O1",
+    "-fPIC",
+    "-fvisibility=hidden",
+)
 _C_FLAGS = ("-x", "c", "-std=c11")
 _CPP_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")

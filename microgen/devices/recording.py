@@ -13,7 +13,7 @@ from typing import IO
 
 from ..errors import InputError, option
 from ..support.files import read_file
-from .transport import Transport
+from .transport import COMMAND_BYTES, Transport
 
 _HEAD = "microgen session 1, window"
 _LARGEST_BYTES = 2**28
@@ -29,6 +29,7 @@ class Recorder:
             InputError: it cannot be written.
         """
         self.window = transport.window
+        self.command_bytes = COMMAND_BYTES  # which a replay takes, whatever was recorded
         self.advice = transport.advice
         self._transport = transport
         try:
@@ -67,6 +68,7 @@ class Recorder:
 class Replay:
     """A transport that answers as a recorded firmware did, without waiting."""
 
+    command_bytes = COMMAND_BYTES
     advice = f"record the session again with {option('record')}"
 
     def __init__(self, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import defaults
 from ..errors import InputError, SetupError, option
+from .transport import COMMAND_BYTES
 
 _WRITE_TIMEOUT_S = 10.0
 # pyserial may touch the port's settings when its time-out changes, so that one stays; longer ones are made of it.
@@ -19,6 +20,7 @@ class SerialPort:
     """A port that pyserial opens; see `Transport`."""
 
     window = 1
+    command_bytes = COMMAND_BYTES
     advice = (
         "is the board on and flashed with this project, is this its port and baud rate, and is no monitor open on it?"
     )

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ..errors import InputError, last_words
 
+COMMAND_BYTES = 128  # that every firmware takes
 _LAST_BYTES = 2**16  # of what a program printed, for a message
 
 
@@ -22,10 +23,12 @@ class Transport(Protocol):
     Attributes:
         window: how many commands may be under way before an answer is read; 1 for a UART, whose receive
             buffer may hold one command only.
+        command_bytes: how long a command may be; at least `COMMAND_BYTES`.
         advice: what to do when the firmware does not answer, as the hint of an error.
     """
 
     window: int
+    command_bytes: int
     advice: str
 
     def write(self, data: bytes) -> None:
@@ -44,7 +47,9 @@ class Transport(Protocol):
 class HostProcess:
     """A program whose standard input and output are the serial port."""
 
-    window = 256  # a pipe takes 64 KiB
+    window = 256  # a pipe takes 64 KiB of answers
+    # Inputs of megabytes would take minutes in short ones; a firmware for this machine has room for more.
+    command_bytes = 16384
     advice = "run it by hand: microgen simulate PROJECT, then help%"
 
     def __init__(self, command: Sequence[str], log: Path) -> None:

@@ -167,7 +167,7 @@ class Chatter:
     """A board with another program on it, which answers anything with `answer`."""
 
     def __init__(self, answer):
-        self.window, self.advice, self.answer = 1, "flash it", answer
+        self.window, self.command_bytes, self.advice, self.answer = 1, 128, "flash it", answer
 
     def write(self, data):
         pass
@@ -182,12 +182,36 @@ class Chatter:
         return ""
 
 
+class Deaf(Chatter):
+    """Takes everything, as commands of up to so many bytes, and ends when it is to answer."""
+
+    def __init__(self, command_bytes):
+        super().__init__(b"")
+        self.window, self.command_bytes, self.taken = 1000, command_bytes, b""
+
+    def write(self, data):
+        self.taken += data
+
+    def read(self, timeout_s):
+        raise EOFError
+
+
+@pytest.mark.parametrize(("command_bytes", "count"), [(128, 209), (16384, 2)])
+def test_an_input_goes_in_commands_as_long_as_the_firmware_takes_them(command_bytes, count):
+    board = Deaf(command_bytes)
+    with pytest.raises(DeviceError, match="it is gone"):
+        Client(board).load([bytes(10_000)])
+    sent = [len(command) for command in board.taken.split(b"%") if b" db 00" in command]
+    assert len(sent) == count and command_bytes - 32 < max(sent) <= command_bytes
+
+
 class Liar:
     """The firmware, but for the answers that begin like a key of `lies`: these lines come instead, rightly sealed."""
 
     def __init__(self, project, lies, times=10**6):
         self.inner, self.lies, self.left = SerialPort(project), lies, times
-        self.window, self.advice, self.tags, self.texts = 1, "flash it", 0, []
+        self.window, self.command_bytes, self.advice = 1, 128, "flash it"
+        self.tags, self.texts = 0, []
 
     def write(self, data):
         self.inner.write(data)
@@ -256,7 +280,9 @@ def test_a_wrong_answer_that_comes_once_is_asked_for_again(wide):
     "answer", [b"temperature 21.5\r\n", b"\xff\x00\xfe", b"m-ready\r\n", b"x" * 5000, b"e-[no]\r\n"]
 )
 def test_a_board_with_another_program_on_it_is_refused_in_time(answer):
-    with pytest.raises(DeviceError, match=r"no answer within 1 s; the last|without ever ending a line"):
+    with pytest.raises(
+        DeviceError, match=r"no answer within 1 s; the last|without ever ending a line|more than any answer"
+    ):
         Client(Chatter(answer), timeout_s=0.3).connect()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...boards.cpus import Machine
 from ...errors import last_words
+from ..transport import COMMAND_BYTES
 from .build import Image
 from .log import Log
 
@@ -54,6 +55,7 @@ class EmulatedBoard:
         log: what it reports besides its serial line.
     """
 
+    command_bytes = COMMAND_BYTES
     window = 32
     advice = "run it by hand on the emulated CPU (microgen simulate), then help%"
 

@@ -29,6 +29,7 @@ class EmulatedPico:
     """A `Transport` to an image in rp2040py, which runs while it is waited for."""
 
     window = 1
+    command_bytes = 128
     advice = "look at the emulator's log"
 
     def __init__(self, image: bytes) -> None:
