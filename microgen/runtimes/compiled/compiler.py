@@ -14,6 +14,7 @@ from .lower import lower
 from .memory import Layout, plan
 from .pack import GenericPath
 from .path import Code, CpuPath, Options, Program
+from .sharing import share_constants
 from .steps import Alias, Nothing
 
 __all__ = ["CompiledModel", "GenericPath", "LayerRow", "Options", "Proofs", "compile_model"]
@@ -76,7 +77,7 @@ def compile_model(
     for step in program.steps:
         if step.index not in codes and not isinstance(step, Alias | Nothing):
             codes[step.index] = pack.code(step)
-    codes = dict(sorted(codes.items()))
+    codes = share_constants(dict(sorted(codes.items())))
     layout = plan(program, codes)
     layers = _layers(model, program, codes)
     text = emit.Text(prefix, model.sha256, layers, _comment(model, path), observer)

@@ -25,8 +25,8 @@ class LayerRow:
 
     Attributes:
         operator: its number in the model; `name` its kind.
-        macs: multiply-accumulates of the model's layer; `weight_bytes` constants in flash; `scratch_bytes` its part of
-            the buffer while it runs; `output_bytes` what it writes.
+        macs: multiply-accumulates of the model's layer; `weight_bytes` constants in flash that no layer before it has;
+            `scratch_bytes` its part of the buffer while it runs; `output_bytes` what it writes.
     """
 
     operator: int
