@@ -13,6 +13,7 @@ from .values import Value
 ALIGNMENT = 8
 # Orders that are tried: more of them for models with few items, where each costs less.
 _TRIES, _ITEMS_TRIED = 300, 30_000
+_FAR = 2**40  # beyond any buffer
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,10 @@ class _Planner:
 
     def __init__(self, items: Sequence[Item], allowed: Mapping[tuple[int, int], Overlap]) -> None:
         self._items = items
-        self._allowed = allowed
+        self._near = _near(items, allowed)
+        self._keys = {key: tuple(other for other, _, _ in near) for key, near in self._near.items()}
+        # Orders that are tried differ little: most items meet the same places again.
+        self._lowest_of: dict[tuple[int | None, ...], int] = {}
 
     def best(self) -> tuple[dict[int, int], int]:
         """Return the offsets of the best order tried, and the size."""
@@ -164,41 +168,65 @@ class _Planner:
 
     def _place(self, order: Sequence[Item], limit: int | None) -> tuple[int, dict[int, int]] | None:
         offsets: dict[int, int] = {}
-        placed: list[Item] = []
         size = 0
         for item in order:
-            near = [p for p in placed if not (p.dies < item.born or item.dies < p.born)]
-            offset = self._lowest(item, near, offsets)
+            places = (item.key, *map(offsets.get, self._keys[item.key]))
+            offset = self._lowest_of.get(places)
+            if offset is None:
+                offset = self._lowest_of[places] = self._lowest(item, offsets)
             offsets[item.key] = offset
-            placed.append(item)
             size = max(size, offset + item.bytes)
             if limit is not None and size > limit:
                 return None
         return size, offsets
 
-    def _lowest(self, item: Item, near: Sequence[Item], offsets: Mapping[int, int]) -> int:
+    def _lowest(self, item: Item, offsets: Mapping[int, int]) -> int:
+        # This runs a hundred thousand times in a build: plain numbers, and no calls.
+        need = item.bytes
+        near = [(offsets[key], size, windows) for key, size, windows in self._near[item.key] if key in offsets]
         candidates = {0}
-        for other in near:
-            at = offsets[other.key]
-            candidates |= {_up(at + other.bytes), (at - item.bytes) // ALIGNMENT * ALIGNMENT}
-            if over := self._allowed.get((other.key, item.key)):  # the item is the output
-                candidates.add((at + over.high) // ALIGNMENT * ALIGNMENT)
-                if over.low is not None:
-                    candidates.add(_up(at + over.low))
-            if over := self._allowed.get((item.key, other.key)):
-                candidates.add(_up(at - over.high))
-                if over.low is not None:
-                    candidates.add((at - over.low) // ALIGNMENT * ALIGNMENT)
+        for at, size, windows in near:
+            candidates.add(-(-(at + size) // ALIGNMENT) * ALIGNMENT)
+            candidates.add((at - need) // ALIGNMENT * ALIGNMENT)
+            for low, high in windows:
+                candidates.add(-(-(at + low) // ALIGNMENT) * ALIGNMENT)
+                candidates.add((at + high) // ALIGNMENT * ALIGNMENT)
         for candidate in sorted(c for c in candidates if c >= 0):
-            if all(self._fit(item, candidate, p, offsets[p.key]) for p in near):
+            for at, size, windows in near:
+                distance = candidate - at
+                if distance + need > 0 and distance < size:
+                    for low, high in windows:
+                        if low <= distance <= high:
+                            break
+                    else:
+                        break
+            else:
                 return candidate
         raise AssertionError("behind everything is always a place")
 
-    def _fit(self, a: Item, at_a: int, b: Item, at_b: int) -> bool:
-        if at_a + a.bytes <= at_b or at_b + b.bytes <= at_a:
-            return True
-        for source, at_source, target, at_target in ((a, at_a, b, at_b), (b, at_b, a, at_a)):
-            over = self._allowed.get((source.key, target.key))
-            if over and at_target - at_source <= over.high and (over.low is None or at_target - at_source >= over.low):
-                return True
-        return False
+
+# Of two that live at once: the other's key and bytes, and where the first may begin relative to it despite that.
+_Neighbour = tuple[int, int, tuple[tuple[int, int], ...]]
+
+
+def _near(items: Sequence[Item], allowed: Mapping[tuple[int, int], Overlap]) -> dict[int, list[_Neighbour]]:
+    """Return what lives at the same time as each item."""
+    found: dict[int, list[_Neighbour]] = {item.key: [] for item in items}
+    alive: list[Item] = []
+    for item in sorted(items, key=lambda i: i.born):
+        alive = [other for other in alive if other.dies >= item.born]
+        for other in alive:
+            for a, b in ((item, other), (other, item)):
+                found[a.key].append((b.key, b.bytes, _windows(a, b, allowed)))
+        alive.append(item)
+    return found
+
+
+def _windows(a: Item, b: Item, allowed: Mapping[tuple[int, int], Overlap]) -> tuple[tuple[int, int], ...]:
+    """Return between which distances from b's first byte a may begin, although both live."""
+    windows = []
+    if over := allowed.get((b.key, a.key)):  # a is the output
+        windows.append((-_FAR if over.low is None else over.low, over.high))
+    if over := allowed.get((a.key, b.key)):
+        windows.append((-over.high, _FAR if over.low is None else -over.low))
+    return tuple(windows)
