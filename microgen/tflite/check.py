@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InputError, command, option
+from .kept import kept_for_model
 from .model import Operator, Subgraph, TfliteModel
 from .variables import check_variables
 
@@ -16,6 +17,7 @@ _QUANTIZE_HINT = (
 _BOUNDARY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 
 
+@kept_for_model
 def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
     """Refuse what no TFLM runs: dynamic shapes, hybrid models, other floats than float32, tensors beyond any memory.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..projects import open_project
 from ..projects.manifest import model_json, project_board, project_code, project_model, project_runtime
 from ..runtimes.memory import MemoryLayout
 from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
+from ..support.background import in_background
 from ..tflite import Operator, Subgraph, TfliteModel
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
@@ -57,7 +58,7 @@ class InspectedLayer:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {key: _lists(value) for key, value in asdict(self).items() if value is not None}
+        return {key: _lists(value) for key, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -224,21 +225,23 @@ def inspect(
     if taken.error is not None:
         raise taken.error
     assert taken.placed is not None
+    counting = {c.runtime: in_background(_counts(c)) for c in able if c is not taken}
     described = _describe(loaded, taken.placed[0])
-    figures = tuple(_figures(c, described) for c in able)
+    figures = tuple(_figures(c, counting[c.runtime].result() if c is not taken else described.counts) for c in able)
     return replace(described, runtimes=figures, runtime_reason=choice.reason if choice else "")
 
 
-def _figures(candidate: Candidate, described: Inspection) -> RuntimeFigures:
-    """Return what a model takes on a runtime; what was counted for the one that is described is not counted again."""
+def _counts(candidate: Candidate) -> Callable[[], Counts | None]:
+    """Return what counts an inference on a runtime, where the model fits."""
+    placed = candidate.placed
+    return lambda: count_inference(placed[0]) if placed is not None and placed[1].fits else None
+
+
+def _figures(candidate: Candidate, counts: Counts | None) -> RuntimeFigures:
+    """Return what a model takes on a runtime."""
     if candidate.placed is None:
         return RuntimeFigures(candidate.runtime, refusal=candidate.refusal)
     deployment, fit = candidate.placed
-    counts = None
-    if deployment is described.deployment:
-        counts = described.counts
-    elif fit.fits:
-        counts = count_inference(deployment)
     return RuntimeFigures(
         candidate.runtime,
         deployment.plan.library.title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..._version import __version__
@@ -196,12 +196,18 @@ def _library(board: Board | None) -> Library:
     return Library(_NAME, f"compiled runtime ({kernels})", __version__, kernels)
 
 
-@functools.lru_cache(8)
-def _compiled(data: bytes, name: str, dsp: bool, chosen: Options) -> CompiledModel:
-    """Compile a model once for all boards of a kind."""
-    from ...tflite import parse
+@dataclass(frozen=True)
+class _Named:
+    """A model by its file and its name: equal ones are compiled once, for all boards of a kind."""
 
-    return compile_model(parse(data, name), Armv7emPath() if dsp else None, chosen, observer=_OBSERVER)
+    data: bytes
+    name: str
+    model: TfliteModel = field(compare=False)
+
+
+@functools.lru_cache(8)
+def _compiled(named: _Named, dsp: bool, chosen: Options) -> CompiledModel:
+    return compile_model(named.model, Armv7emPath() if dsp else None, chosen, observer=_OBSERVER)
 
 
 def _layout(model: TfliteModel, compiled: CompiledModel) -> MemoryLayout:
@@ -275,13 +281,13 @@ class Compiled:
                 f"the compiled runtime has no arena whose size {arena_bytes:,} could be set",
                 "leave the size out: its buffer has the size that the model needs",
             )
-        dsp = has_dsp(board)
+        dsp, named = has_dsp(board), _Named(model.data, model.name, model)
 
         def compiled(wanted: Options) -> CompiledModel:
-            return _compiled(model.data, model.name, dsp, wanted)
+            return _compiled(named, dsp, wanted)
 
         chosen = options.choose(code, compiled)
-        plain = _compiled(model.data, model.name, False, chosen)
+        plain = _compiled(named, False, chosen)
         used = CodeOptions(chosen.optimize, code.flash_budget)
         return CompiledPlan(model, board, plain, compiled(chosen) if dsp else None, used)
 

@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...tflite import TfliteModel
 from ..memory import align
 from .planner import KernelBytes, MemoryPlan, Target, plan
-from .snapshot import op_shape, snapshot_of
+from .snapshot import operator_kinds, snapshot_of
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,10 @@ def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
     knows how much at most.
     """
     snapshot = snapshot_of(board)
-    shapes = [(g.index, op.index, op.name, op_shape(g, op)) for g in model.subgraphs for op in g.operators]
 
     def asked(size: Callable[[str, OpShape], int]) -> _Asked:
-        found = (((graph, op), size(name, shape)) for graph, op, name, shape in shapes)
-        return tuple((place, count) for place, count in found if count)
+        sizes = [(kind, size(kind.name, kind.shape)) for kind in operator_kinds(model)]
+        return tuple(sorted((place, count) for kind, count in sizes if count for place in kind.places))
 
     kernels = asked(snapshot.scratch_bytes), asked(snapshot.persistent_bytes)
     return _planned(_Wanted(model.sha256, target_of(board), *kernels, model))

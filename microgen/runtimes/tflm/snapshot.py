@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ...boards import Board, TflmSnapshot
 from ...boards.shapes import OpShape
 from ...errors import InputError
 from ...tflite import Operator, Subgraph, TfliteModel
+from ...tflite.kept import kept_for_model
 
 # What a generated project does about a known issue of the kernels.
 _REMEDY = {
@@ -27,13 +30,21 @@ def snapshot_of(board: Board) -> TflmSnapshot:
 
 def known_faults(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
     """Return what the board's own kernels are known to get wrong in this model, one line per operator."""
-    return tuple(
-        f"operator {op.index} ({op.name}, '{graph.tensors[op.outputs[0]].name}') on {snapshot.kernels}: {issue.text}; "
-        f"{issue.url}; {_REMEDY[issue.effect]}"
-        for graph in model.subgraphs
-        for op in graph.operators
-        for issue in snapshot.issues(op.name, op_shape(graph, op))
+    found = sorted(
+        (place, number, issue)
+        for kind in operator_kinds(model)
+        for number, issue in enumerate(snapshot.issues(kind.name, kind.shape))
+        for place in kind.places
     )
+    lines = []
+    for (subgraph, operator), _, issue in found:
+        graph = model.subgraphs[subgraph]
+        op = graph.operators[operator]
+        lines.append(
+            f"operator {op.index} ({op.name}, '{graph.tensors[op.outputs[0]].name}') on {snapshot.kernels}: "
+            f"{issue.text}; {issue.url}; {_REMEDY[issue.effect]}"
+        )
+    return tuple(lines)
 
 
 def unknown_memory(model: TfliteModel) -> tuple[str, ...]:
@@ -44,6 +55,25 @@ def unknown_memory(model: TfliteModel) -> tuple[str, ...]:
         "microgen tune on the board"
         for name in custom
     )
+
+
+@dataclass(frozen=True)
+class OperatorKind:
+    """Operators of one name and one shape; `places` are theirs, as (subgraph, operator), in their order."""
+
+    name: str
+    shape: OpShape
+    places: tuple[tuple[int, int], ...]
+
+
+@kept_for_model
+def operator_kinds(model: TfliteModel) -> tuple[OperatorKind, ...]:
+    """Return the operators of a model by what a kernel library's memory and faults depend on."""
+    places: dict[tuple[str, OpShape], list[tuple[int, int]]] = {}
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            places.setdefault((op.name, op_shape(graph, op)), []).append((graph.index, op.index))
+    return tuple(OperatorKind(name, shape, tuple(found)) for (name, shape), found in places.items())
 
 
 def op_shape(graph: Subgraph, op: Operator) -> OpShape:

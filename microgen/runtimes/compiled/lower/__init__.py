@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....errors import InputError
 from ....tflite import Operator, TfliteModel
+from ....tflite.kept import kept_for_model
 from ..path import Program
 from ..steps import Step
 from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary, wide
@@ -95,6 +96,7 @@ _WIDE: dict[str, Lowering] = {
 OPERATORS = frozenset(_LOWERINGS)
 
 
+@kept_for_model
 def lower(model: TfliteModel) -> Program:
     """Return the steps of a model's main graph.
 
