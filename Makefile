@@ -36,14 +36,7 @@ types: $(VENV)/test.stamp
 
 CPP := $(shell find firmware tests/firmware tests/devices tests/preprocessing -name '*.h' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp')
 
-cpp-# The hashes of what microgen needs without extras, and of what builds it, for every Python and machine; asks the index.
-lock: $(VENV)/test.stamp
-	$(PIP) install uv==0.13.9
-	{ sed '/^[^#]/,$$d' requirements/base.txt; grep '^hatchling==' constraints.txt | $(BIN)/uv pip compile --quiet --universal \
-	  --generate-hashes --no-annotate --no-header --python-version 3.10 -c constraints.txt pyproject.toml -; } > build-lock.txt
-	mv build-lock.txt requirements/base.txt
-
-format: $(VENV)/test.stamp
+cpp-format: $(VENV)/test.stamp
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
 
 cpp-test: $(VENV)/test.stamp debian
