@@ -13,7 +13,7 @@ _DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
 _OURS = (
     "import sys; from pathlib import Path; from microgen.support.render import render;"
     "data = Path(sys.argv[1]).read_bytes();"
-    "Path('m.cc').write_bytes(render('model_data.cc.j2', name='m', sha256='', data=data))"
+    "Path('m.cc').write_bytes(render('model_data.cc.j2', name='m', sha256='', file_bytes=len(data), data=data))"
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from .. import defaults
 from ..errors import DeviceError, SetupError
+from ..tflite import TfliteModel, is_flashed
 from .client import Client
 from .host_build import Sources, compile_firmware
 from .recording import Recorder, Replay
@@ -92,7 +92,7 @@ def host_firmware(
 @contextlib.contextmanager
 def connected(
     project: Sources,
-    model_sha256: str,
+    model: TfliteModel,
     on: str = HOST,
     *,
     baud: int = defaults.BAUD,
@@ -102,7 +102,7 @@ def connected(
 
     Args:
         project: the project's sources.
-        model_sha256: of its model.
+        model: its model.
         on: "host"; a serial port; tcp://HOST:PORT, socket:// or rfc2217://; replay:FILE.
         baud: the port's speed.
         record: file to write the session to.
@@ -117,17 +117,17 @@ def connected(
             try:
                 client.connect()
             except DeviceError:
-                _check_array(project, files.array, model_sha256)  # a damaged model may be why it does not answer
+                _check_array(project, files.array, model)  # a damaged model may be why it does not answer
                 raise
-            _check_array(project, files.array, model_sha256)
-            check_hash(client, on, model_sha256, "build the project again")
+            _check_array(project, files.array, model)
+            check_hash(client, on, model.sha256, "build the project again")
             yield client
         return
     replayed = Path(on.removeprefix(_REPLAY))
     transport: Transport = Replay(replayed) if on.startswith(_REPLAY) else SerialPort(on, baud)
     with Client(recorded(transport, record)) as client:
         client.connect()
-        check_hash(client, on, model_sha256, f"flash this project: microgen flash {project.folder}")
+        check_hash(client, on, model.sha256, f"flash this project: microgen flash {project.folder}")
         yield client
 
 
@@ -146,15 +146,11 @@ def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
         )
 
 
-def _check_array(project: Sources, array: Path, model_sha256: str) -> None:
+def _check_array(project: Sources, array: Path, model: TfliteModel) -> None:
     """Refuse a program whose compiled model array is not the project's model, whatever hash it names."""
-    if not array.exists():
-        return
-    sha256 = hashlib.sha256(array.read_bytes()).hexdigest()
-    if sha256 != model_sha256:
+    if array.exists() and not is_flashed(array.read_bytes(), model):
         raise DeviceError(
-            f"{project.folder}: the compiled model array has the SHA-256 {sha256[:12]}..., not {model_sha256[:12]}... "
-            "as in the manifest",
+            f"{project.folder}: the compiled model array is not the project's model",
             f"{project.layout.model} was edited: build the project again; "
             f"microgen verify {project.folder} names the difference",
         )

@@ -83,7 +83,7 @@ _KINDS: Mapping[str, tuple[_Check, str]] = {
             "verdict.seed",
         ),
         (_is_range, "two numbers", "source.value_range"),
-        (_is_object, "an object", "model source tflm compiled arena golden verdict"),
+        (_is_object, "an object", "model source tflm compiled arena array golden verdict"),
         (_is_map, "an object of text", "application_options"),
         (_is_files, "an object of paths in the project", "files"),
     )

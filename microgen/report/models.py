@@ -81,7 +81,11 @@ def inspect_lines(inspection: Inspection) -> Pairs:
     """Return the head of `microgen inspect`."""
     document = inspection.to_json()
     lines = [
-        ("model", f"{document['name']}: {document['bytes']:,} bytes, {document['weight_bytes']:,} of them weights")
+        (
+            "model",
+            f"{document['name']}: {document['bytes']:,} bytes, {document['weight_bytes']:,} of them weights; "
+            f"{document['flash_bytes']:,} without the names and metadata that no device reads",
+        )
     ]
     for kind in ("inputs", "outputs"):
         for tensor in document[kind]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..errors import InputError
 from .model import Operator, Quantization, Tensor, TfliteModel, parse
 
-_TENSOR = ("name", "shape", "dtype", "quantization", "is_variable")
+# Not the name: a firmware has none; see `microgen.tflite.flashed`.
+_TENSOR = ("shape", "dtype", "quantization", "is_variable")
 _OPERATOR = ("name", "version", "inputs", "outputs", "strides", "dilations", "activation")
 _QUANTIZATION = ("zero_points", "scales", "dimension")
 _Part = Operator | Tensor | Quantization

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
-
 from . import variables
 from .model import Operator, TfliteModel
+from .pack import pack
 
 _CALL_ONCE = "CALL_ONCE"
 
@@ -104,9 +103,7 @@ class Cutter:
         whole.operatorCodes, whole.buffers = [], [schema.BufferT()]
         numbers = {part.subgraph: k for k, part in enumerate(parts)}
         whole.subgraphs = [self._subgraph(part, whole, numbers, shapes) for part in parts]
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(whole.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return pack(whole)
 
     def _subgraph(
         self,

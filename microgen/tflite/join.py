@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import flatbuffers
 import numpy as np
 
 from ..errors import InputError
 from .model import TfliteModel, parse
+from .pack import pack
 
 _SAME_HINT = "quantize the models with the same calibration data, then their inputs agree"
 # The FlatBuffers objects of the generated schema have no types.
@@ -129,9 +129,7 @@ class _Whole:
         whole = self._schema.ModelT()
         whole.version, whole.description = 3, f"{name}: {' + '.join(parts)}"
         whole.operatorCodes, whole.subgraphs, whole.buffers = self._codes, [self._graph], self._buffers
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(whole.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return pack(whole)
 
     def _tensor(self, tensor: _Object, buffer: int = 0) -> int:
         tensor.buffer = buffer

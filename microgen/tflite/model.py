@@ -31,7 +31,7 @@ from .options import Options, read
 MAX_ELEMENTS = 2**31 - 1
 MAX_FILE_BYTES = 256 * 2**20
 MAX_NESTING = 64
-_OFFLINE_PLAN = "OfflineMemoryAllocation"
+OFFLINE_PLAN = "OfflineMemoryAllocation"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class TfliteModel:
 
     Attributes:
         name: a name for people and for the firmware.
-        data: the bytes of the file, as they go into the C array.
+        data: the bytes of the file; a firmware may have fewer of them, see `microgen.tflite.flashed`.
         subgraphs: the graphs; the first is the model, others are bodies of control flow.
         signatures: the names under which the file offers its graphs.
     """
@@ -310,7 +310,7 @@ class _Reader:
         self._planned = self._offline_plan()
         graphs = tuple(self._subgraph(i, t) for i, t in enumerate(self._root.tables(2)))
         if self._planned is not None and next(self._planned, None) is not None:
-            raise Malformed(f"its {_OFFLINE_PLAN} is for more tensors than it has")
+            raise Malformed(f"its {OFFLINE_PLAN} is for more tensors than it has")
         if not graphs:
             raise Malformed("it has no subgraph")
         if not graphs[0].operators:
@@ -327,13 +327,13 @@ class _Reader:
         Source: TFLM's memory_management.md: version, subgraph, number of tensors, then an offset each, -1 for none.
         """
         for entry in self._root.tables(6):
-            if entry.string(0) != _OFFLINE_PLAN:
+            if entry.string(0) != OFFLINE_PLAN:
                 continue
             number = entry.integer(1, "<I")
             start, size = self._buffers[number] if number < len(self._buffers) else (0, 0)
             words = struct.unpack_from(f"<{size // 4}i", self._data, start)
             if len(words) < 3 or len(words) - 3 < words[2] or any(w < -1 for w in words[3:]):
-                raise Malformed(f"its {_OFFLINE_PLAN} is cut off, or names places that are none")
+                raise Malformed(f"its {OFFLINE_PLAN} is cut off, or names places that are none")
             return iter(words[3 : 3 + words[2]])
         return None
 
@@ -407,7 +407,7 @@ class _Reader:
             return -1
         place = next(self._planned, None)
         if place is None:
-            raise Malformed(f"{what}: its {_OFFLINE_PLAN} is for fewer tensors than it has")
+            raise Malformed(f"{what}: its {OFFLINE_PLAN} is for fewer tensors than it has")
         return place
 
     def _operator(self, index: int, table: Table, tensors: int, where: str) -> Operator:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tflite import TfliteModel
+from ..tflite import TfliteModel, flashed, is_flashed
 from ..tflite.compare import describe_difference
 from ..workers.difference import largest, sample_differs
 from .layer_proof.faults import faulty_references, model_faults
@@ -101,7 +101,7 @@ def engine_versions() -> dict[str, str]:
 
 def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:
     """Say in what the firmware is not the model run by TFLM; "" when it is."""
-    if firmware.array is not None and firmware.array != model.data:
+    if firmware.array is not None and not is_flashed(firmware.array, model):
         return _array_fault(model, firmware.array)
     if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
         return "the firmware names another model's hash than its array has"
@@ -122,8 +122,9 @@ def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun)
 
 def _array_fault(model: TfliteModel, array: bytes) -> str:
     """Say in what the compiled array is not the model."""
+    model = model if len(array) == len(model.data) else flashed(model)
     if len(array) != len(model.data):
-        return f"the compiled array has {len(array)} bytes, the model {len(model.data)}"
+        return f"the compiled array has {len(array)} bytes, the model {len(model.data)} that a device reads"
     ours, theirs = (np.frombuffer(d, np.uint8) for d in (array, model.data))
     where = np.flatnonzero(ours != theirs)
     first = int(where[0])

@@ -21,7 +21,7 @@ from ..devices import HOST, Client, DeviceError, Inference, Sources, host_firmwa
 from ..errors import EngineError
 from ..runtimes import reference
 from ..support.background import in_background
-from ..tflite import TfliteModel
+from ..tflite import TfliteModel, is_flashed
 from ..tflite.normalise import normalise
 from ..workers import LITERT, TFLM, Engine, litert, tflm
 from ..workers.difference import sample_differs
@@ -307,7 +307,7 @@ def run_firmware(
             return dataclasses.replace(answered, array=compiled, tensors=tensors)
         except DeviceError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
-            if array.exists() and array.read_bytes() != model.data:
+            if array.exists() and not is_flashed(array.read_bytes(), model):
                 return FirmwareRun(Answers(()), array.read_bytes(), None)
             raise
 

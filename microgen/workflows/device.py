@@ -73,7 +73,7 @@ def open_device(
         with emulated(firmware_of(opened), record=record) as (client, _):
             yield client
     else:
-        with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
+        with connected(project_sources(opened), model, on, baud=baud, record=record) as client:
             yield client
 
 

@@ -84,7 +84,7 @@ def tune(
     board = project_board(opened)
     runtime = project_runtime(opened)
     on_step(f"asking {on}")
-    with connected(project_sources(opened), model.sha256, on, baud=baud, record=record) as client:
+    with connected(project_sources(opened), model, on, baud=baud, record=record) as client:
         client.command("reset")  # is refused, with the reason, by a model that did not come up
         used, size = client.arena()
         device = client.name()

@@ -47,7 +47,7 @@ def test_it_is_built_verified_and_answers_in_its_own_way(counting, model, tmp_pa
     (tensor,) = built.deployment.model.outputs
     rng = np.random.default_rng(0)
     counts = set()
-    with connected(sources(out), manifest["model"]["sha256"]) as client:
+    with connected(sources(out), microgen.load(out / "model.tflite")) as client:
         for _ in range(20):
             answer = client.infer([rng.integers(0, 256, 8, np.uint8).tobytes()], 1).outputs[0]
             values = (np.frombuffer(answer, np.int8).astype(float) - tensor.zero_point) * tensor.scale

@@ -9,7 +9,7 @@ from microgen.boards import Board, board_names, load_board
 from microgen.deployment import Deployment, deploy
 from microgen.deployment.fit import Fit, memory_fit
 from microgen.runtimes.tflm.arena import Arena
-from microgen.tflite import parse
+from microgen.tflite import flashed, parse
 from tests.support import models
 
 
@@ -36,7 +36,7 @@ def test_the_parts_of_the_flash() -> None:
     found = memory_fit(deployed(board))
     code = board.snapshot.code
     parts = {p.name: p.bytes for p in found.flash.parts}
-    assert parts["model"] == len(models.fully_connected())
+    assert parts["model"] == len(flashed(parse(models.fully_connected())).data)
     assert parts["TFLM runtime and firmware"] == code.runtime_bytes
     assert parts["kernels of 1 operator"] == code.op_bytes["FULLY_CONNECTED"]
     assert parts["board core"] == board.core.flash_bytes

@@ -26,7 +26,7 @@ def everything_is_large(monkeypatch):
 
 def model_source(folder, data):
     source = folder / "model_data.cc"
-    source.write_bytes(render("model_data.cc.j2", name="m", sha256="0" * 64, data=data))
+    source.write_bytes(render("model_data.cc.j2", name="m", sha256="0" * 64, file_bytes=len(data), data=data))
     (folder / "model_data.h").write_text(f"#define MODEL_DATA_ATTRIBUTE\n{HEADER}")
     return source
 

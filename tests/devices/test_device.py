@@ -17,6 +17,7 @@ from microgen.boards import board_file
 from microgen.devices import connected
 from microgen.errors import EngineError, InputError
 from microgen.quantization import Quantized
+from microgen.tflite import load
 from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
 from tests.support import models
@@ -222,7 +223,7 @@ def test_the_commands(made, tmp_path):
 
 def test_the_crc_of_the_firmware_is_zlibs(made):
     data = np.random.default_rng(0).integers(0, 256, 300, np.uint8).tobytes()
-    with connected(sources(made / "wide"), project.open_project(made / "wide").manifest["model"]["sha256"]) as client:
+    with connected(sources(made / "wide"), load(made / "wide/model.tflite")) as client:
         client.load([data])
         assert client.command("crc") == [f"m-crc-[0,300,300,{zlib.crc32(data):08x}]"]
 

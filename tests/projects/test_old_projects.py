@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
 import microgen
 from microgen.errors import InputError
+from microgen.support.render import render
 from tests.projects.test_project import tree
 from tests.support import models
 from tests.support.tools import needs_host
@@ -48,9 +50,13 @@ def old(model, tmp_path):
         for path in (out / "lib" / folder).iterdir():
             path.unlink()
     (out / "src/main.cpp").write_text(MAIN)
+    data = model.read_bytes()  # whole, names too
+    array = render("model_data.cc.j2", name="m", sha256="0" * 64, file_bytes=len(data), data=data)
+    (out / "lib/model/model_data.cc").write_bytes(array)
     manifest = json.loads((out / "microgen.json").read_text())
-    for key in ("frontend", "runtime", "project", "layout", "application", "application_options"):
+    for key in ("frontend", "runtime", "project", "layout", "application", "application_options", "array"):
         del manifest[key]
+    manifest["files"]["lib/model/model_data.cc"] = hashlib.sha256(array).hexdigest()
     manifest["files"] = {
         name.replace("lib/serial/", "lib/dut/"): sha256
         for name, sha256 in manifest["files"].items()

@@ -91,7 +91,7 @@ def test_python_quantizes_as_the_firmware_does(tmp_path):
     values = with_ties(0.5, 2)
     values[:3] = np.nan, np.inf, -np.inf
     data = values.tobytes()
-    with connected(sources(project), model.sha256) as client:
+    with connected(sources(project), model) as client:
         client.command(f"db load {len(data)}")
         for start in range(0, len(data), 48):
             client.command(f"db {data[start : start + 48].hex()}")

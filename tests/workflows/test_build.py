@@ -17,7 +17,7 @@ from microgen.devices import host_build as hostbuild
 from microgen.devices.transport import HostProcess, python_child
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.runtimes.tflm import host as tflm_host
-from microgen.tflite import load
+from microgen.tflite import flashed, load
 from microgen.workflows import build as pipeline
 from microgen.workflows import doctor
 from microgen.workflows.simulate import simulate
@@ -86,7 +86,7 @@ def test_small_models_of_every_kind_verify(tmp_path):
         assert verdict.passed and verdict.firmware == "equal", (name, verdict)
 
 
-def test_the_array_in_the_compiled_object_is_the_file(model, tmp_path):
+def test_the_array_in_the_compiled_object_is_what_a_device_reads_of_the_file(model, tmp_path):
     pytest.importorskip("elftools", reason="pyelftools reads the object file")
     from elftools.elf.elffile import ELFFile
 
@@ -100,7 +100,7 @@ def test_the_array_in_the_compiled_object_is_the_file(model, tmp_path):
         assert section["sh_addralign"] >= 16
         assert not section["sh_flags"] & 1, "it must lie in flash, not in writable memory"
         start = symbol["st_value"]
-        assert section.data()[start : start + symbol["st_size"]] == model.read_bytes()
+        assert section.data()[start : start + symbol["st_size"]] == flashed(load(model)).data
 
 
 def test_building_twice_gives_the_same_bytes(model, tmp_path):
@@ -118,8 +118,7 @@ def test_building_twice_gives_the_same_bytes(model, tmp_path):
 def test_a_weight_changed_in_the_compiled_array_is_caught_and_named(model, tmp_path):
     needs_host()
     out = microgen.build(model, "esp32", out=tmp_path / "p", samples=8).project
-    parsed = load(model)
-    weights = parsed.main.tensors[1]
+    weights = flashed(load(model)).main.tensors[1]
     source = out / "lib/model/model_data.cc"
     lines = source.read_text().splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("  0x"))

@@ -74,7 +74,7 @@ def test_members_of_all_four_doors_build_a_project(doors, model, tmp_path):
     named = [manifest[door] for door in ("frontend", "runtime", "project", "application")]
     assert named == ["dense_text", "plain", "makefile", "counting"]
     assert microgen.verify(tmp_path / "p", samples=4).firmware == "equal"
-    with connected(sources(tmp_path / "p"), manifest["model"]["sha256"]) as client:
+    with connected(sources(tmp_path / "p"), microgen.load(tmp_path / "p/model.tflite")) as client:
         client.infer([bytes(6)], 1)
         assert client.command("results")[0] in [f"m-results-[{n}]" for n in range(4)]
 

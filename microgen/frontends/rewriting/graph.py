@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import numpy.typing as npt
+
+from ...tflite.pack import pack
 
 # The schema's classes are generated, and have no types.
 Object = Any
@@ -30,9 +31,7 @@ class Graph:
 
     def pack(self) -> bytes:
         """Return the model as the bytes of a .tflite."""
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self.model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return pack(self.model)
 
     def name(self, op: Object) -> str:
         """Return the name of an operator, "CONV_2D"."""

@@ -10,7 +10,7 @@ from ...errors import InputError, option
 from ...support import resources
 from ...support.host import HostBuild
 from ...support.render import render
-from ...tflite import TfliteModel, variables
+from ...tflite import TfliteModel, flashed, variables
 from ...tflite.check import check_runnable
 from ..runtime import (
     DEFAULT_CODE,
@@ -111,7 +111,9 @@ class TflmPlan:
 
     def model_parts(self) -> tuple[Part, ...]:
         """Return what the model takes of the flash."""
-        return (Part("model", len(self.model.data), 0, "the size of the file"),)
+        array = len(flashed(self.model).data)
+        left_out = f"; {len(self.model.data) - array:,} bytes of names and metadata stay in model.tflite"
+        return (Part("model", array, 0, f"what a device reads of the file{left_out}"),)
 
     def code_parts(self) -> tuple[Part, ...]:
         """Return what the code takes."""
@@ -120,7 +122,13 @@ class TflmPlan:
     def sources(self) -> Files:
         """Return the model as a C array, and what runs it."""
         model = self.model
-        array = render("model_data.cc.j2", name=model.name, sha256=model.sha256, data=model.data)
+        array = render(
+            "model_data.cc.j2",
+            name=model.name,
+            sha256=model.sha256,
+            file_bytes=len(model.data),
+            data=flashed(model).data,
+        )
         runner = resources.path("firmware") / "runtimes" / "tflm" / "model_runner.cc"
         return {"model_data.cc": array, "model_runner.cc": runner.read_bytes()}
 
@@ -153,7 +161,12 @@ class TflmPlan:
 
     def record(self) -> dict[str, Any]:
         """Return what a manifest records."""
-        return {_NAME: self.library.to_json(), "arena": self.arena.to_json()}
+        array = flashed(self.model)
+        return {
+            _NAME: self.library.to_json(),
+            "arena": self.arena.to_json(),
+            "array": {"bytes": len(array.data), "sha256": array.sha256},
+        }
 
 
 def _arena_constant(arena: Arena) -> str:
