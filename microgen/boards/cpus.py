@@ -24,7 +24,7 @@ _Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 CpuName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 _Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.c$")]
 _Macro = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-Architecture = Literal["armv6-m", "armv7-m", "armv7e-m", "armv8-m", "rv32imc", "xtensa"]
+Architecture = Literal["armv6-m", "armv7-m", "armv7e-m", "armv8-m", "rv32imafc", "rv32imc", "xtensa"]
 
 
 class _Model(BaseModel):

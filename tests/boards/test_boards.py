@@ -14,8 +14,9 @@ from microgen.support import resources, toml
 
 FOLDER = resources.path("boards")
 SHIPPED = [
-    "esp32", "esp32c3", "esp32c6", "esp32s3", "esp32s3-n16r8", "nano-rp2040", "nano33ble", "nucleo-f446re",
-    "nucleo-f767zi", "nucleo-h743zi", "pico", "pico2", "picow", "portenta-h7", "teensy41", "xiao-esp32s3",
+    "esp32", "esp32c3", "esp32c6", "esp32cam", "esp32p4", "esp32s2", "esp32s3", "esp32s3-n16r8", "giga-r1",
+    "nano-rp2040", "nano33ble", "nano33ble-sense-rev2", "nicla-vision", "nucleo-f446re", "nucleo-f767zi",
+    "nucleo-h743zi", "pico", "pico2", "picow", "portenta-h7", "teensy41", "xiao-esp32s3", "xiao-nrf52840-sense",
 ]  # fmt: skip
 SNAPSHOTS = sorted(p.stem for p in (FOLDER / "tflm").glob("*.toml"))
 # The operators of MLPerf Tiny's keyword spotting model.
@@ -149,6 +150,13 @@ def test_flags_and_libraries_of_snapshot_and_board() -> None:
         ("esp32s3", "CONV_2D", OpShape((1, 32, 32, 3), (1, 32, 32, 16), (16, 3, 3, 3)), 704),
         ("esp32s3", "CONV_2D", OpShape((1, 32, 32, 16), (1, 16, 16, 32), (32, 3, 3, 16)), 27904),
         ("esp32s3", "RESHAPE", OpShape((1, 12), (12, 1)), 0),
+        ("esp32p4", "DEPTHWISE_CONV_2D", KWS_DEPTHWISE, 0),
+        ("esp32p4", "SOFTMAX", OpShape((1, 12), (1, 12)), 48),
+        # Computed by hand from esp_nn_get_conv_scratch_size_esp32p4.
+        ("esp32p4", "CONV_2D", KWS_CONV, 4 * 64 + 40 + 32 + 8),
+        ("esp32p4", "CONV_2D", KWS_POINTWISE, 64 * 64 + 16 * 64 + 32),
+        ("esp32p4", "CONV_2D", OpShape((1, 9, 9, 8), (1, 9, 9, 5), (5, 1, 1, 8)), 20 * 5 + 64 + 12),
+        ("esp32p4", "CONV_2D", OpShape((1, 32, 32, 3), (1, 32, 32, 16), (16, 2, 2, 3)), 17504),
     ],
 )
 def test_scratch_bytes(board: str, op: str, shape: OpShape, expected: int) -> None:

@@ -13,8 +13,8 @@ EMULATED = [name for name in cpu_names() if load_cpu(name).obstacle is None]
 
 
 def test_the_shipped_cpus() -> None:
-    assert EMULATED == ["cortex-m0plus", "cortex-m3", "cortex-m33", "cortex-m4f", "cortex-m7", "rv32imc"]
-    assert set(cpu_names()) - set(EMULATED) == {"xtensa-lx6", "xtensa-lx7"}
+    assert EMULATED == ["cortex-m0plus", "cortex-m3", "cortex-m33", "cortex-m4f", "cortex-m7", "rv32imafc", "rv32imc"]
+    assert set(cpu_names()) - set(EMULATED) == {"xtensa-lx6", "xtensa-lx7", "xtensa-lx7-nofpu"}
 
 
 @pytest.mark.parametrize("name", cpu_names())

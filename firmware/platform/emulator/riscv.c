@@ -54,6 +54,9 @@ static void guard_stack(void) {
 }
 
 void emulator_prepare(void) {
+#ifdef __riscv_flen
+  __asm__ volatile("csrs mstatus, %0" : : "r"(1u << 13)); /* FS: floats do not trap */
+#endif
   guard_stack();
   REGISTER(PLIC + 4 * UART_IRQ) = 1; /* priority */
   REGISTER(PLIC + 0x2000) = 1u << UART_IRQ;

@@ -13,7 +13,7 @@ from microgen.devices.client import Client
 from microgen.devices.emulator import EmulatedBoard, Image, Program, build_image, missing_packages
 from microgen.support import resources
 
-CPUS = ("cortex-m0plus", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "rv32imc")
+CPUS = ("cortex-m0plus", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "rv32imc", "rv32imafc")
 INPUT_BYTES, OUTPUT_BYTES = 490, 12
 HERE = Path(__file__).parent
 FIXTURES = HERE.parent.parent / "firmware" / "fixtures"
