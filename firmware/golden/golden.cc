@@ -5,6 +5,8 @@ namespace {
 
 using model::Status;
 
+Vectors g_vectors = {g_golden_inputs[0], g_golden_outputs[0], kGoldenCount, kGoldenSteps};
+
 Status Infer(const uint8_t* input) {
   Status status = Status::kOk;
   for (size_t i = 0; i < model::kInputCount && status == Status::kOk; ++i) {
@@ -37,12 +39,19 @@ bool IsRight(const uint8_t* expected, Result& result) {
 
 }  // namespace
 
+Vectors BuiltIn() { return {g_golden_inputs[0], g_golden_outputs[0], kGoldenCount, kGoldenSteps}; }
+
+void Use(const Vectors& vectors) { g_vectors = vectors; }
+
+unsigned Count() { return g_vectors.count; }
+
 Result Check(unsigned index) {
+  const size_t first = size_t{index} * g_vectors.steps;
   Result result;
   result.status = model::Reset();
-  for (unsigned step = 0; step < kGoldenSteps && result.status == Status::kOk; ++step) {
-    result.status = Infer(g_golden_inputs[index] + step * model::kInputBytes);
-    if (!IsRight(g_golden_outputs[index] + step * model::kOutputBytes, result)) return result;
+  for (unsigned step = 0; step < g_vectors.steps && result.status == Status::kOk; ++step) {
+    result.status = Infer(g_vectors.inputs + (first + step) * model::kInputBytes);
+    if (!IsRight(g_vectors.outputs + (first + step) * model::kOutputBytes, result)) return result;
   }
   result.pass = result.status == Status::kOk;
   return result;

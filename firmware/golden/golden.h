@@ -22,7 +22,24 @@ struct Result {
   uint8_t expected = 0;
 };
 
-// Runs vector `index`, less than kGoldenCount, from a fresh state. Needs a model that is up.
+// Vectors one after the other, of `steps` inferences each.
+struct Vectors {
+  const uint8_t* inputs;
+  const uint8_t* outputs;
+  unsigned count;
+  unsigned steps;
+};
+
+// Those of the firmware's own model, which are used unless told otherwise.
+Vectors BuiltIn();
+
+// Says which vectors the model that is up has.
+void Use(const Vectors& vectors);
+
+// How many they are.
+unsigned Count();
+
+// Runs vector `index`, less than Count(), from a fresh state. Needs a model that is up.
 Result Check(unsigned index);
 
 }  // namespace golden

@@ -19,6 +19,9 @@ enum class Status : uint8_t {
   kIndex,
   kSize,
   kInvoke,
+  kModelFile,
+  kModelHash,
+  kGolden,
   kReset,
 };
 
@@ -44,6 +47,12 @@ constexpr const char* StatusName(Status status) {
       return "size";
     case Status::kInvoke:
       return "invoke";
+    case Status::kModelFile:
+      return "model-file";
+    case Status::kModelHash:
+      return "model-hash";
+    case Status::kGolden:
+      return "golden-vector";
     case Status::kReset:
       return "reset";
   }
@@ -70,6 +79,9 @@ Status Reset();
 // Counts the calls of Invoke() and Reset() that may have changed the state that a model keeps: who
 // goes on from a state sees whether anybody else has touched it.
 uint32_t StateChanges();
+
+// The SHA-256 in hex of the model that is up, or would be after Init().
+const char* ModelSha256();
 
 // What the arena really needs, known after Init(); 0 before.
 size_t ArenaUsedBytes();

@@ -107,7 +107,7 @@ const Session::Command Session::kCommands[] = {
 void PrintModel() {
   Writer out;
   out.Text("microgen: ").Text(model::kName).Text(" on ").Text(model::kBoard);
-  out.Text(", model ").Text(model::kSha256);
+  out.Text(", model ").Text(model::ModelSha256());
   out.Text(", arena ").Unsigned(model::kArenaBytes).Text(" bytes").Line();
 }
 
@@ -485,7 +485,7 @@ void Session::Label() {
   }
 }
 
-void Session::Hash() { out_.Text("m-hash-[").Text(model::kSha256).Char(']').Line(); }
+void Session::Hash() { out_.Text("m-hash-[").Text(model::ModelSha256()).Char(']').Line(); }
 
 bool Session::ResetModel() {
   if (!Ok(model::Reset())) return false;
@@ -502,7 +502,7 @@ void Session::Reset() {
 void Session::SelfTest() {
   // It puts its own inputs into the model, and its own outputs where the last inference's were.
   inferred_ = false;
-  for (unsigned vector = 0; vector < kGoldenCount; ++vector) {
+  for (unsigned vector = 0; vector < golden::Count(); ++vector) {
     const golden::Result result = golden::Check(vector);
     state_changes_ = model::StateChanges();
     if (!Ok(result.status)) return;
@@ -513,7 +513,7 @@ void Session::SelfTest() {
     }
   }
   if (!ResetModel()) return;
-  out_.Text("m-selftest-[pass,").Unsigned(kGoldenCount).Char(']').Line();
+  out_.Text("m-selftest-[pass,").Unsigned(golden::Count()).Char(']').Line();
 }
 
 void Session::PrintTime(uint64_t time_us) { out_.Text("m-lap-us-").Unsigned(time_us).Line(); }

@@ -3,6 +3,7 @@
 from .choice import AUTO, Candidate, Choice, candidates, choose, choose_runtime, usual_runtime
 from .deployment import Deployment, check_model, deploy
 from .golden import Golden, choose_golden, golden_bytes, golden_inferences, golden_shape
+from .model_file import model_file
 
 __all__ = [
     "AUTO",
@@ -19,5 +20,6 @@ __all__ = [
     "golden_bytes",
     "golden_inferences",
     "golden_shape",
+    "model_file",
     "usual_runtime",
 ]

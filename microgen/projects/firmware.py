@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .._version import __version__
 from ..boards import board_file
-from ..deployment import Deployment, Golden
+from ..deployment import Deployment, Golden, model_file
 from ..devices import Layout
 from ..errors import InputError
 from ..support import resources
@@ -48,12 +48,14 @@ def firmware_files(parts: Parts, layout: Layout) -> Files:
     The platform is not among them: each kind has its own.
     """
     deployment = parts.deployment
+    image = deployment.plan.flash_image()
     return {
         **_placed(layout.model, copies("model") | _config(deployment) | dict(deployment.plan.sources())),
         **_placed(layout.serial, copies("serial")),
         **_placed(layout.golden, copies("golden") | _golden(parts.golden)),
         **_placed(layout.application, deployment.application.sources()),
         "model.tflite": deployment.model.data,
+        **({"model.bin": model_file(deployment.model, image, parts.golden)} if image is not None else {}),
     }
 
 

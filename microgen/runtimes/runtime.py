@@ -241,6 +241,9 @@ class RuntimePlan(Protocol):
         `planning_bytes` what activations, structures and the allocation take. A runtime may add others.
         """
 
+    def flash_image(self) -> bytes | None:
+        """Return the model as bytes that a firmware can also take from elsewhere; None where the model is code."""
+
     def record(self) -> dict[str, Any]:
         """Return what a manifest records: the library's `to_json` under the runtime's name, and "arena"."""
 

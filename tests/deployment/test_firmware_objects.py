@@ -31,11 +31,11 @@ CPUS = {
 _FLAGS = ("-Os", "-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror")
 # Text and data in bytes, measured with GCC 12.2, with room for small changes. A larger figure is worth a look.
 TEXT_BYTES = {
-    "cortex-m0plus": {"session.o": 7_800, "model_runner.o": 900, "writer.o": 900, "main.o": 200, "platform.o": 200},
-    "cortex-m4f": {"session.o": 7_800, "model_runner.o": 900, "writer.o": 1_000, "main.o": 200, "platform.o": 200},
-    "cortex-m7": {"session.o": 7_800, "model_runner.o": 900, "writer.o": 1_000, "main.o": 200, "platform.o": 200},
-    "cortex-m33": {"session.o": 7_800, "model_runner.o": 900, "writer.o": 1_000, "main.o": 200, "platform.o": 200},
-    "rv32imc": {"session.o": 10_500, "model_runner.o": 1_200, "writer.o": 1_500, "main.o": 300, "platform.o": 300},
+    "cortex-m0plus": {"session.o": 7_800, "model_runner.o": 1_250, "writer.o": 900, "main.o": 200, "platform.o": 200},
+    "cortex-m4f": {"session.o": 7_800, "model_runner.o": 1_150, "writer.o": 1_000, "main.o": 200, "platform.o": 200},
+    "cortex-m7": {"session.o": 7_800, "model_runner.o": 1_150, "writer.o": 1_000, "main.o": 200, "platform.o": 200},
+    "cortex-m33": {"session.o": 7_800, "model_runner.o": 1_150, "writer.o": 1_000, "main.o": 200, "platform.o": 200},
+    "rv32imc": {"session.o": 10_500, "model_runner.o": 1_600, "writer.o": 1_500, "main.o": 300, "platform.o": 300},
 }
 
 
@@ -89,12 +89,12 @@ def test_it_compiles_without_a_warning_and_is_as_small_as_recorded(cpu, project,
 @pytest.mark.parametrize("cpu", ["cortex-m0plus", "rv32imc"])
 def test_the_statics_are_within_what_the_memory_fit_says(cpu, project, tmp_path):
     """All but the interpreter's: here it is declared opaque, large enough for any machine. With the headers of
-    pico-tflmicro model_runner.o has 248 bytes of statics beside the arena for one operator.
+    pico-tflmicro model_runner.o had 248 bytes of statics beside the arena for one operator, and has 8 more since.
     """
     sizes = compiled(project, cpu, tmp_path)
     statics = sum(ram for name, (_, ram) in sizes.items() if name != "model_runner.o")
     parts = {p.name: p.bytes for p in memory_fit(deployed(microgen.load_board("pico"))).ram.parts}
-    assert 0 < statics + 248 <= parts["firmware statics"]
+    assert 0 < statics + 256 <= parts["firmware statics"]
 
 
 @pytest.mark.parametrize(

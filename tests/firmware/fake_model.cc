@@ -62,6 +62,8 @@ Status Reset() {
   return fake::reset;
 }
 
+const char* ModelSha256() { return kSha256; }
+
 uint32_t StateChanges() { return fake::state_changes; }
 
 size_t ArenaUsedBytes() { return 12345; }

@@ -86,6 +86,8 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {{
 
 Status Reset() {{ return g_ready ? Status::kOk : Status::kNotInitialised; }}
 
+const char* ModelSha256() {{ return kSha256; }}
+
 uint32_t StateChanges() {{ return 0; }}
 
 size_t ArenaUsedBytes() {{ return g_ready ? kArenaBytes : 0; }}
@@ -180,6 +182,9 @@ class Plan:
 
     def totals(self):
         return {"arena_min_bytes": self.arena.bytes, "arena_bytes": self.arena.bytes}
+
+    def flash_image(self):
+        return None
 
     def record(self):
         return {NAME: self.library.to_json(), "arena": {"bytes": self.arena.bytes}}

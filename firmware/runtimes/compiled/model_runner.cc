@@ -58,6 +58,8 @@ Status Reset() {
 
 uint32_t StateChanges() { return g_state_changes; }
 
+const char* ModelSha256() { return kSha256; }
+
 size_t ArenaUsedBytes() { return g_is_ready ? MODEL_BUFFER_BYTES : 0; }
 
 }  // namespace model

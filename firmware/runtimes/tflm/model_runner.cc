@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "interpreter.h"
 #include "model_config.h"
 #include "model_data.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
@@ -75,6 +76,8 @@ MicroProfilerInterface* g_profiler = nullptr;
 MicroAllocator* g_allocator = nullptr;
 MicroInterpreter* g_interpreter = nullptr;  // set once Init() has succeeded
 uint32_t g_state_changes = 0;
+const uint8_t* g_flatbuffer = g_model_data;
+const char* g_sha256 = kSha256;
 
 TfLiteType TypeOf(const TensorInfo& info) {
   switch (info.type) {
@@ -95,7 +98,8 @@ TfLiteType TypeOf(const TensorInfo& info) {
 }
 
 bool Matches(const TfLiteTensor* tensor, const TensorInfo& info) {
-  return tensor != nullptr && tensor->type == TypeOf(info) && tensor->bytes == info.bytes;
+  return tensor != nullptr && tensor->type == TypeOf(info) && tensor->bytes == info.bytes &&
+         tensor->params.scale == info.scale && tensor->params.zero_point == info.zero_point;
 }
 
 // Lays an interpreter out in the arena, over what was there.
@@ -104,16 +108,19 @@ MicroInterpreter* MakeInterpreter() {
   MicroResourceVariables* variables =
       kVariableCount == 0 ? nullptr : MicroResourceVariables::Create(g_allocator, kVariableCount);
   return new (g_interpreter_storage)
-      MicroInterpreter(GetModel(g_model_data), *g_operators, g_allocator, variables, g_profiler);
+      MicroInterpreter(GetModel(g_flatbuffer), *g_operators, g_allocator, variables, g_profiler);
 }
 
 }  // namespace
 
 Status Init(void (*keep_alive)()) {
-  if (g_interpreter != nullptr) return Status::kOk;
+  return g_interpreter != nullptr ? Status::kOk : Start(g_model_data, kSha256, keep_alive);
+}
 
-  const Model* flatbuffer = GetModel(g_model_data);
-  if (flatbuffer->version() != TFLITE_SCHEMA_VERSION) return Status::kSchemaVersion;
+Status Start(const uint8_t* flatbuffer, const char* sha256, void (*keep_alive)()) {
+  if (GetModel(flatbuffer)->version() != TFLITE_SCHEMA_VERSION) return Status::kSchemaVersion;
+  g_flatbuffer = flatbuffer;
+  g_sha256 = sha256;
 
   auto* resolver = new (g_resolver) Resolver();
   g_operators = resolver;
@@ -136,6 +143,13 @@ Status Init(void (*keep_alive)()) {
   }
   g_interpreter = interpreter;
   return Status::kOk;
+}
+
+void Stop() {
+  if (g_interpreter != nullptr) g_interpreter->~MicroInterpreter();
+  g_interpreter = nullptr;
+  g_sha256 = kSha256;
+  ++g_state_changes;
 }
 
 Status SetInput(size_t index, const uint8_t* bytes, size_t n) {
@@ -170,6 +184,8 @@ Status Reset() {
   g_interpreter = MakeInterpreter();
   return g_interpreter->AllocateTensors() == kTfLiteOk ? Status::kOk : Status::kReset;
 }
+
+const char* ModelSha256() { return g_sha256; }
 
 uint32_t StateChanges() { return g_state_changes; }
 

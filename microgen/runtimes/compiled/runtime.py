@@ -178,6 +178,10 @@ class CompiledPlan:
             "exact_channels": self.on_board.proofs.exact,
         }
 
+    def flash_image(self) -> bytes | None:
+        """Return None: the model is code."""
+        return None
+
     def record(self) -> dict[str, Any]:
         """Return what a manifest records."""
         proofs = self.on_board.proofs

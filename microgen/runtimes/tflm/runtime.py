@@ -34,6 +34,7 @@ from .resolver import CUSTOM_METHODS, METHODS, resolver_methods
 from .snapshot import known_faults, snapshot_of, unknown_memory
 
 _NAME = "tflm"
+_SOURCES = ("interpreter.h", "model_file.cc", "model_file.h", "model_runner.cc", "sha256.cc", "sha256.h")
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ class TflmPlan:
             file_bytes=len(model.data),
             data=flashed(model).data,
         )
-        runner = resources.path("firmware") / "runtimes" / "tflm" / "model_runner.cc"
-        return {"model_data.cc": array, "model_runner.cc": runner.read_bytes()}
+        folder = resources.path("firmware") / "runtimes" / "tflm"
+        return {"model_data.cc": array, **{name: (folder / name).read_bytes() for name in _SOURCES}}
 
     def config(self) -> Config:
         """Return what model_runner.cc takes from model_config.h."""
@@ -158,6 +159,10 @@ class TflmPlan:
             "host_predicted_bytes": arena.host_predicted_bytes,
             "host_min_bytes": arena.host_min_bytes,
         }
+
+    def flash_image(self) -> bytes | None:
+        """Return what a device reads of the model."""
+        return flashed(self.model).data
 
     def record(self) -> dict[str, Any]:
         """Return what a manifest records."""

@@ -103,6 +103,8 @@ Status Output(size_t index, const uint8_t** bytes, size_t* n) {
 
 Status Reset() { return Status::kOk; }
 
+const char* ModelSha256() { return kSha256; }
+
 uint32_t StateChanges() { return 0; }
 
 size_t ArenaUsedBytes() { return sizeof(g_input); }

@@ -1,0 +1,29 @@
+"""A model as a file that a firmware of the same inputs and outputs takes without being flashed anew."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+
+from ..tflite import TfliteModel
+from .golden import Golden
+
+_MAGIC = b"MGMODEL1"
+
+
+def model_file(model: TfliteModel, image: bytes, golden: Golden) -> bytes:
+    """Return the file that `model::Init(file, bytes)` of firmware/runtimes/tflm/model_file.h takes.
+
+    Its layout, numbers of 32 bits and little-endian: 8 bytes of magic, the SHA-256 of all that follows it, five numbers
+    (bytes of the image, golden vectors, their steps, bytes of all inputs and of all outputs), 4 bytes of zeros, the
+    SHA-256 of the .tflite, the image, the vectors' inputs, their outputs.
+
+    Args:
+        model: the model.
+        image: what a device reads of it.
+        golden: its golden vectors.
+    """
+    sizes = (sum(t.bytes for t in tensors) for tensors in (model.inputs, model.outputs))
+    numbers = struct.pack("<5I4x", len(image), len(golden.inputs), golden.steps, *sizes)
+    content = b"".join((numbers, bytes.fromhex(model.sha256), image, *golden.inputs, *golden.outputs))
+    return _MAGIC + hashlib.sha256(content).digest() + content
