@@ -117,8 +117,10 @@ def _signature(name: str, function: Callable[..., object]) -> list[str]:
 
 
 def _members(what: type) -> list[str]:
-    """Return a class's own methods and properties with the first line of what they say."""
-    found = {k: v for k, v in vars(what).items() if not k.startswith("_")}
+    """Return a class's methods and properties, but for an error's, with the first line of what they say."""
+    classes = [what] if issubclass(what, Exception) else [*reversed(what.__mro__)]
+    classes = [c for c in classes if c.__module__.startswith("microgen")]
+    found = {k: v for c in classes for k, v in vars(c).items() if not k.startswith("_")}
     return [
         f"- `{name}{'' if isinstance(value, property) else '()'}`: {inspect.getdoc(value).splitlines()[0]}"
         for name, value in found.items()
