@@ -104,7 +104,11 @@ def main() -> None:
     if wanted("limits"):
         bounds = limits.limits()
     document |= {"outcomes": outcomes, "problems": problems}
-    print(report.write(asked.out, document, rows, costs, counts, bounds))
+    print(
+        report.write(
+            asked.out, document, rows, costs, counts, bounds, kept=report.read(asked.out) if asked.topics else None
+        )
+    )
 
 
 if __name__ == "__main__":

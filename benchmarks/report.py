@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from .protocol import RUNS as INFERENCES
 from .protocol import Cost
 
 FOLDER = Path(__file__).parent
+_ROW = [f.name for f in dataclasses.fields(Row)]
 
 
 def write(
@@ -24,8 +26,23 @@ def write(
     costs: Sequence[Cost],
     counts: Sequence[Count] = (),
     bounds: Sequence[Limit] = (),
+    *,
+    kept: dict[str, Any] | None = None,
 ) -> str:
-    """Write both files and return the Markdown."""
+    """Write both files and return the Markdown.
+
+    Args:
+        kept: the document of an earlier run, whose topics stay where this run has nothing of them.
+    """
+    earlier = kept or {}
+    topics = {r.topic for r in rows}
+    old_rows = [Row(**{k: r[k] for k in _ROW}) for r in earlier.get("rows", ()) if r["topic"] not in topics]
+    rows = [*old_rows, *rows]
+    costs = costs or [Cost(**c) for c in earlier.get("protocol", ())]
+    counts = counts or [Count(**c) for c in earlier.get("instructions", ())]
+    bounds = bounds or [Limit(**b) for b in earlier.get("limits", ())]
+    document = {**document, "outcomes": document["outcomes"] or earlier.get("outcomes", [])}
+    document["versions"] = {**earlier.get("versions", {}), **document["versions"]}
     text = "\n".join([*_lines(document, rows, costs), *_counted(counts), *_limited(bounds), *_missing(document)]) + "\n"
     (folder / "RESULTS.md").write_text(text)
     whole = {**document, "rows": [r.to_json() for r in rows], "protocol": [vars(c) for c in costs]}
@@ -35,11 +52,18 @@ def write(
     return text
 
 
+def read(folder: Path) -> dict[str, Any]:
+    """Return the document of an earlier run; empty where there is none."""
+    file = folder / "RESULTS.json"
+    return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+
+
 def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> list[str]:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `python -m benchmarks` (`make benchmark`); figures of one run, on one machine.",
+        "Written by `python -m benchmarks` (`make benchmark`); figures of one machine. `python -m benchmarks TOPIC`",
+        "measures a topic again and keeps the others.",
     ]
     lines += [
         f"Medians of {document['runs']} runs after a warm-up, the tools taking turns; times are of whole processes."

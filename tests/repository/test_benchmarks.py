@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -233,6 +234,19 @@ def test_the_limits_are_in_the_results(tmp_path):
     text = report.write(tmp_path, document, [], [], [], [bound])
     assert "| a model | 44 s | 3 s | 1.23 | 70 | verdict bit-exact |" in text
     assert json.loads((tmp_path / "RESULTS.json").read_text())["limits"][0]["peak_mb"] == 70
+
+
+def test_a_topic_measured_again_leaves_the_others(tmp_path):
+    document = {"runs": 1, "machine": {}, "versions": {"g++": "12"}, "outcomes": [], "problems": []}
+    row = measure.Row("start", "--help", "microgen", [0.1])
+    report.write(tmp_path, document, [row], [])
+    bound = limits.Limit("a model", "44 s", "3 s", 1.234, 70, "verdict bit-exact")
+    again = {**document, "versions": {"numpy": "2"}}
+    text = report.write(tmp_path, again, [], [], [], [bound], kept=report.read(tmp_path))
+    assert "| --help | microgen | 0.1 |" in text and "| a model |" in text and "| g++ | 12 |" in text
+    slower = dataclasses.replace(row, seconds=[0.2])
+    text = report.write(tmp_path, again, [slower], [], kept=report.read(tmp_path))
+    assert "| --help | microgen | 0.2 |" in text and "| 0.1 |" not in text and "| a model |" in text
 
 
 def test_instructions_are_counted_on_each_cpu_and_the_same_in_each_run(model):
