@@ -7,15 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import defaults
 from ..errors import DeviceError, SetupError
-from ..tflite import TfliteModel, is_flashed
 from .client import Client
 from .host_build import Sources, compile_firmware
 from .recording import Recorder, Replay
 from .serial_port import SerialPort
 from .transport import HostProcess, Transport, python_child
+
+if TYPE_CHECKING:
+    from ..tflite import TfliteModel
 
 HOST = "host"
 _REPLAY = "replay:"
@@ -148,6 +151,8 @@ def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
 
 def _check_array(project: Sources, array: Path, model: TfliteModel) -> None:
     """Refuse a program whose compiled model array is not the project's model, whatever hash it names."""
+    from ..tflite import is_flashed  # with NumPy, which the command line's help does without
+
     if array.exists() and not is_flashed(array.read_bytes(), model):
         raise DeviceError(
             f"{project.folder}: the compiled model array is not the project's model",
