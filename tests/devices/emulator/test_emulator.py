@@ -12,6 +12,7 @@ from microgen.devices import Client, DeviceError, HostProcess
 from microgen.devices.emulator import EmulatedBoard
 from microgen.devices.emulator.board import qemu_command
 from microgen.devices.emulator.instructions import check_instructions
+from microgen.devices.transport import COMMAND_BYTES
 from microgen.errors import InputError
 
 from . import emulated
@@ -135,7 +136,7 @@ def test_hostile_bytes_do_not_harm_it(built, tmp_path):
 def test_what_each_source_takes_is_read_from_the_linkers_map(built):
     stand_in = built.part(HERE)
     golden, arrays = 2 * (emulated.INPUT_BYTES + emulated.OUTPUT_BYTES), emulated.INPUT_BYTES + emulated.OUTPUT_BYTES
-    assert golden <= stand_in.constants < golden + 64
+    assert golden <= stand_in.constants < golden + 64 + 65, "and the hash of the model as text"
     assert arrays <= stand_in.ram_bytes < arrays + 8
     assert 200 < stand_in.code < 800
     assert sum(part.flash_bytes for part in built.parts.values()) < built.flash_bytes
@@ -144,7 +145,9 @@ def test_what_each_source_takes_is_read_from_the_linkers_map(built):
 
 def test_the_uart_alone_carries_everything_where_there_is_no_file_beside_it(built, tmp_path):
     data = random.Random(3).randbytes(emulated.INPUT_BYTES)
-    with Client(HostProcess(qemu_command(built, str(tmp_path / "log")), tmp_path / "errors")) as client:
+    process = HostProcess(qemu_command(built, str(tmp_path / "log")), tmp_path / "errors")
+    process.command_bytes = COMMAND_BYTES  # of a board
+    with Client(process) as client:
         client.connect()
         assert client.infer([data], 1).outputs == (answer(data),)
         assert client.selftest().passed
