@@ -20,6 +20,7 @@ from microgen.devices import Client, DeviceError, Replay, SerialPort
 from microgen.devices.recording import Recorder
 from microgen.devices.transport import HostProcess
 from microgen.errors import InputError, SetupError
+from microgen.tflite import flashed
 from tests.support.serial_board import SerialBoard
 
 serial = pytest.importorskip("serial", reason="pyserial is not installed")
@@ -39,7 +40,7 @@ def test_on_a_bad_line_a_wrong_firmware_is_found_out(wide, tmp_path):
     """Some weights are others in the compiled array: never taken for noise."""
     copy = shutil.copytree(wide, tmp_path / "p")
     source = copy / "lib/model/model_data.cc"
-    model = microgen.load(wide / "model.tflite")
+    model = flashed(microgen.load(wide / "model.tflite"))
     lines = source.read_text().splitlines()
     place = model.main.tensors[1].offset + 7
     row = next(i for i, line in enumerate(lines) if line.startswith("  0x")) + place // 16
