@@ -17,7 +17,7 @@ from microgen.devices import DeviceError, Sources
 from microgen.devices.connection import HostFiles
 from microgen.errors import EngineError
 from microgen.projects import PROJECTS
-from microgen.tflite import parse
+from microgen.tflite import flashed, parse
 from microgen.verification import judge
 from microgen.verification import run as compare
 from microgen.verification.deadline import deadline
@@ -203,7 +203,7 @@ def test_a_sequence_that_is_not_tflms_is_named():
 def test_another_array_is_told_by_its_bytes():
     assert (
         fault(array=MODEL.data + b"0")
-        == f"the compiled array has {len(MODEL.data) + 1} bytes, the model {len(MODEL.data)}"
+        == f"the compiled array has {len(MODEL.data) + 1} bytes, the model {len(flashed(MODEL).data)} that a device reads"
     )
     weights = parse(models.fully_connected(), "m")
     tensor = weights.main.tensors[1]
