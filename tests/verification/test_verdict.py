@@ -202,8 +202,8 @@ def test_a_sequence_that_is_not_tflms_is_named():
 
 def test_another_array_is_told_by_its_bytes():
     assert (
-        fault(array=MODEL.data + b"0")
-        == f"the compiled array has {len(MODEL.data) + 1} bytes, the model {len(flashed(MODEL).data)} that a device reads"
+        fault(array=MODEL.data + b"0") == f"the compiled array has {len(MODEL.data) + 1} bytes, "
+        f"the model {len(flashed(MODEL).data)} that a device reads"
     )
     weights = parse(models.fully_connected(), "m")
     tensor = weights.main.tensors[1]
