@@ -14,6 +14,7 @@ import json
 import select
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,7 @@ class Job(Generic[ReplyT]):
         self._log = Log(process)
         self._started = time.monotonic()
         self._progress = ""
+        self._stopping = threading.RLock()
 
     def __enter__(self) -> Job[ReplyT]:
         return self
@@ -72,11 +74,12 @@ class Job(Generic[ReplyT]):
 
     def stop(self) -> None:
         """Kill the worker if it still runs, and remove its files."""
-        if self._process.poll() is None:
-            kill(self._process)
-        self._process.wait()
-        self._process.close()
-        self._folder.cleanup()
+        with self._stopping:  # a thread that waits for the result stops it, too
+            if self._process.poll() is None:
+                kill(self._process)
+            self._process.wait()
+            self._process.close()
+            self._folder.cleanup()
 
     def result(self, deadline_s: float | None = None, on_progress: OnProgress | None = None) -> ReplyT:
         """Wait for the worker and return its reply.
