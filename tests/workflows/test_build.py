@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -356,6 +357,7 @@ def test_a_wheel_without_tflms_library_is_none(tmp_path, monkeypatch):
     (tmp_path / "tflite_micro").mkdir()
     (tmp_path / "tflite_micro/__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tflite_micro", raising=False)
     assert tflm_host.tflm_library() is None
 
 

@@ -62,6 +62,7 @@ _CONFIG = """
 #pragma once
 #include "model_types.h"
 namespace model {
+inline constexpr char kSha256[] = "00";
 inline constexpr size_t kInputCount = 1;
 inline constexpr TensorInfo kInputs[] = {{"x", ElementType::kInt8, 8, 8, 2, {1, 8}, 0.05f, -5}};
 inline constexpr size_t kOutputCount = 1;
