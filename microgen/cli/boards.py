@@ -47,7 +47,7 @@ def boards(
         print_json([b.model_dump(mode="json") for b in listed])
         return
     rows = [[b.name, b.title, b.mcu.cpu, size(b.mcu.flash_bytes), size(b.mcu.ram_bytes), _tflm(b)] for b in listed]
-    table(["name", "board", "CPU", "flash", "RAM", "TFLM"], rows, right=(3, 4))
+    table(["name", "board", "CPU", "flash", "RAM", "TFLM"], rows, right=(3, 4), optional=(5, 1))
 
 
 def _tflm(board: Board) -> str:

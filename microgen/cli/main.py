@@ -129,6 +129,7 @@ def _of_system(error: OSError | MemoryError) -> tuple[str, str, int]:
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:
+    from ..report.fold import hang, terminal_width
     from ..report.text import until_closed
 
     if os.environ.get("MICROGEN_TRACEBACK") and isinstance(sys.exc_info()[1], (OSError, MemoryError)):
@@ -136,5 +137,6 @@ def _fail(message: str, hint: str, code: int) -> NoReturn:
 
         traceback.print_exc()
     with until_closed(sys.stderr):
-        print(f"error: {message}\nhint: {hint}", file=sys.stderr)
+        for key, text in (("error: ", message), ("hint: ", hint)):
+            print(*hang(key, text, terminal_width(sys.stderr)), sep="\n", file=sys.stderr)
     sys.exit(code)

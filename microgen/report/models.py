@@ -192,7 +192,7 @@ def inspect_table(inspection: Inspection) -> None:
         for x in inspection.layers
     ]
     heads = ["", "operator", "output", "MACs", "weights", *(["arena"] if with_arena else [])]
-    table(heads, rows, right=(0, 3, 4, 5))
+    table(heads, rows, right=(0, 3, 4, 5), whole=(2,), optional=(2,))
 
 
 def board_lines(board: Board) -> Pairs:

@@ -134,7 +134,7 @@ def layer_table(verdict: Verdict) -> None:
         for x in verdict.layers
     ]
     heads = ["", "operator", "output", "shape", "scale, zero", "LSB", "differing", "from exact", ""]
-    table(heads, rows, right=(0, 5, 6, 7))
+    table(heads, rows, right=(0, 5, 6, 7), whole=(3,), optional=(4, 7, 3))
 
 
 def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:

@@ -6,12 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from itertools import zip_longest
+from typing import Any, TextIO
 
 from ..errors import visible
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from .fold import Columns, cells, fold, hang, terminal_width
 
 Pairs = list[tuple[str, str]]
 _GAP = 3  # between the columns of a table
@@ -49,42 +48,50 @@ def place(subgraph: int, index: int) -> str:
     return f"{subgraph}.{index}" if subgraph else str(index)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table, its cells escaped; cells are folded only on a terminal that is too narrow for it."""
-    from rich.cells import cell_len
-    from rich.console import Console
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
+    optional: Sequence[int] = (),
+) -> None:
+    """Print a table, its cells escaped; where a terminal is too narrow, columns are left out and cells folded.
 
-    heads, *rows = ([visible(cell) for cell in row] for row in (heads, *rows))
-    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    Args:
+        heads: of the columns.
+        rows: the cells of each row.
+        right: the columns whose cells end at the right, such as numbers; they are not folded.
+        whole: others that are not folded, such as shapes.
+        optional: the columns that may be left out, in this order.
+    """
+    lines = [[visible(cell) for cell in row] for row in (heads, *rows)]
+    columns = Columns(list(zip(*lines, strict=True)), whole=(*right, *whole))
+    terminal = terminal_width(sys.stdout)
+    shown = list(range(len(heads)))
+    for k in optional:
+        if (room := _room(terminal, shown)) is None or columns.need(shown) <= room:
+            break
+        shown.remove(k)
+    widths = columns.widths(shown, _room(terminal, shown))
+
+    def line(row: Sequence[str]) -> Iterator[str]:
+        folded = [fold(row[k], width, split=True) for k, width in zip(shown, widths, strict=True)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            spaces = [" " * (width - cells(part)) for part, width in zip(parts, widths, strict=True)]
+            padded = [s + c if k in right else c + s for k, c, s in zip(shown, parts, spaces, strict=True)]
+            yield f" {(' ' * _GAP).join(padded)} "
+
     total = sum(widths) + _GAP * (len(widths) - 1)
-    console = Console()
-    if console.is_terminal and total + 2 > console.width:
-        write_output(_folded(console, heads, rows, right))
-        return
-
-    def line(cells: Sequence[str]) -> str:
-        spaces = [" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
-        padded = [s + c if i in right else c + s for i, (c, s) in enumerate(zip(cells, spaces, strict=True))]
-        return f" {(' ' * _GAP).join(padded)} "
-
     blank = " " * (total + 2)
-    write_output("\n".join([blank, line(heads), f" {'─' * total} ", *map(line, rows), blank, ""]))
+    text = [blank, *line(lines[0]), f" {'─' * total} ", *(part for row in lines[1:] for part in line(row)), blank]
+    write_output("\n".join([*text, ""]))
+    if missing := [lines[0][k] for k in range(len(heads)) if k not in shown]:
+        print_line(f"not shown at this width: {', '.join(missing)}")
 
 
-def _folded(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
-    """Return the same table, as wide as a terminal."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for i, head in enumerate(heads):
-        grid.add_column(Text(head), justify="right" if i in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    with console.capture() as capture:
-        console.print(grid)
-    return capture.get()
+def _room(terminal: int | None, shown: Sequence[int]) -> int | None:
+    """Return how many columns of a terminal the cells of a table may take; None where it is no terminal."""
+    return None if terminal is None else terminal - 2 - _GAP * (len(shown) - 1)
 
 
 def print_line(text: str) -> None:
@@ -98,10 +105,11 @@ def print_text(text: str) -> None:
 
 
 def print_pairs(lines: Pairs) -> None:
-    """Print names and values in two columns, escaped."""
+    """Print names and values in two columns, escaped; on a terminal, long values go on below their start."""
     width = max(len(key) for key, _ in lines) + 2
     for key, value in lines:
-        print_line(f"{key:<{width}}{value}")
+        for line in hang(f"{visible(key):<{width}}", visible(value), terminal_width(sys.stdout)):
+            write_output(line + "\n")
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any plain data
