@@ -11,6 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from .help import HelpCommand
+
 # In the order of `microgen --help`. The command NAME is the function NAME of the file NAME.py.
 NAMES = (
     "build",
@@ -45,7 +47,7 @@ class _Commands(UserDict[str, _Command]):
     def __getitem__(self, name: str) -> _Command:
         if self.data[name] is None:
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-            alone.command(name)(_function(name))
+            alone.command(name, cls=HelpCommand)(_function(name))
             self.data[name] = typer.main.get_command(alone)
         return self.data[name]
 
