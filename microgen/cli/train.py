@@ -51,6 +51,6 @@ def train(
     labels = {"labels": f"{path}/labels.txt"} if trained.recipe.labels else {}
     data = f"{path}/calibration.npy"
     next_step = command_line(
-        "build", f"{path}/{trained.recipe.name}.tflite", **labels, calibration=data, board=defaults.BOARD
+        "build", f"{path}/{trained.recipe.name}.tflite", **labels, calibration=data, board=board or defaults.BOARD
     )
     print_pairs([*trained_lines(trained, str(path)), ("next", next_step)])

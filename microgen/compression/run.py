@@ -14,10 +14,11 @@ from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
 from ..quantization import Quantized
+from ..quantization.damage import LOST_ACCURACY
 from ..recipes import Recipe, load_recipe
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out, write_file
-from ..support.metrics import METRICS, Metric
+from ..support.metrics import ACCURACY, METRICS, Metric
 from ..training.train import check_held_out, check_seed, train
 from ..workers import TRAINING, converter
 from .base import Step
@@ -64,6 +65,16 @@ class Compressed:
         """Compressed size over original size, of the int8 .tflite under gzip."""
         return self.after.gzip_bytes / self.before.gzip_bytes
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know before the model is used: of its quantization, and of an accuracy that was lost."""
+        lost = self.before.tflm_score - self.after.tflm_score
+        if self.metric is not ACCURACY or lost <= LOST_ACCURACY:
+            return self.quantized.warnings
+        scores = f"from {self.before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
+        remedy = "take a smaller amount, or more epochs"
+        return (*self.quantized.warnings, f"the accuracy in TFLM falls {scores}: {remedy}")
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, without the bytes."""
         return {
@@ -76,6 +87,7 @@ class Compressed:
             "after": self.after.to_json(),
             "pruning_ratio": round(self.pruning_ratio, 6),
             "compression_ratio": round(self.compression_ratio, 6),
+            "warnings": list(self.warnings),
             "model": self.quantized.to_json(),
         }
 

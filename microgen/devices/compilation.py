@@ -92,7 +92,7 @@ class Compilation:
         self._has_compiled = True
         dependencies = target.with_suffix(".d")
         report = ("-MD", "-MF", str(dependencies))
-        run_compiler([*command, *flags, *self._includes, *report, "-c", str(source), "-o", str(target)])
+        self._run([*command, *flags, *self._includes, *report, "-c", str(source), "-o", str(target)])
         if _NOT_REPEATABLE.search(text):
             return CompiledObject(target, "")
         included = [self._name(Path(p)) for p in _dependencies(dependencies)]
@@ -106,7 +106,7 @@ class Compilation:
         self, source: Path, taken: Path, target: Path, command: Sequence[str], flags: Sequence[str]
     ) -> CompiledObject:
         """Compile a source whose large arrays were taken out: that is faster than to keep its object."""
-        run_compiler([*command, *flags, f"-I{source.parent}", *self._includes, "-c", str(taken), "-o", str(target)])
+        self._run([*command, *flags, f"-I{source.parent}", *self._includes, "-c", str(taken), "-o", str(target)])
         return CompiledObject(target, "")
 
     def link(
@@ -129,9 +129,19 @@ class Compilation:
         if kept is not None:
             target.write_bytes(kept)
             return
-        run_compiler([*command, *flags, *(str(o.file) for o in objects), "-o", str(target)])
+        self._run([*command, *flags, *(str(o.file) for o in objects), "-o", str(target)])
         if is_known:
             self._cache.store(key, target.read_bytes())
+
+    def _run(self, command: Sequence[str]) -> None:
+        """Run a compiler or linker; an error names files as they lie in their root, wherever that is."""
+        try:
+            run_compiler(command)
+        except CompilerError as error:
+            text = str(error)
+            for root in (*self._roots.values(), self._work):
+                text = text.replace(f"{root}/", "")
+            raise CompilerError(text) from None
 
     def finish(self) -> None:
         """Keep the cache small."""

@@ -7,7 +7,8 @@ from .quality import LayerQuality, Quality
 
 # Of the signal-to-noise ratio at the output: an ordinary int8 model has 30 dB and more.
 WARN_DB, DESTROYED_DB = 20.0, 10.0
-_LOST_ACCURACY = 0.05
+# Of an accuracy, before and after: more is a warning.
+LOST_ACCURACY = 0.05
 
 
 def is_destroyed(quality: Quality | None) -> bool:
@@ -28,7 +29,7 @@ def damage(quality: Quality, model: TfliteModel, scheme: str) -> list[str]:
     lost = []
     if level is not None and level < WARN_DB:
         lost.append(f"{level:g} dB are left at the output, where {WARN_DB:g} and more are usable")
-    if quality.accuracy is not None and quality.accuracy[0] - quality.accuracy[1] > _LOST_ACCURACY:
+    if quality.accuracy is not None and quality.accuracy[0] - quality.accuracy[1] > LOST_ACCURACY:
         lost.append("the accuracy falls from {:.4f} to {:.4f}".format(*quality.accuracy))
     if not lost:
         return []

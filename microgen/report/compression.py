@@ -58,7 +58,7 @@ def compressed_lines(compressed: Compressed, path: str) -> Pairs:
         ("compression ratio", f"{compressed.compression_ratio:.3f}: compressed over original size, under gzip"),
         ("tested on", f"{compressed.tested} held-out samples; seed {compressed.seed}"),
         *_change_line(compressed),
-        *(("warning", text) for text in compressed.quantized.warnings),
+        *(("warning", text) for text in compressed.warnings),
         ("written", f"{path}, and in int8 {model}"),
     ]
 

@@ -59,7 +59,7 @@ def trained_lines(trained: Trained, path: str) -> Pairs:
             else []
         ),
         *((key, f"{value:.6g}") for key, value in trained.parameters.items()),
-        *([("worst layers", _worst(trained.quantized.quality))] if trained.quantized.quality else []),
+        *([("SQNR, lowest", _worst(trained.quantized.quality))] if trained.quantized.quality else []),
         ("written", path),
     ]
 
@@ -218,8 +218,8 @@ def quality_lines(quantized: Quantized) -> Pairs:
         return []
     lines = [("calibration", _calibration(quantized))]
     if quality.layers:
-        lines.append(("noise", f"{quality.output_sqnr_db:g} dB at the output, on {quality.samples} samples"))
-        lines.append(("worst layers", _worst(quality)))
+        lines.append(("SQNR", f"{quality.output_sqnr_db:g} dB at the output, on {quality.samples} samples"))
+        lines.append(("SQNR, lowest", _worst(quality)))
         saturated = max(quality.layers, key=lambda x: x.saturated)
         if saturated.saturated >= 0.001:
             where = saturated.layer or saturated.tensor

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from ..devices import HOST
 from .models import quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
 
@@ -186,11 +187,19 @@ def _device_lines(device: Device | None) -> Pairs:
     if device is None:
         return []
     lines = [
-        ("device", f"{device.name} on {device.on}, {microseconds(device.inference_us)} per inference"),
+        ("device", f"{device.name} on {device.on}, {_pace(device)}"),
         ("arena", f"{device.arena_used_bytes:,} of {device.arena_bytes:,} bytes used"),
         ("model", f"SHA-256 {device.model_sha256}"),
     ]
     return [*lines, ("line", f"damaged and sent again: {device.retries} times")] if device.retries else lines
+
+
+def _pace(device: Device) -> str:
+    """Return the time of an inference, and whose time it is where it is not the board's."""
+    time = f"{microseconds(device.inference_us)} per inference"
+    if device.cpu:
+        return f"{time}, estimated for the board's clock"
+    return f"{time} of this machine" if device.on == HOST else time
 
 
 def _layer_lines(verdict: Verdict) -> Pairs:

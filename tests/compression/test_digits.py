@@ -34,6 +34,9 @@ def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, tmp_path)
     shown = dict(compressed_lines(found, "c.keras"))
     assert shown["change in TFLM"].startswith(f"{change:+.4f} +-{found.change_error:.4f}, ")
     assert "change in TFLM" not in dict(compressed_lines(dataclasses.replace(found, change_error=None), "c.keras"))
+    assert "warning" not in shown
+    worse = dataclasses.replace(found, after=dataclasses.replace(found.after, tflm_score=0.5))
+    assert "the accuracy in TFLM falls from" in dict(compressed_lines(worse, "c.keras"))["warning"]
     assert k == pytest.approx(round(k), abs=1e-6) and abs(n * change) - 1e-6 <= k < 0.2 * n
     assert built(tmp_path / "c.keras", tmp_path / "p")
 

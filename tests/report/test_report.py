@@ -64,15 +64,15 @@ def layer(name, sqnr_db, saturated=0.0):
         (
             Quality(40, (layer("first", 30.5), layer("last", 21.25, 0.123)), (0.5, 0.25)),
             [
-                ("noise", "21.25 dB at the output, on 40 samples"),
-                ("worst layers", "CONV_2D 'last' 21.25 dB, CONV_2D 'first' 30.5 dB"),
+                ("SQNR", "21.25 dB at the output, on 40 samples"),
+                ("SQNR, lowest", "CONV_2D 'last' 21.25 dB, CONV_2D 'first' 30.5 dB"),
                 ("saturation", "12.3% of the values of CONV_2D 'last'"),
                 ("accuracy", "0.5000 in float, 0.2500 quantized, on the calibration data"),
             ],
         ),
         (
             Quality(40, (layer("only", 30, 0.0009),)),
-            [("noise", "30 dB at the output, on 40 samples"), ("worst layers", "CONV_2D 'only' 30 dB")],
+            [("SQNR", "30 dB at the output, on 40 samples"), ("SQNR, lowest", "CONV_2D 'only' 30 dB")],
         ),
         (Quality(40, ()), []),
     ],

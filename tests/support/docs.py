@@ -39,7 +39,7 @@ VERBS = ("needs", "skip", "exit", "varies", "file", "prints", "board", "backgrou
 VARYING = {
     "sha256": [(r"[0-9a-f]{64}", "SHA")],
     "time": [(r"\b[\d.,]+ (?:us|ms|s)\b", "TIME")],
-    "training": [(r"worst layers .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"\b\d\.\d{4}\b", "SCORE")],
+    "training": [(r"SQNR, lowest .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"\b\d\.\d{4}\b", "SCORE")],
     "verdict": [
         (
             r"(?:bit-exact|within-bound) on (\d+ samples(?:, [^(]+ \(emulated\))?) "
