@@ -11,6 +11,17 @@ from .tables import Ints, Tables
 
 _PER_LINE = 12
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+# Of C11 and C++20.
+_KEYWORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await
+co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
+double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable namespace
+new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict
+return short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try
+typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
+"""
+# What firmware/preprocessing/ calls its files, types and functions.
+_TAKEN = ("logmel", "mfcc")
 _HEADER = """\
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log-mel features, written by microgen: {rate} Hz, {window} samples every {step}, {channels} channels.
@@ -42,14 +53,14 @@ _SOURCE = """\
 #include "{name}.h"
 
 {arrays}
-static const logmel_tables tables = {{
+static const logmel_tables {name}_tables = {{
 {members}
 }};
 
-static int16_t history[{window}];
-static uint32_t spectrum[{half}];
+static int16_t {name}_history[{window}];
+static uint32_t {name}_spectrum[{half}];
 {noise}
-logmel {name} = {{&tables, history, spectrum, {noise_name}, 0}};
+logmel {name} = {{&{name}_tables, {name}_history, {name}_spectrum, {noise_name}, 0}};
 """
 
 _MFCC_HEADER = """\
@@ -78,14 +89,13 @@ _MFCC_SOURCE = """\
 #include "{name}.h"
 
 {arrays}
-const mfcc_tables {name} = {{{channels}, {coefficients}, cosines}};
+const mfcc_tables {name} = {{{channels}, {coefficients}, {name}_cosines}};
 """
 
 
 def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
     """Return header and source of a front end, by file name; see `LogMel.emit`."""
-    if not _IDENTIFIER.fullmatch(name):
-        raise InputError(f"name={name}: is no C identifier", "take letters, digits and _")
+    _check_name(name)
     arrays: dict[str, tuple[str, list[int]]] = {
         "coefficients": ("int16_t", _values(tables.window)),
         "places": ("uint16_t", _values(tables.place)),
@@ -112,7 +122,7 @@ def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
         "floor": tables.floor,
     }
     members = [f"    .{key} = {value}," for key, value in numbers.items()]
-    members += [f"    .{key} = {key if key in arrays else 0}," for key in (*arrays, *([] if front.pcan else ["gains"]))]
+    members += [f"    .{key} = {name}_{key}," for key in arrays] + ([] if front.pcan else ["    .gains = 0,"])
     text = {
         "name": name,
         "up": name.upper(),
@@ -123,10 +133,10 @@ def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
         "half": tables.half,
         "ram": ram_bytes(front, tables),
         "flash": sum(_SIZES[kind] * len(values) for kind, values in arrays.values()),
-        "arrays": "".join(_array(kind, key, values) for key, (kind, values) in arrays.items()),
+        "arrays": "".join(_array(kind, f"{name}_{key}", values) for key, (kind, values) in arrays.items()),
         "members": "\n".join(members),
-        "noise": f"static uint32_t noise[{front.channels}];\n" if front.estimates_noise else "",
-        "noise_name": "noise" if front.estimates_noise else "0",
+        "noise": f"static uint32_t {name}_noise[{front.channels}];\n" if front.estimates_noise else "",
+        "noise_name": f"{name}_noise" if front.estimates_noise else "0",
     }
     return {f"{name}.h": _HEADER.format(**text), f"{name}.c": _SOURCE.format(**text)}
 
@@ -139,7 +149,7 @@ def mfcc_files(cosines: Ints, name: str) -> dict[str, str]:
         "up": name.upper(),
         "coefficients": coefficients,
         "channels": channels,
-        "arrays": _array("int16_t", "cosines", _values(cosines.reshape(-1))),
+        "arrays": _array("int16_t", f"{name}_cosines", _values(cosines.reshape(-1))),
     }
     return {f"{name}.h": _MFCC_HEADER.format(**text), f"{name}.c": _MFCC_SOURCE.format(**text)}
 
@@ -148,6 +158,19 @@ def ram_bytes(front: Settings, tables: Tables) -> int:
     """Return the bytes of RAM that the emitted state takes with 32-bit pointers."""
     noise = 4 * front.channels if front.estimates_noise else 0
     return 2 * front.window + 4 * tables.half + noise + 5 * 4
+
+
+def _check_name(name: str) -> None:
+    """Refuse what a C or C++ compiler does not take for a name, or would take for one of microgen's own files."""
+    if not _IDENTIFIER.fullmatch(name):
+        raise InputError(f"name={name}: is no C identifier", "take letters, digits and _")
+    if name in _KEYWORDS.split():
+        raise InputError(f"name={name}: is a word of C or C++", "take another name, such as front_end")
+    # Whatever its case: macros are written large, and some systems' files differ by more than that.
+    if name.lower().startswith(_TAKEN):
+        raise InputError(
+            f"name={name}: begins as the names of firmware/preprocessing/ do", "take another name, such as front_end"
+        )
 
 
 _SIZES = {"int16_t": 2, "uint16_t": 2, "uint32_t": 4}

@@ -1,12 +1,16 @@
 """Cosine, logarithms and power that are the same on every machine, for tables.
 
 A C library's functions, and NumPy's, differ in the last bits from one version or CPU to the next. Sums and products of
-float32 do not, and neither does `decimal`, with 40 digits here.
+float32 do not, and neither does `decimal`, in a context of its own: what computes a table is `with_40_digits`, and
+calls these functions there.
 """
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+import functools
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -18,13 +22,34 @@ _LN2_LOW = np.uint32(0x3717F7D1).view(np.float32)
 _LOG1P = np.array([0x3E178897, 0x3E1CD04F, 0x3E3A3325, 0x3E638E29, 0x3E924925, 0x3ECCCCCD, 0x3F2AAAAB], np.uint32).view(
     np.float32
 )
-_CONTEXT = Context(prec=40)
+# All of it, since a program may have changed the defaults, too.
+_CONTEXT = Context(
+    prec=40,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-999999,
+    Emax=999999,
+    clamp=0,
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def with_40_digits(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a function compute in decimals of 40 digits, whatever its caller's `decimal` context is."""
+
+    @functools.wraps(function)
+    def computed(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with localcontext(_CONTEXT):
+            return function(*args, **kwargs)
+
+    return computed
 
 
 def cos_turns(numerator: int, denominator: int) -> Decimal:
     """Return the cosine of a fraction of a full turn."""
-    return _cos(_CONTEXT.divide(2 * _PI * (numerator % denominator), Decimal(denominator)))
+    return _cos(2 * _PI * (numerator % denominator) / denominator)
 
 
 def cos(angle: np.float32) -> np.float32:
@@ -69,27 +94,26 @@ def log1p(x: np.float32) -> np.float32:
 
 def log2(numerator: int, denominator: int) -> Decimal:
     """Return the logarithm to the base of 2 of a positive fraction."""
-    return _CONTEXT.divide(_CONTEXT.ln(_CONTEXT.divide(numerator, denominator)), _CONTEXT.ln(Decimal(2)))
+    return (Decimal(numerator) / denominator).ln() / Decimal(2).ln()
 
 
 def power(base: np.float32, exponent: np.float32) -> np.float32:
     """Return a power of a positive base, rounded to float32."""
-    return _float32(_CONTEXT.power(Decimal(float(base)), Decimal(float(exponent))))
+    return _float32(Decimal(float(base)) ** Decimal(float(exponent)))
 
 
 def half_up(x: Decimal) -> int:
     """Round to the nearest integer, halves upwards."""
-    doubled = _CONTEXT.multiply(x, Decimal(2))
-    return (int(doubled.to_integral_value("ROUND_FLOOR")) + 1) // 2
+    return (int((x * 2).to_integral_value("ROUND_FLOOR")) + 1) // 2
 
 
 def _cos(angle: Decimal) -> Decimal:
     """Sum the Taylor series; up to 7 its terms fall below 1e-40 before the 60th."""
     term = total = Decimal(1)
-    square = _CONTEXT.multiply(angle, angle)
+    square = angle * angle
     for k in range(1, 60, 2):
-        term = _CONTEXT.divide(_CONTEXT.multiply(term, -square), Decimal(k * (k + 1)))
-        total = _CONTEXT.add(total, term)
+        term = term * -square / (k * (k + 1))
+        total += term
     return total
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from . import emit, fft, levels
-from .settings import Settings
+from .settings import Settings, check_whole
 from .tables import Tables, interpolated_gain, tables
 
 Samples = npt.NDArray[np.int16]
@@ -46,6 +46,9 @@ class LogMel(Settings):
     """
 
     def __post_init__(self) -> None:
+        check_whole(
+            sample_rate=self.sample_rate, window_ms=self.window_ms, step_ms=self.step_ms, channels=self.channels
+        )
         nyquist = self.sample_rate / 2
         for name, allowed, hint in (
             ("sample_rate", self.sample_rate >= 1, "give it in Hz"),
@@ -97,7 +100,7 @@ class LogMel(Settings):
             name: of the files and of what they define; a C identifier.
 
         Raises:
-            InputError: the name is none.
+            InputError: the name is none, a keyword of C or C++, or begins as the names of the code beside it do.
         """
         return emit.files(self, tables(self), name)
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from . import emit, exact
 from .log_mel import LogMel, Samples
+from .settings import check_whole
 from .tables import Ints
 
 # 16384 is 1: the largest cosine, sqrt(2) for one channel, fits 16 bits.
@@ -40,6 +41,7 @@ class Mfcc:
     coefficients: int = 10
 
     def __post_init__(self) -> None:
+        check_whole(coefficients=self.coefficients)
         if not self.front.log:
             raise InputError("log=False: coefficients are made of logarithms", "take a front end with log=True")
         if self.front.channels > _MAX_CHANNELS:
@@ -77,12 +79,13 @@ class Mfcc:
             name: of the files and of what they define; a C identifier.
 
         Raises:
-            InputError: the name is none.
+            InputError: the name is none, a keyword of C or C++, or begins as the names of the code beside it do.
         """
         return self.front.emit(name) | emit.mfcc_files(self.cosines, f"{name}_mfcc")
 
 
 @functools.lru_cache(maxsize=8)
+@exact.with_40_digits
 def _cosines(coefficients: int, channels: int) -> Ints:
     scale = (Decimal(2) / channels).sqrt() * (1 << COSINE_BITS)
     turns = 4 * channels  # cos(pi k (2 i + 1) / (2 n)) is that of k (2 i + 1) / (4 n) turns

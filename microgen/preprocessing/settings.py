@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import InputError
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,3 +49,14 @@ class Settings:
     def samples_of(self, frames: int) -> int:
         """Return how many samples a number of frames takes."""
         return self.window + (frames - 1) * self.step
+
+
+def check_whole(**settings: object) -> None:
+    """Refuse settings that are no `int`: sizes and places in arrays follow from them.
+
+    Raises:
+        InputError: one is something else; NumPy's integers are, which overflow.
+    """
+    for name, value in settings.items():
+        if type(value) is not int:
+            raise InputError(f"{name}={value}: is no whole number", "give an int, such as 10")

@@ -75,6 +75,7 @@ class Tables:
 
 
 @functools.lru_cache(maxsize=8)
+@exact.with_40_digits
 def tables(front: Settings) -> Tables:
     """Return the constants of a front end."""
     half = front.fft_size // 2
@@ -101,6 +102,7 @@ def tables(front: Settings) -> Tables:
 
 
 @functools.cache
+@exact.with_40_digits
 def log_segments() -> Ints:
     """Return [130] what log2(1 + i / 128) exceeds i / 128 by, 65536 is 1, for i of 0 to 128, and a 0."""
     n = _LOG_SEGMENTS

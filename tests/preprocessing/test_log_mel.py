@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import decimal
 import subprocess
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from benchmarks.semihosting import CPUS
 from microgen.errors import InputError
-from microgen.preprocessing import exact
+from microgen.preprocessing import exact, mfcc
 from microgen.preprocessing.log_mel import LogMel, to_int16
+from microgen.preprocessing.mfcc import Mfcc
 from microgen.preprocessing.tables import log_segments, tables
 from tests.support.audio import signals
 from tests.support.tools import needs
@@ -138,13 +140,44 @@ def test_emitted_state_is_that_of_the_settings():
     assert "noise" not in plain["plain.c"].replace("noise_reduction", "") and ".gains = 0" in plain["plain.c"]
     assert "RAM 2004 bytes" in plain["plain.h"] and "RAM 2164 bytes" in LogMel().emit()["front_end.h"]
     assert LogMel().emit() == LogMel().emit()
-    with pytest.raises(InputError, match="name=a b"):
-        LogMel().emit("a b")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "", "1st", "_a", "while", "class", "logmel", "LogMel_a", "mfcc", "mfcc_tables"]
+)
+def test_a_name_that_c_cannot_have_is_refused(name):
+    with pytest.raises(InputError, match=f"^name={name}: "):
+        LogMel().emit(name)
+
+
+def test_what_is_emitted_twice_goes_into_one_firmware(tmp_path):
+    """Whatever the names: those of the tables begin with them."""
+    needs("gcc", "gcc")
+    emitted = {**Mfcc(LogMel()).emit("tables"), **LogMel(channels=7).emit("history")}
+    for name, text in emitted.items():
+        (tmp_path / name).write_text(text)
+    one = "".join(f'#include "{name}"\n' for name in emitted if name.endswith(".c"))
+    (tmp_path / "all.c").write_text(one)
+    command = ["gcc", "-std=c11", *c_logmel.WARNINGS, f"-I{c_logmel.CODE}", "-fsyntax-only", "all.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+
+
+def test_tables_are_those_of_any_decimal_context():
+    made = LogMel(channels=11).emit()
+    digits = log_segments().tolist(), Mfcc(LogMel(), 3).cosines.tolist()
+    for cached in (tables, log_segments, mfcc._cosines):
+        cached.cache_clear()
+    coarse = decimal.Context(prec=3, rounding=decimal.ROUND_UP, Emax=2, traps=list(decimal.Context().traps))
+    with decimal.localcontext(coarse):
+        assert LogMel(channels=11).emit() == made
+        assert (log_segments().tolist(), Mfcc(LogMel(), 3).cosines.tolist()) == digits
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("sample_rate", 0), ("window_ms", 0), ("window_ms", 600), ("step_ms", 0), ("step_ms", 31), ("channels", 0),
+    [("sample_rate", 16000.0), ("window_ms", np.int16(30)), ("step_ms", 10.5), ("channels", True),
+     ("sample_rate", 0), ("window_ms", 0), ("window_ms", 600), ("step_ms", 0), ("step_ms", 31), ("channels", 0),
      ("low_hz", -1), ("low_hz", float("nan")), ("high_hz", 100), ("high_hz", 8000), ("high_hz", 7999.9999),
      ("even_smoothing", 1.1), ("odd_smoothing", -0.1), ("min_signal_remaining", 2), ("pcan_strength", -1),
      ("pcan_offset", 0)],
