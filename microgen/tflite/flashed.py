@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from ..errors import InputError
+from .kept import kept_for_model
 from .model import OFFLINE_PLAN, Subgraph, TfliteModel, parse
 from .pack import pack
 
@@ -22,6 +22,7 @@ _Object: TypeAlias = Any
 _UNREADABLE = (struct.error, ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError)
 
 
+@kept_for_model
 def flashed(model: TfliteModel) -> TfliteModel:
     """Return the model with the bytes that a firmware has of it.
 
@@ -52,7 +53,6 @@ def _named(graph: Subgraph, original: Subgraph) -> Subgraph:
     return dataclasses.replace(graph, tensors=tuple(dataclasses.replace(t, name=o.name) for t, o in tensors))
 
 
-@lru_cache(maxsize=8)
 def _stripped(data: bytes) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
