@@ -302,8 +302,10 @@ def run_firmware(
         try:
             client.connect()
             compiled = array.read_bytes() if array.exists() else None
+            # What it kept so far is of its golden vectors, whose later steps have another state than a sample has.
+            at_start = files.tensors.stat().st_size if files.tensors.exists() else 0
             answered = ask_firmware(client, HOST, model, inputs)
-            tensors = read_tensors(files.tensors.read_bytes()) if files.tensors.exists() else None
+            tensors = read_tensors(files.tensors.read_bytes()[at_start:]) if files.tensors.exists() else None
             return dataclasses.replace(answered, array=compiled, tensors=tensors)
         except DeviceError:
             # A firmware that has another model does not owe an answer: that it has is the finding.

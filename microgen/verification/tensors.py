@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import DeviceError
 from ..tflite import TfliteModel
 from .samples import Samples
 
@@ -35,24 +36,36 @@ class KeptInference:
 
 
 def read_tensors(data: bytes) -> tuple[KeptInference, ...]:
-    """Read the records that firmware/runtimes/compiled/host/observe.cc writes; what is cut off is left out."""
+    """Read the records that firmware/runtimes/compiled/host/observe.cc writes.
+
+    Raises:
+        DeviceError: the last one is cut off.
+    """
     inferences: list[KeptInference] = []
     at = 0
-    while at + _HEAD.size <= len(data):
-        op, tensor, n, count = _HEAD.unpack_from(data, at)
+    while at < len(data):
+        op, tensor, n, count = _HEAD.unpack(_part(data, at, _HEAD.size))
+        numbers = np.frombuffer(_part(data, at + _HEAD.size, 2 * count), np.uint16).tolist()
         first = at + _HEAD.size + 2 * count
-        channels = tuple(np.frombuffer(data, np.uint16, count, at + _HEAD.size).tolist()) if count else None
-        at = first + n
-        if at > len(data):
-            break
+        values, at = _part(data, first, n), first + n
         # The records of an inference begin with its inputs, in the order of their numbers.
         if op == _INPUTS and (not inferences or inferences[-1].written or tensor in inferences[-1].inputs):
             inferences.append(KeptInference({}, {}))
         if op == _INPUTS:
-            inferences[-1].inputs[tensor] = data[first:at]  # type: ignore[index]
+            inferences[-1].inputs[tensor] = values  # type: ignore[index]
         else:
-            inferences[-1].written[op, tensor] = Kept(data[first:at], channels)  # type: ignore[index]
+            inferences[-1].written[op, tensor] = Kept(values, tuple(numbers) or None)  # type: ignore[index]
     return tuple(inferences)
+
+
+def _part(data: bytes, at: int, n: int) -> bytes:
+    part = data[at : at + n]
+    if len(part) < n:
+        raise DeviceError(
+            "what its operators wrote is cut off within a record",
+            "it ended there, or the folder for temporary files is full; try again with more room in it",
+        )
+    return part
 
 
 def compared_tensors(model: TfliteModel, firmware: Sequence[KeptInference]) -> list[tuple[int, int]]:
@@ -72,14 +85,14 @@ def tensor_fault(
 
     Args:
         inputs: one array per input, samples first.
-        firmware: its first inferences, golden vectors among them: those of a sample are known by their inputs.
+        firmware: the first inferences that were asked for; those of a sample are known by their inputs.
         pairs: the operators and tensors of `compared_tensors`.
         reference: for each of the first samples, TFLM's tensors of `pairs`.
     """
     for sample, expected in enumerate(reference):
         given = {t.index: np.ascontiguousarray(a[sample]).tobytes() for t, a in zip(model.inputs, inputs, strict=True)}
         run = next((i for i in firmware if _is_given(i, given)), None)
-        if run is None:
+        if run is None or any(key not in run.written for key in pairs):
             return f"the firmware did not keep the tensors of sample {sample}"
         for (op, tensor), values in zip(pairs, expected, strict=True):
             kept = run.written[op, tensor]

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pytest
 
+from microgen.errors import DeviceError
 from microgen.tflite import parse
 from microgen.verification.tensors import compared_tensors, read_tensors, tensor_fault
 from tests.support import models
@@ -56,7 +57,17 @@ def test_an_inference_with_other_inputs_is_none_of_a_sample():
     assert fault(other, VALUES) == "the firmware did not keep the tensors of sample 0"
 
 
-@pytest.mark.parametrize("cut", [1, 5, 20])
-def test_a_record_that_is_cut_off_is_left_out(cut):
-    whole = read_tensors(kept(VALUES) + kept(VALUES))
-    assert len(whole) == 2 and read_tensors((kept(VALUES) + kept(VALUES))[:-cut])[0] == whole[0]
+@pytest.mark.parametrize("cut", [1, 4, 5, 20, 23])
+def test_a_record_that_is_cut_off_is_an_error(cut):
+    whole = kept(VALUES) + kept([1, 2], [1, 3])
+    assert len(read_tensors(whole)) == 2
+    with pytest.raises(DeviceError, match="cut off within a record"):
+        read_tensors(whole[:-cut])
+
+
+def test_an_inference_without_all_tensors_is_not_compared():
+    inputs = b"".join(record(INPUTS_OP, t.index, bytes(t.bytes)) for t in MODEL.inputs)
+    pairs = compared_tensors(MODEL, read_tensors(kept(VALUES)))
+    given = tuple(np.zeros((1, *t.shape), np.int8) for t in MODEL.inputs)
+    said = tensor_fault(MODEL, given, read_tensors(inputs), pairs, [(VALUES.astype(np.int8).reshape(SHAPE),)])
+    assert said == "the firmware did not keep the tensors of sample 0"
