@@ -76,7 +76,8 @@ class CommandGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, _Command, list[str]]:  # noqa: ANN401
         """Return the name of the command that the arguments begin with, the command, and its arguments."""
-        if args[0] in _RUN_MODELS and not {"-h", "--help"}.intersection(args):
+        is_run = not ctx.resilient_parsing and not {"-h", "--help"}.intersection(args)  # rather than completed
+        if is_run and args[0] in _RUN_MODELS:
             from .. import workers
 
             workers.prepare(workers.TFLM)

@@ -30,8 +30,14 @@ _lock = threading.Lock()
 _servers: dict[tuple[str, ...], ForkServer] = {}
 
 
-def prepare(engine: Engine) -> ForkServer:
-    """Return the server from which jobs of an engine are forked; it is started where none runs yet."""
+def prepare(engine: Engine) -> None:
+    """Start the server from which jobs of an engine are forked, where they are and none runs yet."""
+    if engine.preload:
+        server_of(engine)
+
+
+def server_of(engine: Engine) -> ForkServer:
+    """Return the server from which jobs of an engine with a preload are forked; it is started where none runs yet."""
     with _lock:
         running = _servers.get(engine.preload)
         if running is None or not running.is_usable:

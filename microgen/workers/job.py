@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from . import child, failures, wire
 from .engine import Engine
-from .fork_server import prepare
+from .fork_server import server_of
 from .limits import Deadline, kill
 from .log import Log
 from .process import Process, SpawnedProcess, environment, python
@@ -159,10 +159,10 @@ def _start(engine: Engine, folder: Path) -> Process:
         # TensorFlow leaves the code that AutoGraph makes in the folder for temporary files.
         return SpawnedProcess(command, {**environment(engine), "TMPDIR": str(folder)})
     try:
-        return prepare(engine).fork(folder, engine.memory_bytes)
+        return server_of(engine).fork(folder, engine.memory_bytes)
     except OSError:
         # The server ended between two jobs; the next one is new.
-        return prepare(engine).fork(folder, engine.memory_bytes)
+        return server_of(engine).fork(folder, engine.memory_bytes)
 
 
 def run(

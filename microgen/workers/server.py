@@ -20,6 +20,7 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from . import child
 
@@ -97,22 +98,22 @@ class _Server:
         self._tell(channel, pid)
         return True
 
-    def _become_job(self, output: int, channel: socket.socket, folder: Path, memory_bytes: int) -> None:
-        """In the forked process: let go of everything that is the server's, and run the job."""
-        try:
-            os.setpgid(0, 0)
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            os.dup2(output, 1)
-            os.dup2(output, 2)
-            os.close(output)
-            for own in (channel, self._control, self._woken, self._wakes, *self._running, *self._ended):
-                own.close()
-            self._selector.close()
-            child.run(folder, memory_bytes)
-        finally:
-            os._exit(1)
+    def _become_job(self, output: int, channel: socket.socket, folder: Path, memory_bytes: int) -> NoReturn:
+        """In the forked process: let go of everything that is the server's, and run the job.
+
+        What is raised ends the process as it ends any: with a traceback on its standard error.
+        """
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        for own in (channel, self._control, self._woken, self._wakes, *self._running, *self._ended):
+            own.close()
+        self._selector.close()
+        child.run(folder, memory_bytes)
 
     def _report(self) -> None:
         """Tell the exit codes of the jobs that have ended."""

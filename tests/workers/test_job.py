@@ -18,6 +18,7 @@ import pytest
 from microgen import workers
 from microgen.errors import EngineError, InputError
 from microgen.workers import LITERT, TFLM, Engine
+from microgen.workers.fork_server import server_of
 from microgen.workers.limits import cpu_seconds
 
 X = Engine("x")
@@ -50,6 +51,14 @@ def crash(given: Given) -> Nothing:
 
 def leave(given: Given) -> Nothing:
     os._exit(int(given.number))
+
+
+class Abort(BaseException):
+    pass
+
+
+def abort(given: Given) -> Nothing:
+    raise SystemExit(int(given.number)) if given.number else Abort("no more")
 
 
 def hang(given: Nothing) -> Nothing:
@@ -334,6 +343,15 @@ def test_what_a_worker_forked_dies_with_it(engine):
 
 
 @both
+def test_what_ends_python_is_an_error_with_the_traceback(engine):
+    with pytest.raises(EngineError, match=r"x: ended with exit code 1 after printing: .*Abort: no more$") as caught:
+        workers.run(engine, abort, Given())
+    assert "Traceback" in caught.value.log and ", in abort\n" in caught.value.log
+    with pytest.raises(EngineError, match=r"x: ended with exit code 4$"):
+        workers.run(engine, abort, Given(number=4))
+
+
+@both
 def test_errors_keep_their_kind_their_data_and_the_reason_that_c_printed(engine):
     with pytest.raises(InputError, match="the data is bad") as caught:
         workers.run(engine, refuse, Nothing())
@@ -370,7 +388,7 @@ def test_forked_jobs_share_what_their_server_loaded_and_nothing_that_they_change
 def test_a_server_that_was_killed_is_replaced():
     engine = Engine("x", preload=("csv",))
     with workers.start(engine, hang, Nothing()) as job:
-        os.kill(workers.prepare(engine)._popen.pid, signal.SIGKILL)
+        os.kill(server_of(engine)._popen.pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="x: crashed with SIGKILL"):
             job.result()
     assert workers.run(engine, echo, Given("a")).text == "a!"
@@ -385,8 +403,9 @@ def test_a_module_that_does_not_load_is_reported_by_the_job_that_needs_it():
 
 def test_a_server_ends_with_its_program():
     code = (
-        "from microgen import workers; from tests.workers.test_job import FORKED;"
-        "print(workers.prepare(FORKED)._popen.pid)"
+        "from microgen import workers; from tests.workers.test_job import FORKED, X;"
+        "workers.prepare(X); workers.prepare(FORKED); (server,) = workers.fork_server._servers.values();"
+        "print(server._popen.pid)"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
