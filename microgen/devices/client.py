@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from ..errors import DeviceError
 from .budget import Budget
-from .transport import Transport
+from .transport import COMMAND_BYTES, Transport
 
 # What a command takes besides hex digits: its envelope with a tag of 15 digits, and its name.
 _ENVELOPE_BYTES = 32
@@ -41,13 +41,18 @@ _INPUT_FACTOR, _OUTPUT_FACTOR = 4, 2
 # A number that a firmware sends has no more digits.
 _N = r"\d{1,18}"
 # What the firmware says to a command that noise has damaged; never part of a sealed answer.
-_DAMAGED = (b"e-[Damaged command]", b"e-[Command too long]")
+_TOO_LONG = b"e-[Command too long]"
+_DAMAGED = (b"e-[Damaged command]", _TOO_LONG)
 
 _T = TypeVar("_T")
 
 
 class _Damaged(Exception):
     """A command or its answer did not arrive whole; asking again may help."""
+
+
+class _TooLong(_Damaged):
+    """The firmware does not take commands as long as the transport allows: it is one of an earlier version."""
 
 
 class _Restarted(_Damaged):
@@ -105,6 +110,7 @@ class Client:
     def __init__(self, transport: Transport, timeout_s: float = 20.0, quiet_s: float = _QUIET_S) -> None:
         self.damaged = 0
         self._transport = transport
+        self._command_bytes = transport.command_bytes
         self._timeout_s = timeout_s
         self._quiet_s = quiet_s
         self._pending = bytearray()
@@ -234,21 +240,21 @@ class Client:
 
     def _load(self, index: int, data: bytes) -> None:
         """Load one input, and after damage go on where the firmware says that it is."""
-        whole = [f"input {index}", f"db load {len(data)} raw", *self._transfer(data)]
-        texts = whole
+        begin = [f"input {index}", f"db load {len(data)} raw"]
+        texts = [*begin, *self._transfer(data)]
         best = idle = 0
         while idle < _ATTEMPTS:
             try:
                 state = self._exchange(texts)[-1]
             except _Restarted:
                 raise
-            except _Damaged:
-                self.damaged += 1
+            except _Damaged as damage:
+                self.damaged += not isinstance(damage, _TooLong)
                 state = self.command("crc")
             input_, expected, received, crc = _match(rf"m-crc-\[({_N}),({_N}),({_N}),([0-9a-f]{{8}})\]", state)
             done = int(received)
             if (int(input_), int(expected), int(crc, 16)) != (index, len(data), zlib.crc32(data[:done])):
-                done, texts = 0, whole
+                done, texts = 0, [*begin, *self._transfer(data)]
             elif done == len(data):
                 return
             else:
@@ -259,7 +265,7 @@ class Client:
 
     def _transfer(self, data: bytes) -> list[str]:
         """Return the commands that send bytes and ask how they came."""
-        size = (self._transport.command_bytes - _ENVELOPE_BYTES) // 2
+        size = (self._command_bytes - _ENVELOPE_BYTES) // 2
         return [*(f"db {data[i : i + size].hex()}" for i in range(0, len(data), size)), "crc"]
 
     def _repeat(self, action: Callable[[], _T], starts_anew: bool = True) -> _T:
@@ -317,6 +323,11 @@ class Client:
                 quiet = min(2 * quiet, self._timeout_s - silent + self._quiet_s)
                 continue
             self._heard = line
+            if line.startswith(_TOO_LONG) and self._transport.command_bytes > COMMAND_BYTES:
+                if self._command_bytes == COMMAND_BYTES:
+                    continue  # one that was under way
+                self._command_bytes = COMMAND_BYTES
+                raise _TooLong("a command was too long")
             if line.startswith(_DAMAGED):
                 raise _Damaged("a command was damaged on its way")
             if line == b"m-init-done\r\n" and self._connected:

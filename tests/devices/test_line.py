@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import socket
@@ -204,6 +205,52 @@ def test_an_input_goes_in_commands_as_long_as_the_firmware_takes_them(command_by
         Client(board).load([bytes(10_000)])
     sent = [len(command) for command in board.taken.split(b"%") if b" db 00" in command]
     assert len(sent) == count and command_bytes - 32 < max(sent) <= command_bytes
+
+
+class Earlier(Deaf):
+    """The serial commands of an earlier version: none is longer than 128 bytes, whatever the line bears."""
+
+    def __init__(self):
+        super().__init__(16384)
+        self.answers, self.received, self.longest, self.refused = b"", b"", 0, 0
+
+    def write(self, data):
+        *commands, self.taken = (self.taken + data).split(b"%")
+        for command in commands:
+            self.answers += self.answer_to(command) + b"m-ready\r\n"
+
+    def answer_to(self, command):
+        if len(command) > 128:
+            self.refused += 1
+            return b"e-[Command too long]\r\n"
+        if not command:
+            return b""
+        self.longest = max(self.longest, len(command))
+        _, tag, *words = command.split()
+        if words[:2] == [b"db", b"load"]:
+            self.received, self.expected = b"", int(words[2])
+        elif words[:1] == [b"db"]:
+            self.received += bytes.fromhex(words[1].decode())
+        crc = zlib.crc32(self.received)
+        body = b"m-crc-[0,%d,%d,%08x]\r\n" % (self.expected, len(self.received), crc) if words == [b"crc"] else b""
+        return body + b"m-check-[%s,%08x]\r\n" % (tag, zlib.crc32(tag + body))
+
+    def read(self, timeout_s):
+        answers, self.answers = self.answers, b""
+        return answers
+
+
+@pytest.mark.parametrize("size", [100, 400_000])
+def test_a_firmware_of_an_earlier_version_gets_short_commands(size):
+    data, board = random.Random(0).randbytes(size), Earlier()
+    client = Client(board, quiet_s=0.02)
+    client.connect()
+    client.load([data])
+    assert board.received == data and board.longest <= 128 and client.damaged == 0
+    refused = board.refused
+    assert (refused > 8) == (size > 100), "more at once than are asked for again"
+    client.load([data[::-1]])
+    assert board.received == data[::-1] and board.refused == refused
 
 
 class Liar:
