@@ -7,7 +7,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import EngineError, InputError
+from ...errors import EngineError, InputError, MicrogenError
 from ..frontend import ConvertOptions, Frontend, Source
 from .functions import FUNCTION_LAYERS, refused_function
 
@@ -105,17 +105,15 @@ def convert_path(path: Path, calibration: Request | None, options: ConvertOption
         raise _named_crash(path, error) from None
 
 
-# What unrolls into a loop, or masks steps of one: the converter's process ends on some of them.
-_LOOPING = frozenset(
-    {"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "GRU", "LSTM", "Masking", "RNN", "SimpleRNN", "TimeDistributed"}
-)
-
-
 def _named_crash(path: Path, error: EngineError) -> InputError | EngineError:
     """Return the refusal of the layers on which the converter's process most likely ended; else the error as it is."""
-    from .file import layers_of, read_keras_file
+    from ... import workers
+    from .loops import LoopsRequest, find_loops
 
-    suspects = [(name, kind) for name, kind in layers_of(read_keras_file(path).config) if kind in _LOOPING]
+    try:
+        suspects = workers.run(workers.CONVERTER, find_loops, LoopsRequest(path.absolute())).layers
+    except MicrogenError:
+        return error  # the file may be what ended it
     if not suspects:
         return error
     named = ", ".join(f"layer '{name}' ({kind})" for name, kind in suspects)
