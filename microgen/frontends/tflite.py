@@ -35,10 +35,17 @@ def readable(source: Source) -> TfliteModel | None:
 
 
 def input_specs(model: TfliteModel) -> list[InputSpec]:
-    """Return what a sample of each input is, without the batch."""
+    """Return what a sample of each input is, without the batch.
+
+    Raises:
+        InputError: an input has a type that NumPy lacks.
+    """
     from ..datasets import InputSpec
 
-    return [InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.dtype) for t in model.inputs]
+    return [
+        InputSpec(t.name, t.shape[1:] if t.shape and t.shape[0] == 1 else t.shape, t.numpy_dtype.name)
+        for t in model.inputs
+    ]
 
 
 def other_signatures(names: Sequence[str]) -> tuple[str, ...]:
@@ -71,8 +78,9 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
         else:
             real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
             data = resolve(calibration, real, seed=options.seed, must_vary=False).arrays
-    model, changes = rewritten(model, data, options.seed)
-    return AlreadyQuantized(model, data, (*rewrite_warnings(changes), *other_signatures(model.signatures)))
+    others = other_signatures(model.signatures)
+    model, changes = rewritten(model, data, options.seed)  # which may drop the graphs of others
+    return AlreadyQuantized(model, data, (*rewrite_warnings(changes), *others))
 
 
 class _Tflite(Frontend):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -9,7 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 import microgen
 from microgen.boards import load_board
 from microgen.errors import InputError
-from microgen.frontends.rewriting import RewriteRequest, needs_rewriting, rewrite
+from microgen.frontends.rewriting import RewriteRequest, difference, needs_rewriting, rewrite
+from microgen.frontends.tflite import input_specs
 from microgen.runtimes.tflm.check import check_board
 from microgen.tflite import parse
 from tests.support import models
@@ -206,6 +209,52 @@ def test_a_rewrite_that_the_data_speaks_against_is_refused(tmp_path):
     assert dict(found.model.ops) == {"GATHER": 1} and "rewritten for TFLM" in found.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [([2, 4], [2, 4], 0), ([2, 4], [2, 3], 0.25), ([2, np.nan], [2, np.nan], 0), ([2, np.nan], [2, 1], np.inf),
+     ([2, 1], [np.nan, 1], np.inf), ([4, np.inf], [4, np.inf], 0), ([4, np.inf], [3, np.inf], 0.25),
+     ([4, np.inf], [4, -np.inf], np.inf), ([0, 0], [0, 1e-9], 1e21), ([1, 2], [1, 2, 3], np.inf)],
+)  # fmt: skip
+def test_outputs_that_are_no_numbers_are_not_taken_for_equal(ours, theirs, expected):
+    found = difference(np.array(ours, np.float32), np.array(theirs, np.float32))
+    assert found == pytest.approx(expected), "of the largest value"
+
+
+def test_integers_differ_by_their_steps():
+    assert difference(np.array([[-128, 3]], np.int8), np.array([[127, 3]], np.int8)) == 255
+
+
+def with_signatures(data):
+    """The model with a signature for each of its two graphs."""
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    model.signatureDefs = []
+    for number, name in enumerate(("serving_default", "other")):
+        signature, graph = schema.SignatureDefT(), model.subgraphs[number]
+        signature.signatureKey, signature.subgraphIndex = name, number
+        signature.inputs, signature.outputs = [], []
+        for prefix, tensors, entries in (
+            ("x", graph.inputs, signature.inputs),
+            ("y", graph.outputs, signature.outputs),
+        ):
+            for k, tensor in enumerate(tensors):
+                entry = schema.TensorMapT()
+                entry.name, entry.tensorIndex = f"{prefix}{k}", int(tensor)
+                entries.append(entry)
+        model.signatureDefs.append(signature)
+    return models.packed(model)
+
+
+def test_a_signature_goes_with_its_graph_and_is_mentioned(tmp_path):
+    data = with_signatures(REWRITTEN["window"][0])
+    reply = rewrite(RewriteRequest(data, ()))
+    assert parse(data).signatures == ("serving_default", "other")
+    assert parse(reply.model).signatures == ("serving_default",) and len(parse(reply.model).subgraphs) == 1
+    pytest.importorskip("ai_edge_quantizer", reason="ai-edge-quantizer is not installed")
+    (tmp_path / "m.tflite").write_bytes(data)
+    found = microgen.quantize(tmp_path / "m.tflite", RNG.normal(size=(20, 4, 4, 3)).astype(np.float32))
+    assert any("the signatures serving_default, other" in warning for warning in found.warnings)
+
+
 @pytest.mark.parametrize("kind", ["float16", "window"])
 def test_a_float_model_is_rewritten_before_it_is_quantized(tmp_path, kind):
     pytest.importorskip("ai_edge_quantizer", reason="ai-edge-quantizer is not installed")
@@ -236,3 +285,14 @@ def test_what_no_tflm_has_is_refused_with_what_helps():
     with pytest.raises(InputError, match="no TFLM has TILE") as caught:
         check_board(parse(one("TILE", [1, 2, 4], [2, 6, 4], [2, 3, 1], dtype="int8")), load_board("pico").snapshot)
     assert "give the Keras model" in caught.value.hint and caught.value.operator == "TILE"
+
+
+def test_an_input_of_a_type_that_numpy_lacks_is_named():
+    model = parse(one("TILE", [1, 2, 4], [1, 6, 4], [1, 3, 1]))
+    assert [spec.dtype for spec in input_specs(model)] == ["float32"]
+    tensors = [
+        dataclasses.replace(t, dtype="bfloat16") if t.index in model.main.inputs else t for t in model.main.tensors
+    ]
+    other = dataclasses.replace(model, subgraphs=(dataclasses.replace(model.main, tensors=tuple(tensors)),))
+    with pytest.raises(InputError, match="has type bfloat16, which cannot be fed or read"):
+        input_specs(other)

@@ -72,10 +72,9 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
                 "TFLM needs fixed shapes: convert it again with a fixed input shape",
             )
     data = resolve(calibration, input_specs(model), seed=options.seed)
+    others = other_signatures(model.signatures)
     model, changes = rewritten(model, data.arrays, options.seed)
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
-    return Converted(
-        reply.tflite, model.data, data, warnings=(*rewrite_warnings(changes), *other_signatures(model.signatures))
-    )
+    return Converted(reply.tflite, model.data, data, warnings=(*rewrite_warnings(changes), *others))

@@ -134,15 +134,17 @@ class Graph:
         self.main.operators[at : at + 1] = list(others)
 
     def drop_subgraphs(self) -> None:
-        """Remove the last subgraphs as long as nothing runs them."""
+        """Remove the last subgraphs as long as nothing runs them, and the signatures that name these."""
         control = ("initSubgraphIndex", "thenSubgraphIndex", "elseSubgraphIndex", "condSubgraphIndex")
         fields = (*control, "bodySubgraphIndex", "subgraphIndex", "decompositionSubgraphIndex")
         while len(self.model.subgraphs) > 1:
             operators = [op for graph in self.model.subgraphs for op in graph.operators or ()]
             options = [o for op in operators for o in (op.builtinOptions, op.builtinOptions2) if o is not None]
             if len(self.model.subgraphs) - 1 in {getattr(o, f, 0) for o in options for f in fields}:
-                return
+                break
             self.model.subgraphs.pop()
+        kept = [s for s in self.model.signatureDefs or () if s.subgraphIndex < len(self.model.subgraphs)]
+        self.model.signatureDefs = kept or None
 
     def drop_tensors(self) -> None:
         """Remove the tensors of the main graph that nothing names, and the bytes of buffers that no tensor has."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...errors import EngineError, InputError
 from ...tflite import TfliteModel, parse
+from ...workers.difference import largest
 from . import rules, shapes
 from .graph import Graph
 
@@ -44,7 +45,7 @@ class RewriteReply:
     Attributes:
         model: the .tflite; the one that came where nothing was rewritten.
         changes: what was rewritten, one line a change.
-        difference: the largest difference from the original at an output: of its largest value, for floats.
+        difference: the largest difference from the original at an output, see `difference`.
     """
 
     model: bytes
@@ -122,7 +123,22 @@ def rewrite(request: RewriteRequest) -> RewriteReply:
     except (RuntimeError, ValueError):
         return RewriteReply(model, tuple(changes), float("inf"))
     pairs = [(a, b) for ours, theirs in zip(original, answers, strict=True) for a, b in zip(ours, theirs, strict=True)]
-    return RewriteReply(model, tuple(changes), max(_difference(a, b) for a, b in pairs))
+    return RewriteReply(model, tuple(changes), max(difference(a, b) for a, b in pairs))
+
+
+def difference(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
+    """Return the largest difference of two outputs, any shapes: for floats, as a part of the largest finite value.
+
+    It is infinite where sizes differ, and where one alone is NaN or infinite; what is NaN in both is equal.
+    """
+    if ours.size != theirs.size:
+        return float("inf")
+    a, b = ours.reshape(-1), theirs.reshape(-1)
+    if a.dtype.kind != "f":
+        return largest(a, b)
+    is_nan = np.isnan(a) & np.isnan(b)
+    scale = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
+    return largest(a[~is_nan], b[~is_nan]) / max(scale, 1e-30)
 
 
 def _samples(graph: Graph, request: RewriteRequest) -> list[list[npt.NDArray[Any]]]:
@@ -154,11 +170,3 @@ def _run(model: bytes, samples: Sequence[Sequence[npt.NDArray[Any]]]) -> list[li
 
     interpreter = Interpreter(model)
     return [[np.array(a) for a in interpreter.infer(sample)] for sample in samples]
-
-
-def _difference(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
-    if ours.size != theirs.size:
-        return float("inf")
-    a, b = (x.reshape(-1).astype(np.float64) for x in (ours, theirs))
-    largest = float(np.abs(a - b).max(initial=0.0))
-    return largest / max(float(np.abs(a).max(initial=0.0)), 1e-30) if ours.dtype.kind == "f" else largest
