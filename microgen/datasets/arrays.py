@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,6 +32,45 @@ class InputSpec:
     name: str
     shape: tuple[int | None, ...]
     dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class HeldArray:
+    """An array in memory, samples first, which is read as a `StoredArray` is."""
+
+    values: Array
+    size: int = 0  # what is still to be read
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape, samples first."""
+        return self.values.shape
+
+    def read(self, hint: str, chosen: npt.NDArray[np.int64] | None = None) -> Array:
+        """Return some samples, or all; see `StoredArray.read`."""
+        return self.values if chosen is None else self.values[chosen]
+
+    def blocks(self, hint: str) -> Iterator[Array]:
+        """Yield all samples; see `StoredArray.blocks`."""
+        yield self.values
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What data says of its samples.
+
+    Attributes:
+        numbers: the class of each; None where they have none.
+        names: of the classes, where they are known.
+        are_values: it says values, as for a regression. All samples decide that, not the drawn ones: the seed must not.
+    """
+
+    numbers: npt.NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+    are_values: bool = False
 
 
 def in_order(arrays: Mapping[str, _SamplesT], names: Sequence[str]) -> list[_SamplesT]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, option
 from ..preprocessing.log_mel import LogMel, to_int16
-from .arrays import Array, InputSpec
+from .arrays import Array, InputSpec, Targets
 from .folders import SUFFIXES, representative_files
 from .limits import AUDIO_S
 
@@ -20,9 +20,7 @@ _BLOCK_BYTES = 2**20
 _WIDEST = 4
 
 
-def read_audio(
-    values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
-) -> tuple[Array, Array | None, tuple[str, ...]]:
+def read_audio(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int) -> tuple[Array, Targets]:
     """Read WAV files: as samples of -1 to 1 where the input has one dimension, else as log-mel frames.
 
     Args:
@@ -31,7 +29,7 @@ def read_audio(
         seed, most: of the choice of files.
 
     Returns:
-        Samples of the input's shape, float32; the class of each where subfolders name it; the classes' names.
+        Samples of the input's shape, float32; the class of each where subfolders name it.
 
     Raises:
         InputError: the input is no audio, or a file is no WAV of that rate.
@@ -52,13 +50,13 @@ def read_audio(
             f"input '{spec.name}' takes {length / rate:,.0f} s of audio, at most {AUDIO_S} s are read",
             "give a model with a smaller input",
         )
-    files, targets, classes = representative_files(Path(values["path"]), SUFFIXES["wav"], seed, most)
+    files, targets = representative_files(Path(values["path"]), SUFFIXES["wav"], seed, most)
     recordings = []
     for file in files:
         samples = read_wav(file, rate, length)
         taken = np.pad(samples, (0, length - len(samples)))  # silence
         recordings.append(front.frames(to_int16(taken)).astype(np.float32) if front else taken)
-    return np.stack(recordings).reshape(len(files), *(int(d or 0) for d in spec.shape)), targets, classes
+    return np.stack(recordings).reshape(len(files), *(int(d or 0) for d in spec.shape)), targets
 
 
 def _front_end(rate: int, channels: int) -> LogMel:

@@ -21,7 +21,9 @@ from ..errors import InputError
 from .arrays import (
     MAX_SAMPLES,
     Array,
+    HeldArray,
     InputSpec,
+    Targets,
     check_numbers,
     class_numbers,
     representative,
@@ -39,8 +41,10 @@ from .table import read_table
 Source: TypeAlias = "str | Path | Array | Mapping[str, Array] | Iterable[Any]"
 
 RANDOM = "random"
+# An array that is read where it is asked for samples.
+Unread: TypeAlias = HeldArray | StoredArray
 # What reads each kind. It takes the values of a request, the input, a seed and how many samples are wanted; it returns
-# samples, the class of each, and the names of the classes.
+# samples, and what the data says of them.
 _READERS = {"images": read_images, "wav": read_audio, "csv": read_table}
 _RANDOM_SAMPLES = 100
 _LOWEST_RATE, _HIGHEST_RATE = 1, 768_000
@@ -71,12 +75,23 @@ class Request:
         Raises:
             InputError: they do not fit, are damaged, or are too many to be held.
         """
-        if self.values["kind"] == "arrays":
-            return split_targets(self.arrays, names)
-        path = Path(self.values["path"])
-        ordered, targets = split_targets({a.name: a for a in stored_arrays(path, _KINDS)}, names)
+        ordered, targets = self.unread(names)
+        path = Path(self.values.get("path", self.values["origin"]))
         checked_whole([*ordered, *([] if targets is None else [targets])], path)
         return [a.read(_KINDS) for a in ordered], None if targets is None else targets.read(_KINDS)
+
+    def unread(self, names: Sequence[str]) -> tuple[list[Unread], Unread | None]:
+        """Return arrays in memory or in a file, in the order of a model's inputs, and their targets, all to be read.
+
+        Raises:
+            InputError: they do not fit, or are damaged.
+        """
+        found: dict[str, Unread]
+        if self.values["kind"] == "arrays":
+            found = {name: HeldArray(values) for name, values in self.arrays.items()}
+        else:
+            found = {array.name: array for array in stored_arrays(Path(self.values["path"]), _KINDS)}
+        return split_targets(found, names)
 
 
 @dataclass(frozen=True)
@@ -156,42 +171,37 @@ def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must
     most = sample_limit(inputs)
     if kind == RANDOM:
         return Calibration(_random(inputs, seed, min(_RANDOM_SAMPLES, most)), origin=RANDOM)
-    classes: tuple[str, ...] = ()
-    targets: Array | None = None
-    if kind in ("arrays", "file"):
-        ordered, targets = _chosen(wanted, inputs, seed, most)
+    if wanted.has_arrays:
+        ordered, targets = _drawn(wanted, inputs, seed, most)
     else:
         if len(inputs) != 1:
             raise InputError(
                 f"{origin}: holds one input, the model has {len(inputs)} ({', '.join(i.name for i in inputs)})",
                 "give an .npz with one array an input, under the inputs' names",
             )
-        values, targets, classes = _READERS[kind](wanted.values, inputs[0], seed, most)
+        values, targets = _READERS[kind](wanted.values, inputs[0], seed, most)
         check_numbers(values, origin, _HINT)
         ordered = [values]
-    numbers = class_numbers(targets) if targets is not None else None
     fitted = tuple(_fit(values, spec, must_vary) for values, spec in zip(ordered, inputs, strict=True))
-    return Calibration(fitted, numbers, classes, origin, targets is not None and numbers is None)
+    return Calibration(fitted, targets.numbers, targets.names, origin, targets.are_values)
 
 
-def _chosen(wanted: Request, inputs: Sequence[InputSpec], seed: int, most: int) -> tuple[list[Array], Array | None]:
-    """Return the representative samples of arrays in memory or in a file, and their targets."""
-    names = [i.name for i in inputs]
-    if wanted.values["kind"] == "arrays":
-        arrays, targets = split_targets(wanted.arrays, names)
-        for values, spec in zip(arrays, inputs, strict=True):
-            _check_shape(values.shape, spec)
-        _check_count(targets, len(arrays[0]), wanted.values["origin"])
-        chosen = representative(len(arrays[0]), seed, most)
-        return [values[chosen] for values in arrays], None if targets is None else targets[chosen]
-    found = {a.name: a for a in stored_arrays(Path(wanted.values["path"]), _KINDS)}
-    stored, stored_targets = split_targets(found, names)
-    for array, spec in zip(stored, inputs, strict=True):
+def _drawn(wanted: Request, inputs: Sequence[InputSpec], seed: int, most: int) -> tuple[list[Array], Targets]:
+    """Return the representative samples of arrays, and what is said of them."""
+    arrays, targets = wanted.unread([i.name for i in inputs])
+    for array, spec in zip(arrays, inputs, strict=True):
         _check_shape(array.shape, spec)
-    _check_count(stored_targets, len(stored[0]), wanted.values["origin"])
-    chosen = representative(len(stored[0]), seed, most)
-    read = [array.read(_KINDS, chosen) for array in stored]
-    return read, None if stored_targets is None else stored_targets.read(_KINDS, chosen)
+    _check_count(targets, len(arrays[0]), wanted.values["origin"])
+    chosen = representative(len(arrays[0]), seed, most)
+    return [array.read(_KINDS, chosen) for array in arrays], _drawn_targets(targets, chosen)
+
+
+def _drawn_targets(targets: Unread | None, chosen: npt.NDArray[np.int64]) -> Targets:
+    if targets is None:
+        return Targets()
+    blocks = [class_numbers(block) for block in targets.blocks(_KINDS)]
+    numbers = [block for block in blocks if block is not None]
+    return Targets(np.concatenate(numbers)[chosen]) if len(numbers) == len(blocks) else Targets(are_values=True)
 
 
 def _request_path(path: Path, value_range: tuple[float, float], sample_rate: int) -> Request:
@@ -274,7 +284,7 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
     return fitted
 
 
-def _check_count(targets: Array | StoredArray | None, count: int, origin: str) -> None:
+def _check_count(targets: Unread | None, count: int, origin: str) -> None:
     if targets is not None and len(targets) != count:
         raise InputError(f"{origin}: {len(targets)} labels for {count} samples", "give one label a sample")
 

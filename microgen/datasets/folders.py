@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import Array, representative
+from .arrays import Targets, representative
 
 # The kinds of files that a folder may hold.
 SUFFIXES = {
@@ -25,9 +25,7 @@ def files_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     return sorted(p for p in visible if p.suffix.lower() in suffixes and p.is_file())
 
 
-def representative_files(
-    folder: Path, suffixes: Sequence[str], seed: int, most: int
-) -> tuple[list[Path], Array | None, tuple[str, ...]]:
+def representative_files(folder: Path, suffixes: Sequence[str], seed: int, most: int) -> tuple[list[Path], Targets]:
     """Return files of a folder, and their classes where subfolders name them.
 
     Subfolders name classes where every file is in one. All files decide that, not the drawn ones: the seed must not.
@@ -38,12 +36,12 @@ def representative_files(
         seed, most: as for `representative`.
 
     Returns:
-        The files, the class of each, and the names of the classes.
+        The files, and the class of each.
     """
     every = files_of(folder, suffixes)
     files = [every[i] for i in representative(len(every), seed, most)]
     if any(p.parent == folder for p in every):
-        return files, None, ()
+        return files, Targets()
     classes = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")))
     number = {name: k for k, name in enumerate(classes)}
-    return files, np.array([number[p.relative_to(folder).parts[0]] for p in files]), classes
+    return files, Targets(np.array([number[p.relative_to(folder).parts[0]] for p in files], np.int64), classes)

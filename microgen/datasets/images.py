@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, SetupError
-from .arrays import Array, InputSpec
+from .arrays import Array, InputSpec, Targets
 from .folders import SUFFIXES, representative_files
 from .limits import IMAGE_PIXELS
 
@@ -29,9 +29,7 @@ _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_WHITE_IS_ZERO = 258, 262, 0
 _REPAIR = "remove or repair the file"
 
 
-def read_images(
-    values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
-) -> tuple[Array, Array | None, tuple[str, ...]]:
+def read_images(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int) -> tuple[Array, Targets]:
     """Read images: resized bilinearly to the input's height and width, grey or RGB, scaled to the range.
 
     Args:
@@ -40,7 +38,7 @@ def read_images(
         seed, most: of the choice of files.
 
     Returns:
-        Samples of the input's shape, float32; the class of each where subfolders name it; the classes' names.
+        Samples of the input's shape, float32; the class of each where subfolders name it.
 
     Raises:
         InputError: the input is no image, or a file cannot be read as one.
@@ -57,10 +55,10 @@ def read_images(
             "a folder of images needs an input of height, width and 1 or 3 channels",
         )
     height, width, channels = (int(d or 0) for d in shape)
-    files, targets, classes = representative_files(Path(values["path"]), SUFFIXES["images"], seed, most)
+    files, targets = representative_files(Path(values["path"]), SUFFIXES["images"], seed, most)
     low, high = values["range"]
     images = [_read(file, height, width, channels) * np.float32(high - low) + np.float32(low) for file in files]
-    return np.stack(images).reshape(len(images), *(int(d or 0) for d in spec.shape)), targets, classes
+    return np.stack(images).reshape(len(images), *(int(d or 0) for d in spec.shape)), targets
 
 
 def _read(file: Path, height: int, width: int, channels: int) -> npt.NDArray[np.float32]:

@@ -22,8 +22,9 @@ WHOLE_BYTES = 2**30
 KEPT_BYTES = 2**29
 # Drawing from so many takes 80 MB.
 SAMPLES = 10_000_000
-# A text file is read a line at a time, but a line may be all of it.
+# A text file is read a line at a time; each number of a line takes 60 bytes meanwhile.
 TEXT_BYTES = 2**28
+LINE_BYTES = 2**24
 # Pillow takes four bytes a pixel; the copies that decoding, turning and converting make stay below 1 GiB.
 IMAGE_PIXELS = 50_000_000
 # Audio of one sample.

@@ -9,13 +9,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .arrays import Array, check_finite, check_kind
+from .arrays import Array, HeldArray, check_finite, check_kind
 from .limits import STORED_BYTES, WHOLE_BYTES, check_regular, check_samples
 
 SUFFIXES = (".npz", ".npy")
@@ -75,32 +75,46 @@ class StoredArray:
             InputError: it is damaged, has values that are not finite, or is too large to be held.
         """
         kept = np.arange(len(self)) if chosen is None else chosen
-        held = self.size if self.is_fortran else len(kept) * (self.size // len(self))
+        self._check_held(len(kept) * (self.size // len(self)))
+        result = np.empty((len(kept), *self.shape[1:]), self.dtype)
+        start = 0
+        for block in self.blocks(hint):
+            first, last = np.searchsorted(kept, [start, start + len(block)])
+            result[first:last] = block[kept[first:last] - start]
+            start += len(block)
+        return result
+
+    def blocks(self, hint: str) -> Iterator[Array]:
+        """Yield all samples in their order, some at a time, checked; one block where the samples do not lie together.
+
+        Args:
+            hint: what to do when it cannot be read.
+
+        Raises:
+            InputError: as for `read`.
+        """
+        size = self.size // len(self)
+        step = len(self) if self.is_fortran else max(1, _BLOCK_BYTES // size)
+        if self.is_fortran:
+            self._check_held(self.size)
+        with _readable(self.path, hint), _opened(self.path, self.member) as stream:
+            stream.seek(self.offset)
+            for start in range(0, len(self), step):
+                shape = (min(step, len(self) - start), *self.shape[1:])
+                flat = np.frombuffer(_exactly(stream, shape[0] * size), self.dtype)
+                block = flat.reshape(shape, order="F" if self.is_fortran else "C")
+                check_finite(block, self.title)
+                yield block
+
+    def _check_held(self, held: int) -> None:
         if held > WHOLE_BYTES:
             order = "; its samples are its last dimension in the file (Fortran order)" if self.is_fortran else ""
             raise InputError(
                 f"{self.title} has {held:,} bytes to be held, at most {WHOLE_BYTES:,} are{order}", _LESS, path=self.path
             )
-        with _readable(self.path, hint), _opened(self.path, self.member) as stream:
-            stream.seek(self.offset)
-            if self.is_fortran:
-                shape = self.shape[::-1]
-                values = np.frombuffer(_exactly(stream, self.size), self.dtype).reshape(shape).T
-                check_finite(values, self.title)
-                return np.ascontiguousarray(values[kept])
-            return self._streamed(stream, kept)
 
-    def _streamed(self, stream: IO[bytes], kept: npt.NDArray[np.int64]) -> Array:
-        result = np.empty((len(kept), *self.shape[1:]), self.dtype)
-        size = self.size // len(self)
-        step = max(1, _BLOCK_BYTES // size)
-        for start in range(0, len(self), step):
-            count = min(step, len(self) - start)
-            block = np.frombuffer(_exactly(stream, count * size), self.dtype).reshape(count, *self.shape[1:])
-            check_finite(block, self.title)
-            first, last = np.searchsorted(kept, [start, start + count])
-            result[first:last] = block[kept[first:last] - start]
-        return result
+
+_ArrayT = TypeVar("_ArrayT", bound=HeldArray | StoredArray)
 
 
 def stored_arrays(path: Path, hint: str) -> list[StoredArray]:
@@ -145,7 +159,7 @@ def load_arrays(path: Path, hint: str) -> dict[str, Array]:
     return {array.name: array.read(hint) for array in checked_whole(stored_arrays(path, hint), path)}
 
 
-def checked_whole(arrays: Sequence[StoredArray], path: Path) -> Sequence[StoredArray]:
+def checked_whole(arrays: Sequence[_ArrayT], path: Path) -> Sequence[_ArrayT]:
     """Return arrays that are to be held in memory as a whole.
 
     Raises:
@@ -178,6 +192,7 @@ def _members(path: Path, hint: str) -> list[StoredArray]:
 
 
 def _header(path: Path, member: str, name: str, hint: str) -> StoredArray:
+    check_regular(path, hint)
     with _readable(path, hint, member):
         with _opened(path, member) as opened:
             stream = io.BytesIO(opened.read(_HEADER_BYTES))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from ..errors import InputError
-from .arrays import TARGET_NAMES, Array, InputSpec, check_finite, representative
-from .limits import TEXT_BYTES, check_regular, check_samples
+from .arrays import TARGET_NAMES, Array, InputSpec, Targets, check_finite, class_numbers, representative
+from .limits import LINE_BYTES, TEXT_BYTES, check_regular, check_samples
 
 _SHOWN = 40
 
 
-def read_table(
-    values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
-) -> tuple[Array, Array | None, tuple[str, ...]]:
+def read_table(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int) -> tuple[Array, Targets]:
     """Read a CSV: one sample a line, its values in the order of the input; a column "label" holds the class.
 
     The first line is a heading where none of its cells is a number, or one is named as labels are. Anything between is
@@ -30,7 +28,7 @@ def read_table(
         seed, most: of the choice of lines.
 
     Returns:
-        Samples of the input's shape, float64; the class of each where a column has it; the classes' names.
+        Samples of the input's shape, float64; the class of each where a column has it.
 
     Raises:
         InputError: it is no such file, or a line of it is wrong; says which.
@@ -43,14 +41,14 @@ def read_table(
             "give fewer samples, or an .npz",
             path=path,
         )
-    heads = _heading(path)
-    count = sum(1 for _ in _rows(path)) - bool(heads)
+    heading = _heading(path)
+    count = sum(1 for _ in _rows(path)) - bool(heading)
     if not count:
         raise InputError(f"{path}: has no samples", "give one sample a line", path=path)
     check_samples(count, path)
-    column = next((k for k, head in enumerate(heads) if head in TARGET_NAMES), None)
-    width = len(heads) or len(next(_rows(path))[1])
-    size = width - (column is not None)
+    label_column = next((k for k, name in enumerate(heading) if name in TARGET_NAMES), None)
+    columns = len(heading) or len(next(_rows(path))[1])
+    size = columns - (label_column is not None)
     if None in spec.shape or size != int(np.prod([d or 1 for d in spec.shape])):
         raise InputError(
             f"input '{spec.name}' takes samples of shape {list(spec.shape)}, {path.name} has {size} values a line",
@@ -58,43 +56,59 @@ def read_table(
         )
     chosen = representative(count, seed, most)
     samples = np.empty((len(chosen), size))
-    labels: list[str] = []
-    names: dict[str, float | None] = {}  # of all lines: which classes there are must not depend on the choice
+    chosen_labels: list[str] = []
+    all_labels: dict[str, float | None] = {}  # each once, with the number that it is
     kept = 0
-    for number, (line, row) in enumerate(_rows(path), -bool(heads)):
+    for number, (line, row) in enumerate(_rows(path), -bool(heading)):
         if number < 0:
             continue
-        if len(row) != width:
-            raise InputError(f"{path}: line {line} has {len(row)} values, others {width}", "repair the file", path=path)
-        is_kept = kept < len(chosen) and chosen[kept] == number
-        if column is not None:
-            label = row.pop(column).strip()
-            names.setdefault(label, _number(label))
-            if is_kept:
-                labels.append(label)
-        numbers = [number for number in map(_number, row) if number is not None]
-        if len(numbers) < size:
+        if len(row) != columns:
+            raise InputError(
+                f"{path}: line {line} has {len(row)} values, others {columns}", "repair the file", path=path
+            )
+        is_chosen = kept < len(chosen) and chosen[kept] == number
+        if label_column is not None:
+            label = row.pop(label_column).strip()
+            all_labels.setdefault(label, _number(label))
+            if is_chosen:
+                chosen_labels.append(label)
+        sample = [value for value in map(_number, row) if value is not None]
+        if len(sample) < size:
             wrong = next(cell for cell in row if _number(cell) is None)
             raise InputError(
                 f"{path}: not numbers: line {line} has '{wrong[:_SHOWN]}'",
                 "give numbers; a column 'label' may hold names",
                 path=path,
             )
-        check_finite(np.array(numbers), f"{path}: line {line}")
-        if is_kept:
-            samples[kept] = numbers
+        check_finite(np.array(sample), f"{path}: line {line}")
+        if is_chosen:
+            samples[kept] = sample
             kept += 1
-    targets: Array | None = None
-    classes: tuple[str, ...] = ()
-    if column is not None:
-        if None in names.values():
-            classes = tuple(sorted(names))
-            place = {name: k for k, name in enumerate(classes)}
-            targets = np.array([place[label] for label in labels])
-        else:
-            targets = np.array([names[label] for label in labels], np.float64)
-            check_finite(targets, f"{path}: the column '{heads[column]}'")
-    return samples.reshape(len(chosen), *(int(d or 0) for d in spec.shape)), targets, classes
+    targets = Targets()
+    if label_column is not None:
+        targets = _targets(chosen_labels, all_labels, f"{path}: the column '{heading[label_column]}'")
+    return samples.reshape(len(chosen), *(int(d or 0) for d in spec.shape)), targets
+
+
+def _targets(chosen: Sequence[str], every: Mapping[str, float | None], what: str) -> Targets:
+    """Return the class of each chosen line.
+
+    Args:
+        chosen: the labels of these lines.
+        every: the labels of the file, each with the number that it is.
+        what: their column, for messages.
+    """
+    numbers = [number for number in every.values() if number is not None]
+    if len(numbers) < len(every):
+        names = tuple(sorted(every))
+        place = {name: k for k, name in enumerate(names)}
+        return Targets(np.array([place[label] for label in chosen], np.int64), names)
+    check_finite(np.array(numbers), what)
+    classes = class_numbers(np.array(numbers))
+    if classes is None:
+        return Targets(are_values=True)
+    of_label = dict(zip(every, classes.tolist(), strict=True))
+    return Targets(np.array([of_label[label] for label in chosen], np.int64))
 
 
 def _heading(path: Path) -> list[str]:
@@ -120,12 +134,38 @@ def _heading(path: Path) -> list[str]:
     )
 
 
+class _Lines:
+    """The lines of a file for a CSV reader, whose rows may have several; a row has `LINE_BYTES` at most."""
+
+    def __init__(self, path: Path, stream: TextIO) -> None:
+        self._path, self._stream = path, stream
+        self.left = LINE_BYTES
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._stream.readline(self.left + 1)
+        if not line:
+            raise StopIteration
+        self.left -= len(line.encode())
+        if self.left < 0:
+            raise InputError(
+                f"{self._path}: has a line of more than {LINE_BYTES:,} bytes",
+                "give one sample a line, or an .npz",
+                path=self._path,
+            )
+        return line
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Read the lines that are not blank, each with its number in the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
+            lines = _Lines(path, stream)
+            reader = csv.reader(lines)
             for row in reader:
+                lines.left = LINE_BYTES
                 if any(cell.strip() for cell in row):
                     yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:

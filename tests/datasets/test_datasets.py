@@ -10,7 +10,7 @@ import wave
 import numpy as np
 import pytest
 
-from microgen.datasets import MAX_SAMPLES, InputSpec, limits, request, resolve, shape_hint
+from microgen.datasets import MAX_SAMPLES, InputSpec, limits, request, resolve, shape_hint, table
 from microgen.errors import InputError, SetupError
 
 FLAT = InputSpec("x", (4,))
@@ -227,6 +227,14 @@ def test_of_a_long_csv_lines_are_drawn_as_of_an_array_and_all_are_checked(data, 
         read(tmp_path / "d.csv", FLAT)
 
 
+@pytest.mark.parametrize("text", ["1,2,3,4" * 20, '5,6,7,8\n1,2,3,"\n\n\n' + "\n" * 99 + '4"', "1,2,3," + "é" * 48])
+def test_a_line_longer_than_is_read_is_refused(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "LINE_BYTES", 100)
+    (tmp_path / "d.csv").write_text("a,b,c,d\n" + "1,2,3,4\n" * 30 + text + "\n1,2,3,4\n", "utf-8")
+    with pytest.raises(InputError, match=r"d\.csv: has a line of more than 100 bytes"):
+        read(tmp_path / "d.csv", FLAT)
+
+
 def test_a_text_file_larger_than_is_read_is_refused_unread(tmp_path):
     with (tmp_path / "d.csv").open("wb") as stream:
         stream.truncate(limits.TEXT_BYTES + 1)
@@ -323,6 +331,27 @@ def test_arrays_that_do_not_belong_together_are_refused(arrays, inputs, says, tm
 def test_targets_that_are_values_are_no_classes(data, values):
     found = read({"x": data, "y": values}, FLAT)
     assert found.targets is None and found.has_values and not read({"x": data}, FLAT).has_values
+
+
+@pytest.mark.parametrize("kind", ["arrays", "npy order", "columns", "csv"])
+def test_all_targets_say_whether_they_are_classes_not_the_drawn_ones(kind, tmp_path):
+    """One value of 2,000 is none; 1,500 of them are not drawn."""
+    x, y = np.arange(8000.0).reshape(2000, 4), np.arange(2000.0) % 3
+    drawn = set(read({"x": x, "y": np.arange(2000)}, FLAT).targets.tolist())
+    at = next(k for k in range(2000) if k not in drawn)
+
+    def found():
+        if kind == "arrays":
+            return read({"x": x, "y": y}, FLAT)
+        if kind == "csv":
+            np.savetxt(tmp_path / "d.csv", np.column_stack([x, y]), delimiter=",", header="a,b,c,d,y", comments="")
+            return read(tmp_path / "d.csv", FLAT)
+        np.savez(tmp_path / "d.npz", x=np.asarray(x, order="F" if kind == "columns" else "C"), y=y)
+        return read(tmp_path / "d.npz", FLAT)
+
+    assert sorted(set(found().targets.tolist())) == [0, 1, 2]
+    y[at] = 0.5
+    assert found().targets is None and found().has_values
 
 
 def test_of_a_whole_data_set_what_is_trained_on_is_taken(data):

@@ -179,6 +179,12 @@ def test_a_pipe_is_no_file(name, tmp_path):
         request(tmp_path / name)
 
 
+def test_a_pipe_in_a_folder_of_arrays_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "x.npy")
+    with pytest.raises(InputError, match=r"x\.npy: not a regular file"):
+        load_arrays(tmp_path, "")
+
+
 @pytest.mark.parametrize("name", ["x" * 5000 + ".npy", "a\0b.npz", "x" * 300])
 def test_names_that_no_file_has_are_refused(name):
     with pytest.raises(InputError, match=r"cannot be opened|no such file"):
