@@ -68,8 +68,7 @@ def make_samples(
         model: the model.
         count: how many samples, at least 1.
         seed: seed of the random values.
-        calibration: one array an input, samples first; float values are quantized with the input's own
-            scale and zero point, integer values must be of the input's dtype.
+        calibration: one array an input, samples first; see `quantize_samples`.
 
     Returns:
         One array an input, of shape (count, *input shape) and the input's dtype.
@@ -103,7 +102,8 @@ def make_samples(
 def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Samples:
     """Bring data to the dtype and shape of the model's inputs.
 
-    Float data goes into an integer input as `quantize` says.
+    Float data goes into a quantized input as `quantize` says; data of its dtype is quantized already. An input that is
+    not quantized, such as one of indices, takes the same numbers of any type.
 
     Args:
         model: the model.
@@ -137,15 +137,32 @@ def _check_data(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> None:
                 shape_hint(one, values.shape[1:]),
             )
         if not (_is_taken(tensor, values) or (values.dtype.kind == "f" and tensor.quantization)):
+            quantized = "give float values as in training, or values already quantized to the input's dtype"
             raise InputError(
-                f"input '{tensor.name}' is {tensor.dtype}, the data is {values.dtype}",
-                "give float values as in training, or values already quantized to the input's dtype",
+                f"input '{tensor.name}' is {tensor.dtype}, the data is {values.dtype}"
+                + ("" if tensor.quantization or values.dtype.kind not in "biuf" else " with other values"),
+                quantized if tensor.quantization else f"give numbers that {tensor.dtype} has",
             )
 
 
 def _is_taken(tensor: Tensor, values: npt.NDArray[Any]) -> bool:
-    """Tell whether values go into an input as they are."""
-    return tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype
+    """Tell whether values go into an input as they are: its own type, or the same numbers of another.
+
+    Of another type, those of a quantized input could be meant as quantized or as real ones.
+    """
+    if tensor.dtype == "float32" or values.dtype == tensor.numpy_dtype:
+        return True
+    return not tensor.quantization and _has_all(tensor.numpy_dtype, values)
+
+
+def _has_all(dtype: np.dtype[Any], values: npt.NDArray[Any]) -> bool:
+    """Tell whether a type of integers, or bool, has each of these numbers."""
+    if dtype.kind not in "iub" or values.dtype.kind not in "iubf":
+        return False
+    if values.dtype.kind == "f" and not (values == np.round(values)).all():
+        return False
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return bool(low <= values.min().item() and values.max().item() <= high)
 
 
 def _to_input(tensor: Tensor, values: npt.NDArray[Any]) -> npt.NDArray[Any]:

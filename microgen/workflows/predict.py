@@ -49,7 +49,8 @@ def predict(
 
     Args:
         path: the project's folder.
-        samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype.
+        samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype. An
+            input that is not quantized, such as one of indices, takes any numbers that its dtype has.
         on, baud, record: see `microgen.workflows.device.open_device`.
 
     Returns:

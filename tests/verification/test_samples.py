@@ -44,6 +44,35 @@ def test_an_index_takes_0_and_1(dtype):
     assert edges == [[0], [1], [0]] and np.unique(more).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("given", ["uint8", "uint16", "int64", "uint64", "float64"])
+@pytest.mark.parametrize("taken", ["int32", "int64"])
+def test_indices_of_any_type_are_taken_where_the_input_has_them(given, taken):
+    model = parse(models.layer("RESHAPE", [([1, 3], taken)], [([3, 1], taken)]))
+    (found,) = quantize_samples(model, [np.array([[0, 7, 255], [1, 2, 3]], given)])
+    assert found.dtype == taken and found.tolist() == [[[0, 7, 255]], [[1, 2, 3]]]
+
+
+@pytest.mark.parametrize(
+    ("taken", "values"),
+    [("int32", np.array([[0, 1, 2**31]])), ("bool", np.array([[0, 1, 2]])),
+     ("int32", np.array([[0, 1, 0.5]])), ("int32", np.array([[0, 1, np.nan]])), ("int64", np.array([[0, 1, 2.0**63]])),
+     ("int32", np.array([["0", "1", "2"]]))],
+)  # fmt: skip
+def test_numbers_that_an_index_does_not_have_are_refused(taken, values):
+    model = parse(models.layer("RESHAPE", [([1, 3], taken)], [([3, 1], taken)]))
+    with pytest.raises(InputError, match=f"is {taken}, the data is {values.dtype}") as caught:
+        quantize_samples(model, [values])
+    assert caught.value.hint == f"give numbers that {taken} has"
+
+
+@pytest.mark.parametrize("given", ["uint8", "int16", "int64"])
+def test_integers_of_another_type_than_a_quantized_input_are_ambiguous(given):
+    model = parse(models.fully_connected())
+    with pytest.raises(InputError, match=f"is int8, the data is {given}$") as caught:
+        quantize_samples(model, [np.ones((2, model.inputs[0].elements), given)])
+    assert "already quantized" in caught.value.hint
+
+
 def test_data_for_another_number_of_inputs_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.two_by_two())
     with pytest.raises(InputError, match=r"the model has 2 inputs .*, the data 1 array ") as caught:
