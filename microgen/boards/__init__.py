@@ -1,7 +1,7 @@
 """Boards, their CPUs and the TFLM snapshots that they build with, as the TOML files in `boards/` say."""
 
 from .cpus import Cpu, Machine
-from .reading import board_file, board_names, cpu_names, list_boards, load_board, load_cpu, native_snapshot
+from .reading import board_file, board_names, cpu_names, list_boards, load_board, load_cpu, native_snapshot, snapshots
 from .schema import Board, Region, TflmSnapshot
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "load_board",
     "load_cpu",
     "native_snapshot",
+    "snapshots",
 ]

@@ -86,6 +86,17 @@ def native_snapshot() -> TflmSnapshot:
     return _read_snapshot(names[0], folder)
 
 
+@functools.cache
+def snapshots() -> tuple[TflmSnapshot, ...]:
+    """Return every TFLM snapshot that a board may have, by name.
+
+    Raises:
+        InputError: a file is wrong.
+    """
+    folder = resources.path("boards") / "tflm"
+    return tuple(_read_snapshot(path.stem, folder) for path in sorted(folder.glob("*.toml")))
+
+
 def _shipped(name: str) -> Path:
     return resources.path("boards") / f"{name}.toml"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..applications import APPLICATIONS, DEFAULT_APPLICATION
 from ..applications.application import Application
 from ..boards import Board
+from ..errors import InputError, option
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import DEFAULT_CODE, Arena, CodeOptions, RuntimePlan
 from ..tflite import TfliteModel
@@ -46,8 +47,27 @@ class Deployment:
 
 
 def check_model(model: TfliteModel, board: Board, *, allow_float: bool = False, runtime: str = DEFAULT_RUNTIME) -> None:
-    """Refuse a model that a runtime cannot run on this board; see `microgen.runtimes.runtime.Runtime`."""
-    RUNTIMES.get(runtime).check(model, board, allow_float=allow_float)
+    """Refuse a model that a runtime cannot run on this board; see `microgen.runtimes.runtime.Runtime`.
+
+    Raises:
+        InputError: it cannot; the hint has another runtime that can, where there is one.
+    """
+    try:
+        RUNTIMES.get(runtime).check(model, board, allow_float=allow_float)
+    except InputError as error:
+        able = [name for name in RUNTIMES.names if _takes(name, model, board, allow_float)]
+        if not able:
+            raise
+        message, hint = error.template
+        raise InputError(message, f"{hint}, or take {option('runtime', able[0])}", **error.data) from None
+
+
+def _takes(runtime: str, model: TfliteModel, board: Board, allow_float: bool) -> bool:
+    try:
+        RUNTIMES.get(runtime).check(model, board, allow_float=allow_float)
+    except InputError:
+        return False
+    return True
 
 
 def deploy(

@@ -104,9 +104,9 @@ def finish(
     model = parse(converted.tflite, name, "the converted model")
     layers, calibration = converted.layers, converted.calibration
     data = calibration.arrays
-    in_float = check_graph(model, layers, limits, allow_float=allow_float)
+    in_float = check_graph(model, layers, limits, scheme, allow_float=allow_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
-    run_once(model, quantized, layers)
+    run_once(model, quantized, layers, scheme)
     warnings = list(converted.warnings)
     if in_float:
         warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
@@ -153,7 +153,12 @@ def _targets(
 
 
 def check_graph(
-    model: TfliteModel, layers: LayerNames, limits: QuantizationLimits, *, allow_float: bool = False
+    model: TfliteModel,
+    layers: LayerNames,
+    limits: QuantizationLimits,
+    scheme: str = "int8",
+    *,
+    allow_float: bool = False,
 ) -> tuple[str, ...]:
     """Refuse operators that TFLM lacks and, unless that is allowed, those that were left in float32.
 
@@ -163,6 +168,7 @@ def check_graph(
         model: the quantized model.
         layers: the names of its layers.
         limits: of the runtime that must run it.
+        scheme: of the quantization.
         allow_float: take operators in float32 where TFLM has them.
 
     Returns:
@@ -174,13 +180,19 @@ def check_graph(
     for graph in model.subgraphs:
         for op in graph.operators:
             if title := limits.lacking(op):
-                raise _refusal(model, graph, op, layers, f"is not among the operators of {title}")
+                raise _refusal(model, graph, op, layers, scheme, f"is not among the operators of {title}")
     in_float = float_operators(model)
     if not allow_float:
         # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
         for graph, op in in_float or _excursions(model):
             raise _refusal(
-                model, graph, op, layers, "stays in float32", f"; or take it as it is: {option('allow_float', True)}"
+                model,
+                graph,
+                op,
+                layers,
+                scheme,
+                "stays in float32",
+                f"; or take it as it is: {option('allow_float', True)}",
             )
     return tuple(dict.fromkeys(f"{_layer_of(graph, op, layers)} ({op.name})" for graph, op in in_float))
 
@@ -198,7 +210,7 @@ def _excursions(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
     return sorted(places, key=lambda place: place[1].name in ("QUANTIZE", "DEQUANTIZE"))
 
 
-def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: LayerNames) -> None:
+def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: LayerNames, scheme: str) -> None:
     """Run one sample in TFLM: some operators are refused only there.
 
     Raises:
@@ -214,7 +226,9 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: La
         if not refused:
             _blame_vanished(model, layers)
             raise
-        raise _refusal(model, model.main, refused[0], layers, f"is refused by TFLM ({error.reason[:200]})") from None
+        raise _refusal(
+            model, model.main, refused[0], layers, scheme, f"is refused by TFLM ({error.reason[:200]})"
+        ) from None
 
 
 def _blame_vanished(model: TfliteModel, layers: LayerNames) -> None:
@@ -244,9 +258,9 @@ def _layer_of(graph: Subgraph, op: Operator, layers: LayerNames) -> str:
 
 
 def _refusal(
-    model: TfliteModel, graph: Subgraph, op: Operator, layers: LayerNames, what: str, otherwise: str = ""
+    model: TfliteModel, graph: Subgraph, op: Operator, layers: LayerNames, scheme: str, what: str, otherwise: str = ""
 ) -> InputError:
-    origin, hint = rules.advice(op.name, in_keras=bool(layers.names))
+    origin, hint = rules.advice(op.name, scheme, in_keras=bool(layers.names))
     tensor = graph.tensors[op.outputs[0]].name if op.outputs else None
     if activation := rules.activation_of(tensor or ""):
         origin = f"the activation {activation}"

@@ -18,6 +18,7 @@ from ..boards import Board, load_board
 from ..deployment import (
     AUTO,
     Deployment,
+    check_model,
     choose_golden,
     choose_runtime,
     deploy,
@@ -339,7 +340,7 @@ def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> qu
 
 def _check_model(setting: _Setting, model: TfliteModel) -> None:
     """Refuse a model that the runtime cannot run, or whose inputs and outputs the firmware cannot handle."""
-    setting.runtime.check(model, setting.board, allow_float=setting.request.allow_float)
+    check_model(model, setting.board, allow_float=setting.request.allow_float, runtime=setting.runtime.name)
     check_edges(model)
 
 

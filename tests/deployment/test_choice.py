@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from microgen.boards import board_file, load_board
-from microgen.deployment import candidates, choose_runtime, usual_runtime
+from microgen.deployment import candidates, check_model, choose_runtime, usual_runtime
 from microgen.errors import InputError
 from microgen.runtimes.runtime import CodeOptions
 from microgen.tflite import parse
@@ -50,3 +50,15 @@ def test_a_board_without_a_library_gets_what_needs_none(tmp_path):
     bare = load_board(str(tmp_path / "bare.toml"))
     assert (usual_runtime(bare), usual_runtime(load_board("pico"))) == ("compiled", "tflm")
     assert choose_runtime(SMALL, bare).runtime == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("operator", "dtype", "runtime", "other"),
+    [("ELU", "int8", "compiled", "tflm"), ("RELU6", "int16", "tflm", "compiled"), ("LOG_SOFTMAX", "int16", "tflm", ""),
+     ("LOG_SOFTMAX", "int16", "compiled", "")],
+)  # fmt: skip
+def test_a_refusal_names_the_other_runtime_only_where_it_takes_the_model(operator, dtype, runtime, other):
+    model = parse(models.one_operator(operator, dtype=dtype), "m")
+    with pytest.raises(InputError) as caught:
+        check_model(model, load_board("nano33ble"), runtime=runtime)
+    assert caught.value.hint.partition(", or take ")[2] == (f"runtime={other}" if other else "")

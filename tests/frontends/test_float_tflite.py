@@ -78,6 +78,40 @@ def test_the_float_hello_world_goes_through(shared_models, tmp_path):
     assert found.quality.output_sqnr_db > 25 and load(tmp_path / "h.tflite").inputs[0].dtype == "int8"
 
 
+def of_operator(name):
+    """A float dense layer, and an operator on its output."""
+    b, rng = models.ModelBuilder(), np.random.default_rng(1)
+    x, y = b.tensor("x", [1, 8], "float32"), b.tensor("y", [1, 4], "float32")
+    w = b.tensor("w", [4, 8], "float32", values=rng.normal(0, 0.3, (4, 8)))
+    b.op("FULLY_CONNECTED", [x, w, -1], [y], models.schema.FullyConnectedOptionsT())
+    inputs, options = [y], None
+    if name == "ARG_MAX":
+        inputs.append(b.tensor("axis", [], "int32", (), values=np.array(1)))
+        options = models.schema.ArgMaxOptionsT()
+        options.outputType = models.TYPES["int32"]
+    elif name == "LEAKY_RELU":
+        options = models.schema.LeakyReluOptionsT()
+    out = b.tensor("out", [1], "int32", ()) if name == "ARG_MAX" else b.tensor("out", [1, 4], "float32")
+    b.op(name, inputs, [out], options)
+    return b.build([x], [out])
+
+
+KERAS = "give the Keras model (.keras, .h5) that it was made from, which is converted otherwise"
+
+
+@pytest.mark.parametrize(
+    ("operator", "scheme", "hint"),
+    [("LEAKY_RELU", "int8", KERAS), ("LEAKY_RELU", "int16x8", KERAS), ("LOG_SOFTMAX", "int8", KERAS),
+     ("LOG_SOFTMAX", "int16x8", f"{KERAS}, and quantize to int8 (scheme=int8)"),
+     ("ARG_MAX", "int16x8", "use the scores themselves, of which the firmware takes the largest")],
+)  # fmt: skip
+def test_what_ai_edge_quantizer_leaves_in_float_has_a_hint_that_helps(tmp_path, data, operator, scheme, hint):
+    (tmp_path / "m.tflite").write_bytes(of_operator(operator))
+    with pytest.raises(InputError, match=f"its operator {operator} stays in float32") as caught:
+        microgen.quantize(tmp_path / "m.tflite", data, scheme=scheme)
+    assert caught.value.hint == f"{hint}; or take it as it is: allow_float=True"
+
+
 def test_a_quantized_tflite_is_taken_as_it_is(tmp_path, data):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     found = microgen.quantize(tmp_path / "m.tflite", data, out=tmp_path / "o.tflite")

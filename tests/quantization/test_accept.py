@@ -24,7 +24,7 @@ def relu(kind="int8", shape=(1, 4), **more):
 def test_what_no_arena_holds_is_told_in_tflms_words():
     model = parse(relu(shape=(1, 40_000_000)))
     with pytest.raises(EngineError, match=r"TFLM: .*failed to allocate tensors .*Requested: 80000000"):
-        acceptance.run_once(model, [np.zeros((1, 1, 40_000_000), np.int8)], LayerNames())
+        acceptance.run_once(model, [np.zeros((1, 1, 40_000_000), np.int8)], LayerNames(), "int8")
 
 
 def measured(quantized, data=((0.5, 1.5, -2.0, 3.0),), twin=None):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, option
 from ...support import toml
 
 
@@ -63,17 +63,23 @@ def activation_of(tensor: str) -> str:
     return next((name for name in table()["activations"] if name in words), "")
 
 
-def advice(operator: str, *, in_keras: bool = True) -> tuple[str, str]:
+def advice(operator: str, scheme: str = "int8", *, in_keras: bool = True) -> tuple[str, str]:
     """Return what an operator comes from and what to use instead; general words for one that is not in the table.
 
     Args:
         operator: its name.
+        scheme: of the quantization.
         in_keras: whether the model came as a Keras model or SavedModel, not as a .tflite.
     """
     entry = table()["operators"].get(operator)
+    is_too_wide = scheme == "int16x8" and operator in table()["int8_only"]
+    to_int8 = f"quantize to int8 ({option('scheme', 'int8')})"
     if not in_keras and operator in table()["reconverted"]:
         origin = entry["from"] if entry else ""
-        return origin, "give the Keras model (.keras, .h5) that it was made from, which is converted otherwise"
+        again = "give the Keras model (.keras, .h5) that it was made from, which is converted otherwise"
+        return origin, f"{again}, and {to_int8}" if is_too_wide else again
     if entry is None:
         return "", "build the model from layers that TFLM has in int8 (microgen inspect shows a model's operators)"
-    return entry["from"], f"use {entry['use']}"
+    use = f"use {entry['use']}"
+    # ai-edge-quantizer leaves in float32 what it does not have, whatever the scheme.
+    return entry["from"], f"{use}, or {to_int8}" if is_too_wide and in_keras else use

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from ...boards import TflmSnapshot
+from ...boards import TflmSnapshot, snapshots
 from ...errors import InputError, option
 from ...tflite import Operator, Subgraph, TfliteModel
 from .resolver import METHODS
 
 _FULLY_CONNECTED = "FULLY_CONNECTED"
 # Operators that move values of any width.
-_ANY_WIDTH = frozenset({"CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"})
+_ANY_WIDTH = frozenset({"CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SHAPE", "SQUEEZE"})
 
 
 def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
     """Refuse what this board's TFLM lacks or computes wrongly.
 
     Raises:
-        InputError: names the operators.
+        InputError: names the operators, and in the hint the TFLM of other boards that runs them, where there is one.
     """
+    try:
+        _check(model, snapshot)
+    except InputError as error:
+        message, hint = error.template
+        able = sorted({other.title for other in snapshots() if _is_able(model, other)})
+        # Of one that is made for some chips only, its plain form says enough.
+        plain = [title for title in able if not any(title != other and title.startswith(other) for other in able)]
+        if plain:
+            hint += f", or choose a board with {' or '.join(plain)} (microgen boards)"
+        raise InputError(message, hint, **error.data) from None
+
+
+def _is_able(model: TfliteModel, snapshot: TflmSnapshot) -> bool:
+    try:
+        _check(model, snapshot)
+    except InputError:
+        return False
+    return True
+
+
+def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
     lacking = sorted(
         {
             op.name
@@ -43,18 +64,17 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
     if lacking:
         raise InputError(
             f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",
-            "build the model from layers that TFLM has, or choose a board with a newer TFLM (microgen boards)",
+            "build the model from layers that it has",
             operator=lacking[0],
         )
     for graph in model.subgraphs:
         for op in graph.operators:
-            wide = any(graph.tensors[i].dtype == "int16" for i in op.outputs)
             # Custom operators of TFLM's audio front end are int16 by nature.
-            if wide and not op.is_custom and op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
+            if _is_wide(graph, op) and not op.is_custom and op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
                 raise InputError(
                     f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
                     "is not known to have a kernel",
-                    f"quantize to int8 ({option('scheme', 'int8')}), or choose another board (microgen boards)",
+                    f"quantize the float model to int8 ({option('scheme', 'int8')})",
                     operator=op.name,
                 )
             if op.name != _FULLY_CONNECTED or not _per_channel_weights(graph, op):
@@ -67,10 +87,16 @@ def check_board(model: TfliteModel, snapshot: TflmSnapshot) -> None:
                 effect = "refuses it on the device" if support == "refused" else "computes it wrongly without a word"
                 raise InputError(
                     f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
-                    "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True, "
-                    "or choose a board with a newer TFLM (microgen boards)",
+                    "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True",
                     operator=op.name,
                 )
+
+
+def _is_wide(graph: Subgraph, op: Operator) -> bool:
+    """Tell whether an operator reads or writes int16 activations; the state of an int8 one may be int16, too."""
+    read = [graph.tensors[i] for i in op.inputs if i >= 0]
+    activations = [t for t in read if not t.is_constant and not t.is_variable]
+    return any(t.dtype == "int16" for t in (*activations, *(graph.tensors[i] for i in op.outputs)))
 
 
 def _per_channel_weights(graph: Subgraph, op: Operator) -> bool:

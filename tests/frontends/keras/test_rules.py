@@ -12,7 +12,7 @@ import pytest
 
 import microgen
 from microgen import quantization
-from microgen.errors import InputError
+from microgen.errors import EngineError, InputError
 from microgen.frontends.converted import LayerNames
 from microgen.frontends.keras import rules
 from microgen.report.models import quantized_lines
@@ -82,6 +82,14 @@ def test_each_operator_of_the_table_is_refused_with_its_advice(operator):
         assert "layer 'odd'" in caught.value.message
 
 
+def test_what_the_converter_has_in_int8_only_says_so():
+    model = sequential(keras().layers.Dense(3), keras().layers.Activation("log_softmax"), shape=(4,))
+    assert quantize(model, SERIES[:, 0]).model.ops["LOG_SOFTMAX"] == 1
+    with pytest.raises(EngineError, match="16x8-bit not yet supported for op: 'LOG_SOFTMAX'") as caught:
+        quantize(model, SERIES[:, 0], scheme="int16x8")
+    assert caught.value.hint == "use softmax, which is largest at the same class, or quantize to int8 (scheme=int8)"
+
+
 def test_a_layer_stays_in_float_only_where_that_is_allowed_and_tflm_has_it(tmp_path):
     needs_host()
     keras().utils.set_random_seed(0)
@@ -132,7 +140,8 @@ def test_a_detour_over_float_is_refused():
 
 
 def test_the_table_is_covered():
-    assert set(OPERATORS) | {"WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"} == set(rules.table()["operators"])
+    of_tflite = {"LEAKY_RELU", "ARG_MAX", "LOG_SOFTMAX"}  # tests/frontends/test_float_tflite.py
+    assert set(OPERATORS) | of_tflite | {"WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"} == set(rules.table()["operators"])
     named = {name for rule in rules.table()["layers"] for name in rule["names"]}
     assert set(LAYERS) == named
 

@@ -16,7 +16,7 @@ from tests.support.models import ModelBuilder
 def refusal(data: bytes) -> InputError:
     with pytest.raises(InputError) as caught:
         compile_model(parse(data, "net"))
-    assert caught.value.hint == "use the tflm runtime"
+    assert caught.value.hint == "build the model from operators that it has"
     return caught.value
 
 

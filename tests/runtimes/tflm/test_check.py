@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from microgen.boards import load_board
 from microgen.errors import InputError
 from microgen.runtimes.tflm.check import check_board
 from microgen.runtimes.tflm.resolver import resolver_methods
 from microgen.tflite import parse
 from tests.support import models
+
+QUANTIZE = "quantize the float model to int8 (scheme=int8)"
 
 
 def refusal(check, data, *more, **options):
@@ -46,6 +49,32 @@ def test_operators_that_a_board_lacks_are_named_wherever_they_are():
     assert refusal(check_board, models.two_by_two(), snapshot("ADD")) == says
     says = "m: TFLM of old has no operator FULLY_CONNECTED, RELU"
     assert refusal(check_board, models.control_flow(), snapshot("IF")) == says
+
+
+@pytest.mark.parametrize(
+    ("operator", "dtype", "board", "says"),
+    [("REVERSE_V2", "int8", "pico", ", or choose a board with esp-tflite-micro 1.3.7 (microgen boards)"),
+     ("RELU6", "int16", "nano33ble",
+      ", or choose a board with esp-tflite-micro 1.3.7 or pico-tflmicro dfea53b (microgen boards)"),
+     ("LOG_SOFTMAX", "int16", "pico", ""), ("RELU", "int16", "esp32", None), ("LEAKY_RELU", "int16", "nano33ble", None),
+     ("LOG_SOFTMAX", "int8", "nano33ble", None), ("ARG_MAX", "int8", "nano33ble", None)],
+)  # fmt: skip
+def test_another_board_is_named_only_where_its_tflm_runs_the_model(operator, dtype, board, says):
+    model = parse(models.one_operator(operator, dtype=dtype), "m")
+    if says is None:
+        check_board(model, load_board(board).snapshot)
+        return
+    with pytest.raises(InputError) as caught:
+        check_board(model, load_board(board).snapshot)
+    own = "build the model from layers that it has" if dtype == "int8" else QUANTIZE
+    assert caught.value.hint == own + says
+
+
+def test_int16_is_looked_for_among_inputs_and_not_in_a_state():
+    model = models.layer("ARG_MAX", [([1, 4], "int16")], [([1], "int32")])
+    assert "operator 0 (ARG_MAX) computes in int16" in refusal(check_board, model, load_board("esp32").snapshot)
+    check_board(parse(models.stateful()), load_board("esp32").snapshot)  # SVDF of int8, whose state is int16
+    check_board(parse(models.layer("SHAPE", [([1, 4], "int16")], [([2], "int32")])), load_board("esp32").snapshot)
 
 
 def test_a_custom_operator_is_no_builtin_one_of_the_same_name():

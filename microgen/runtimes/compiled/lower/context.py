@@ -18,7 +18,7 @@ from ..steps import Step
 from ..values import Value
 
 Array = npt.NDArray[Any]
-HINT = "use the tflm runtime"
+HINT = "build the model from operators that it has"
 
 
 class Context:
