@@ -127,6 +127,27 @@ class NativeBuild:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """How the README of a project speaks of a runtime: words that its sentences are made of.
+
+    Attributes:
+        computes: what the firmware does with the model, after "A firmware that".
+        model_files: what lies in the model's folder.
+        memory: what the memory for tensors is called.
+        native: how the firmware differs that PlatformIO compiles for a PC, a sentence; "" where it does not.
+        verified: what a verification on a PC runs.
+        on_board: what the board computes with in its place, a sentence without a full stop.
+    """
+
+    computes: str
+    model_files: str
+    memory: str
+    native: str
+    verified: str
+    on_board: str
+
+
+@dataclass(frozen=True)
 class QuantizationLimits:
     """What a converter must know of a runtime, so that the runtime can compute what the converter makes.
 
@@ -177,6 +198,10 @@ class RuntimePlan(Protocol):
     @property
     def library(self) -> Library:
         """The library on the board."""
+
+    @property
+    def wording(self) -> Wording:
+        """How a project's README speaks of it."""
 
     @property
     def arena(self) -> Arena:

@@ -18,6 +18,7 @@ from microgen.runtimes.runtime import (
     Part,
     QuantizationLimits,
     Requirements,
+    Wording,
 )
 from microgen.support.host import HostBuild
 
@@ -128,6 +129,7 @@ class Plan:
     native_obstacle = ""
     emulation_obstacle = ""
     code_options = CodeOptions()
+    wording = Wording("multiplies", "one layer", "two arrays", "", "the multiplication", "The board multiplies")
     code_bytes = 2_000
 
     def __init__(self, model):

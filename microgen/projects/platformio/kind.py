@@ -8,6 +8,7 @@ from ..._version import __version__
 from ...boards import Board
 from ...deployment.fit import memory_fit
 from ...devices import Layout
+from ...runtimes.runtime import RuntimePlan
 from ...support import resources
 from ...support.render import render
 from ...verification import Verdict
@@ -70,6 +71,7 @@ class _PlatformIO:
             model=deployment.model,
             native_obstacle=deployment.plan.native_obstacle,
             emulation=emulator.emulation(deployment),
+            excluded=_excluded(deployment.plan),
             verdict=verdict,
         )
 
@@ -78,8 +80,6 @@ def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
     """Return platformio.ini and the script that it names."""
     deployment = parts.deployment
     plan, region = deployment.plan, memory_fit(deployment).region
-    needed = [plan.requirements] if plan.native_obstacle else [plan.requirements, plan.native.requirements]
-    excluded = sorted({pattern for requirements in needed for pattern in requirements.exclude_sources})
     ini = render(
         "platformio/platformio.ini.j2",
         version=__version__,
@@ -90,8 +90,15 @@ def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
         native_obstacle=plan.native_obstacle,
         emulation=emulated,
     )
+    excluded = _excluded(plan)
     script = render("platformio/exclude_sources.py.j2", exclude_sources=excluded)
     return {"platformio.ini": ini, **({"exclude_sources.py": script} if excluded else {})}
+
+
+def _excluded(plan: RuntimePlan) -> list[str]:
+    """Return the patterns of the libraries' sources that no environment may compile."""
+    needed = [plan.requirements] if plan.native_obstacle else [plan.requirements, plan.native.requirements]
+    return sorted({pattern for requirements in needed for pattern in requirements.exclude_sources})
 
 
 KIND = _PlatformIO()

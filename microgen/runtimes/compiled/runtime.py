@@ -27,6 +27,7 @@ from ..runtime import (
     Requirements,
     Runtime,
     RuntimePlan,
+    Wording,
 )
 from . import memory, options, size
 from .armv7em import Armv7emPath
@@ -93,6 +94,19 @@ class CompiledPlan:
     def library(self) -> Library:
         """The kernels, which are part of the project."""
         return _library(self.board)
+
+    @property
+    def wording(self) -> Wording:
+        """How a README speaks of compiled code."""
+        variant = "the variant for the DSP extension of Armv7E-M" if self.dsp else "the same code"
+        return Wording(
+            computes="has the model as C11: no interpreter, no library, no heap",
+            model_files="the model as C (model.c), the kernels that it calls, its configuration",
+            memory="buffer for tensors",
+            native="On a PC, the model's code is plain C.",
+            verified="the model's code in plain C",
+            on_board=f"The board's compiler takes {variant}",
+        )
 
     @property
     def arena(self) -> Buffered:

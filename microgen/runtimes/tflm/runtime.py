@@ -24,6 +24,7 @@ from ..runtime import (
     Requirements,
     Runtime,
     RuntimePlan,
+    Wording,
 )
 from . import size
 from .arena import Arena, plan_board, size_arena
@@ -66,6 +67,18 @@ class TflmPlan:
     def library(self) -> Library:
         """The board's TFLM."""
         return _library(snapshot_of(self.board))
+
+    @property
+    def wording(self) -> Wording:
+        """How a README speaks of TFLM."""
+        return Wording(
+            computes="computes the model with TensorFlow Lite Micro",
+            model_files="the model as a C array, its configuration, and the functions that run it",
+            memory="tensor arena",
+            native="On a PC, TensorFlow Lite Micro is built from source.",
+            verified="the firmware's C++ with TensorFlow Lite Micro's reference kernels",
+            on_board=f"The board has kernels of its own ({self.library.kernels})",
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
