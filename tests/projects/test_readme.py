@@ -1,4 +1,4 @@
-"""The README of a project: each runtime in its own words, and each file that the project has."""
+"""A project that is rendered, not built: its files, and a README in the runtime's own words that names each."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def test_a_runtime_is_described_in_its_own_words_and_no_others(runtime, board):
     assert ("arena" in text, "C array" in text, "kernels of its own" in others) == (is_tflm,) * 3
     tops = {"/".join(name.split("/")[: 2 if name.startswith("lib/") else 1]) for name in files} - {"src"}
     assert all(f"`{name}`" in text for name in tops), sorted(name for name in tops if f"`{name}`" not in text)
+    sdk = {f"lib/{place}/pico.cc" for place in ("native", "emulator") if f"lib/{place}/library.json" in files}
+    assert sdk & files == (sdk if is_tflm else set()), "only TFLM's library wants it"
     assert ("model.bin" in text) == ("model.bin" in files) == is_tflm
 
 

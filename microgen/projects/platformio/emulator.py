@@ -75,8 +75,13 @@ def emulation(deployment: Deployment) -> Emulation | None:
     )
 
 
-def files(emulated: Emulation) -> Files:
-    """Return the script of PlatformIO, and the emulated board as a library."""
+def files(emulated: Emulation, libraries: Files) -> Files:
+    """Return the script of PlatformIO, and the emulated board as a library.
+
+    Args:
+        emulated: the board's CPU.
+        libraries: what the runtime's libraries ask of a board.
+    """
     library = {
         "name": "emulator",
         "version": "1.0.0",
@@ -89,12 +94,7 @@ def files(emulated: Emulation) -> Files:
     emulator = copies("platform/emulator")
     taken = (*emulated.machine.sources, *build.COMMON, "emulator.h", "firmware.ld")
     placed = {
-        # What pico-tflmicro asks for of the Pico's SDK.
-        **{
-            name: data
-            for name, data in copies("platform/posix/native", "**/*").items()
-            if "pico" in name or "/" in name
-        },
+        **libraries,
         **copies("platform", "*.h"),
         **copies("platform/posix", "Arduino.h"),
         **{name: emulator[name] for name in taken},

@@ -8,7 +8,7 @@ from ..._version import __version__
 from ...boards import Board
 from ...deployment.fit import memory_fit
 from ...devices import Layout
-from ...runtimes.runtime import RuntimePlan
+from ...runtimes.runtime import Requirements, RuntimePlan
 from ...support import resources
 from ...support.render import render
 from ...verification import Verdict
@@ -40,17 +40,18 @@ class _PlatformIO:
         """Take every board: each names its platform."""
 
     def files(self, parts: Parts) -> Files:
-        header = copies("platform", "*.h")
+        plan, header = parts.deployment.plan, copies("platform", "*.h")
         placed = {self.layout.platform: header | copies("platform/arduino")}
-        if not parts.deployment.plan.native_obstacle:
-            placed[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native", "**/*")
+        if not plan.native_obstacle:
+            asked = _asked_of_a_board(plan.native.requirements)
+            placed[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native") | asked
         emulated = emulator.emulation(parts.deployment)
         placed["test"] = copies("test", "*.py")
         placed["test/test_golden"] = copies("test", "*.cpp")
         return {
             **firmware_files(parts, self.layout),
             **{f"{folder}/{name}": data for folder, files in placed.items() for name, data in files.items()},
-            **(emulator.files(emulated) if emulated else {}),
+            **(emulator.files(emulated, _asked_of_a_board(plan.requirements)) if emulated else {}),
             **_settings(parts, emulated),
         }
 
@@ -93,6 +94,11 @@ def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
     excluded = _excluded(plan)
     script = render("platformio/exclude_sources.py.j2", exclude_sources=excluded)
     return {"platformio.ini": ini, **({"exclude_sources.py": script} if excluded else {})}
+
+
+def _asked_of_a_board(requirements: Requirements) -> Files:
+    """Return what libraries want that are not compiled for a board: functions of the Pico's SDK, for pico-tflmicro."""
+    return copies("platform/pico_sdk", "**/*") if requirements.lib_deps else {}
 
 
 def _excluded(plan: RuntimePlan) -> list[str]:
