@@ -162,7 +162,7 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
         cache: what was made already for the same model on other boards, and is kept for the next.
         progress: called with how far it is.
     """
-    with project.Claim(_folder(request)) as claim:
+    with project.Claim(_folder(request), shared=request.check) as claim:
         return _run_build(request, cache, progress, claim)
 
 

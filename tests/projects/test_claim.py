@@ -28,12 +28,22 @@ def test_a_second_build_of_a_folder_is_refused_at_once(model, tmp_path):
     out = microgen.build(model, "pico", out=tmp_path / "p", **FAST).project
     before, steps = tree(out), []
     with projects.Claim(out):
-        with pytest.raises(InputError, match="another build of this project is at work") as refused:
+        with pytest.raises(InputError, match="another build or check of this project is at work") as refused:
             microgen.build(model, "pico", out=out, seed=1, on_step=steps.append, **FAST)
         assert projects.open_project(out).edited() == [], "it may be read meanwhile"
     assert refused.value.option == "out" and not steps and tree(out) == before
     microgen.build(model, "pico", out=out, seed=1, **FAST)
     assert tree(out) != before
+
+
+def test_checks_share_a_folder_and_keep_builds_out(model, tmp_path):
+    out = microgen.build(model, "pico", out=tmp_path / "p", **FAST).project
+    with projects.Claim(out, shared=True):
+        assert microgen.build(model, "pico", out=out, check=True, **FAST).drift is not None
+        with pytest.raises(InputError, match="another build or check of this project is at work"):
+            microgen.build(model, "pico", out=out, **FAST)
+    with projects.Claim(out), pytest.raises(InputError, match="p: a build of this project is at work"):
+        microgen.build(model, "pico", out=out, check=True, **FAST)
 
 
 def test_the_lock_of_a_dead_build_is_gone(tmp_path):
