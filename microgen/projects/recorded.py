@@ -7,16 +7,20 @@ expect. `required` is for what cannot be done without.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from ..errors import InputError
+from ..runtimes.runtime import Optimize
 
 _AGAIN = "build the project again"
 # More than any size, seed or speed, and a float64 still holds it exactly.
 _LARGEST = 2**53
 _MISSING = object()
+# What a generated project may be compiled with beside its board's own flags.
+_FLAG = re.compile(r"-O[0-3gsz]|-D\w+(=[\w.]*)?")
 
 
 def is_inside(name: str) -> bool:
@@ -63,6 +67,18 @@ def _is_files(value: object) -> bool:
     return isinstance(value, dict) and all(is_inside(name) and _is_text(v) for name, v in value.items())
 
 
+def _is_optimize(value: object) -> bool:
+    return value is None or value in get_args(Optimize)
+
+
+def _is_budget(value: object) -> bool:
+    return value is None or _is_whole(value)
+
+
+def _is_flags(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(flag, str) and _FLAG.fullmatch(flag) for flag in value)
+
+
 _Check = Callable[[object], bool]
 _KINDS: Mapping[str, tuple[_Check, str]] = {
     name: (check, what)
@@ -91,6 +107,14 @@ _KINDS: Mapping[str, tuple[_Check, str]] = {
 }
 
 
+# What any runtime may record of its code, in the object that has the runtime's name.
+_CODE: Mapping[str, tuple[_Check, str]] = {
+    "optimize": (_is_optimize, f"one of {', '.join(get_args(Optimize))}"),
+    "flash_budget": (_is_budget, "a whole number from 0, or null"),
+    "build_flags": (_is_flags, "a list of -O and -D flags"),
+}
+
+
 def check_manifest(manifest: Mapping[str, Any], title: str) -> None:
     """Refuse a manifest with a value of another kind than is expected.
 
@@ -101,11 +125,19 @@ def check_manifest(manifest: Mapping[str, Any], title: str) -> None:
     Raises:
         InputError: names the value.
     """
-    for name in sorted(_KINDS, key=lambda name: name.count(".")):
+    kinds = {**_of_runtime(manifest.get("runtime")), **_KINDS}
+    for name in sorted(kinds, key=lambda name: name.count(".")):
         found = _find(manifest, name)
-        check, what = _KINDS[name]
+        check, what = kinds[name]
         if found is not _MISSING and not check(found):
             raise InputError(f"{title}: '{name}' is not {what}", _AGAIN)
+
+
+def _of_runtime(name: object) -> Mapping[str, tuple[_Check, str]]:
+    """Return what is expected of the object in which a runtime of this name records its library and its code."""
+    if not isinstance(name, str):
+        return {}
+    return {name: (_is_object, "an object"), **{f"{name}.{key}": kind for key, kind in _CODE.items()}}
 
 
 def required(manifest: Mapping[str, Any], name: str, title: str) -> Any:  # noqa: ANN401 - JSON

@@ -12,7 +12,8 @@ import pytest
 
 from microgen import projects as project
 from microgen.errors import InputError
-from microgen.projects.manifest import project_board, project_model
+from microgen.projects.manifest import project_board, project_build_flags, project_code, project_model
+from microgen.runtimes.runtime import CodeOptions
 
 FILES = {"lib/model/a.h": b"one", "platformio.ini": b"[env]\n"}
 USER = {"src/main.cpp": b"main"}
@@ -203,6 +204,10 @@ KINDS = {
     "monitor_speed": ["fast", None],
     "application_options": [{"task": 1}, []],
     "selftest_at_boot": [1, None],
+    "compiled": [None, []],
+    "compiled.optimize": [1, [], "fastest"],
+    "compiled.flash_budget": [-1, True, "16000", 2**64],
+    "compiled.build_flags": [None, 5, "-O2", [2], ["-O2", "-fplugin=./x.so"], ["-O2\n"]],
     "files": [None, [], {"../x": "a"}, {"/x": "a"}, {"a\0b": "c"}, {"a": 1}],
     "user_files": ["x", [1]],
 }
@@ -210,14 +215,23 @@ KINDS = {
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in KINDS.items() for value in values])
 def test_manifests_that_were_edited_are_refused_and_the_value_named(name, value, tmp_path):
-    write(tmp_path / "p")
+    write(tmp_path / "p", runtime="compiled")
     path = tmp_path / "p/microgen.json"
     manifest = json.loads(path.read_text())
     outer, _, inner = name.partition(".")
     manifest[outer] = {**manifest.get(outer, {}), inner: value} if inner else value
     path.write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match=re.escape(f"microgen.json: '{name}' is not")):
+    with pytest.raises(InputError, match=re.escape(f"microgen.json: '{name}' is not")) as refused:
         project.open_project(tmp_path / "p")
+    assert refused.value.hint == "build the project again"
+
+
+def test_what_a_compiled_project_records_of_its_code_is_taken(tmp_path):
+    for code in ({}, {"optimize": None}, {"optimize": "size", "flash_budget": 0, "build_flags": ["-Os", "-DX=1"]}):
+        write(tmp_path / "p", runtime="compiled", compiled=code)
+        opened = project.open_project(tmp_path / "p")
+        assert project_code(opened) == CodeOptions(code.get("optimize"), code.get("flash_budget"))
+        assert project_build_flags(opened) == tuple(code.get("build_flags", ()))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 200 + "1" + "}" * 200, "9" * 5000, "\ud800"])
