@@ -130,7 +130,7 @@ def check_manifest(manifest: Mapping[str, Any], title: str) -> None:
         found = _find(manifest, name)
         check, what = kinds[name]
         if found is not _MISSING and not check(found):
-            raise InputError(f"{title}: '{name}' is not {what}", _AGAIN)
+            raise InputError(f"{title}: '{name}' is not {what}", "restore the file, or build into another folder")
 
 
 def _of_runtime(name: object) -> Mapping[str, tuple[_Check, str]]:
