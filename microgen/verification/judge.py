@@ -84,6 +84,7 @@ def judge(
     common["ops"] = tuple(sorted({layer.op for layer in differing}))
     common["layers"] = proof.layers if all_layers else tuple(differing)
     common["faulty_ops"] = faulty_references(model)
+    common["looked_at"] = proof.samples
     common["rounded_share"] = float(np.mean(proof.rounded)) if proof.rounded else 0.0
     # Equal outputs on these samples prove nothing where an operator is beyond its bound.
     if proof.culprit is not None or (proof.objection and not is_equal):

@@ -135,7 +135,8 @@ class Verdict:
             answer), "litert_accuracy"; None where there were none, or where their classes are not the model's.
         warnings: what to know about the accuracy, or why it was not computed; that fewer samples than wanted were run.
         faulty_ops: the operators for which LiteRT's reference kernels are known to be wrong; where there are any,
-        rounded_share: the share of the samples looked at on which an operator rounds otherwise, too.
+        looked_at: how many samples the layer proof looked at; 0 where none was made.
+        rounded_share: the share of them on which an operator rounds otherwise, too.
     """
 
     status: str
@@ -157,6 +158,7 @@ class Verdict:
     accuracy: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     faulty_ops: tuple[str, ...] = ()
+    looked_at: int = 0
     rounded_share: float = 0.0
 
     @property
@@ -191,7 +193,8 @@ class Verdict:
         if self.faulty_ops or not self.ops:
             of = f" of {', '.join(self.faulty_ops)}" if self.faulty_ops else ""
             fault = f"a known fault of LiteRT's reference kernels{of}"
-            cause = f"{fault}, and {cause} on {self.rounded_share:.0%} of the samples" if self.ops else fault
+            share = f"{self.rounded_share:.0%} of the {self.looked_at} samples looked at"
+            cause = f"{fault}, and {cause} on {share}" if self.ops else fault
         return (
             f"within-bound on {self.samples} samples{where} ({ran}; TFLM and LiteRT differ on "
             f"{self.differing_samples}, by at most {self.max_abs_diff_lsb:g} LSB at the output, from {cause})"

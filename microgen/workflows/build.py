@@ -396,10 +396,9 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> Fi
 
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
     """Phase 5: compare what firmware and engines answered."""
-    if setting.request.verify:
-        verdict = judge(running, firmware, setting.request.seed, setting.obstacle).verdict
-    else:
-        verdict = Verdict(NOT_VERIFIED, reason="the verification was turned off")
+    if not setting.request.verify:
+        return Verdict(NOT_VERIFIED, reason="the verification was turned off")
+    verdict = judge(running, firmware, setting.request.seed, setting.obstacle).verdict
     fewer = sample_warning(running.model, setting.request.samples)
     return replace(verdict, warnings=(*verdict.warnings, fewer)) if fewer else verdict
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import defaults
 from ..boards import Board, list_boards, load_board
-from ..deployment import AUTO, Candidate, Deployment, candidates, check_model, choose, deploy
+from ..deployment import AUTO, Candidate, Deployment, candidates, check_model, choose, choose_runtime, deploy
 from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
 from ..frontends.source import load
@@ -261,7 +261,7 @@ def _inspect_project(path: Path, board: str | Path | None, runtime: str | None, 
     target = project_board(opened) if board is None else load_board(str(board))
     reason = ""
     if chosen == AUTO:
-        choice = choose(candidates(model, target, allow_float=True, code=code))
+        choice = choose_runtime(model, target, allow_float=True, code=code)
         chosen, reason = choice.runtime, choice.reason
     elif runtime is None and code == DEFAULT_CODE:
         code = project_code(opened)

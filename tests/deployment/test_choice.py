@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import microgen
 from microgen.boards import board_file, load_board
 from microgen.deployment import candidates, check_model, choose_runtime, usual_runtime
 from microgen.errors import InputError
@@ -19,6 +20,18 @@ def test_the_smaller_runtime_is_taken_and_the_figures_say_so():
     sizes = {c.runtime: c.bytes for c in candidates(SMALL, load_board("pico"))}
     assert choice.runtime == "compiled" and sizes["compiled"] < sizes["tflm"]
     assert all(f"{number:,}" in choice.reason for pair in sizes.values() for number in pair)
+
+
+def test_inspect_takes_the_runtime_that_a_build_takes(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(SMALL.data)
+    for board in ("pico", "esp32s3"):
+        choice = choose_runtime(SMALL, load_board(board))
+        out = tmp_path / board
+        built = microgen.build(tmp_path / "m.tflite", board, out=out, runtime="auto", samples=4, verify=False)
+        assert (built.deployment.plan.runtime, built.runtime_reason) == (choice.runtime, choice.reason)
+        for what, where in ((tmp_path / "m.tflite", board), (out, None)):
+            found = microgen.inspect(what, where, "auto")
+            assert (found.deployment.plan.runtime, found.runtime_reason) == (choice.runtime, choice.reason)
 
 
 def test_a_vector_unit_that_only_the_library_uses_decides_for_it():

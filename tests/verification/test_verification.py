@@ -499,4 +499,4 @@ def test_a_fault_of_the_reference_and_rounding_are_both_named_by_share():
     assert verdict.status == "within-bound" and verdict.faulty_ops == ("SUM",)
     assert "a known fault of LiteRT's reference kernels of SUM" in verdict.summary()
     both = dataclasses.replace(verdict, ops=("FULLY_CONNECTED",), rounded_share=0.25)
-    assert "of SUM, and rounding in FULLY_CONNECTED on 25% of the samples" in both.summary()
+    assert "of SUM, and rounding in FULLY_CONNECTED on 25% of the 16 samples looked at" in both.summary()

@@ -44,7 +44,8 @@ class Proof:
         culprit: the first operator beyond its bound, None when there is none.
         inputs: for the culprit, its inputs on the samples looked at, samples first.
         cut: the culprit as a model of its own.
-        rounded: on which of the samples looked at an operator rounds otherwise than its reference.
+        samples: how many were looked at.
+        rounded: on which of them an operator rounds otherwise than its reference.
     """
 
     layers: tuple[Layer, ...]
@@ -52,6 +53,7 @@ class Proof:
     culprit: Layer | None = None
     inputs: Samples = ()
     cut: bytes = b""
+    samples: int = 0
     rounded: tuple[bool, ...] = ()
 
 
@@ -109,12 +111,13 @@ def prove_layers(
     culprit = next((pair for pair in zip(layers, accepted, strict=True) if not pair[0].is_within), None)
     if culprit is not None:
         layer, comparison = culprit
-        return Proof(layers, layer.complaint(), layer, comparison.inputs, comparison.place.alone.model)
+        return Proof(layers, layer.complaint(), layer, comparison.inputs, comparison.place.alone.model, len(order))
     rounded = _rounded(model, comparisons, len(order))
     # Where the reference itself is wrong, it is so on any sample.
     is_faulty = any(c.place.alone.kernels != REFERENCE for c in comparisons)
     unexplained = differs & ~rounded if not is_faulty else np.zeros(len(order), np.bool_)
-    return Proof(layers, _objection(comparisons, unexplained), rounded=tuple(rounded.tolist()))
+    objection = _objection(comparisons, unexplained)
+    return Proof(layers, objection, samples=len(order), rounded=tuple(rounded.tolist()))
 
 
 def _most_samples(model: TfliteModel) -> int:

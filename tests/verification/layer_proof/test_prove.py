@@ -117,7 +117,7 @@ def test_operators_that_agree_prove_that_nothing_is_wrong(prove):
     assert [(x.op, x.differs, x.elements, x.bound_lsb, x.exact_error_lsb) for x in found.layers] == [
         ("ADD", False, 96, 0, None), ("QUANTIZE", False, 96, 0, None), ("CONCATENATION", False, 192, 0, None),
     ]  # fmt: skip
-    assert found == Proof(found.layers, "", rounded=(False,) * 16)
+    assert found == Proof(found.layers, "", samples=16, rounded=(False,) * 16)
 
 
 def test_a_difference_that_is_allowed_explains_its_sample_only(prove):
