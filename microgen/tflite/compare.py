@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import InputError
-from .model import Operator, Quantization, Tensor, TfliteModel, parse
+from .model import Operator, Quantization, Tensor, TfliteModel
+from .reader import parse
 
 # Not the name: a firmware has none; see `microgen.tflite.flashed`.
 _TENSOR = ("shape", "dtype", "quantization", "is_variable")

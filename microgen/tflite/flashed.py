@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from ..errors import InputError
 from .kept import kept_for_model
-from .model import OFFLINE_PLAN, Subgraph, TfliteModel, parse
+from .model import Subgraph, TfliteModel
 from .pack import pack
+from .reader import OFFLINE_PLAN, parse
 
 # The FlatBuffers objects of the generated schema have no types.
 _Object: TypeAlias = Any

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import InputError
-from .model import TfliteModel, parse
+from .model import TfliteModel
 from .pack import pack
+from .reader import parse
 
 _SAME_HINT = "quantize the models with the same calibration data, then their inputs agree"
 # The FlatBuffers objects of the generated schema have no types.

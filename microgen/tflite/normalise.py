@@ -6,7 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from .flatbuffer import Table
-from .model import TfliteModel, is_benign_dimension
+from .model import TfliteModel
+from .reader import is_benign_dimension
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from microgen.tflite import load, parse
 from microgen.tflite.check import check_runnable
 from microgen.tflite.cut import Cutter
 from microgen.tflite.macs import model_macs, operator_macs
-from microgen.tflite.model import is_benign_dimension
+from microgen.tflite.reader import is_benign_dimension
 from microgen.tflite.schema import BUILTIN_OPERATORS
 from tests.support import models
 
@@ -360,7 +360,7 @@ def test_missing_file_and_folder(tmp_path):
 def test_a_file_larger_than_any_flash_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "large.tflite"
     path.write_bytes(GOOD)
-    monkeypatch.setattr("microgen.tflite.model.MAX_FILE_BYTES", len(GOOD))
+    monkeypatch.setattr("microgen.tflite.reader.MAX_FILE_BYTES", len(GOOD))
     assert load(path).data == GOOD and load(path).name == "large" and load(path, "other").name == "other"
     path.write_bytes(GOOD + b"0")
     with pytest.raises(InputError, match=r"large\.tflite: larger than any microcontroller's flash") as caught:
