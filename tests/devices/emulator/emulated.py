@@ -30,9 +30,8 @@ def cpu(name: str) -> Cpu:
 def program(*more: Path) -> Program:
     """The serial commands and golden vectors around the stand-in, or around other files."""
     firmware = resources.path("firmware")
-    own = ["applications/serial/main.cpp", "applications/serial/application.cc", "serial/session.cc",
-           "serial/writer.cc", "golden/golden.cc"]  # fmt: skip
-    files = (*(firmware / name for name in own), *(more or (HERE / "stand_in.cc",)))
+    own = (p for name in ("applications/serial", "serial", "golden") for p in sorted((firmware / name).glob("*.c*")))
+    files = (*own, *(more or (HERE / "stand_in.cc",)))
     folders = [firmware / name for name in ("model", "serial", "golden", "applications")]
     return Program(files, (*folders, FIXTURES, FIXTURES / "golden"))
 
