@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -11,15 +12,20 @@ from pathlib import Path
 from . import host
 
 M4 = "arm-none-eabi-gcc -mthumb -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
+M3 = "arm-none-eabi-gcc -mthumb -mcpu=cortex-m3"
 M0 = "arm-none-eabi-gcc -mthumb -mcpu=cortex-m0plus"
 RV32 = "riscv64-unknown-elf-gcc -mabi=ilp32 -march=rv32imac --specs=picolibc.specs"
 XTENSA = "xtensa-lx106-elf-gcc -ffreestanding"
-MATRIX = [
-    f"{compiler} {level}{more}"
-    for compiler in ("gcc", "clang", M4, M0, RV32, XTENSA)
-    for level in ("-O0", "-Os", "-O2", "-O3")
-    for more in ("", " -flto", " -fno-omit-frame-pointer")
-]
+COMPILERS = ("gcc", "clang", M4, M3, M0, RV32, XTENSA)
+LEVELS = ("-O0", "-Os", "-O2", "-O3")
+MORE = ("", "-flto", "-fno-omit-frame-pointer")
+PACKAGES = {
+    "gcc": "gcc",
+    "clang": "clang",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
+    "xtensa-lx106-elf-gcc": "gcc-xtensa-lx106",
+}
 _WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 # The compiler for Xtensa comes without a C library: what kernels take of one.
 _STRING_H = """#include <stddef.h>
@@ -52,7 +58,8 @@ def _said(command: list[str], folder: Path) -> str:
 
 def main() -> None:
     bad = 0
-    for command in MATRIX:
+    for parts in itertools.product(COMPILERS, LEVELS, MORE):
+        command = " ".join(parts)
         with tempfile.TemporaryDirectory() as folder:
             installed = shutil.which(command.split()[0])
             text = complaint(command, Path(folder)) if installed else "not installed"
