@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from microgen.boards import load_cpu
+from microgen.devices.emulator import missing_packages
 from microgen.runtimes.compiled.armv7em import Armv7emPath
 from microgen.runtimes.compiled.compiler import GenericPath
 from microgen.runtimes.compiled.path import CpuPath
@@ -21,11 +22,13 @@ class Cpu:
     """A CPU, its compiler, and the emulator that runs it.
 
     Attributes:
+        board_cpu: its name in boards/cpus.
         compile: compiler and flags. rom, ram: where the emulated board has its memories, of 4 MB each.
         icount: how QEMU counts; the harness knows what a tick of the timer is then.
     """
 
     name: str
+    board_cpu: str
     path: CpuPath
     compile: str
     emulate: str
@@ -41,10 +44,8 @@ class Cpu:
     @property
     def obstacle(self) -> str:
         """Why it cannot be used here, "" if it can."""
-        for program in (self.compile.split()[0], self.emulate.split()[0]):
-            if not shutil.which(program):
-                return f"{program} is not installed"
-        return ""
+        missing = missing_packages([load_cpu(self.board_cpu)])
+        return f"not installed (Debian): {', '.join(missing)}" if missing else ""
 
 
 _ARM = "arm-none-eabi-gcc -mthumb"
@@ -52,15 +53,14 @@ _QEMU_ARM = "qemu-system-arm -M"
 _RISCV = "riscv64-unknown-elf-gcc -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs -mno-relax"
 _M4F = f"{_ARM} -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
 _VIRT = "qemu-system-riscv32 -M virt -bios none"
-CPUS = {
-    cpu.name: cpu
-    for cpu in (
-        Cpu("m4f", Armv7emPath(), _M4F, f"{_QEMU_ARM} mps2-an386", "shift=6"),
-        Cpu("m3", GenericPath(), f"{_ARM} -mcpu=cortex-m3", f"{_QEMU_ARM} mps2-an385", "shift=6"),
-        Cpu("m0plus", GenericPath(), f"{_ARM} -mcpu=cortex-m0plus", f"{_QEMU_ARM} mps2-an385", "shift=6"),
-        Cpu("rv32", GenericPath(), f"{_RISCV} -march=rv32imac", _VIRT, "shift=0", 0x80000000, 0x80400000),
-    )
-}
+_AN385 = f"{_QEMU_ARM} mps2-an385"
+_LIST = (
+    Cpu("m4f", "cortex-m4f", Armv7emPath(), _M4F, f"{_QEMU_ARM} mps2-an386", "shift=6"),
+    Cpu("m3", "cortex-m3", GenericPath(), f"{_ARM} -mcpu=cortex-m3", _AN385, "shift=6"),
+    Cpu("m0plus", "cortex-m0plus", GenericPath(), f"{_ARM} -mcpu=cortex-m0plus", _AN385, "shift=6"),
+    Cpu("rv32", "rv32imafc", GenericPath(), f"{_RISCV} -march=rv32imac", _VIRT, "shift=0", 0x80000000, 0x80400000),
+)
+CPUS = {cpu.name: cpu for cpu in _LIST}
 
 
 def build(folder: Path, cpu: Cpu, name: str, flags: Sequence[str], sources: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from microgen.preprocessing.log_mel import LogMel, to_int16
 from microgen.preprocessing.mfcc import Mfcc
 from microgen.preprocessing.tables import log_segments, tables
 from tests.support.audio import signals
-from tests.support.tools import needs
+from tests.support.tools import needs, needs_cpu
 
 from . import c_logmel, compare
 
@@ -125,8 +125,7 @@ def test_compilers_have_nothing_to_say(tmp_path, command):
 
 @pytest.mark.parametrize("name", CPUS)
 def test_c_is_python_on_emulated_cpus(tmp_path, whole, name):
-    if CPUS[name].obstacle:
-        pytest.skip(CPUS[name].obstacle)
+    needs_cpu(CPUS[name].board_cpu)
     for k, front in enumerate([LogMel(), LogMel(sample_rate=8000, window_ms=25, step_ms=25, channels=7, high_hz=3500)]):
         folder = tmp_path / str(k)
         folder.mkdir()

@@ -10,7 +10,7 @@ from microgen.errors import InputError
 from microgen.preprocessing.log_mel import LogMel
 from microgen.preprocessing.mfcc import Mfcc
 from tests.support.audio import signals
-from tests.support.tools import needs
+from tests.support.tools import needs, needs_cpu
 
 from . import c_logmel
 
@@ -44,8 +44,7 @@ def test_c_is_python(tmp_path, whole):
 
 @pytest.mark.parametrize("name", CPUS)
 def test_c_is_python_on_emulated_cpus(tmp_path, whole, name):
-    if CPUS[name].obstacle:
-        pytest.skip(CPUS[name].obstacle)
+    needs_cpu(CPUS[name].board_cpu)
     found = c_logmel.emulated_frames(tmp_path, Mfcc(FRONT, 13), CPUS[name], "-O2", whole)
     assert np.array_equal(found, Mfcc(FRONT, 13).frames(whole))
 

@@ -20,13 +20,12 @@ import pytest
 
 import microgen
 from microgen.boards import board_names, load_board, native_snapshot
-from microgen.devices.emulator import missing_packages
 from microgen.errors import InputError
 from microgen.workflows import flash
 from tests.deployment.test_fit import deployed
 from tests.support import models, pio
 from tests.support.projects import project_files
-from tests.support.tools import needs_host
+from tests.support.tools import needs_cpu, needs_host
 
 SNAPSHOTS = Path(__file__).parents[1] / "boards/ini"
 
@@ -151,8 +150,7 @@ def test_a_changed_golden_byte_fails(project):
 def test_the_firmware_answers_on_the_emulated_cpu_without_microgen(core, tmp_path):
     """Golden vectors, of which one is wrong, and the serial commands: PlatformIO, the cross compiler and QEMU alone."""
     needs_host()
-    if missing := missing_packages([load_board("pico").processor]):
-        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
+    needs_cpu(load_board("pico").processor)
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     out = microgen.build(tmp_path / "m.tflite", "pico", runtime="compiled", out=tmp_path / "p q", samples=4).project
     run = pio.Pio(core, {})

@@ -31,7 +31,7 @@ from microgen.compression.price import Price
 from microgen.preprocessing.log_mel import LogMel
 from tests.support import models
 from tests.support.audio import signals
-from tests.support.tools import needs, needs_host
+from tests.support.tools import needs, needs_cpu, needs_host
 
 
 def python(code):
@@ -178,8 +178,7 @@ def test_compression_is_compared_with_ptq_of_the_same_seed(tmp_path, monkeypatch
 
 def test_the_front_end_is_measured_on_an_emulated_cpu(tmp_path):
     cpu = semihosting.CPUS["m0plus"]
-    if cpu.obstacle:
-        pytest.skip(cpu.obstacle)
+    needs_cpu(cpu.board_cpu)
     front, samples = LogMel(), signals(800)["speech"]
     figures = preprocessing.measure_microgen(front, samples, cpu, "-O2", tmp_path)
     assert figures.features.shape == (3, 40) and (figures.features == front.frames(samples)).all()

@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from microgen.boards import load_cpu
 from microgen.cli import app
-from microgen.devices.emulator import missing_packages
 from tests.support import docs
 from tests.support.docs_files import Files
 from tests.support.once import shared_folder
-from tests.support.tools import needs_host
+from tests.support.tools import needs_cpu, needs_host
 
 COMMANDS = typer.main.get_command(app).commands
 
@@ -60,8 +58,8 @@ def test_the_page_does_what_it_says(page, files, tmp_path):
     if needs_tensorflow(page) and not importlib.util.find_spec("tensorflow"):
         pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
     emulates = any("emulator" in block.text for block in page.blocks if not block.one("skip"))
-    if emulates and (missing := missing_packages([load_cpu("cortex-m4f")])):
-        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
+    if emulates:
+        needs_cpu("cortex-m4f")
     folder = tmp_path / "page"
     folder.mkdir()
     files.put(page.needs, folder)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from microgen.boards import Cpu, load_cpu
 from microgen.devices import host_build as hostbuild
+from microgen.devices.emulator import missing_packages
 from microgen.errors import SetupError
 from microgen.runtimes import reference
 from microgen.tflite import parse
@@ -28,6 +30,14 @@ def needs(program: str, package: str) -> str:
     found = shutil.which(program)
     if not found:
         pytest.skip(f"{program} is not installed (Debian: {package})")
+    return found
+
+
+def needs_cpu(cpu: str | Cpu) -> Cpu:
+    """Return a CPU, itself or of this name in boards/cpus, that this machine compiles for and emulates."""
+    found = load_cpu(cpu) if isinstance(cpu, str) else cpu
+    if missing := missing_packages([found]):
+        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
     return found
 
 

@@ -15,7 +15,6 @@ import pytest
 
 import microgen
 from microgen.boards import load_cpu
-from microgen.devices.emulator import missing_packages
 from microgen.errors import InputError, SetupError
 from microgen.report.models import _fit_lines
 from microgen.runtimes import RUNTIMES
@@ -24,13 +23,9 @@ from microgen.verification import make_samples
 from microgen.workflows.bench import bench, read_bench, selftest, write_bench
 from tests.support import models
 from tests.support.projects import with_application
+from tests.support.tools import needs_cpu
 
 PLUGIN = Path(__file__).parent.parent / "plugin"
-
-
-def needs_cpu(name: str) -> None:
-    if missing := missing_packages([load_cpu(name)]):
-        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
 
 
 _MAIN = """import sys

@@ -6,25 +6,17 @@ import contextlib
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from microgen.boards import Cpu, load_cpu
+from microgen.boards import Cpu
 from microgen.devices.client import Client
-from microgen.devices.emulator import EmulatedBoard, Image, Program, build_image, missing_packages
+from microgen.devices.emulator import EmulatedBoard, Image, Program, build_image
 from microgen.support import resources
+from tests.support.tools import needs_cpu
 
 CPUS = ("cortex-m0plus", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "rv32imc", "rv32imafc")
 INPUT_BYTES, OUTPUT_BYTES = 490, 12
 HERE = Path(__file__).parent
 FIXTURES = HERE.parent.parent / "firmware" / "fixtures"
-
-
-def cpu(name: str) -> Cpu:
-    """A CPU that this machine can emulate."""
-    found = load_cpu(name)
-    if missing := missing_packages([found]):
-        pytest.skip(f"not installed (Debian): {', '.join(missing)}")
-    return found
 
 
 def program(*more: Path) -> Program:
@@ -37,9 +29,8 @@ def program(*more: Path) -> Program:
 
 
 def image(chosen: str | Cpu, work: Path, of: Program | None = None) -> Image:
-    found = cpu(chosen) if isinstance(chosen, str) else chosen
     work.mkdir(parents=True, exist_ok=True)
-    return build_image(found, of or program(), work, clock_hz=64_000_000, operators=8)
+    return build_image(needs_cpu(chosen), of or program(), work, clock_hz=64_000_000, operators=8)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from microgen.devices.emulator.board import qemu_command
 from microgen.devices.emulator.instructions import check_instructions
 from microgen.devices.transport import COMMAND_BYTES
 from microgen.errors import InputError
+from tests.support.tools import needs_cpu
 
 from . import emulated
 from .emulated import CPUS, HERE, answer, running, sample
@@ -24,7 +25,7 @@ MACHINES = [*((name, "") for name in CPUS), ("cortex-m0plus", "mps2-an385")]
 @pytest.fixture(scope="module", params=MACHINES, ids=lambda p: "-".join(x for x in p if x))
 def built(request, tmp_path_factory):
     name, machine = request.param
-    cpu = emulated.cpu(name)
+    cpu = needs_cpu(name)
     return emulated.image(emulated.only(cpu, machine) if machine else cpu, tmp_path_factory.mktemp("image"))
 
 
@@ -212,7 +213,7 @@ def assembled(code: str, path):
 
 @pytest.mark.parametrize("name", ["cortex-m3", "cortex-m0plus"])
 def test_dsp_instructions_are_found_where_the_emulator_would_execute_them(name, tmp_path):
-    cpu = emulated.cpu(name)
+    cpu = needs_cpu(name)
     for instruction in DSP:
         usual = "r0, r1, r2, r3" if instruction.startswith(FOUR) else "r0, r1, r2"
         elf = assembled(f"{instruction} {OPERANDS.get(instruction, usual)}", tmp_path / "dsp.o")
@@ -237,7 +238,7 @@ def test_the_emulator_executes_what_a_cortex_m3_lacks(tmp_path):
         '        "smlad r0, r0, r1, r2\\nbx lr\\n.cpu cortex-m3\\n");\n'
         'extern "C" void Smuggled();\n__attribute__((constructor)) void Call() { Smuggled(); }\n'
     )
-    cpu = emulated.cpu("cortex-m3")
+    cpu = needs_cpu("cortex-m3")
     with pytest.raises(InputError, match="has the instruction 'smlad', which Cortex-M3 lacks"):
         emulated.image(cpu, tmp_path, emulated.program(HERE / "stand_in.cc", smuggled))
     built = emulated.image(

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from microgen.boards import load_cpu
 from microgen.devices.emulator import missing_packages, require_tools
 from microgen.errors import SetupError
+from tests.support.tools import needs
 
 
 @pytest.mark.parametrize(
@@ -53,6 +52,6 @@ def test_a_cpu_without_an_emulator_is_refused_with_the_reason():
 
 
 def test_where_the_tools_are_nothing_is_missing():
-    if shutil.which("arm-none-eabi-g++") is None or shutil.which("qemu-system-arm") is None:
-        pytest.skip("not installed (Debian): gcc-arm-none-eabi qemu-system-arm")
+    needs("arm-none-eabi-g++", "gcc-arm-none-eabi")
+    needs("qemu-system-arm", "qemu-system-arm")
     assert missing_packages([load_cpu("cortex-m4f")]) == []

@@ -11,14 +11,13 @@ from tests.support.tools import needs
 from . import compilers, host
 
 # Each compiler, each level, LTO and frame pointers. All combinations: `python -m tests.runtimes.compiled.compilers`.
-# tests/runtimes/compiled/emulated.py compiles at -O2 with the same warnings.
 TRIED = [
     "gcc -O3 -flto",
     "clang -O0",
     "clang -O3",
     f"{compilers.M4} -O2",
     f"{compilers.M3} -O0 -flto",
-    f"{compilers.M3} -Os",
+    f"{compilers.M3} -O2",
     f"{compilers.M0} -O0",
     f"{compilers.M0} -O2 -fno-omit-frame-pointer",
     f"{compilers.RV32} -Os",

@@ -8,13 +8,12 @@ import pytest
 
 import microgen
 from microgen.boards import load_board
-from microgen.devices.emulator import missing_packages
 from microgen.errors import InputError
 from microgen.projects import open_project
 from microgen.runtimes import RUNTIMES
 from microgen.tflite import load, parse
 from tests.support import models
-from tests.support.tools import needs_host
+from tests.support.tools import needs_cpu, needs_host
 
 COMPILED = RUNTIMES.get("compiled")
 
@@ -57,8 +56,7 @@ def test_a_tensor_between_operators_that_is_not_tflms_is_found(model, tmp_path):
 @pytest.mark.parametrize("board", ["pico", "nano33ble", "esp32c3"])
 def test_the_emulated_cpu_gives_the_bytes_of_tflm(board, model, tmp_path):
     needs_host()
-    if packages := missing_packages([load_board(board).processor]):
-        pytest.skip(f"needs {' '.join(packages)}")
+    needs_cpu(load_board(board).processor)
     result = microgen.build(model, board, out=tmp_path / "p", runtime="compiled", samples=8, verify_on="emulator")
     assert result.verdict.firmware == "equal"
     assert result.verdict.device.cpu == load_board(board).processor.title
