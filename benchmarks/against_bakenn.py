@@ -24,8 +24,8 @@ from microgen.runtimes.compiled.compiler import Options
 from microgen.tflite import TfliteModel, load, parse
 
 from . import peers, semihosting
-from .instructions import Figures, measure, samples, text_bytes, tflm
-from .semihosting import CPUS, Cpu
+from .instructions import Figures, measure, samples, tflm
+from .semihosting import CPUS, Cpu, text_bytes
 from .tools.bakenn import TOOL
 
 _SCRIPT = (
@@ -102,15 +102,12 @@ def bakenn(
     (folder / "empty.c").write_text(re.sub(r"bknn_m_infer\(.*?\);|#include \"bknn.*|static .*", "", _GLUE).replace(
         "return input", "return 0").replace("return output", "return 0"))  # fmt: skip
     semihosting.build(folder, cpu, "empty.elf", ["-O2"], ["empty.c", harness])
-    text = semihosting.emulate(folder, cpu, "model.elf")
-    first = re.search(r"inference (\d+) (\d+)", text)
-    if not first:
-        raise RuntimeError(f"{cpu.name}: {text}")
+    run = semihosting.inference(folder, cpu, "model.elf")
     got = np.frombuffer((folder / "out.bin").read_bytes(), np.int8).reshape(len(inputs[0]), -1)
     equal = int((got == expected[0].reshape(len(got), -1)).all(axis=1).sum())
     arena = int(re.findall(r"BKNN_M_ARENA_SIZE (\d+)", (folder / "out" / "bknn_m.h").read_text())[0])
     flash = text_bytes(folder / "model.elf", cpu) - text_bytes(folder / "empty.elf", cpu)
-    return Figures(int(first[1]), int(first[2]), flash, 0, arena + size_in + size_out, equal, len(got))
+    return Figures(run.instructions, run.stack_bytes, flash, 0, arena + size_in + size_out, equal, len(got))
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ takes single models and CPUs, and shows single operators.
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from microgen.workers import tflm as tflm_jobs
 
 from . import semihosting
 from .models import Model
-from .semihosting import CPUS, Cpu
+from .semihosting import CPUS, Cpu, text_bytes
 
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
 _ARENA = 1 << 22
@@ -116,18 +115,14 @@ def measure(
     ]
     semihosting.build(folder, cpu, "model.elf", [level, *_WARNINGS, *observe, f"-I{KERNELS}"], [*sources, harness])
     semihosting.build(folder, cpu, "empty.elf", [level, *_WARNINGS], ["empty.c", harness])
-    text = semihosting.emulate(folder, cpu, "model.elf")
-    first = re.search(r"inference (\d+) (\d+)", text)
-    if not first:
-        raise RuntimeError(f"{cpu.name}: {text}")
+    run = semihosting.inference(folder, cpu, "model.elf")
     got = (folder / "out.bin").read_bytes()
     wanted = [b"".join(e[k].tobytes() for e in expected) for k in range(count)]
     size = len(wanted[0])
     equal = sum(got[k * size : (k + 1) * size] == w for k, w in enumerate(wanted))
     code = text_bytes(folder / "model.elf", cpu) - text_bytes(folder / "empty.elf", cpu) - compiled.weights_bytes
-    per_operator = {int(i): int(n) for i, n in re.findall(r"operator (\d+) (\d+)", text)}
     return Figures(
-        int(first[1]), int(first[2]), code, compiled.weights_bytes, compiled.ram_bytes, equal, count, per_operator
+        run.instructions, run.stack_bytes, code, compiled.weights_bytes, compiled.ram_bytes, equal, count, run.operators
     )
 
 
@@ -144,12 +139,6 @@ def _write_harness(folder: Path, model: TfliteModel, compiled: CompiledModel, cp
         "const void *model_output(unsigned k) { (void)k; return 0; }\n"
         "void model_invoke(void) {}\nvoid model_reset(void) {}\n"
     )
-
-
-def text_bytes(elf: Path, cpu: Cpu) -> int:
-    """Return what a program takes of the flash."""
-    text = semihosting.output_of([f"{cpu.prefix}size", str(elf)], elf.parent).splitlines()[1].split()
-    return int(text[0]) + int(text[1])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ source package of pymicro-features. Instructions of QEMU are exact and the same 
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import tarfile
@@ -87,7 +86,6 @@ def measure_peer(front: LogMel, samples: npt.NDArray[np.int16], cpu: Cpu, level:
         *_sizes(front, samples),
     ]
     compiler += ["-I.", f"-I{root}", f"-I{root / 'kissfft'}", "-include", str(ADAPTERS / "quiet.h"), "-c"]
-    (folder / "model.h").write_text((ADAPTERS / "model.h").read_text())
     for file in (*(library / f"{name}.cc" for name in names), ADAPTERS / "microfrontend.cc"):
         semihosting.output_of([*compiler, str(file)], folder)
     return _run(front, samples, cpu, [level], [f"{name}.o" for name in (*names, "microfrontend")], folder)
@@ -107,19 +105,15 @@ def _run(
 ) -> Figures:
     values = _frames(front, samples) * front.channels
     (folder / "sizes.h").write_text(f"#define IN_BYTES {{{samples.nbytes}}}\n#define OUT_BYTES {{{2 * values}, 4}}\n")
-    (folder / "model.h").write_text((ADAPTERS / "model.h").read_text())
     (folder / "in.bin").write_bytes(samples.tobytes())
-    harness = str(semihosting.FILES / "harness.c")
-    semihosting.build(folder, cpu, "program.elf", [*flags, *_sizes(front, samples)], [*sources, harness])
-    text = semihosting.emulate(folder, cpu, "program.elf")
-    first = re.search(r"inference (\d+) (\d+)", text)
-    if not first:
-        raise RuntimeError(f"{cpu.name}: {text}")
+    flags = [*flags, f"-I{ADAPTERS}", *_sizes(front, samples)]
+    semihosting.build(folder, cpu, "program.elf", flags, [*sources, str(semihosting.FILES / "harness.c")])
+    run = semihosting.inference(folder, cpu, "program.elf")
     answer = (folder / "out.bin").read_bytes()
     features = np.frombuffer(answer, np.uint16, values).reshape(-1, front.channels)
     (ram,) = np.frombuffer(answer, np.uint32, 1, 2 * values)
-    sections = semihosting.output_of([f"{cpu.prefix}size", "program.elf"], folder).splitlines()[1].split()
-    return Figures(int(first[1]), int(first[2]), int(ram), int(sections[0]), features)
+    code = semihosting.text_bytes(folder / "program.elf", cpu)
+    return Figures(run.instructions, run.stack_bytes, int(ram), code, features)
 
 
 def _costs(f: Figures) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,6 +81,41 @@ def emulate(folder: Path, cpu: Cpu, name: str) -> str:
         *cpu.emulate.split(), "-nographic", "-monitor", "none", "-serial", "none",
         "-semihosting-config", "enable=on,target=native", "-icount", cpu.icount, "-kernel", name,
     ], folder)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What harness.c counted.
+
+    Attributes:
+        instructions: of the first inference.
+        stack_bytes: of it, below the caller.
+        operators: instructions by operator, where it was compiled to count them.
+    """
+
+    instructions: int
+    stack_bytes: int
+    operators: dict[int, int]
+
+
+def inference(folder: Path, cpu: Cpu, name: str) -> Inference:
+    """Run a program with harness.c.
+
+    Raises:
+        RuntimeError: it failed, or printed no count.
+    """
+    text = emulate(folder, cpu, name)
+    first = re.search(r"inference (\d+) (\d+)", text)
+    if not first:
+        raise RuntimeError(f"{cpu.name}: {text}")
+    operators = {int(i): int(n) for i, n in re.findall(r"operator (\d+) (\d+)", text)}
+    return Inference(int(first[1]), int(first[2]), operators)
+
+
+def text_bytes(elf: Path, cpu: Cpu) -> int:
+    """Return what a program takes of the flash: code, constants and initial values of variables."""
+    sections = output_of([f"{cpu.prefix}size", str(elf)], elf.parent).splitlines()[1].split()
+    return int(sections[0]) + int(sections[1])
 
 
 def output_of(command: Sequence[str], folder: Path) -> str:
