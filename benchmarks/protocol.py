@@ -102,6 +102,8 @@ def measure(path: Path) -> Cost:
     )
 
 
-def costs(models: Path) -> list[Cost]:
-    """Measure the models that are there."""
-    return [measure(models / f"{name}.tflite") for name in NAMES if (models / f"{name}.tflite").is_file()]
+def costs(models: Path, problems: list[str]) -> list[Cost]:
+    """Measure the models that are there; which are not is said in `problems`."""
+    here = [name for name in NAMES if (models / f"{name}.tflite").is_file()]
+    problems += [f"{name} is not here: shared/models beside the project" for name in NAMES if name not in here]
+    return [measure(models / f"{name}.tflite") for name in here]

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,111 +17,100 @@ from .protocol import RUNS as INFERENCES
 from .protocol import Cost
 
 FOLDER = Path(__file__).parent
-_ROW = [f.name for f in dataclasses.fields(Row)]
+_KINDS = {"rows": Row, "protocol": Cost, "instructions": Count, "limits": Limit}
 
 
-def write(
-    folder: Path,
-    document: dict[str, Any],
-    rows: Sequence[Row],
-    costs: Sequence[Cost],
-    counts: Sequence[Count] = (),
-    bounds: Sequence[Limit] = (),
-    *,
-    kept: dict[str, Any] | None = None,
-) -> str:
-    """Write both files and return the Markdown.
+@dataclass
+class Results:
+    """What was measured, and on what; empty where a topic was not.
 
-    Args:
-        kept: the document of an earlier run, whose topics stay where this run has nothing of them.
+    Attributes:
+        outcomes: of the topic of this name, a dictionary for each line of its table.
+        problems: by topic, what could not be measured.
     """
-    earlier = kept or {}
-    topics = {r.topic for r in rows}
-    old_rows = [Row(**{k: r[k] for k in _ROW}) for r in earlier.get("rows", ()) if r["topic"] not in topics]
-    rows = [*old_rows, *rows]
-    costs = costs or [Cost(**c) for c in earlier.get("protocol", ())]
-    counts = counts or [Count(**c) for c in earlier.get("instructions", ())]
-    bounds = bounds or [Limit(**b) for b in earlier.get("limits", ())]
-    document = {**document, "outcomes": document["outcomes"] or earlier.get("outcomes", [])}
-    document["versions"] = {**earlier.get("versions", {}), **document["versions"]}
-    text = "\n".join([*_lines(document, rows, costs), *_counted(counts), *_limited(bounds), *_missing(document)]) + "\n"
+
+    machine: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+    protocol: list[Cost] = field(default_factory=list)
+    instructions: list[Count] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+    def over(self, earlier: Results) -> Results:
+        """Return these results, with those of an earlier run where this one measured nothing."""
+        again = {(row.topic, row.what) for row in self.rows}
+        kept = [row for row in earlier.rows if (row.topic, row.what) not in again]
+        topics = list(dict.fromkeys(row.topic for row in (*earlier.rows, *self.rows)))
+        return Results(
+            self.machine,
+            {**earlier.versions, **self.versions},
+            sorted([*kept, *self.rows], key=lambda row: topics.index(row.topic)),
+            self.outcomes or earlier.outcomes,
+            self.protocol or earlier.protocol,
+            self.instructions or earlier.instructions,
+            self.limits or earlier.limits,
+            {**earlier.problems, **self.problems},
+        )
+
+
+def write(folder: Path, results: Results) -> str:
+    """Write both files and return the Markdown."""
+    text = "\n".join(_lines(results)) + "\n"
     (folder / "RESULTS.md").write_text(text)
-    whole = {**document, "rows": [r.to_json() for r in rows], "protocol": [vars(c) for c in costs]}
-    whole["instructions"] = [vars(c) for c in counts]
-    whole["limits"] = [vars(b) for b in bounds]
-    (folder / "RESULTS.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    document = {**dataclasses.asdict(results), "rows": [row.to_json() for row in results.rows]}
+    (folder / "RESULTS.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return text
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """Return the document of an earlier run; empty where there is none."""
+def read(folder: Path) -> Results:
+    """Return the results of an earlier run; none where there are no files."""
     file = folder / "RESULTS.json"
-    return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+    document = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    for name, kind in _KINDS.items():
+        fields = [f.name for f in dataclasses.fields(kind)]
+        document[name] = [kind(**{f: entry[f] for f in fields}) for entry in document.get(name, ())]
+    return Results(**document)
 
 
-def _lines(document: dict[str, Any], rows: Sequence[Row], costs: Sequence[Cost]) -> list[str]:
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `python -m benchmarks` (`make benchmark`); figures of one machine. `python -m benchmarks TOPIC`",
-        "measures a topic again and keeps the others.",
-    ]
-    lines += [
-        f"Medians of {document['runs']} runs after a warm-up, the tools taking turns; times are of whole processes."
-    ]
-    for heading, pairs in (("Machine", document["machine"]), ("Versions", document["versions"])):
+def _lines(results: Results) -> list[str]:
+    lines = ["# Benchmarks", "", *_ABOUT]
+    for heading, pairs in (("Machine", results.machine), ("Versions", results.versions)):
         lines += ["", f"## {heading}", "", *table(["", ""], [list(p) for p in pairs.items()])]
-    for topic in dict.fromkeys(r.topic for r in rows):
-        heads = ["what", "tool", "median s", "min to max", "peak MB", ""]
-        lines += ["", f"## Time: {topic}", "", *table(heads, [_row(r) for r in rows if r.topic == topic])]
-    if document["outcomes"]:
-        heads = ["model", "tool", "makes", "compiles", "runs", "operators", "arena", "outputs compared by it"]
-        body = [list(o.values()) for o in document["outcomes"]]
-        lines += ["", "## Outcome", "", *_OUTCOME, "", *table(heads, body)]
-    if costs:
-        heads = [
-            "model",
-            "bytes in, out",
-            "TFLM from Python",
-            "TFLM in the firmware",
-            "through the protocol",
-            "overhead",
-        ]
-        body = [
-            [c.model, f"{c.bytes_in}, {c.bytes_out}"]
-            + [f"{v:.0f}" for v in (c.python_us, c.firmware_us, c.protocol_us, c.overhead_us)]
-            for c in costs
-        ]
-        lines += [
-            "",
-            "## Serial protocol",
-            "",
-            f"{INFERENCES} inferences on the host program, medians in microseconds.",
-        ]
-        lines += ["", *table(heads, body)]
-    return lines
-
-
-def _counted(counts: Sequence[Count]) -> list[str]:
-    if not counts:
-        return []
+    for topic in dict.fromkeys(r.topic for r in results.rows):
+        heads = ["what", "tool", "runs", "median s", "min to max", "peak MB", ""]
+        lines += ["", f"## Time: {topic}", "", *table(heads, [_row(r) for r in results.rows if r.topic == topic])]
+    heads = ["model", "tool", "makes", "compiles", "runs", "operators", "arena", "outputs compared by it"]
+    lines += _section("Outcome", _OUTCOME, heads, [list(o.values()) for o in results.outcomes])
+    heads = ["model", "bytes in, out", "TFLM from Python", "TFLM in the firmware", "through the protocol", "overhead"]
+    lines += _section("Serial protocol", _PROTOCOL, heads, [_cost(c) for c in results.protocol])
     heads = ["model", "CPU", "optimised for", "instructions", "code", "weights", "RAM", "stack"]
-    body = [[f"{v:,}" if isinstance(v, int) else str(v) for v in vars(c).values()] for c in counts]
-    return ["", "## Instructions", "", *_INSTRUCTIONS, "", *table(heads, body)]
+    counts = [[f"{v:,}" if isinstance(v, int) else str(v) for v in vars(c).values()] for c in results.instructions]
+    lines += _section("Instructions", _INSTRUCTIONS, heads, counts)
+    heads = ["what", "at most s", "s", "at most MB", "peak MB", "holds", "its last words"]
+    lines += _section("Limits", _LIMITS, heads, [_limit(b) for b in results.limits])
+    problems = [f"- {_cell(topic)}: {_cell('; '.join(said))}" for topic, said in results.problems.items() if said]
+    return [*lines, *(["", "## Not measured", "", *problems] if problems else [])]
 
 
-def _limited(bounds: Sequence[Limit]) -> list[str]:
-    if not bounds:
-        return []
-    heads = ["what", "before", "wanted", "seconds", "peak MB", "its last words"]
-    body = [[b.what, b.before, b.wanted, f"{b.seconds:.3g}", f"{b.peak_mb:.0f}", b.remark] for b in bounds]
-    return ["", "## Limits", "", *_LIMITS, "", *table(heads, body)]
+def _section(heading: str, about: Sequence[str], heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return ["", f"## {heading}", "", *about, "", *table(heads, rows)] if rows else []
 
 
-def _missing(document: dict[str, Any]) -> list[str]:
-    problems = document["problems"]
-    return ["", "## Not measured", "", *(f"- {_cell(p)}" for p in problems)] if problems else []
+_ABOUT = [
+    "Written by `python -m benchmarks` (`make benchmark`); figures of one machine. `python -m benchmarks TOPIC`",
+    "measures a topic again and keeps the others.",
+    "Times are of whole processes, medians after a warm-up, the tools taking turns.",
+]
 
+_OUTCOME = [
+    "Each tool did each model once, and what it made was looked at by the same means for all: compiled with g++ or gcc",
+    "against the declarations of TFLM that microgen has, its model run once in TFLM, its operators and arena compared",
+    "with the model's. What a tool refuses stands there in its own words.",
+]
+
+_PROTOCOL = [f"{INFERENCES} inferences on the host program, medians in microseconds."]
 
 _INSTRUCTIONS = [
     "An inference of the compiled runtime in QEMU, `-O2` (`-Os` for size): instructions, which are the same in every",
@@ -132,19 +122,24 @@ _LIMITS = [
     "command and all its processes together; a page that several share counts once.",
 ]
 
-_OUTCOME = [
-    "Each tool did each model once, and what it made was looked at by the same means for all: compiled with g++ or gcc",
-    "against the declarations of TFLM that microgen has, its model run once in TFLM, its operators and arena compared",
-    "with the model's. What a tool refuses stands there in its own words.",
-]
-
 
 def _row(row: Row) -> list[str]:
     if not row.seconds:
-        return [row.what, row.tool, "-", "-", "-", row.remark]
+        return [row.what, row.tool, "-", "-", "-", "-", row.remark]
     spread = f"{min(row.seconds):.3g} to {max(row.seconds):.3g}"
     memory = f"{row.peak_mb:.0f}" if row.peak_mb else ""
-    return [row.what, row.tool, f"{statistics.median(row.seconds):.3g}", spread, memory, row.remark]
+    median = f"{statistics.median(row.seconds):.3g}"
+    return [row.what, row.tool, str(len(row.seconds)), median, spread, memory, row.remark]
+
+
+def _cost(cost: Cost) -> list[str]:
+    times = (cost.python_us, cost.firmware_us, cost.protocol_us, cost.overhead_us)
+    return [cost.model, f"{cost.bytes_in}, {cost.bytes_out}", *(f"{t:.0f}" for t in times)]
+
+
+def _limit(limit: Limit) -> list[str]:
+    figures = [f"{limit.max_seconds:g}", f"{limit.seconds:.3g}", f"{limit.max_mb:g}", f"{limit.peak_mb:.0f}"]
+    return [limit.what, *figures, "yes" if limit.holds else "no", limit.remark]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -58,21 +58,26 @@ class ModelBuilder:
     def op(
         self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None, custom: str = ""
     ) -> int:
-        code = schema.OperatorCodeT()
-        code.builtinCode = 32 if custom else getattr(schema.BuiltinOperator, name)
-        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-        code.version = 1
-        if custom:
-            code.customCode = custom
         operator = schema.OperatorT()
-        operator.opcodeIndex = len(self.codes)
-        self.codes.append(code)
+        operator.opcodeIndex = self._code(32 if custom else getattr(schema.BuiltinOperator, name), custom)
         operator.inputs, operator.outputs = list(inputs), list(outputs)
         if options is not None:
             operator.builtinOptions = options
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         self.graph.operators.append(operator)
         return len(self.graph.operators) - 1
+
+    def _code(self, builtin: int, custom: str) -> int:
+        """Return the number of a code among those of the model, which has each once."""
+        for number, code in enumerate(self.codes):
+            if (code.builtinCode, code.customCode or "") == (builtin, custom):
+                return number
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), 1
+        if custom:
+            code.customCode = custom
+        self.codes.append(code)
+        return len(self.codes) - 1
 
     def subgraph(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
         """End the graph that is being built, and begin the next one."""
