@@ -75,9 +75,10 @@ docs: $(VENV)/test.stamp
 # The hashes of what microgen needs without extras, and of what builds it, for every Python and machine; asks the index.
 lock: $(VENV)/test.stamp
 	$(PIP) install uv==0.13.9
+	mkdir -p build
 	{ sed '/^[^#]/,$$d' requirements/base.txt; grep '^hatchling==' constraints.txt | $(BIN)/uv pip compile --quiet --universal \
-	  --generate-hashes --no-annotate --no-header --python-version 3.10 -c constraints.txt pyproject.toml -; } > build-lock.txt
-	mv build-lock.txt requirements/base.txt
+	  --generate-hashes --no-annotate --no-header --python-version 3.10 -c constraints.txt pyproject.toml -; } > build/lock.txt
+	mv build/lock.txt requirements/base.txt
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

@@ -38,7 +38,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
             value=wanted.optimize,
         )
     if wanted.flash_budget is None:
-        return Options(_as_optimize(wanted.optimize) or _DEFAULT)
+        return Options(wanted.optimize or _DEFAULT)
     smallest = flash_bytes(compiled(Options("size")))
     if smallest > wanted.flash_budget:
         raise InputError(
@@ -47,7 +47,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
             option="flash_budget",
             value=wanted.flash_budget,
         )
-    candidates = _candidates(_as_optimize(wanted.optimize), wanted.flash_budget - smallest)
+    candidates = _candidates(wanted.optimize, wanted.flash_budget - smallest)
     return next(c for c in candidates if flash_bytes(compiled(c)) <= wanted.flash_budget)
 
 
@@ -55,10 +55,6 @@ def flash_bytes(compiled: CompiledModel) -> int:
     """Return an upper bound of what weights and kernels take, in bytes."""
     kernels = size.kernels_part(compiled)
     return compiled.weights_bytes + kernels.bytes + kernels.error_bytes
-
-
-def _as_optimize(name: str | None) -> Optimize | None:
-    return next((o for o in _ORDER if o == name), None)
 
 
 def _candidates(first: Optimize | None, spare: int) -> Iterator[Options]:
