@@ -1,45 +1,50 @@
-/* Products of three rows at a time with weights, for convolutions.
+/* Convolutions without SIMD instructions: three output pixels (lanes) with two multiplications.
  *
- * Rows and weights are bytes with an offset of 128, so that they are not negative:
- *   sum(x w) = sum((x + 128)(w + 128)) - 128 sum(x + 128) - 128 sum(w + 128) + 16384 n;
- * the last two terms are in the bias. Weights lie as [group of 4 channels][element][4]; the last
- * group is filled up.
+ * A lane's inputs are the elements under the kernel: its field. Inputs x and weights w become
+ * unsigned, by an offset of 128:
+ *   sum(x w) = sum((x + 128)(w + 128)) - 128 sum(x + 128) - 128 sum(w + 128) + 16384 n.
+ * The generator adds the last two terms to the bias. mg_lane_work.offsets has the second term.
+ * Weights are stored as [group of 4 channels][element][4]; the last group is padded.
  *
- * Three rows share two words per element: x0 + 2^21 x2 and x1 + 2^10 x2. With one multiplication
- * each, two words of sums hold S0 + 2^21 S2 and S1 + 2^10 S2, modulo 2^32. Of up to 32 products a
- * sum is below 2^21, so the first word is S0 and the low 11 bits of S2; less these, the second is
- * S1 and the other 10. */
+ * The inputs x0, x1, x2 of the three lanes at one element are packed into two words:
+ *   x0 + 2^21 x2 and x1 + 2^10 x2.
+ * Their products with a weight, added up over the elements, are, modulo 2^32:
+ *   A = S0 + 2^21 S2 and B = S1 + 2^10 S2.
+ * A sum S of 32 products of bytes is less than 2^21. So A holds S0 in its low 21 bits and the low
+ * 11 bits of S2 above them. Without these 11 bits, B holds S1 in its low 21 bits and the high
+ * bits of S2 above them. mg_lane_split takes the three sums out after every 32 elements. */
 #ifndef MG_LANES_H
 #define MG_LANES_H
 
 #include "mg_common.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-schedule-insns") /* it hoists loads until sums have no registers left */
+/* The scheduler moves loads forward until no registers are left for the sums. */
+#pragma GCC optimize("no-schedule-insns")
 #endif
 
 #define MG_LANES 3
 
-/* Keeps a sum as it is: compilers would first add up products of several elements, and run out of
- * registers for them. */
+/* The sum must be complete here. Compilers would compute products of several elements before they
+ * add them, and would need more registers than there are. */
 #if defined(__GNUC__)
 #define MG_KEEP(sum) __asm__("" : "+r"(sum))
 #else
 #define MG_KEEP(sum) ((void)0)
 #endif
 
-/* Sums of four channels, of each lane 128 times the sum of its bytes, the first tap of its field,
- * and the fields: two words an element. They begin after 88 bytes. */
+/* The scratch of a convolution: 88 bytes, and 8 for each element of a field. */
 typedef struct {
-  int32_t sums[4 * MG_LANES];
-  int32_t offsets[MG_LANES];
-  int32_t y[MG_LANES], x[MG_LANES];
-  int16_t lanes; /* how many of them have outputs */
-  int8_t zero;   /* what lies outside the image */
-  uint32_t fields[];
+  int32_t sums[4 * MG_LANES];       /* of four channels, each with its lanes */
+  int32_t offsets[MG_LANES];        /* 128 times the sum of the lane's unsigned inputs */
+  int32_t y[MG_LANES], x[MG_LANES]; /* where the lane's field begins in the image */
+  int16_t lanes;                    /* number of lanes that have an output */
+  int8_t zero;                      /* the value of pixels outside the image */
+  uint32_t fields[];                /* two words for each element */
 } mg_lane_work;
 
-/* Puts n bytes into lane 0, 1 or 2, in this order; returns the sum of them with their offset. */
+/* Packs n bytes into a lane, and returns the sum of them as unsigned bytes. Lanes 0 and 1 must be
+ * packed before lane 2, which adds to their words. */
 MG_INLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from, int32_t n) {
   int32_t sum = 0;
 #define MG_SET(i) (v = (uint32_t)from[i] + 128u, to[2 * (i)] = v, sum += (int32_t)v)
@@ -64,7 +69,7 @@ MG_INLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from, i
   return sum;
 }
 
-/* Adds the sums in words a and b to three sums. */
+/* Takes the sums of three lanes out of the words A and B, and adds them to `sums`. */
 MG_INLINE void mg_lane_split(uint32_t a, uint32_t b, int32_t* sums) {
   const uint32_t low = a >> 21, rest = b - (low << 10);
   sums[0] += (int32_t)(a & 0x1fffffu);
@@ -74,7 +79,7 @@ MG_INLINE void mg_lane_split(uint32_t a, uint32_t b, int32_t* sums) {
 
 #if defined(__thumb__) && !defined(__thumb2__) && defined(__GNUC__) && !defined(__clang__)
 #define MG_THUMB1 1
-/* Two elements with one channel. */
+/* Multiplies two elements with the weights of one channel. */
 #define MG_TWO(first, second)        \
   "ldmia %[p]!, {r3, r4, r5, r6}\n"  \
   "ldrb %[t], [%[w], #" #first       \
@@ -89,11 +94,11 @@ MG_INLINE void mg_lane_split(uint32_t a, uint32_t b, int32_t* sums) {
 #define MG_THUMB1 0
 #endif
 
-/* Adds the products of up to 32 elements with four channels to twelve sums: of each channel the
- * three lanes. Not inlined, so that nothing else wants registers. */
+/* Multiplies up to 32 elements with the weights of four channels, and adds to twelve sums: three
+ * lanes for each channel. Not inlined: the caller's variables would take its registers. */
 static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, int32_t n,
                                          int32_t* sums) {
-#if MG_SMALL_CPU /* a channel at a time: there are eight registers */
+#if MG_SMALL_CPU /* one channel at a time: the CPU has eight registers for it */
 #define MG_STEP(k)                 \
   do {                             \
     const uint32_t t = w[4 * (k)]; \
@@ -109,7 +114,7 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
     p = begin;
     w = first;
 #if MG_THUMB1
-    if (p != eights) { /* word by word, as compilers load them, this is 7 instructions an element */
+    if (p != eights) { /* ldmia loads four words at once; compilers load one at a time */
       register uint32_t r3 __asm__("r3") = a;
       register uint32_t r4 __asm__("r4") = b;
       register const uint32_t* r5 __asm__("r5") = eights;
@@ -186,7 +191,7 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
 #undef MG_STEP
 }
 
-/* The outputs of `count` channels (up to 4). */
+/* Requantizes the sums of `count` channels (up to 4), and writes their outputs for all lanes. */
 static MG_NOINLINE void mg_lane_outputs(const mg_lane_work* work, const mg_channel* c,
                                         int32_t count, int8_t* out, int32_t out_gap,
                                         const mg_output* o) {
@@ -202,11 +207,14 @@ static MG_NOINLINE void mg_lane_outputs(const mg_lane_work* work, const mg_chann
   }
 }
 
-/* All channels of the lanes, whose outputs are `out_gap` bytes apart. A clamp that is
- * narrower than int8 is left to mg_narrow. */
+/* Computes all channels of the lanes.
+ *
+ * out: the first lane's outputs; those of the next lane begin `out_gap` bytes later.
+ * n: number of elements of a field. The outputs are clamped to int8 only: mg_narrow applies a
+ * narrower clamp. */
 MG_INLINE void mg_lanes(mg_lane_work* work, int8_t* out, int32_t out_gap, const uint8_t* w,
                         const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
-#if defined(__riscv) /* has registers for them; elsewhere they would be on the stack */
+#if defined(__riscv) /* keeps the copies in registers; other CPUs would keep them on the stack */
   const int32_t offsets[MG_LANES] = {work->offsets[0], work->offsets[1], work->offsets[2]};
 #else
   const int32_t* const offsets = work->offsets;

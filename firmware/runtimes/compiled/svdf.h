@@ -8,10 +8,13 @@
 extern "C" {
 #endif
 
-/* in: [batches, depth]; out: [batches, units]; state: [batches, units * rank, memory].
- * features: int8 [units * rank][depth]; time: [units * rank][memory], of the
- * state's type; feature_bias and bias
- * have the zero points folded in. Requantized as TFLM does. No scratch. */
+/* Each unit has `rank` filters. A filter multiplies the input with its row of `features`, stores
+ * the result at the end of its row of the state, and multiplies that row with its row of `time`.
+ *
+ * in: [batches, depth]; out: [batches, units]; state: [batches, units * rank, memory].
+ * features: int8 [units * rank, depth]; time: [units * rank, memory], of the type of the state.
+ * feature_bias: [units * rank] and bias: [units] contain the zero points. The outputs are
+ * requantized with TFLM's own formula. No scratch. */
 typedef struct {
   const int8_t* features;
   const void* time;

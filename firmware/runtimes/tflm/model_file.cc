@@ -11,10 +11,11 @@ namespace model {
 namespace {
 
 constexpr uint8_t kMagic[8] = {'M', 'G', 'M', 'O', 'D', 'E', 'L', '1'};
-constexpr size_t kHashAt = 8;      // of all that follows the hash
-constexpr size_t kNumbersAt = 40;  // five numbers of 32 bits, little-endian
-constexpr size_t kModelHashAt = 64;
-constexpr size_t kHeaderBytes = 96;
+// Offsets in the file, in bytes.
+constexpr size_t kHashAt = 8;        // SHA-256 of everything after it
+constexpr size_t kNumbersAt = 40;    // uint32, little-endian: see Init()
+constexpr size_t kModelHashAt = 64;  // SHA-256 of the .tflite
+constexpr size_t kHeaderBytes = 96;  // then the model, the inputs and the outputs
 
 char g_sha256[65];
 
@@ -37,7 +38,7 @@ Status Init(const uint8_t* file, size_t bytes, void (*keep_alive)()) {
   if (Number(file, 3) != kInputBytes || Number(file, 4) != kOutputBytes) {
     return Status::kTensorMismatch;
   }
-  // No product of these is beyond 64 bits, and a damaged number is no reason to read past the end.
+  // Damaged numbers must not lead to a read past the end. 64 bits hold each of these products.
   const uint64_t vectors = uint64_t{count} * steps;
   if (count == 0 || steps == 0 || vectors > bytes ||
       kHeaderBytes + model_bytes + vectors * (kInputBytes + kOutputBytes) != bytes) {
