@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-import numpy.typing as npt
-
-from ..support.render import BYTES_PER_LINE, c_byte_lines, c_string
+from ..support import byte_lines
+from ..support.byte_lines import BYTES_PER_LINE, LINE_BYTES
+from ..support.render import c_string
 
 # Below this a compiler takes no more than a second.
 LARGE_BYTES = 2 * 2**20
 _DECLARATION = re.compile(
     rb"(?:alignas\(\d+\) )?(const unsigned char (\w+))((?:\[[\w:* ]*\])+)(?: MODEL_DATA_ATTRIBUTE)? = \{\n"
 )
-_LINE = 2 + 5 * BYTES_PER_LINE + 1
 _LINES = 2**14  # that are read at once
 _SHORT = re.compile(rb"  (?:0x[0-9a-f]{2},){1,%d}\n" % (BYTES_PER_LINE - 1))
 _BETWEEN = (b"{\n", b"},\n")  # the rows of an array of arrays
@@ -100,14 +98,14 @@ def _copy_body(file: BinaryIO, target: Path) -> int | None:
     with target.open("wb") as out:
         while True:
             start = file.tell()
-            block = file.read(_LINE * _LINES)
-            data = _whole_lines(block)
+            block = file.read(LINE_BYTES * _LINES)
+            data = byte_lines.read(block)
             out.write(data.tobytes())
             size += len(data)
-            file.seek(start + len(data) // BYTES_PER_LINE * _LINE)
+            file.seek(start + len(data) // BYTES_PER_LINE * LINE_BYTES)
             if len(data) == BYTES_PER_LINE * _LINES:
                 continue
-            line = file.readline(_LINE + 1)
+            line = file.readline(LINE_BYTES + 1)
             if line == b"};\n":
                 return size
             if _SHORT.fullmatch(line):
@@ -116,15 +114,3 @@ def _copy_body(file: BinaryIO, target: Path) -> int | None:
                 size += len(short)
             elif line not in _BETWEEN:
                 return None
-
-
-def _whole_lines(block: bytes) -> npt.NDArray[np.uint8]:
-    """Return the bytes of the whole lines that a block begins with."""
-    lines = np.frombuffer(block, np.uint8, len(block) // _LINE * _LINE).reshape(-1, _LINE)
-    digits = lines[:, 2:-1].reshape(len(lines), BYTES_PER_LINE, 5)[:, :, 2:4]
-    values = np.where(digits < ord("a"), digits - ord("0"), digits - (ord("a") - 10))
-    found = (values[:, :, 0] << 4 | values[:, :, 1] & 15).astype(np.uint8)
-    # Only what would be written so is taken for it.
-    written = np.frombuffer(c_byte_lines(found.reshape(-1)), np.uint8).reshape(-1, _LINE)
-    wrong = np.flatnonzero((written != lines).any(axis=1))
-    return found[: wrong[0] if len(wrong) else len(found)].reshape(-1)

@@ -10,32 +10,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InputError
-from . import resources
+from . import byte_lines, resources
 
-# One entry a byte value: "0x00," ... joined by NumPy look-up, which is what makes large models fast to write.
-_HEX = np.frombuffer("".join(f"0x{i:02x}," for i in range(256)).encode(), np.uint8).reshape(256, 5)
-BYTES_PER_LINE = 16
-_BYTES_AT_ONCE = BYTES_PER_LINE * 2**14
+_BYTES_AT_ONCE = byte_lines.BYTES_PER_LINE * 2**14
 # Stands in a rendered text for an array of bytes that is written there afterwards.
 _BLOB = "\0bytes {}\0"
 
 
 def c_bytes(data: bytes) -> str:
     """Return the initialiser list of a C array of bytes, 16 a line, without braces."""
-    return c_byte_lines(np.frombuffer(data, np.uint8)).decode()
-
-
-def c_byte_lines(values: npt.NDArray[np.uint8]) -> bytes:
-    """Return the same of an array of bytes, as ASCII."""
-    whole = len(values) // BYTES_PER_LINE * BYTES_PER_LINE
-    lines = np.empty((whole // BYTES_PER_LINE, 2 + BYTES_PER_LINE * 5 + 1), np.uint8)
-    lines[:, :2], lines[:, -1] = ord(" "), ord("\n")
-    lines[:, 2:-1] = _HEX[values[:whole]].reshape(-1, BYTES_PER_LINE * 5)
-    rest = _HEX[values[whole:]].tobytes()
-    return lines.tobytes() + (b"  %b\n" % rest if rest else b"")
+    return byte_lines.write(np.frombuffer(data, np.uint8)).decode()
 
 
 def _blob(context: Any, data: bytes) -> str:  # noqa: ANN401 - of jinja2
@@ -52,7 +38,7 @@ def _with_blobs(text: str, blobs: Sequence[bytes]) -> bytes:
             continue
         values = np.frombuffer(blobs[int(part)], np.uint8)
         for start in range(0, len(values), _BYTES_AT_ONCE):
-            out.write(c_byte_lines(values[start : start + _BYTES_AT_ONCE]))
+            out.write(byte_lines.write(values[start : start + _BYTES_AT_ONCE]))
     return out.getvalue()
 
 

@@ -1,6 +1,6 @@
 """The .tflite file: read once into a graph, checked, counted, cut into single operators."""
 
-from .flashed import flashed, is_flashed
+from .flashed import flashed, flashed_bytes, is_flashed
 from .model import Operator, Quantization, Subgraph, Tensor, TfliteModel
 from .options import Options
 from .reader import NotTflite, load, parse
@@ -14,6 +14,7 @@ __all__ = [
     "Tensor",
     "TfliteModel",
     "flashed",
+    "flashed_bytes",
     "is_flashed",
     "load",
     "parse",

@@ -33,12 +33,19 @@ def flashed(model: TfliteModel) -> TfliteModel:
     Raises:
         InputError: a part of the file that a device does not read is damaged.
     """
-    data = _stripped(model.data)
-    if len(data) >= len(model.data):
+    data = flashed_bytes(model)
+    if data is model.data:
         return model
     small = parse(data, model.name, model.name)
     graphs = tuple(_named(ours, theirs) for ours, theirs in zip(small.subgraphs, model.subgraphs, strict=True))
     return dataclasses.replace(small, subgraphs=graphs)
+
+
+@kept_for_model
+def flashed_bytes(model: TfliteModel) -> bytes:
+    """Return the bytes of `flashed`; `model.data` itself where the file is no larger."""
+    data = _stripped(model.data)
+    return data if len(data) < len(model.data) else model.data
 
 
 def is_flashed(array: bytes, model: TfliteModel) -> bool:
@@ -46,7 +53,7 @@ def is_flashed(array: bytes, model: TfliteModel) -> bool:
 
     It is what a device reads of it, or, in projects of earlier versions, the whole file.
     """
-    return array in (model.data, flashed(model).data)
+    return array in (model.data, flashed_bytes(model))
 
 
 def _named(graph: Subgraph, original: Subgraph) -> Subgraph:

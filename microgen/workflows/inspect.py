@@ -18,7 +18,7 @@ from ..projects.manifest import model_json, project_board, project_code, project
 from ..runtimes.memory import MemoryLayout
 from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
 from ..support.background import in_background
-from ..tflite import Operator, Subgraph, TfliteModel, flashed
+from ..tflite import Operator, Subgraph, TfliteModel, flashed_bytes
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
 from .count import Counts, ModelMemory, count_inference, model_memory, uncounted
@@ -163,7 +163,7 @@ class Inspection:
         model = self.model
         described: dict[str, Any] = {
             **model_json(model.name, model),
-            "flash_bytes": len(flashed(model).data),
+            "flash_bytes": len(flashed_bytes(model)),
             "description": model.description,
             "stateful": model.is_stateful,
             "subgraphs": len(model.subgraphs),

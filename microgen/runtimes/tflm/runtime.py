@@ -10,7 +10,7 @@ from ...errors import InputError, option
 from ...support import resources
 from ...support.host import HostBuild
 from ...support.render import render
-from ...tflite import TfliteModel, flashed, variables
+from ...tflite import TfliteModel, flashed, flashed_bytes, variables
 from ...tflite.check import check_runnable
 from ..runtime import (
     DEFAULT_CODE,
@@ -125,7 +125,7 @@ class TflmPlan:
 
     def model_parts(self) -> tuple[Part, ...]:
         """Return what the model takes of the flash."""
-        array = len(flashed(self.model).data)
+        array = len(flashed_bytes(self.model))
         left_out = f"; {len(self.model.data) - array:,} bytes of names and metadata stay in model.tflite"
         return (Part("model", array, 0, f"what a device reads of the file{left_out}"),)
 
@@ -141,7 +141,7 @@ class TflmPlan:
             name=model.name,
             sha256=model.sha256,
             file_bytes=len(model.data),
-            data=flashed(model).data,
+            data=flashed_bytes(model),
         )
         folder = resources.path("firmware") / "runtimes" / "tflm"
         return {"model_data.cc": array, **{name: (folder / name).read_bytes() for name in _SOURCES}}
@@ -175,7 +175,7 @@ class TflmPlan:
 
     def flash_image(self) -> bytes | None:
         """Return what a device reads of the model."""
-        return flashed(self.model).data
+        return flashed_bytes(self.model)
 
     def record(self) -> dict[str, Any]:
         """Return what a manifest records."""

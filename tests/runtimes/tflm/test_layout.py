@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import random
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import microgen
 from microgen.runtimes.memory import Buffer, MemoryLayout
 from microgen.runtimes.tflm import arena
 from microgen.runtimes.tflm.planner import layout
+from microgen.tflite.pack import pack
 from tests.support.models import ModelBuilder
 
 
@@ -81,8 +83,10 @@ def test_boards_with_the_same_kernels_share_a_plan(tmp_path, monkeypatch):
     for before, after in itertools.pairwise(tensors):
         b.op("LOGISTIC", [before], [after])
     (tmp_path / "long.tflite").write_bytes(b.build(tensors[:1], tensors[-1:]))
-    planned = []
-    plan = arena.plan
+    planned, packed = [], []
+    plan, flashed = arena.plan, importlib.import_module("microgen.tflite.flashed")
     monkeypatch.setattr(arena, "plan", lambda *asked: (planned.append(asked[1]), plan(*asked))[1])
+    monkeypatch.setattr(flashed, "pack", lambda model: (packed.append(model), pack(model))[1])
     found = microgen.inspect(tmp_path / "long.tflite", "pico")
     assert found.fit is not None and sorted(planned) == sorted(set(planned)), "one plan for each kind of target"
+    assert len(packed) == 1, "all boards flash the same bytes"
