@@ -285,18 +285,22 @@ def _distance(
 ) -> npt.NDArray[np.float64]:
     """Return |got - clamp(sum * factor + zero point)|, computed without rounding, then given as a float."""
     distance = np.zeros(sums.shape)
+    columns: dict[Fraction, list[int]] = {}
     for column, factor in enumerate(factors):
+        columns.setdefault(factor, []).append(column)
+    for factor, same in columns.items():
         # Many accumulators are the same, with the same answer.
-        values, which = np.unique(sums[:, column], return_inverse=True)
-        least = got[:, column].min(initial=0)
-        span = int(got[:, column].max(initial=0) - least) + 1
-        pairs, place = np.unique(which * span + (got[:, column] - least), return_inverse=True)
+        answers = got[:, same].reshape(-1)
+        values, which = np.unique(sums[:, same].reshape(-1), return_inverse=True)
+        least = answers.min(initial=0)
+        span = int(answers.max(initial=0) - least) + 1
+        pairs, place = np.unique(which * span + (answers - least), return_inverse=True)
         above, below = factor.numerator, factor.denominator  # whole numbers throughout, until the one division
         edges, offset = (low * below, high * below), zero_point * below
         sums_there, got_there = values[pairs // span].tolist(), (pairs % span + least).tolist()
         exact = (min(max(s * above + offset, edges[0]), edges[1]) for s in sums_there)
         known = [abs(g * below - e) / below for g, e in zip(got_there, exact, strict=True)]
-        distance[:, column] = np.array(known)[place]
+        distance[:, same] = np.array(known)[place].reshape(len(distance), len(same))
     return distance
 
 
