@@ -1,5 +1,6 @@
 // Golden vectors: inputs in flash, and the bytes that TensorFlow Lite Micro gave for them on the
-// host. This device must give the same. A vector for a model that keeps state is a sequence of
+// host. This device must give the same; outputs in float32 may be as far from them as the vectors'
+// tolerances say, which are proven for any order in which a kernel may sum. A vector for a model that keeps state is a sequence of
 // kGoldenSteps inferences.
 #pragma once
 
@@ -15,7 +16,7 @@ struct Result {
   bool pass = false;
   model::Status status = model::Status::kOk;  // of the call that failed, if one did
 
-  // The first byte that differs.
+  // The first byte that differs, or of the first float32 that differs by too much.
   size_t output = 0;
   size_t byte = 0;
   uint8_t actual = 0;
@@ -28,6 +29,7 @@ struct Vectors {
   const uint8_t* outputs;
   unsigned count;
   unsigned steps;
+  const uint8_t* tolerances;  // a float32 for each output of each step; null: none
 };
 
 // Those of the firmware's own model, which are used unless told otherwise.

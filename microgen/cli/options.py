@@ -37,7 +37,10 @@ RunBy = Annotated[
 ]
 Scheme = Annotated[
     str,
-    typer.Option(help="int8, or int16x8: int16 activations, int8 weights.", autocompletion=completion.schemes),
+    typer.Option(
+        help="int8, int16x8 (int16 activations, int8 weights), or float32: nothing is quantized.",
+        autocompletion=completion.schemes,
+    ),
 ]
 AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..tflite import TfliteModel
+from ..tflite.check import float_operators
 
 _MAX_VECTORS = 8
 _MAX_STEPS = 16
@@ -27,20 +28,31 @@ class Golden:
     Attributes:
         inputs, outputs: one entry a vector.
         steps: how many inferences a vector has, the first from a fresh state.
+        tolerances: for each step of each, how far each output may be from TFLM's answer, in real values: the kernels
+            of a board may sum float32 values in another order. Empty where every byte must be the same.
     """
 
     inputs: tuple[bytes, ...]
     outputs: tuple[bytes, ...]
     steps: int = 1
+    tolerances: tuple[tuple[float, ...], ...] = ()
 
     @property
     def sha256(self) -> str:
-        """SHA-256 over inputs and outputs in their order."""
-        return hashlib.sha256(b"".join((*self.inputs, *self.outputs))).hexdigest()
+        """SHA-256 over inputs and outputs in their order, and the tolerances."""
+        return hashlib.sha256(b"".join((*self.inputs, *self.outputs, self.tolerance_bytes))).hexdigest()
+
+    @property
+    def tolerance_bytes(self) -> bytes:
+        """The tolerances as little-endian float32, side by side."""
+        return np.array(self.tolerances, "<f4").tobytes()
 
 
 def choose_golden(
-    model: TfliteModel, inputs: Sequence[npt.NDArray[Any]], outputs: Sequence[npt.NDArray[Any]]
+    model: TfliteModel,
+    inputs: Sequence[npt.NDArray[Any]],
+    outputs: Sequence[npt.NDArray[Any]],
+    tolerances: Sequence[Sequence[float]] = (),
 ) -> Golden:
     """Take golden vectors from the first samples.
 
@@ -48,9 +60,11 @@ def choose_golden(
         model: the model.
         inputs: samples, one array a tensor, samples first.
         outputs: TFLM's answers to the first of them, the state fresh before each vector; see `golden_shape`.
+        tolerances: of each output, for each of the same samples; see `Golden`.
     """
     count, steps = golden_shape(model, len(inputs[0]))
-    return Golden(_side_by_side(inputs, count, steps), _side_by_side(outputs, count, steps), steps)
+    given, answered = (_side_by_side(arrays, count, steps) for arrays in (inputs, outputs))
+    return Golden(given, answered, steps, tuple(map(tuple, tolerances[: count * steps])))
 
 
 def golden_shape(model: TfliteModel, samples: int = _MAX_VECTORS * _MAX_STEPS) -> tuple[int, int]:
@@ -75,7 +89,8 @@ def golden_bytes(model: TfliteModel) -> int:
 
 
 def _step_bytes(model: TfliteModel) -> int:
-    return sum(t.bytes for t in (*model.inputs, *model.outputs))
+    tolerances = 4 * len(model.outputs) if float_operators(model) else 0
+    return sum(t.bytes for t in (*model.inputs, *model.outputs)) + tolerances
 
 
 def _side_by_side(arrays: Sequence[npt.NDArray[Any]], count: int, steps: int) -> tuple[bytes, ...]:

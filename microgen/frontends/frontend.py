@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InputError
 
+FLOAT32 = "float32"  # the scheme that quantizes nothing
+
 if TYPE_CHECKING:
     from ..datasets import Request
     from ..tflite import TfliteModel
@@ -54,7 +56,7 @@ class ConvertOptions:
     """How a model is to be converted.
 
     Attributes:
-        scheme: "int8", or "int16x8" for int16 activations with int8 weights.
+        scheme: "int8", "int16x8" for int16 activations with int8 weights, or `FLOAT32`.
         per_channel_dense: whether FULLY_CONNECTED gets one weight scale per channel.
         allow_float: let operators stay in float32 that have no integer kernel.
         seed: of everything random.
@@ -111,11 +113,11 @@ class Frontend(Protocol):
     def convert(
         self, source: Source, calibration: Request | None, options: ConvertOptions
     ) -> Converted | AlreadyQuantized:
-        """Convert a model to full integer.
+        """Convert a model to full integer, or to float32 where that is the scheme.
 
         Args:
             source: what it matched.
-            calibration: the data that ranges are measured on; None where it is not needed.
+            calibration: the data that ranges are measured on; None where it is not needed, as for `FLOAT32`.
             options: how.
 
         Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .frontend import ConvertOptions, Frontend, Source
+from .frontend import FLOAT32, ConvertOptions, Frontend, Source
 
 if TYPE_CHECKING:
     from ..datasets import Array, InputSpec, Request
@@ -67,8 +67,13 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
     from .converted import AlreadyQuantized
     from .rewriting import rewrite_warnings, rewritten
 
-    if options.scheme == "int16x8" and not any(t.dtype == "int16" for t in model.inputs):
-        raise InputError(f"{path}: is quantized already, and not to int16", "give the float model it was made from")
+    other = {"int16x8": "int16", FLOAT32: FLOAT32}.get(options.scheme)
+    if other == FLOAT32 or (other and not any(t.dtype == other for t in model.inputs)):
+        raise InputError(
+            f"{path}: is quantized already, and not to {other}",
+            "give the float model it was made from",
+            option="scheme",
+        )
     data: tuple[Array, ...] = ()
     if calibration is not None:
         inputs = input_specs(model)

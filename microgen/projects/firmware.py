@@ -102,4 +102,6 @@ def _config(deployment: Deployment) -> Files:
 
 
 def _golden(golden: Golden) -> Files:
-    return {name: render(f"{name}.j2", golden=golden) for name in ("golden_data.h", "golden_data.cc")}
+    tolerances = golden.tolerance_bytes or bytes(1)  # no array is empty
+    names = ("golden_data.h", "golden_data.cc")
+    return {name: render(f"{name}.j2", golden=golden, tolerances=tolerances) for name in names}

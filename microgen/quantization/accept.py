@@ -16,6 +16,7 @@ from ..deployment.labels import output_classes
 from ..errors import EngineError, InputError, option
 from ..frontends import DEFAULT_FRONTEND
 from ..frontends.converted import Converted, LayerNames
+from ..frontends.frontend import FLOAT32
 from ..frontends.keras import rules
 from ..runtimes.runtime import QuantizationLimits
 from ..tflite import Operator, Subgraph, Tensor, TfliteModel, parse
@@ -32,7 +33,7 @@ _LARGE_ARENA = 64 * 2**20
 
 @dataclass(frozen=True)
 class Quantized:
-    """A full-integer model with the data that it was calibrated on.
+    """A model as it goes onto a board, full-integer unless float32 was asked for, and its calibration data.
 
     Attributes:
         model: the .tflite.
@@ -55,6 +56,11 @@ class Quantized:
     warnings: tuple[str, ...] = ()
     float_bytes: int = 0
     frontend: str = DEFAULT_FRONTEND
+
+    @property
+    def is_float(self) -> bool:
+        """Whether nothing of it was quantized, as was asked for."""
+        return self.record.get("scheme") == FLOAT32
 
     @property
     def is_destroyed(self) -> bool:
@@ -104,19 +110,20 @@ def finish(
     model = parse(converted.tflite, name, "the converted model")
     layers, calibration = converted.layers, converted.calibration
     data = calibration.arrays
-    in_float = check_graph(model, layers, limits, scheme, allow_float=allow_float)
+    is_float = scheme == FLOAT32
+    in_float = check_graph(model, layers, limits, scheme, allow_float=allow_float or is_float)
     quantized = quantize_samples(model, data) if data else make_samples(model, 1, seed=0)
     run_once(model, quantized, layers, scheme)
     warnings = list(converted.warnings)
-    if in_float:
+    if in_float and not is_float:
         warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
     targets, unclear = _targets(calibration, model.outputs[0], labels)
     warnings += unclear
     twin = converted.float_tflite
-    cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data else None
+    cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data and not is_float else None
     if cost is not None:
         warnings += damage(cost, model, scheme)
-    if calibration.is_made_up:
+    if calibration.is_made_up and not is_float:
         warnings.append(
             "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
             "drown in rounding; quantize again with real data"

@@ -18,7 +18,7 @@ from ..deployment.labels import check_labels
 from ..errors import InputError, option
 from ..frontends import source as sources
 from ..frontends.converted import AlreadyQuantized
-from ..frontends.frontend import ConvertOptions, Frontend, Source
+from ..frontends.frontend import FLOAT32, ConvertOptions, Frontend, Source
 from ..frontends.source import slug
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import QuantizationLimits
@@ -29,10 +29,10 @@ from .accept import Quantized, finish
 
 # Some outliers saturate in every data set.
 _FEW = 0.01
-SCHEMES = ("int8", "int16x8")
+SCHEMES = ("int8", "int16x8", FLOAT32)
 _CALIBRATE_HINT = (
     f"give samples of its input: {option('calibration', 'DATA')} (.npy, .npz, .csv, a folder of images or WAV files), "
-    f"or {option('calibration', 'random')} for a trial"
+    f"or {option('calibration', 'random')} for a trial; {option('scheme', FLOAT32)} takes it as it is"
 )
 
 
@@ -59,7 +59,8 @@ def quantize(
         model: a file or folder that a frontend takes (a .keras, .h5 or .tflite, a SavedModel, a C array of a .tflite),
             or a Keras 3 or tf_keras model object. A quantized .tflite is taken as it is.
         calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
-        scheme: "int8", or "int16x8" for int16 activations with int8 weights.
+        scheme: "int8", "int16x8" for int16 activations with int8 weights, or "float32", which quantizes nothing and
+            needs no calibration data.
         board: the board that must run it; without one, what every board runs is chosen.
         runtime: what must run it there.
         out: where to write the .tflite; None writes nothing.
@@ -68,7 +69,7 @@ def quantize(
         value_range: what black and white of an image become.
         sample_rate: of the audio that the model takes, in Hz; WAV files must have it.
         allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
-            names them.
+            names them. Without calibration data nothing is quantized: the scheme is then "float32".
         seed: seed of everything random.
         force: overwrite `out`.
         on_step: called with what is done next.
@@ -122,13 +123,15 @@ def _from_source(
     wanted = None
     if calibration is not None:
         wanted = calibrations.request(calibration, options.value_range, options.sample_rate)
-    if wanted is None and frontend.needs_calibration(source):
-        raise InputError(
-            f"{source.path}: a float model needs calibration data to be quantized",
-            _CALIBRATE_HINT,
-            option="calibration",
-            path=source.path,
-        )
+    if wanted is None and options.scheme != FLOAT32 and frontend.needs_calibration(source):
+        if not options.allow_float:
+            raise InputError(
+                f"{source.path}: a float model needs calibration data to be quantized",
+                _CALIBRATE_HINT,
+                option="calibration",
+                path=source.path,
+            )
+        options = replace(options, scheme=FLOAT32)
     dense = options.scheme in options.limits.per_channel_dense
     how = ConvertOptions(options.scheme, dense, options.allow_float, options.seed, options.on_step)
     converted = frontend.convert(source, wanted, how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..tflite import float_cost
 from .text import Pairs, counted, place, size, table
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ def quantized_lines(quantized: Quantized, path: str) -> Pairs:
     """Return what `microgen quantize` says."""
     model = quantized.model
     lines = [("model", f"{model.name}: {len(model.data):,} bytes, {counted(model.ops)}")]
-    if quantized.float_bytes:
+    if quantized.is_float:
+        lines.append(("float32", f"nothing was quantized; it {float_cost(model)}"))
+    elif quantized.float_bytes:
         lines.append(
             ("size", f"float {quantized.float_bytes:,} bytes, {quantized.float_bytes / len(model.data):.2f} times")
         )
@@ -98,6 +101,7 @@ def inspect_lines(inspection: Inspection) -> Pairs:
             if (more := document["float_edges_bytes"])
             else []
         ),
+        *([("float32", document["float_cost"])] if document["float_cost"] else []),
         ("operators", counted(document["ops"])),
         ("MACs", f"{document['macs']:,}"),
         ("sha256", document["sha256"]),

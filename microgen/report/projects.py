@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from ..devices import HOST
+from ..tflite import float_cost
 from .models import quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ..deployment.fit import Fit, Memory
     from ..errors import Spelling
     from ..projects.drift import Drift
-    from ..verification import Device, Verdict
+    from ..verification import Device, Layer, Verdict
     from ..workflows.bench import Bench
     from ..workflows.build_all import BoardResult
     from ..workflows.build_request import BuildResult
@@ -30,6 +31,8 @@ def build_lines(result: BuildResult) -> Pairs:
         ("board", f"{d.board.title}, {d.plan.library.title}"),
         ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
     ]
+    if cost := float_cost(d.model):
+        lines.append(("float32", cost))
     if result.runtime_reason:
         lines.append(("runtime", f"{d.plan.runtime}: {result.runtime_reason}"))
     lines += fit_lines(result.fit)
@@ -127,15 +130,24 @@ def layer_table(verdict: Verdict) -> None:
             short_name(x.tensor),
             f"{list(x.shape)} {x.dtype}",
             f"{x.scale:.4g}, {x.zero_point}" if x.scale else "",
-            f"{x.max_abs_diff_lsb:g} of {x.bound_lsb}",
+            f"{x.max_abs_diff_lsb:.4g} of {x.bound_lsb:.4g}",
             f"{x.differing_elements:,} of {x.elements:,}",
-            "" if x.exact_error_lsb is None else f"{x.exact_error_lsb:.4f} of {x.exact_allowed_lsb:.4f}",
+            _from_exact(x),
             "" if x.is_within else "BEYOND",
         ]
         for x in verdict.layers
     ]
-    heads = ["", "operator", "output", "shape", "scale, zero", "LSB", "differing", "from exact", ""]
+    counted_in = "LSB" if not verdict.layers or any(x.unit for x in verdict.layers) else "difference"
+    heads = ["", "operator", "output", "shape", "scale, zero", counted_in, "differing", "from exact", ""]
     table(heads, rows, right=(0, 5, 6, 7), whole=(3,), optional=(4, 7, 3))
+
+
+def _from_exact(layer: Layer) -> str:
+    """Return how far both interpreters are from the exact result, and what is allowed."""
+    if layer.exact_error_lsb is None:
+        return ""
+    digits = ".4f" if layer.unit else ".4g"
+    return f"{layer.exact_error_lsb:{digits}} of {layer.exact_allowed_lsb:{digits}}"
 
 
 def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:
@@ -206,8 +218,8 @@ def _layer_lines(verdict: Verdict) -> Pairs:
     return [
         (
             "layer",
-            f"{x.index} {x.op} '{short_name(x.tensor)}' {list(x.shape)}: {x.max_abs_diff_lsb:g} LSB, "
-            f"bound {x.bound_lsb}",
+            f"{x.index} {x.op} '{short_name(x.tensor)}' {list(x.shape)}: {x.max_abs_diff_lsb:g}{x.unit}, "
+            f"bound {x.bound_lsb:.4g}",
         )
         for x in verdict.layers
         if x.differs or not x.is_within

@@ -1,6 +1,7 @@
 """The .tflite file: read once into a graph, checked, counted, cut into single operators."""
 
 from .flashed import flashed, flashed_bytes, is_flashed
+from .float_cost import float_cost
 from .model import Operator, Quantization, Subgraph, Tensor, TfliteModel
 from .options import Options
 from .reader import NotTflite, load, parse
@@ -15,6 +16,7 @@ __all__ = [
     "TfliteModel",
     "flashed",
     "flashed_bytes",
+    "float_cost",
     "is_flashed",
     "load",
     "parse",

@@ -76,7 +76,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
 
 def float_operators(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
     """Return the operators that compute in float32; those that only move values between float and integer do not."""
-    return [(graph, op) for graph in model.subgraphs for op in graph.operators if _computes_in_float(graph, op)]
+    return [(graph, op) for graph in model.subgraphs for op in graph.operators if computes_in_float(graph, op)]
 
 
 def requantizing(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
@@ -89,7 +89,8 @@ def requantizing(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
     ]
 
 
-def _computes_in_float(graph: Subgraph, op: Operator) -> bool:
+def computes_in_float(graph: Subgraph, op: Operator) -> bool:
+    """Tell whether an operator computes in float32, and does not only move values between it and integers."""
     activations = [graph.tensors[i] for i in op.inputs if i >= 0 and not graph.tensors[i].is_constant]
     touched = (*activations, *(graph.tensors[i] for i in op.outputs))
     return op.name not in _BOUNDARY and any(t.dtype == "float32" for t in touched)
@@ -109,7 +110,7 @@ def _check_int4(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
 
 
 def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator, allow_float: bool) -> None:
-    if not _computes_in_float(graph, op):
+    if not computes_in_float(graph, op):
         return
     inputs = [graph.tensors[i] for i in op.inputs if i >= 0]
     if any(t.is_constant and t.dtype in ("int8", "uint8", "int4") and t.quantization for t in inputs):

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..devices import HOST
 from ..tflite import TfliteModel, flashed, is_flashed
 from ..tflite.compare import describe_difference
 from ..workers.difference import largest, sample_differs
+from .float32 import Bounds, Unproven, first_outside
 from .layer_proof.faults import faulty_references, model_faults
 from .layer_proof.prove import Proof
 from .run import EngineRun, Engines, FirmwareRun, sequence_length
@@ -53,8 +55,9 @@ def judge(
         "normalised": engines.normalised,
         "faults": model_faults(model),
         "device": firmware.device if firmware else None,
+        "dtype": next((t.dtype for t in model.outputs if t.dtype == "float32" and output_lsb(model, t) == 1.0), ""),
     }
-    fault = _firmware_fault(model, engines, firmware) if firmware else ""
+    fault = _firmware_fault(running, engines, firmware) if firmware else ""
     if firmware and firmware.tensors is not None and not fault:
         pairs = compared_tensors(model, firmware.tensors)
         reference = running.tensors([tensor for _, tensor in pairs])
@@ -62,7 +65,13 @@ def judge(
         common["tensors"] = len({tensor for _, tensor in pairs})
     if fault:
         return Judgement(Verdict(DIVERGED, firmware="differs", reason=fault, **common))
-    common["firmware"] = "equal" if firmware else "not-run"
+    is_equal = not firmware or _first_difference(model, engines, firmware) is None
+    common["firmware"] = ("equal" if is_equal else "within-bound") if firmware else "not-run"
+    if (bounds := running.bounds) is not None:
+        common |= _in_float32(bounds)
+        if bounds.outside is not None:
+            what = f"TFLM's answer to sample {bounds.outside} is none that float32 arithmetic may give"
+            return Judgement(Verdict(DIVERGED, reason=what, **common))
     if engines.refusal:
         return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
     both = ((engines.reference.outputs, engines.litert.outputs), (engines.reference.sequence, engines.litert.sequence))
@@ -76,9 +85,10 @@ def judge(
         ),
         "reason": "" if firmware else obstacle,
     }
-    is_equal = not differs.any() and not drift.any()
-    if is_equal and not all_layers:
-        return Judgement(Verdict(BIT_EXACT, **common))
+    engines_agree = not differs.any() and not drift.any()
+    agreed = BIT_EXACT if is_equal else WITHIN_BOUND
+    if engines_agree and not all_layers:
+        return Judgement(Verdict(agreed, **common))
     proof = running.prove(differs, drift)
     differing = [layer for layer in proof.layers if layer.differs or not layer.is_within]
     common["ops"] = tuple(sorted({layer.op for layer in differing}))
@@ -87,9 +97,9 @@ def judge(
     common["looked_at"] = proof.samples
     common["rounded_share"] = float(np.mean(proof.rounded)) if proof.rounded else 0.0
     # Equal outputs on these samples prove nothing where an operator is beyond its bound.
-    if proof.culprit is not None or (proof.objection and not is_equal):
+    if proof.culprit is not None or (proof.objection and not engines_agree):
         return Judgement(Verdict(DIVERGED, **{**common, "reason": proof.objection}), proof)
-    return Judgement(Verdict(BIT_EXACT if is_equal else WITHIN_BOUND, **common), proof)
+    return Judgement(Verdict(agreed if engines_agree else WITHIN_BOUND, **common), proof)
 
 
 def engine_versions() -> dict[str, str]:
@@ -100,12 +110,44 @@ def engine_versions() -> dict[str, str]:
     }
 
 
-def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str:
-    """Say in what the firmware is not the model run by TFLM; "" when it is."""
+def _in_float32(bounds: Bounds) -> dict[str, Any]:
+    """Return what a verdict says of the bounds of a model in float32."""
+    if not bounds.unproven:
+        return {"float_bound": bounds.largest}
+    warning = (
+        f"{bounds.unproven} has no proven bound in float32: a board whose kernels or compiler round otherwise fails "
+        "its golden vectors"
+    )
+    return {"warnings": (warning,)}
+
+
+def _firmware_fault(running: EngineRun, engines: Engines, firmware: FirmwareRun) -> str:
+    """Say in what the firmware is not the model run by TFLM; "" when it is, or as near as float32 can be."""
+    model = running.model
     if firmware.array is not None and not is_flashed(firmware.array, model):
         return _array_fault(model, firmware.array)
     if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
         return "the firmware names another model's hash than its array has"
+    difference = _first_difference(model, engines, firmware)
+    # On this machine the firmware has TFLM's own kernels; elsewhere a float32 kernel may sum in another order.
+    if difference is None or firmware.device.on == HOST or running.bounds is None:
+        return difference or ""
+    answers, inputs = firmware.answers, running.inputs
+    try:
+        sample, how = first_outside(model, inputs, answers.outputs), ""
+        if sample is None and answers.sequence:
+            count = len(answers.sequence[0])
+            sample = first_outside(model, inputs, answers.sequence, count)
+            how = ", without a reset between samples"
+    except Unproven as error:
+        return f"{difference}, and {error} has no proven bound in float32"
+    if sample is None:
+        return ""
+    return f"the firmware's answer to sample {sample} is none that float32 arithmetic may give{how}"
+
+
+def _first_difference(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str | None:
+    """Say which output of the firmware is not TFLM's, byte for byte; None where all are."""
     answers, reference = firmware.answers, engines.reference
     for how, actual, expected in (
         ("", answers.outputs, reference.outputs),
@@ -118,7 +160,7 @@ def _firmware_fault(model: TfliteModel, engines: Engines, firmware: FirmwareRun)
                     f"output '{tensor.name}' of the firmware is not TFLM's on {int(differs.sum())} of "
                     f"{len(differs)} samples (first: sample {int(np.flatnonzero(differs)[0])}){how}"
                 )
-    return ""
+    return None
 
 
 def _array_fault(model: TfliteModel, array: bytes) -> str:

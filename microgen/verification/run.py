@@ -27,6 +27,7 @@ from ..workers import LITERT, TFLM, Engine, litert, tflm
 from ..workers.difference import sample_differs
 from ..workers.samples import Answers
 from .deadline import deadline
+from .float32 import Bounds, bounds
 from .layer_proof.prove import Proof, arena_of_all, prove_layers
 from .samples import Samples
 from .tensors import TENSOR_SAMPLES, KeptInference, read_tensors
@@ -129,6 +130,8 @@ class EngineRun:
         self._deadline = deadline(model, len(inputs[0]))
         self._normalised = normalise(model)
         self._sequence = sequence_length(model, inputs)
+        self._steps = steps
+        self._bounds: Bounds | None = None
         self._jobs = contextlib.ExitStack()
         first = tuple(a[: vectors * steps] for a in inputs)
         try:
@@ -161,6 +164,18 @@ class EngineRun:
             EngineError: an engine refused the model, crashed or hung.
         """
         return self._measure().first
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """How far correct float32 kernels may be from `first`; None for a model that computes in integers.
+
+        Raises:
+            EngineError: an engine refused the model, crashed or hung.
+        """
+        with self._lock:
+            if self._bounds is None:
+                self._bounds = bounds(self.model, self.inputs, self.first, self._steps)
+            return self._bounds
 
     def _start(self, engine: Engine, target: Callable[[RequestT], ReplyT], request: RequestT) -> workers.Job[ReplyT]:
         return self._jobs.enter_context(workers.start(engine, target, request))

@@ -14,6 +14,10 @@ UNREFERENCED = "unreferenced"
 _INCOMPARABLE = "a value is not a finite number in one of the interpreters, or they answer in different sizes"
 
 
+def _unit(dtype: str) -> str:
+    return "" if dtype == "float32" else " LSB"
+
+
 def _incomparable(difference: float) -> str:
     """Say why a difference is no number; "" when it is one."""
     return "" if math.isfinite(difference) else _INCOMPARABLE
@@ -25,7 +29,8 @@ class Layer:
 
     Attributes:
         index, op, tensor, shape: which one, and its first output.
-        max_abs_diff_lsb: the largest difference, in steps of its output; infinite where answers cannot be compared.
+        max_abs_diff_lsb: the largest difference, in steps of its output, or in real values where that is float32;
+            infinite where answers cannot be compared.
         bound_lsb: what is allowed.
         subgraph: where the operator is.
         dtype, scale, zero_point: of its first output.
@@ -43,7 +48,7 @@ class Layer:
     tensor: str
     shape: tuple[int, ...]
     max_abs_diff_lsb: float
-    bound_lsb: int
+    bound_lsb: float
     subgraph: int = 0
     dtype: str = ""
     scale: float = 0.0
@@ -62,6 +67,11 @@ class Layer:
         return self.max_abs_diff_lsb > 0 or self.differing_elements > 0
 
     @property
+    def unit(self) -> str:
+        """What differences are counted in, as a word behind a number: " LSB", or "" for real values."""
+        return _unit(self.dtype)
+
+    @property
     def is_within(self) -> bool:
         """Whether the difference is allowed, and both interpreters are as close to the exact result as they must."""
         return self.max_abs_diff_lsb <= self.bound_lsb and self.exact_within
@@ -74,13 +84,14 @@ class Layer:
         known = f"; known: {self.faults[0]}" if self.faults else ""
         if self.max_abs_diff_lsb <= self.bound_lsb:
             return (
-                f"{what} is {self.exact_error_lsb:.4g} LSB from the exact result, "
+                f"{what} is {self.exact_error_lsb:.4g}{self.unit} from the exact result, "
                 f"{self.exact_allowed_lsb:.4g} is allowed{known}"
             )
         if why := _incomparable(self.max_abs_diff_lsb):
             return f"{what} cannot be compared: {why}{known}"
         return (
-            f"{what} differs by {self.max_abs_diff_lsb:g} LSB on the same inputs, its bound is {self.bound_lsb}{known}"
+            f"{what} differs by {self.max_abs_diff_lsb:g}{self.unit} on the same inputs, its bound is "
+            f"{self.bound_lsb:.4g}{known}"
         )
 
 
@@ -117,14 +128,16 @@ class Verdict:
             "not-verified".
         samples, seed: what it was found on.
         differing_samples: on how many of them TFLM's outputs differ from LiteRT's.
-        max_abs_diff_lsb: the largest difference at an output, in steps of it; infinite where it cannot be compared.
+        max_abs_diff_lsb: the largest difference at an output, in steps of it, or in real values where that is float32;
+            infinite where it cannot be compared.
         ops: the operators that differ, by name.
         layers: the operators that differ, one by one, or all of them where the layer proof was asked for; empty when
             all outputs are equal and it was not.
         sequence: how many samples were also run one after the other without a reset, for a model with state.
         normalised: what was changed in the copy that LiteRT ran, so that it takes the model.
         faults: what the interpreters themselves are known to get wrong in this model.
-        firmware: "equal" (to TFLM's wheel, every byte), "differs", or "not-run".
+        firmware: "equal" (to TFLM's wheel, every byte), "within-bound" (of what float32 kernels may answer), "differs",
+            or "not-run".
         tensors: how many tensors of the firmware, with those between the operators, were held against TFLM's, on the
             first few samples; 0 where the firmware does not keep them.
         reason: why it is diverged or not verified, or what could not be run; "" otherwise.
@@ -137,6 +150,9 @@ class Verdict:
         faulty_ops: the operators for which LiteRT's reference kernels are known to be wrong; where there are any,
         looked_at: how many samples the layer proof looked at; 0 where none was made.
         rounded_share: the share of them on which an operator rounds otherwise, too.
+        dtype: of the outputs, where one is float32.
+        float_bound: of a model in float32: how far any correct kernels, whatever the order in which they sum, may be
+            from TFLM's outputs, on the golden vectors; None where nothing is proven.
     """
 
     status: str
@@ -160,6 +176,8 @@ class Verdict:
     faulty_ops: tuple[str, ...] = ()
     looked_at: int = 0
     rounded_share: float = 0.0
+    dtype: str = ""
+    float_bound: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -185,10 +203,16 @@ class Verdict:
         if self.status in (DIVERGED, UNREFERENCED):
             return f"{self.status}: {self.reason}"
         inside = f" of {self.tensors} tensors" if self.tensors else ""
-        ran = f"firmware = TFLM, every byte{inside}" if self.firmware == "equal" else f"firmware not run: {self.reason}"
+        ran = {
+            "equal": f"firmware = TFLM, every byte{inside}",
+            "within-bound": "firmware within the bound of float32 arithmetic",
+        }.get(self.firmware, f"firmware not run: {self.reason}")
         where = f", {self.device.cpu} (emulated)" if self.device and self.device.cpu else ""
-        if self.status == BIT_EXACT:
-            return f"bit-exact on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte)"
+        bound = ""
+        if self.float_bound is not None:
+            bound = f"; other kernels that sum in another order are proven to stay within {self.float_bound:.2g}"
+        if self.status == BIT_EXACT or (self.firmware == "within-bound" and not self.differing_samples):
+            return f"{self.status} on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte{bound})"
         cause = f"rounding in {', '.join(self.ops)}"
         if self.faulty_ops or not self.ops:
             of = f" of {', '.join(self.faulty_ops)}" if self.faulty_ops else ""
@@ -197,5 +221,6 @@ class Verdict:
             cause = f"{fault}, and {cause} on {share}" if self.ops else fault
         return (
             f"within-bound on {self.samples} samples{where} ({ran}; TFLM and LiteRT differ on "
-            f"{self.differing_samples}, by at most {self.max_abs_diff_lsb:g} LSB at the output, from {cause})"
+            f"{self.differing_samples}, by at most {self.max_abs_diff_lsb:g}{_unit(self.dtype)} at the output, "
+            f"from {cause}{bound})"
         )

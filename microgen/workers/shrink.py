@@ -27,7 +27,7 @@ class ShrinkRequest:
     model: bytes
     inputs: Samples
     zero_points: tuple[int, ...]
-    bound_lsb: int
+    bound_lsb: float
     kernels: str
     arena_bytes: int
     seconds: float

@@ -40,7 +40,6 @@ from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
 from ..support.render import preload
-from ..tflite import TfliteModel
 from ..training.train import train
 from ..verification import (
     NOT_VERIFIED,
@@ -170,8 +169,8 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     clock = _Clock()
     setting = _prepare(request, claim)
     source = _make_source(setting, cache, progress)
-    setting, reason = _choose_runtime(setting, source.model)
-    _check_model(setting, source.model)
+    setting, reason = _choose_runtime(setting, source)
+    _check_model(setting, source)
     _decide(setting, source)
     clock.lap("model")
     count = sample_count(source.model, request.samples)
@@ -181,7 +180,9 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     preload(setting.kind.name)
     deployment, fit = _decide(setting, source, running.arena_min_bytes)
     clock.lap("arena")
-    rendered = _render(setting, Parts(deployment, choose_golden(source.model, inputs, running.first)))
+    rendered = _render(
+        setting, Parts(deployment, choose_golden(source.model, inputs, running.first, _tolerances(running)))
+    )
     firmware = None
     if request.verify:
         running.prove_early()
@@ -291,13 +292,17 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool, claim)
 
 
-def _choose_runtime(setting: _Setting, model: TfliteModel) -> tuple[_Setting, str]:
+def _choose_runtime(setting: _Setting, source: quantization.Quantized) -> tuple[_Setting, str]:
     """Choose the runtime where that is open; return why it was taken, "" where it was asked for."""
     request = setting.request
     if request.runtime != AUTO:
         return setting, ""
     choice = choose_runtime(
-        model, setting.board, allow_float=request.allow_float, arena_bytes=request.arena_bytes, code=request.code
+        source.model,
+        setting.board,
+        allow_float=request.allow_float or source.is_float,
+        arena_bytes=request.arena_bytes,
+        code=request.code,
     )
     runtime = RUNTIMES.get(choice.runtime)
     if request.verify and request.verify_on == EMULATOR:
@@ -338,10 +343,11 @@ def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> qu
     return replace(source, model=replace(source.model, name=request.firmware_name))
 
 
-def _check_model(setting: _Setting, model: TfliteModel) -> None:
+def _check_model(setting: _Setting, source: quantization.Quantized) -> None:
     """Refuse a model that the runtime cannot run, or whose inputs and outputs the firmware cannot handle."""
-    check_model(model, setting.board, allow_float=setting.request.allow_float, runtime=setting.runtime.name)
-    check_edges(model)
+    allow_float = setting.request.allow_float or source.is_float
+    check_model(source.model, setting.board, allow_float=allow_float, runtime=setting.runtime.name)
+    check_edges(source.model)
 
 
 def _decide(setting: _Setting, source: quantization.Quantized, host_min_bytes: int = 0) -> tuple[Deployment, Fit]:
@@ -366,6 +372,11 @@ def _decide(setting: _Setting, source: quantization.Quantized, host_min_bytes: i
     if not fit.fits:
         raise DoesNotFit(deployment, fit)
     return deployment, fit
+
+
+def _tolerances(running: EngineRun) -> tuple[tuple[float, ...], ...]:
+    """Return how far a board may be from each golden vector; none where every byte must be the same."""
+    return running.bounds.tolerances if running.bounds else ()
 
 
 def _render(setting: _Setting, parts: Parts) -> _Rendered:

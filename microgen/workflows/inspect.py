@@ -18,7 +18,7 @@ from ..projects.manifest import model_json, project_board, project_code, project
 from ..runtimes.memory import MemoryLayout
 from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
 from ..support.background import in_background
-from ..tflite import Operator, Subgraph, TfliteModel, flashed_bytes
+from ..tflite import Operator, Subgraph, TfliteModel, flashed_bytes, float_cost
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
 from .count import Counts, ModelMemory, count_inference, model_memory, uncounted
@@ -170,6 +170,7 @@ class Inspection:
             "tensors": sum(len(g.tensors) for g in model.subgraphs),
             "weight_bytes": self.weight_bytes,
             "float_edges_bytes": _float_edges_bytes(model),
+            "float_cost": float_cost(model),
             "macs": self.macs,
             "layers": [layer.to_json() for layer in self.layers],
             "faults": list(self.faults),
@@ -218,9 +219,9 @@ def inspect(
         return _describe(loaded)
     target = load_board(str(board))
     if runtime not in (None, AUTO):
-        check_model(loaded, target, runtime=runtime)
+        check_model(loaded, target, allow_float=True, runtime=runtime)
         return _describe(loaded, deploy(loaded.name, loaded, target, runtime=runtime, code=code))
-    able = candidates(loaded, target, code=code)
+    able = candidates(loaded, target, allow_float=True, code=code)
     choice = choose(able) if runtime == AUTO else None
     taken = next(c for c in able if c.runtime == (choice.runtime if choice else defaults.RUNTIME))
     if taken.error is not None:

@@ -50,7 +50,7 @@ def test_an_array_of_any_length_is_taken_out(size, tmp_path):
 def test_golden_vectors_are_taken_out(tmp_path):
     rng = np.random.default_rng(0)
     golden = Golden(*(tuple(rng.bytes(size) for _ in range(2)) for size in (100, 32)))
-    (tmp_path / "golden_data.cc").write_bytes(render("golden_data.cc.j2", golden=golden))
+    (tmp_path / "golden_data.cc").write_bytes(render("golden_data.cc.j2", golden=golden, tolerances=bytes(1)))
     assert "0x" not in take_out(tmp_path / "golden_data.cc", work(tmp_path)).read_text()
     for name, rows in (("inputs", golden.inputs), ("outputs", golden.outputs)):
         assert (tmp_path / f"w/golden_data.cc.g_golden_{name}.bin").read_bytes() == b"".join(rows)

@@ -8,6 +8,7 @@
 // otherwise.
 const unsigned char g_golden_inputs[kGoldenCount][model::kInputBytes] = {{1}, {2}};
 const unsigned char g_golden_outputs[kGoldenCount][model::kOutputBytes] = {};
+const unsigned char g_golden_tolerances[1] = {};
 
 namespace fake {
 

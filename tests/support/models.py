@@ -250,6 +250,23 @@ def packed(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def in_float32(data: bytes) -> bytes:
+    """A model of integers with the real values of all its tensors in float32."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if (quantization := tensor.quantization) is None or quantization.scale is None:
+                continue
+            buffer = model.buffers[tensor.buffer]
+            if buffer.data is not None and len(buffer.data):
+                kind = next(name for name, number in TYPES.items() if number == tensor.type)
+                stored = np.frombuffer(np.asarray(buffer.data, np.uint8).tobytes(), kind)
+                real = (stored - float(quantization.zeroPoint[0])) * quantization.scale[0]
+                buffer.data = np.frombuffer(real.astype("f4").tobytes(), np.uint8)
+            tensor.type, tensor.quantization = TYPES["float32"], None
+    return packed(model)
+
+
 def control_flow(recursive: bool = False) -> bytes:
     """IF over a bool input: a dense layer in one branch, a RELU in the other."""
     b = ModelBuilder()

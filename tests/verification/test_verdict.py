@@ -50,6 +50,8 @@ def answers(model=MODEL, samples=5, **steps):
 class Running:
     """What an `EngineRun` has to say, and which samples it was asked to look at."""
 
+    bounds = None
+
     def __init__(self, model=MODEL, proof=None, litert=None, samples=5, sequences=((), ()), **more):
         outputs = (answers(model, samples), answers(model, samples) if litert is None else litert)
         reference, litert = (Answers(*both) for both in zip(outputs, sequences, strict=True))

@@ -40,8 +40,10 @@ Status Init(const uint8_t* file, size_t bytes, void (*keep_alive)()) {
   }
   // Damaged numbers must not lead to a read past the end. 64 bits hold each of these products.
   const uint64_t vectors = uint64_t{count} * steps;
+  const uint64_t tolerances = Number(file, 5);
   if (count == 0 || steps == 0 || vectors > bytes ||
-      kHeaderBytes + model_bytes + vectors * (kInputBytes + kOutputBytes) != bytes) {
+      (tolerances != 0 && tolerances != vectors * kOutputCount * sizeof(float)) ||
+      kHeaderBytes + model_bytes + vectors * (kInputBytes + kOutputBytes) + tolerances != bytes) {
     return Status::kModelFile;
   }
   uint8_t hash[32];
@@ -54,7 +56,9 @@ Status Init(const uint8_t* file, size_t bytes, void (*keep_alive)()) {
     g_sha256[2 * i + 1] = "0123456789abcdef"[byte & 15];
   }
   const uint8_t* inputs = file + kHeaderBytes + model_bytes;
-  golden::Use({inputs, inputs + vectors * kInputBytes, count, steps});
+  const uint8_t* outputs = inputs + vectors * kInputBytes;
+  golden::Use({inputs, outputs, count, steps,
+               tolerances != 0 ? outputs + vectors * kOutputBytes : nullptr});
   Status status = Start(file + kHeaderBytes, g_sha256, keep_alive);
   for (unsigned vector = 0; vector < count && status == Status::kOk; ++vector) {
     const golden::Result result = golden::Check(vector);

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ..frontend import ConvertOptions, Frontend, Source
+from ..frontend import FLOAT32, ConvertOptions, Frontend, Source
 from ..tflite import SUFFIXES, TRUST, input_specs, is_float, other_signatures, readable
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ class _FloatTflite(Frontend):
         return True
 
     def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
-        assert calibration is not None
         return convert_model(source.tflite, source.path, calibration, options)
 
     def read(self, source: Source) -> TfliteModel:
@@ -46,8 +45,8 @@ class _FloatTflite(Frontend):
 FRONTEND = _FloatTflite()
 
 
-def convert_model(model: TfliteModel, path: Path, calibration: Request, options: ConvertOptions) -> Converted:
-    """Quantize a float model.
+def convert_model(model: TfliteModel, path: Path, calibration: Request | None, options: ConvertOptions) -> Converted:
+    """Quantize a float model, or take it as it is.
 
     Args:
         model: the model.
@@ -59,7 +58,7 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
         EngineError: ai-edge-quantizer refused it.
         SetupError: ai-edge-quantizer is not installed.
     """
-    from ...datasets import resolve
+    from ...datasets import Calibration, resolve
     from ...workers import converter
     from ..converted import Converted
     from ..rewriting import rewrite_warnings, rewritten
@@ -71,10 +70,16 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request, options:
                 f"{path}: input '{tensor.name}' has the dynamic shape {list(tensor.signature)}",
                 "TFLM needs fixed shapes: convert it again with a fixed input shape",
             )
-    data = resolve(calibration, input_specs(model), seed=options.seed)
+    as_it_is = options.scheme == FLOAT32
+    data = Calibration(())
+    if calibration is not None:
+        data = resolve(calibration, input_specs(model), seed=options.seed, must_vary=not as_it_is)
     others = other_signatures(model.signatures)
     model, changes = rewritten(model, data.arrays, options.seed)
+    warnings = (*rewrite_warnings(changes), *others)
+    if as_it_is:
+        return Converted(model.data, model.data, data, warnings=warnings)
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
-    return Converted(reply.tflite, model.data, data, warnings=(*rewrite_warnings(changes), *others))
+    return Converted(reply.tflite, model.data, data, warnings=warnings)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ...datasets import Calibration, Request, resolve
 from ...errors import EngineError, InputError, option
 from ..converted import Converted, LayerNames
+from ..frontend import FLOAT32
 from ..tflite import other_signatures
 from . import rules
 from .cells import widen_cells
@@ -32,7 +33,7 @@ class ConvertRequest:
 
     Attributes:
         path: of the file or folder, as for `loading.load`.
-        calibration: the data that its ranges come from; None where the model has learned its ranges.
+        calibration: the data that its ranges come from; None where the model has learned its ranges, or keeps float32.
         scheme, per_channel_dense, allow_float: as for `convert`.
         seed: of everything random.
     """
@@ -50,6 +51,8 @@ def convert_file(request: ConvertRequest) -> Converted:
     make_deterministic(request.seed)
     loaded = load(request.path, request.scheme)
     if request.calibration is None:
+        if request.scheme == FLOAT32:
+            return convert_loaded(loaded, Calibration(()), request.scheme, per_channel_dense=False)
         if loaded.is_quantization_aware:
             return convert_loaded(loaded, Calibration(()), request.scheme, per_channel_dense=False)
         raise InputError(
@@ -104,7 +107,7 @@ def convert(
     *,
     allow_float: bool = False,
 ) -> tuple[bytes, bytes]:
-    """Convert to full integer, and to float32 with the same tensors for comparison.
+    """Convert to full integer, and to float32 with the same tensors for comparison; or to float32 alone.
 
     The batch is fixed to 1, which keeps SHAPE and PACK out of the graph and lets batch norm fold. Without the object
     that owns its variables the converter freezes the function, instead of saving the model and loading it again:
@@ -113,7 +116,7 @@ def convert(
     Args:
         loaded: the float model.
         data: the representative dataset, one array an input.
-        scheme: "int8", or "int16x8" for int16 activations and int8 weights.
+        scheme: "int8", "int16x8" for int16 activations and int8 weights, or "float32", which quantizes nothing.
         per_channel_dense: whether FULLY_CONNECTED gets one weight scale a channel.
         allow_float: let operators stay in float32 that have no integer kernel.
 
@@ -139,6 +142,9 @@ def convert(
     def converter() -> Any:  # noqa: ANN401
         return tf.lite.TFLiteConverter.from_concrete_functions([loaded.function], keep_alive)
 
+    if scheme == FLOAT32:
+        original = _run(converter(), loaded.layers)
+        return original, original
     integer = converter()
     integer.optimizations = [tf.lite.Optimize.DEFAULT]
     ops, kind = {

@@ -11,6 +11,7 @@ from ...devices import Layout
 from ...runtimes.runtime import Requirements, RuntimePlan
 from ...support import resources
 from ...support.render import render
+from ...tflite import float_cost
 from ...verification import Verdict
 from ..firmware import copies, firmware_files
 from ..kind import Files, Parts, Tool
@@ -66,6 +67,7 @@ class _PlatformIO:
             version=__version__,
             d=deployment,
             golden=parts.golden,
+            float_cost=float_cost(deployment.model),
             board=deployment.board,
             fit=memory_fit(deployment),
             layout=self.layout,

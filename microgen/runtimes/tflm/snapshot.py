@@ -8,6 +8,7 @@ from ...boards import Board, TflmSnapshot
 from ...boards.shapes import OpShape
 from ...errors import InputError
 from ...tflite import Operator, Subgraph, TfliteModel
+from ...tflite.check import computes_in_float
 from ...tflite.kept import kept_for_model
 
 # What a generated project does about a known issue of the kernels.
@@ -68,10 +69,13 @@ class OperatorKind:
 
 @kept_for_model
 def operator_kinds(model: TfliteModel) -> tuple[OperatorKind, ...]:
-    """Return the operators of a model by what a kernel library's memory and faults depend on."""
+    """Return the operators of a model by what a kernel library's memory and faults depend on.
+
+    Operators in float32 are left out: no optimised library has kernels for them, so the reference kernels run.
+    """
     places: dict[tuple[str, OpShape], list[tuple[int, int]]] = {}
     for graph in model.subgraphs:
-        for op in graph.operators:
+        for op in (op for op in graph.operators if not computes_in_float(graph, op)):
             places.setdefault((op.name, op_shape(graph, op)), []).append((graph.index, op.index))
     return tuple(OperatorKind(name, shape, tuple(found)) for (name, shape), found in places.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .case import Case, Rule, Rules, activated
-from .interval import U, Interval, Reals, gamma
+from .interval import Interval, Reals, U, gamma
 
 # The C libraries of PCs and boards (glibc, newlib) return exp, log, tanh, sine and cosine within 2.2 units in the last
 # place (Zimmermann, Accuracy of Mathematical Functions in Single, Double, Double Extended, and Quadruple Precision,

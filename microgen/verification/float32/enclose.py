@@ -153,12 +153,33 @@ def bounds(model: TfliteModel, inputs: Sequence[Array], answers: Sequence[Array]
             if sample % steps == 0:
                 enclosure.reset()
             intervals = enclosure.infer([a[sample] for a in inputs])
-            if outside is None and not all(i.contains(a[sample]).all() for i, a in zip(intervals, answers, strict=True)):
+            if outside is None and not all(
+                i.contains(a[sample]).all() for i, a in zip(intervals, answers, strict=True)
+            ):
                 outside = sample
             rows.append(tuple(_tolerance(i, a[sample]) for i, a in zip(intervals, answers, strict=True)))
     except Unproven as error:
         return Bounds(unproven=str(error))
     return Bounds(tuple(rows), outside)
+
+
+def first_outside(model: TfliteModel, inputs: Sequence[Array], answers: Sequence[Array], steps: int = 1) -> int | None:
+    """Return the first sample with an answer that no correct float32 kernels give, None where there is none.
+
+    Args:
+        model, inputs, answers, steps: as for `bounds`.
+
+    Raises:
+        Unproven: an operator has no rule.
+    """
+    enclosure = Enclosure(model)
+    for sample in range(len(answers[0])):
+        if sample % steps == 0:
+            enclosure.reset()
+        intervals = enclosure.infer([a[sample] for a in inputs])
+        if not all(i.contains(a[sample]).all() for i, a in zip(intervals, answers, strict=True)):
+            return sample
+    return None
 
 
 def _tolerance(interval: Interval, answer: Array) -> float:

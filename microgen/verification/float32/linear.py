@@ -21,6 +21,7 @@ def _summed(case: Case, product: _Product, x: Interval, w: Interval, terms: int,
         terms: how many products a sum has.
         bias: what is added to each.
     """
+
     def shaped(a: Reals, b: Reals) -> Reals:
         return product(a, b).reshape(case.shape)
 
@@ -61,7 +62,7 @@ def _conv_2d(case: Case) -> Interval:
         windows = _windows(case, a, (height, width), 0.0)
         parts = windows.reshape(*windows.shape[:5], groups, depth)
         filters = b.reshape(groups, out // groups, height, width, depth)
-        return np.einsum("nyxhwgd,gohwd->nyxgo", parts, filters, optimize=True)
+        return np.asarray(np.einsum("nyxhwgd,gohwd->nyxgo", parts, filters, optimize=True))
 
     return _summed(case, product, x, w, height * width * depth, case.optional(2))
 
@@ -73,7 +74,8 @@ def _depthwise_conv_2d(case: Case) -> Interval:
 
     def product(a: Reals, b: Reals) -> Reals:
         filters = b.reshape(height, width, channels, out // channels)
-        return np.einsum("nyxhwc,hwcm->nyxcm", _windows(case, a, (height, width), 0.0), filters, optimize=True)
+        windows = _windows(case, a, (height, width), 0.0)
+        return np.asarray(np.einsum("nyxhwc,hwcm->nyxcm", windows, filters, optimize=True))
 
     return _summed(case, product, x, w, height * width, case.optional(2))
 
@@ -155,9 +157,7 @@ def _extreme(function: Callable[..., Reals]) -> Callable[[Case], Interval]:
 def _resize_bilinear(case: Case) -> Interval:
     """Hold against the exact interpolation, whose places and weights are themselves float32."""
     x, options = case.input(0), case.op.options
-    matrices = [
-        _between(x.shape[k], case.shape[k], options.align_corners, options.half_pixel_centers) for k in (1, 2)
-    ]
+    matrices = [_between(x.shape[k], case.shape[k], options.align_corners, options.half_pixel_centers) for k in (1, 2)]
     value = x.mapped(lambda v: np.einsum("yh,xw,nhwc->nyxc", *matrices, v, optimize=True))
     largest = x.magnitude.max(axis=(1, 2), keepdims=True)
     # A place is three operations on a number up to the size of its axis; four products of two weights are summed.

@@ -28,13 +28,15 @@ class Exact:
         allowed: 1/2 and the epsilon, the largest that any element may have.
         is_within: whether every element of both keeps to its own epsilon.
         bound_lsb: how far the interpreters may be apart where that is computed, None where bounds.toml says it.
+
+    For an operator in float32 all of them are real values, and `allowed` is half of the widest interval.
     """
 
     tflm: float
     litert: float
     allowed: float
     is_within: bool
-    bound_lsb: int | None = None
+    bound_lsb: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ... import workers
 from ...support import toml
 from ...tflite import Operator, Subgraph, TfliteModel, variables
+from ...tflite.check import computes_in_float
 from ...tflite.cut import Cutter
 from ...tflite.normalise import normalise
 from ...workers import LITERT, TFLM, layer_jobs
@@ -22,6 +23,7 @@ from ...workers.difference import differing_elements, largest, sample_differs
 from ...workers.layer_jobs import OperatorAlone, OperatorAnswers, Stepwise
 from ...workers.litert import REFERENCE
 from ..deadline import deadline
+from ..float32 import Enclosure, Unproven
 from ..samples import Samples
 from ..verdict import Layer
 from . import exact
@@ -233,12 +235,17 @@ def _layer(model: TfliteModel, comparison: _Comparison) -> Layer:
     pairs = comparison.outputs
     tensor = graph.tensors[op.outputs[0]]
     bound = bounds().get(op.name, {})
-    held = _hold_against_exact(model, comparison) if "exact" in bound and tensor.dtype in bound else None
-    allowed = bound.get(tensor.dtype, 0)
-    if "exact" in bound and held is None:
+    is_float = computes_in_float(graph, op)
+    held = None
+    if is_float:
+        held = _hold_in_intervals(model, comparison)
+    elif "exact" in bound and tensor.dtype in bound:
+        held = _hold_against_exact(model, comparison)
+    allowed: Any = COMPUTED if is_float else bound.get(tensor.dtype, 0)
+    if held is None and ("exact" in bound or is_float):
         allowed = 0  # what cannot be held against the exact result is not proven
     elif held is not None and allowed == COMPUTED:
-        allowed = held.bound_lsb or 0
+        allowed = held.bound_lsb or 0.0
     return Layer(
         index=op.index,
         op=op.name,
@@ -267,6 +274,28 @@ def _hold_against_exact(model: TfliteModel, comparison: _Comparison) -> exact.Ex
     rule = bounds()[place.op.name]
     case = exact.Case(model, place.graph, place.op, rule, inputs, *comparison.outputs[0], states)
     return exact.compare(case)
+
+
+def _hold_in_intervals(model: TfliteModel, comparison: _Comparison) -> exact.Exact | None:
+    """Hold an operator in float32 against all that rounding may make of its exact result; None where no rule says."""
+    place = comparison.place
+    enclosure, sides = Enclosure(model), (comparison.tflm.outputs, comparison.litert.outputs)
+    inside, distances, radius = True, [0.0, 0.0], 0.0
+    for sample in range(len(sides[0][0])):
+        if not model.is_stateful:
+            enclosure.reset()
+        fed = {i: a[sample] for i, a in zip(place.alone.inputs, comparison.inputs, strict=True)}
+        try:
+            intervals = enclosure.operator(place.graph, place.op, fed)
+        except Unproven:
+            return None
+        for number, interval in enumerate(intervals):
+            radius = max(radius, float(interval.radius.max(initial=0)))
+            for side, outputs in enumerate(sides):
+                answer = outputs[number][sample].reshape(interval.shape)
+                inside &= bool(interval.contains(answer).all())
+                distances[side] = max(distances[side], float(np.abs(answer - interval.centre).max(initial=0)))
+    return exact.Exact(distances[0], distances[1], radius, inside, 2 * radius)
 
 
 def _saturated(values: npt.NDArray[Any]) -> float:

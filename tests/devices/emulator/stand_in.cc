@@ -10,6 +10,7 @@ extern "C" uint32_t StandInLoad(const void* address);
 #ifndef WRONG_BYTE
 #define WRONG_BYTE 0
 #endif
+const unsigned char g_golden_tolerances[] = {0};
 const unsigned char g_golden_inputs[kGoldenCount][model::kInputBytes] = {{1}, {2, 3}};
 const unsigned char g_golden_outputs[kGoldenCount][model::kOutputBytes] = {
     {7}, {14, 21, 0, 0, 0, WRONG_BYTE}};
