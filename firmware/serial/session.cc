@@ -61,7 +61,7 @@ const Session::Command Session::kCommands[] = {
     {"hash", &Session::Hash, "hash         : Print the SHA-256 of the model"},
     {"reset", &Session::Reset, "reset        : Put the model's state back to its start"},
     {"selftest", &Session::SelfTest,
-     "selftest     : Run the golden vectors and compare every byte"},
+     "selftest     : Run the golden vectors and compare the outputs"},
 };
 
 void PrintModel() {

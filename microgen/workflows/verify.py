@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .. import datasets as calibrations
 from .. import defaults
 from .. import projects as project
-from ..deployment import golden_inferences
+from ..deployment import golden_inferences, golden_shape
 from ..deployment.labels import check_labels, output_classes, read_labels
 from ..devices import HOST
 from ..devices.emulator import EMULATOR
@@ -100,7 +100,7 @@ def verify(
     sources = project_sources(opened) if opened else None
     if sources:
         obstacle = sources.host.obstacle if on == HOST else ""
-    with EngineRun(model, inputs) as running:
+    with EngineRun(model, inputs, *golden_shape(model, len(inputs[0]))) as running:
         firmware = None
         running.prove_early()
         if sources and not obstacle:

@@ -407,6 +407,13 @@ def test_without_data_a_float_model_is_refused_with_the_hint(tmp_path):
     assert caught.value.option == "calibration" and "calibration=random" in caught.value.hint
 
 
+def test_a_keras_model_stays_in_float32_without_data():
+    model = sequential(keras().layers.Dense(3, activation="tanh"), shape=(5,))
+    found = microgen.quantize(model, scheme="float32")
+    assert found.is_float and found.record["calibration"]["samples"] == 0
+    assert {t.dtype for t in found.model.main.tensors} == {"float32"} and found.model.ops["TANH"] == 1
+
+
 @pytest.mark.parametrize("words", ["last words", ""])
 def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words):
     """A converter that dies, which a model of any kind may make it do, is an error with all that it said."""
