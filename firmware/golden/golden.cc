@@ -76,7 +76,8 @@ Result Check(unsigned index) {
   result.status = model::Reset();
   for (unsigned step = 0; step < g_vectors.steps && result.status == Status::kOk; ++step) {
     result.status = Infer(g_vectors.inputs + (first + step) * model::kInputBytes);
-    if (!IsRight(g_vectors.outputs + (first + step) * model::kOutputBytes, first + step, result)) return result;
+    if (!IsRight(g_vectors.outputs + (first + step) * model::kOutputBytes, first + step, result))
+      return result;
   }
   result.pass = result.status == Status::kOk;
   return result;

@@ -23,6 +23,7 @@ enum class Status : uint8_t {
   kModelHash,
   kGolden,
   kReset,
+  kCopies,
 };
 
 constexpr const char* StatusName(Status status) {
@@ -55,6 +56,8 @@ constexpr const char* StatusName(Status status) {
       return "golden-vector";
     case Status::kReset:
       return "reset";
+    case Status::kCopies:
+      return "no-memory-for-the-copies";
   }
   return "unknown";
 }

@@ -6,6 +6,7 @@
 #include "golden.h"
 #include "offsets.h"
 #include "parse.h"
+#include "placement.h"
 #include "platform.h"
 
 namespace serial {
@@ -19,6 +20,17 @@ using model::TensorInfo;
 
 // Bounds how long one command can keep the board busy.
 constexpr uint32_t kMaxInferences = 1000000;
+
+// What sessions keep of inputs and outputs, side by side; null where there is no memory for it.
+#if defined(MODEL_COPIES_PSRAM)
+uint8_t* Copies() {
+  static uint8_t* const copies = model::AllocatePsram(model::kInputBytes + model::kOutputBytes);
+  return copies;
+}
+#else
+uint8_t g_copies[model::kInputBytes + model::kOutputBytes] MODEL_COPIES_ATTRIBUTE;
+uint8_t* Copies() { return g_copies; }
+#endif
 
 // Enough decimals to tell an output's neighbouring values apart, and at least three.
 int Decimals(const TensorInfo& tensor) {
@@ -74,7 +86,13 @@ void PrintModel() {
 void Session::Begin(model::Status init_status, const Hooks& hooks) {
   hooks_ = hooks;
   init_status_ = init_status;
-  if (Ok(init_status) && model::kSelfTestAtBoot) SelfTest();
+  input_ = Copies();
+  if (input_ != nullptr) {
+    output_ = input_ + model::kInputBytes;
+  } else if (init_status_ == model::Status::kOk) {
+    init_status_ = model::Status::kCopies;
+  }
+  if (Ok(init_status_) && model::kSelfTestAtBoot) SelfTest();
   out_.Text("m-init-done").Line();
   out_.Text("m-ready").Line();
 }
@@ -248,7 +266,7 @@ bool Session::ReadyToInfer() {
     return false;
   }
   inferred_ = false;
-  inferred_crc_ = Crc32(0, input_, sizeof(input_));
+  inferred_crc_ = Crc32(0, input_, model::kInputBytes);
   return true;
 }
 

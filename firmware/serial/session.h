@@ -4,6 +4,8 @@
 // counts of the commands are kept here. A model with state has only one state, though: if somebody
 // else has inferred or reset since `reset%`, an inference is refused rather than answered wrongly.
 //
+// A program without a Session has no such copies; placement.h says where they lie.
+//
 // Bytes in, bytes out: this knows no UART but platform_write(), allocates nothing, and answers any
 // input with `m-ready`.
 // A command ends with `%`; `help%` lists them all. On a line that damages bytes, a command is sent
@@ -98,6 +100,7 @@ class Session {
   void DbBytes(const char* hex);
   void Store(uint8_t byte);
 
+  bool HasCopies();
   bool ReadyToInfer();
   model::Status Run(uint32_t count);
   void PrintResults(size_t index);
@@ -129,12 +132,13 @@ class Session {
   uint32_t state_changes_ = 0;
 
   // All inputs side by side. Outside the arena, because TFLM may overwrite an input tensor while it
-  // infers, so that each inference needs its input anew.
-  uint8_t input_[model::kInputBytes] = {};
+  // infers, so that each inference needs its input anew. Null before Begin(), and where a board has
+  // no memory for it.
+  uint8_t* input_ = nullptr;
 
   // All outputs of the last inference side by side. The application, which runs between two
   // commands, may infer too: the model's own outputs are then those of another input.
-  uint8_t output_[model::kOutputBytes] = {};
+  uint8_t* output_ = nullptr;
 };
 
 }  // namespace serial

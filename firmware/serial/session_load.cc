@@ -26,7 +26,10 @@ void Session::Db() {
   DbBytes(word);
 }
 
+bool Session::HasCopies() { return input_ != nullptr || Ok(model::Status::kCopies); }
+
 void Session::DbLoad() {
+  if (!HasCopies()) return;
   const TensorInfo& tensor = kInputs[selected_input_];
   const uint32_t as_floats = model::IsQuantized(tensor) ? tensor.elements * sizeof(float) : 0;
   const char* word = NextWord();
@@ -54,6 +57,7 @@ void Session::DbLoad() {
 }
 
 void Session::DbPrint() {
+  if (!HasCopies()) return;
   const uint8_t* bytes = input_ + InputOffset(selected_input_);
   const size_t n = kInputs[selected_input_].bytes;
   for (size_t i = 0; i < n; ++i) {

@@ -187,17 +187,20 @@ class TflmSnapshot(_Model):
 
 
 class Region(_Model):
-    """RAM besides the one that static data goes to, for an arena that does not fit there.
+    """RAM besides the one that static data goes to, for an arena or copies of inputs that do not fit there.
 
     Attributes:
         name: "PSRAM", "RAM2".
-        bytes: what of it an arena may take.
-        build_flags: what puts the arena there (see model_runner.cc).
+        bytes: what of it a firmware may take.
+        build_flags: what puts the arena there (see placement.h).
+        copies_build_flags: what puts there the copies of inputs and outputs that the serial commands keep; empty where
+            they cannot lie there.
     """
 
     name: _Text
     bytes: PositiveInt
     build_flags: Annotated[tuple[_Text, ...], Field(min_length=1)]
+    copies_build_flags: tuple[_Text, ...] = ()
 
 
 class Core(_Model):

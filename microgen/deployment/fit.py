@@ -58,12 +58,21 @@ class Fit:
     """Whether a deployment fits its board.
 
     Attributes:
-        memories: flash, RAM, and the region of the arena where that is another one.
+        memories: flash, RAM, and the further region where something lies in one.
         region: where the arena goes; None: with the static data.
+        copies_region: where the copies of inputs and outputs go that the serial commands keep; None: with the static
+            data.
     """
 
     memories: tuple[Memory, ...]
     region: Region | None
+    copies_region: Region | None = None
+
+    @property
+    def placement_flags(self) -> tuple[str, ...]:
+        """The build flags that put arena and copies where they go."""
+        arena = self.region.build_flags if self.region else ()
+        return arena + (self.copies_region.copies_build_flags if self.copies_region else ())
 
     @property
     def flash(self) -> Memory:
@@ -96,6 +105,7 @@ class Fit:
         return {
             "outcome": self.outcome,
             "arena_in": self.region.name if self.region else "RAM",
+            "copies_in": self.copies_region.name if self.copies_region else "RAM",
             "reasons": list(self.reasons),
             "memories": [
                 {
@@ -124,22 +134,33 @@ class DoesNotFit(InputError):
 
 
 def memory_fit(deployment: Deployment) -> Fit:
-    """Estimate what a deployment takes of its board's memories, and choose where its arena goes.
+    """Estimate what a deployment takes of its board's memories, and choose where its arena and copies go.
 
-    The arena goes to the RAM of the static data when it fits there for certain, else to the first further region
-    that has room, else where it would be least wrong: with the static data.
+    Both lie with the static data where they fit there for certain. Else the copies go to the first further region that
+    has room, for they are read and written once an inference; else the arena does; else both.
     """
-    board = deployment.board
+    board, model = deployment.board, deployment.model
     flash = Memory("flash", board.mcu.flash_bytes, _flash_parts(deployment))
     static = _ram_parts(deployment)
     arena = Part("arena", deployment.arena.bytes, 0, "what the firmware reserves")
-    ram = Memory("RAM", board.mcu.ram_bytes, (arena, *static))
-    if ram.outcome == "fits":
-        return Fit((flash, ram), None)
-    region = next((r for r in board.mcu.regions if r.bytes >= arena.bytes), None)
-    if region is None:
-        return Fit((flash, ram), None)
-    return Fit((flash, Memory("RAM", ram.limit_bytes, static), Memory(region.name, region.bytes, (arena,))), region)
+    edges = sum(t.bytes for t in (*model.inputs, *model.outputs))
+    copies = Part("copies of inputs and outputs", edges, 0, "what the serial commands keep")
+    fit = Fit((flash, Memory("RAM", board.mcu.ram_bytes, (arena, copies, *static))), None)
+    for moved in ((copies,), (arena,), (arena, copies)):
+        if fit.ram.outcome == "fits":
+            break
+        region = next((r for r in board.mcu.regions if _takes(r, moved, copies)), None)
+        if region is not None:
+            stays = tuple(part for part in (arena, copies) if part not in moved)
+            ram = Memory("RAM", board.mcu.ram_bytes, (*stays, *static))
+            further = Memory(region.name, region.bytes, moved)
+            fit = Fit((flash, ram, further), region if arena in moved else None, region if copies in moved else None)
+    return fit
+
+
+def _takes(region: Region, parts: tuple[Part, ...], copies: Part) -> bool:
+    """Tell whether a region has room for these parts, and a way to put them there."""
+    return region.bytes >= sum(p.bytes for p in parts) and (copies not in parts or bool(region.copies_build_flags))
 
 
 def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
@@ -154,11 +175,9 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
 
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
-    model = deployment.model
-    edges = sum(t.bytes for t in (*model.inputs, *model.outputs))  # the serial commands' own
-    own = deployment.plan.static_bytes + deployment.application.ram_bytes(model)
+    own = deployment.plan.static_bytes + deployment.application.ram_bytes(deployment.model)
     return (
-        Part("firmware statics", own + edges, 0, "an upper bound, measured on 32-bit objects"),
+        Part("firmware statics", own, 0, "an upper bound, measured on 32-bit objects"),
         Part.measured("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
         Part("stack", board.core.stack_bytes, 0, _core_source(board)),
         *(deployment.plan.code_parts() if board.mcu.code_in_ram else ()),

@@ -97,7 +97,13 @@ def inspect_lines(inspection: Inspection) -> Pairs:
     return [
         *lines,
         *(
-            [("edges", f"inputs and outputs in float32 take {more:,} bytes of RAM more than integers would")]
+            [
+                (
+                    "edges",
+                    f"inputs and outputs in float32 take {more:,} bytes of RAM more than integers would; the serial "
+                    "commands' copies of them as much again",
+                )
+            ]
             if (more := document["float_edges_bytes"])
             else []
         ),

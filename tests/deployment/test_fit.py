@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from microgen.boards import Board, board_names, load_board
 from microgen.deployment import Deployment, deploy
@@ -69,6 +70,36 @@ def test_a_large_arena_goes_to_further_ram(board: str, region: str) -> None:
     assert found.fits and [m.name for m in found.memories] == ["flash", "RAM", region]
     assert "arena" not in {p.name for p in found.ram.parts}
     assert found.to_json()["arena_in"] == region
+
+
+def camera(board: str) -> Fit:
+    """A model with a large float32 input, which one operator makes small at once."""
+    b = models.ModelBuilder()
+    x, q = b.tensor("x", [1, 224, 224, 3], "float32"), b.tensor("q", [1, 224, 224, 3])
+    axes, y = b.tensor("axes", [2], "int32", (), values=[1, 2]), b.tensor("y", [1, 3])
+    b.op("QUANTIZE", [x], [q])
+    b.op("MEAN", [q, axes], [y], schema.ReducerOptionsT())
+    return memory_fit(deploy("m", parse(b.build([x], [y]), "m"), load_board(board)))
+
+
+def test_large_copies_go_to_further_ram_before_the_arena_does() -> None:
+    """The serial commands' copy of an input is used once an inference, an arena all the time."""
+    found = camera("esp32s3-n16r8")
+    assert found.fits and found.region is not None and found.copies_region == found.region
+    assert found.placement_flags == ("-DMODEL_ARENA_PSRAM=1", "-DMODEL_COPIES_PSRAM=1")
+    assert {p.name for p in found.memories[2].parts} == {"arena", "copies of inputs and outputs"}
+    assert found.ram.bytes < 40_000 and found.to_json()["copies_in"] == "PSRAM"
+    # In the Teensy's RAM2 only one of them has room, and the copies alone make the arena no smaller.
+    assert camera("teensy41").outcome == camera("esp32s3").outcome == "too large"
+
+
+def test_only_the_copies_go_where_that_is_enough() -> None:
+    board = load_board("esp32s3-n16r8")
+    room = board.mcu.ram_bytes - fit(board.name).ram.bytes - fit(board.name).ram.error_bytes
+    found = fit(board.name, 4096 + room + 1)
+    assert (found.outcome, found.region, found.to_json()["arena_in"]) == ("fits", None, "RAM")
+    assert found.placement_flags == ("-DMODEL_COPIES_PSRAM=1",)
+    assert [p.name for p in found.memories[2].parts] == ["copies of inputs and outputs"]
 
 
 def test_without_further_ram_a_large_arena_does_not_fit() -> None:

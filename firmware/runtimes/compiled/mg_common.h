@@ -36,6 +36,15 @@ extern "C" {
 #endif
 #define MG_ALIGNED(n) __attribute__((aligned(n)))
 
+/* The section of the model's buffer, where a board has one for it: -DMODEL_ARENA_SECTION=.name. */
+#ifdef MODEL_ARENA_SECTION
+#define MG_STRING_(name) #name
+#define MG_STRING(name) MG_STRING_(name)
+#define MG_ARENA __attribute__((section(MG_STRING(MODEL_ARENA_SECTION))))
+#else
+#define MG_ARENA
+#endif
+
 /* CPUs whose multiplier gives 32 bits only, and which have few registers. */
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__) || defined(__XTENSA__) || \
     defined(MG_TEST_SMALL_CPU)

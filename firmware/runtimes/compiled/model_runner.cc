@@ -5,6 +5,11 @@
 
 #include "model.h"
 #include "model_config.h"
+#include "placement.h"
+
+#if defined(MODEL_ARENA_PSRAM)
+extern "C" uint8_t* model_buffer;  // of model.c
+#endif
 
 namespace model {
 namespace {
@@ -21,6 +26,10 @@ static_assert(MODEL_INPUTS == kInputCount && MODEL_OUTPUTS == kOutputCount,
 Status Init(void (*keep_alive)()) {
   if (g_is_ready) return Status::kOk;
   g_keep_alive = keep_alive;
+#if defined(MODEL_ARENA_PSRAM)
+  if (model_buffer == nullptr) model_buffer = AllocatePsram(MODEL_BUFFER_BYTES);
+  if (model_buffer == nullptr) return Status::kArena;
+#endif
   model_reset();
   g_is_ready = true;
   return Status::kOk;

@@ -6,6 +6,7 @@
 #include "interpreter.h"
 #include "model_config.h"
 #include "model_data.h"
+#include "placement.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
@@ -20,20 +21,6 @@ namespace micro {}
 }  // namespace tflite
 using namespace tflite;
 using namespace tflite::micro;
-
-// Where the arena lies is the board's choice, by a build flag: among the static data, in a section
-// of its own (-DMODEL_ARENA_SECTION=.dmabuffers), or in an ESP32's PSRAM (-DMODEL_ARENA_PSRAM=1),
-// which the core's memory allocator alone can reach.
-#if defined(MODEL_ARENA_SECTION)
-#define MODEL_STRING_(name) #name
-#define MODEL_STRING(name) MODEL_STRING_(name)
-#define MODEL_ARENA_ATTRIBUTE __attribute__((section(MODEL_STRING(MODEL_ARENA_SECTION))))
-#else
-#define MODEL_ARENA_ATTRIBUTE
-#endif
-#if defined(MODEL_ARENA_PSRAM)
-#include <esp_heap_caps.h>
-#endif
 
 namespace model {
 namespace {
@@ -57,10 +44,8 @@ class KeepAlive final : public MicroProfilerInterface {
 
 #if defined(MODEL_ARENA_PSRAM)
 uint8_t* Arena() {
-  // Once, at the start, and for good.
-  static void* const arena =
-      heap_caps_aligned_alloc(16, kArenaBytes, MALLOC_CAP_SPIRAM | MALLOC_CAP_8BIT);
-  return static_cast<uint8_t*>(arena);
+  static uint8_t* const arena = AllocatePsram(kArenaBytes);
+  return arena;
 }
 #else
 alignas(16) uint8_t g_arena[kArenaBytes] MODEL_ARENA_ATTRIBUTE;

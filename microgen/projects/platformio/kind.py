@@ -82,12 +82,12 @@ class _PlatformIO:
 def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
     """Return platformio.ini and the script that it names."""
     deployment = parts.deployment
-    plan, region = deployment.plan, memory_fit(deployment).region
+    plan = deployment.plan
     ini = render(
         "platformio/platformio.ini.j2",
         version=__version__,
         board=deployment.board,
-        placement_flags=region.build_flags if region else (),
+        placement_flags=memory_fit(deployment).placement_flags,
         requirements=plan.requirements,
         native=plan.native,
         native_obstacle=plan.native_obstacle,

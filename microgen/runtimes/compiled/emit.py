@@ -125,11 +125,11 @@ class _Emitter:
             "#else",
             "#define MODEL_OBSERVE(operator_) ((void)0)",
             "#endif",
-            "#ifndef MODEL_BUFFER_ATTRIBUTE",
-            "#define MODEL_BUFFER_ATTRIBUTE",
+            "#ifdef MODEL_ARENA_PSRAM",
+            f"uint8_t *{self._buffer}; /* allocated before anything else */",
+            "#else",
+            f"static uint8_t {self._buffer}[{max(self._layout.bytes, 1)}] MG_ALIGNED(16) MG_ARENA;",
             "#endif",
-            "",
-            f"static uint8_t {self._buffer}[{max(self._layout.bytes, 1)}] MG_ALIGNED(16) MODEL_BUFFER_ATTRIBUTE;",
             "",
         ]
 
