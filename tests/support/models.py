@@ -8,6 +8,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
 
 TYPES = {"int8": 9, "int16": 7, "int32": 2, "float32": 0, "float16": 1, "uint8": 3, "bool": 6, "int64": 4,
          "resource": 13}  # fmt: skip
@@ -248,6 +249,29 @@ def packed(model: Any) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def half_weights() -> bytes:
+    """A dense layer whose weights are stored as float16."""
+    b = ModelBuilder()
+    x, y, wide = b.tensor("x", [1, 3], "float32"), b.tensor("y", [1, 2], "float32"), b.tensor("wide", [2, 3], "float32")
+    w = b.tensor("w", [2, 3], "float16", values=np.linspace(-1, 1, 6).reshape(2, 3))
+    b.op("DEQUANTIZE", [w], [wide])
+    b.op("FULLY_CONNECTED", [x, wide, -1], [y], schema.FullyConnectedOptionsT())
+    return b.build([x], [y])
+
+
+def signal_window(size: int = 16) -> bytes:
+    """TFLM's audio operator that multiplies samples with a window."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", [size], "int16", ()), b.tensor("y", [size], "int16", ())
+    w = b.tensor("w", [size], "int16", (), values=np.arange(size) * 100)
+    number = b.op("", [x, w], [y], custom="SignalWindow")
+    options = flexbuffers.Builder()
+    with options.Map():
+        options.Int("shift", 12)
+    b.graph.operators[number].customOptions = np.frombuffer(bytes(options.Finish()), np.uint8)
+    return b.build([x], [y])
 
 
 def in_float32(data: bytes) -> bytes:

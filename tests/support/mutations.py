@@ -38,6 +38,12 @@ def originals(folder: Path | None = None) -> list[bytes]:
         models.stateful(),
         models.variable(50),
         models.lstm(),
+        models.multiplied("int16"),
+        models.product("int16"),
+        models.half_weights(),
+        models.in_float32(models.lstm()),
+        models.in_float32(models.variable(50)),
+        models.signal_window(),
         models.planned(models.residual(), [-1, 4096, -1, 1024, -1, -1, -1, -1]),
     ]
     return made + [p.read_bytes() for p in sorted(folder.glob("*.tflite"))] if folder else made
@@ -124,7 +130,7 @@ def build(data: bytes) -> tuple[str, float, str]:
             with log.open("wb") as stream:
                 os.dup2(stream.fileno(), 1)
                 os.dup2(stream.fileno(), 2)
-            sys.argv = ["microgen", "build", str(path), "--out", f"{folder}/p", "--samples", "4"]
+            sys.argv = ["microgen", "build", str(path), "--out", f"{folder}/p", "--samples", "4", "--allow-float"]
             code = 99
             try:
                 command()
