@@ -112,21 +112,25 @@ def inspect_lines(inspection: Inspection) -> Pairs:
         ("MACs", f"{document['macs']:,}"),
         ("sha256", document["sha256"]),
         *(("fault", text) for text in document["faults"]),
-        *(_fit_lines(document) if "fit" in document else []),
+        *(_fit_lines(document, inspection.deployment.arena.origin) if inspection.deployment else []),
         *_runtime_lines(inspection),
     ]
 
 
-def _fit_lines(document: dict[str, Any]) -> Pairs:
+def _fit_lines(document: dict[str, Any], origin: str) -> Pairs:
+    """Return how a model lies on a board; `origin` says what its arena consists of."""
     memory, fit = document["memory"], document["fit"]
     peak = memory["peak"]
     lines = [
         ("board", f"{document['board']}: {fit['outcome']}"),
         (
             "arena",
-            f"{memory['arena_min_bytes']:,} bytes needed ({memory['head_bytes']:,} activations and scratch, "
-            f"{memory['persistent_bytes']:,} structures, {memory['planning_bytes']:,} while allocating), "
-            f"{memory['arena_bytes']:,} with margin",
+            f"{memory['arena_bytes']:,} bytes: {origin}",
+        ),
+        (
+            "needed",
+            f"{memory['arena_min_bytes']:,} bytes: {memory['head_bytes']:,} activations and scratch, "
+            f"{memory['persistent_bytes']:,} structures, {memory['planning_bytes']:,} while allocating",
         ),
         ("peak", f"operator {peak['operator']} ({peak['op']}): {peak['bytes']:,} bytes"),
     ]

@@ -176,6 +176,7 @@ class BuildResult:
             "runtime": self.deployment.plan.runtime,
             "runtime_reason": self.runtime_reason,
             "arena_bytes": self.deployment.arena.bytes,
+            "arena": self.deployment.plan.record().get("arena"),
             "memory": self.memory.to_json(),
             "counts": self.counts.to_json() if self.counts else None,
             "fit": self.fit.to_json(),

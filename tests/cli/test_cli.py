@@ -79,6 +79,8 @@ def test_build_json_is_one_document(folder):
     done = run("build", "small.tflite", "--board", "esp32", "--json", "--samples", "10", cwd=folder)
     found = json.loads(done.stdout)
     assert set(found) >= {"project", "model", "board", "arena_bytes", "verdict", "timings_s"}
+    arena = found["arena"]
+    assert arena["bytes"] == arena["min_bytes"] + arena["scratch_bytes"] + arena["margin_bytes"] == found["arena_bytes"]
     assert set(found["model"]) >= {"name", "sha256", "bytes", "inputs", "outputs", "ops"}
     assert set(found["verdict"]) >= {"status", "samples", "max_abs_diff_lsb", "ops"}
     assert found["board"] == "esp32" and found["verdict"]["samples"] == 10

@@ -43,9 +43,9 @@ class Arena:
     @property
     def origin(self) -> str:
         """Where the figure comes from, for people."""
-        computed = f"{self.min_bytes:,} computed for the board"
+        computed = f"{self.min_bytes:,} planned for the board with reference kernels"
         if self.is_planned:
-            return f"{computed}, {self.scratch_bytes:,} for its kernels, {self.margin_bytes:,} margin"
+            return f"{computed}, at most {self.scratch_bytes:,} more for its own, {self.margin_bytes:,} margin"
         short = self.bytes < self.min_bytes
         return f"as asked for; {computed}" + (": only the board shows whether it suffices" if short else "")
 
