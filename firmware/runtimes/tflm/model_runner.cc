@@ -110,8 +110,8 @@ Status Start(const uint8_t* flatbuffer, const char* sha256, void (*keep_alive)()
   auto* resolver = new (g_resolver) Resolver();
   g_operators = resolver;
   g_profiler = new (g_keep_alive) KeepAlive(keep_alive);
-#define MODEL_REGISTER(Add) \
-  if (resolver->Add() != kTfLiteOk) return Status::kOpRegistration;
+#define MODEL_REGISTER(add) \
+  if (resolver->add != kTfLiteOk) return Status::kOpRegistration;
   MODEL_OPS(MODEL_REGISTER)
 #undef MODEL_REGISTER
 

@@ -5,8 +5,9 @@ Source: `micro_mutable_op_resolver.h` of TensorFlow Lite Micro (the method that 
 
 from __future__ import annotations
 
+from ...boards import TflmSnapshot
 from ...errors import InputError
-from ...tflite import TfliteModel
+from ...tflite import Operator, Subgraph, TfliteModel
 
 # The method of MicroMutableOpResolver that registers a builtin operator.
 METHODS: dict[str, str] = {
@@ -152,3 +153,21 @@ def resolver_methods(model: TfliteModel) -> list[str]:
                 )
             methods.add(table[op.name])
     return sorted(methods)
+
+
+def registrations(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
+    """Return the calls that register just what the model uses, sorted.
+
+    Where a library has kernels for int8 alone, and all operators of that name in the model are such, these are
+    registered: the code of the kernels for other types then stays out of the firmware.
+    """
+    places = [(graph, op) for graph in model.subgraphs for op in graph.operators]
+    others = {op.name for graph, op in places if not _is_int8(graph, op)}
+    narrow = {METHODS[name]: f"Register_{name}_INT8()" for name in snapshot.int8_kernels if name not in others}
+    return tuple(f"{method}({narrow.get(method, '')})" for method in resolver_methods(model))
+
+
+def _is_int8(graph: Subgraph, op: Operator) -> bool:
+    """Tell whether an operator computes int8 from int8, with biases, shapes and axes of int32."""
+    types = {graph.tensors[i].dtype for i in op.inputs if i >= 0}
+    return types <= {"int8", "int32"} and all(graph.tensors[i].dtype == "int8" for i in op.outputs)

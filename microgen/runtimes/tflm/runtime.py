@@ -31,7 +31,7 @@ from .arena import Arena, plan_board, size_arena
 from .check import check_board
 from .host import TFLM_WHEEL, host_build
 from .planner import MemoryPlan
-from .resolver import CUSTOM_METHODS, METHODS, resolver_methods
+from .resolver import CUSTOM_METHODS, METHODS, registrations, resolver_methods
 from .snapshot import known_faults, snapshot_of, unknown_memory
 
 _NAME = "tflm"
@@ -46,6 +46,7 @@ class TflmPlan:
         arena: its size, and where the figure comes from.
         layout: the arena as it lies on the board.
         resolver_methods: what registers the model's operators.
+        registrations: the same as calls, with the kernels that they register where those are for int8 alone.
         known_faults: what the board's own kernels are known to get wrong in this model.
         code_options: none: the code is the library's.
     """
@@ -55,6 +56,7 @@ class TflmPlan:
     arena: Arena
     layout: MemoryPlan
     resolver_methods: tuple[str, ...]
+    registrations: tuple[str, ...]
     known_faults: tuple[str, ...]
     code_options: CodeOptions = DEFAULT_CODE
 
@@ -148,10 +150,10 @@ class TflmPlan:
 
     def config(self) -> Config:
         """Return what model_runner.cc takes from model_config.h."""
-        methods = "".join(f" X({method})" for method in self.resolver_methods)
+        calls = "".join(f" X({call})" for call in self.registrations)
         return Config(
-            "// The methods of MicroMutableOpResolver that register the operators that the model uses, and no others.\n"
-            f"#define MODEL_OPS(X){methods}\n",
+            "// What registers the operators that the model uses, and no others, with a MicroMutableOpResolver.\n"
+            f"#define MODEL_OPS(X){calls}\n",
             f"inline constexpr unsigned kOpCount = {len(self.resolver_methods)};\n"
             f"inline constexpr int kVariableCount = {len(variables.names(self.model))};  // beside the graph\n"
             f"// {self.arena.origin}.\n{_arena_constant(self.arena)}",
@@ -256,6 +258,7 @@ class Tflm:
             size_arena(model, board, layout, host_min_bytes, arena_bytes),
             layout,
             tuple(resolver_methods(model)),
+            registrations(model, snapshot_of(board)),
             known_faults(model, snapshot_of(board)),
         )
 

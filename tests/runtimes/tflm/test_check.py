@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from microgen.boards import load_board
 from microgen.errors import InputError
 from microgen.runtimes.tflm.check import check_board
-from microgen.runtimes.tflm.resolver import resolver_methods
+from microgen.runtimes.tflm.resolver import registrations, resolver_methods
 from microgen.tflite import parse
 from tests.support import models
 
@@ -127,3 +127,14 @@ def test_other_layers_of_channels_and_dense_ones_without_are_no_matter():
         models.quirky_bias(), models.fully_connected(), dense_of_channels((1,)), dense_of_channels((1, -1)), floats,
     ):  # fmt: skip
         check_board(parse(data), old)
+
+
+def test_kernels_for_int8_alone_are_registered_where_the_library_has_them():
+    """And all operators of that name in the model are such: one registration stands for all of them."""
+    pico, esp32 = (load_board(name).snapshot for name in ("pico", "esp32"))
+    dense = parse(models.fully_connected())
+    assert registrations(dense, pico) == ("AddFullyConnected(Register_FULLY_CONNECTED_INT8())",)
+    assert registrations(dense, esp32) == ("AddFullyConnected()",)
+    assert registrations(parse(models.fully_connected(dtype="int16")), pico) == ("AddFullyConnected()",)
+    indices = [((1, 4), "int32"), ((1, 4), "int32")]
+    assert registrations(parse(models.layer("ADD", indices, [((1, 4), "int32")], "Add")), pico) == ("AddAdd()",)

@@ -248,6 +248,21 @@ class MicroOpResolver {
   virtual ~MicroOpResolver() = default;
 };
 
+// Kernels for int8 alone, which some libraries for boards have; this one has none, and takes the
+// same.
+#define TFLM_INT8(OP) \
+  inline TFLMRegistration Register_##OP##_INT8() { return Register_##OP(); }
+TFLM_INT8(ADD)
+TFLM_INT8(AVERAGE_POOL_2D)
+TFLM_INT8(CONV_2D)
+TFLM_INT8(DEPTHWISE_CONV_2D)
+TFLM_INT8(FULLY_CONNECTED)
+TFLM_INT8(MAX_POOL_2D)
+TFLM_INT8(MUL)
+TFLM_INT8(SOFTMAX)
+TFLM_INT8(TRANSPOSE_CONV)
+#undef TFLM_INT8
+
 template <unsigned kCapacity>
 class MicroMutableOpResolver : public MicroOpResolver {
  public:
@@ -266,9 +281,9 @@ class MicroMutableOpResolver : public MicroOpResolver {
     return entry == nullptr ? nullptr : entry->parser;
   }
 
-#define TFLM_ADD(NAME, OP, PARSER, NUMBER)                                     \
-  TfLiteStatus Add##NAME() {                                                   \
-    return Add(BuiltinOperator_##OP, nullptr, Register_##OP(), Parse##PARSER); \
+#define TFLM_ADD(NAME, OP, PARSER, NUMBER)                                         \
+  TfLiteStatus Add##NAME(const TFLMRegistration& registration = Register_##OP()) { \
+    return Add(BuiltinOperator_##OP, nullptr, registration, Parse##PARSER);        \
   }
   TFLM_BUILTIN_OPS(TFLM_ADD)
 #undef TFLM_ADD
