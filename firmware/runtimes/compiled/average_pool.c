@@ -1,3 +1,7 @@
+#include "pool.h"
+
+#include "mg_compact.h"
+
 #include "mg_pool.h"
 
 static int32_t average(const int8_t* in, int32_t rows, int32_t columns, int32_t row,
@@ -8,7 +12,7 @@ static int32_t average(const int8_t* in, int32_t rows, int32_t columns, int32_t 
     const int8_t* tap = in;
     for (int32_t i = 0; i < columns; i++, tap += pixel) sum += *tap;
   }
-  return (sum > 0 ? sum + half : sum - half) / count;
+  return mg_divide(sum > 0 ? sum + half : sum - half, count);
 }
 
 void mg_average_pool(const int8_t* in, int8_t* out, const mg_pool_params* p) {

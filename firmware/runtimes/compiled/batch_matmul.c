@@ -13,7 +13,7 @@ static void inner(const int8_t* a, int32_t step_a, const int8_t* b, int32_t step
         for (int32_t k = 0; k < p->depth; k++, x += p->a_depth, y += p->b_depth) {
           acc += (*x - p->zero_point_a) * (*y - p->zero_point_b);
         }
-        *out++ = (int8_t)mg_requantize(acc, &p->channel, &p->output);
+        *out++ = (int8_t)mg_requantize(acc, p->channel, p->zero);
       }
     }
   }

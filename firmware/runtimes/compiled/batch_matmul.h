@@ -16,8 +16,8 @@ typedef struct {
   int32_t a_row, a_depth; /* strides of a */
   int32_t b_depth, b_column;
   int16_t zero_point_a, zero_point_b;
-  mg_channel channel; /* no bias */
-  mg_output output;
+  const void* channel; /* no bias */
+  int16_t zero; /* twice the output's zero point, and 1 */
 } mg_batch_matmul_params;
 
 void mg_batch_matmul(const int8_t* a, const int8_t* b, int8_t* out, const int32_t* loops,

@@ -2,6 +2,15 @@
 
 #include "mg_lanes.h"
 
+static MG_NOINLINE void multiply(mg_lane_work* work, int8_t* out, int32_t group,
+                                 const mg_conv_params* p) {
+  const int32_t n = p->kernel_h * p->kernel_w * p->in_c, fours = (p->out_c + 3) & ~3;
+  mg_lanes(work, out + group * p->out_c, p->out_c * p->groups, p->weights + group * fours * n,
+           (const mg_channel*)p->channels + group * fours, n, p->out_c, p->zero);
+}
+
+#include "mg_compact.h"
+
 /* Puts the field of an output pixel into a lane; returns the sum of its bytes with their offset. */
 static int32_t gather(mg_lane_work* work, int32_t lane, const int8_t* in, const mg_conv_params* p) {
   uint32_t* field = work->fields;
@@ -33,15 +42,7 @@ static MG_NOINLINE void gather_lanes(mg_lane_work* work, const int8_t* in,
   for (int32_t r = 0; r < MG_LANES; r++) work->offsets[r] = 128 * gather(work, r, in, p);
 }
 
-static MG_NOINLINE void multiply(mg_lane_work* work, int8_t* out, int32_t group,
-                                 const mg_conv_params* p) {
-  const int32_t n = p->kernel_h * p->kernel_w * p->in_c, fours = (p->out_c + 3) & ~3;
-  mg_lanes(work, out + group * p->out_c, p->out_c * p->groups, p->weights + group * fours * n,
-           p->channels + group * fours, n, p->out_c, &p->output);
-}
-
 void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_conv_params* p) {
-  int8_t* const begin = out;
   /* Not on the stack: what a kernel needs there adds up with what its functions need. */
   mg_lane_work* const work = scratch;
   work->zero = (int8_t)p->zero_point;
@@ -74,5 +75,4 @@ void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_con
     }
     in += p->in_h * p->in_w * p->in_c * p->groups;
   }
-  mg_narrow(begin, (int32_t)(out - begin), &p->output);
 }

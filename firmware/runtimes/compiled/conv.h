@@ -15,7 +15,7 @@ extern "C" {
  * their outputs are written. */
 typedef struct {
   const uint8_t* weights;
-  const mg_channel* channels;
+  const void* channels;
   uint16_t batches, groups;
   uint16_t in_h, in_w, in_c;
   uint16_t out_h, out_w, out_c;
@@ -24,7 +24,7 @@ typedef struct {
   uint16_t dilation_h, dilation_w;
   int16_t pad_h, pad_w;
   int16_t zero_point; /* of the input */
-  mg_output output;
+  int16_t zero; /* twice the output's zero point, and 1 */
 } mg_conv_params;
 
 void mg_conv(const int8_t* in, int8_t* out, void* scratch, const mg_conv_params* p);

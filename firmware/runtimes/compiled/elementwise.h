@@ -49,8 +49,8 @@ void mg_sum_exact(const int8_t* a, const int8_t* b, int8_t* out, const int32_t* 
  * bias. */
 typedef struct {
   int16_t zero_point_a, zero_point_b;
-  mg_channel channel;
-  mg_output output;
+  const void* channel;
+  int16_t zero; /* twice the output's zero point, and 1 */
 } mg_product_params;
 void mg_product(const int8_t* a, const int8_t* b, int8_t* out, const int32_t* loops,
                 const mg_product_params* p);

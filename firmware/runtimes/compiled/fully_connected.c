@@ -11,9 +11,7 @@ static int32_t sum_of(const int8_t* in, int32_t n) {
 void MG_NAME(mg_fully_connected)(const int8_t* in, int8_t* out,
                                  const mg_fully_connected_params* p) {
   const int32_t n = p->depth;
-  int8_t* const begin = out;
   for (int32_t batch = 0; batch < p->batches; batch++, in += n, out += p->units) {
-    mg_row(in, 128 * sum_of(in, n), out, p->weights, p->channels, n, p->units, &p->output);
+    mg_row(in, 128 * sum_of(in, n), out, p->weights, p->channels, n, p->units, p->zero);
   }
-  mg_narrow(begin, (int32_t)(out - begin), &p->output);
 }

@@ -12,9 +12,9 @@ extern "C" {
  * up to fours. No scratch; never in place. */
 typedef struct {
   const uint8_t* weights;
-  const mg_channel* channels;
+  const void* channels;
   int32_t batches, depth, units;
-  mg_output output;
+  int16_t zero; /* twice the output's zero point, and 1 */
 } mg_fully_connected_params;
 
 void mg_fully_connected(const int8_t* in, int8_t* out, const mg_fully_connected_params* p);

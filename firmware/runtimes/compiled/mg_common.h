@@ -55,36 +55,32 @@ extern "C" {
 
 typedef uint16_t __attribute__((may_alias)) mg_half;
 
-/* An output channel: its bias, and how its accumulator becomes an output.
- * Cheap form (proven by the generator): (((acc << prescale) * multiplier >> 32) + addend) >> shift.
- * Exact form (files *_wide.c): TFLM's multiplier, the output's zero point and TFLM's shift. */
+/* An output channel: its bias, and how its accumulator becomes an output. In parameters, a pointer
+ * to void is one to channels of the form that the function has.
+ * Cheap form (proven by the generator), with `zero` twice the output's zero point, and 1, s =
+ * start & 255, start - s = 256 * bias:
+ *   (((256 * acc) * multiplier >> 32) + (zero << s) / 2 + 64 - (acc < 0 ? 128 : 0)) >> s.
+ * Exact form (files *_wide.c): TFLM's multiplier and shift, and the output's zero point. */
+#if defined(MG_WIDE)
 typedef struct {
-  int32_t bias;
-  int32_t multiplier;
-  int32_t addend;
-  int32_t shift;
+  int32_t bias, multiplier, shift, zero_point;
 } mg_channel;
-
-/* What requantization has in common for all channels of a layer. `tie` is subtracted below zero. */
+#else
 typedef struct {
-  uint16_t tie;
-  uint8_t prescale;
-  int16_t low, high;
-} mg_output;
+  int32_t start, multiplier;
+} mg_channel;
+#endif
 
 MG_INLINE int32_t mg_clamp(int32_t v, int32_t low, int32_t high) {
   return v < low ? low : v > high ? high : v;
 }
 
-/* The high word of a product; 0 <= b. */
-MG_INLINE int32_t mg_multiply_high(int32_t a, int32_t b) {
-#if MG_SMALL_CPU
-  const int32_t a0 = a & 0xffff, a1 = a >> 16, b0 = b & 0xffff, b1 = b >> 16;
-  const int32_t middle = a1 * b0 + (int32_t)((uint32_t)a0 * (uint32_t)b0 >> 16);
-  return a1 * b1 + (middle >> 16) +
-         (int32_t)(((uint32_t)(a0 * b1) + (uint32_t)(middle & 0xffff)) >> 16);
+/* What an accumulator starts with. */
+MG_INLINE int32_t mg_bias(const mg_channel* c) {
+#if defined(MG_WIDE)
+  return c->bias;
 #else
-  return (int32_t)(((int64_t)a * b) >> 32);
+  return c->start >> 8;
 #endif
 }
 
@@ -104,6 +100,23 @@ MG_INLINE int32_t mg_multiply(int32_t x, int32_t multiplier, int shift) {
   const int left = shift > 0 ? shift : 0;
   return mg_rounding_shift(mg_doubling_high((int32_t)((uint32_t)x << left), multiplier),
                            left - shift);
+}
+
+/* a / b for |a| < 2^8 b, 0 < b < 2^23, towards 0. Without a divider, the library's function is as
+ * large as a kernel. */
+MG_INLINE int32_t mg_divide(int32_t a, int32_t b) {
+#if MG_SMALL_CPU
+  uint32_t rest = (uint32_t)(a < 0 ? -a : a), quotient = 0;
+  for (uint32_t bit = 256, d = (uint32_t)b << 8; bit > 0; bit >>= 1, d >>= 1) {
+    if (rest >= d) {
+      rest -= d;
+      quotient += bit;
+    }
+  }
+  return a < 0 ? -(int32_t)quotient : (int32_t)quotient;
+#else
+  return a / b;
+#endif
 }
 
 /* Saturation to int8. */
@@ -128,41 +141,28 @@ MG_INLINE int32_t mg_saturate(int32_t v) {
   const type* const name = &name##_copy
 #endif
 
-/* The output of an accumulator that already has its bias, before a clamp that is narrower than
- * int8. */
-MG_REQUANTIZE int32_t mg_requantize_open(int32_t acc, const mg_channel* c, const mg_output* o) {
-#if defined(MG_WIDE)
-  (void)o;
-  return mg_saturate(mg_multiply(acc, c->multiplier, (int)c->shift) + c->addend);
-#else
-  int32_t y;
-#if MG_SMALL_CPU
-  if (__builtin_expect(o->prescale == 8,
-                       1)) { /* the high word of (acc << 8) * multiplier, by four short products */
-    const int32_t a0 = acc & 255, a1 = acc >> 8;
-    const mg_half* const half = (const mg_half*)(const void*)&c->multiplier; /* little-endian */
-    const int32_t b0 = half[0], b1 = half[1];
-    y = a1 * b1 + ((((a1 * b0 + (a0 * b0 >> 8)) >> 8) + a0 * b1) >> 8);
-  } else
-#endif
-  {
-    y = mg_multiply_high((int32_t)((uint32_t)acc << o->prescale), c->multiplier);
-  }
-  y += c->addend - ((acc >> 31) & o->tie);
-  return mg_saturate(y >> c->shift);
-#endif
-}
-
 /* The output of an accumulator that already has its bias. */
-MG_INLINE int32_t mg_requantize(int32_t acc, const mg_channel* c, const mg_output* o) {
-  return mg_clamp(mg_requantize_open(acc, c, o), o->low, o->high);
+MG_REQUANTIZE int32_t mg_requantize(int32_t acc, const mg_channel* c, int32_t zero) {
+#if defined(MG_WIDE)
+  (void)zero;
+  return mg_saturate(mg_multiply(acc, c->multiplier, (int)c->shift) + c->zero_point);
+#else
+  const int32_t v = (int32_t)((uint32_t)acc << 8);
+  const int s = *(const uint8_t*)&c->start; /* little-endian, as every supported CPU is */
+#if MG_SMALL_CPU /* the high word of a product by four short ones */
+  const mg_half* const half = (const mg_half*)(const void*)&c->multiplier;
+  const int32_t a0 = acc & 255, a1 = v >> 16, b0 = half[0], b1 = half[1];
+  int32_t y = a1 * b1 + ((((a1 * b0 + (a0 * b0 >> 8)) >> 8) + a0 * b1) >> 8);
+#else
+  int32_t y = (int32_t)((int64_t)v * c->multiplier >> 32);
+#endif
+  y += ((int32_t)((uint32_t)zero << s) >> 1) + 64 - (int32_t)((uint32_t)v >> 31 << 7);
+  return mg_saturate(y >> s);
+#endif
 }
 
-/* Clamps n outputs of mg_requantize_open, where the clamp is narrower than int8. */
-MG_INLINE void mg_narrow(int8_t* out, int32_t n, const mg_output* o) {
-  if (o->high - o->low == 255) return;
-  for (; n > 0; n--, out++) *out = (int8_t)mg_clamp(*out, o->low, o->high);
-}
+/* Clamps n bytes: for activations that are narrower than int8, which kernels leave to this. */
+void mg_clamp_bytes(int8_t* out, int32_t n, int32_t low, int32_t high);
 
 /* The names of functions that exist twice: with the cheap and with the exact requantization. */
 #if defined(MG_WIDE)

@@ -45,7 +45,8 @@ typedef struct {
 
 /* Packs n bytes into a lane, and returns the sum of them as unsigned bytes. Lanes 0 and 1 must be
  * packed before lane 2, which adds to their words. */
-MG_INLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from, int32_t n) {
+static MG_NOINLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from,
+                                        int32_t n) {
   int32_t sum = 0;
 #define MG_SET(i) (v = (uint32_t)from[i] + 128u, to[2 * (i)] = v, sum += (int32_t)v)
 #define MG_ADD(i)                                                                    \
@@ -194,16 +195,15 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
 /* Requantizes the sums of `count` channels (up to 4), and writes their outputs for all lanes. */
 static MG_NOINLINE void mg_lane_outputs(const mg_lane_work* work, const mg_channel* c,
                                         int32_t count, int8_t* out, int32_t out_gap,
-                                        const mg_output* o) {
-  MG_HOLD(mg_output, output, o);
+                                        int32_t zero) {
   const int32_t lanes = work->lanes;
   for (const int32_t* sums = work->sums; count > 0; count--, c++, sums += MG_LANES, out++) {
     MG_HOLD(mg_channel, channel, c);
-    out[0] = (int8_t)mg_requantize_open(sums[0], channel, output);
+    out[0] = (int8_t)mg_requantize(sums[0], channel, zero);
     if (lanes < 2) continue;
-    out[out_gap] = (int8_t)mg_requantize_open(sums[1], channel, output);
+    out[out_gap] = (int8_t)mg_requantize(sums[1], channel, zero);
     if (lanes < 3) continue;
-    out[2 * out_gap] = (int8_t)mg_requantize_open(sums[2], channel, output);
+    out[2 * out_gap] = (int8_t)mg_requantize(sums[2], channel, zero);
   }
 }
 
@@ -213,7 +213,7 @@ static MG_NOINLINE void mg_lane_outputs(const mg_lane_work* work, const mg_chann
  * n: number of elements of a field. The outputs are clamped to int8 only: mg_narrow applies a
  * narrower clamp. */
 MG_INLINE void mg_lanes(mg_lane_work* work, int8_t* out, int32_t out_gap, const uint8_t* w,
-                        const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
+                        const mg_channel* c, int32_t n, int32_t channels, int32_t zero) {
 #if defined(__riscv) /* keeps the copies in registers; other CPUs would keep them on the stack */
   const int32_t offsets[MG_LANES] = {work->offsets[0], work->offsets[1], work->offsets[2]};
 #else
@@ -222,7 +222,7 @@ MG_INLINE void mg_lanes(mg_lane_work* work, int8_t* out, int32_t out_gap, const 
   for (int32_t left = channels; left > 0; left -= 4, c += 4, out += 4) {
     int32_t* const sums = work->sums;
     for (int32_t i = 0; i < 4; i++) {
-      const int32_t bias = c[i].bias;
+      const int32_t bias = mg_bias(c + i);
       sums[3 * i] = bias - offsets[0];
       sums[3 * i + 1] = bias - offsets[1];
       sums[3 * i + 2] = bias - offsets[2];
@@ -233,7 +233,7 @@ MG_INLINE void mg_lanes(mg_lane_work* work, int8_t* out, int32_t out_gap, const 
       mg_lane_products(p, w, m, sums);
       w += 4 * m;
     }
-    mg_lane_outputs(work, c, left < 4 ? left : 4, out, out_gap, o);
+    mg_lane_outputs(work, c, left < 4 ? left : 4, out, out_gap, zero);
   }
 }
 

@@ -12,14 +12,12 @@
 #pragma GCC optimize("no-schedule-insns") /* it hoists loads until sums have no registers left */
 #endif
 
-/* Products of a row with all channels; `offset`: 128 times the sum of its bytes. A clamp that is
- * narrower than int8 is left to mg_narrow. */
+/* Products of a row with all channels; `offset`: 128 times the sum of its bytes. */
 MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_t* w,
-                      const mg_channel* c, int32_t n, int32_t channels, const mg_output* o) {
-  MG_HOLD(mg_output, output, o);
+                      const mg_channel* c, int32_t n, int32_t channels, int32_t zero) {
   for (int32_t left = channels; left > 0; left -= 4, c += 4) {
-    int32_t a0 = c[0].bias - offset, a1 = c[1].bias - offset, a2 = c[2].bias - offset,
-            a3 = c[3].bias - offset;
+    int32_t a0 = mg_bias(c) - offset, a1 = mg_bias(c + 1) - offset, a2 = mg_bias(c + 2) - offset,
+            a3 = mg_bias(c + 3) - offset;
     const int8_t* p = x;
 #define MG_STEP(i)            \
   do {                        \
@@ -48,7 +46,7 @@ MG_INLINE void mg_row(const int8_t* x, int32_t offset, int8_t* out, const uint8_
     const int32_t sums[4] = {a0, a1, a2, a3};
     for (int32_t i = 0; i < 4 && i < left; i++) {
       MG_HOLD(mg_channel, channel, c + i);
-      *out++ = (int8_t)mg_requantize_open(sums[i], channel, output);
+      *out++ = (int8_t)mg_requantize(sums[i], channel, zero);
     }
   }
 }

@@ -6,7 +6,7 @@ static void inner(const int8_t* a, int32_t step_a, const int8_t* b, int32_t step
   const mg_product_params* const p = params;
   const int32_t za = p->zero_point_a, zb = p->zero_point_b;
   for (; n > 0; n--, a += step_a, b += step_b) {
-    *out++ = (int8_t)mg_requantize((*a - za) * (*b - zb), &p->channel, &p->output);
+    *out++ = (int8_t)mg_requantize((*a - za) * (*b - zb), p->channel, p->zero);
   }
 }
 

@@ -12,7 +12,7 @@ extern "C" {
  * weights: int8 [out_c][kernel_h][kernel_w][in_c]; channels: one per output channel. No scratch. */
 typedef struct {
   const int8_t* weights;
-  const mg_channel* channels;
+  const void* channels;
   uint16_t batches;
   uint16_t in_h, in_w, in_c;
   uint16_t out_h, out_w, out_c;
@@ -20,7 +20,7 @@ typedef struct {
   uint16_t stride_h, stride_w;
   int16_t pad_h, pad_w;
   int16_t zero_point; /* of the input */
-  mg_output output;
+  int16_t zero; /* twice the output's zero point, and 1 */
 } mg_transpose_conv_params;
 
 void mg_transpose_conv(const int8_t* in, int8_t* out, const mg_transpose_conv_params* p);

@@ -74,9 +74,8 @@ def compile_model(
     path, options = path or GenericPath(), options or Options()
     program = analyse(lower(model))
     codes = dict(path.codes(program, options))
-    for step in program.steps:
-        if step.index not in codes and not isinstance(step, Alias | Nothing):
-            codes[step.index] = pack.code(step)
+    rest = [s for s in program.steps if s.index not in codes and not isinstance(s, Alias | Nothing)]
+    codes |= pack.codes(rest, options)
     codes = share_constants(dict(sorted(codes.items())))
     layout = plan(program, codes)
     layers = _layers(model, program, codes)

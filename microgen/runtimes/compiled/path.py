@@ -62,7 +62,7 @@ class Constant:
 
 _SIZES = {
     "int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "int64_t": 8, "float": 4,
-    "mg_channel": 4, "mg_between": 2,
+    "mg_between": 2,
 }  # fmt: skip
 
 

@@ -8,14 +8,14 @@ void MG_NAME(mg_dsp_dense)(const int8_t* in, int8_t* out, void* scratch,
   for (int32_t i = 0; i < 4 * groups; i++) sums[i] = 0;
   for (int32_t left = p->depth; left > 0; left -= p->part, in += p->part) {
     const int32_t fours = ((left < p->part ? left : p->part) + 3) / 4;
-    const int32_t* const end = w + groups * (4 + 4 * fours);
+    const int32_t* const end = w + groups * 4 * fours;
     mg_widen1(scratch, in, (uint32_t)fours);
     p->kernel(scratch, w, end, part, (uint32_t)fours);
     for (int32_t i = 0; i < 4 * groups; i++) sums[i] += part[i];
     w = end;
   }
   for (int32_t i = 0; i < p->units; i++) {
-    const mg_channel* const c = &p->channels[i];
-    out[i] = (int8_t)mg_requantize(sums[i] + c->bias, c, &p->output);
+    const mg_channel* const c = (const mg_channel*)p->channels + i;
+    out[i] = (int8_t)mg_requantize(sums[i] + mg_bias(c), c, p->zero);
   }
 }

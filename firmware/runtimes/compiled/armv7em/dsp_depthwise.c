@@ -9,7 +9,7 @@ void mg_dsp_depthwise(const int8_t* in, int8_t* out, void* scratch,
     const int32_t* w = p->weights;
     for (int32_t c = p->channels; c > 0; c--) {
       p->plane(in++, plane + p->first);
-      for (int32_t i = p->multiplier; i > 0; i--, w += p->stride) p->kernel(plane, w, out++);
+      for (int32_t i = p->multiplier; i > 0; i--, w += 5) p->kernel(plane, w, out++, p->zero);
     }
     in += (p->in_pixels - 1) * p->channels;
     out += (p->out_pixels - 1) * p->channels * p->multiplier;

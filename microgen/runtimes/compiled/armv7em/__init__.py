@@ -11,9 +11,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..pack import dense_beside_convs
+from ..pack.matrix import rows_as_conv
 from ..path import Code, Options, Program
 from ..steps import Conv, Depthwise, FullyConnected, Pool, Sum
+from ..values import Int64, Requantization
 from . import constants, layers, streams
+from .constants import Constants
 
 __all__ = ["Armv7emPath"]
 
@@ -57,7 +61,7 @@ class _Plan:
         if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
             step = layers.as_conv(step)
         elif isinstance(step, FullyConnected) and step.batches > 1:
-            step = layers.rows_as_conv(step)
+            step = rows_as_conv(step)
         if isinstance(step, Conv):
             if step.groups == 1 and 0 < step.filter[0].size <= _MOST and _fits(step.filter):
                 self._convs[step.index] = step
@@ -70,10 +74,18 @@ class _Plan:
     def codes(self) -> Mapping[int, Code]:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
-        for k, c in constants.shared({k: s.requantization for k, s in convs.items()}).items():
+        cheap = self._constants(convs)
+        if any(not layers.immediate(c) for c in cheap.values()) and self._options.optimize != "speed":
+            if dense_beside_convs(list(convs.values()), list(self._dense.values())):
+                # Their kernel is there already, and does for fully connected layers, too.
+                alike = {k: rows_as_conv(s) for k, s in self._dense.items()}
+                cheap |= constants.each(_requantizations(alike))
+                convs |= alike
+                self._dense = {k: s for k, s in self._dense.items() if k not in cheap}
+        for k, c in cheap.items():
             codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16 if self._options.optimize == "speed" else 8, 4))
         codes |= self._dense_codes()
-        for k, c in constants.shared({k: s.requantization for k, s in self._depthwise.items()}).items():
+        for k, c in self._constants(self._depthwise).items():
             depthwise = self._depthwise[k]
             unroll = _divisor(depthwise.output.shape[2] // 2, self._unroll({k: depthwise}, 4, 1))
             codes[k] = layers.depthwise(depthwise, c, unroll, self._unroll({k: depthwise}, 25, 1))
@@ -84,17 +96,23 @@ class _Plan:
                 codes[step.index] = code
         return codes
 
+    def _constants(self, steps: Mapping[int, _Layer]) -> dict[int, Constants]:
+        """Return constants for layers of one kind; for size, so that one kernel has them all."""
+        found = constants.shared(_requantizations(steps))
+        if self._options.optimize == "size" and len({layers.immediate(c) for c in found.values()}) > 1:
+            return constants.each(_requantizations(steps))
+        return found
+
     def _dense_codes(self) -> dict[int, Code]:
         """One kernel for all fully connected layers: it costs few instructions, and the bytes count."""
         steps = sum(-(-s.filter.shape[1] // 8) for s in self._dense.values())
         unroll = min(self._unroll(self._dense, 8, 1), _power(max(1, steps // max(4 * len(self._dense), 1))))
-        cheap = constants.shared({k: s.requantization for k, s in self._dense.items()})
-        shifts = {int(c.shift[0]) for c in cheap.values() if not c.tie}
-        if len(shifts) > 1:
-            tied = {k: constants.per_channel(s.requantization) for k, s in self._dense.items()}
-            cheap, shifts = {k: c for k, c in tied.items() if c}, set()
-        shift = min(shifts, default=0)
-        kernel = layers.dot_kernel(shift, unroll, shift > 0 and any(c.tie for c in cheap.values()))
+        cheap = self._constants(self._dense)
+        shifts = {layers.immediate(c) for c in cheap.values()}
+        if len(shifts - {0}) > 1:
+            cheap, shifts = constants.each(_requantizations(self._dense)), {0}
+        shift = max(shifts, default=0)
+        kernel = layers.dot_kernel(shift, unroll, shift > 0 and 0 in shifts)
         return {
             k: layers.dense(step, cheap[k], kernel) if k in cheap else layers.wide_dense(step, unroll)
             for k, step in self._dense.items()
@@ -109,7 +127,7 @@ class _Plan:
         for step in sorted(able, key=lambda s: -_saved(s) / _growth(s)):
             if _growth(step) > left or _saved(step) <= 0:
                 continue
-            if c := constants.winograd(step.requantization):
+            if c := constants.winograd(step.requantization, step.bias):
                 fours = step.filter.shape[3] // 4
                 positions = 1 if self._options.optimize == "size" else _power(min(4, max(1, 16 // fours)))
                 codes[step.index] = layers.winograd(step, c, positions)
@@ -122,6 +140,10 @@ class _Plan:
         if self._options.optimize == "size" or (self._options.optimize == "balanced" and share < 1 / 40):
             return least
         return most
+
+
+def _requantizations(steps: Mapping[int, _Layer]) -> dict[int, tuple[Requantization, Int64]]:
+    return {k: (s.requantization, s.bias) for k, s in steps.items()}
 
 
 def _is_int8(step: _Layer) -> bool:

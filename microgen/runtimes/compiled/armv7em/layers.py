@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import linear
-from ..pack.matrix import Channels, conv_overlap
+from ..pack.matrix import Channels, clamp_call, conv_overlap, is_narrow
 from ..pack.text import struct
 from ..path import IN_PLACE, Code, Constant, Overlap
-from ..requantize import Constants
+from ..requantize import BASE, Uniform
 from ..steps import Conv, Depthwise, FullyConnected, Pool, Sum
 from ..values import Requantization
 from . import streams
+from .constants import Constants
 
 _FOLDER = "armv7em"
 # So many products of bytes fit 24 bits.
@@ -50,11 +51,11 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     co, kh, kw, ci = step.filter.shape
     n, h, w, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
-    kernel = Instance("mg_conv3", "conv.inc", (0 if c.tie else int(c.shift[0]), unroll))
+    kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
     whole = kw * ci // 4 * 4
     rows = step.filter.reshape(co, kh, kw * ci).astype(np.int64)
     elements = np.concatenate([rows[:, :, :whole].reshape(co, -1), rows[:, :, whole:].reshape(co, -1)], axis=1)
-    stream = streams.conv3(elements, step.bias, c)
+    stream = streams.conv3(elements, step.bias, c, step.requantization)
     steps = -(-kh * kw * ci // 4)
     tail = steps - kh * (kw * ci // 4)
     flat = (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
@@ -71,7 +72,7 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     behind = 12 * steps if _crosses_border(step) else 0
     scratch = 24 * steps + 12 * tail + max(behind, 3 * (co + 1) if co % 2 else 0)
     return Code(
-        call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + _clamp(step, step.requantization),
+        call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
         declarations=(params,),
         shared=(kernel.declaration("mg_conv3_kernel"),),
@@ -98,12 +99,12 @@ def dense(step: FullyConnected, c: Constants, kernel: Instance) -> Code:
     k = step.index
     units, depth = step.filter.shape
     fours = -(-depth // 4)
-    tied = c.tie and kernel.parameters[0]
-    symbol = kernel.symbol + ("_tied" if tied else "")
-    stream = streams.dot4(step.filter.astype(np.int64), step.bias, c)
+    is_second = not immediate(c) and kernel.parameters[0]
+    symbol = kernel.symbol + ("_tied" if is_second else "")
+    stream = streams.dot4(step.filter.astype(np.int64), step.bias, c, step.requantization, BASE if kernel.parameters[0] else 0)
     return Code(
         call=f"mg_widen1({{scratch}}, {{input0}}, {fours}); {symbol}({{scratch}}, stream{k}, stream{k} + "
-        f"{len(stream)}, {{output0}}, {fours});" + _clamp(step, step.requantization),
+        f"{len(stream)}, {{output0}}, {fours});" + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
         shared=(f"extern mg_dot4_kernel {symbol};",),
         headers=(f"{_FOLDER}/dsp.h",),
@@ -122,21 +123,22 @@ def wide_dense(step: FullyConnected, unroll: int) -> Code:
     kernel = dot_kernel(-1, unroll, tied=False)
     table = Channels.of(step.requantization)
     w = step.filter.astype(np.int64)
-    stream = np.concatenate([streams.dot4(w[:, i : i + _PART], None, None) for i in range(0, depth, _PART)])
+    stream = np.concatenate([streams.dot4_sums(w[:, i : i + _PART]) for i in range(0, depth, _PART)])
     params = struct("mg_dsp_dense_params", f"dense{k}", {
-        "kernel": kernel.symbol, "weights": f"stream{k}", "channels": f"channels{k}", "output": table.output,
+        "kernel": kernel.symbol, "weights": f"stream{k}", "channels": f"channels{k}", "zero": table.zero,
         "depth": depth, "part": min(_PART, -(-depth // 4) * 4), "units": units,
     })  # fmt: skip
     return Code(
-        call=f"mg_dsp_dense{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});",
+        call=f"mg_dsp_dense{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});"
+        + clamp_call(step, step.requantization),
         constants=(
             Constant(f"stream{k}", "int32_t", stream),
-            Constant(f"channels{k}", "mg_channel", table.table(step.bias, slice(None))),
+            table.constant(f"channels{k}", step.bias),
         ),
         declarations=(params,),
         shared=(kernel.declaration("mg_dot4_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("widen.S", f"dsp_dense{table.suffix}.c"),
+        files=_files("widen.S", f"dsp_dense{table.suffix}.c", clamp=step.requantization),
         sources=(kernel.source,),
         scratch_bytes=2 * min(_PART, -(-depth // 4) * 4) + 32 * -(-units // 4),
         overlaps=(Overlap(None, step.input.bytes),),
@@ -161,22 +163,21 @@ def depthwise(step: Depthwise, c: Constants, unroll: int, elements: int) -> Code
     n, h, w, ci = step.input.shape
     _, oh, ow, _ = step.output.shape
     rows, columns = depthwise_plane(step)
-    shift = 0 if c.tie else int(c.shift[0])
-    kernel = Instance("mg_depthwise3x3", "depthwise.inc", (shift, oh, ow, columns, channels, *step.strides, unroll))
+    kernel = Instance("mg_depthwise3x3", "depthwise.inc", (immediate(c), oh, ow, columns, channels, *step.strides, unroll))
     at_once = max(r for r in range(1, h + 1) if h % r == 0 and (r == 1 or (r * w <= elements and r * w * ci <= 4096)))
     plane = Instance("mg_plane", "depthwise.inc", (h, w, columns, ci, at_once))
     filled = np.pad(step.filter.astype(np.int64), ((0, 3 - kh), (0, 3 - kw), (0, 0))).transpose(2, 0, 1)
     stream = streams.depthwise3x3(filled, step.bias, c)
     params = struct("mg_dsp_depthwise_params", f"depthwise{k}", {
         "kernel": kernel.symbol, "plane": plane.symbol, "weights": f"stream{k}",
-        "batches": n, "channels": ci, "multiplier": step.multiplier, "stride": 10 if c.tie else 9,
+        "batches": n, "channels": ci, "multiplier": step.multiplier, "zero": 2 * step.requantization.zero_point + 1,
         "rows": rows, "columns": columns, "first": step.padding[0] * columns + step.padding[1],
         "zero_point": step.input.zero_point, "in_pixels": h * w, "out_pixels": oh * ow,
     })  # fmt: skip
     in_place = step.multiplier == 1 and (n == 1 or oh * ow == h * w)
     return Code(
         call=f"mg_dsp_depthwise({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});"
-        + _clamp(step, step.requantization),
+        + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
         declarations=(params,),
         shared=(kernel.declaration("mg_depthwise_kernel"), plane.declaration("mg_plane_kernel")),
@@ -196,8 +197,8 @@ def winograd(step: Conv, c: Constants, positions: int) -> Code:
     _, h, w, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
     fours = ci // 4
-    kernel = Instance("mg_winograd", "winograd.inc", (0 if c.tie else int(c.shift[0]), fours, positions))
-    stream = streams.winograd(step.filter.astype(np.int64), step.bias, c)
+    kernel = Instance("mg_winograd", "winograd.inc", (immediate(c), fours, positions))
+    stream = streams.winograd(step.filter.astype(np.int64), step.bias, c, step.requantization)
     params = struct("mg_dsp_winograd_params", f"winograd{k}", {
         "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}",
         "in_h": h, "in_w": w, "out_h": oh, "out_w": ow, "out_c": co, "fours": fours,
@@ -205,7 +206,7 @@ def winograd(step: Conv, c: Constants, positions: int) -> Code:
     })  # fmt: skip
     return Code(
         call=f"mg_dsp_winograd({{input0}}, {{output0}}, {{scratch}}, &winograd{k});"
-        + _clamp(step, step.requantization),
+        + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
         declarations=(params,),
         shared=(kernel.declaration("mg_winograd_kernel"),),
@@ -244,7 +245,7 @@ def sum_(step: Sum, unroll: int) -> Code | None:
     kernel = Instance(f"mg_sum_{kind}_dsp", "sum.inc", (shift, unroll))
     n = step.output.elements
     return Code(
-        call=f"{kernel.symbol}({{input0}}, {{input1}}, {{output0}}, {n}, sum{k});" + _clamp(step, step.requantization),
+        call=f"{kernel.symbol}({{input0}}, {{input1}}, {{output0}}, {n}, sum{k});" + clamp_call(step, step.requantization),
         constants=(Constant(f"sum{k}", "int32_t", numbers),),
         shared=(kernel.declaration("mg_sum_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),
@@ -285,16 +286,9 @@ def as_conv(step: Depthwise) -> Conv:
     )  # fmt: skip
 
 
-def rows_as_conv(step: FullyConnected) -> Conv:
-    """Return a fully connected layer of several rows as a convolution of 1x1."""
-    units, depth = step.filter.shape
-    inputs = (replace(step.input, shape=(1, 1, step.batches, depth)), *step.inputs[1:])
-    outputs = (replace(step.output, shape=(1, 1, step.batches, units)),)
-    return Conv(
-        index=step.index, name=step.name, inputs=inputs, outputs=outputs,
-        filter=step.filter.reshape(units, 1, 1, depth), bias=step.bias, strides=(1, 1), dilations=(1, 1),
-        padding=(0, 0), groups=1, requantization=step.requantization,
-    )  # fmt: skip
+def immediate(c: Constants) -> int:
+    """Return the shift that a kernel has as an immediate, 0 for a shift per channel."""
+    return c.shift if isinstance(c, Uniform) else 0
 
 
 def _crosses_border(step: Conv) -> bool:
@@ -311,12 +305,6 @@ def _crosses_border(step: Conv) -> bool:
     return not inside or step.dilations[1] > 1
 
 
-def _clamp(step: Conv | Depthwise | FullyConnected | Sum, r: Requantization) -> str:
-    if (r.low, r.high) == (-128, 127):
-        return ""
-    return f" mg_dsp_clamp({{output0}}, {step.output.elements}, {r.low}, {r.high});"
-
-
 def _files(*names: str, clamp: Requantization | None = None) -> tuple[str, ...]:
-    narrow = clamp is not None and (clamp.low, clamp.high) != (-128, 127)
-    return tuple(f"{_FOLDER}/{name}" for name in (*names, *(("dsp_clamp.c",) if narrow else ())))
+    narrow = clamp is not None and is_narrow(clamp)
+    return (*(f"{_FOLDER}/{name}" for name in names), *(("clamp.c",) if narrow else ()))

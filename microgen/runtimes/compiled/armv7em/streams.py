@@ -1,11 +1,17 @@
-"""Weights and constants in the order in which the kernels of firmware/runtimes/compiled/armv7em/ read them."""
+"""Weights and constants in the order in which the kernels of firmware/runtimes/compiled/armv7em/ read them.
+
+The two words of a channel are multiplier and addend where the shift is uniform; else its bias, times 1 << prescale,
+with the shift less 1 in the low bits, and the multiplier. With those, a stream begins with twice the output's zero
+point, and 1.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..requantize import Constants
-from ..values import Int64
+from ..requantize import Uniform
+from ..values import Int64, Requantization
+from .constants import Constants
 
 
 def fits_pairs(w: Int64) -> bool:
@@ -13,59 +19,74 @@ def fits_pairs(w: Int64) -> bool:
     return bool((np.abs(_halves(_filled(w, 2)) + 0.5) < 2**15).all())
 
 
-def conv3(w: Int64, bias: Int64, c: Constants) -> Int64:
+def conv3(w: Int64, bias: Int64, c: Constants, r: Requantization) -> Int64:
     """Return the stream of conv.inc for weights [channels, elements]."""
-    w, bias, tables = _ready(w, bias, c, 2)
+    w, words = _ready(w, bias, c, 2)
     h = _halves(w).reshape(len(w) // 2, -1, 4)
-    words = _word(h[:, :, :2], h[:, :, 2:]).reshape(len(h), -1)
-    return _wrap(np.concatenate([_biases(bias, 2), words, _constants(tables, c, 2)], axis=1).reshape(-1))
+    weights = _word(h[:, :, :2], h[:, :, 2:]).reshape(len(h), -1)
+    return _with_head(np.concatenate([weights, words.reshape(len(h), -1)], axis=1), c, r)
 
 
-def dot4(w: Int64, bias: Int64 | None, c: Constants | None) -> Int64:
-    """Return the stream of dot.inc for weights [channels, elements]; without constants, biases are 0."""
-    if bias is None or c is None:
-        w = np.pad(_filled(w, 4), ((0, 0), (0, -w.shape[1] % 4)))
-        begin, end = np.zeros((len(w) // 4, 4), np.int64), np.zeros((len(w) // 4, 0), np.int64)
-    else:
-        w, bias, tables = _ready(w, bias, c, 4)
-        begin, end = _biases(bias, 4), _constants(tables, c, 4)
+def dot4(w: Int64, bias: Int64, c: Constants, r: Requantization, base: int) -> Int64:
+    """Return the stream of dot.inc for weights [channels, elements]; `base` is what the kernel's sums start with."""
+    w, words = _ready(w, bias - base, c, 4)
+    weights = _dot4_weights(w)
+    return _with_head(np.concatenate([weights, words.reshape(len(weights), -1)], axis=1), c, r)
+
+
+def dot4_sums(w: Int64) -> Int64:
+    """Return the stream of dot.inc without requantization."""
+    return wrapped(_dot4_weights(_whole(w, 4)).reshape(-1))
+
+
+def _dot4_weights(w: Int64) -> Int64:
     h = _halves(w).reshape(len(w) // 4, 2, -1, 4)
-    words = _word(h[..., :2], h[..., 2:]).transpose(0, 2, 3, 1).reshape(len(h), -1)
-    return _wrap(np.concatenate([begin, words, end], axis=1).reshape(-1))
+    return _word(h[..., :2], h[..., 2:]).transpose(0, 2, 3, 1).reshape(len(h), -1)
 
 
 def depthwise3x3(w: Int64, bias: Int64, c: Constants) -> Int64:
     """Return the stream of depthwise.inc for weights [channels, 3, 3]."""
-    w, bias = _without_constant(w, bias, c)
-    rows = _word(256 * w[:, :, :2], 256 * w[:, :, 1:]).reshape(len(w), -1)
-    columns = [256 * bias, c.multiplier, c.addend, *([c.shift] if c.tie else [])]
-    return _wrap(np.concatenate([rows, np.stack(columns, axis=1)], axis=1).reshape(-1))
+    w = _without_constant(w, c) & 255
+    rows = w[..., 1] | w[..., 0] << 8 | w[..., 2] << 16 | w[..., 1] << 24
+    return wrapped(np.concatenate([rows, _words(bias, c)], axis=1).reshape(-1))
 
 
-def winograd(w: Int64, bias: Int64, c: Constants) -> Int64:
+def winograd(w: Int64, bias: Int64, c: Constants, r: Requantization) -> Int64:
     """Return the stream of winograd.inc for weights [channels, 3, 3, inputs]; constants of prescale 6."""
-    w, bias = _without_constant(w, bias, c)
+    w = _without_constant(w, c)
     g = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
     u = 16 * np.einsum("ik,oklc,jl->oijc", g, w, g)
     u = u.reshape(len(w) // 2, 2, 16, -1, 4)
-    words = _word(u[..., :2], u[..., 2:]).transpose(0, 2, 3, 1, 4).reshape(len(u), -1)
-    columns = [64 * bias, c.multiplier, c.addend, *([c.shift] if c.tie else [])]
-    tail = np.stack(columns, axis=1).reshape(len(u), -1)
-    return _wrap(np.concatenate([words, tail], axis=1).reshape(-1))
+    weights = _word(u[..., :2], u[..., 2:]).transpose(0, 2, 3, 1, 4).reshape(len(u), -1)
+    return _with_head(np.concatenate([weights, _words(bias, c).reshape(len(u), -1)], axis=1), c, r)
 
 
-def _ready(w: Int64, bias: Int64, c: Constants, group: int) -> tuple[Int64, Int64, Int64]:
-    """Fill up channels to groups and elements to fours; tables [channels, 3] of multiplier, addend, shift."""
-    w, bias = _without_constant(w, bias, c)
-    w = _filled(w, group)
-    tables = _filled(np.stack([c.multiplier, c.addend, c.shift], axis=1), group)
-    return np.pad(w, ((0, 0), (0, -w.shape[1] % 4))), _filled(bias[:, None], group)[:, 0], tables
+def _ready(w: Int64, bias: Int64, c: Constants, group: int) -> tuple[Int64, Int64]:
+    """Fill up channels to groups and elements to fours; return weights, and the two words of each channel."""
+    return _whole(_without_constant(w, c), group), _filled(_words(bias, c), group)
 
 
-def _without_constant(w: Int64, bias: Int64, c: Constants) -> tuple[Int64, Int64]:
-    """Leave out the weights of channels that are constant, and count accumulators from the constants' offset."""
+def _whole(w: Int64, group: int) -> Int64:
+    return np.pad(_filled(w, group), ((0, 0), (0, -w.shape[1] % 4)))
+
+
+def _words(bias: Int64, c: Constants) -> Int64:
+    if isinstance(c, Uniform):
+        return np.stack([c.multiplier, c.addend], axis=1)
+    return np.stack([(bias << c.prescale) + c.shift - 1, c.multiplier], axis=1)
+
+
+def _with_head(rows: Int64, c: Constants, r: Requantization) -> Int64:
+    head = [] if isinstance(c, Uniform) else [2 * r.zero_point + 1]
+    return wrapped(np.concatenate([np.array(head, np.int64), rows.reshape(-1)]))
+
+
+def _without_constant(w: Int64, c: Constants) -> Int64:
+    """Leave out the weights of channels whose output is in the addend."""
+    if not isinstance(c, Uniform):
+        return w.astype(np.int64)
     dead = c.constant.reshape((-1,) + (1,) * (w.ndim - 1))
-    return np.where(dead, 0, w.astype(np.int64)), np.where(c.constant, 0, bias - c.offset)
+    return np.where(dead, 0, w.astype(np.int64))
 
 
 def _filled(a: Int64, group: int) -> Int64:
@@ -80,20 +101,6 @@ def _word(low: Int64, high: Int64) -> Int64:
     return np.asarray((low & 0xFFFF) | (high & 0xFFFF) << 16)
 
 
-def _biases(bias: Int64, group: int) -> Int64:
-    pairs = np.stack([bias[::2], bias[::2] + 256 * bias[1::2]], axis=1)
-    return pairs.reshape(len(bias) // group, -1)
-
-
-def _constants(tables: Int64, c: Constants, group: int) -> Int64:
-    """Multiplier and addend of each channel of a group, then their shifts where the kernel takes them from here."""
-    grouped = tables.reshape(-1, group, 3)
-    parts = [grouped[:, :, :2].reshape(len(grouped), -1)]
-    if c.tie:
-        parts.append(grouped[:, :, 2])
-    return np.concatenate(parts, axis=1)
-
-
-def _wrap(x: Int64) -> Int64:
+def wrapped(x: Int64) -> Int64:
     """Return what 32 bits hold of numbers, signed."""
     return np.asarray(((x + 2**31) % 2**32) - 2**31)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import steps
@@ -52,6 +52,20 @@ class GenericPath:
         return {}
 
 
-def code(step: Step) -> Code:
-    """Return the plain C code of a step."""
-    return _CODES[type(step)](step)
+def codes(rest: Sequence[Step], options: Options) -> dict[int, Code]:
+    """Return the plain C code of the steps that no path has taken, by `Step.index`."""
+    convs = [s for s in rest if isinstance(s, steps.Conv)]
+    dense = [s for s in rest if isinstance(s, steps.FullyConnected)]
+    if options.optimize != "speed" and dense_beside_convs(convs, dense):
+        alike = {s.index: matrix.rows_as_conv(s) for s in dense}
+        rest = [alike.get(s.index, s) for s in rest]
+    return {s.index: _CODES[type(s)](s) for s in rest}
+
+
+def dense_beside_convs(convs: Sequence[steps.Conv], dense: Sequence[steps.FullyConnected]) -> bool:
+    """Tell whether fully connected layers do so little that a kernel of their own is not worth its bytes."""
+    if not convs or not dense:
+        return False
+    multiplications = sum(s.filter[0].size * s.output.elements for s in convs)
+    few = 20 * sum(s.filter.shape[1] * s.output.elements for s in dense) < multiplications
+    return few and max(s.filter.shape[1] for s in dense) <= max(s.filter[0].size for s in convs)

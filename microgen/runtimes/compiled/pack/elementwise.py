@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from ..steps import (
     Sum,
 )
 from ..values import Loops
-from .matrix import Channels
+from .matrix import Channels, clamp_call
 from .text import struct
 
 _KINDS = {"uint8": 0, "int8": 1, "int16": 2, "int32": 4}
@@ -78,15 +79,14 @@ def squared_difference(step: SquaredDifference) -> Code:
 
 def product(step: Product) -> Code:
     """MUL."""
-    channel = Channels.of(step.requantization)
-    row = channel.table(np.zeros(1, np.int64), slice(None))[0].tolist()
+    k, channel = step.index, Channels.of(step.requantization)
     fields: dict[str, int | str] = {
         "zero_point_a": step.zero_points[0], "zero_point_b": step.zero_points[1],
-        "channel": f"{{{', '.join(str(x) for x in row)}}}", "output": channel.output,
+        "channel": f"channel{k}", "zero": channel.zero,
     }  # fmt: skip
-    return _binary(
-        step, step.loops, "product", fields, suffix=channel.suffix, proven=channel.proven, exact=channel.exact
-    )
+    row = channel.constant(f"channel{k}", np.zeros(1, np.int64))
+    code = _binary(step, step.loops, "product", fields, (row,), channel.suffix, channel.proven, channel.exact)
+    return replace(code, call=code.call + clamp_call(step, step.requantization), files=channel.files("product"))
 
 
 def extreme(step: Extreme) -> Code:
@@ -124,7 +124,7 @@ def _binary(
         constants=(*constants, loops_constant(f"loops{k}", loops)),
         declarations=parameters,
         headers=("elementwise.h",),
-        files=(f"{kernel}{suffix}.c", *((f"{kernel}.c",) if suffix else ())),
+        files=(f"{kernel}.c",),
         overlaps=tuple(_in_place(step, j) for j in range(2)),
         proven=proven,
         exact=exact,

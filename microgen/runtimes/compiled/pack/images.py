@@ -7,7 +7,7 @@ import numpy as np
 from ..path import Code, Constant
 from ..steps import Arg, BatchMatmul, ResizeBilinear, ResizeNearest, TransposeConv
 from .elementwise import loops_constant
-from .matrix import Channels
+from .matrix import Channels, clamp_call
 from .text import struct
 
 
@@ -23,17 +23,17 @@ def transpose_conv(step: TransposeConv) -> Code:
         "out_h": oh, "out_w": ow, "out_c": co, "kernel_h": kh, "kernel_w": kw,
         "stride_h": step.strides[0], "stride_w": step.strides[1],
         "pad_h": step.padding[0], "pad_w": step.padding[1],
-        "zero_point": step.input.zero_point, "output": table.output,
+        "zero_point": step.input.zero_point, "zero": table.zero,
     })  # fmt: skip
     return Code(
-        call=f"mg_transpose_conv{table.suffix}({{input0}}, {{output0}}, &conv{k});",
+        call=f"mg_transpose_conv{table.suffix}({{input0}}, {{output0}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "int8_t", step.filter),
-            Constant(f"channels{k}", "mg_channel", table.table(step.bias, slice(None))),
+            table.constant(f"channels{k}", step.bias),
         ),
         declarations=(params,),
         headers=("transpose_conv.h",),
-        files=(f"transpose_conv{table.suffix}.c", *(("transpose_conv.c",) if table.suffix else ())),
+        files=table.files("transpose_conv"),
         proven=table.proven,
         exact=table.exact,
     )
@@ -43,20 +43,20 @@ def batch_matmul(step: BatchMatmul) -> Code:
     """BATCH_MATMUL."""
     k = step.index
     table = Channels.of(step.requantization)
-    row = table.table(np.zeros(1, np.int64), slice(None))[0].tolist()
     params = struct("mg_batch_matmul_params", f"matmul{k}", {
         "rows": step.size[0], "depth": step.size[1], "columns": step.size[2],
         "a_row": step.strides_a[0], "a_depth": step.strides_a[1],
         "b_depth": step.strides_b[0], "b_column": step.strides_b[1],
         "zero_point_a": step.zero_points[0], "zero_point_b": step.zero_points[1],
-        "channel": f"{{{', '.join(str(x) for x in row)}}}", "output": table.output,
+        "channel": f"channel{k}", "zero": table.zero,
     })  # fmt: skip
     return Code(
-        call=f"mg_batch_matmul{table.suffix}({{input0}}, {{input1}}, {{output0}}, loops{k}, &matmul{k});",
-        constants=(loops_constant(f"loops{k}", step.loops),),
+        call=f"mg_batch_matmul{table.suffix}({{input0}}, {{input1}}, {{output0}}, loops{k}, &matmul{k});"
+        + clamp_call(step, step.requantization),
+        constants=(loops_constant(f"loops{k}", step.loops), table.constant(f"channel{k}", np.zeros(1, np.int64))),
         declarations=(params,),
         headers=("batch_matmul.h",),
-        files=(f"batch_matmul{table.suffix}.c", *(("batch_matmul.c",) if table.suffix else ())),
+        files=table.files("batch_matmul"),
         proven=table.proven,
         exact=table.exact,
     )

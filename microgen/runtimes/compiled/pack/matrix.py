@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import requantize
 from ..path import IN_PLACE, Code, Constant, Overlap
-from ..steps import Conv, Depthwise, FullyConnected, Pool
+from ..steps import Conv, Depthwise, FullyConnected, Pool, Step
 from ..values import Int64, Requantization
 from .text import struct
 
-_PRESCALES = (8, 4, 2)
+_ALL = slice(None)
 _LANE_BYTES = 88  # of mg_lane_work in mg_lanes.h, without the fields
 
 
@@ -18,15 +20,14 @@ def conv(step: Conv) -> Code:
     """CONV_2D."""
     co, kh, kw, ci = step.filter.shape
     per_group = co // step.groups
-    weights, channels, fields, wide = [], [], "", ""
+    weights, channels = [], []
     rows = Channels.of(step.requantization)
     for g in range(step.groups):
         part = slice(g * per_group, (g + 1) * per_group)
         w = step.filter[part].reshape(per_group, -1)
         weights.append(grouped(w))
         channels.append(fours(rows.table(step.bias[part] + _offset_bias(w), part)))
-    fields, wide = rows.output, rows.suffix
-    k = step.index
+    k, wide = step.index, rows.suffix
     n, h, w_in, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
     params = struct("mg_conv_params", f"conv{k}", {
@@ -34,17 +35,17 @@ def conv(step: Conv) -> Code:
         "in_h": h, "in_w": w_in, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": per_group,
         "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
         "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
-        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "output": fields,
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "zero": rows.zero,
     })  # fmt: skip
     return Code(
-        call=f"mg_conv{wide}({{input0}}, {{output0}}, {{scratch}}, &conv{k});",
+        call=f"mg_conv{wide}({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "uint8_t", np.concatenate(weights)),
-            Constant(f"channels{k}", "mg_channel", np.concatenate(channels)),
+            Constant(f"channels{k}", "int32_t", np.concatenate(channels)),
         ),
         declarations=(params,),
         headers=("conv.h",),
-        files=(f"conv{wide}.c", *(("conv.c",) if wide else ())),
+        files=rows.files("conv"),
         scratch_bytes=_LANE_BYTES + 8 * kh * kw * ci,
         overlaps=(conv_overlap(step),),
         proven=rows.proven,
@@ -84,24 +85,26 @@ def depthwise(step: Depthwise) -> Code:
     rows = (oh - 1) * step.strides[0] + (kh - 1) * step.dilations[0] + 1
     columns = (ow - 1) * step.strides[1] + (kw - 1) * step.dilations[1] + 1
     table = Channels.of(step.requantization)
+    is_3x3 = (kh, kw, *step.dilations, step.strides[0]) == (3, 3, 1, 1, 1)
+    kind, function = ("3x3", "mg_plane_3x3") if is_3x3 else ("any", "mg_plane")
     params = struct("mg_depthwise_params", f"depthwise{k}", {
-        "weights": f"weights{k}", "channels": f"channels{k}", "batches": n,
+        "plane": f"{function}{table.suffix}", "weights": f"weights{k}", "channels": f"channels{k}", "batches": n,
         "in_h": h, "in_w": w, "in_c": c, "out_h": oh, "out_w": ow, "multiplier": step.multiplier,
         "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
         "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
         "pad_h": step.padding[0], "pad_w": step.padding[1], "rows": rows, "columns": columns,
-        "zero_point": step.input.zero_point, "output": table.output,
+        "zero_point": step.input.zero_point, "channel": table.bytes, "zero": table.zero,
     })  # fmt: skip
     in_place = step.multiplier == 1 and (n == 1 or (oh, ow) == (h, w))
     return Code(
-        call=f"mg_depthwise{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});",
+        call=f"mg_depthwise({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});" + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "int8_t", step.filter.transpose(2, 0, 1).reshape(channels, -1)),
-            Constant(f"channels{k}", "mg_channel", table.table(step.bias, slice(None))),
+            table.constant(f"channels{k}", step.bias),
         ),
         declarations=(params,),
         headers=("depthwise.h",),
-        files=(f"depthwise{table.suffix}.c", *(("depthwise.c",) if table.suffix else ())),
+        files=("depthwise.c", *table.files(f"depthwise_{kind}")),
         scratch_bytes=rows * columns,
         overlaps=(IN_PLACE if in_place else None,),
         proven=table.proven,
@@ -116,20 +119,32 @@ def fully_connected(step: FullyConnected) -> Code:
     table = Channels.of(step.requantization)
     params = struct("mg_fully_connected_params", f"dense{k}", {
         "weights": f"weights{k}", "channels": f"channels{k}", "batches": step.batches,
-        "depth": depth, "units": units, "output": table.output,
+        "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
     return Code(
-        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, &dense{k});",
+        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, &dense{k});" + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "uint8_t", grouped(step.filter)),
-            Constant(f"channels{k}", "mg_channel", fours(table.table(step.bias, slice(None)))),
+            Constant(f"channels{k}", "int32_t", fours(table.table(step.bias))),
         ),
         declarations=(params,),
         headers=("fully_connected.h",),
-        files=(f"fully_connected{table.suffix}.c", *(("fully_connected.c",) if table.suffix else ())),
+        files=table.files("fully_connected"),
         proven=table.proven,
         exact=table.exact,
     )
+
+
+def rows_as_conv(step: FullyConnected) -> Conv:
+    """Return a fully connected layer as a convolution of 1x1 over its rows."""
+    units, depth = step.filter.shape
+    inputs = (replace(step.input, shape=(1, 1, step.batches, depth)), *step.inputs[1:])
+    outputs = (replace(step.output, shape=(1, 1, step.batches, units)),)
+    return Conv(
+        index=step.index, name=step.name, inputs=inputs, outputs=outputs,
+        filter=step.filter.reshape(units, 1, 1, depth), bias=step.bias, strides=(1, 1), dilations=(1, 1),
+        padding=(0, 0), groups=1, requantization=step.requantization,
+    )  # fmt: skip
 
 
 def pool(step: Pool) -> Code:
@@ -158,11 +173,11 @@ class Channels:
 
     def __init__(self, r: Requantization, cheap: bool = True) -> None:
         self._r = r
-        self._cheap = requantize.per_channel(r, _PRESCALES) if cheap else None
+        self._cheap = requantize.per_channel(r) if cheap else None
 
     @classmethod
     def of(cls, r: Requantization, cheap: bool = True) -> Channels:
-        """Search the cheap form, if it is wanted."""
+        """Try the cheap form, if it is wanted."""
         return cls(r, cheap)
 
     @property
@@ -171,10 +186,19 @@ class Channels:
         return "" if self._cheap else "_wide"
 
     @property
-    def output(self) -> str:
-        """The text of a `mg_output`."""
-        c, r = self._cheap, self._r
-        return f"{{{c.tie if c else 0}, {c.prescale if c else 0}, {r.low}, {r.high}}}"
+    def bytes(self) -> int:
+        """What a channel takes in the table."""
+        return 8 if self._cheap else 16
+
+    @property
+    def zero(self) -> int:
+        """Twice the output's zero point, and 1."""
+        return 2 * self._r.zero_point + 1
+
+    def files(self, kernel: str) -> tuple[str, ...]:
+        """Return the files of a kernel that exists in both forms, and what `clamp_call` needs."""
+        exact = (f"{kernel}{self.suffix}.c",) if self.suffix else ()
+        return (f"{kernel}.c", *exact, *(("clamp.c",) if is_narrow(self._r) else ()))
 
     @property
     def proven(self) -> int:
@@ -186,15 +210,31 @@ class Channels:
         """How many channels have the exact form."""
         return 0 if self._cheap else len(self._r.multiplier)
 
-    def table(self, bias: Int64, part: slice) -> Int64:
-        """Return the `mg_channel` of some channels, [channels, 4]."""
+    def table(self, bias: Int64, part: slice = _ALL) -> Int64:
+        """Return the `mg_channel` of some channels, [channels, 2 or 4]."""
         c, r = self._cheap, self._r
         if c:
-            columns = (c.multiplier[part], c.addend[part], c.shift[part])
-        else:
-            multiplier = r.multiplier[part]
-            columns = (multiplier, np.full_like(multiplier, r.zero_point), r.shift[part])
-        return np.stack([_wrap(bias), *columns], axis=1)
+            return np.stack([wrapped(256 * bias + c.shift[part]), c.multiplier[part]], axis=1)
+        multiplier = r.multiplier[part]
+        return np.stack(
+            [wrapped(bias), multiplier, r.shift[part], np.full_like(multiplier, r.zero_point)], axis=1
+        )
+
+    def constant(self, name: str, bias: Int64) -> Constant:
+        """Return the `mg_channel` of all channels as an array."""
+        return Constant(name, "int32_t", self.table(bias))
+
+
+def is_narrow(r: Requantization) -> bool:
+    """Tell whether outputs are clamped to less than int8."""
+    return (r.low, r.high) != (-128, 127)
+
+
+def clamp_call(step: Step, r: Requantization) -> str:
+    """Return the call that clamps outputs to less than int8, "" where nothing is to be done."""
+    if not is_narrow(r):
+        return ""
+    return f" mg_clamp_bytes({{output0}}, {step.output.elements}, {r.low}, {r.high});"
 
 
 def grouped(w: Int64 | np.ndarray) -> np.ndarray:
@@ -211,10 +251,10 @@ def fours(table: Int64) -> Int64:
 
 
 def _offset_bias(w: np.ndarray) -> Int64:
-    """Return what the offsets of 128 of bytes and weights add to a sum, negative: see mg_rows.h."""
-    return np.asarray(-128 * (w.astype(np.int64) + 128).sum(1) + 16384 * w.shape[1])
+    """Return what the offsets of 128 of bytes and weights add to a sum, negative: see mg_lanes.h."""
+    return np.asarray(-128 * w.astype(np.int64).sum(1))
 
 
-def _wrap(x: Int64) -> Int64:
+def wrapped(x: Int64) -> Int64:
     """Return what int32 arithmetic makes of a number."""
     return np.asarray(((x + 2**31) % 2**32) - 2**31)

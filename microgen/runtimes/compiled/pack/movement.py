@@ -8,7 +8,7 @@ from ..path import Code
 from ..steps import Move, Reduce
 from ..values import Loops
 from .elementwise import loops_constant
-from .matrix import Channels
+from .matrix import Channels, clamp_call
 from .text import struct
 
 
@@ -52,20 +52,20 @@ def reduce(step: Reduce) -> Code:
         )
     channel = Channels.of(step.requantization, cheap=not is_wide)
     count = int(np.prod(step.inner.dims))
-    row = channel.table(np.array([-step.zero_point * count], np.int64), slice(None))[0].tolist()
+    row = channel.constant(f"channel{k}", np.array([-step.zero_point * count], np.int64))
     params = struct("mg_reduce_params", f"parameters{k}", {
         "outer": f"outer{k}", "inner": f"inner{k}",
-        "channel": f"{{{', '.join(str(x) for x in row)}}}", "output": channel.output,
+        "channel": f"channel{k}", "zero": channel.zero,
     })  # fmt: skip
-    suffix, file = channel.suffix, f"reduce_sum{channel.suffix}.c"
+    suffix, files, clamp = channel.suffix, channel.files("reduce_sum"), clamp_call(step, step.requantization)
     if is_wide:
-        suffix, file = "16", "reduce16.c"
+        suffix, files, clamp = "16", ("reduce16.c",), ""
     return Code(
-        call=f"mg_reduce_sum{suffix}({{input0}}, {{output0}}, &parameters{k});",
-        constants=(outer, inner),
+        call=f"mg_reduce_sum{suffix}({{input0}}, {{output0}}, &parameters{k});" + clamp,
+        constants=(outer, inner, row),
         declarations=(params,),
         headers=("reduce.h",),
-        files=(file, *(("reduce_sum.c",) if suffix == "_wide" else ())),
+        files=files,
         proven=channel.proven,
         exact=channel.exact,
     )

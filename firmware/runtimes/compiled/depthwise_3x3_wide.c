@@ -1,0 +1,2 @@
+#define MG_WIDE
+#include "depthwise_3x3.c"

@@ -1,2 +1,0 @@
-#define MG_WIDE
-#include "depthwise.c"
