@@ -10,9 +10,9 @@ from .steps import Sum
 from .values import Int64
 
 _BYTES = np.arange(-128, 128, dtype=np.int64)
-_SHIFTS = range(21, 15, -1)
+_SHIFTS = range(22, 15, -1)
 _REACH = 8
-_FREE = 2**30
+_FREE = 2**40
 
 
 def fit(step: Sum) -> tuple[int, int, int, int] | None:
@@ -21,7 +21,7 @@ def fit(step: Sum) -> tuple[int, int, int, int] | None:
     r = step.requantization
     ra, rb = step.ratios
     for shift in _SHIFTS:
-        if not _fits(abs(ra) + abs(rb), shift, r.low, r.high):
+        if not _fits(abs(ra) + abs(rb), shift, r.low, r.high, 2**31):
             continue
         least, most = _limits(table, r.low, r.high, shift)
         a0, b0 = round(ra * 2**shift), round(rb * 2**shift)
@@ -29,8 +29,8 @@ def fit(step: Sum) -> tuple[int, int, int, int] | None:
             s = ((a0 + da) * _BYTES)[:, None] + ((b0 + db) * _BYTES)[None, :]
             low, high = int((least - s).max()), int((most - s).min())
             if low <= high:
-                c = (low + high) >> 1
-                if int(np.abs(s + c).max()) < 2**31:
+                c = min(max(low, 0), high)
+                if int(np.abs(s).max()) + abs(c) < 2**31:
                     return a0 + da, b0 + db, c, shift
     return None
 
@@ -40,7 +40,7 @@ def fit_table(step: Sum) -> tuple[Int64, int, int] | None:
     table = step.table()
     r = step.requantization
     for shift in range(22, 14, -1):
-        if not _fits(abs(step.ratios[0]) + abs(step.ratios[1]), shift, r.low, r.high):
+        if not _fits(abs(step.ratios[0]) + abs(step.ratios[1]), shift, r.low, r.high, 2**30):
             continue
         least, most = _limits(table, r.low, r.high, shift)
         b0 = round(step.ratios[1] * 2**shift)
@@ -48,7 +48,7 @@ def fit_table(step: Sum) -> tuple[Int64, int, int] | None:
             s = ((b0 + d) * _BYTES)[None, :]
             low, high = (least - s).max(axis=1), (most - s).min(axis=1)
             if (low <= high).all():
-                middle = np.where(low <= -_FREE // 2, high, np.where(high >= _FREE // 2, low, (low + high) >> 1))
+                middle = np.clip(0, low, high)
                 if int(np.abs(middle).max()) + int(np.abs(s).max()) < 2**31:
                     return middle, b0 + d, shift
     return None
@@ -59,9 +59,9 @@ def _near() -> Iterator[tuple[int, int]]:
     yield from sorted(((i, j) for i in span for j in span), key=lambda p: (abs(p[0]) + abs(p[1]), p))
 
 
-def _fits(ratio: float, shift: int, low: int, high: int) -> bool:
-    """Tell whether all sums of a shift stay well inside int32."""
-    return bool((ratio * 140 + max(abs(low), abs(high)) + 2) * 2**shift < 2**30)
+def _fits(ratio: float, shift: int, low: int, high: int, limit: int) -> bool:
+    """Tell whether all sums of a shift may stay below a limit."""
+    return bool((ratio * 128 + max(abs(low), abs(high)) + 2) * 2**shift < limit)
 
 
 def _limits(table: Int64, low: int, high: int, shift: int) -> tuple[Int64, Int64]:
