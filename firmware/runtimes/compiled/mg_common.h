@@ -156,7 +156,8 @@ MG_REQUANTIZE int32_t mg_requantize(int32_t acc, const mg_channel* c, int32_t ze
 #else
   int32_t y = (int32_t)((int64_t)v * c->multiplier >> 32);
 #endif
-  y += ((int32_t)((uint32_t)zero << s) >> 1) + 64 - (int32_t)((uint32_t)v >> 31 << 7);
+  y += ((int32_t)((uint32_t)zero << s) >> 1) + 64;
+  if (v < 0) y -= 128;
   return mg_saturate(y >> s);
 #endif
 }

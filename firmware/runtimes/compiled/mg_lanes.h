@@ -165,6 +165,8 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
   uint32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
 #if MG_SMALL_CODE
 #define MG_ELEMENTS 2
+#elif defined(__riscv) /* more of them do not get registers */
+#define MG_ELEMENTS 4
 #else
 #define MG_ELEMENTS 8
 #endif
@@ -172,9 +174,11 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
        p += 2 * MG_ELEMENTS, w += 4 * MG_ELEMENTS) {
     MG_STEP(0);
     MG_STEP(1);
-#if !MG_SMALL_CODE
+#if MG_ELEMENTS >= 4
     MG_STEP(2);
     MG_STEP(3);
+#endif
+#if MG_ELEMENTS >= 8
     MG_STEP(4);
     MG_STEP(5);
     MG_STEP(6);
