@@ -113,6 +113,8 @@ def _items(
         if code.scratch_bytes:
             items.append(Item(-1 - step.index, k, k, code.scratch_bytes))
         out = roots[step.output.index] if step.outputs else -1
+        if code.scratch_bytes and code.scratch_overlap and dies.get(roots[step.input.index]) == k:
+            allowed[roots[step.input.index], -1 - step.index] = code.scratch_overlap
         for v, overlap in zip(step.inputs, code.overlaps, strict=False):
             root = roots[v.index]
             again = sum(roots[i.index] == root for i in step.inputs) > 1

@@ -78,7 +78,7 @@ class Code:
         headers, files: of firmware/runtimes/compiled/: included by model.c; compiled into the project.
         sources: generated files beside model.c, name and text; the same name must have the same text.
         scratch_bytes: what `{scratch}` needs.
-        overlaps: per input, where output 0 may lie over it.
+        overlaps: per input, where output 0 may lie over it; `scratch_overlap`: where scratch may lie over input 0.
         proven: requantized channels whose cheap constants were proven; `exact`: those with the 64-bit form.
     """
 
@@ -90,6 +90,7 @@ class Code:
     files: tuple[str, ...] = ()
     scratch_bytes: int = 0
     overlaps: tuple[Overlap | None, ...] = ()
+    scratch_overlap: Overlap | None = None
     sources: tuple[tuple[str, str], ...] = ()
     proven: int = 0
     exact: int = 0

@@ -37,21 +37,22 @@ uint32_t mg_window_max(const int8_t* p, int32_t pixel, int32_t row, uint32_t row
 void mg_winograd_input(uint32_t* v, const int8_t* p, int32_t row, int32_t pixel, uint32_t fours,
                        uint32_t* t);
 
-/* Convolution without groups. weights: stream of conv.inc, elements in the order: whole fours of
- * each row of the field, then what rows have left over, row after row.
+/* Convolution without groups. weights: stream of conv.inc, elements in the order [kernel_h,
+ * kernel_w, in_c].
  *
  * width, row, image: bytes of a row of the field, of the image, of all of it; image is 0 where
- * `flat` is set. last_y, last_x: of first taps of fields that lie in the image; negative where
- * there are none. fours: of a row of the field; tail: of what all rows have left over; steps: of
- * the field, rounded up. flat: each pixel is its own field. pixels: of an output image, or of all
- * where `flat` is set. Scratch: 24 * steps + 12 * tail bytes; behind them the larger of 12 * steps
- * bytes, unless all fields lie in the image, and 3 * (out_c + 1) bytes where out_c is odd. Fields
- * of three pixels are read before their outputs are written. */
+ * `flat` is set. last_y, last_x: of first taps of fields that are read where they lie; others are
+ * copied first. rows, fours: of a field that is widened, each row in whole fours: where its own
+ * rows are not, all of it is one, last_y is -1. steps: fours of the field, rounded up. flat: each
+ * pixel is its own field. pixels: of an output image, or of all where `flat` is set. Scratch: 24 *
+ * steps bytes; behind them the larger of 12 * steps bytes, unless all fields are read where they
+ * lie, and 3 * (out_c + 1) bytes where out_c is odd. Fields of three pixels are read before their
+ * outputs are written. */
 typedef struct {
   mg_conv3_kernel* kernel;
   const int32_t *weights, *end;
   int32_t pixels, image, row;
-  int16_t batches, width, fours, tail, steps, last_y, last_x;
+  int16_t batches, width, rows, fours, steps, last_y, last_x;
   int16_t in_h, in_w, in_c, out_w, out_c;
   int16_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
   int8_t zero_point;
@@ -107,6 +108,9 @@ void mg_dsp_depthwise(const int8_t* in, int8_t* out, void* scratch,
                       const mg_dsp_depthwise_params* p);
 void mg_dsp_winograd(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_winograd_params* p);
 
+/* AVERAGE_POOL_2D of a whole image of up to 255 pixels; works in place. */
+void mg_dsp_mean(const int8_t* in, int8_t* out, uint32_t pixels, int32_t channels, int32_t low,
+                 int32_t high);
 void mg_dsp_average_pool(const int8_t* in, int8_t* out, const mg_dsp_pool_params* p);
 void mg_dsp_max_pool(const int8_t* in, int8_t* out, const mg_dsp_pool_params* p);
 

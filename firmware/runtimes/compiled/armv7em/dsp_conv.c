@@ -32,17 +32,10 @@ static void field(int8_t* d, const int8_t* in, const tap* at, const mg_dsp_conv_
   }
 }
 
-/* What the rows of a field have behind their whole fours. */
-MG_INLINE void left_over(int8_t* d, const int8_t* from, int32_t down, const mg_dsp_conv_params* p) {
-  for (int32_t rows = p->kernel_h; rows > 0; rows--, from += down) {
-    for (int32_t i = 4 * p->fours; i < p->width; i++) *d++ = from[i];
-  }
-}
-
 void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p) {
   uint32_t* const x = scratch;
   const int32_t c = p->out_c, gap = c + c % 2;
-  int8_t *const tails = (int8_t*)(x + 6 * p->steps), *const fields = tails + 12 * p->tail;
+  int8_t* const fields = (int8_t*)(x + 6 * p->steps);
   for (int32_t batch = p->batches; batch > 0; batch--) {
     tap at = {-p->pad_h, -p->pad_w};
     int32_t column = p->out_w;
@@ -62,7 +55,7 @@ void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv
           down[q] = 0;
           continue;
         }
-        if (p->dilation_w == 1 && inside(&at, p)) {
+        if (inside(&at, p)) {
           from[q] = in + at.y * p->row + at.x * p->in_c;
           down[q] = p->row * p->dilation_h;
         } else {
@@ -77,15 +70,7 @@ void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv
           at.y += p->stride_h;
         }
       }
-      if (p->fours) mg_widen3(x, from, down, (uint32_t)p->kernel_h, (uint32_t)p->fours);
-      if (p->tail) {
-        for (int32_t q = 0; q < 3; q++) {
-          int8_t* const d = tails + q * 4 * p->tail;
-          left_over(d, from[q], down[q], p);
-          from[q] = d;
-        }
-        mg_widen3(x + 6 * p->kernel_h * p->fours, from, down, 1, (uint32_t)p->tail);
-      }
+      mg_widen3(x, from, down, (uint32_t)p->rows, (uint32_t)p->fours);
       const int32_t second = n > 1 ? gap : 0;
       p->kernel(x, p->weights, p->end, gap == c ? out : fields, second, n > 2 ? 2 * gap : second,
                 (uint32_t)p->steps);

@@ -90,7 +90,7 @@ class _Plan:
             unroll = _divisor(depthwise.output.shape[2] // 2, self._unroll({k: depthwise}, 4, 1))
             codes[k] = layers.depthwise(depthwise, c, unroll, self._unroll({k: depthwise}, 25, 1))
         for pool in self._pools:
-            codes[pool.index] = layers.pool(pool)
+            codes[pool.index] = layers.mean(pool) if _is_mean(pool) else layers.pool(pool)
         for step in self._sums:
             if code := layers.sum_(step, 2 if self._options.optimize == "size" else 8):
                 codes[step.index] = code
@@ -112,11 +112,17 @@ class _Plan:
         if len(shifts - {0}) > 1:
             cheap, shifts = constants.each(_requantizations(self._dense)), {0}
         shift = max(shifts, default=0)
-        kernel = layers.dot_kernel(shift, unroll, shift > 0 and 0 in shifts)
+        kernel = layers.dot_kernel(shift, unroll, shift > 0 and 0 in shifts, self._is_widened(cheap))
         return {
             k: layers.dense(step, cheap[k], kernel) if k in cheap else layers.wide_dense(step, unroll)
             for k, step in self._dense.items()
         }
+
+    def _is_widened(self, cheap: Mapping[int, Constants]) -> bool:
+        """Tell whether rows are widened once, rather than by each four channels as they are read."""
+        fours = {k: -(-self._dense[k].filter.shape[1] // 4) for k in cheap}
+        once = sum(2.5 * n + 10 for n in fours.values())
+        return sum(2 * n * -(-len(self._dense[k].filter) // 4) for k, n in fours.items()) > once
 
     def _winograd(self) -> dict[int, Code]:
         """Spend the bytes that weights may grow by where they save most."""
@@ -166,6 +172,12 @@ def _is_pool(step: Pool) -> bool:
     """Tell whether pool.S has the shape: channels in fours, sums of halfwords."""
     size = step.kernel[0] * step.kernel[1]
     return step.input.shape[-1] % 4 == 0 and (step.kind == "max" or size <= 255)
+
+
+def _is_mean(step: Pool) -> bool:
+    """Tell whether one window is all of the image."""
+    whole = (1, *step.kernel) == step.input.shape[:3] and step.output.elements == step.input.shape[-1]
+    return step.kind == "average" and whole and step.padding == (0, 0)
 
 
 def _is_winograd(step: Conv) -> bool:

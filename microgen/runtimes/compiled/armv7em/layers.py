@@ -52,25 +52,25 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     n, h, w, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
     kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
-    whole = kw * ci // 4 * 4
-    rows = step.filter.reshape(co, kh, kw * ci).astype(np.int64)
-    elements = np.concatenate([rows[:, :, :whole].reshape(co, -1), rows[:, :, whole:].reshape(co, -1)], axis=1)
-    stream = streams.conv3(elements, step.bias, c, step.requantization)
+    stream = streams.conv3(step.filter.reshape(co, -1).astype(np.int64), step.bias, c, step.requantization)
     steps = -(-kh * kw * ci // 4)
-    tail = steps - kh * (kw * ci // 4)
-    flat = (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
+    is_whole = kw * ci % 4 == 0
+    in_place = is_whole and step.dilations[1] == 1
+    last = [size - (kernel - 1) * dilation - 1 if in_place else -1 for size, kernel, dilation in
+            zip((h, w), (kh, kw), step.dilations, strict=True)]  # fmt: skip
+    flat = is_whole and (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
     params = struct("mg_dsp_conv_params", f"conv{k}", {
         "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}",
         "batches": 1 if flat else n, "pixels": (n if flat else 1) * oh * ow, "image": 0 if flat else h * w * ci,
-        "row": w * ci, "width": kw * ci, "fours": kw * ci // 4, "tail": tail, "steps": steps,
-        "last_y": h - (kh - 1) * step.dilations[0] - 1, "last_x": w - (kw - 1) * step.dilations[1] - 1,
+        "row": w * ci, "width": kw * ci, "rows": kh if is_whole else 1, "fours": kw * ci // 4 if is_whole else steps,
+        "steps": steps, "last_y": last[0], "last_x": last[1],
         "in_h": h, "in_w": w, "in_c": ci, "out_w": ow, "out_c": co, "kernel_h": kh, "kernel_w": kw,
         "stride_h": step.strides[0], "stride_w": step.strides[1],
         "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
         "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "flat": int(flat),
     })  # fmt: skip
-    behind = 12 * steps if _crosses_border(step) else 0
-    scratch = 24 * steps + 12 * tail + max(behind, 3 * (co + 1) if co % 2 else 0)
+    behind = 12 * steps if _crosses_border(step) or not is_whole else 0
+    scratch = 24 * steps + max(behind, 3 * (co + 1) if co % 2 else 0)
     return Code(
         call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
@@ -85,9 +85,9 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     )
 
 
-def dot_kernel(shift: int, unroll: int, tied: bool) -> Instance:
-    """Return a kernel of dot.inc."""
-    return Instance("mg_dot4", "dot.inc", (shift, unroll, int(tied)))
+def dot_kernel(shift: int, unroll: int, tied: bool, wide: bool = True) -> Instance:
+    """Return a kernel of dot.inc; `wide`: for a row that mg_widen1 has prepared."""
+    return Instance("mg_dot4", "dot.inc", (shift, unroll, int(tied), int(wide)))
 
 
 def dense(step: FullyConnected, c: Constants, kernel: Instance) -> Code:
@@ -102,16 +102,21 @@ def dense(step: FullyConnected, c: Constants, kernel: Instance) -> Code:
     is_second = not immediate(c) and kernel.parameters[0]
     symbol = kernel.symbol + ("_tied" if is_second else "")
     stream = streams.dot4(step.filter.astype(np.int64), step.bias, c, step.requantization, BASE if kernel.parameters[0] else 0)
+    is_wide = kernel.parameters[3]
+    row = "{scratch}" if is_wide else "{input0}"
     return Code(
-        call=f"mg_widen1({{scratch}}, {{input0}}, {fours}); {symbol}({{scratch}}, stream{k}, stream{k} + "
-        f"{len(stream)}, {{output0}}, {fours});" + clamp_call(step, step.requantization),
+        call=(f"mg_widen1({{scratch}}, {{input0}}, {fours}); " if is_wide else "")
+        + f"{symbol}({row}, stream{k}, stream{k} + {len(stream)}, {{output0}}, {fours});"
+        + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
         shared=(f"extern mg_dot4_kernel {symbol};",),
         headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("widen.S", clamp=step.requantization),
+        files=_files(*(("widen.S",) if is_wide else ()), clamp=step.requantization),
         sources=(kernel.source,),
-        scratch_bytes=8 * fours,
-        overlaps=(Overlap(None, step.input.bytes),),
+        scratch_bytes=8 * fours if is_wide else 0,
+        # mg_widen1 writes twice what it has read.
+        scratch_overlap=Overlap(None, -4 * fours),
+        overlaps=(Overlap(None, step.input.bytes) if is_wide else None,),
         proven=units,
     )
 
@@ -273,6 +278,17 @@ def pool(step: Pool) -> Code:
         headers=(f"{_FOLDER}/dsp.h",),
         files=(f"{_FOLDER}/dsp_{step.kind}_pool.c", f"{_FOLDER}/pool.S"),
         overlaps=(IN_PLACE if n * oh * ow == 1 else None,),
+    )
+
+
+def mean(step: Pool) -> Code:
+    """AVERAGE_POOL_2D of a whole image on pool.S."""
+    _, h, w, c = step.input.shape
+    return Code(
+        call=f"mg_dsp_mean({{input0}}, {{output0}}, {h * w}, {c}, {step.low}, {step.high});",
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=(f"{_FOLDER}/dsp_mean.c", f"{_FOLDER}/pool.S"),
+        overlaps=(IN_PLACE,),
     )
 
 
