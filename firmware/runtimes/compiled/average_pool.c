@@ -1,8 +1,6 @@
-#include "pool.h"
-
 #include "mg_compact.h"
-
 #include "mg_pool.h"
+#include "pool.h"
 
 static int32_t average(const int8_t* in, int32_t rows, int32_t columns, int32_t row,
                        int32_t pixel) {

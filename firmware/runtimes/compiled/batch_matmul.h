@@ -17,7 +17,7 @@ typedef struct {
   int32_t b_depth, b_column;
   int16_t zero_point_a, zero_point_b;
   const void* channel; /* no bias */
-  int16_t zero; /* twice the output's zero point, and 1 */
+  int16_t zero;        /* twice the output's zero point, and 1 */
 } mg_batch_matmul_params;
 
 void mg_batch_matmul(const int8_t* a, const int8_t* b, int8_t* out, const int32_t* loops,

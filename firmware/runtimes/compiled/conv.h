@@ -24,7 +24,7 @@ typedef struct {
   uint16_t dilation_h, dilation_w;
   int16_t pad_h, pad_w;
   int16_t zero_point; /* of the input */
-  int16_t zero; /* twice the output's zero point, and 1 */
+  int16_t zero;       /* twice the output's zero point, and 1 */
 } mg_conv_params;
 
 void mg_conv(const int8_t* in, int8_t* out, void* scratch, const mg_conv_params* p);

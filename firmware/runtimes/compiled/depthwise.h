@@ -32,7 +32,7 @@ struct mg_depthwise_params {
   uint16_t rows, columns; /* of the plane: all that taps reach */
   int16_t zero_point;     /* of the input */
   uint16_t channel;       /* bytes of a mg_channel */
-  int16_t zero; /* twice the output's zero point, and 1 */
+  int16_t zero;           /* twice the output's zero point, and 1 */
 };
 
 void mg_depthwise(const int8_t* in, int8_t* out, void* scratch, const mg_depthwise_params* p);

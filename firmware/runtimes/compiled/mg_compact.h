@@ -1,5 +1,5 @@
-/* Code that prepares or walks is compiled for size: the time is in the loops that come before this
- * header. Included behind all others. */
+/* What comes behind this header is compiled for size: it prepares or walks. Loops that take the time
+ * come before it. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("Os")
 #endif

@@ -45,8 +45,7 @@ typedef struct {
 
 /* Packs n bytes into a lane, and returns the sum of them as unsigned bytes. Lanes 0 and 1 must be
  * packed before lane 2, which adds to their words. */
-static MG_NOINLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from,
-                                        int32_t n) {
+static MG_NOINLINE int32_t mg_lane_copy(uint32_t* to, int32_t lane, const int8_t* from, int32_t n) {
   int32_t sum = 0;
 #define MG_SET(i) (v = (uint32_t)from[i] + 128u, to[2 * (i)] = v, sum += (int32_t)v)
 #define MG_ADD(i)                                                                    \
@@ -198,8 +197,7 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
 
 /* Requantizes the sums of `count` channels (up to 4), and writes their outputs for all lanes. */
 static MG_NOINLINE void mg_lane_outputs(const mg_lane_work* work, const mg_channel* c,
-                                        int32_t count, int8_t* out, int32_t out_gap,
-                                        int32_t zero) {
+                                        int32_t count, int8_t* out, int32_t out_gap, int32_t zero) {
   const int32_t lanes = work->lanes;
   for (const int32_t* sums = work->sums; count > 0; count--, c++, sums += MG_LANES, out++) {
     MG_HOLD(mg_channel, channel, c);

@@ -14,7 +14,7 @@ extern "C" {
 typedef struct {
   const int32_t *outer, *inner;
   const void* channel; /* bias: minus the zero points of all that is taken in */
-  int16_t zero; /* twice the output's zero point, and 1 */
+  int16_t zero;        /* twice the output's zero point, and 1 */
 } mg_reduce_params;
 void mg_reduce_sum(const int8_t* in, int8_t* out, const mg_reduce_params* p);
 void mg_reduce_sum_wide(const int8_t* in, int8_t* out, const mg_reduce_params* p);

@@ -20,7 +20,7 @@ typedef struct {
   uint16_t stride_h, stride_w;
   int16_t pad_h, pad_w;
   int16_t zero_point; /* of the input */
-  int16_t zero; /* twice the output's zero point, and 1 */
+  int16_t zero;       /* twice the output's zero point, and 1 */
 } mg_transpose_conv_params;
 
 void mg_transpose_conv(const int8_t* in, int8_t* out, const mg_transpose_conv_params* p);

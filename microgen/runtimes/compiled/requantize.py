@@ -21,8 +21,8 @@ import numpy.typing as npt
 from .arithmetic import multiply
 from .values import Int64, Requantization
 
-# What kernels start their sums with where the shift is uniform: the .inc files. An addend counts whole units, thresholds
-# do not: the product of this and of the multiplier moves by a fraction of a unit from one multiplier to the next.
+# What kernels start their sums with where the shift is uniform: the .inc files. An addend counts whole units,
+# thresholds do not: the product of this and of the multiplier moves by a fraction of one with each multiplier.
 BASE = 0xAB000
 _LIMIT = 2**31
 # Search: how far a multiplier is moved from the real scale before a channel is given up.
@@ -115,7 +115,7 @@ class Uniform:
         ends = np.stack([r.acc_low, r.acc_high], axis=1)
         v = np.where(self.constant[:, None], 0, self._value(ends))
         small = max(np.abs(v).max(), np.abs(self._sum(ends)).max(), np.abs(self.addend).max()) < _LIMIT
-        return bool(small and 0 <= self.multiplier.min() and self.multiplier.max() < _LIMIT)
+        return bool(small and self.multiplier.min() >= 0 and self.multiplier.max() < _LIMIT)
 
     def _value(self, acc: Int64) -> Int64:
         return np.asarray((acc - self.bias[:, None] + BASE) << self.prescale)

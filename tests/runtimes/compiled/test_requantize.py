@@ -24,46 +24,64 @@ def random_requantization(rng: np.random.Generator, channels: int = 4) -> Requan
     )  # fmt: skip
 
 
+def forms(rng: np.random.Generator, r: Requantization) -> list[requantize.Form]:
+    """The cheap forms of a requantization."""
+    bias = rng.integers(-(2**18), 2**18, len(r.multiplier))
+    found = [requantize.per_channel(r), requantize.per_channel(r, 6), requantize.uniform(r, bias)]
+    return [form for form in found if form is not None]
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_found_constants_equal_tflm_everywhere(seed):
     rng = np.random.default_rng(seed)
     r = random_requantization(rng)
-    for found in (requantize.uniform(r), requantize.per_channel(r, (8, 4, 2))):
-        if found is None:
-            continue
-        for lo, hi, k in zip(r.acc_low, r.acc_high, range(len(r.acc_low)), strict=True):
-            step = max(1, int(hi - lo) // 200_000)
-            acc = np.unique(np.append(np.arange(lo, hi + 1, step), hi))
-            one = [np.full(1, a[k]) for a in (found.multiplier, found.addend, found.shift, found.offset)]
-            c = replace(
-                found, multiplier=one[0], addend=one[1], shift=one[2], offset=one[3], constant=found.constant[k : k + 1]
-            )
-            channel = replace(
-                r, multiplier=r.multiplier[k : k + 1], shift=r.shift[k : k + 1], acc_low=acc[:1], acc_high=acc[-1:]
-            )
-            got, wanted = requantize.apply_constants(channel, c, acc[None]), requantize.apply(channel, acc[None])
-            assert (got == wanted).all()
+    if seed % 2:
+        r = replace(r, zero_point=r.low)
+    for form in forms(rng, r):
+        steps = np.maximum(1, (r.acc_high - r.acc_low) // 50_000)
+        for k in range(len(steps)):
+            acc = np.unique(np.append(np.arange(r.acc_low[k], r.acc_high[k] + 1, steps[k]), r.acc_high[k]))
+            acc = np.broadcast_to(acc, (len(steps), len(acc)))
+            assert (form.outputs(r, acc)[k] == requantize.apply(r, acc)[k]).all()
 
 
 def test_most_ranges_have_a_cheap_form():
     rng = np.random.default_rng(1)
-    found = [requantize.per_channel(random_requantization(rng), (8, 4, 2)) is not None for _ in range(60)]
-    assert sum(found) > 50
+    below, above = [], []
+    for _ in range(60):
+        scales = 10.0 ** (rng.uniform(-3, -2) + rng.uniform(-0.3, 0.3, 8))  # as weights per channel give them
+        multiplier, shift = quantize_multipliers(scales.tolist())
+        span = rng.integers(2**8, 2**20, 8)
+        r = Requantization(multiplier, shift, int(rng.integers(-128, 128)), -128, 127, -span, span)
+        below.append(requantize.per_channel(r) is not None)
+        r = replace(r, zero_point=-128)
+        above.append(requantize.uniform(r, rng.integers(-(2**16), 2**16, 8)) is not None)
+    assert all(below)
+    assert sum(above) > 40
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_wrong_constants_are_not_proven(seed):
     rng = np.random.default_rng(seed)
-    r = replace(random_requantization(rng), low=-128, high=127, zero_point=0)
-    r = replace(r, acc_low=np.full(4, -(2**22)), acc_high=np.full(4, 2**22))
-    multiplier, shift = quantize_multipliers((10.0 ** rng.uniform(-4, -2, 4)).tolist())
-    r = replace(r, multiplier=multiplier, shift=shift)
+    multiplier, shift = quantize_multipliers((10.0 ** rng.uniform(-3, -2, 4)).tolist())
+    ends = np.full(4, 2**20)
+    r = Requantization(multiplier, shift, 0, -128, 127, -ends, ends)
     c = requantize.per_channel(r)
-    assert c is not None
-    assert requantize.prove(r, c)
-    assert not requantize.prove(r, replace(c, tie=0))
-    assert not requantize.prove(r, replace(c, addend=c.addend + (np.int64(1) << c.shift)))
+    assert c is not None and requantize.prove(r, c)
+    assert not requantize.prove(r, replace(c, shift=c.shift + 1))
     assert not requantize.prove(r, replace(c, multiplier=c.multiplier + 2**16))
+    assert not requantize.prove(replace(r, zero_point=1), replace(c, multiplier=c.multiplier - 2**16))
+    r = replace(r, zero_point=-128)
+    u = requantize.uniform(r, np.zeros(4, np.int64))
+    if u is not None:
+        assert not requantize.prove(r, replace(u, addend=u.addend + (1 << u.shift)))
+        assert not requantize.prove(r, replace(u, multiplier=u.multiplier + 2**16))
+
+
+def test_outputs_below_the_zero_point_have_no_uniform_shift():
+    multiplier, shift = quantize_multipliers([0.01])
+    r = Requantization(multiplier, shift, 0, -128, 127, np.array([-(2**15)]), np.array([2**15]))
+    assert requantize.uniform(r, np.zeros(1, np.int64)) is None
 
 
 def test_multiply_rounds_halves_as_tflm_does():

@@ -21,8 +21,7 @@ typedef void mg_dot4_kernel(const void* x, const int32_t* w, const int32_t* w_en
 typedef void mg_sum_kernel(const int8_t* a, const int8_t* b, int8_t* out, uint32_t n,
                            const void* p);
 typedef void mg_plane_kernel(const int8_t* in, int16_t* plane);
-typedef void mg_depthwise_kernel(const int16_t* plane, const int32_t* w, int8_t* out,
-                                 int32_t zero);
+typedef void mg_depthwise_kernel(const int16_t* plane, const int32_t* w, int8_t* out, int32_t zero);
 typedef void mg_winograd_kernel(const uint32_t* v, const int32_t* w, const int32_t* w_end,
                                 int8_t* out, int32_t* m, int32_t pixel, int32_t row);
 void mg_widen3(uint32_t* d, const int8_t* const from[3], const int32_t down[3], uint32_t rows,
@@ -71,9 +70,9 @@ typedef struct {
 } mg_dsp_dense_params;
 
 /* Depthwise convolution up to 3x3, of `channels` inputs with `multiplier` outputs each. weights:
- * five words per output channel, see depthwise.inc; zero: twice the output's zero point, and 1. Scratch: rows * columns halfwords, columns
- * even. `first`: where the first pixel of the image lies in the plane. Works in place where the
- * multiplier is 1. */
+ * five words per output channel, see depthwise.inc; zero: twice the output's zero point, and 1.
+ * Scratch: rows * columns halfwords, columns even. `first`: where the first pixel of the image lies
+ * in the plane. Works in place where the multiplier is 1. */
 typedef struct {
   mg_depthwise_kernel* kernel;
   mg_plane_kernel* plane;

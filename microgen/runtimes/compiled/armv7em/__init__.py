@@ -75,13 +75,11 @@ class _Plan:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
         cheap = self._constants(convs)
-        if any(not layers.immediate(c) for c in cheap.values()) and self._options.optimize != "speed":
-            if dense_beside_convs(list(convs.values()), list(self._dense.values())):
-                # Their kernel is there already, and does for fully connected layers, too.
-                alike = {k: rows_as_conv(s) for k, s in self._dense.items()}
-                cheap |= constants.each(_requantizations(alike))
-                convs |= alike
-                self._dense = {k: s for k, s in self._dense.items() if k not in cheap}
+        if self._is_dense_beside(convs, cheap):
+            alike = {k: rows_as_conv(s) for k, s in self._dense.items()}
+            cheap |= constants.each(_requantizations(alike))
+            convs |= alike
+            self._dense = {k: s for k, s in self._dense.items() if k not in cheap}
         for k, c in cheap.items():
             codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16 if self._options.optimize == "speed" else 8, 4))
         codes |= self._dense_codes()
@@ -95,6 +93,12 @@ class _Plan:
             if code := layers.sum_(step, 2 if self._options.optimize == "size" else 8):
                 codes[step.index] = code
         return codes
+
+    def _is_dense_beside(self, convs: Mapping[int, Conv], cheap: Mapping[int, Constants]) -> bool:
+        """Tell whether a kernel of convolutions that is there already does for fully connected layers, too."""
+        if self._options.optimize == "speed" or all(layers.immediate(c) for c in cheap.values()):
+            return False
+        return dense_beside_convs(list(convs.values()), list(self._dense.values()))
 
     def _constants(self, steps: Mapping[int, _Layer]) -> dict[int, Constants]:
         """Return constants for layers of one kind; for size, so that one kernel has them all."""
@@ -121,8 +125,8 @@ class _Plan:
     def _is_widened(self, cheap: Mapping[int, Constants]) -> bool:
         """Tell whether rows are widened once, rather than by each four channels as they are read."""
         fours = {k: -(-self._dense[k].filter.shape[1] // 4) for k in cheap}
-        once = sum(2.5 * n + 10 for n in fours.values())
-        return sum(2 * n * -(-len(self._dense[k].filter) // 4) for k, n in fours.items()) > once
+        as_read = sum(2 * n * -(-len(self._dense[k].filter) // 4) for k, n in fours.items())
+        return bool(as_read > sum(2.5 * n + 10 for n in fours.values()))
 
     def _winograd(self) -> dict[int, Code]:
         """Spend the bytes that weights may grow by where they save most."""

@@ -27,10 +27,7 @@ def shared(layers: Mapping[int, tuple[Requantization, Int64]]) -> dict[int, Cons
     while left:
         shift = min(left.values())
         for k in [k for k, own in left.items() if own >= shift]:
-            if left[k] == shift:
-                c = first[k]
-            else:
-                c = requantize.uniform(*layers[k], shift)
+            c = first[k] if left[k] == shift else requantize.uniform(*layers[k], shift)
             if c is not None:
                 out[k] = c
                 del left[k]

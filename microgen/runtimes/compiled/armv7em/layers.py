@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -101,7 +101,9 @@ def dense(step: FullyConnected, c: Constants, kernel: Instance) -> Code:
     fours = -(-depth // 4)
     is_second = not immediate(c) and kernel.parameters[0]
     symbol = kernel.symbol + ("_tied" if is_second else "")
-    stream = streams.dot4(step.filter.astype(np.int64), step.bias, c, step.requantization, BASE if kernel.parameters[0] else 0)
+    stream = streams.dot4(
+        step.filter.astype(np.int64), step.bias, c, step.requantization, BASE if kernel.parameters[0] else 0
+    )
     is_wide = kernel.parameters[3]
     row = "{scratch}" if is_wide else "{input0}"
     return Code(
@@ -168,7 +170,9 @@ def depthwise(step: Depthwise, c: Constants, unroll: int, elements: int) -> Code
     n, h, w, ci = step.input.shape
     _, oh, ow, _ = step.output.shape
     rows, columns = depthwise_plane(step)
-    kernel = Instance("mg_depthwise3x3", "depthwise.inc", (immediate(c), oh, ow, columns, channels, *step.strides, unroll))
+    kernel = Instance(
+        "mg_depthwise3x3", "depthwise.inc", (immediate(c), oh, ow, columns, channels, *step.strides, unroll)
+    )
     at_once = max(r for r in range(1, h + 1) if h % r == 0 and (r == 1 or (r * w <= elements and r * w * ci <= 4096)))
     plane = Instance("mg_plane", "depthwise.inc", (h, w, columns, ci, at_once))
     filled = np.pad(step.filter.astype(np.int64), ((0, 3 - kh), (0, 3 - kw), (0, 0))).transpose(2, 0, 1)
@@ -250,7 +254,8 @@ def sum_(step: Sum, unroll: int) -> Code | None:
     kernel = Instance(f"mg_sum_{kind}_dsp", "sum.inc", (shift, unroll))
     n = step.output.elements
     return Code(
-        call=f"{kernel.symbol}({{input0}}, {{input1}}, {{output0}}, {n}, sum{k});" + clamp_call(step, step.requantization),
+        call=f"{kernel.symbol}({{input0}}, {{input1}}, {{output0}}, {n}, sum{k});"
+        + clamp_call(step, step.requantization),
         constants=(Constant(f"sum{k}", "int32_t", numbers),),
         shared=(kernel.declaration("mg_sum_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),

@@ -67,5 +67,6 @@ def dense_beside_convs(convs: Sequence[steps.Conv], dense: Sequence[steps.FullyC
     if not convs or not dense:
         return False
     multiplications = sum(s.filter[0].size * s.output.elements for s in convs)
-    few = 20 * sum(s.filter.shape[1] * s.output.elements for s in dense) < multiplications
-    return few and max(s.filter.shape[1] for s in dense) <= max(s.filter[0].size for s in convs)
+    if 20 * sum(s.filter.shape[1] * s.output.elements for s in dense) >= multiplications:
+        return False
+    return bool(max(s.filter.shape[1] for s in dense) <= max(s.filter[0].size for s in convs))

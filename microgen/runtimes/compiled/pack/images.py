@@ -26,7 +26,8 @@ def transpose_conv(step: TransposeConv) -> Code:
         "zero_point": step.input.zero_point, "zero": table.zero,
     })  # fmt: skip
     return Code(
-        call=f"mg_transpose_conv{table.suffix}({{input0}}, {{output0}}, &conv{k});" + clamp_call(step, step.requantization),
+        call=f"mg_transpose_conv{table.suffix}({{input0}}, {{output0}}, &conv{k});"
+        + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "int8_t", step.filter),
             table.constant(f"channels{k}", step.bias),

@@ -97,7 +97,8 @@ def depthwise(step: Depthwise) -> Code:
     })  # fmt: skip
     in_place = step.multiplier == 1 and (n == 1 or (oh, ow) == (h, w))
     return Code(
-        call=f"mg_depthwise({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});" + clamp_call(step, step.requantization),
+        call=f"mg_depthwise({{input0}}, {{output0}}, {{scratch}}, &depthwise{k});"
+        + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "int8_t", step.filter.transpose(2, 0, 1).reshape(channels, -1)),
             table.constant(f"channels{k}", step.bias),
@@ -122,7 +123,8 @@ def fully_connected(step: FullyConnected) -> Code:
         "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
     return Code(
-        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, &dense{k});" + clamp_call(step, step.requantization),
+        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, &dense{k});"
+        + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "uint8_t", grouped(step.filter)),
             Constant(f"channels{k}", "int32_t", fours(table.table(step.bias))),
@@ -216,9 +218,7 @@ class Channels:
         if c:
             return np.stack([wrapped(256 * bias + c.shift[part]), c.multiplier[part]], axis=1)
         multiplier = r.multiplier[part]
-        return np.stack(
-            [wrapped(bias), multiplier, r.shift[part], np.full_like(multiplier, r.zero_point)], axis=1
-        )
+        return np.stack([wrapped(bias), multiplier, r.shift[part], np.full_like(multiplier, r.zero_point)], axis=1)
 
     def constant(self, name: str, bias: Int64) -> Constant:
         """Return the `mg_channel` of all channels as an array."""
