@@ -29,6 +29,9 @@ def model_files(plain: CompiledModel, dsp: CompiledModel | None) -> dict[str, by
     files = _kernels([RUNNER, *included, *(name for v in variants for name in v.kernel_files)])
     if dsp is None:
         return {**files, **plain.files}
+    # Compilers for a PC see the kernels of the folder, too.
+    kernels = [name for name in files if name.startswith(f"{DSP_FOLDER}/") and name.endswith((".c", ".S"))]
+    files |= {name: _guarded(files[name], _HAS_DSP) for name in kernels}
     files |= {name: _guarded(data, f"!{_HAS_DSP}") for name, data in plain.files.items()}
     files |= {f"{DSP_FOLDER}/{name}": _guarded(data, _HAS_DSP) for name, data in dsp.files.items()}
     include = f'#if {_HAS_DSP}\n#include "{DSP_FOLDER}/model.h"\n#endif\n'.encode()
