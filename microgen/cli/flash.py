@@ -10,7 +10,7 @@ from .options import Port, Project
 
 
 def flash(project: Project, port: Port = None) -> None:
-    """Compile a project with PlatformIO and write it to its board."""
+    """Compile a project with its own tool and write it to its board."""
     from ..workflows.flash import flash as run
 
     run(project, port=port, on_line=lambda line: print(visible(line.expandtabs()), file=sys.stderr))

@@ -1,9 +1,9 @@
 """What a kind of project is: the build system that a firmware is written for, and all that must be known about it.
 
 A member is a package of this folder (or of anyone's own) with an object that follows `ProjectKind`; the registry in
-`microgen.projects` knows it by name. The order of calls: `check` refuses a board that it cannot build for, `files` and
-`user_files` become the project, `readme` describes it once the verdict is known, and `tool` compiles and flashes what
-lies on the disk. Where its parts lie, `layout` says; the manifest records that.
+`microgen.projects` knows it by name. The order of calls: `check` refuses a board or runtime that it cannot build for,
+`files` and `user_files` become the project, `readme` describes it once the verdict is known, and `tool` compiles and
+flashes what lies on the disk. Where its parts lie, `layout` says; the manifest records that.
 """
 
 from __future__ import annotations
@@ -100,13 +100,21 @@ class ProjectKind(Protocol):
 
     @property
     def tool(self) -> Tool | None:
-        """What compiles and flashes its projects; None where the user's own build does."""
+        """What compiles and flashes its projects; None where that is up to `built_by`."""
 
-    def check(self, board: Board) -> None:
-        """Refuse a board that it cannot build for.
+    @property
+    def built_by(self) -> str:
+        """What compiles and flashes its projects, for people: "PlatformIO", "your own CMake build"."""
+
+    def check(self, board: Board, runtime: str) -> None:
+        """Refuse a board or a runtime that it cannot build for.
+
+        Args:
+            board: the board.
+            runtime: the runtime's name; "" while it is not chosen.
 
         Raises:
-            InputError: names what the board lacks.
+            InputError: names what the board lacks, or the runtimes that it can build.
         """
 
     def files(self, parts: Parts) -> Files:

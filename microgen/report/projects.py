@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from ..devices import HOST
+from ..projects import PROJECTS
 from ..tflite import float_cost
 from .models import quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
@@ -50,6 +51,9 @@ def build_lines(result: BuildResult) -> Pairs:
     lines += [("project", str(result.project)), ("verdict", result.verdict.summary())]
     if result.drift is not None:
         return [*lines, *_drift_lines(result.drift)]
+    kind = PROJECTS.get(result.project_kind)
+    if kind.tool is None:
+        return [*lines, ("next", f"{kind.built_by}: {result.project / 'README.md'} has the commands")]
     return [*lines, ("upload", f"microgen flash {quote(str(result.project))}")]
 
 

@@ -210,7 +210,7 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
         clock.lap("count")
     return BuildResult(
         setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift, counts, reason,
-        request.accept_noise,
+        request.accept_noise, setting.kind.name,
     )  # fmt: skip
 
 
@@ -267,11 +267,14 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     # Where the choice is open, a model is made for the usual runtime.
     runtime = RUNTIMES.get(usual_runtime(board) if request.runtime == AUTO else request.runtime)
     kind = project.PROJECTS.get(request.project_kind)
-    kind.check(board)
+    kind.check(board, "" if request.runtime == AUTO else runtime.name)
     application = choose_application(request.application, request.application_options, request.mlperf)
     if request.compile and kind.tool is None:
         raise InputError(
-            f"microgen has no tool for projects of the kind '{kind.name}'", "leave it out", option="compile", value=True
+            f"microgen has no tool for projects of the kind '{kind.name}': {kind.built_by} compiles them",
+            "leave it out",
+            option="compile",
+            value=True,
         )
     path = claim.folder
     committed = None
@@ -305,6 +308,7 @@ def _choose_runtime(setting: _Setting, source: quantization.Quantized) -> tuple[
         code=request.code,
     )
     runtime = RUNTIMES.get(choice.runtime)
+    setting.kind.check(setting.board, runtime.name)
     if request.verify and request.verify_on == EMULATOR:
         check_emulator(setting.board, runtime)
     return replace(setting, runtime=runtime, host=runtime.host()), choice.reason

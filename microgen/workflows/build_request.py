@@ -138,6 +138,7 @@ class BuildResult:
         counts: what an inference takes on the board's CPU, emulated, where that was asked for and can be found out.
         runtime_reason: why the runtime was taken where the choice was left open; "" otherwise.
         accepts_noise: whether a model that quantization has destroyed is taken.
+        project_kind: the kind of the project.
     """
 
     project: Path
@@ -151,6 +152,7 @@ class BuildResult:
     counts: Counts | None = None
     runtime_reason: str = ""
     accepts_noise: bool = False
+    project_kind: str = defaults.PROJECT
 
     @property
     def is_destroyed(self) -> bool:

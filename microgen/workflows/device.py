@@ -121,8 +121,10 @@ def compile_emulated(firmware: Firmware, work: Path) -> Image:
     layout = firmware.layout
     own = sorted((firmware.folder / layout.main).parent.glob("*.c*"))
     libraries = [firmware.folder / name for name in layout.libraries]
-    # With the folders below: assembler and kernels for some CPUs only.
-    sources = [*own, *(p for library in libraries for p in sorted(library.rglob("*")) if p.suffix in SOURCES)]
+    # With the folders below: assembler and kernels for some CPUs only. The board's own platform may lie there, too.
+    files = (p for library in libraries for p in sorted(library.rglob("*")) if p.suffix in SOURCES)
+    platform = firmware.folder / layout.platform if layout.platform else None
+    sources = [*own, *(p for p in files if platform is None or not p.is_relative_to(platform))]
     return build_image(
         firmware.board.processor,
         Program(tuple(sources), tuple(libraries), frozenset(own), firmware.folder, firmware.flags),

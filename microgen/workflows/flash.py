@@ -64,5 +64,9 @@ def _opened(path: str | Path) -> tuple[Project, Tool]:
     # A project without a record of its kind is from before there was a second.
     kind = PROJECTS.get(str(opened.manifest.get("project", DEFAULT_PROJECT)))
     if kind.tool is None:
-        raise InputError(f"{opened.path}: microgen has no tool for projects of the kind '{kind.name}'", "see README.md")
+        raise InputError(
+            f"{opened.path}: microgen has no tool for projects of the kind '{kind.name}': "
+            f"{kind.built_by} compiles them",
+            f"{opened.path / 'README.md'} has the commands",
+        )
     return opened, kind.tool

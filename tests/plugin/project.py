@@ -44,8 +44,9 @@ class Makefile:
     name: str = "makefile"
     layout: Layout = _LAYOUT
     tool: Tool | None = field(default_factory=Make)
+    built_by: str = "make"
 
-    def check(self, board: Board) -> None:
+    def check(self, board: Board, runtime: str) -> None:
         if board.name == "teensy41":
             raise InputError("no Makefile for teensy41", "choose another board")
 

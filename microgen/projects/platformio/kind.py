@@ -36,9 +36,10 @@ class _PlatformIO:
     name: str = "platformio"
     layout: Layout = _LAYOUT
     tool: Tool = TOOL
+    built_by: str = TOOL.title
 
-    def check(self, board: Board) -> None:
-        """Take every board: each names its platform."""
+    def check(self, board: Board, runtime: str) -> None:
+        """Take every board, each names its platform, and every runtime, each names its libraries."""
 
     def files(self, parts: Parts) -> Files:
         plan, header = parts.deployment.plan, copies("platform", "*.h")
