@@ -15,8 +15,8 @@ COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 COMMA := ,
 EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
-DEBIAN := g++ clang cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
-	gcc-riscv64-unknown-elf gcc-xtensa-lx106 libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf qemu-system-arm \
+DEBIAN := g++ clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
+	gcc-riscv64-unknown-elf gcc-xtensa-lx106 libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf pkg-config qemu-system-arm \
 	qemu-system-misc shellcheck xxd zsh
 
 .PHONY: demo test lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian benchmark clean

@@ -11,6 +11,7 @@ from .. import defaults
 from ..errors import InputError
 from ..frontends import FRONTENDS
 from ..frontends.source import accepted, suffixes
+from ..projects import PROJECTS
 from . import completion
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -112,7 +113,7 @@ ProjectKind = Annotated[
     str,
     typer.Option(
         "--project",
-        help="The build system that the project is for; one that is not known lists those that are.",
+        help=f"The build system that the project is for: {', '.join(PROJECTS.names)}.",
         metavar="KIND",
         autocompletion=completion.projects,
     ),

@@ -48,4 +48,16 @@ def _platformio() -> ProjectKind:
     return KIND
 
 
-PROJECTS: Registry[ProjectKind] = Registry("kind of project", {"platformio": _platformio})
+def _c_library() -> ProjectKind:
+    from .c_library.kind import KIND
+
+    return KIND
+
+
+PROJECTS: Registry[ProjectKind] = Registry(
+    "kind of project",
+    {
+        "platformio": _platformio,
+        "c-library": _c_library,
+    },
+)

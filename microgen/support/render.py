@@ -76,6 +76,11 @@ def ini_value(text: object) -> str:
     return folded.replace("%", "%%")
 
 
+def cmake_string(text: object) -> str:
+    """Return a quoted argument of CMake with this text, on one line."""
+    return '"' + re.sub(r'(["\\$])', r"\\\1", " ".join(str(text).split())) + '"'
+
+
 def python_string(text: str) -> str:
     """Return a Python string literal."""
     return json.dumps(text)
@@ -106,7 +111,7 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
         lstrip_blocks=True,
     )
     environment.filters["c_bytes"] = jinja2.pass_context(_blob)
-    for filter_ in (c_string, c_float, c_comment, ini_value, markdown, python_string, number):
+    for filter_ in (c_string, c_float, c_comment, cmake_string, ini_value, markdown, python_string, number):
         environment.filters[filter_.__name__] = filter_
     return environment
 
