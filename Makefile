@@ -19,6 +19,9 @@ DEBIAN := g++ clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gc
 	gcc-riscv64-unknown-elf gcc-xtensa-lx106 libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf pkg-config qemu-system-arm \
 	qemu-system-misc shellcheck xxd zsh
 
+# The Pico SDK is a package of Debian 13 and later; an older one unpacks its sources here.
+PICO_SDK := $(HOME)/.cache/pico-sdk-source
+
 .PHONY: demo test lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian benchmark clean
 
 demo: $(VENV)/demo.stamp
@@ -92,6 +95,9 @@ debian:
 	  echo "installing $$missing"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) \
 	    >/dev/null 2>&1 || echo "not installed: $$missing; the tests that need them skip"; \
+	fi
+	@if [ -z "$$PICO_SDK_PATH" ] && ! [ -d /usr/src/pico-sdk ] && ! [ -d $(PICO_SDK) ] && command -v apt-get >/dev/null; then \
+	  tests/support/pico_sdk.sh $(PICO_SDK) >/dev/null 2>&1 || echo "no Pico SDK; the tests that need it skip"; \
 	fi
 
 benchmark: $(VENV)/test.stamp

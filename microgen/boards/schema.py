@@ -268,6 +268,16 @@ class Platformio(_Model):
     lib_deps: tuple[_Text, ...] = ()
 
 
+class PicoSdk(_Model):
+    """What the Raspberry Pi Pico SDK must know of a board.
+
+    Attributes:
+        board: its PICO_BOARD, the name of one of the SDK's headers.
+    """
+
+    board: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
 class BoardFile(_Model):
     """What a board's own file says; see `Board`."""
 
@@ -281,6 +291,7 @@ class BoardFile(_Model):
     mcu: Mcu
     core: Core
     platformio: Platformio
+    pico_sdk: PicoSdk | None = None
     upload: _Text
     status: _Text
     sources: _Sources

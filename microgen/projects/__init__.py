@@ -54,10 +54,17 @@ def _c_library() -> ProjectKind:
     return KIND
 
 
+def _pico_sdk() -> ProjectKind:
+    from .pico_sdk.kind import KIND
+
+    return KIND
+
+
 PROJECTS: Registry[ProjectKind] = Registry(
     "kind of project",
     {
         "platformio": _platformio,
         "c-library": _c_library,
+        "pico-sdk": _pico_sdk,
     },
 )

@@ -18,6 +18,7 @@ from ...devices.serial_port import require_pyserial
 from ...errors import InputError, MicrogenError, SetupError, command, one_line, option
 from ..folder import Project
 from ..kind import Compiled
+from ..port import only_port
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
 _LOG_LINES = 400
@@ -139,7 +140,7 @@ class _PlatformIO:
 
     def monitor(self, project: Project, port: str | None) -> int:
         speed = project.manifest.get("monitor_speed", defaults.BAUD)
-        port = port or _only_port(_upload(project))
+        port = port or only_port(_upload(project))
         _check_port(port)
         # Away from the project, whose platform the monitor would ask for, installed or not.
         command = [*_pio(), "device", "monitor", "-d", tempfile.gettempdir(), "--port", port, "--baud", str(speed)]
@@ -224,19 +225,6 @@ def _run(opened: Project, arguments: list[str], on_line: Callable[[str], None]) 
     if process.returncode != 0:
         raise translate(text, _upload(opened))
     return text
-
-
-def _only_port(upload: str) -> str:
-    """Return the serial port of the USB device that is plugged in."""
-    require_pyserial("the board's port cannot be looked for")
-    from serial.tools import list_ports
-
-    ports = sorted(p.device for p in list_ports.comports() if p.vid is not None)
-    if not ports:
-        raise SetupError("no board found: there is no USB serial port", f"plug the board in; {upload}", option="port")
-    if len(ports) > 1:
-        raise SetupError(f"several serial ports: {', '.join(ports)}", f"name one with {option('port')}", option="port")
-    return str(ports[0])
 
 
 def _check_port(port: str) -> None:

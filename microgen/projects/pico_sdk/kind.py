@@ -1,0 +1,148 @@
+"""The kind "pico-sdk": a firmware that CMake compiles with the Raspberry Pi Pico SDK, to a .uf2."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..._version import __version__
+from ...boards import Board, list_boards
+from ...deployment.fit import memory_fit
+from ...devices import Layout
+from ...errors import InputError
+from ...runtimes.runtime import Requirements
+from ...support import resources
+from ...support.render import render
+from ...verification import Verdict
+from ..firmware import copies, firmware_files
+from ..kind import Files, Parts, Tool
+from .tool import TOOL, target_name
+
+_LAYOUT = Layout(
+    main="src/main.cpp",
+    model="lib/model",
+    serial="lib/serial",
+    golden="lib/golden",
+    application="lib/application",
+    platform="lib/platform",
+)
+_COPIED = ("pico_sdk_import.cmake", "uf2.py")
+# How a snapshot names its library, and its folders as PlatformIO lays it out.
+_DEPENDENCY = re.compile(r"(?P<name>[\w.-]+)=(?P<url>[^#]+)#(?P<commit>[0-9a-f]+)")
+_INCLUDE = re.compile(r'-I"\$\{platformio\.libdeps_dir\}/\$\{this\.__env__\}/[^/]+/(?P<folder>[^"]+)"')
+
+
+@dataclass(frozen=True)
+class TflmCheckout:
+    """TensorFlow Lite Micro as a checkout that CMake compiles.
+
+    Attributes:
+        title: its name for people.
+        name: of its folder.
+        commands: what fetches it.
+        includes: folders of headers inside it.
+        flags: for the library and all that uses it.
+        exclude_sources: what must not be compiled, from its src/.
+    """
+
+    title: str
+    name: str
+    commands: tuple[str, ...]
+    includes: tuple[str, ...]
+    flags: tuple[str, ...]
+    exclude_sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _PicoSdk:
+    """See `ProjectKind`."""
+
+    name: str = "pico-sdk"
+    layout: Layout = _LAYOUT
+    tool: Tool = TOOL
+    built_by: str = TOOL.title
+
+    def check(self, board: Board, runtime: str) -> None:
+        """Take the boards that the SDK knows, with every runtime whose library is a checkout."""
+        if board.pico_sdk is None:
+            known = ", ".join(b.name for b in list_boards() if b.pico_sdk is not None)
+            raise InputError(
+                f"the Pico SDK does not know {board.title}",
+                f"it knows {known}; a board of your own names its PICO_BOARD in [pico_sdk]",
+                option="board",
+                value=board.name,
+            )
+
+    def files(self, parts: Parts) -> Files:
+        placed = firmware_files(parts, self.layout)
+        platform = copies("platform", "*.h") | copies("platform/pico_sdk")
+        placed |= {f"{self.layout.platform}/{name}": data for name, data in platform.items()}
+        templates = resources.path("templates") / self.name
+        return {
+            **placed,
+            **{name: (templates / name).read_bytes() for name in _COPIED},
+            "CMakeLists.txt": render("pico-sdk/CMakeLists.txt.j2", **_values(parts, placed)),
+        }
+
+    def user_files(self, parts: Parts) -> Files:
+        ignored = resources.path("templates") / self.name / "gitignore"
+        return {self.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
+
+    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+        deployment = parts.deployment
+        return render(
+            "pico-sdk/README.md.j2",
+            **_values(parts, {}),
+            d=deployment,
+            golden=parts.golden,
+            fit=memory_fit(deployment),
+            model=deployment.model,
+            verdict=verdict,
+        )
+
+
+def checkout(requirements: Requirements, title: str) -> TflmCheckout | None:
+    """Return the library that a runtime needs; None where it needs none.
+
+    Args:
+        requirements: the runtime's.
+        title: the library's name for people.
+    """
+    match = next(filter(None, map(_DEPENDENCY.fullmatch, requirements.lib_deps)), None)
+    if match is None:
+        return None
+    includes = list(filter(None, map(_INCLUDE.fullmatch, requirements.build_flags)))
+    name, url, commit = match["name"], match["url"], match["commit"]
+    return TflmCheckout(
+        title,
+        name,
+        (f"git clone {url} {name}", f"git -C {name} checkout {commit}"),
+        tuple(include["folder"] for include in includes),
+        tuple(flag for flag in requirements.build_flags if not _INCLUDE.fullmatch(flag)),
+        requirements.exclude_sources,
+    )
+
+
+def _values(parts: Parts, placed: Files) -> dict[str, Any]:
+    deployment = parts.deployment
+    plan, board, region = deployment.plan, deployment.board, memory_fit(deployment).region
+    assert board.pico_sdk is not None
+    library = checkout(plan.requirements, plan.library.title)
+    flags = library.flags if library else plan.requirements.build_flags
+    compiled = (".c", ".cc", ".S")
+    folders = dict.fromkeys((*_LAYOUT.libraries, _LAYOUT.platform))
+    return {
+        "version": __version__,
+        "board": board,
+        "pico_board": board.pico_sdk.board,
+        "layout": _LAYOUT,
+        "target": target_name(deployment.name),
+        "library": library,
+        "flags": (*flags, *(region.build_flags if region else ())),
+        "folders": list(folders),
+        "sources": sorted(name for name in placed if name.startswith("lib/") and name.endswith(compiled)),
+    }
+
+
+KIND = _PicoSdk()

@@ -1,0 +1,162 @@
+"""Drives CMake with the Pico SDK in a generated project: compile, flash, monitor; their errors come back as ours."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import string
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import defaults
+from ...devices.serial_port import require_pyserial
+from ...errors import InputError, SetupError, option
+from ..folder import Project
+from ..kind import Compiled
+from ..manifest import project_board
+from ..port import only_port
+
+_BUILD = "build"
+_LOG_LINES = 400
+_INFO = "INFO_UF2.TXT"  # on the drive of a board in BOOTSEL mode
+_DRIVES = ("/media/*/*", "/run/media/*/*", "/mnt/*", "/Volumes/*")
+_SIZE = re.compile(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", re.MULTILINE)
+_SYMPTOMS = (
+    (r"(?:The Pico SDK|[\w.-]+) was not found: set \w+", SetupError, "{match} to its folder",
+     "README.md of the project says how to get it"),
+    (r"Compiler 'arm-none-eabi-gcc' not found", SetupError, "arm-none-eabi-gcc is not installed",
+     "Debian: apt-get install gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"),
+    (r"region [`'\"]?(?:\S+?)['\"]? overflowed by (?:\d+) bytes", InputError, "the program is too large: {match}",
+     "take a smaller model, or a board with more memory"),
+    (r"\S+?:\d+:\d+: (?:fatal )?error: [^\n]+", InputError, "the firmware does not compile: {match}",
+     "correct it, or build the project again"),
+    (r"undefined reference to [^\n]+", InputError, "the firmware does not link: {match}",
+     "cmake --build build -v shows the whole command"),
+    (r"CMake Error[^\n]*\n\s*[^\n]+", SetupError, "CMake failed: {match}",
+     "run cmake -B build in the project for all of it"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _CMake:
+    """See `microgen.projects.kind.Tool`."""
+
+    title: str = "CMake with the Pico SDK"
+
+    def compile(self, project: Project, on_line: Callable[[str], None]) -> Compiled:
+        _require("cmake", "cmake")
+        _run(["cmake", "-S", str(project.path), "-B", str(project.path / _BUILD)], on_line)
+        _run(["cmake", "--build", str(project.path / _BUILD), "--parallel"], on_line)
+        size = _require("arm-none-eabi-size", "binutils-arm-none-eabi")
+        elf = _image(project).with_suffix(".elf")
+        found = _SIZE.search(subprocess.run([size, str(elf)], capture_output=True, text=True, check=True).stdout)
+        assert found is not None
+        text, data, bss = map(int, found.groups())
+        mcu = project_board(project).mcu
+        return Compiled(text + data, mcu.flash_bytes, data + bss, mcu.ram_bytes)
+
+    def flash(self, project: Project, port: str | None, on_line: Callable[[str], None]) -> None:
+        if port is not None:
+            raise InputError(
+                "a board in BOOTSEL mode is a USB drive, not a serial port", "leave it out", option="port", value=port
+            )
+        self.compile(project, on_line)
+        image = _image(project)
+        if picotool := shutil.which("picotool"):
+            _run([picotool, "load", "-f", "-x", str(image)], on_line)
+            return
+        drive = bootsel_drive()
+        if drive is None:
+            raise SetupError(
+                "no board in BOOTSEL mode: no drive of one is mounted, and picotool is not installed",
+                "hold BOOTSEL while plugging the board in, and mount the drive that appears",
+            )
+        on_line(f"copying {image.name} to {drive}")
+        try:
+            shutil.copyfile(image, drive / image.name)
+        except OSError as error:
+            raise SetupError(f"{drive}: cannot be written ({error.strerror})", "copy the .uf2 by hand") from None
+
+    def monitor(self, project: Project, port: str | None) -> int:
+        speed = project.manifest.get("monitor_speed", defaults.BAUD)
+        port = port or only_port(str(project.manifest.get("upload", "")))
+        require_pyserial(option("port", port))
+        try:
+            return subprocess.run([sys.executable, "-m", "serial.tools.miniterm", port, str(speed)]).returncode
+        except KeyboardInterrupt:
+            return 0
+
+
+TOOL = _CMake()
+
+
+def target_name(name: str) -> str:
+    """Return what CMake calls a firmware: a name that no target of the SDK or of CMake has.
+
+    Args:
+        name: the firmware's name.
+    """
+    return f"{re.sub('[^A-Za-z0-9_]', '_', name)}_firmware"
+
+
+def bootsel_drive(patterns: Sequence[str] = _DRIVES) -> Path | None:
+    """Return where the drive of a board in BOOTSEL mode is mounted; None where none is.
+
+    Args:
+        patterns: of the places in which drives are mounted.
+    """
+    places = [Path(f"{letter}:/") for letter in string.ascii_uppercase] if sys.platform == "win32" else []
+    places += [p for pattern in patterns for p in sorted(Path("/").glob(pattern.lstrip("/")))]
+    for place in places:
+        try:
+            if "RPI-RP2" in (text := (place / _INFO).read_text("ascii", "replace")) or "RP2350" in text:
+                return place
+        except OSError:
+            continue
+    return None
+
+
+def translate(log: str) -> InputError | SetupError:
+    """Turn what CMake or a compiler printed before it failed into an error of ours.
+
+    Args:
+        log: its output.
+    """
+    for pattern, error, message, hint in _SYMPTOMS:
+        match = re.search(pattern, log)
+        if match:
+            return error(message.format(match=" ".join(match[0].split())), hint)
+    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it printed nothing")
+    return SetupError(f"it failed: {last}", "run the commands of the project's README.md for all of it")
+
+
+def _image(project: Project) -> Path:
+    return project.path / _BUILD / f"{target_name(str(project.required('model.name')))}.uf2"
+
+
+def _require(program: str, package: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise SetupError(f"{program} is not installed", f"Debian: apt-get install {package}")
+    return found
+
+
+def _run(command: Sequence[str], on_line: Callable[[str], None]) -> None:
+    log: deque[str] = deque(maxlen=_LOG_LINES)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    with process:
+        try:
+            for line in process.stdout or ():
+                log.append(line)
+                on_line(line.rstrip("\n"))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise translate("".join(log))
