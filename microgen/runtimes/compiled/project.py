@@ -31,11 +31,18 @@ def model_files(plain: CompiledModel, dsp: CompiledModel | None) -> dict[str, by
         return {**files, **plain.files}
     # Compilers for a PC see the kernels of the folder, too.
     kernels = [name for name in files if name.startswith(f"{DSP_FOLDER}/") and name.endswith((".c", ".S"))]
-    files |= {name: _guarded(files[name], _HAS_DSP) for name in kernels}
+    on_dsp = {name: files[name] for name in kernels} | {f"{DSP_FOLDER}/{n}": data for n, data in dsp.files.items()}
+    files |= {name: _guarded(data, _HAS_DSP) + _note(name) for name, data in on_dsp.items()}
     files |= {name: _guarded(data, f"!{_HAS_DSP}") for name, data in plain.files.items()}
-    files |= {f"{DSP_FOLDER}/{name}": _guarded(data, _HAS_DSP) for name, data in dsp.files.items()}
     include = f'#if {_HAS_DSP}\n#include "{DSP_FOLDER}/model.h"\n#endif\n'.encode()
     return {**files, "model.h": include + files["model.h"]}
+
+
+def _note(name: str) -> bytes:
+    """Return what tells a PC's linker that assembler needs no executable stack."""
+    if not name.endswith(".S"):
+        return b""
+    return b'#if defined(__linux__) && defined(__ELF__)\n  .section .note.GNU-stack, "", %progbits\n#endif\n'
 
 
 def _guarded(data: bytes, condition: str) -> bytes:
