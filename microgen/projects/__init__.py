@@ -60,11 +60,18 @@ def _pico_sdk() -> ProjectKind:
     return KIND
 
 
+def _arduino_library() -> ProjectKind:
+    from .arduino_library.kind import KIND
+
+    return KIND
+
+
 PROJECTS: Registry[ProjectKind] = Registry(
     "kind of project",
     {
         "platformio": _platformio,
         "c-library": _c_library,
         "pico-sdk": _pico_sdk,
+        "arduino-library": _arduino_library,
     },
 )

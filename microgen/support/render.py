@@ -81,6 +81,11 @@ def cmake_string(text: object) -> str:
     return '"' + re.sub(r'(["\\$])', r"\\\1", " ".join(str(text).split())) + '"'
 
 
+def properties_value(text: object) -> str:
+    """Return a value of Arduino's library.properties: UTF-8 on one line, in which nothing needs to be escaped."""
+    return " ".join(str(text).split())
+
+
 def python_string(text: str) -> str:
     """Return a Python string literal."""
     return json.dumps(text)
@@ -111,7 +116,17 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
         lstrip_blocks=True,
     )
     environment.filters["c_bytes"] = jinja2.pass_context(_blob)
-    for filter_ in (c_string, c_float, c_comment, cmake_string, ini_value, markdown, python_string, number):
+    for filter_ in (
+        c_string,
+        c_float,
+        c_comment,
+        cmake_string,
+        ini_value,
+        markdown,
+        properties_value,
+        python_string,
+        number,
+    ):
         environment.filters[filter_.__name__] = filter_
     return environment
 

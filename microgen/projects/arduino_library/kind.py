@@ -1,0 +1,157 @@
+"""The kind "arduino-library": a library for the Arduino IDE, as a folder and as the .zip that the IDE takes."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..._version import __version__
+from ...boards import Board
+from ...deployment.fit import memory_fit
+from ...devices import Layout
+from ...errors import InputError, option
+from ...support.render import render
+from ...verification import Verdict
+from ..firmware import copies, firmware_files
+from ..kind import Files, Parts, Tool
+
+_TFLM, _COMPILED = "tflm", "compiled"
+_SOURCES = "src"
+_SKETCH = "examples/Serial"
+# The IDE looks for headers in src/ alone, so all lie there.
+_LAYOUT = Layout(
+    main=f"{_SKETCH}/main.cpp",
+    model=_SOURCES,
+    serial=_SOURCES,
+    golden=_SOURCES,
+    application=_SOURCES,
+    platform=f"{_SOURCES}/platform",
+)
+# A library of PlatformIO's registry, which has what Arduino's Library Manager has: OWNER/NAME@VERSION.
+_REGISTERED = re.compile(r"[^/=]+/(?P<name>[^@]+)@.+")
+# The headers before all that look at a macro, and what flags of a board may be macros.
+_CONFIGURED = tuple(f"{_SOURCES}/{name}" for name in ("model_config.h", "model_data.h", "platform.h"))
+_MACRO = re.compile(r"-D(?P<name>MODEL_\w+)=(?P<value>.+)")
+_TYPES = ("ElementType", "Status", "TensorInfo")
+_FUNCTIONS = ("Dequantize", "ElementBytes", "Init", "Invoke", "Output", "Quantize", "Reset", "SetInput", "StatusName")
+_CONSTANTS = ("kInputCount", "kInputs", "kLabelCount", "kLabels", "kOutputCount", "kOutputs")
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the oldest that a .zip can have
+_FILE_MODE = 0o100644 << 16
+
+
+@dataclass(frozen=True)
+class _ArduinoLibrary:
+    """See `ProjectKind`."""
+
+    name: str = "arduino-library"
+    layout: Layout = _LAYOUT
+    tool: Tool | None = None
+    built_by: str = "the Arduino IDE"
+
+    def check(self, board: Board, runtime: str) -> None:
+        """Take every board, with TFLM where it comes with the core or as a library of Arduino's own format."""
+        wanted = board.snapshot.lib_deps if board.snapshot is not None and runtime == _TFLM else ()
+        if strange := [text for text in wanted if not _REGISTERED.fullmatch(text)]:
+            raise InputError(
+                f"the TensorFlow Lite Micro of {board.title}, {strange[0].partition('=')[0]}, is no Arduino library",
+                f"give {option('runtime', _COMPILED)}",
+                option="runtime",
+                value=runtime,
+            )
+
+    def files(self, parts: Parts) -> Files:
+        values = _values(parts)
+        name, words = values["library"], {"types": _TYPES, "functions": _FUNCTIONS, "constants": _CONSTANTS}
+        library = {
+            **firmware_files(parts, self.layout),
+            **{f"{_SOURCES}/{header}": data for header, data in copies("platform", "*.h").items()},
+            **{f"{self.layout.platform}/{file}": data for file, data in copies("platform/arduino").items()},
+            f"{_SOURCES}/{name}.h": _render("library.h", values),
+            f"{_SKETCH}/Serial.ino": _render("Serial.ino", values),
+            "library.properties": _render("library.properties", values),
+            "keywords.txt": _render("keywords.txt", values | words),
+        }
+        library |= {path: _configured(library[path], parts) for path in _CONFIGURED}
+        model = [file for file in library if "/" not in file and file.startswith("model.")]
+        packed = {file: data for file, data in library.items() if file not in model} | self.user_files(parts)
+        return {**library, f"{name}.zip": archive(name, packed)}
+
+    def user_files(self, parts: Parts) -> Files:
+        return {self.layout.main: parts.deployment.application.program()}
+
+    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+        deployment = parts.deployment
+        more = {"golden": parts.golden, "fit": memory_fit(deployment), "verdict": verdict, "layout": _LAYOUT}
+        return _render("README.md", _values(parts) | more)
+
+
+def library_name(name: str) -> str:
+    """Return what a model's library is called: a name that the IDE, a folder and a header may have.
+
+    Args:
+        name: the firmware's name.
+    """
+    plain = re.sub(r"^(?![A-Za-z])", "m", re.sub(r"[^A-Za-z0-9]+", "_", name))
+    return f"{plain}_model"[-63:] if not plain.endswith("_model") else plain
+
+
+def depends(lib_deps: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that Arduino's Library Manager has for libraries.
+
+    Args:
+        lib_deps: the libraries as PlatformIO names them.
+    """
+    return tuple(match["name"] for match in map(_REGISTERED.fullmatch, lib_deps) if match)
+
+
+def archive(folder: str, files: Mapping[str, bytes]) -> bytes:
+    """Return files as a .zip, below one folder; the same files give the same bytes everywhere.
+
+    Nothing is compressed: what that gives depends on the version of zlib.
+
+    Args:
+        folder: its name.
+        files: their content by their path inside it.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
+        for name, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(f"{folder}/{name}", _FIRST_DATE)
+            entry.create_system, entry.external_attr = 3, _FILE_MODE  # Unix, also where this runs on Windows
+            packed.writestr(entry, data)
+    return out.getvalue()
+
+
+def _configured(header: bytes, parts: Parts) -> bytes:
+    """Return a header with the macros that other kinds give to the compiler: the IDE takes no flags of a library."""
+    board, region = parts.deployment.board, memory_fit(parts.deployment).region
+    flags = (*board.platformio.build_flags, *(region.build_flags if region else ()))
+    macros = {match["name"]: match["value"] for match in map(_MACRO.fullmatch, flags) if match}
+    macros["MICROGEN_BAUD"] = str(board.platformio.monitor_speed)
+    lines = "".join(f"#ifndef {name}\n#define {name} {value}\n#endif\n" for name, value in macros.items())
+    once = b"#pragma once\n"
+    return header.replace(once, once + f"\n#ifndef MICROGEN_HOST\n{lines}#endif\n".encode(), 1)
+
+
+def _values(parts: Parts) -> dict[str, Any]:
+    deployment = parts.deployment
+    return {
+        "version": __version__,
+        "package_version": ".".join(re.findall(r"\d+", __version__)[:3]),
+        "d": deployment,
+        "model": deployment.model,
+        "board": deployment.board,
+        "library": library_name(deployment.name),
+        "depends": depends(deployment.plan.requirements.lib_deps),
+    }
+
+
+def _render(name: str, values: Mapping[str, Any]) -> bytes:
+    return render(f"arduino-library/{name}.j2", **values)
+
+
+KIND = _ArduinoLibrary()

@@ -1,0 +1,237 @@
+"""The kind "arduino-library": against Arduino's specification, in plain compilers, and as PlatformIO packs it."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import microgen
+from microgen.boards import load_board
+from microgen.errors import InputError
+from microgen.projects.arduino_library.kind import archive, depends, library_name
+from microgen.support import resources
+from microgen.support.render import properties_value
+from tests.deployment.test_fit import deployed
+from tests.projects import arduino_spec
+from tests.projects.test_c_library import HOSTILE
+from tests.support import models, pio
+from tests.support.projects import project_files
+from tests.support.tools import needs, needs_host
+
+TITLE = 'My "Nano" ${x} \\ #= <é>; '
+# An Arduino core on a PC: what a core's Arduino.h declares of what the library uses.
+CORE = {
+    "Arduino.h": """#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#define LED_BUILTIN 13
+#define OUTPUT 1
+#define HIGH 1
+#define LOW 0
+struct Port {
+  void begin(unsigned long baud);
+  operator bool() const { return true; }
+  int available();
+  int read();
+  size_t write(const uint8_t* bytes, size_t n);
+};
+extern Port Serial;
+unsigned long millis();
+unsigned long micros();
+void delay(unsigned long ms);
+void pinMode(int pin, int mode);
+void digitalWrite(int pin, int level);
+void setup();
+void loop();
+""",
+    "core.cpp": """#include "Arduino.h"
+#include <stdio.h>
+#include <unistd.h>
+Port Serial;
+static unsigned long g_us = 0, g_baud = 0;
+static int g_next = -1;
+static bool g_ended = false;
+void Port::begin(unsigned long baud) { g_baud = baud; }
+int Port::available() {
+  unsigned char byte;
+  if (g_next < 0 && !g_ended) {
+    if (::read(0, &byte, 1) == 1) {
+      g_next = byte;
+    } else {
+      g_ended = true;
+    }
+  }
+  return g_next >= 0;
+}
+int Port::read() {
+  const int byte = available() ? g_next : -1;
+  g_next = -1;
+  return byte;
+}
+size_t Port::write(const uint8_t* bytes, size_t n) { return fwrite(bytes, 1, n, stdout); }
+unsigned long millis() { return g_us / 1000; }
+unsigned long micros() { return g_us += 10; }
+void delay(unsigned long ms) { g_us += 1000 * ms; }
+void pinMode(int, int) {}
+void digitalWrite(int, int) {}
+int main() {
+  setup();
+  while (!g_ended) loop();
+  return g_baud == 9600 ? 0 : 1;
+}
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    needs_host()
+    folder = tmp_path_factory.mktemp("arduino")
+    (folder / "m.tflite").write_bytes(models.fully_connected(units=5))
+    text = (resources.path("boards") / "nano33ble.toml").read_text()
+    text = re.sub(r"(?m)^title = .*$", f"title = '{TITLE}'", text).replace('name = "nano33ble"', 'name = "mine"')
+    text = text.replace("monitor_speed = 115200", "monitor_speed = 9600")
+    (folder / "mine.toml").write_text(re.sub(r"(?m)^aliases = .*\n", "", text))
+    options = {"runtime": "compiled", "project_kind": "arduino-library", "labels": HOSTILE, "samples": 4}
+    result = microgen.build(folder / "m.tflite", folder / "mine.toml", out=folder / "p", **options)
+    assert result.verdict.firmware == "equal"
+    return folder, options
+
+
+@pytest.fixture
+def library(built, tmp_path):
+    """The library as the IDE unpacks its .zip, away from all else."""
+    with zipfile.ZipFile(built[0] / "p/m_model.zip") as packed:
+        packed.extractall(tmp_path / "libraries")
+    return tmp_path / "libraries/m_model"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_it_is_what_the_specification_asks_for(built, library):
+    files = contents(library)
+    assert arduino_spec.problems(library.name, files) == []
+    fields = arduino_spec.properties(files["library.properties"])
+    assert fields["sentence"] == f"The neural network m for {TITLE.strip()}" and "depends" not in fields
+    # What is packed is what lies beside it, with the example as it was written first.
+    project = contents(built[0] / "p")
+    assert {name: project[name] for name in files} == files
+    for name in ("library.properties", "examples/Serial/Serial.ino", "src/m_model.h"):
+        rest = {n: data for n, data in files.items() if n != name}
+        assert arduino_spec.problems(library.name, rest), name
+
+
+def test_tflm_is_a_library_that_the_library_manager_finds_or_comes_with_the_core():
+    chirale, core = (project_files(deployed(load_board(b)), "arduino-library") for b in ("nano33ble", "esp32"))
+    assert arduino_spec.properties(chirale["library.properties"])["depends"] == "Chirale_TensorFLowLite"
+    assert "depends" not in arduino_spec.properties(core["library.properties"])
+    for files in (chirale, core):
+        name = next(n for n in files if n.endswith(".zip")).removesuffix(".zip")
+        kept = {n: d for n, d in files.items() if "/" in n or n.endswith((".properties", ".txt"))}
+        assert arduino_spec.problems(name, kept) == []
+    # Where other kinds have flags: the model stays in flash, the arena goes to PSRAM.
+    teensy = project_files(deployed(load_board("teensy41")), "arduino-library")
+    assert b"#define MODEL_DATA_SECTION .progmem\n" in teensy["src/model_data.h"]
+    large = project_files(deployed(load_board("esp32s3-n16r8"), 450_000), "arduino-library")
+    assert b"#define MODEL_ARENA_PSRAM 1\n" in large["src/model_config.h"]
+
+
+def test_a_tflm_that_is_no_arduino_library_is_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    with pytest.raises(InputError, match="pico-tflmicro, is no Arduino library") as caught:
+        microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="arduino-library")
+    assert "runtime=compiled" in caught.value.hint and not (tmp_path / "p").exists()
+
+
+def test_its_example_passes_the_golden_vectors_on_a_core_of_its_own(library, tmp_path):
+    """Compiled as the IDE does: all of src/ and of the sketch; headers are in src/ and in the core."""
+    compiler = needs("g++", "g++")
+    core = tmp_path / "core"
+    core.mkdir()
+    for name, text in CORE.items():
+        (core / name).write_text(text)
+    sketch = library / "examples/Serial"
+    (sketch / "Serial.ino.cpp").write_text(f"#include <Arduino.h>\n{(sketch / 'Serial.ino').read_text()}")
+    folders = ["-I", core, "-I", library / "src"]
+    sources = [p for p in library.rglob("*") if p.suffix in (".cc", ".cpp")]
+    objects = []
+    for source in (p for p in library.rglob("*") if p.suffix in (".c", ".S")):
+        objects.append(tmp_path / f"{len(objects)}.o")
+        command = ["gcc", "-std=gnu11", "-Os", "-Wall", "-Werror", *folders, "-c", source, "-o", objects[-1]]
+        subprocess.run(command, check=True)
+    flags = ["-std=gnu++17", "-Os", "-DARDUINO=10819", "-Wall", "-Wextra", "-Werror"]
+    program = tmp_path / "program"
+    link = [compiler, *flags, "-Wl,--fatal-warnings", *folders, *sources, core / "core.cpp", *objects, "-o", program]
+    subprocess.run(link, check=True)
+    asked = "name%selftest%"
+    done = subprocess.run([program], input=asked, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "m-name-dut-[mine]" in done.stdout and "m-selftest-[pass,4]" in done.stdout
+
+
+def test_it_compiles_for_its_board_as_the_core_does(library, tmp_path):
+    """The mbed core compiles as gnu++14, where an inline variable is a warning."""
+    compiler = needs("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
+    (tmp_path / "Arduino.h").write_text(CORE["Arduino.h"])
+    cpu = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=softfp", "-Os", "-fsyntax-only"]
+    folders = ["-I", tmp_path, "-I", library / "src"]
+    c, cxx = ([p for p in library.rglob("*") if p.suffix in suffixes] for suffixes in ((".c",), (".cc", ".cpp")))
+    assert any(p.parent.name == "armv7em" for p in c)
+    subprocess.run(["arm-none-eabi-gcc", *cpu, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *folders, *c], check=True)
+    flags = ["-std=gnu++14", "-Wall", "-Wextra", "-Werror", "-Wno-c++17-extensions", "-DARDUINO=10819"]
+    subprocess.run([compiler, *cpu, *flags, "-fno-exceptions", "-fno-rtti", *folders, *cxx], check=True)
+
+
+def test_platformio_packs_it(library, tmp_path):
+    core = pio.core(tmp_path / "core")
+    done = pio.Pio(core, {})(library, "pkg", "pack")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (library / "m_model-0.1.0.tar.gz").is_file()
+
+
+def test_the_serial_commands_run_on_an_emulated_cpu(built):
+    from tests.devices.emulator import emulated
+
+    emulated.cpu("cortex-m4f")
+    assert microgen.selftest(built[0] / "p", "emulator").passed
+
+
+def test_a_rebuild_gives_the_same_zip_and_keeps_the_sketch(built, tmp_path):
+    folder, options = built
+    project = Path(shutil.copytree(folder / "p", tmp_path / "copied"))
+    sketch = project / "examples/Serial/main.cpp"
+    sketch.write_text(sketch.read_text() + "// mine\n")
+    check = {**options, "out": project, "check": True}
+    assert not microgen.build(folder / "m.tflite", folder / "mine.toml", **check).drift
+
+
+def test_a_zip_has_the_same_bytes_everywhere():
+    files = {"b": b"1", "a/c.h": b"2" * 1000}
+    packed = archive("x", files)
+    assert packed == archive("x", dict(reversed(files.items())))
+    assert b"2" * 1000 in packed, "not compressed"
+    entries = zipfile.ZipFile(io.BytesIO(packed)).infolist()
+    assert [(e.filename, e.date_time[0], e.create_system) for e in entries] == [("x/a/c.h", 1980, 3), ("x/b", 1980, 3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [("kws", "kws_model"), ("A.b-C", "A_b_C_model"), ("7seg", "m7seg_model"), ("x" * 63, "x" * 57 + "_model")],
+)
+def test_a_library_has_a_name_that_the_ide_takes(name, library):
+    assert library_name(name) == library
+    assert arduino_spec.problems(library, {}) == ["no library.properties"]
+
+
+def test_values_are_read_back():
+    for text in HOSTILE:
+        assert arduino_spec.properties(f"sentence={properties_value(text)}\n".encode()) == {"sentence": text}
+    assert properties_value("a\n b\r\nname=x") == "a b name=x"
+    assert depends(("owner/Some Name@1.0", "git=https://x#1")) == ("Some Name",)
