@@ -2,10 +2,11 @@
 
 from .cpus import Cpu, Machine
 from .reading import board_file, board_names, cpu_names, list_boards, load_board, load_cpu, native_snapshot, snapshots
-from .schema import Board, Region, TflmSnapshot
+from .schema import Board, Component, Region, TflmSnapshot
 
 __all__ = [
     "Board",
+    "Component",
     "Cpu",
     "Machine",
     "Region",

@@ -106,6 +106,24 @@ class Native(_Model):
     build_flags: tuple[_Text, ...]
 
 
+class Component(_Model):
+    """Software of others that is part of a firmware.
+
+    Attributes:
+        name: its name for people.
+        version: "" where it is not known.
+        license: an SPDX licence expression, or NOASSERTION.
+        copyright: who holds it.
+        url: where it is from.
+    """
+
+    name: _Text
+    version: str = ""
+    license: _Text
+    copyright: _Text
+    url: _Text
+
+
 class TflmSnapshot(_Model):
     """One version of TensorFlow Lite Micro with its kernels, as some boards build it.
 
@@ -135,6 +153,7 @@ class TflmSnapshot(_Model):
         persistent: the same for what it asks for good.
         code: what its code takes of the flash.
         known_issues: what it gets wrong.
+        components: what is in it, the library itself first, with licences.
         notes: what else a user should know.
     """
 
@@ -160,6 +179,7 @@ class TflmSnapshot(_Model):
     persistent: Mapping[_OpName, _Expression] = Field(default_factory=dict)
     code: CodeSize
     known_issues: tuple[KnownIssue, ...] = ()
+    components: Annotated[tuple[Component, ...], Field(min_length=1)]
     notes: tuple[_Text, ...] = ()
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from ..boards import Board, Cpu
+from ..boards import Board, Component, Cpu
 from ..support.host import HostBuild
 from ..tflite import Operator, TfliteModel
 from .memory import MemoryLayout
@@ -70,6 +70,7 @@ class Library:
         date: when it was made, where that is known.
         vector_unit: the CPU's unit that only these kernels use, for people; "" where there is none.
         notes: what else a user should know.
+        components: what of others' is in it, with licences; none where all of it is microgen's.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Library:
     date: str = ""
     vector_unit: str = ""
     notes: tuple[str, ...] = ()
+    components: tuple[Component, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what a project's manifest records of it."""

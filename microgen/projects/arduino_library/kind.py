@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._version import __version__
-from ...boards import Board
+from ...boards import Board, Component
 from ...deployment.fit import memory_fit
 from ...devices import Layout
 from ...errors import InputError, option
 from ...support.render import render
 from ...verification import Verdict
+from ..bill import UNKNOWN, bill_files
 from ..firmware import copies, firmware_files
 from ..kind import Files, Parts, Tool
 
@@ -76,6 +77,10 @@ class _ArduinoLibrary:
             "keywords.txt": _render("keywords.txt", values | words),
         }
         library |= {path: _configured(library[path], parts) for path in _CONFIGURED}
+        around = Component(
+            name="Arduino core of the board", license=UNKNOWN, copyright=UNKNOWN, url=parts.deployment.board.url
+        )
+        library |= bill_files(parts, {n: data for n, data in library.items() if n.startswith(_SOURCES)}, [around])
         model = [file for file in library if "/" not in file and file.startswith("model.")]
         packed = {file: data for file, data in library.items() if file not in model} | self.user_files(parts)
         return {**library, f"{name}.zip": archive(name, packed)}

@@ -16,6 +16,7 @@ from ...errors import InputError, option
 from ...support import resources
 from ...support.render import render
 from ...verification import Verdict
+from ..bill import bill_files
 from ..firmware import copies, firmware_files
 from ..kind import Files, Parts, Tool
 from ..platformio import emulator
@@ -77,6 +78,7 @@ class _CLibrary:
             values["emulator_sources"] = [f"{_EMULATOR}/{name}" for name in stand_in if name.endswith(".c")]
         return {
             **library,
+            **bill_files(parts, {name: data for name, data in library.items() if name.startswith("src/")}),
             **_of("test", test),
             **_of("cmake", cmake),
             **_of(_EMULATOR, stand_in),

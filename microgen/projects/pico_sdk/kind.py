@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._version import __version__
-from ...boards import Board, list_boards
+from ...boards import Board, Component, list_boards
 from ...deployment.fit import memory_fit
 from ...devices import Layout
 from ...errors import InputError
@@ -15,6 +15,7 @@ from ...runtimes.runtime import Requirements
 from ...support import resources
 from ...support.render import render
 from ...verification import Verdict
+from ..bill import bill_files
 from ..firmware import copies, firmware_files
 from ..kind import Files, Parts, Tool
 from .tool import TOOL, target_name
@@ -26,6 +27,18 @@ _LAYOUT = Layout(
     golden="lib/golden",
     application="lib/application",
     platform="lib/platform",
+)
+# What the user's SDK adds; its version is the user's.
+_AROUND = (
+    Component(
+        name="Raspberry Pi Pico SDK",
+        license="BSD-3-Clause",
+        copyright="Raspberry Pi (Trading) Ltd.",
+        url="https://github.com/raspberrypi/pico-sdk",
+    ),
+    Component(
+        name="TinyUSB", license="MIT", copyright="Ha Thach (tinyusb.org)", url="https://github.com/hathach/tinyusb"
+    ),
 )
 _COPIED = ("pico_sdk_import.cmake", "uf2.py")
 # How a snapshot names its library, and its folders as PlatformIO lays it out.
@@ -81,6 +94,7 @@ class _PicoSdk:
         templates = resources.path("templates") / self.name
         return {
             **placed,
+            **bill_files(parts, placed, _AROUND),
             **{name: (templates / name).read_bytes() for name in _COPIED},
             "CMakeLists.txt": render("pico-sdk/CMakeLists.txt.j2", **_values(parts, placed)),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..._version import __version__
-from ...boards import Board
+from ...boards import Board, Component
 from ...deployment.fit import memory_fit
 from ...devices import Layout
 from ...runtimes.runtime import Requirements, RuntimePlan
@@ -13,6 +13,7 @@ from ...support import resources
 from ...support.render import render
 from ...tflite import float_cost
 from ...verification import Verdict
+from ..bill import UNKNOWN, bill_files
 from ..firmware import copies, firmware_files
 from ..kind import Files, Parts, Tool
 from . import emulator
@@ -50,9 +51,12 @@ class _PlatformIO:
         emulated = emulator.emulation(parts.deployment)
         placed["test"] = copies("test", "*.py")
         placed["test/test_golden"] = copies("test", "*.cpp")
+        shared = firmware_files(parts, self.layout)
+        platform = {f"{self.layout.platform}/{name}": data for name, data in placed[self.layout.platform].items()}
         return {
-            **firmware_files(parts, self.layout),
+            **shared,
             **{f"{folder}/{name}": data for folder, files in placed.items() for name, data in files.items()},
+            **bill_files(parts, {**shared, **platform}, [_core(parts.deployment.board)]),
             **(emulator.files(emulated, _asked_of_a_board(plan.requirements)) if emulated else {}),
             **_settings(parts, emulated),
         }
@@ -78,6 +82,20 @@ class _PlatformIO:
             excluded=_excluded(deployment.plan),
             verdict=verdict,
         )
+
+
+def _core(board: Board) -> Component:
+    """Return the board's Arduino core, which PlatformIO fetches with its platform."""
+    platform, _, version = board.platformio.platform.rpartition("#" if "#" in board.platformio.platform else "@")
+    name = (platform or version).rstrip("/").rpartition("/")[2].removesuffix(".git")
+    url = platform or version
+    return Component(
+        name=f"Arduino core of {name}",
+        version=version if platform else "",
+        license=UNKNOWN,
+        copyright=UNKNOWN,
+        url=url if "://" in url else UNKNOWN,
+    )
 
 
 def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:

@@ -206,6 +206,7 @@ def _library(snapshot: TflmSnapshot) -> Library:
         snapshot.date,
         snapshot.vector_unit,
         snapshot.notes,
+        snapshot.components,
     )
 
 
