@@ -7,6 +7,7 @@ from typing import Any
 
 from .._version import __version__
 from ..boards import Board, board_file, load_board
+from ..defaults import PROJECT as DEFAULT_PROJECT
 from ..deployment import Deployment, Golden
 from ..devices import Sources
 from ..errors import InputError
@@ -100,6 +101,11 @@ def project_board(opened: Project) -> Board:
         InputError: there is no such board, or the manifest names a file elsewhere.
     """
     return load_board(project_board_name(opened))
+
+
+def project_kind(opened: Project) -> str:
+    """Return the name of a project's kind; one without a record of it is from before there was a second."""
+    return str(opened.manifest.get("project", DEFAULT_PROJECT))
 
 
 def project_code(opened: Project) -> CodeOptions:

@@ -112,6 +112,7 @@ def inspect_lines(inspection: Inspection) -> Pairs:
         ("MACs", f"{document['macs']:,}"),
         ("sha256", document["sha256"]),
         *(("fault", text) for text in document["faults"]),
+        *([("project", document["project"])] if document.get("project") else []),
         *(_fit_lines(document, inspection.deployment.arena.origin) if inspection.deployment else []),
         *_runtime_lines(inspection),
     ]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError
-from ..projects import DEFAULT_PROJECT, PROJECTS, Project, open_project
+from ..projects import PROJECTS, Project, open_project
 from ..projects.kind import Compiled, Tool
+from ..projects.manifest import project_kind
 
 
 def compile_project(path: str | Path, *, on_line: Callable[[str], None] = lambda line: None) -> Compiled:
@@ -61,8 +62,7 @@ def monitor(path: str | Path, *, port: str | None = None) -> int:
 
 def _opened(path: str | Path) -> tuple[Project, Tool]:
     opened = open_project(path)
-    # A project without a record of its kind is from before there was a second.
-    kind = PROJECTS.get(str(opened.manifest.get("project", DEFAULT_PROJECT)))
+    kind = PROJECTS.get(project_kind(opened))
     if kind.tool is None:
         raise InputError(
             f"{opened.path}: microgen has no tool for projects of the kind '{kind.name}': "

@@ -14,7 +14,14 @@ from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
 from ..frontends.source import load
 from ..projects import open_project
-from ..projects.manifest import model_json, project_board, project_code, project_model, project_runtime
+from ..projects.manifest import (
+    model_json,
+    project_board,
+    project_code,
+    project_kind,
+    project_model,
+    project_runtime,
+)
 from ..runtimes.memory import MemoryLayout
 from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
 from ..support.background import in_background
@@ -117,6 +124,7 @@ class Inspection:
         runtimes: what the model takes on each runtime; empty where one was named, or without a board.
         labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
             records them.
+        project_kind: of a project: its kind; "" without one.
     """
 
     model: TfliteModel
@@ -132,6 +140,7 @@ class Inspection:
     runtimes: tuple[RuntimeFigures, ...] = ()
     labels: tuple[str, ...] = ()
     golden: Mapping[str, Any] | None = None
+    project_kind: str = ""
 
     @property
     def memory(self) -> dict[str, Any] | None:
@@ -182,6 +191,7 @@ class Inspection:
             "board": self.deployment.board.name,
             "runtime": self.deployment.plan.runtime,
             "runtime_reason": self.runtime_reason,
+            "project": self.project_kind or None,
             "runtimes": [figures.to_json() for figures in self.runtimes],
             "memory": self.memory,
             "fit": self.fit.to_json(),
@@ -270,7 +280,7 @@ def _inspect_project(path: Path, board: str | Path | None, runtime: str | None, 
     measured = int(opened.manifest.get("arena", {}).get("host_min_bytes", 0))
     deployment = deploy(model.name, model, target, measured, labels, runtime=chosen, code=code)
     described = _describe(model, deployment, labels, opened.manifest.get("golden"))
-    return replace(described, runtime_reason=reason)
+    return replace(described, runtime_reason=reason, project_kind=project_kind(opened))
 
 
 def _describe(

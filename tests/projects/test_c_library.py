@@ -142,6 +142,7 @@ def test_microgen_says_who_compiles_it(project):
     with pytest.raises(InputError, match="your own CMake build compiles them") as caught:
         microgen.flash(project)
     assert "README.md" in caught.value.hint
+    assert microgen.inspect(project).to_json()["project"] == "c-library"
 
 
 @pytest.mark.parametrize(
