@@ -144,6 +144,7 @@ class TflmSnapshot(_Model):
         custom_ops: the custom operators that it has a method for.
         lib_deps: PlatformIO libraries, as in `lib_deps`.
         build_flags: flags that library and firmware both need.
+        release_flags: flags besides, which leave out what only people read; empty where the library comes compiled.
         exclude_sources: patterns of the library's sources that must not be built, from its source folder.
         native: how it is built on a PC; one snapshot has this, for the golden vectors of every project.
         arena: the margin of the arena.
@@ -172,6 +173,7 @@ class TflmSnapshot(_Model):
     custom_ops: Annotated[tuple[_Text, ...], AfterValidator(_check_sorted)] = ()
     lib_deps: tuple[_Text, ...] = ()
     build_flags: tuple[_Text, ...] = ()
+    release_flags: tuple[_Text, ...] = ()
     exclude_sources: tuple[_Text, ...] = ()
     native: Native | None = None
     arena: Arena

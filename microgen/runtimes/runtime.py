@@ -108,11 +108,13 @@ class Requirements:
         lib_deps: PlatformIO libraries, as in `lib_deps`.
         build_flags: flags that libraries and firmware both need.
         exclude_sources: patterns of the libraries' sources that must not be compiled, from their source folder.
+        release_flags: flags besides, for a firmware that needs no error messages.
     """
 
     lib_deps: tuple[str, ...] = ()
     build_flags: tuple[str, ...] = ()
     exclude_sources: tuple[str, ...] = ()
+    release_flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

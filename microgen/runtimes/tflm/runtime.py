@@ -211,7 +211,7 @@ def _library(snapshot: TflmSnapshot) -> Library:
 
 
 def _requirements(snapshot: TflmSnapshot) -> Requirements:
-    return Requirements(snapshot.lib_deps, snapshot.build_flags, snapshot.exclude_sources)
+    return Requirements(snapshot.lib_deps, snapshot.build_flags, snapshot.exclude_sources, snapshot.release_flags)
 
 
 class Tflm:
