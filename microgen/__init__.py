@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
     from .report.html import write_report
+    from .report.simulation import write_simulation
     from .sweeping.run import sweep
     from .sweeping.table import Sweep
     from .tflite import TfliteModel
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .workflows.inspect import Inspection, inspect
     from .workflows.merge import Merged, merge
     from .workflows.predict import Prediction, predict
+    from .workflows.simulate_input import Simulation, simulate_input
     from .workflows.tune import Tuned, tune
     from .workflows.verify import verify
 
@@ -73,6 +75,9 @@ _LAZY = {
     "Inspection": "workflows.inspect",
     "inspect": "workflows.inspect",
     "write_report": "report.html",
+    "write_simulation": "report.simulation",
+    "Simulation": "workflows.simulate_input",
+    "simulate_input": "workflows.simulate_input",
     "verify": "workflows.verify",
     "Sweep": "sweeping.table",
     "sweep": "sweeping.run",
@@ -103,6 +108,7 @@ __all__ = [
     "Prediction",
     "Quantized",
     "SetupError",
+    "Simulation",
     "Sweep",
     "TfliteModel",
     "Trained",
@@ -127,12 +133,14 @@ __all__ = [
     "quantize",
     "recipe_names",
     "selftest",
+    "simulate_input",
     "sweep",
     "to_int16",
     "train",
     "tune",
     "verify",
     "write_report",
+    "write_simulation",
 ]
 
 

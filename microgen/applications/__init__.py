@@ -5,6 +5,7 @@ firmware/applications/; nothing else in microgen names it.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from ..defaults import APPLICATION as DEFAULT_APPLICATION
 from ..errors import InputError, option
@@ -26,11 +27,24 @@ def _mlperf() -> Application:
     return APPLICATION
 
 
-APPLICATIONS: Registry[Application] = Registry("application", {"serial": _serial, "mlperf": _mlperf})
+def _microphone() -> Application:
+    from .microphone import APPLICATION
+
+    return APPLICATION
+
+
+APPLICATIONS: Registry[Application] = Registry(
+    "application", {"serial": _serial, "mlperf": _mlperf, "microphone": _microphone}
+)
 
 
 def choose_application(
-    name: str | None = None, options: Mapping[str, str] | None = None, mlperf: str | None = None
+    name: str | None = None,
+    options: Mapping[str, str] | None = None,
+    mlperf: str | None = None,
+    *,
+    model: Path | None = None,
+    usual: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Application:
     """Return an application that is set as it should be.
 
@@ -38,12 +52,17 @@ def choose_application(
         name: its name; None: the serial commands.
         options: see `application.Application.with_options`.
         mlperf: short for the application "mlperf" with this task.
+        model: the model's file, beside which more options may lie.
+        usual: options by the name of the application that hold where none are given.
 
     Raises:
-        InputError: there is no such application, option or value, or both `name` and `mlperf` are given.
+        InputError: there is no such application, option or value, what lies beside the model cannot be read, or both
+            `name` and `mlperf` are given.
     """
     if mlperf is None:
-        return APPLICATIONS.get(name or DEFAULT_APPLICATION).with_options(options or {})
+        chosen = APPLICATIONS.get(name or DEFAULT_APPLICATION)
+        beside = chosen.settings_beside(model) if model is not None else {}
+        return chosen.with_options({**(usual or {}).get(chosen.name, {}), **beside, **(options or {})})
     if name is not None or options is not None:
         raise InputError(
             f"the application '{name}' and {option('mlperf', mlperf)}", "give one of them", option="mlperf"

@@ -8,9 +8,11 @@ registry in `microgen.applications` knows it by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from ..boards import Board
+from ..datasets.recording import Recording
 from ..tflite import TfliteModel
 
 Files = dict[str, bytes]
@@ -26,6 +28,17 @@ class Application(Protocol):
     @property
     def options(self) -> Mapping[str, str]:
         """How it is set, as `with_options` takes it and manifests record it."""
+
+    @property
+    def sensor(self) -> str:
+        """The kind of sensor that its board has to have, as board files name it; "" for none."""
+
+    def settings_beside(self, model: Path) -> Mapping[str, str]:
+        """Return the options that stand in a file beside a model; what is given to `with_options` comes before them.
+
+        Raises:
+            InputError: there is such a file, and it cannot be read.
+        """
 
     def with_options(self, options: Mapping[str, str]) -> Application:
         """Return the application set in this way.
@@ -46,6 +59,13 @@ class Application(Protocol):
 
     def program(self) -> bytes:
         """Return the program that is the user's once it is written: `setup()` and `loop()`."""
+
+    def recording(self, path: Path) -> Recording:
+        """Read a file in place of the sensor.
+
+        Raises:
+            InputError: it cannot be read, or the application reads no sensor.
+        """
 
     def ram_bytes(self, model: TfliteModel) -> int:
         """Return the RAM that it takes besides the serial commands; an upper bound."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..boards import Board
+from ..datasets.recording import Recording
 from ..errors import InputError, option
 from ..tflite import TfliteModel
 from .application import Files
-from .serial import firmware_files, serial_program
+from .serial import firmware_files, no_sensor, serial_program
 
 _PIXELS = "mlperf/pixels.cc"
 _RECONSTRUCTION = "mlperf/reconstruction.cc"
@@ -35,10 +37,14 @@ class _MlPerf:
 
     task: str = "kws01"
     name: str = "mlperf"
+    sensor: str = ""
 
     @property
     def options(self) -> Mapping[str, str]:
         return {_TASK: self.task}
+
+    def settings_beside(self, model: Path) -> Mapping[str, str]:
+        return {}
 
     def with_options(self, options: Mapping[str, str]) -> _MlPerf:
         for name in options:
@@ -67,6 +73,9 @@ class _MlPerf:
 
     def program(self) -> bytes:
         return serial_program()
+
+    def recording(self, path: Path) -> Recording:
+        raise no_sensor(self.name)
 
     def ram_bytes(self, model: TfliteModel) -> int:
         # The input as float32.

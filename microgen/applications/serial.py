@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..boards import Board
+from ..datasets.recording import Recording
 from ..errors import InputError
 from ..support import resources
 from ..tflite import TfliteModel
@@ -23,14 +25,25 @@ def serial_program() -> bytes:
     return firmware_files("serial/main.cpp")["main.cpp"]
 
 
+def no_sensor(application: str) -> InputError:
+    """Return what is to be raised where an application is asked for a recording and reads no sensor."""
+    return InputError(
+        f"the application '{application}' reads no sensor", "build with one that does: application microphone"
+    )
+
+
 @dataclass(frozen=True)
 class _Serial:
     """See `Application`."""
 
     name: str = "serial"
+    sensor: str = ""
 
     @property
     def options(self) -> Mapping[str, str]:
+        return {}
+
+    def settings_beside(self, model: Path) -> Mapping[str, str]:
         return {}
 
     def with_options(self, options: Mapping[str, str]) -> _Serial:
@@ -46,6 +59,9 @@ class _Serial:
 
     def program(self) -> bytes:
         return serial_program()
+
+    def recording(self, path: Path) -> Recording:
+        raise no_sensor(self.name)
 
     def ram_bytes(self, model: TfliteModel) -> int:
         return 0

@@ -2,7 +2,7 @@
 
 from .cpus import Cpu, Machine
 from .reading import board_file, board_names, cpu_names, list_boards, load_board, load_cpu, native_snapshot, snapshots
-from .schema import Board, Component, Region, TflmSnapshot
+from .schema import Board, Component, Region, Sensor, TflmSnapshot
 
 __all__ = [
     "Board",
@@ -10,6 +10,7 @@ __all__ = [
     "Cpu",
     "Machine",
     "Region",
+    "Sensor",
     "TflmSnapshot",
     "board_file",
     "board_names",

@@ -300,6 +300,25 @@ class PicoSdk(_Model):
     board: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
+class Sensor(_Model):
+    """A sensor of a board, or one that is commonly wired to it.
+
+    Attributes:
+        kind: what applications ask for: "microphone".
+        title: for people, with its pins where it is not on the board.
+        driver: the file of firmware/platform/arduino/sensors/ that reads it.
+        build_flags, lib_deps: on top of the board's.
+        source: where that was read.
+    """
+
+    kind: Literal["microphone", "motion", "camera"]
+    title: _Text
+    driver: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.cc$")]
+    build_flags: tuple[_Text, ...] = ()
+    lib_deps: tuple[_Text, ...] = ()
+    source: _Url
+
+
 class BoardFile(_Model):
     """What a board's own file says; see `Board`."""
 
@@ -314,6 +333,7 @@ class BoardFile(_Model):
     core: Core
     platformio: Platformio
     pico_sdk: PicoSdk | None = None
+    sensors: tuple[Sensor, ...] = ()
     upload: _Text
     status: _Text
     sources: _Sources
@@ -329,6 +349,7 @@ class Board(BoardFile):
         snapshot: the snapshot itself.
         cpu: name of its CPU in boards/cpus/.
         processor: the CPU itself.
+        sensors: those that applications can read, the first of a kind before others.
         upload: what a person has to do so that uploading works.
         status: what was proven for this board, and how.
         sources: where the figures were read.

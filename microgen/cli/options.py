@@ -121,6 +121,8 @@ ProjectKind = Annotated[
 Application = Annotated[
     str | None,
     typer.Option(
+        "--application",
+        "--app",
         help=f"What the firmware does with the model. Default: {defaults.APPLICATION}, the serial commands alone.",
         metavar="NAME",
         autocompletion=completion.applications,

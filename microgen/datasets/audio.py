@@ -104,7 +104,7 @@ def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
                 data = data[: len(data) // frame * frame]
                 if not data:
                     break
-                parts.append(_mixed(data, width, channels))
+                parts.append(mixed(data, width, channels))
                 most -= len(parts[-1])
     except InputError:
         raise
@@ -115,7 +115,8 @@ def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32)
 
 
-def _mixed(data: bytes, width: int, channels: int) -> npt.NDArray[np.float64]:
+def mixed(data: bytes, width: int, channels: int) -> npt.NDArray[np.float64]:
+    """Return frames of PCM, `width` bytes a sample, as samples of -1 to 1, the channels averaged."""
     raw = np.frombuffer(data, np.uint8).reshape(-1, width)
     if width == 1:
         signed = (raw[:, 0].astype(np.int32) - 128) << 24

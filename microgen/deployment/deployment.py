@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..applications import APPLICATIONS, DEFAULT_APPLICATION
 from ..applications.application import Application
-from ..boards import Board
+from ..boards import Board, Sensor, list_boards
 from ..errors import InputError, option
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import DEFAULT_CODE, Arena, CodeOptions, RuntimePlan
@@ -25,6 +25,7 @@ class Deployment:
         labels: names of the elements of the first output.
         application: what its firmware does besides.
         selftest_at_boot: whether the golden vectors run when the board starts.
+        sensor: of the board, that its application reads.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Deployment:
     labels: tuple[str, ...]
     application: Application
     selftest_at_boot: bool = False
+    sensor: Sensor | None = None
 
     @property
     def arena(self) -> Arena:
@@ -95,11 +97,27 @@ def deploy(
         code: what code that the runtime generates is to be good at.
 
     Raises:
-        InputError: the labels do not fit the first output, the application cannot work with the model or the board,
-            no board could run the model in that arena, or the runtime has no such code.
+        InputError: the labels do not fit the first output, the application cannot work with the model or the board
+            or lacks its sensor, no board could run the model in that arena, or the runtime has no such code.
     """
     check_labels(model, labels)
     application = application or APPLICATIONS.get(DEFAULT_APPLICATION)
+    sensor = _sensor(application, board)
     application.check(model, board)
     plan = RUNTIMES.get(runtime).plan(model, board, host_min_bytes, arena_bytes, code)
-    return Deployment(name, model, board, plan, tuple(labels), application)
+    return Deployment(name, model, board, plan, tuple(labels), application, sensor=sensor)
+
+
+def _sensor(application: Application, board: Board) -> Sensor | None:
+    """Return the sensor of a board that an application reads."""
+    if not application.sensor:
+        return None
+    for sensor in board.sensors:
+        if sensor.kind == application.sensor:
+            return sensor
+    others = [b.name for b in list_boards() if any(s.kind == application.sensor for s in b.sensors)]
+    raise InputError(
+        f"{board.title} has no {application.sensor} that is known, which the application '{application.name}' reads",
+        f"boards with one: {', '.join(others)}; or add [[sensors]] to a board file of your own",
+        option="board",
+    )

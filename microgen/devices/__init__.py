@@ -2,7 +2,7 @@
 
 from ..errors import DeviceError
 from .client import Client, Inference, SelfTest
-from .connection import HOST, check_hash, connected, host_command, host_firmware, recorded
+from .connection import HOST, Feed, check_hash, connected, host_command, host_firmware, recorded
 from .host_build import Sources
 from .layout import Layout
 from .recording import Recorder, Replay
@@ -13,6 +13,7 @@ __all__ = [
     "HOST",
     "Client",
     "DeviceError",
+    "Feed",
     "HostProcess",
     "Inference",
     "Layout",

@@ -43,13 +43,31 @@ class HostFiles:
         return cls(work / "model.bin", work / "tensors.bin")
 
 
-def host_command(project: Sources, work: Path, kept_inferences: int = 0) -> list[str]:
+@dataclass(frozen=True)
+class Feed:
+    """A file in place of a sensor.
+
+    Attributes:
+        values: the file: 16-bit numbers, little-endian.
+        trace: the file for what the application makes of them; `Trace` reads it.
+        axes: numbers of a moment.
+        moments: so many come at once.
+    """
+
+    values: Path
+    trace: Path
+    axes: int
+    moments: int
+
+
+def host_command(project: Sources, work: Path, kept_inferences: int = 0, feed: Feed | None = None) -> list[str]:
     """Compile a project for this machine and return the command whose standard input and output are its serial port.
 
     Args:
         project: the project's sources.
         work: an existing folder, in which `HostFiles` land.
         kept_inferences: in how many inferences the tensors are kept.
+        feed: what stands for the sensor; the program ends with it.
 
     Raises:
         InputError: it does not compile.
@@ -65,6 +83,7 @@ def host_command(project: Sources, work: Path, kept_inferences: int = 0) -> list
         str(files.array),
         str(files.tensors),
         str(kept_inferences),
+        *([str(feed.values), str(feed.trace), str(feed.axes), str(feed.moments)] if feed else []),
     ]
 
 

@@ -59,6 +59,25 @@ def firmware_files(parts: Parts, layout: Layout) -> Files:
     }
 
 
+def sensor_driver(deployment: Deployment) -> Files:
+    """Return the driver of the board's sensor that the application reads, by its path inside the platform's folder.
+
+    Raises:
+        InputError: the board's file names one that is not there.
+    """
+    sensor = deployment.sensor
+    if sensor is None:
+        return {}
+    drivers = copies("platform/arduino/sensors")
+    if sensor.driver not in drivers:
+        raise InputError(
+            f"{deployment.board.title}: there is no driver '{sensor.driver}' for its {sensor.kind}",
+            f"one of {', '.join(drivers)}",
+            option="board",
+        )
+    return {sensor.driver: drivers[sensor.driver]}
+
+
 def copies(folder: str, pattern: str = "*") -> Files:
     """Return the files of a folder of firmware/ by their path inside it.
 

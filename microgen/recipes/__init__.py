@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class Recipe:
         packages: what its data comes from, by import name.
         parameters: from outputs, inputs and targets of the validation data, figures that the firmware needs besides
             the model, such as a threshold.
+        applications: options by the name of an application that its model goes with.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Recipe:
     labels: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     parameters: Callable[[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]], dict[str, float]] | None = None
+    applications: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return what it is as plain data."""

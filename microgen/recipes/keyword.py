@@ -153,4 +153,5 @@ RECIPE = Recipe(
     batch_size=_BATCH,
     labels=LABELS,
     packages=("scipy",),
+    applications={"microphone": {"front_end": "keyword", "ignore": "unknown,silence"}},
 )

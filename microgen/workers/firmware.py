@@ -2,7 +2,8 @@
 
 Arguments: the firmware's library; TFLM's library, or "" where the firmware needs none; for a firmware with TFLM, a
 file into which the model array is written as it lies in the compiled firmware, before it starts; and, for a firmware
-that can (`microgen_keep_tensors`), a file for what its operators write, and in how many inferences.
+that can (`microgen_keep_tensors`), a file for what its operators write, and in how many inferences. What stands in
+place of its sensor may follow: see `microgen.devices.connection.Feed`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SELFTEST_FAILED = 70
 
 def main() -> None:
     """Load TFLM and the firmware, check that they fit each other, run the firmware until its input ends."""
-    library, tflm, array, tensors, inferences = sys.argv[1:6]
+    library, tflm, array, tensors, inferences, *feed = sys.argv[1:]
     # What C++ code prints must not get between the answers of the serial port.
     serial_out = os.dup(1)
     os.dup2(2, 1)
@@ -35,6 +36,11 @@ def main() -> None:
         Path(array).write_bytes(_model_array(firmware))
     if hasattr(firmware, "microgen_keep_tensors"):
         firmware.microgen_keep_tensors(os.fsencode(tensors), int(inferences))
+    if feed:
+        values, trace, axes, moments = feed
+        if not firmware.microgen_host_feed(os.fsencode(values), os.fsencode(trace), int(axes), int(moments)):
+            print("the file that stands for the sensor cannot be opened", file=sys.stderr, flush=True)
+            os._exit(InputError.exit_code)
     firmware.microgen_host_run(0, serial_out)
     os._exit(0)
 

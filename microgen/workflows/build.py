@@ -36,6 +36,7 @@ from ..projects.drift import Drift, find_drift
 from ..projects.firmware import check_edges, own_board
 from ..projects.kind import Parts, ProjectKind, Tool
 from ..projects.manifest import manifest
+from ..recipes import load_recipe
 from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
@@ -268,7 +269,11 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     runtime = RUNTIMES.get(usual_runtime(board) if request.runtime == AUTO else request.runtime)
     kind = project.PROJECTS.get(request.project_kind)
     kind.check(board, "" if request.runtime == AUTO else runtime.name)
-    application = choose_application(request.application, request.application_options, request.mlperf)
+    application = choose_application(
+        request.application, request.application_options, request.mlperf,
+        model=Path(request.model) if isinstance(request.model, (str, Path)) else None,
+        usual=load_recipe(request.recipe).applications if request.recipe else None,
+    )  # fmt: skip
     if request.compile and kind.tool is None:
         raise InputError(
             f"microgen has no tool for projects of the kind '{kind.name}': {kind.built_by} compiles them",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microgen.applications.application import Files
-from microgen.applications.serial import firmware_files
+from microgen.applications.serial import firmware_files, no_sensor
 from microgen.boards import Board
+from microgen.datasets.recording import Recording
 from microgen.errors import InputError
 from microgen.tflite import TfliteModel
 
@@ -21,10 +22,14 @@ class Counting:
 
     threshold: str = "0"
     name: str = "counting"
+    sensor: str = ""
 
     @property
     def options(self) -> Mapping[str, str]:
         return {"threshold": self.threshold}
+
+    def settings_beside(self, model: Path) -> Mapping[str, str]:
+        return {}
 
     def with_options(self, options: Mapping[str, str]) -> Counting:
         return Counting(**options)
@@ -40,6 +45,9 @@ class Counting:
 
     def program(self) -> bytes:
         return firmware_files("serial/main.cpp")["main.cpp"].replace(b"// Your firmware.", b"// Your counter.")
+
+    def recording(self, path: Path) -> Recording:
+        raise no_sensor(self.name)
 
     def ram_bytes(self, model: TfliteModel) -> int:
         return 1000

@@ -15,6 +15,7 @@
 
 static uint64_t g_ticks_per_thousand;
 static uint64_t g_hidden; /* ticks */
+static uint64_t g_skipped_us;
 
 /* Neither inlined nor cloned: what it executes besides the loop must not depend on the argument. */
 __attribute__((noinline, noclone)) static uint64_t spin_ticks(uint32_t iterations) {
@@ -42,8 +43,10 @@ uint64_t emulator_instructions_of(uint64_t ticks) {
 uint64_t emulator_micros(void) {
   /* In two steps: picoseconds of an hour do not fit 64 bits times a thousand. */
   const uint64_t instructions = emulator_instructions_of(emulator_ticks() - g_hidden);
-  return instructions / 1000000 * PICOSECONDS_PER_INSTRUCTION +
+  return g_skipped_us + instructions / 1000000 * PICOSECONDS_PER_INSTRUCTION +
          instructions % 1000000 * PICOSECONDS_PER_INSTRUCTION / 1000000;
 }
 
 void emulator_hide_ticks(uint64_t ticks) { g_hidden += ticks; }
+
+void emulator_skip_micros(uint64_t us) { g_skipped_us += us; }

@@ -42,6 +42,11 @@ int emulator_serial_read(void); /* the next byte, -1: none */
 int emulator_serial_ready(void);
 void emulator_serial_end(void); /* ends the emulator if all was taken and nothing follows */
 
+/* Sensor (sensor.cc). */
+
+/* Hands on what is due by now; 0: there is no sensor. Ends the emulator after the last value. */
+int emulator_sensor_next(void);
+
 /* Log (log.c): text for the program that started the emulator; it does not go over the UART. */
 
 void emulator_log(const char* text);
@@ -60,6 +65,7 @@ void emulator_calibrate(void);
 uint64_t emulator_instructions_of(uint64_t ticks);
 uint64_t emulator_micros(void);
 void emulator_hide_ticks(uint64_t ticks); /* takes them out of emulator_micros() */
+void emulator_skip_micros(uint64_t us);   /* puts emulator_micros() forward */
 
 /* What the linker script places. */
 extern uint32_t emulator_stack_low[], emulator_stack_top[];

@@ -12,6 +12,7 @@ void emulator_main() {
   setup();
   for (;;) {
     loop();
+    if (emulator_sensor_next()) continue;
     emulator_serial_end();
     emulator_wait();
   }

@@ -58,7 +58,7 @@ void posix_run(int fd_in, int fd_out) {
   // The pause lets a loop() that samples something run on without input, yet not spin.
   do {
     loop();
-  } while (Wait(20));
+  } while (posix_is_fed() ? posix_feed_next() : Wait(20));
   posix_flush();
 }
 
@@ -97,6 +97,7 @@ size_t platform_read(uint8_t* bytes, size_t n) {
 }
 
 uint64_t platform_micros(void) {
+  if (posix_is_fed()) return posix_fed_micros();
   static const uint64_t start = MonotonicMicros();
   return MonotonicMicros() - start;
 }

@@ -37,7 +37,7 @@ _OBSERVED = ("-DMODEL_OBSERVE=emulator_observe",)
 _WRAPPED = ("_ZN5model6InvokeEv", "_ZN5model4InitEPFvvE")
 _OBSERVER = "observe.cc"
 # What each machine has besides its own sources, in firmware/platform/emulator.
-COMMON = ("clock.c", "log.c", "serial.c", "arduino.cc", "platform.cc")
+COMMON = ("clock.c", "log.c", "serial.c", "sensor.cc", "arduino.cc", "platform.cc")
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,14 @@ class Fault:
 
 
 class Log:
-    """The log of a firmware that runs, or ran."""
+    """The log of a firmware that runs, or ran.
+
+    Attributes:
+        path: its file.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def inferences(self) -> list[InferenceCount]:
         """Return what each inference so far took."""
@@ -79,7 +83,7 @@ class Log:
 
     def _text(self) -> str:
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 return file.read(_MOST_BYTES).decode("ascii", "replace")
         except FileNotFoundError:
             return ""

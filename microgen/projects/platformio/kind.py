@@ -14,7 +14,7 @@ from ...support.render import render
 from ...tflite import float_cost
 from ...verification import Verdict
 from ..bill import UNKNOWN, bill_files
-from ..firmware import copies, firmware_files
+from ..firmware import copies, firmware_files, sensor_driver
 from ..kind import Files, Parts, Tool
 from . import emulator
 from .tool import TOOL
@@ -44,7 +44,8 @@ class _PlatformIO:
 
     def files(self, parts: Parts) -> Files:
         plan, header = parts.deployment.plan, copies("platform", "*.h")
-        placed = {self.layout.platform: header | copies("platform/arduino")}
+        own = copies("platform/arduino") | sensor_driver(parts.deployment)
+        placed = {self.layout.platform: header | own}
         if not plan.native_obstacle:
             asked = _asked_of_a_board(plan.native.requirements)
             placed[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native") | asked
@@ -106,6 +107,7 @@ def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
         "platformio/platformio.ini.j2",
         version=__version__,
         board=deployment.board,
+        sensor=deployment.sensor,
         placement_flags=memory_fit(deployment).placement_flags,
         requirements=plan.requirements,
         native=plan.native,

@@ -1,0 +1,30 @@
+// From a sensor to an action: values come from an interrupt into a queue, frames of features are
+// made of them, the model infers on the last ones, its scores are smoothed, and what is detected is
+// told.
+//
+// It has the model while no serial command comes: Pause() when one does. All memory is static.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sensing {
+
+// Takes a detection: the label, and its mean score, 0 to 1.
+using OnDetection = void (*)(const char* label, float score);
+
+// Starts the sensor. Returns a null pointer, or why nothing will be detected.
+const char* Begin(OnDetection on_detection);
+
+// Call it in every loop(): works off what has come, and infers at most once.
+void Loop();
+
+// Leaves the model to the serial commands until none has come for ten seconds; what the sensor
+// gives until then is not looked at.
+void Pause();
+
+// Moments whose values were lost since it began to listen, because the model takes longer than the
+// queue lasts.
+uint32_t Lost();
+
+}  // namespace sensing

@@ -1,0 +1,186 @@
+"""The public function `simulate_input`: a recording through a project's firmware, in place of its sensor."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import projects as project
+from ..applications import choose_application
+from ..datasets.recording import Recording
+from ..devices import HOST, DeviceError, Feed, Sources, host_command
+from ..devices.emulator import EMULATOR, EmulatedBoard
+from ..devices.trace import Trace, read_trace
+from ..errors import InputError, last_words
+from ..projects.manifest import project_model, project_sources
+from .device import Firmware, compile_emulated, firmware_of
+
+# Moments that come at once, as a driver's buffer gives them, in milliseconds; and the most values of one.
+_BLOCK_MS, _BLOCK_VALUES = 16, 512
+_MOST_PRINTED = 2**24
+_POLL_S = 5.0
+_COMMANDS = ("m-", "microgen: ")
+_BY_HAND = "run it by hand: microgen simulate PROJECT"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a firmware did with a recording.
+
+    Attributes:
+        name: the firmware's name.
+        path: the recording's file.
+        recording: what the firmware was given.
+        trace: what its application made of it; positions are in moments from the start.
+        printed: the lines that it printed, without those of the serial commands.
+        frames: shape (frames, numbers): what goes into the model, in the input's type.
+        labels: of the scores.
+        cutoff: that a mean score has to be above, 0 to 1.
+    """
+
+    name: str
+    path: Path
+    recording: Recording
+    trace: Trace
+    printed: tuple[str, ...]
+    frames: npt.NDArray[Any]
+    labels: tuple[str, ...]
+    cutoff: float
+
+    @property
+    def load(self) -> float | None:
+        """The part of its time that the CPU is estimated to have worked; None on this machine."""
+        return self.trace.busy_us / 1e6 / self.recording.seconds if self.trace.busy_us is not None else None
+
+    def seconds(self, position: int) -> float:
+        """Return the time of a position."""
+        return position / self.recording.rate_hz
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was found as plain data."""
+        trace, rate = self.trace, self.recording.rate_hz
+        return {
+            "input": str(self.path),
+            "seconds": round(self.recording.seconds, 6),
+            "rate_hz": rate,
+            "warnings": list(self.recording.notes),
+            "detections": [
+                {"time_s": round(self.seconds(d.position), 6), "label": d.label, "score": round(d.score, 6)}
+                for d in trace.detected
+            ],
+            "lost": trace.lost,
+            "load": None if self.load is None else round(self.load, 4),
+            "scores": {
+                "time_s": [round(float(p) / rate, 6) for p in trace.score_positions],
+                "score": [[round(float(s), 6) for s in row] for row in trace.scores],
+                "mean": [[round(float(s), 6) for s in row] for row in trace.means],
+            },
+            "printed": list(self.printed),
+        }
+
+
+def simulate_input(
+    path: str | Path, input: str | Path, *, on: str = HOST, on_step: Callable[[str], None] = lambda step: None
+) -> Simulation:
+    """Stream a file through the firmware of a project, in place of its sensor.
+
+    Time is that of the recording. On an emulated CPU the recording goes on while the firmware works, as long as that is
+    estimated to take on the board: what comes too fast for it is lost, as it is there.
+
+    Args:
+        path: the project's folder, of an application that reads a sensor.
+        input: the file: WAV for a microphone.
+        on: "host" or "emulator".
+        on_step: called with what is done next, for a progress display.
+
+    Raises:
+        InputError: not such a project, or the file cannot be used.
+        SetupError: this machine cannot run firmware.
+        DeviceError: the firmware ended before the recording did.
+    """
+    if on not in (HOST, EMULATOR):
+        raise InputError("no file is streamed there", f"{HOST} or {EMULATOR}", option="on", value=on)
+    opened = project.open_project(path)
+    application = choose_application(opened.required("application"), opened.manifest.get("application_options", {}))
+    recording = application.recording(Path(input))
+    with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:
+        work = Path(folder)
+        on_step("compiling the firmware for " + ("this machine" if on == HOST else "an emulated CPU"))
+        if on == HOST:
+            printed, trace = _run(project_sources(opened), work, recording, on_step)
+        else:
+            printed, trace = _emulate(firmware_of(opened), work, recording, on_step)
+        return _simulation(opened, Path(input), recording, read_trace(trace), printed)
+
+
+def _simulation(opened: project.Project, path: Path, recording: Recording, trace: Trace, printed: bytes) -> Simulation:
+    model, options = project_model(opened), opened.manifest["application_options"]
+    labels = tuple(map(str, opened.manifest.get("labels", ())))
+    classes = model.outputs[0].elements
+    if len(labels) != classes:
+        labels = (options["label"],) if classes == 1 else tuple(str(k) for k in range(classes))
+    data = np.frombuffer(b"".join(trace.frames), model.inputs[0].numpy_dtype)
+    frames = data.reshape(len(trace.frames), -1 if trace.frames else 0)
+    own = _own_lines(printed)
+    return Simulation(model.name, path, recording, trace, own, frames, labels, float(options["cutoff"]))
+
+
+def _block(recording: Recording) -> tuple[int, int]:
+    """Return the values of a moment, and how many moments come at once."""
+    axes = recording.values.shape[1]
+    return axes, max(1, min(_BLOCK_MS * recording.rate_hz // 1000, _BLOCK_VALUES // axes))
+
+
+def _bytes(recording: Recording) -> bytes:
+    return recording.values.astype("<i2").tobytes()
+
+
+def _run(sources: Sources, work: Path, recording: Recording, on_step: Callable[[str], None]) -> tuple[bytes, Path]:
+    """Run the firmware on this machine; return what it printed, and the file of its trace."""
+    feed = Feed(work / "sensor.in", work / "trace", *_block(recording))
+    feed.values.write_bytes(_bytes(recording))
+    command = host_command(sources, work, feed=feed)
+    on_step("running it")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode != 0:
+        reason = last_words(done.stderr.decode("utf-8", "replace"))
+        raise DeviceError(
+            f"the firmware ended with code {done.returncode} before the recording did: {reason}", _BY_HAND
+        )
+    return done.stdout, feed.trace
+
+
+def _emulate(
+    firmware: Firmware, work: Path, recording: Recording, on_step: Callable[[str], None]
+) -> tuple[bytes, Path]:
+    """The same on the emulated CPU of its board; firmware/platform/emulator/sensor.cc reads the file."""
+    image = compile_emulated(firmware, work)
+    header = np.array(_block(recording), "<u2").tobytes()
+    (work / "sensor.in").write_bytes(header + _bytes(recording))
+    on_step("running it")
+    board = EmulatedBoard(image, work)
+    printed = bytearray()
+    try:
+        with contextlib.suppress(EOFError):
+            while len(printed) < _MOST_PRINTED:
+                printed += board.read(_POLL_S)
+        reason = board.diagnosis()
+    finally:
+        board.close()
+    if board.log.fault() is not None:
+        raise DeviceError(f"the firmware ended before the recording did: {reason}", board.advice)
+    return bytes(printed), board.log.path
+
+
+def _own_lines(printed: bytes) -> tuple[str, ...]:
+    """Return the lines that are not those of the serial commands."""
+    lines = printed.decode("utf-8", "replace").splitlines()
+    return tuple(line for line in lines if line and not line.startswith(_COMMANDS))

@@ -1,0 +1,262 @@
+// From a stand-in for a sensor to an action: the queue, the rule of detection, and both with a
+// model.
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "bench.h"
+#include "detector.h"
+#include "ring.h"
+#include "sensing.h"
+#include "sensing_config.h"
+#include "sensor.h"
+#include "stage.h"
+
+using model::Status;
+
+namespace {
+
+sensor_callback g_sensor = nullptr;
+const char* g_obstacle = nullptr;
+int g_stage_resets = 0;
+std::vector<std::pair<std::string, float>> g_detected;
+
+void OnDetection(const char* label, float score) { g_detected.emplace_back(label, score); }
+
+// Gives moments of two axes: n, -n; n + 1, -n - 1; ...
+void Give(int first, int moments) {
+  std::vector<int16_t> values;
+  for (int n = first; n < first + moments; ++n) {
+    values.push_back(static_cast<int16_t>(n));
+    values.push_back(static_cast<int16_t>(-n));
+  }
+  g_sensor(values.data(), values.size());
+}
+
+void Start() {
+  fake::Clear();
+  fake::sent.clear();
+  fake::clock = {0};
+  g_obstacle = nullptr;
+  g_detected.clear();
+  REQUIRE(sensing::Begin(OnDetection) == nullptr);
+}
+
+std::vector<std::vector<uint8_t>> Inferred() {
+  return std::exchange(fake::inferred, std::vector<std::vector<uint8_t>>());
+}
+
+}  // namespace
+
+const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+  CHECK(rate_hz == 100);
+  g_sensor = on_values;
+  return g_obstacle;
+}
+void sensor_poll(void) {}
+
+// A frame is one moment.
+void sensing::ResetStage() { ++g_stage_resets; }
+size_t sensing::RunStage(const int16_t* values, size_t count, int32_t* frame, bool* complete) {
+  REQUIRE(count % 2 == 0);
+  frame[0] = values[0];
+  frame[1] = values[1];
+  *complete = true;
+  return 2;
+}
+
+TEST_CASE("the queue gives what was written, in its order, and counts what found no room") {
+  std::mt19937 random(1);
+  auto ring = std::make_unique<sensing::Ring<7, 3>>();
+  std::deque<int16_t> expected;
+  uint32_t dropped = 0;
+  int16_t next = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::vector<int16_t> values(3 * (random() % 6));
+    for (int16_t& value : values) value = next++;
+    ring->Write(values.data(), values.size());
+    const size_t taken = std::min(values.size(), 18 - expected.size());
+    expected.insert(expected.end(), values.begin(), values.begin() + static_cast<long>(taken));
+    dropped += static_cast<uint32_t>((values.size() - taken) / 3);
+    REQUIRE(ring->Dropped() == dropped);
+    size_t count = 0;
+    const int16_t* found = ring->Peek(&count);
+    REQUIRE((count > 0) == !expected.empty());
+    count = 3 * (random() % (count / 3 + 1));
+    for (size_t k = 0; k < count; ++k, expected.pop_front()) REQUIRE(found[k] == expected.front());
+    ring->Consume(count);
+  }
+  ring->Clear();
+  size_t count = 1;
+  ring->Peek(&count);
+  CHECK(count == 0);
+}
+
+TEST_CASE("a writer and a reader that run at the same time lose nothing unseen") {
+  auto ring = std::make_unique<sensing::Ring<64, 1>>();
+  constexpr int kAll = 200000;
+  std::thread writer([&] {
+    for (int i = 0; i < kAll; ++i) {
+      const auto value = static_cast<int16_t>(i);
+      ring->Write(&value, 1);
+    }
+  });
+  uint32_t got = 0;
+  int last = -1;
+  bool in_order = true;
+  const auto take = [&] {
+    size_t count = 0;
+    const int16_t* values = ring->Peek(&count);
+    for (size_t i = 0; i < count; ++i) {
+      // Less than 65536 are lost between two.
+      const int step = static_cast<uint16_t>(values[i] - static_cast<int16_t>(last));
+      in_order = in_order && step > 0;
+      last += step;
+    }
+    ring->Consume(count);
+    got += static_cast<uint32_t>(count);
+    return count;
+  };
+  while (got + ring->Dropped() < kAll) take();
+  writer.join();
+  CHECK(in_order);
+  CHECK(got + ring->Dropped() == kAll);
+}
+
+TEST_CASE("a class is detected above the cutoff, on average, in a row, and then not for a while") {
+  using sensing::kOne;
+  sensing::Detector<2, 3> detector;
+  const bool none[2] = {};
+  const auto push = [&](double score, const sensing::Rule& rule, const bool* ignored) {
+    const uint32_t scores[2] = {static_cast<uint32_t>(score * kOne), 0};
+    return detector.Push(scores, ignored, rule);
+  };
+  const sensing::Rule rule = {kOne / 2, 1, 2};
+  CHECK(push(1, rule, none) == -1);  // the average is not full
+  CHECK(push(1, rule, none) == -1);
+  CHECK(push(1, rule, none) == 0);
+  CHECK(detector.Mean(0) == kOne);
+  CHECK(push(1, rule, none) == -1);
+  CHECK(push(1, rule, none) == -1);
+  CHECK(push(0.25, rule, none) == 0);
+  CHECK(detector.Mean(0) == kOne * 3 / 4);
+  detector.Reset();
+  for (int i = 0; i < 5; ++i) CHECK(push(0.5, rule, none) == -1);  // equal is not above
+  const sensing::Rule in_a_row = {kOne / 2, 3, 0};
+  detector.Reset();
+  for (const int expected : {-1, -1, -1, -1, 0, -1, -1, 0}) {
+    CHECK(push(0.9, in_a_row, none) == expected);
+  }
+  detector.Reset();
+  const bool first[2] = {true, false};
+  for (int i = 0; i < 5; ++i) CHECK(push(1, rule, first) == -1);
+}
+
+TEST_CASE("the values become the model's input, and its scores what is detected") {
+  Start();
+  Give(1, 3);
+  fake::outputs[0] = {200, 10, 0};
+  sensing::Loop();
+  // n / 4 in steps of 0.5: halves are rounded up, and the zero point is -3.
+  const auto byte = [](int value) { return static_cast<uint8_t>(value - 3); };
+  CHECK(Inferred() ==
+        decltype(fake::inferred){{byte(1), byte(0), byte(1), byte(-1), byte(2), byte(-1)}});
+  CHECK(g_detected.empty());
+  Give(400, 6);
+  sensing::Loop();
+  REQUIRE(fake::inferred.size() == 1);  // at most one inference at a time
+  CHECK(Inferred()[0] == std::vector<uint8_t>{127, 128, 127, 128, 127, 128});  // clipped
+  REQUIRE(g_detected.size() == 1);
+  CHECK(g_detected[0].first == "up");
+  CHECK(g_detected[0].second == 200 / 256.f);
+  sensing::Loop();
+  CHECK(Inferred().size() == 1);
+  sensing::Loop();
+  CHECK(Inferred().empty());
+  // Nothing for 90 ms, which three inferences take; and never what is ignored.
+  fake::outputs[0] = {0, 0, 255};
+  for (int i = 0; i < 8; ++i) {
+    Give(0, 3);
+    sensing::Loop();
+  }
+  CHECK(g_detected.size() == 1);
+  fake::outputs[0] = {0, 255, 0};
+  Give(0, 6);
+  sensing::Loop();
+  sensing::Loop();
+  REQUIRE(g_detected.size() == 2);
+  CHECK(g_detected[1].first == "down");
+  CHECK(fake::sent.empty());
+}
+
+TEST_CASE("while serial commands come the model is theirs, its state too") {
+  Start();
+  const int resets = fake::resets;
+  Give(0, 3);
+  sensing::Loop();
+  CHECK(Inferred().size() == 1);
+  serial::Session session;
+  session.Begin(Status::kOk);
+  const std::string load = "reset%input 0%db load 6%db 010203040506%infer 1 0%";
+  const auto send = [&](const std::string& text) {
+    sensing::Pause();
+    session.Feed(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+    Give(0, 20);  // more than the queue holds
+    for (int i = 0; i < 5; ++i) sensing::Loop();
+  };
+  send(load);
+  fake::clock = {9000000};
+  send("infer 1 0%");
+  fake::clock = {18999999};
+  for (int i = 0; i < 5; ++i) sensing::Loop();
+  CHECK(Inferred().size() == 2);
+  CHECK(fake::sent.find("e-[") == std::string::npos);
+  CHECK(fake::sent.find("lost") == std::string::npos);
+  // Ten seconds after the last one it listens again, from the start.
+  fake::clock = {19000000};
+  const int stage_resets = g_stage_resets;
+  Give(0, 3);
+  sensing::Loop();
+  CHECK(Inferred().empty());
+  CHECK(g_stage_resets == stage_resets + 1);
+  CHECK(fake::resets == resets + 2);
+  Give(0, 3);
+  sensing::Loop();
+  CHECK(Inferred().size() == 1);
+  CHECK(sensing::Lost() == 0);
+}
+
+TEST_CASE("what is lost is told, once a second") {
+  Start();
+  fake::clock = {5000000};
+  Give(0, 9);
+  sensing::Loop();
+  CHECK(sensing::Lost() == 1);
+  CHECK(fake::sent == "lost 1 values: the model is slower than the sensor\r\n");
+  fake::sent.clear();
+  Give(0, 5);
+  sensing::Loop();
+  CHECK(fake::sent.empty());
+  fake::clock = {6000000};
+  sensing::Loop();
+  CHECK(fake::sent == "lost 3 values: the model is slower than the sensor\r\n");
+}
+
+TEST_CASE("a sensor that does not start and a model that fails are told") {
+  Start();
+  g_obstacle = "broken";
+  CHECK(std::string(sensing::Begin(OnDetection)) == "broken");
+  Give(0, 3);
+  sensing::Loop();
+  CHECK(fake::inferred.empty());
+  Start();
+  fake::invoke = Status::kInvoke;
+  Give(0, 6);
+  sensing::Loop();
+  sensing::Loop();
+  CHECK(Inferred().size() == 1);
+  CHECK(fake::sent == "stopped listening: invoke\r\n");
+}

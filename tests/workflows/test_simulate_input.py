@@ -1,0 +1,132 @@
+"""Recordings through the firmware of a project: what it hears is what Python computes, and espeak-ng's words are heard."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.datasets.recording import resample
+from microgen.errors import InputError, SetupError
+from microgen.preprocessing.scaling import to_input
+from tests.applications.test_microphone import scoring
+from tests.datasets.test_recording import sine, write
+from tests.support.audio import signals
+from tests.support.tools import needs, needs_host
+from tests.verification.test_streaming import wake_words
+
+VOICES = ("en-us", "en-gb+f2", "en-029+m3")
+OTHER = "the weather is nice today and we go out"
+
+
+@pytest.fixture
+def project(tmp_path):
+    needs_host()
+    (tmp_path / "m.tflite").write_bytes(scoring())
+    return microgen.build(
+        tmp_path / "m.tflite", "nano33ble", out=tmp_path / "p", verify=False, application="microphone",
+        application_options={"front_end": "mfcc", "stride_ms": "40", "average": "2", "cutoff": "0.6"},
+        runtime="compiled",
+    ).project  # fmt: skip
+
+
+def test_the_firmware_hears_what_python_computes(project, tmp_path):
+    samples = signals(16000)["speech"]
+    result = microgen.simulate_input(project, write(tmp_path / "a.wav", samples))
+    front = microgen.Mfcc(microgen.LogMel(step_ms=20, low_hz=20, high_hz=4000, noise_reduction=False, pcan=False), 10)
+    (tensor,) = microgen.load(project / "model.tflite").inputs
+    expected = to_input(front.frames(samples), 64, tensor.scale, tensor.zero_point, tensor.dtype)
+    assert (result.frames == expected).all() and len(expected) == 49
+    # Five frames first, then every second one: a frame is complete each 20 ms, the first after 30.
+    assert result.trace.score_positions.tolist() == [480 + 320 * k for k in range(4, 49, 2)]
+    averaged = (result.trace.scores[1:] + result.trace.scores[:-1]) / 2
+    assert result.trace.means[1:] == pytest.approx(averaged, abs=1e-4)
+    assert result.trace.lost == 0 and result.load is None and result.printed[0] == "listening"
+    document = result.to_json()
+    assert document["seconds"] == 1 and len(document["scores"]["mean"]) == 23 and json.dumps(document)
+    page = tmp_path / "r.html"
+    microgen.write_simulation(page, result)
+    first = page.read_bytes()
+    microgen.write_simulation(page, microgen.simulate_input(project, tmp_path / "a.wav"))
+    assert page.read_bytes() == first and first.count(b"<svg") == 1 and b"data:image/png" in first
+
+
+def test_what_cannot_be_simulated_is_refused(project, tmp_path):
+    with pytest.raises(InputError, match="less than a frame of 30 ms"):
+        microgen.simulate_input(project, write(tmp_path / "a.wav", np.zeros(100)))
+    with pytest.raises(InputError, match="no file is streamed there"):
+        microgen.simulate_input(project, tmp_path / "a.wav", on="/dev/ttyACM0")
+    main = project / "src/main.cpp"
+    main.write_text(main.read_text().replace("void loop() {", "void loop() {\n  __builtin_trap();"))
+    with pytest.raises(microgen.EngineError, match="before the recording did"):
+        microgen.simulate_input(project, write(tmp_path / "a.wav", sine(440, 16000)))
+
+
+def test_an_application_without_a_sensor_takes_no_recording(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(scoring())
+    out = microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", verify=False).project
+    with pytest.raises(InputError, match="'serial' reads no sensor"):
+        microgen.simulate_input(out, tmp_path / "a.wav")
+
+
+def spoken(voice: str, text: str) -> np.ndarray:
+    """A sentence as samples of -1 to 1 at 16 kHz, without the silence around it."""
+    done = subprocess.run(["espeak-ng", "--stdout", "-v", voice, text], capture_output=True, check=True)
+    with wave.open(io.BytesIO(done.stdout)) as stream:
+        samples = np.frombuffer(stream.readframes(2**24), "<i2") / 32768
+        samples = resample(samples, stream.getframerate(), 16000)
+    loud = np.flatnonzero(np.abs(samples) > 0.01)
+    return samples[loud[0] : loud[-1] + 1]
+
+
+def conversation(voice: str, path: Path) -> tuple[Path, float]:
+    """Another sentence, a second, the wake word, a second; and when the word has been said."""
+    second = np.zeros(16000)
+    parts = [second, spoken(voice, OTHER), second, spoken(voice, "okay nabu")]
+    end = sum(map(len, parts)) / 16000
+    return write(path, 32767 * np.concatenate([*parts, second])), end
+
+
+def hears(project: Path, voice: str, tmp_path: Path, on: str = "host") -> microgen.Simulation:
+    path, end = conversation(voice, tmp_path / "a.wav")
+    result = microgen.simulate_input(project, path, on=on)
+    (found,) = result.trace.detected
+    assert found.label == "Okay Nabu" and found.score > 0.85
+    assert end - 0.3 < result.seconds(found.position) < end + 0.7
+    assert result.trace.lost == 0 and "detected Okay Nabu" in result.printed[-1]
+    return result
+
+
+def listener(tmp_path: Path, runtime: str) -> Path:
+    needs_host()
+    needs("espeak-ng", "espeak-ng")
+    path = next((p for p in wake_words() if p.stem == "okay_nabu"), None)
+    if path is None:
+        pytest.skip("the models of pymicro-wakeword are not installed")
+    return microgen.build(
+        path, "nano33ble", out=tmp_path / runtime, verify=False, samples=16, application="microphone", runtime=runtime
+    ).project
+
+
+def test_okay_nabu_is_heard_at_the_right_second(tmp_path):
+    hears(listener(tmp_path, "tflm"), VOICES[0], tmp_path)
+
+
+@pytest.mark.slow
+def test_okay_nabu_is_heard_in_three_voices_by_both_runtimes_and_an_emulated_cpu(tmp_path):
+    projects = {runtime: listener(tmp_path, runtime) for runtime in ("tflm", "compiled")}
+    for voice in VOICES:
+        first, second = (hears(projects[runtime], voice, tmp_path) for runtime in projects)
+        assert (first.trace.means == second.trace.means).all() and (first.frames == second.frames).all()
+        try:
+            emulated = hears(projects["compiled"], voice, tmp_path, on="emulator")
+        except SetupError as error:
+            pytest.skip(error.message)
+        assert (emulated.frames == second.frames).all() and (emulated.trace.means == second.trace.means).all()
+        assert 0.1 < emulated.load < 0.6
