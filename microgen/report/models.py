@@ -221,6 +221,7 @@ def board_lines(board: Board) -> Pairs:
         ("memory", f"{size(board.mcu.flash_bytes)} flash, {size(board.mcu.ram_bytes)} RAM"),
         ("TFLM", f"{tflm.title} of {tflm.date}, kernels: {tflm.kernels}" if tflm else "-"),
         ("PlatformIO", f"{board.platformio.platform}, board {board.platformio.board}"),
+        *((sensor.kind, sensor.title) for sensor in board.sensors),
         ("status", board.status),
         *(("note", text) for text in (tflm.notes if tflm else ())),
     ]

@@ -38,6 +38,11 @@ VERBS = ("needs", "skip", "exit", "varies", "file", "prints", "board", "backgrou
 # on another processor, and with them other roundings.
 VARYING = {
     "sha256": [(r"[0-9a-f]{64}", "SHA")],
+    "score": [
+        (r"(?<=score )\d\.\d\d|(?<=Nabu )\d\.\d\d", "SCORE"),
+        (r"(?<=at )\d+\.\d\d s", "TIME"),
+        (r"\d+ %", "PART"),
+    ],
     "time": [(r"\b[\d.,]+ (?:us|ms|s)\b", "TIME")],
     "training": [(r"SQNR, lowest .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"\b\d\.\d{4}\b", "SCORE")],
     "verdict": [

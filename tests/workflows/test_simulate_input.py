@@ -1,4 +1,4 @@
-"""Recordings through the firmware of a project: what it hears is what Python computes, and espeak-ng's words are heard."""
+"""Recordings through the firmware of a project: it hears what Python computes, and the words that espeak-ng says."""
 
 from __future__ import annotations
 
