@@ -69,3 +69,6 @@ class Application(Protocol):
 
     def ram_bytes(self, model: TfliteModel) -> int:
         """Return the RAM that it takes besides the serial commands; an upper bound."""
+
+    def flash_bytes(self, model: TfliteModel) -> int:
+        """Return the flash that its own code and constants take, about."""

@@ -14,9 +14,11 @@ from typing import Any
 from ..boards import Board
 from ..datasets.recording import Recording, read_sound
 from ..errors import InputError, option
+from ..preprocessing import emit
 from ..preprocessing.log_mel import LogMel
 from ..preprocessing.mfcc import Mfcc
 from ..preprocessing.settings import Settings
+from ..preprocessing.tables import tables
 from ..support.json import load_json
 from ..tflite import TfliteModel
 from . import sensing
@@ -28,8 +30,8 @@ _NAME = "microphone"
 _FRONT_END = "front_end"
 _PREPROCESSING = ("logmel.c", "logmel.h", "logmel_fft.c", "logmel_levels.c", "logmel_pair.h", "logmel_parts.h")
 _STATE = {"noise_reduction": False, "pcan": False}
-# Bytes of the front end's variables that `Settings` do not say.
-_FRONT_RAM = 64
+# Bytes of code: the front end, and the cosine transform; as `sensing.CODE_BYTES`.
+_LOGMEL_BYTES, _MFCC_BYTES = 3_750, 100
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,14 @@ class _Microphone:
 
     def ram_bytes(self, model: TfliteModel) -> int:
         front = self.features.front
-        noise = 4 * front.channels if front.estimates_noise else 0
-        own = 2 * front.window + 2 * front.fft_size + noise + 2 * front.channels + 2 * self.features.coefficients
-        return own + _FRONT_RAM + sensing.shared_ram_bytes(model, self._stream, self.detection)
+        own = emit.ram_bytes(front, tables(front)) + 2 * front.channels + 2 * self.features.coefficients
+        return own + sensing.shared_ram_bytes(model, self._stream, self.detection)
+
+    def flash_bytes(self, model: TfliteModel) -> int:
+        front = self.features.front
+        cosines = self.features.coefficients * front.channels
+        transform = _MFCC_BYTES + 2 * cosines if cosines else 0
+        return sensing.CODE_BYTES + _LOGMEL_BYTES + emit.flash_bytes(front, tables(front)) + transform
 
     @property
     def front(self) -> LogMel | Mfcc:

@@ -77,6 +77,9 @@ class _MlPerf:
     def recording(self, path: Path) -> Recording:
         raise no_sensor(self.name)
 
+    def flash_bytes(self, model: TfliteModel) -> int:
+        return 0
+
     def ram_bytes(self, model: TfliteModel) -> int:
         # The input as float32.
         return 4 * model.inputs[0].elements if self._source == _RECONSTRUCTION else 0

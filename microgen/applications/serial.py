@@ -63,6 +63,9 @@ class _Serial:
     def recording(self, path: Path) -> Recording:
         raise no_sensor(self.name)
 
+    def flash_bytes(self, model: TfliteModel) -> int:
+        return 0
+
     def ram_bytes(self, model: TfliteModel) -> int:
         return 0
 

@@ -165,10 +165,13 @@ def _takes(region: Region, parts: tuple[Part, ...], copies: Part) -> bool:
 
 def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
+    application = deployment.application.flash_bytes(deployment.model)
+    own = Part.measured("application", application, 25, "its code, measured by GCC 12.2, and its constants")
     return (
         *deployment.plan.model_parts(),
         Part("golden vectors", golden_bytes(deployment.model), 0, "what the self-test runs"),
         *deployment.plan.code_parts(),
+        *((own,) if application else ()),
         Part.measured("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
     )
 

@@ -96,16 +96,7 @@ const mfcc_tables {name} = {{{channels}, {coefficients}, {name}_cosines}};
 def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
     """Return header and source of a front end, by file name; see `LogMel.emit`."""
     _check_name(name)
-    arrays: dict[str, tuple[str, list[int]]] = {
-        "coefficients": ("int16_t", _values(tables.window)),
-        "places": ("uint16_t", _values(tables.place)),
-        "twiddles": ("uint32_t", _pairs(tables.twiddles)),
-        "split": ("uint32_t", _pairs(tables.split)),
-        "widths": ("uint16_t", _values(tables.widths)),
-        "weights": ("uint16_t", _values(tables.weights)),
-    }
-    if front.pcan:
-        arrays["gains"] = ("int16_t", _values(tables.gains))
+    arrays = _arrays(front, tables)
     numbers = {
         "window": front.window,
         "step": front.step,
@@ -132,7 +123,7 @@ def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
         "channels": front.channels,
         "half": tables.half,
         "ram": ram_bytes(front, tables),
-        "flash": sum(_SIZES[kind] * len(values) for kind, values in arrays.values()),
+        "flash": flash_bytes(front, tables),
         "arrays": "".join(_array(kind, f"{name}_{key}", values) for key, (kind, values) in arrays.items()),
         "members": "\n".join(members),
         "noise": f"static uint32_t {name}_noise[{front.channels}];\n" if front.estimates_noise else "",
@@ -152,6 +143,24 @@ def mfcc_files(cosines: Ints, name: str) -> dict[str, str]:
         "arrays": _array("int16_t", f"{name}_cosines", _values(cosines.reshape(-1))),
     }
     return {f"{name}.h": _MFCC_HEADER.format(**text), f"{name}.c": _MFCC_SOURCE.format(**text)}
+
+
+def _arrays(front: Settings, tables: Tables) -> dict[str, tuple[str, list[int]]]:
+    """Return the constants of a front end: type and values by name."""
+    arrays = {
+        "coefficients": ("int16_t", _values(tables.window)),
+        "places": ("uint16_t", _values(tables.place)),
+        "twiddles": ("uint32_t", _pairs(tables.twiddles)),
+        "split": ("uint32_t", _pairs(tables.split)),
+        "widths": ("uint16_t", _values(tables.widths)),
+        "weights": ("uint16_t", _values(tables.weights)),
+    }
+    return {**arrays, "gains": ("int16_t", _values(tables.gains))} if front.pcan else arrays
+
+
+def flash_bytes(front: Settings, tables: Tables) -> int:
+    """Return the bytes of flash that the emitted constants take."""
+    return sum(_SIZES[kind] * len(values) for kind, values in _arrays(front, tables).values())
 
 
 def ram_bytes(front: Settings, tables: Tables) -> int:

@@ -124,6 +124,8 @@ def test_its_memory_counts_and_its_driver_is_in_the_project():
         for a in (None, chosen(front_end="mfcc"), chosen(front_end="mfcc", queue_ms="1250"))
     )
     assert usual + 8000 < more < usual + 20000 and most == more + 32000
+    parts = memory_fit(deploy("m", model, board, application=chosen(front_end="mfcc"))).flash.parts
+    assert 8_000 < sum(part.bytes for part in parts if part.name == "application") < 12_000
     files = project_files(deploy("m", model, board, application=chosen(front_end="mfcc")))
     assert b"PDM.begin" in files["lib/platform/pdm.cc"] and "lib/application/mfcc.c" in files
     assert not any("pdm.cc" in name for name in project_files(deploy("m", model, board)))

@@ -49,5 +49,8 @@ class Counting:
     def recording(self, path: Path) -> Recording:
         raise no_sensor(self.name)
 
+    def flash_bytes(self, model: TfliteModel) -> int:
+        return 100
+
     def ram_bytes(self, model: TfliteModel) -> int:
         return 1000

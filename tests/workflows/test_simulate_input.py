@@ -15,6 +15,7 @@ import microgen
 from microgen.datasets.recording import resample
 from microgen.errors import InputError, SetupError
 from microgen.preprocessing.scaling import to_input
+from microgen.report.simulation import simulation_lines
 from tests.applications.test_microphone import scoring
 from tests.datasets.test_recording import sine, write
 from tests.support.audio import signals
@@ -130,3 +131,10 @@ def test_okay_nabu_is_heard_in_three_voices_by_both_runtimes_and_an_emulated_cpu
             pytest.skip(error.message)
         assert (emulated.frames == second.frames).all() and (emulated.trace.means == second.trace.means).all()
         assert 0.1 < emulated.load < 0.6
+    # What takes longer than the queue lasts is lost there, and told.
+    main = projects["compiled"] / "src/main.cpp"
+    main.write_text(main.read_text().replace("  Light(true);", "  platform_delay_ms(400);\n  Light(true);"))
+    path, _ = conversation(VOICES[0], tmp_path / "a.wav")
+    slow = microgen.simulate_input(projects["compiled"], path, on="emulator")
+    assert 1600 <= slow.trace.lost <= 3200 and slow.printed[-1].startswith("lost ")
+    assert dict(simulation_lines(slow))["lost"].startswith(f"{slow.trace.lost:,} values")
