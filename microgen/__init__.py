@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .frontends.source import load
     from .preprocessing.log_mel import LogMel, to_int16
     from .preprocessing.mfcc import Mfcc
+    from .preprocessing.window import Window
     from .projects.drift import Drift
     from .quantization import Quantized, quantize
     from .recipes import load_recipe, recipe_names
@@ -66,6 +67,7 @@ _LAZY = {
     "LogMel": "preprocessing.log_mel",
     "Mfcc": "preprocessing.mfcc",
     "to_int16": "preprocessing.log_mel",
+    "Window": "preprocessing.window",
     "Prediction": "workflows.predict",
     "predict": "workflows.predict",
     "Quantized": "quantization",
@@ -114,6 +116,7 @@ __all__ = [
     "Trained",
     "Tuned",
     "Verdict",
+    "Window",
     "__version__",
     "bench",
     "build",

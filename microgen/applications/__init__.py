@@ -33,8 +33,14 @@ def _microphone() -> Application:
     return APPLICATION
 
 
+def _motion() -> Application:
+    from .motion import APPLICATION
+
+    return APPLICATION
+
+
 APPLICATIONS: Registry[Application] = Registry(
-    "application", {"serial": _serial, "mlperf": _mlperf, "microphone": _microphone}
+    "application", {"serial": _serial, "mlperf": _mlperf, "microphone": _microphone, "motion": _motion}
 )
 
 

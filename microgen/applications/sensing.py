@@ -134,13 +134,30 @@ def read_settings(kind: type[_Settings], options: Mapping[str, str], start: _Set
         InputError: one is not of that type, or cannot be.
     """
     base = start or kind()
-    values = {name: _READERS[type(getattr(base, name))](name, text) for name, text in options.items()}
-    return replace(base, **values)  # type: ignore[type-var]
+    return replace(base, **read_values(base, options))  # type: ignore[type-var]
+
+
+def read_values(base: Any, options: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """Return the values of options by name, each read as the type that its field has in `base`.
+
+    Raises:
+        InputError: one is not of that type.
+    """
+    return {name: _READERS[type(getattr(base, name))](name, text) for name, text in options.items()}
+
+
+def read_list(name: str, text: str) -> tuple[float, ...]:
+    """Read numbers between commas; none where there is nothing.
+
+    Raises:
+        InputError: one is none.
+    """
+    return tuple(_real(name, part) for part in text.split(",")) if text else ()
 
 
 def written(settings: Any) -> dict[str, str]:  # noqa: ANN401 - any dataclass
     """Return settings as options, which `read_settings` takes."""
-    return {name: _written(value) for name, value in asdict(settings).items()}
+    return {name: written_value(value) for name, value in asdict(settings).items()}
 
 
 def names(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any dataclass
@@ -274,7 +291,8 @@ _READERS: Mapping[type, Callable[[str, str], Any]] = {
 }
 
 
-def _written(value: object) -> str:
+def written_value(value: object) -> str:
+    """Return a value of a setting as an option has it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

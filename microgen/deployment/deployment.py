@@ -117,7 +117,8 @@ def _sensor(application: Application, board: Board) -> Sensor | None:
             return sensor
     others = [b.name for b in list_boards() if any(s.kind == application.sensor for s in b.sensors)]
     raise InputError(
-        f"{board.title} has no {application.sensor} that is known, which the application '{application.name}' reads",
+        f"{board.title} has no sensor of the kind '{application.sensor}', which the application "
+        f"'{application.name}' reads",
         f"boards with one: {', '.join(others)}; or add [[sensors]] to a board file of your own",
         option="board",
     )

@@ -31,7 +31,7 @@ _CONTEXT = Context(
     clamp=0,
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
-_PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -49,7 +49,7 @@ def with_40_digits(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
 def cos_turns(numerator: int, denominator: int) -> Decimal:
     """Return the cosine of a fraction of a full turn."""
-    return _cos(2 * _PI * (numerator % denominator) / denominator)
+    return _cos(2 * PI * (numerator % denominator) / denominator)
 
 
 def cos(angle: np.float32) -> np.float32:

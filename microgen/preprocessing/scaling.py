@@ -26,4 +26,4 @@ def to_input(
     multiplier = int((1 << _FRACTION_BITS) / (unit * float(np.float32(scale))) + 0.5)
     scaled = (numbers.astype(np.int64) * multiplier + (1 << (_FRACTION_BITS - 1))) >> _FRACTION_BITS
     limits = np.iinfo(dtype)
-    return np.clip(scaled + zero_point, limits.min, limits.max).astype(dtype)
+    return np.asarray(np.clip(scaled + zero_point, limits.min, limits.max), dtype)

@@ -97,7 +97,7 @@ def simulate_input(
 
     Args:
         path: the project's folder, of an application that reads a sensor.
-        input: the file: WAV for a microphone.
+        input: the file: WAV for a microphone, CSV for a motion sensor.
         on: "host" or "emulator".
         on_step: called with what is done next, for a progress display.
 

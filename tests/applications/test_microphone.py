@@ -111,7 +111,7 @@ def test_models_and_boards_that_it_cannot_work_with_are_refused():
     ):
         with pytest.raises(InputError, match=message):
             deploy("m", parse(data), board, application=application)
-    with pytest.raises(InputError, match="has no microphone that is known") as caught:
+    with pytest.raises(InputError, match="has no sensor of the kind 'microphone'") as caught:
         deploy("m", parse(scoring()), microgen.load_board("nucleo-f446re"), application=mfcc)
     assert "nano33ble" in caught.value.hint
 

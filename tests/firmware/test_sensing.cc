@@ -21,6 +21,7 @@ namespace {
 
 sensor_callback g_sensor = nullptr;
 const char* g_obstacle = nullptr;
+uint32_t g_missed = 0;
 int g_stage_resets = 0;
 std::vector<std::pair<std::string, float>> g_detected;
 
@@ -51,12 +52,14 @@ std::vector<std::vector<uint8_t>> Inferred() {
 
 }  // namespace
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   CHECK(rate_hz == 100);
   g_sensor = on_values;
   return g_obstacle;
 }
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return g_missed; }
 
 // A frame is one moment.
 void sensing::ResetStage() { ++g_stage_resets; }
@@ -243,6 +246,8 @@ TEST_CASE("what is lost is told, once a second") {
   fake::clock = {6000000};
   sensing::Loop();
   CHECK(fake::sent == "lost 3 values: the model is slower than the sensor\r\n");
+  g_missed = 4;  // by a sensor that nothing interrupts for
+  CHECK(sensing::Lost() == 7);
 }
 
 TEST_CASE("a sensor that does not start and a model that fails are told") {

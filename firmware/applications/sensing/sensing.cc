@@ -74,7 +74,7 @@ bool g_runs = false;
 bool g_paused = false;
 uint64_t g_paused_us = 0;
 uint32_t g_position = 0;  // moments that were looked at
-uint32_t g_dropped = 0;   // of the queue, when listening began
+uint32_t g_dropped = 0;   // and lost, when listening began
 uint32_t g_reported = 0;
 uint64_t g_reported_us = 0;
 
@@ -95,7 +95,7 @@ void OnValues(const int16_t* values, size_t count) { g_queue.Write(values, count
 void Listen() {
   g_paused = false;
   g_queue.Clear();
-  g_dropped = g_queue.Dropped();
+  g_dropped = g_queue.Dropped() + sensor_missed();
   g_reported = 0;
   g_filled = 0;
   ResetStage();
@@ -184,7 +184,7 @@ void Infer() {
 const char* Begin(OnDetection on_detection) {
   g_on_detection = on_detection;
   Listen();
-  const char* obstacle = sensor_begin(kRateHz, OnValues);
+  const char* obstacle = sensor_begin(kRateHz, kAxes, OnValues);
   g_runs = obstacle == nullptr;
   return obstacle;
 }
@@ -215,6 +215,6 @@ void Pause() {
   g_paused_us = platform_micros();
 }
 
-uint32_t Lost() { return g_queue.Dropped() - g_dropped; }
+uint32_t Lost() { return g_queue.Dropped() + sensor_missed() - g_dropped; }
 
 }  // namespace sensing

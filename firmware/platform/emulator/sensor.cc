@@ -38,7 +38,7 @@ uint64_t DueMicros() { return g_start_us + (g_moments + g_header[1]) * 1000000 /
 
 }  // namespace
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   static const char name[] = "sensor.in";
   const uintptr_t argument[3] = {reinterpret_cast<uintptr_t>(name), kOpenReadBinary,
                                  sizeof(name) - 1};
@@ -82,6 +82,8 @@ int emulator_sensor_next(void) {
 }
 
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return 0; }
 
 void sensor_trace(const char* what, uint32_t position, const void* bytes, size_t n) {
   const uint64_t before = emulator_ticks();

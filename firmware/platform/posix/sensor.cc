@@ -48,7 +48,7 @@ bool posix_feed_next() {
   return false;
 }
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   if (g_values == nullptr) return "there is no sensor here (microgen simulate --input has one)";
   g_rate_hz = rate_hz;
   g_on_values = on_values;
@@ -56,6 +56,8 @@ const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
 }
 
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return 0; }
 
 void sensor_trace(const char* what, uint32_t position, const void* bytes, size_t n) {
   if (g_trace == nullptr) return;

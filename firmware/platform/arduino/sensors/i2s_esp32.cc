@@ -42,7 +42,7 @@ void Task(void* /*unused*/) {
 
 }  // namespace
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   g_on_values = on_values;
   g_i2s.setPins(MICROPHONE_BCLK, MICROPHONE_WS, -1, MICROPHONE_DATA);
   if (!g_i2s.begin(I2S_MODE_STD, rate_hz, I2S_DATA_BIT_WIDTH_32BIT, I2S_SLOT_MODE_MONO,
@@ -56,3 +56,5 @@ const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
 }
 
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return 0; }

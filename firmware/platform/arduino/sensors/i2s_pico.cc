@@ -45,7 +45,7 @@ void OnReceive() {
 
 }  // namespace
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   g_on_values = on_values;
   g_i2s.setBCLK(MICROPHONE_BCLK);
   g_i2s.setDATA(MICROPHONE_DATA);
@@ -56,3 +56,5 @@ const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
 }
 
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return 0; }

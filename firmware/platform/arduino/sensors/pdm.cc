@@ -25,7 +25,7 @@ void OnReceive() {
 
 }  // namespace
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   g_on_values = on_values;
   PDM.onReceive(OnReceive);
   if (!PDM.begin(1, static_cast<int>(rate_hz))) return "the PDM microphone does not start";
@@ -34,3 +34,5 @@ const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
 }
 
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return 0; }

@@ -26,7 +26,7 @@ void Task(void* /*unused*/) {
 
 }  // namespace
 
-const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
+const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on_values) {
   g_on_values = on_values;
   g_i2s.setPinsPdmRx(MICROPHONE_CLK, MICROPHONE_DATA);
   if (!g_i2s.begin(I2S_MODE_PDM_RX, rate_hz, I2S_DATA_BIT_WIDTH_16BIT, I2S_SLOT_MODE_MONO)) {
@@ -39,3 +39,5 @@ const char* sensor_begin(uint32_t rate_hz, sensor_callback on_values) {
 }
 
 void sensor_poll(void) {}
+
+uint32_t sensor_missed(void) { return 0; }

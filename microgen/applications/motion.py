@@ -1,0 +1,105 @@
+"""Feel: windows of what an accelerometer measures, and a gyroscope, into a model that scores gestures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..boards import Board
+from ..datasets.motion import read_motion
+from ..datasets.recording import Recording
+from ..errors import InputError
+from ..preprocessing.window import UNIT, Window
+from ..tflite import TfliteModel
+from . import sensing
+from .application import Files
+from .sensing import Detection, Stream
+from .serial import firmware_files
+
+_NAME = "motion"
+_LISTS = ("offset", "scale")
+_WINDOW = tuple(f.name for f in fields(Window))
+_DETECTION = tuple(name for name in sensing.names(Detection) if name != "stride_ms")
+_OPTIONS = (*_WINDOW, *_DETECTION)
+# Bytes of code of window.c and its stage; as `sensing.CODE_BYTES`.
+_CODE_BYTES = 1_400
+
+
+@dataclass(frozen=True)
+class _Motion:
+    """See `Application`."""
+
+    window: Window = field(default_factory=Window)
+    detection: Detection = field(default_factory=lambda: Detection(stride_ms=0, average=1))
+    name: str = _NAME
+    sensor: str = "motion"
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        written = {name: text for name, text in sensing.written(self.window).items() if name not in _LISTS}
+        lists = {name: ",".join(map(sensing.written_value, getattr(self.window, name))) for name in _LISTS}
+        detection = {name: text for name, text in sensing.written(self.detection).items() if name in _DETECTION}
+        return {**written, **lists, **detection}
+
+    def settings_beside(self, model: Path) -> Mapping[str, str]:
+        return {}
+
+    def with_options(self, options: Mapping[str, str]) -> _Motion:
+        sensing.check_names(_NAME, options, _OPTIONS)
+        lists: dict[str, Any] = {name: sensing.read_list(name, options[name]) for name in _LISTS if name in options}
+        plain = {name: text for name, text in options.items() if name in _WINDOW and name not in _LISTS}
+        values = sensing.read_values(self.window, plain)
+        detection = sensing.read_settings(
+            Detection, {name: text for name, text in options.items() if name in _DETECTION}, self.detection
+        )
+        return replace(self, window=replace(self.window, **values, **lists), detection=detection)
+
+    def check(self, model: TfliteModel, board: Board) -> None:
+        window = self.window
+        sensing.check_edges(_NAME, model, window.axes)
+        if model.inputs[0].elements != window.length * window.axes:
+            raise InputError(
+                f"{model.name}: its input {list(model.inputs[0].shape)} is no window of {window.length} moments of "
+                f"{window.axes} axes",
+                "set the application's options as the model was trained: length, acceleration, rotation",
+                option="application_options",
+                tensor=model.inputs[0].name,
+            )
+
+    def sources(self) -> Files:
+        return {
+            **sensing.shared_files(self._stream, self.detection, "motion/window_stage.cc"),
+            **sensing.preprocessing_files("window.c", "window.h"),
+            **{name: text.encode() for name, text in self.window.emit("motion_window").items()},
+        }
+
+    def program(self) -> bytes:
+        return firmware_files("sensing/main.cpp")["main.cpp"]
+
+    def recording(self, path: Path) -> Recording:
+        recording = read_motion(path, self.window)
+        if len(recording.values) < self.window.length:
+            raise InputError(
+                f"{path}: has {len(recording.values)} moments, less than a window of {self.window.length}",
+                "record a longer one",
+                path=path,
+            )
+        return recording
+
+    def ram_bytes(self, model: TfliteModel) -> int:
+        history = 4 * self.window.axes * (self.window.length + 1) + 32
+        return history + sensing.shared_ram_bytes(model, self._stream, self.detection)
+
+    def flash_bytes(self, model: TfliteModel) -> int:
+        return sensing.CODE_BYTES + _CODE_BYTES + 8 * self.window.axes
+
+    @property
+    def _stream(self) -> Stream:
+        window = self.window
+        step_ms = max(1, window.stride * 1000 // window.rate_hz)
+        return Stream(window.rate_hz, window.axes, window.length * window.axes, step_ms, float(UNIT))
+
+
+APPLICATION = _Motion()
