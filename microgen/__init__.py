@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .compression.run import Compressed, compress
     from .deployment.fit import Fit, memory_fit
     from .frontends.source import load
+    from .preprocessing.image import Image, to_rgb565
     from .preprocessing.log_mel import LogMel, to_int16
     from .preprocessing.mfcc import Mfcc
     from .preprocessing.window import Window
@@ -64,6 +65,8 @@ _LAZY = {
     "merge": "workflows.merge",
     "BuildResult": "workflows.build_request",
     "build": "workflows.build",
+    "Image": "preprocessing.image",
+    "to_rgb565": "preprocessing.image",
     "LogMel": "preprocessing.log_mel",
     "Mfcc": "preprocessing.mfcc",
     "to_int16": "preprocessing.log_mel",
@@ -101,6 +104,7 @@ __all__ = [
     "Drift",
     "EngineError",
     "Fit",
+    "Image",
     "InputError",
     "Inspection",
     "LogMel",
@@ -139,6 +143,7 @@ __all__ = [
     "simulate_input",
     "sweep",
     "to_int16",
+    "to_rgb565",
     "train",
     "tune",
     "verify",

@@ -39,8 +39,15 @@ def _motion() -> Application:
     return APPLICATION
 
 
+def _camera() -> Application:
+    from .camera import APPLICATION
+
+    return APPLICATION
+
+
 APPLICATIONS: Registry[Application] = Registry(
-    "application", {"serial": _serial, "mlperf": _mlperf, "microphone": _microphone, "motion": _motion}
+    "application",
+    {"serial": _serial, "mlperf": _mlperf, "microphone": _microphone, "motion": _motion, "camera": _camera},
 )
 
 

@@ -169,7 +169,7 @@ class _Microphone:
     def _stream(self) -> Stream:
         front, features = self.features.front, self.features
         elements = features.coefficients or front.channels
-        return Stream(front.sample_rate, 1, elements, front.step_ms, features.unit)
+        return Stream(front.sample_rate, 1, elements, 1000 * front.step_ms, features.unit)
 
 
 def _among(options: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -98,8 +98,8 @@ class _Motion:
     @property
     def _stream(self) -> Stream:
         window = self.window
-        step_ms = max(1, window.stride * 1000 // window.rate_hz)
-        return Stream(window.rate_hz, window.axes, window.length * window.axes, step_ms, float(UNIT))
+        step_us = max(1, window.stride * 1_000_000 // window.rate_hz)
+        return Stream(window.rate_hz, window.axes, window.length * window.axes, step_us, float(UNIT))
 
 
 APPLICATION = _Motion()

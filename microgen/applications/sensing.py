@@ -33,9 +33,9 @@ inline constexpr uint32_t kRateHz = {rate_hz};
 inline constexpr size_t kAxes = {axes};
 inline constexpr size_t kQueuedMoments = {queued};
 
-// A frame: how many numbers, every how many milliseconds, and which of them are 1 of the model's.
+// A frame: how many numbers, every how many microseconds, and which of them are 1 of the model's.
 inline constexpr size_t kFrameElements = {elements};
-inline constexpr uint32_t kStepMs = {step_ms};
+inline constexpr uint32_t kStepUs = {step_us};
 inline constexpr double kUnit = {unit!r};
 
 // How often a model without state infers; 0: when all its frames are new.
@@ -107,18 +107,22 @@ class Stream:
         rate_hz: moments a second.
         axes: values of a moment.
         elements: numbers of a frame.
-        step_ms: between two frames.
+        step_us: microseconds between two frames.
         unit: how many of a frame's numbers are 1 of the model's.
+        moments: that the queue holds; None: those of `Detection.queue_ms`.
     """
 
     rate_hz: int
     axes: int
     elements: int
-    step_ms: int
+    step_us: int
     unit: float
+    moments: int | None = None
 
     def queued(self, detection: Detection) -> int:
         """Return how many moments the queue holds."""
+        if self.moments is not None:
+            return self.moments
         return -(-detection.queue_ms * self.rate_hz // 1000)
 
 
@@ -179,13 +183,14 @@ def check_names(application: str, options: Mapping[str, str], known: tuple[str, 
             )
 
 
-def check_edges(application: str, model: TfliteModel, elements: int) -> None:
+def check_edges(application: str, model: TfliteModel, elements: int, frame: int = 0) -> None:
     """Refuse a model that takes no frames, or gives no scores.
 
     Args:
         application: its name, for messages.
         model: the model.
         elements: numbers of a frame.
+        frame: the size of the input's dimension that they are; 0: `elements` itself.
 
     Raises:
         InputError: says what it takes and gives.
@@ -197,7 +202,7 @@ def check_edges(application: str, model: TfliteModel, elements: int) -> None:
             + ", ".join(f"{t.dtype} {list(t.shape)}" for t in model.inputs),
             "quantize the model to int8",
         )
-    if first.elements % elements or elements not in first.shape:
+    if first.elements % elements or (frame or elements) not in first.shape:
         raise InputError(
             f"{model.name}: its input {list(first.shape)} is not made of frames of {elements} numbers",
             "set the application's options as the model was trained",

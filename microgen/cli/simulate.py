@@ -21,7 +21,7 @@ def simulate(
     ] = False,
     input: Annotated[
         Path | None,
-        typer.Option(help="Stream this file in place of the sensor, and say what is detected: WAV, or CSV of motion."),
+        typer.Option(help="Stream this file in place of the sensor, and say what is detected: WAV, CSV or images."),
     ] = None,
     report: ReportFile = None,
     as_json: Json = False,

@@ -44,10 +44,7 @@ def read_images(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
         InputError: the input is no image, or a file cannot be read as one.
         SetupError: Pillow is missing.
     """
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise SetupError("images need Pillow, which is not installed", "pip install 'microgen[quantize]'") from None
+    _need_pillow()
     shape = spec.shape if len(spec.shape) == 3 else (*spec.shape, 1)
     if len(shape) != 3 or shape[2] not in (1, 3) or None in shape:
         raise InputError(
@@ -67,12 +64,7 @@ def _read(file: Path, height: int, width: int, channels: int) -> npt.NDArray[np.
 
     try:
         with Image.open(file, formats=_FORMATS) as image:
-            if image.width * image.height > IMAGE_PIXELS:
-                raise InputError(
-                    f"{file}: has {image.width} x {image.height} pixels, at most {IMAGE_PIXELS:,} are decoded",
-                    "scale it down first",
-                    path=file,
-                )
+            _check_size(file, image)
             white = _white(file, image)
             inverted = _is_inverted(image)
             # Transposed before it is converted, which would lose what says how; resized in its own range.
@@ -87,6 +79,60 @@ def _read(file: Path, height: int, width: int, channels: int) -> npt.NDArray[np.
     if inverted:
         pixels = 1 - pixels
     return np.repeat(pixels, channels, axis=2) if pixels.shape[2] < channels else pixels
+
+
+def read_colours(file: Path, width: int, height: int) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
+    """Read an image as a camera of another size sees it: cropped around its middle to the shape, and resized.
+
+    Args:
+        file: the image.
+        width, height: of the result.
+
+    Returns:
+        Shape (height, width, 3), red, green and blue; and the size that it has, width and height.
+
+    Raises:
+        InputError: it cannot be read as an image.
+        SetupError: Pillow is missing.
+    """
+    _need_pillow()
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file, formats=_FORMATS) as image:
+            _check_size(file, image)
+            white = _white(file, image)
+            inverted = _is_inverted(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            size = (image.width, image.height)
+            upright = _opaque(file, image)
+            if white != 255:
+                grey = np.asarray(upright.convert("F"), np.float64) / white
+                upright = Image.fromarray(np.rint(255 * (1 - grey if inverted else grey)).astype(np.uint8))
+            colours = upright.convert("RGB")
+            if size != (width, height):
+                colours = ImageOps.fit(colours, (width, height), Image.Resampling.BILINEAR)
+            return np.asarray(colours, np.uint8), size
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever they meet
+        raise InputError(f"{file}: cannot be read as an image ({error})", _REPAIR, path=file) from None
+
+
+def _need_pillow() -> None:
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        raise SetupError("images need Pillow, which is not installed", "pip install 'microgen[quantize]'") from None
+
+
+def _check_size(file: Path, image: Image) -> None:
+    if image.width * image.height > IMAGE_PIXELS:
+        raise InputError(
+            f"{file}: has {image.width} x {image.height} pixels, at most {IMAGE_PIXELS:,} are decoded",
+            "scale it down first",
+            path=file,
+        )
 
 
 def _white(file: Path, image: Image) -> int:

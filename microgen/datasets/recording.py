@@ -34,11 +34,13 @@ class Recording:
         values: shape (moments, axes), 16-bit.
         rate_hz: moments a second.
         notes: what was done to it, and what is wrong with it, for people.
+        is_polled: whether each moment waits until the firmware reads it, as a camera's rows do.
     """
 
     values: npt.NDArray[np.int16]
     rate_hz: int
     notes: tuple[str, ...] = ()
+    is_polled: bool = False
 
     @property
     def seconds(self) -> float:

@@ -51,7 +51,7 @@ class Feed:
         values: the file: 16-bit numbers, little-endian.
         trace: the file for what the application makes of them; `Trace` reads it.
         axes: numbers of a moment.
-        moments: so many come at once.
+        moments: so many come at once; 0: each waits until it is read.
     """
 
     values: Path

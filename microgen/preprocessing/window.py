@@ -219,7 +219,7 @@ class Window:
     @property
     def _exact_multipliers(self) -> npt.NDArray[np.float64]:
         scale = np.asarray(self.scale or (1.0,) * self.axes, np.float64)
-        return scale * (UNIT << _MULTIPLIER_BITS) / np.asarray(self.counts)
+        return np.asarray(scale * (UNIT << _MULTIPLIER_BITS) / np.asarray(self.counts))
 
     @property
     def _exact_offsets(self) -> npt.NDArray[np.float64]:

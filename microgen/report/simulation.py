@@ -77,12 +77,8 @@ def _picture(result: Simulation) -> dict[str, Any]:
         "height": bottom + _AXIS,
         "wave_top": _TOP,
         "waves": [
-            {
-                "path": _wave(result.recording.values[:, k], width),
-                "title": f"axis {k}",
-                "opacity": 1 if axes == 1 else 0.4,
-            }
-            for k in range(axes)
+            {"path": _wave(values, width), "title": f"axis {k}", "opacity": 1 if axes == 1 else 0.4}
+            for k, values in enumerate(() if result.recording.is_polled else result.recording.values.T)
         ],
         "image": _image(result, scale, image_top),
         "score_top": top,

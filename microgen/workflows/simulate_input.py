@@ -97,7 +97,7 @@ def simulate_input(
 
     Args:
         path: the project's folder, of an application that reads a sensor.
-        input: the file: WAV for a microphone, CSV for a motion sensor.
+        input: the file: WAV for a microphone, CSV for a motion sensor, an image or a folder of images for a camera.
         on: "host" or "emulator".
         on_step: called with what is done next, for a progress display.
 
@@ -134,8 +134,10 @@ def _simulation(opened: project.Project, path: Path, recording: Recording, trace
 
 
 def _block(recording: Recording) -> tuple[int, int]:
-    """Return the values of a moment, and how many moments come at once."""
+    """Return the values of a moment, and how many moments come at once; 0 where each waits until it is read."""
     axes = recording.values.shape[1]
+    if recording.is_polled:
+        return axes, 0
     return axes, max(1, min(_BLOCK_MS * recording.rate_hz // 1000, _BLOCK_VALUES // axes))
 
 

@@ -12,7 +12,7 @@
 #include "ring.h"
 #include "sensing.h"
 #include "sensing_config.h"
-#include "sensor.h"
+#include "platform_sensor.h"
 #include "stage.h"
 
 using model::Status;

@@ -11,8 +11,9 @@
 #include "LSM6DS3.h"
 #include "PDM.h"
 #include "Wire.h"
+#include "esp_camera.h"
 #include "platform.h"
-#include "sensor.h"
+#include "platform_sensor.h"
 #include "sensor_schedule.h"
 
 namespace pdm {
@@ -42,6 +43,24 @@ namespace lsm6ds3 {
 namespace mpu6050 {
 #include "../../firmware/platform/arduino/sensors/mpu6050.cc"
 }
+namespace esp_camera {
+#define CAMERA_D0 0
+#define CAMERA_D1 1
+#define CAMERA_D2 2
+#define CAMERA_D3 3
+#define CAMERA_D4 4
+#define CAMERA_D5 5
+#define CAMERA_D6 6
+#define CAMERA_D7 7
+#define CAMERA_XCLK 8
+#define CAMERA_PCLK 9
+#define CAMERA_VSYNC 10
+#define CAMERA_HREF 11
+#define CAMERA_SDA 12
+#define CAMERA_SCL 13
+#define CAMERA_POWER_DOWN 14
+#include "../../firmware/platform/arduino/sensors/esp_camera.cc"
+}  // namespace esp_camera
 
 namespace {
 
@@ -202,4 +221,45 @@ TEST_CASE("MPU6050 by its registers") {
   CHECK(Given().empty());
   CHECK(mpu6050::sensor_begin(100, 6, OnValues) != nullptr);
   CHECK(mpu6050::sensor_missed() == 0);
+}
+
+TEST_CASE("a camera's images, row by row") {
+  g_now_us = 0;
+  REQUIRE(esp_camera::sensor_begin(5 * 96, 97, OnValues) == nullptr);
+  CHECK(g_camera.frame_size == FRAMESIZE_96X96);
+  CHECK(g_camera.pixel_format == PIXFORMAT_RGB565);
+  CHECK(std::vector<int>{g_camera.pin_d0, g_camera.pin_d7, g_camera.pin_xclk, g_camera.pin_pclk,
+                         g_camera.pin_vsync, g_camera.pin_href, g_camera.pin_sccb_sda,
+                         g_camera.pin_sccb_scl,
+                         g_camera.pin_pwdn} == std::vector<int>{0, 7, 8, 9, 10, 11, 12, 13, 14});
+  std::vector<uint8_t> bytes(2 * 96 * 96);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 7 >> 3);
+  g_camera_image = {bytes.data(), bytes.size(), 96, 96, PIXFORMAT_RGB565};
+  esp_camera::sensor_poll();
+  CHECK(Given().empty());
+  g_now_us = 200000;
+  for (int row = 0; row < 96; ++row) {
+    esp_camera::sensor_poll();
+    CHECK(g_camera_taken == (row < 95 ? 1 : 0));
+    const std::vector<int16_t> given = Given();
+    REQUIRE(given.size() == 97);
+    CHECK(given[0] == row);
+    const uint8_t* last = &bytes[static_cast<size_t>(192 * row + 190)];
+    CHECK(given[96] == static_cast<int16_t>(last[0] << 8 | last[1]));
+  }
+  esp_camera::sensor_poll();
+  CHECK(Given().empty());
+  g_now_us = 850000;  // two images were not looked at
+  g_camera_image.height = 95;
+  esp_camera::sensor_poll();
+  CHECK(Given().empty());
+  CHECK(g_camera_taken == 0);
+  CHECK(esp_camera::sensor_missed() == 2 * 96);
+  g_now_us = 1000000;
+  g_camera_has_image = false;
+  esp_camera::sensor_poll();
+  CHECK(Given().empty());
+  CHECK(esp_camera::sensor_begin(5, 100, OnValues) != nullptr);
+  g_camera_starts = 1;
+  CHECK(esp_camera::sensor_begin(5 * 240, 321, OnValues) != nullptr);
 }

@@ -6,9 +6,9 @@
 #include "model_config.h"
 #include "model_runner.h"
 #include "platform.h"
+#include "platform_sensor.h"
 #include "ring.h"
 #include "sensing_config.h"
-#include "sensor.h"
 #include "stage.h"
 #include "writer.h"
 
@@ -25,11 +25,14 @@ static_assert(model::kInputCount == 1 && kFrames * kFrameBytes == kInput.bytes,
 static_assert(model::IsQuantized(kInput), "the model's input is not quantized");
 
 // A model with state takes each frame once; any other sees the last kFrames again and again.
-constexpr size_t kStride = model::kStateful || kStrideMs == 0 || kStrideMs / kStepMs >= kFrames
+constexpr uint64_t kFramesOfStride = uint64_t{kStrideMs} * 1000 / kStepUs;
+constexpr size_t kStride = model::kStateful || kStrideMs == 0 || kFramesOfStride >= kFrames
                                ? kFrames
-                           : kStrideMs < kStepMs ? 1
-                                                 : kStrideMs / kStepMs;
-constexpr Rule kRule = {kCutoff, kConsecutive, kRefractoryMs / (kStepMs * kStride)};
+                           : kFramesOfStride == 0 ? 1
+                                                  : kFramesOfStride;
+constexpr Rule kRule = {
+    kCutoff, kConsecutive,
+    static_cast<uint32_t>(uint64_t{kRefractoryMs} * 1000 / (uint64_t{kStepUs} * kStride))};
 
 // A number of the frame becomes the input's by an integer multiplication.
 constexpr int kFractionBits = 24;

@@ -1,12 +1,12 @@
-// sensor.h on an emulated board: the file `sensor.in` in the emulator's folder in place of the
-// sensor.
+// platform_sensor.h on an emulated board: the file `sensor.in` in the emulator's folder in place of
+// the sensor.
 //
 // Its values come when they are due by the clock of the board: as long as an inference is estimated
 // to take, they pile up. Where nothing is due, the clock is put forward. `sensor.in` begins with
-// the number of axes and of moments that come at once, 16 bits each; values follow.
-#include "sensor.h"
-
+// the number of axes and of moments that come at once, 16 bits each; values follow. Where that is
+// 0, the sensor is one that is read in sensor_poll().
 #include "emulator.h"
+#include "platform_sensor.h"
 
 namespace {
 
@@ -33,8 +33,32 @@ size_t Read(void* bytes, size_t n) {
   return left >= 0 && static_cast<size_t>(left) <= n ? n - static_cast<size_t>(left) : 0;
 }
 
+bool IsPolled() { return g_header[1] == 0; }
+size_t Moments() { return IsPolled() ? 1 : g_header[1]; }
+
 // When the moment that ends the next block comes.
-uint64_t DueMicros() { return g_start_us + (g_moments + g_header[1]) * 1000000 / g_rate_hz; }
+uint64_t DueMicros() { return g_start_us + (g_moments + Moments()) * 1000000 / g_rate_hz; }
+
+void WaitForNext() {
+  const uint64_t now = emulator_micros();
+  if (now >= DueMicros() || g_rest < kRest) return;
+  g_idle_us += DueMicros() - now;
+  emulator_skip_micros(DueMicros() - now);
+}
+
+// Hands on the next block, unless none is left.
+void Deliver() {
+  static int16_t values[kMostValues];
+  const uint64_t before = emulator_ticks();
+  const size_t n = Read(values, sizeof(*values) * g_header[0] * Moments()) / sizeof(*values);
+  emulator_hide_ticks(emulator_ticks() - before);
+  if (n == 0) {
+    --g_rest;
+  } else {
+    g_moments += n / g_header[0];
+    g_on_values(values, n);
+  }
+}
 
 }  // namespace
 
@@ -44,7 +68,7 @@ const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on
                                  sizeof(name) - 1};
   g_file = emulator_semihost(kSysOpen, argument);
   const bool is_whole = g_file >= 0 && Read(g_header, sizeof(g_header)) == sizeof(g_header);
-  if (!is_whole || size_t{g_header[0]} * g_header[1] - 1 >= kMostValues) {
+  if (!is_whole || g_header[0] * Moments() - 1 >= kMostValues) {
     return "there is no sensor here (microgen simulate --input has one)";
   }
   g_rate_hz = rate_hz;
@@ -54,23 +78,10 @@ const char* sensor_begin(uint32_t rate_hz, unsigned /*axes*/, sensor_callback on
 }
 
 int emulator_sensor_next(void) {
-  static int16_t values[kMostValues];
   if (g_on_values == nullptr) return 0;
-  const uint64_t now = emulator_micros();
-  if (now < DueMicros() && g_rest == kRest) {
-    g_idle_us += DueMicros() - now;
-    emulator_skip_micros(DueMicros() - now);
-  }
-  while (g_rest == kRest && DueMicros() <= emulator_micros()) {
-    const uint64_t before = emulator_ticks();
-    const size_t n = Read(values, sizeof(*values) * g_header[0] * g_header[1]) / sizeof(*values);
-    emulator_hide_ticks(emulator_ticks() - before);
-    if (n == 0) {
-      --g_rest;
-      break;
-    }
-    g_moments += n / g_header[0];
-    g_on_values(values, n);
+  if (!IsPolled()) {
+    WaitForNext();
+    while (g_rest == kRest && DueMicros() <= emulator_micros()) Deliver();
   }
   if (g_rest < kRest && g_rest-- == 0) {
     emulator_log("busy ");
@@ -81,7 +92,11 @@ int emulator_sensor_next(void) {
   return 1;
 }
 
-void sensor_poll(void) {}
+void sensor_poll(void) {
+  if (g_on_values == nullptr || !IsPolled() || g_rest < kRest) return;
+  WaitForNext();
+  Deliver();
+}
 
 uint32_t sensor_missed(void) { return 0; }
 

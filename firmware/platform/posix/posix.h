@@ -12,7 +12,7 @@ size_t posix_available();
 
 // Puts a file in place of the sensor: time is then that of its values, and posix_run() ends with
 // them. `trace`: what sensor_trace() writes; `axes`: values of one moment; `moments`: how many come
-// at once. Returns false where a file cannot be opened.
+// at once, 0 for one that waits until it is read. Returns false where a file cannot be opened.
 bool posix_feed(const char* values, const char* trace, unsigned axes, unsigned moments);
 bool posix_is_fed();
 uint64_t posix_fed_micros();

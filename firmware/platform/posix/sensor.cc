@@ -1,8 +1,7 @@
-// sensor.h on POSIX: a file in place of the sensor, in virtual time.
-#include "sensor.h"
-
+// platform_sensor.h on POSIX: a file in place of the sensor, in virtual time.
 #include <stdio.h>
 
+#include "platform_sensor.h"
 #include "posix.h"
 
 namespace {
@@ -26,7 +25,7 @@ bool posix_feed(const char* values, const char* trace, unsigned axes, unsigned m
   g_values = fopen(values, "rb");
   g_trace = fopen(trace, "w");
   g_axes = axes;
-  g_block = size_t{axes} * moments;
+  g_block = size_t{axes} * (moments > 0 ? moments : 1);
   g_rest = kRest;
   return g_values != nullptr && g_trace != nullptr && g_block > 0 && g_block <= kMostValues;
 }

@@ -1,9 +1,9 @@
-// sensor.h on an I2S microphone of an ESP32 (INMP441, ICS-43434, SPH0645), by the library ESP_I2S
-// of Espressif's core, from 3.0 on. A task of its own waits for the DMA's buffers.
+// platform_sensor.h on an I2S microphone of an ESP32 (INMP441, ICS-43434, SPH0645), by the library
+// ESP_I2S of Espressif's core, from 3.0 on. A task of its own waits for the DMA's buffers.
 #include <Arduino.h>
 #include <ESP_I2S.h>
 
-#include "sensor.h"
+#include "platform_sensor.h"
 
 #ifndef MICROPHONE_BCLK
 #error "name the pins: -DMICROPHONE_BCLK=.. -DMICROPHONE_WS=.. -DMICROPHONE_DATA=.."

@@ -1,10 +1,10 @@
-// sensor.h on an I2S microphone of a Pico (INMP441, ICS-43434, SPH0645), by the library I2S of
-// Earle Philhower's core. It calls from the DMA's interrupt. The word select follows the clock's
-// pin.
+// platform_sensor.h on an I2S microphone of a Pico (INMP441, ICS-43434, SPH0645), by the library
+// I2S of Earle Philhower's core. It calls from the DMA's interrupt. The word select follows the
+// clock's pin.
 #include <Arduino.h>
 #include <I2S.h>
 
-#include "sensor.h"
+#include "platform_sensor.h"
 
 #ifndef MICROPHONE_BCLK
 #error "name the pins: -DMICROPHONE_BCLK=.. -DMICROPHONE_DATA=.."

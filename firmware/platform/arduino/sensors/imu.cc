@@ -1,9 +1,9 @@
-// sensor.h on the motion sensor of an Arduino board, by its library: Arduino_LSM9DS1,
+// platform_sensor.h on the motion sensor of an Arduino board, by its library: Arduino_LSM9DS1,
 // Arduino_BMI270_BMM150 or Arduino_LSM6DSOX, which have the same functions.
 #include <Arduino.h>
 
 #include "platform.h"
-#include "sensor.h"
+#include "platform_sensor.h"
 #include "sensor_schedule.h"
 
 #if __has_include(<Arduino_LSM9DS1.h>)

@@ -1,9 +1,9 @@
-// sensor.h on an LSM6DS3, by the library Seeed Arduino LSM6DS3.
+// platform_sensor.h on an LSM6DS3, by the library Seeed Arduino LSM6DS3.
 #include <Arduino.h>
 #include <LSM6DS3.h>
 
 #include "platform.h"
-#include "sensor.h"
+#include "platform_sensor.h"
 #include "sensor_schedule.h"
 
 #ifndef MOTION_ADDRESS

@@ -1,9 +1,9 @@
-// sensor.h on an MPU6050 at the board's own I2C pins, by Wire alone.
+// platform_sensor.h on an MPU6050 at the board's own I2C pins, by Wire alone.
 #include <Arduino.h>
 #include <Wire.h>
 
 #include "platform.h"
-#include "sensor.h"
+#include "platform_sensor.h"
 #include "sensor_schedule.h"
 
 #ifndef MOTION_ADDRESS
@@ -35,7 +35,7 @@ const char* sensor_begin(uint32_t rate_hz, unsigned axes, sensor_callback on_val
   g_on_values = on_values;
   g_axes = axes;
   Wire.begin();
-  // Awake; 8 g and 2000 degrees a second, whose counts are those of sensor.h, or nearly.
+  // Awake; 8 g and 2000 degrees a second, whose counts are those of platform_sensor.h, or nearly.
   if (!Write(kPower, 0) || !Write(kAccelConfig, 0x10) || !Write(kGyroConfig, 0x18)) {
     return "the MPU6050 does not answer";
   }

@@ -1,8 +1,8 @@
-// sensor.h on a PDM microphone, by the library PDM of Arduino's mbed boards. It filters to 16-bit
-// samples and calls from an interrupt.
+// platform_sensor.h on a PDM microphone, by the library PDM of Arduino's mbed boards. It filters to
+// 16-bit samples and calls from an interrupt.
 #include <PDM.h>
 
-#include "sensor.h"
+#include "platform_sensor.h"
 
 #ifndef MICROPHONE_GAIN
 #define MICROPHONE_GAIN -1  // the library's

@@ -1,9 +1,9 @@
-// sensor.h on a PDM microphone of an ESP32-S3, by the library ESP_I2S of Espressif's core, from 3.0
-// on. A task of its own waits for the DMA's buffers.
+// platform_sensor.h on a PDM microphone of an ESP32-S3, by the library ESP_I2S of Espressif's core,
+// from 3.0 on. A task of its own waits for the DMA's buffers.
 #include <Arduino.h>
 #include <ESP_I2S.h>
 
-#include "sensor.h"
+#include "platform_sensor.h"
 
 #ifndef MICROPHONE_CLK
 #error "name the pins: -DMICROPHONE_CLK=.. -DMICROPHONE_DATA=.."
