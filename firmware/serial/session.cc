@@ -392,6 +392,7 @@ void Session::SelfTest() {
       return out_.Char(',').Unsigned(result.expected).Char(']').Line();
     }
   }
+  if (hooks_.selftest != nullptr && !hooks_.selftest(&out_)) return out_.Char(']').Line();
   if (!ResetModel()) return;
   out_.Text("m-selftest-[pass,").Unsigned(golden::Count()).Char(']').Line();
 }

@@ -35,6 +35,9 @@ struct Hooks {
   // Prints what stands between the brackets of `m-results-[...]`. Returns false, and prints
   // nothing, for the elements of the output as numbers.
   bool (*results)(size_t output, const uint8_t* bytes, Writer* out);
+  // Checks what the application makes of a sensor's values. Returns whether it is right; else it
+  // has printed `m-selftest-[` and what stands behind it, but for the last bracket.
+  bool (*selftest)(Writer* out);
 };
 
 // Prints the line that says what this firmware is.

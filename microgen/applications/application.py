@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy.typing as npt
 
 from ..boards import Board
 from ..datasets.recording import Recording
@@ -72,3 +74,14 @@ class Application(Protocol):
 
     def flash_bytes(self, model: TfliteModel) -> int:
         """Return the flash that its own code and constants take, about."""
+
+    def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any] | None:
+        """Return the inputs of the first golden vector, made of a sensor's values as the firmware makes them.
+
+        Args:
+            model: a model that `check` let pass.
+            steps: inferences of a golden vector.
+
+        Returns:
+            Shape (steps, *shape of the only input), in its type; None where the application reads no sensor.
+        """

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ..boards import Board
 from ..datasets.recording import Recording
@@ -108,8 +112,8 @@ class _Camera:
         sensing.check_edges(_NAME, model, image.width * image.channels, image.width)
 
     def sources(self) -> Files:
-        low, high = self.shots.low, self.shots.high
-        config = _CONFIG.format(black=round(low * _UNIT), white=round((high - low) * _UNIT / 255))
+        black, white = self._black_and_white
+        config = _CONFIG.format(black=black, white=white)
         return {
             **sensing.shared_files(self._stream, self.detection, "camera/image_stage.cc"),
             **sensing.preprocessing_files("image.c", "image.h"),
@@ -128,8 +132,22 @@ class _Camera:
         own = 5 * row + 2 * self.image.source_width + 64
         return own + sensing.shared_ram_bytes(model, self._stream, self.detection)
 
+    def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any]:
+        image = self.image
+        values = sensing.golden_values(steps * image.source_height * image.source_width).view(np.uint16)
+        shots = values.reshape(steps, image.source_height, image.source_width)
+        pixels = np.stack([image.pixels(shot) for shot in shots]).astype(np.int64)
+        black, white = self._black_and_white
+        return sensing.golden_inputs(pixels * white + black, model, float(_UNIT), steps)
+
     def flash_bytes(self, model: TfliteModel) -> int:
         return sensing.CODE_BYTES + _CODE_BYTES
+
+    @property
+    def _black_and_white(self) -> tuple[int, int]:
+        """What 0 becomes, and what each step from it adds; 65536 is 1."""
+        low, high = self.shots.low, self.shots.high
+        return round(low * _UNIT), round((high - low) * _UNIT / 255)
 
     @property
     def _stream(self) -> Stream:
@@ -137,8 +155,9 @@ class _Camera:
         step_us = max(1, 1_000_000 // (rate * image.height))
         row = image.width * image.channels
         return Stream(
-            rate * image.source_height, 1 + image.source_width, row, step_us, float(_UNIT), moments=_QUEUED_ROWS
-        )
+            rate * image.source_height, 1 + image.source_width, row, step_us, float(_UNIT), _QUEUED_ROWS,
+            image.source_height,
+        )  # fmt: skip
 
 
 APPLICATION = _Camera()

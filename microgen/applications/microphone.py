@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from ..boards import Board
 from ..datasets.recording import Recording, read_sound
 from ..errors import InputError, option
@@ -152,6 +154,11 @@ class _Microphone:
         front = self.features.front
         own = emit.ram_bytes(front, tables(front)) + 2 * front.channels + 2 * self.features.coefficients
         return own + sensing.shared_ram_bytes(model, self._stream, self.detection)
+
+    def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any]:
+        frames = steps * model.inputs[0].elements // self._stream.elements
+        samples = sensing.golden_values(self.features.front.samples_of(frames))
+        return sensing.golden_inputs(self.front.frames(samples), model, self.features.unit, steps)
 
     def flash_bytes(self, model: TfliteModel) -> int:
         front = self.features.front

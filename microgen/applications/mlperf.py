@@ -77,6 +77,9 @@ class _MlPerf:
     def recording(self, path: Path) -> Recording:
         raise no_sensor(self.name)
 
+    def golden_inputs(self, model: TfliteModel, steps: int) -> None:
+        return None
+
     def flash_bytes(self, model: TfliteModel) -> int:
         return 0
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from ..boards import Board
 from ..datasets.motion import read_motion
 from ..datasets.recording import Recording
@@ -91,6 +93,12 @@ class _Motion:
     def ram_bytes(self, model: TfliteModel) -> int:
         history = 4 * self.window.axes * (self.window.length + 1) + 32
         return history + sensing.shared_ram_bytes(model, self._stream, self.detection)
+
+    def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any]:
+        window = self.window
+        moments = window.length + (steps - 1) * window.stride
+        values = sensing.golden_values(moments * window.axes).reshape(-1, window.axes)
+        return sensing.golden_inputs(window.windows(values), model, float(UNIT), steps)
 
     def flash_bytes(self, model: TfliteModel) -> int:
         return sensing.CODE_BYTES + _CODE_BYTES + 8 * self.window.axes

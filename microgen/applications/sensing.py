@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import InputError, nearest
+from ..preprocessing.scaling import to_input
 from ..support import resources
 from ..support.render import c_string
 from ..tflite import TfliteModel
@@ -32,6 +36,7 @@ namespace sensing {{
 inline constexpr uint32_t kRateHz = {rate_hz};
 inline constexpr size_t kAxes = {axes};
 inline constexpr size_t kQueuedMoments = {queued};
+inline constexpr uint32_t kRows = {rows};  // moments of an image; 0: there are no images
 
 // A frame: how many numbers, every how many microseconds, and which of them are 1 of the model's.
 inline constexpr size_t kFrameElements = {elements};
@@ -110,6 +115,7 @@ class Stream:
         step_us: microseconds between two frames.
         unit: how many of a frame's numbers are 1 of the model's.
         moments: that the queue holds; None: those of `Detection.queue_ms`.
+        rows: moments of an image, whose first value is their number; 0: there are no images.
     """
 
     rate_hz: int
@@ -118,6 +124,7 @@ class Stream:
     step_us: int
     unit: float
     moments: int | None = None
+    rows: int = 0
 
     def queued(self, detection: Detection) -> int:
         """Return how many moments the queue holds."""
@@ -244,9 +251,26 @@ def shared_files(stream: Stream, detection: Detection, *stages: str) -> Files:
     )
     shared = (f"sensing/{name}" for name in _SHARED)
     return {
-        **firmware_files("application.h", "serial/application.cc", *shared, *stages),
+        **firmware_files("application.h", "sensing/application.cc", *shared, *stages),
         "sensing_config.h": config.encode(),
     }
+
+
+def golden_values(count: int) -> npt.NDArray[np.int16]:
+    """Return the values that golden vector 0 is made of, as sensing.cc makes them: noise, louder and quieter."""
+    state, values = 1, np.empty(count, np.int16)
+    for k in range(count):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        high = state >> 16
+        values[k] = (high - 65536 if high > 32767 else high) >> (k >> 9 & 7)
+    return values
+
+
+def golden_inputs(frames: npt.NDArray[Any], model: TfliteModel, unit: float, steps: int) -> npt.NDArray[Any]:
+    """Return the numbers of frames as `steps` inputs of a model."""
+    (tensor,) = model.inputs
+    made = to_input(frames, unit, tensor.scale, tensor.zero_point, tensor.dtype)
+    return made.reshape(-1)[: steps * tensor.elements].reshape(steps, *tensor.shape)
 
 
 def preprocessing_files(*files: str) -> Files:

@@ -63,6 +63,9 @@ class _Serial:
     def recording(self, path: Path) -> Recording:
         raise no_sensor(self.name)
 
+    def golden_inputs(self, model: TfliteModel, steps: int) -> None:
+        return None
+
     def flash_bytes(self, model: TfliteModel) -> int:
         return 0
 

@@ -231,10 +231,15 @@ class Client:
 
     def selftest(self) -> SelfTest:
         """Run the golden vectors that lie in the firmware's flash."""
-        pattern = rf"m-selftest-\[(?:pass,({_N})|fail,({_N}),({_N}),({_N}),({_N}),({_N}))\]"
-        passed, vector, output, byte, actual, expected = _match(pattern, self.command("selftest"))
+        numbers = ",".join([f"({_N})"] * 4)
+        pattern = rf"m-selftest-\[(?:pass,({_N})|input,{numbers}|fail,({_N}),{numbers})\]"
+        passed, *own, vector, output, byte, actual, expected = _match(pattern, self.command("selftest"))
         if passed:
             return SelfTest(True, int(passed), "")
+        if own[0]:
+            step, byte, actual, expected = own
+            fault = f"the sensor's values become another input: step {step} byte {byte} is {actual}, not {expected}"
+            return SelfTest(False, 0, fault)
         fault = f"golden vector {vector}: output {output} byte {byte} is {actual}, not {expected}"
         return SelfTest(False, int(vector), fault)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import datasets as calibrations
 from .. import defaults, quantization
 from .. import projects as project
@@ -177,6 +179,7 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     count = sample_count(source.model, request.samples)
     progress.on_step(f"running LiteRT and TFLM on {count} samples")
     inputs = make_samples(source.model, count, request.seed, source.calibration or None)
+    inputs = _with_golden(setting.application, source.model, inputs)
     running = cache.engines.get(source.model, inputs, *golden_shape(source.model, count))
     preload(setting.kind.name)
     deployment, fit = _decide(setting, source, running.arena_min_bytes)
@@ -433,6 +436,16 @@ def _write(setting: _Setting, rendered: _Rendered, verdict: Verdict, source: qua
     force = setting.request.force
     project.write(setting.path, files, rendered.user_files, record, force=force, claim=setting.claim)
     return None
+
+
+def _with_golden(application: Application, model: TfliteModel, inputs: Samples) -> Samples:
+    """Put what an application makes of its sensor's values before the other samples, for the first golden vector."""
+    steps = golden_shape(model, len(inputs[0]))[1]
+    own = application.golden_inputs(model, steps)
+    if own is None:
+        return inputs
+    kept = inputs[0][: len(inputs[0]) - steps]  # the last are random ones
+    return (np.concatenate([own.reshape(steps, *inputs[0].shape[1:]), kept]),)
 
 
 class _Clock:

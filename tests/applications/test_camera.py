@@ -56,6 +56,7 @@ def test_the_firmware_sees_what_python_computes(tmp_path):
     assert result.frames.shape == (30, 36) and len(result.trace.score_positions) == 3
     assert np.abs(result.frames.reshape(expected.shape) - quantized).max() <= 1
     assert [(d.label, (d.position - 1) // 30) for d in result.trace.detected] == [("green", 0), ("red", 1)]
+    assert microgen.selftest(project).passed
     page = tmp_path / "r.html"
     microgen.write_simulation(page, result)
     assert b'class="wave"' not in page.read_bytes()

@@ -56,6 +56,7 @@ def test_the_firmware_feels_what_python_computes(tmp_path):
     assert len(windows) == 14 and (result.frames == expected.reshape(14, -1)).all()
     assert result.trace.score_positions.tolist() == [8 + 4 * k for k in range(14)]
     assert {d.label[:6] for d in result.trace.detected} == {"class "}
+    assert microgen.selftest(project).passed
     page = tmp_path / "r.html"
     microgen.write_simulation(page, result)
     assert page.read_text().count('class="wave"') == 6

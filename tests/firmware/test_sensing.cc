@@ -250,6 +250,15 @@ TEST_CASE("what is lost is told, once a second") {
   CHECK(sensing::Lost() == 7);
 }
 
+TEST_CASE("what becomes of known values is compared with the golden inputs") {
+  Start();
+  serial::Writer out;
+  CHECK(!sensing::SelfTest(&out));
+  out.Line();
+  // The first of the values is 15463 / 4 in steps of 0.5: too large for the input.
+  CHECK(fake::sent == "m-selftest-[input,0,0,127,1\r\n");
+}
+
 TEST_CASE("a sensor that does not start and a model that fails are told") {
   Start();
   g_obstacle = "broken";

@@ -17,6 +17,6 @@ bool Results(size_t output, const uint8_t *bytes, serial::Writer *out) {
 
 } // namespace
 
-const serial::Hooks kHooks = {nullptr, nullptr, Results};
+const serial::Hooks kHooks = {nullptr, nullptr, Results, nullptr};
 
 } // namespace application

@@ -58,6 +58,14 @@ def test_the_firmware_hears_what_python_computes(project, tmp_path):
     assert page.read_bytes() == first and first.count(b"<svg") == 1 and b"data:image/png" in first
 
 
+def test_the_self_test_holds_what_becomes_of_known_samples_against_python(project):
+    assert microgen.selftest(project).passed
+    config = project / "lib/application/sensing_config.h"
+    config.write_text(config.read_text().replace("kUnit = 64.0", "kUnit = 65.0"))
+    failed = microgen.selftest(project)
+    assert not failed.passed and failed.fault.startswith("the sensor's values become another input: step 0 byte ")
+
+
 def test_what_cannot_be_simulated_is_refused(project, tmp_path):
     with pytest.raises(InputError, match="less than a frame of 30 ms"):
         microgen.simulate_input(project, write(tmp_path / "a.wav", np.zeros(100)))
@@ -101,6 +109,7 @@ def hears(project: Path, voice: str, tmp_path: Path, on: str = "host") -> microg
     assert found.label == "Okay Nabu" and found.score > 0.85
     assert end - 0.3 < result.seconds(found.position) < end + 0.7
     assert result.trace.lost == 0 and "detected Okay Nabu" in result.printed[-1]
+    assert microgen.selftest(project, on).passed
     return result
 
 

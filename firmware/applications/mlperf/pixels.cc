@@ -9,6 +9,6 @@ uint8_t FromPixel(size_t /*input*/, uint8_t byte) { return byte ^ 0x80; }
 
 }  // namespace
 
-const serial::Hooks kHooks = {FromPixel, nullptr, nullptr};
+const serial::Hooks kHooks = {FromPixel, nullptr, nullptr, nullptr};
 
 }  // namespace application

@@ -28,6 +28,6 @@ bool Results(size_t output, const uint8_t* bytes, serial::Writer* out) {
 
 }  // namespace
 
-const serial::Hooks kHooks = {nullptr, Loaded, Results};
+const serial::Hooks kHooks = {nullptr, Loaded, Results, nullptr};
 
 }  // namespace application

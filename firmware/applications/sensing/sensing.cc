@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "detector.h"
+#include "golden_data.h"
 #include "model_config.h"
 #include "model_runner.h"
 #include "platform.h"
@@ -123,8 +124,8 @@ void ReportLost() {
   out.Text("lost ").Unsigned(lost).Text(" values: the model is slower than the sensor").Line();
 }
 
-void KeepFrame() {
-  uint8_t* to = g_window + g_filled * kFrameBytes;
+// Makes the input's bytes of the numbers of a frame.
+void Quantize(uint8_t* to) {
   for (size_t i = 0; i < kFrameElements; ++i, to += kElementBytes) {
     const int64_t scaled = g_frame[i] * kMultiplier + (1 << (kFractionBits - 1));
     int64_t value = (scaled >> kFractionBits) + kInput.zero_point;
@@ -132,8 +133,41 @@ void KeepFrame() {
     const auto bits = static_cast<uint16_t>(value);
     std::memcpy(to, &bits, kElementBytes);  // little-endian, as every supported target is
   }
-  Trace("frame", to - kFrameBytes, kFrameBytes);
-  ++g_filled;
+}
+
+void KeepFrame() {
+  uint8_t* to = g_window + g_filled++ * kFrameBytes;
+  Quantize(to);
+  Trace("frame", to, kFrameBytes);
+}
+
+// The values that golden vector 0 is made of: noise, louder and quieter in turn. The host has the
+// same.
+class GoldenValues {
+ public:
+  void Moment(int16_t* values) {
+    size_t i = 0;
+    if (kRows > 0) values[i++] = static_cast<int16_t>(moment_ % (kRows > 0 ? kRows : 1));
+    ++moment_;
+    for (; i < kAxes; ++i, ++count_) {
+      state_ = state_ * 1664525u + 1013904223u;
+      values[i] = static_cast<int16_t>(static_cast<int16_t>(state_ >> 16) >> (count_ >> 9 & 7));
+    }
+  }
+
+ private:
+  uint32_t state_ = 1;
+  uint32_t moment_ = 0;
+  uint32_t count_ = 0;
+};
+
+// Fills the window with the next frames of golden vector 0.
+void FillGolden(GoldenValues* golden, int16_t* values) {
+  for (g_filled = 0; g_filled < kFrames;) {
+    bool complete = false;
+    if (RunStage(values, kAxes, g_frame, &complete) > 0) golden->Moment(values);
+    if (complete) Quantize(g_window + g_filled++ * kFrameBytes);
+  }
 }
 
 const char* Label(size_t index) {
@@ -216,6 +250,27 @@ void Loop() {
 void Pause() {
   g_paused = true;
   g_paused_us = platform_micros();
+}
+
+bool SelfTest(serial::Writer* out) {
+  static int16_t values[kAxes];
+  static GoldenValues golden;
+  golden = GoldenValues();
+  ResetStage();
+  golden.Moment(values);
+  bool right = true;
+  for (size_t step = 0; step < kGoldenSteps && right; ++step) {
+    FillGolden(&golden, values);
+    const uint8_t* expected = g_golden_inputs[0] + step * sizeof(g_window);
+    for (size_t i = 0; i < sizeof(g_window) && right; ++i) {
+      right = g_window[i] == expected[i];
+      if (right) continue;
+      out->Text("m-selftest-[input,").Unsigned(step).Char(',').Unsigned(i).Char(',');
+      out->Unsigned(g_window[i]).Char(',').Unsigned(expected[i]);
+    }
+  }
+  Listen();
+  return right;
 }
 
 uint32_t Lost() { return g_queue.Dropped() + sensor_missed() - g_dropped; }

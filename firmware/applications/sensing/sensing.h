@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "writer.h"
+
 namespace sensing {
 
 // Takes a detection: the label, and its mean score, 0 to 1.
@@ -22,6 +24,10 @@ void Loop();
 // Leaves the model to the serial commands until none has come for ten seconds; what the sensor
 // gives until then is not looked at.
 void Pause();
+
+// For the command `selftest`: makes the inputs of golden vector 0 of the values that the host made
+// them of, and compares every byte. Forgets what was heard.
+bool SelfTest(serial::Writer* out);
 
 // Moments whose values were lost since it began to listen, because the model takes longer than the
 // queue lasts.

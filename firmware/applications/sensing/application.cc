@@ -1,0 +1,9 @@
+#include "application.h"
+
+#include "sensing.h"
+
+namespace application {
+
+const serial::Hooks kHooks = {nullptr, nullptr, nullptr, sensing::SelfTest};
+
+}  // namespace application
