@@ -43,6 +43,7 @@ from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
 from ..support.render import preload
+from ..tflite import TfliteModel
 from ..training.train import train
 from ..verification import (
     NOT_VERIFIED,
