@@ -9,10 +9,10 @@
 
 #include "bench.h"
 #include "detector.h"
+#include "platform_sensor.h"
 #include "ring.h"
 #include "sensing.h"
 #include "sensing_config.h"
-#include "platform_sensor.h"
 #include "stage.h"
 
 using model::Status;
