@@ -116,7 +116,7 @@ def test_what_is_written_by_a_script_is_current(script, written, tmp_path):
 
 def test_the_protocol_page_has_every_command_error_and_status_of_the_firmware():
     page = (docs.ROOT / "docs" / "protocol.md").read_text("utf-8")
-    source = (docs.ROOT / "firmware" / "serial" / "session.cc").read_text("utf-8")
+    source = "".join(p.read_text("utf-8") for p in sorted((docs.ROOT / "firmware" / "serial").glob("session*.cc")))
     commands = re.findall(r'\{"(\w+)", &Session::', source)
     errors = re.findall(r'Error\("([^"]+)"\)', source) + re.findall(r'"e-\[([^"\]]+)', source)
     runner = (docs.ROOT / "firmware" / "model" / "model_runner.h").read_text("utf-8")
