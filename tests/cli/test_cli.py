@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from microgen.__main__ import main
 from microgen.boards import board_names
+from microgen.cli.doctor import doctor as print_findings
 from microgen.workflows import doctor
 from tests.projects.test_project import tree
 from tests.support import models
@@ -310,7 +312,7 @@ def test_whatever_happens_ends_in_two_lines(raised, code, says, monkeypatch, cap
             main()
 
 
-def test_a_machine_without_anything_is_told_what_to_install(monkeypatch):
+def test_a_machine_without_anything_is_told_what_to_install(monkeypatch, capsys):
     find = importlib.util.find_spec
     ours = ("ziglang", "tflite_micro", "ai_edge_litert", "tensorflow", "ai_edge_quantizer", "platformio", "serial")
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in ours else find(name, *rest))
@@ -320,6 +322,11 @@ def test_a_machine_without_anything_is_told_what_to_install(monkeypatch):
     assert [f.name for f in found.values() if f.is_present] == ["Python"]
     assert all("install" in f.remedy for f in found.values() if not f.is_present)
     assert dict(doctor.versions())["tensorflow"] == "not installed" and dict(doctor.versions())["compiler"] == "none"
+    with pytest.raises(typer.Exit) as left:
+        print_findings(as_json=False)
+    printed = capsys.readouterr().out
+    assert left.value.exit_code == 3
+    assert printed.count("apt-get") == printed.count("pip install 'microgen[flash]'") == 1, "each remedy once"
 
 
 def missing(name):
