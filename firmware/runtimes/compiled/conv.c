@@ -9,8 +9,6 @@ static MG_NOINLINE void multiply(mg_lane_work* work, int8_t* out, int32_t group,
            (const mg_channel*)p->channels + group * fours, n, p->out_c, p->zero);
 }
 
-#include "mg_compact.h"
-
 /* Puts the field of an output pixel into a lane; returns the sum of its bytes with their offset. */
 static int32_t gather(mg_lane_work* work, int32_t lane, const int8_t* in, const mg_conv_params* p) {
   uint32_t* field = work->fields;
@@ -41,6 +39,8 @@ static MG_NOINLINE void gather_lanes(mg_lane_work* work, const int8_t* in,
                                      const mg_conv_params* p) {
   for (int32_t r = 0; r < MG_LANES; r++) work->offsets[r] = 128 * gather(work, r, in, p);
 }
+
+#include "mg_compact.h"
 
 void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_conv_params* p) {
   /* Not on the stack: what a kernel needs there adds up with what its functions need. */

@@ -12,9 +12,9 @@ How a CPU path plugs in
     unique in a model: end them with the step's index. All values and scratch are aligned to 8 bytes. Layout is dense,
     NHWC, in the shape of the value. `overlaps` names, per input, where the output may lie over it; None: nowhere.
 
-    Requantization: `requantize.uniform(r, prefer)` gives constants with one shift for all channels, or None;
+    Requantization: `requantize.uniform(r, bias)` gives constants with one shift for all channels, or None;
     `requantize.per_channel(r)` gives a shift per channel and a correction of ties, or None; both are proven equal to
-    TFLM's function for every accumulator in the range. See `requantize.Constants` for the formula.
+    TFLM's function for every accumulator in the range. See `requantize.Uniform` and `PerChannel` for the formulas.
 """
 
 from __future__ import annotations

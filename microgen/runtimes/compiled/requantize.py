@@ -26,7 +26,7 @@ from .values import Int64, Requantization
 BASE = 0xAB000
 _LIMIT = 2**31
 # Search: how far a multiplier is moved from the real scale before a channel is given up.
-_REACH = 400
+_REACH, _EARLY = 400, 16
 _FREE = 2**40
 # Twice a zero point, and 1, is shifted by it in int32.
 _MOST_SHIFT = 22
@@ -215,6 +215,8 @@ class _Search:
             multiplier[left[good]] = m[good]
             addend[left[good]] = ((least + most) >> 1)[good]
             left = left[~good]
+            if distance == _EARLY and 2 * len(left) > len(first):
+                return None  # a shift that leaves too little room for most
         return None
 
     def _interval(self, left: npt.NDArray[np.intp], m: Int64, shift: int) -> tuple[Int64, Int64]:
