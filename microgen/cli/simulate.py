@@ -29,7 +29,7 @@ def simulate(
     """Run a project's firmware on this machine or an emulated CPU, its serial port on this terminal."""
     if input is not None:
         return _stream(project, input, on, report, as_json, pty)
-    for name, value in (("report", report), ("as_json", as_json)):
+    for name, value in (("report", report), ("json", as_json)):
         if value:
             raise InputError(f"{option(name)} without a file", f"give one: {option('input', 'FILE')}", option=name)
     from ..workflows.simulate import simulate as run

@@ -35,12 +35,21 @@ class Recording:
         rate_hz: moments a second.
         notes: what was done to it, and what is wrong with it, for people.
         is_polled: whether each moment waits until the firmware reads it, as a camera's rows do.
+        images: how many it has; 0 where it is none of images.
     """
 
     values: npt.NDArray[np.int16]
     rate_hz: int
     notes: tuple[str, ...] = ()
     is_polled: bool = False
+    images: int = 0
+
+    @property
+    def summary(self) -> str:
+        """What it is, for people."""
+        if self.images:
+            return f"{self.images:,} image{'s' if self.images > 1 else ''} in {self.seconds:.2f} s"
+        return f"{self.seconds:.2f} s at {self.rate_hz:,} Hz"
 
     @property
     def seconds(self) -> float:

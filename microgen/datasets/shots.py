@@ -47,4 +47,10 @@ def read_shots(path: Path, image: Image, images_per_s: int) -> Recording:
         if found != (width, height):
             notes.add(f"resized: from {found[0]} x {found[1]} to {width} x {height} pixels")
         parts.append(np.hstack([numbers, to_rgb565(colours)]))
-    return Recording(np.concatenate(parts).view(np.int16), images_per_s * height, tuple(sorted(notes)), is_polled=True)
+    return Recording(
+        np.concatenate(parts).view(np.int16),
+        images_per_s * height,
+        tuple(sorted(notes)),
+        is_polled=True,
+        images=len(files),
+    )

@@ -29,7 +29,7 @@ _DECIMALS = 2
 def simulation_lines(result: Simulation) -> Pairs:
     """Return what `microgen simulate --input` says."""
     recording, trace = result.recording, result.trace
-    lines = [("input", f"{result.path}: {recording.seconds:.2f} s at {recording.rate_hz:,} Hz")]
+    lines = [("input", f"{result.path}: {recording.summary}")]
     lines += [("warning", note) for note in recording.notes]
     lines += [("firmware", line) for line in result.printed]
     lines += [
@@ -56,7 +56,14 @@ def write_simulation(path: str | Path, result: Simulation) -> None:
     Raises:
         InputError: it cannot be written there.
     """
-    page = render("simulation.html.j2", version=__version__, name=result.name, d=result.to_json(), p=_picture(result))
+    page = render(
+        "simulation.html.j2",
+        version=__version__,
+        name=result.name,
+        d=result.to_json(),
+        summary=result.recording.summary,
+        p=_picture(result),
+    )
     write_file(Path(path), page, "choose another path for the report")
 
 

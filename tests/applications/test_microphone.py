@@ -60,6 +60,7 @@ def test_its_options_are_recorded_whole_and_read_back():
         ({"front_end": "keyword", "high_hz": "9000"}, "high_hz=9000.0"),
         ({"front_end": "keyword", "coefficients": "41"}, "coefficients=41"),
         ({"unit": "0"}, "unit: not above 0"),
+        ({"front_end": "keyword", "first_offset": "-9"}, "first_offset=-9.0: cannot be"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message):

@@ -1,6 +1,7 @@
 // Cepstral coefficients of a microphone's samples.
 #include "front_end.h"
 #include "front_end_mfcc.h"
+#include "mfcc_config.h"
 #include "sensing_config.h"
 #include "stage.h"
 
@@ -17,6 +18,7 @@ size_t RunStage(const int16_t* values, size_t count, int32_t* frame, bool* compl
   if (*complete) {
     mfcc_compute(&front_end_mfcc, features, coefficients);
     for (size_t i = 0; i < FRONT_END_MFCC_COEFFICIENTS; ++i) frame[i] = coefficients[i];
+    frame[0] += kFirstOffset;
   }
   return taken;
 }
