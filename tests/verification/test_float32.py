@@ -151,6 +151,16 @@ def test_an_operator_without_a_rule_is_named():
         first_outside(model, (x,), (x,))
 
 
+def test_shapes_that_contradict_each_other_prove_nothing():
+    """As damaged files have them; TFLM's kernels do not look at all of them."""
+    wide = parse(row("FULLY_CONNECTED", const(7, 5), out=(3, 7), options="FullyConnected"))
+    low = parse(image("MAX_POOL_2D", out=(1, 4, 6, 4), **POOL))
+    tall = parse(row("RELU", out=(1, 8, 3)))
+    for model in (wide, low, tall):
+        x = RNG.normal(size=(1, *model.inputs[0].shape)).astype("f4")
+        assert bounds(model, (x,), (x,)).unproven.startswith("operator 0 (")
+
+
 def test_a_model_of_integers_has_no_bounds():
     model = parse(models.fully_connected())
     assert bounds(model, (), ()) is None

@@ -96,9 +96,13 @@ class Enclosure:
         try:
             with np.errstate(all="ignore"):
                 result = _RULES[op.name](case)
-        except Unproven:
+        except (Unproven, ValueError, IndexError, TypeError, ZeroDivisionError):
+            # NumPy refuses shapes and types that contradict each other, and some kernels of TFLM never look at.
             raise Unproven(f"operator {op.index} ({op.name})") from None
-        return result if isinstance(result, tuple) else (result,)
+        intervals = result if isinstance(result, tuple) else (result,)
+        if [i.shape for i in intervals] != [graph.tensors[i].shape for i in op.outputs]:
+            raise Unproven(f"operator {op.index} ({op.name})")
+        return intervals
 
 
 def _unknown(graph: Subgraph) -> Interval:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .case import Case, Rules, activated
+from .case import Case, Rules, Unproven, activated
 from .interval import Interval, Reals, gamma
 
 _Product = Callable[[Reals, Reals], Reals]
@@ -103,12 +103,22 @@ def _transpose_conv(case: Case) -> Interval:
 
 
 def _windows(case: Case, x: Reals, kernel: tuple[int, int], fill: float) -> Reals:
-    """Return the windows of an image that an output's elements see: batch, row, column, then inside, then channel."""
+    """Return the windows of an image that an output's elements see: batch, row, column, then inside, then channel.
+
+    Raises:
+        Unproven: the output does not have the size that the operator gives it.
+    """
     strides, dilations = case.op.strides or (1, 1), case.op.dilations
+    if min(*strides, *dilations, *kernel) < 1:
+        raise Unproven
     pads = [(0, 0)]
     for axis in range(2):
         size, out = x.shape[1 + axis], case.shape[1 + axis]
-        needed = (out - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
+        reach = (kernel[axis] - 1) * dilations[axis] + 1
+        fits = -(-size // strides[axis]) if case.op.options.padding == "SAME" else (size - reach) // strides[axis] + 1
+        if out != fits:
+            raise Unproven
+        needed = (out - 1) * strides[axis] + reach
         total = max(needed - size, 0)
         pads.append((total // 2, total - total // 2))
     padded = np.pad(x, [*pads, (0, 0)], constant_values=fill)
