@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..quantization.quality import Quality
     from ..recipes import Recipe
     from ..training.train import Trained
+    from ..workflows.count import Counts
     from ..workflows.inspect import Inspection, RuntimeFigures
 
 
@@ -165,9 +166,14 @@ def runtimes_table(inspection: Inspection) -> None:
         ["  RAM", *(f"{r.memory.ram_bytes:,} bytes" if r.memory else "-" for r in runtimes)],
         ["  stack", *(f"{r.counts.stack_bytes:,} bytes" if r.counts else "-" for r in runtimes)],
         ["instructions", *(f"{r.counts.instructions:,}" if r.counts else "-" for r in runtimes)],
-        ["time", *(f"{r.counts.estimated_ms:.3g} ms" if r.counts else "-" for r in runtimes)],
+        ["time", *(_time(r.counts) if r.counts else "-" for r in runtimes)],
     ]
     table(["", *(r.runtime for r in runtimes)], rows)
+
+
+def _time(counts: Counts) -> str:
+    """Return the estimated time of an inference with its error."""
+    return f"{counts.estimated_ms:.3g} ms, +-{counts.estimate_error_percent} %"
 
 
 def _filled(figures: RuntimeFigures, position: int) -> str:
