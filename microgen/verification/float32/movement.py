@@ -19,14 +19,27 @@ def _transpose(case: Case) -> Interval:
     return case.input(0).mapped(lambda x: x.transpose(order))
 
 
+def _padding(case: Case) -> list[tuple[int, int]]:
+    """Return how much is added before and after each dimension.
+
+    Raises:
+        Unproven: with it, the input does not have the output's shape, as in a damaged file.
+    """
+    bounds = [(before, after) for before, after in case.constant(1).reshape(-1, 2).tolist()]
+    shape = case.input(0).shape
+    if tuple(n + before + after for n, (before, after) in zip(shape, bounds, strict=True)) != tuple(case.shape):
+        raise Unproven
+    return bounds
+
+
 def _pad(case: Case) -> Interval:
-    bounds = case.constant(1).reshape(-1, 2).tolist()
+    bounds = _padding(case)
     fill = float(case.constant(2).reshape(-1)[0]) if len(case.op.inputs) > 2 else 0.0
     return case.input(0).mapped(lambda x: np.pad(x, bounds, constant_values=fill))
 
 
 def _mirror_pad(case: Case) -> Interval:
-    bounds = case.constant(1).reshape(-1, 2).tolist()
+    bounds = _padding(case)
     mode = "symmetric" if case.op.options.mode else "reflect"
     return case.input(0).mapped(lambda x: np.pad(x, bounds, mode=mode))  # type: ignore[call-overload]
 
