@@ -2,20 +2,33 @@
 
 #include <cstring>
 
+#include "models.h"
+
 namespace golden {
 namespace {
 
 using model::Status;
 
-constexpr Vectors kBuiltIn = {g_golden_inputs[0], g_golden_outputs[0], kGoldenCount, kGoldenSteps,
-                              kGoldenHasTolerances ? g_golden_tolerances : nullptr};
-Vectors g_vectors = kBuiltIn;
+// X(INPUTS, OUTPUTS, COUNT, STEPS, TOLERANCES) for each model; golden_data.h defines it for
+// several.
+#ifndef GOLDEN_LIST
+#define GOLDEN_LIST(X)                                             \
+  X(g_golden_inputs, g_golden_outputs, kGoldenCount, kGoldenSteps, \
+    kGoldenHasTolerances ? g_golden_tolerances : nullptr)
+#endif
+#define GOLDEN_VECTORS(INPUTS, OUTPUTS, COUNT, STEPS, TOLERANCES) \
+  {INPUTS[0], OUTPUTS[0], COUNT, STEPS, TOLERANCES},
+constexpr Vectors kBuiltIn[] = {GOLDEN_LIST(GOLDEN_VECTORS)};
+Vectors g_vectors[] = {GOLDEN_LIST(GOLDEN_VECTORS)};
+
+Vectors& Mine() { return g_vectors[model::Used()]; }
 
 Status Infer(const uint8_t* input) {
   Status status = Status::kOk;
-  for (size_t i = 0; i < model::kInputCount && status == Status::kOk; ++i) {
-    status = model::SetInput(i, input, model::kInputs[i].bytes);
-    input += model::kInputs[i].bytes;
+  const model::Description& known = model::Known();
+  for (size_t i = 0; i < known.input_count && status == Status::kOk; ++i) {
+    status = model::SetInput(i, input, known.inputs[i].bytes);
+    input += known.inputs[i].bytes;
   }
   return status == Status::kOk ? model::Invoke() : status;
 }
@@ -28,8 +41,9 @@ float FloatAt(const uint8_t* bytes) {
 
 // How far output `output` of a step may be from what is expected; 0: not at all.
 float Tolerance(size_t step, size_t output) {
-  if (g_vectors.tolerances == nullptr) return 0;
-  return FloatAt(g_vectors.tolerances + (step * model::kOutputCount + output) * sizeof(float));
+  const uint8_t* tolerances = Mine().tolerances;
+  if (tolerances == nullptr) return 0;
+  return FloatAt(tolerances + (step * model::Known().output_count + output) * sizeof(float));
 }
 
 // Whether the float32 that byte `k` is of is near enough.
@@ -41,7 +55,7 @@ bool IsNear(const uint8_t* actual, const uint8_t* expected, size_t k, float tole
 
 // Compares the answer to one step of a vector; true when every byte is right, or near enough.
 bool IsRight(const uint8_t* expected, size_t step, Result& result) {
-  for (size_t i = 0; i < model::kOutputCount && result.status == Status::kOk; ++i) {
+  for (size_t i = 0; i < model::Known().output_count && result.status == Status::kOk; ++i) {
     const uint8_t* actual = nullptr;
     size_t bytes = 0;
     result.status = model::Output(i, &actual, &bytes);
@@ -64,20 +78,23 @@ bool IsRight(const uint8_t* expected, size_t step, Result& result) {
 
 }  // namespace
 
-Vectors BuiltIn() { return kBuiltIn; }
+Vectors BuiltIn() { return kBuiltIn[model::Used()]; }
 
-void Use(const Vectors& vectors) { g_vectors = vectors; }
+void Use(const Vectors& vectors) { Mine() = vectors; }
 
-unsigned Count() { return g_vectors.count; }
+unsigned Count() { return Mine().count; }
 
 Result Check(unsigned index) {
-  const size_t first = size_t{index} * g_vectors.steps;
+  const Vectors& vectors = Mine();
+  const size_t first = size_t{index} * vectors.steps;
   Result result;
   result.status = model::Reset();
-  for (unsigned step = 0; step < g_vectors.steps && result.status == Status::kOk; ++step) {
-    result.status = Infer(g_vectors.inputs + (first + step) * model::kInputBytes);
-    if (!IsRight(g_vectors.outputs + (first + step) * model::kOutputBytes, first + step, result))
+  const size_t output_bytes = model::Known().output_bytes;
+  for (unsigned step = 0; step < vectors.steps && result.status == Status::kOk; ++step) {
+    result.status = Infer(vectors.inputs + (first + step) * model::Known().input_bytes);
+    if (!IsRight(vectors.outputs + (first + step) * output_bytes, first + step, result)) {
       return result;
+    }
   }
   result.pass = result.status == Status::kOk;
   return result;

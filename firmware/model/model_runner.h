@@ -1,4 +1,5 @@
-// TensorFlow Lite Micro behind a handful of functions: one model, one arena, no heap.
+// TensorFlow Lite Micro behind a handful of functions: one arena, no heap. Where a firmware has
+// several models, these are of the one that models.h says; Init() sets all of them up.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +25,7 @@ enum class Status : uint8_t {
   kGolden,
   kReset,
   kCopies,
+  kOverwritten,
 };
 
 constexpr const char* StatusName(Status status) {
@@ -58,6 +60,8 @@ constexpr const char* StatusName(Status status) {
       return "reset";
     case Status::kCopies:
       return "no-memory-for-the-copies";
+    case Status::kOverwritten:
+      return "overwritten-by-another-model";
   }
   return "unknown";
 }

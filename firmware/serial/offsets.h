@@ -1,9 +1,10 @@
-// Inputs side by side, and outputs side by side, as the session keeps them.
+// Inputs side by side, and outputs side by side, as the session keeps them: of the model that is
+// meant.
 #pragma once
 
 #include <cstddef>
 
-#include "model_config.h"
+#include "models.h"
 
 namespace serial {
 
@@ -13,10 +14,16 @@ constexpr size_t Offset(const model::TensorInfo* tensors, size_t index) {
   for (size_t i = 0; i < index; ++i) offset += tensors[i].bytes;
   return offset;
 }
-constexpr size_t InputOffset(size_t index) { return Offset(model::kInputs, index); }
-constexpr size_t OutputOffset(size_t index) { return Offset(model::kOutputs, index); }
-static_assert(InputOffset(model::kInputCount) == model::kInputBytes &&
-                  OutputOffset(model::kOutputCount) == model::kOutputBytes,
-              "model_config.h contradicts itself");
+inline size_t InputOffset(size_t index) { return Offset(model::Known().inputs, index); }
+inline size_t OutputOffset(size_t index) { return Offset(model::Known().outputs, index); }
+
+constexpr bool IsSound() {
+  for (const model::Description& known : model::kModels) {
+    if (Offset(known.inputs, known.input_count) != known.input_bytes) return false;
+    if (Offset(known.outputs, known.output_count) != known.output_bytes) return false;
+  }
+  return true;
+}
+static_assert(IsSound(), "model_config.h contradicts itself");
 
 }  // namespace serial

@@ -12,23 +12,25 @@
 namespace serial {
 namespace {
 
-using model::kInputCount;
-using model::kInputs;
-using model::kOutputCount;
-using model::kOutputs;
+using model::Known;
 using model::TensorInfo;
+using model::Used;
+
+constexpr bool kSeveral = model::kModelCount > 1;
 
 // Bounds how long one command can keep the board busy.
 constexpr uint32_t kMaxInferences = 1000000;
 
 // What sessions keep of inputs and outputs, side by side; null where there is no memory for it.
+constexpr size_t kInputBytes = model::Largest(&model::Description::input_bytes);
+constexpr size_t kOutputBytes = model::Largest(&model::Description::output_bytes);
 #if defined(MODEL_COPIES_PSRAM)
 uint8_t* Copies() {
-  static uint8_t* const copies = model::AllocatePsram(model::kInputBytes + model::kOutputBytes);
+  static uint8_t* const copies = model::AllocatePsram(kInputBytes + kOutputBytes);
   return copies;
 }
 #else
-uint8_t g_copies[model::kInputBytes + model::kOutputBytes] MODEL_COPIES_ATTRIBUTE;
+uint8_t g_copies[kInputBytes + kOutputBytes] MODEL_COPIES_ATTRIBUTE;
 uint8_t* Copies() { return g_copies; }
 #endif
 
@@ -77,10 +79,13 @@ const Session::Command Session::kCommands[] = {
 };
 
 void PrintModel() {
-  Writer out;
-  out.Text("microgen: ").Text(model::kName).Text(" on ").Text(model::kBoard);
-  out.Text(", model ").Text(model::ModelSha256());
-  out.Text(", arena ").Unsigned(model::kArenaBytes).Text(" bytes").Line();
+  for (unsigned number = 0; number < model::kModelCount; ++number) {
+    const model::Use use(number);
+    Writer out;
+    out.Text("microgen: ").Text(Known().name).Text(" on ").Text(model::kBoard);
+    out.Text(", model ").Text(model::ModelSha256());
+    out.Text(", arena ").Unsigned(Known().arena_bytes).Text(" bytes").Line();
+  }
 }
 
 void Session::Begin(model::Status init_status, const Hooks& hooks) {
@@ -88,11 +93,17 @@ void Session::Begin(model::Status init_status, const Hooks& hooks) {
   init_status_ = init_status;
   input_ = Copies();
   if (input_ != nullptr) {
-    output_ = input_ + model::kInputBytes;
+    output_ = input_ + kInputBytes;
   } else if (init_status_ == model::Status::kOk) {
     init_status_ = model::Status::kCopies;
   }
-  if (Ok(init_status_) && model::kSelfTestAtBoot) SelfTest();
+  if (Ok(init_status_) && model::kSelfTestAtBoot) {
+    for (unsigned number = 0; number < model::kModelCount; ++number) {
+      const model::Use use(number);
+      Hold(number);
+      SelfTest();
+    }
+  }
   out_.Text("m-init-done").Line();
   out_.Text("m-ready").Line();
 }
@@ -158,10 +169,44 @@ bool Session::Unwrap(const char** tag) {
 void Session::Dispatch() {
   const char* name = NextWord();
   if (name == nullptr) return;
+  unsigned number = 0;
+  if (kSeveral && *name == '@') {
+    if (!FindModel(name + 1, &number)) return;
+    name = NextWord();
+    if (name == nullptr) return;
+  }
+  const model::Use use(number);
+  Hold(number);
   for (const Command& command : kCommands) {
     if (std::strcmp(command.name, name) == 0) return (this->*command.run)();
   }
   out_.Text("e-[Unknown command: ").Quoted(name).Char(']').Line();
+}
+
+bool Session::FindModel(const char* name, unsigned* number) {
+  for (unsigned i = 0; i < model::kModelCount; ++i) {
+    if (std::strcmp(model::kModels[i].name, name) != 0) continue;
+    *number = i;
+    return true;
+  }
+  out_.Text("e-[Unknown model: ").Quoted(name).Char(']').Line();
+  return false;
+}
+
+// Lets go of another model's inputs and outputs.
+void Session::Hold(unsigned number) {
+  if (!kSeveral || held_ == number) return;
+  held_ = number;
+  selected_input_ = 0;
+  load_ = Load();
+  for (bool& loaded : loaded_) loaded = false;
+  inferred_ = false;
+}
+
+// An application is made for the first model.
+const Hooks& Session::MyHooks() const {
+  static constexpr Hooks kNone = {};
+  return kSeveral && held_ != 0 ? kNone : hooks_;
 }
 
 // Cuts the next word out of the command; null at its end.
@@ -200,6 +245,9 @@ void Session::Help() {
   out_.Text(model::kToolVersion).Line();
   out_.Line();
   for (const Command& command : kCommands) out_.Text(command.help).Line();
+  if (!kSeveral) return;
+  out_.Text("@NAME COMMAND: Carry out a command for one of these models (the first):").Line();
+  for (const model::Description& known : model::kModels) out_.Text("  ").Text(known.name).Line();
 }
 
 void Session::Name() { out_.Text("m-name-dut-[").Text(model::kBoard).Char(']').Line(); }
@@ -207,7 +255,7 @@ void Session::Name() { out_.Text("m-name-dut-[").Text(model::kBoard).Char(']').L
 // MLPerf's hosts know the protocol by this profile.
 void Session::Profile() {
   out_.Text("m-profile-[ULPMark for tinyML Firmware V0.0.1]").Line();
-  out_.Text("m-model-[").Text(model::kName).Char(']').Line();
+  out_.Text("m-model-[").Text(Known().name).Char(']').Line();
 }
 
 void Session::Timestamp() { PrintTime(platform_micros()); }
@@ -255,40 +303,41 @@ void Session::Time() {
 
 // And notes which bytes they are, which `output` tells with what they gave.
 bool Session::ReadyToInfer() {
-  for (size_t i = 0; i < kInputCount; ++i) {
+  for (size_t i = 0; i < Known().input_count; ++i) {
     if (!loaded_[i]) {
       out_.Text("e-[Input ").Unsigned(i).Text(" is not loaded]").Line();
       return false;
     }
   }
-  if (model::kStateful && model::StateChanges() != state_changes_) {
+  if (Known().stateful && model::StateChanges() != state_changes_[Used()]) {
     Error("The application has changed the model's state, 'reset' comes first");
     return false;
   }
   inferred_ = false;
-  inferred_crc_ = Crc32(0, input_, model::kInputBytes);
+  inferred_crc_ = Crc32(0, input_, Known().input_bytes);
   return true;
 }
 
 model::Status Session::Run(uint32_t count) {
   for (; count > 0; --count) {
     inferred_ = false;
-    for (size_t i = 0; i < kInputCount; ++i) {
-      const model::Status status = model::SetInput(i, input_ + InputOffset(i), kInputs[i].bytes);
+    for (size_t i = 0; i < Known().input_count; ++i) {
+      const size_t n = Known().inputs[i].bytes;
+      const model::Status status = model::SetInput(i, input_ + InputOffset(i), n);
       if (status != model::Status::kOk) return status;
     }
     const model::Status status = model::Invoke();
-    state_changes_ = model::StateChanges();
+    state_changes_[Used()] = model::StateChanges();
     if (status != model::Status::kOk) return status;
     inferred_ = true;
-    ++runs_since_reset_;
+    ++runs_since_reset_[Used()];
   }
   return model::Status::kOk;
 }
 
 // Copies the model's outputs, which the application's next inference may overwrite.
 bool Session::KeepOutputs() {
-  for (size_t i = 0; i < kOutputCount; ++i) {
+  for (size_t i = 0; i < Known().output_count; ++i) {
     const uint8_t* bytes = nullptr;
     size_t n = 0;
     if (!Ok(model::Output(i, &bytes, &n))) {
@@ -302,16 +351,16 @@ bool Session::KeepOutputs() {
 
 void Session::Results() {
   size_t index = 0;
-  if (NextIndex(kOutputCount, &index)) PrintResults(index);
+  if (NextIndex(Known().output_count, &index)) PrintResults(index);
 }
 
 void Session::PrintResults(size_t index) {
   const uint8_t* bytes = nullptr;
   size_t n = 0;
   if (!FetchOutput(index, &bytes, &n)) return;
-  const TensorInfo& tensor = kOutputs[index];
+  const TensorInfo& tensor = Known().outputs[index];
   out_.Text("m-results-[");
-  if (hooks_.results != nullptr && hooks_.results(index, bytes, &out_)) {
+  if (MyHooks().results != nullptr && MyHooks().results(index, bytes, &out_)) {
     return out_.Char(']').Line();
   }
   const int decimals = Decimals(tensor);
@@ -329,7 +378,7 @@ bool Session::FetchOutput(size_t index, const uint8_t** bytes, size_t* n) {
     return false;
   }
   *bytes = output_ + OutputOffset(index);
-  *n = kOutputs[index].bytes;
+  *n = Known().outputs[index].bytes;
   return true;
 }
 
@@ -337,40 +386,38 @@ void Session::Output() {
   size_t index = 0;
   const uint8_t* bytes = nullptr;
   size_t n = 0;
-  if (!NextIndex(kOutputCount, &index) || !FetchOutput(index, &bytes, &n)) return;
+  if (!NextIndex(Known().output_count, &index) || !FetchOutput(index, &bytes, &n)) return;
   out_.Text("m-output-[").Unsigned(index).Char(',').Unsigned(n).Char(',');
   for (size_t i = 0; i < n; ++i) out_.Hex(bytes[i], 2);
   out_.Char(',').Hex(Crc32(0, bytes, n), 8).Char(',').Hex(inferred_crc_, 8);
-  out_.Char(',').Unsigned(runs_since_reset_).Char(']').Line();
+  out_.Char(',').Unsigned(runs_since_reset_[Used()]).Char(']').Line();
 }
 
 void Session::Arena() {
   out_.Text("m-arena-[").Unsigned(model::ArenaUsedBytes()).Char(',');
-  out_.Unsigned(model::kArenaBytes).Char(']').Line();
+  out_.Unsigned(Known().arena_bytes).Char(']').Line();
 }
 
 void Session::Label() {
-  if constexpr (model::kLabelCount == 0) {
-    Error("The model has no labels");
-  } else {
-    const uint8_t* bytes = nullptr;
-    size_t n = 0;
-    if (!FetchOutput(0, &bytes, &n)) return;
-    size_t best = 0;
-    for (size_t i = 1; i < model::kLabelCount && i < kOutputs[0].elements; ++i) {
-      const float value = model::Dequantize(kOutputs[0], bytes, i);
-      if (value > model::Dequantize(kOutputs[0], bytes, best)) best = i;
-    }
-    out_.Text("m-label-[").Unsigned(best).Char(',').Quoted(model::kLabels[best]).Char(']').Line();
+  const model::Description& known = Known();
+  if (known.label_count == 0) return Error("The model has no labels");
+  const uint8_t* bytes = nullptr;
+  size_t n = 0;
+  if (!FetchOutput(0, &bytes, &n)) return;
+  size_t best = 0;
+  for (size_t i = 1; i < known.label_count && i < known.outputs[0].elements; ++i) {
+    const float value = model::Dequantize(known.outputs[0], bytes, i);
+    if (value > model::Dequantize(known.outputs[0], bytes, best)) best = i;
   }
+  out_.Text("m-label-[").Unsigned(best).Char(',').Quoted(known.labels[best]).Char(']').Line();
 }
 
 void Session::Hash() { out_.Text("m-hash-[").Text(model::ModelSha256()).Char(']').Line(); }
 
 bool Session::ResetModel() {
   if (!Ok(model::Reset())) return false;
-  runs_since_reset_ = 0;
-  state_changes_ = model::StateChanges();
+  runs_since_reset_[Used()] = 0;
+  state_changes_[Used()] = model::StateChanges();
   return true;
 }
 
@@ -384,7 +431,7 @@ void Session::SelfTest() {
   inferred_ = false;
   for (unsigned vector = 0; vector < golden::Count(); ++vector) {
     const golden::Result result = golden::Check(vector);
-    state_changes_ = model::StateChanges();
+    state_changes_[Used()] = model::StateChanges();
     if (!Ok(result.status)) return;
     if (!result.pass) {
       out_.Text("m-selftest-[fail,").Unsigned(vector).Char(',').Unsigned(result.output);
@@ -392,7 +439,7 @@ void Session::SelfTest() {
       return out_.Char(',').Unsigned(result.expected).Char(']').Line();
     }
   }
-  if (hooks_.selftest != nullptr && !hooks_.selftest(&out_)) return out_.Char(']').Line();
+  if (MyHooks().selftest != nullptr && !MyHooks().selftest(&out_)) return out_.Char(']').Line();
   if (!ResetModel()) return;
   out_.Text("m-selftest-[pass,").Unsigned(golden::Count()).Char(']').Line();
 }

@@ -9,14 +9,16 @@
 // Bytes in, bytes out: this knows no UART but platform_write(), allocates nothing, and answers any
 // input with `m-ready`.
 // A command ends with `%`; `help%` lists them all. On a line that damages bytes, a command is sent
-// as `#CRC TAG COMMAND%`: see Unwrap().
+// as `#CRC TAG COMMAND%`: see Unwrap(). In a firmware of several models, `@NAME COMMAND%` is for
+// the model of that name, and what names none is for the first. Inputs that were loaded and outputs
+// are kept for the model that was named last.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "model_config.h"
 #include "model_runner.h"
+#include "models.h"
 #include "writer.h"
 
 #ifndef MICROGEN_COMMAND_BYTES
@@ -25,7 +27,8 @@
 
 namespace serial {
 
-// What an application may change of the commands. A null function leaves them as they are.
+// What an application may change of the commands, for the first model. A null function leaves them
+// as they are.
 struct Hooks {
   // Turns one byte of `db load N` into the byte of the input, where N is the size of the input
   // itself. Not called for `db load N raw`.
@@ -40,7 +43,7 @@ struct Hooks {
   bool (*selftest)(Writer* out);
 };
 
-// Prints the line that says what this firmware is.
+// Prints a line for each model, which says what this firmware is.
 void PrintModel();
 
 class Session {
@@ -77,6 +80,9 @@ class Session {
   void Execute();
   bool Unwrap(const char** tag);
   void Dispatch();
+  bool FindModel(const char* name, unsigned* number);
+  void Hold(unsigned number);
+  const Hooks& MyHooks() const;
   const char* NextWord();
   bool NextIndex(size_t count, size_t* index);
   bool NextCount(const char* what, uint32_t least, uint32_t* count);
@@ -125,14 +131,16 @@ class Session {
   bool too_long_ = false;
   char* cursor_ = nullptr;  // where NextWord() goes on
 
+  unsigned held_ = 0;  // the model that all of this is of, but for what each has its own
   size_t selected_input_ = 0;
   Load load_;
-  bool loaded_[model::kInputCount] = {};
+  bool loaded_[model::Largest(&model::Description::input_count)] = {};
   bool inferred_ = false;
   uint32_t inferred_crc_ = 0;  // of all inputs of the last inference
-  uint32_t runs_since_reset_ = 0;
-  // model::StateChanges() after the last command that changed the state.
-  uint32_t state_changes_ = 0;
+  // Of each model: its inferences, and model::StateChanges() after the last command that changed
+  // its state.
+  uint32_t runs_since_reset_[model::kModelCount] = {};
+  uint32_t state_changes_[model::kModelCount] = {};
 
   // All inputs side by side. Outside the arena, because TFLM may overwrite an input tensor while it
   // infers, so that each inference needs its input anew. Null before Begin(), and where a board has

@@ -8,14 +8,13 @@
 
 namespace serial {
 
-using model::kInputCount;
-using model::kInputs;
+using model::Known;
 using model::TensorInfo;
 
 void Session::SelectInput() {
-  if (!NextIndex(kInputCount, &selected_input_)) return;
+  if (!NextIndex(Known().input_count, &selected_input_)) return;
   out_.Text("m-input-[").Unsigned(selected_input_).Char(',');
-  out_.Unsigned(kInputs[selected_input_].bytes).Char(']').Line();
+  out_.Unsigned(Known().inputs[selected_input_].bytes).Char(']').Line();
 }
 
 void Session::Db() {
@@ -30,7 +29,7 @@ bool Session::HasCopies() { return input_ != nullptr || Ok(model::Status::kCopie
 
 void Session::DbLoad() {
   if (!HasCopies()) return;
-  const TensorInfo& tensor = kInputs[selected_input_];
+  const TensorInfo& tensor = Known().inputs[selected_input_];
   const uint32_t as_floats = model::IsQuantized(tensor) ? tensor.elements * sizeof(float) : 0;
   const char* word = NextWord();
   if (word == nullptr) return Error("Command 'db load' requires the # of bytes");
@@ -49,7 +48,7 @@ void Session::DbLoad() {
   load_.expected = bytes;
   if (bytes != tensor.bytes) {
     load_.format = Format::kFloats;
-  } else if (word == nullptr && hooks_.convert != nullptr) {
+  } else if (word == nullptr && MyHooks().convert != nullptr) {
     load_.format = Format::kConverted;
   }
   loaded_[selected_input_] = false;
@@ -59,7 +58,7 @@ void Session::DbLoad() {
 void Session::DbPrint() {
   if (!HasCopies()) return;
   const uint8_t* bytes = input_ + InputOffset(selected_input_);
-  const size_t n = kInputs[selected_input_].bytes;
+  const size_t n = Known().inputs[selected_input_].bytes;
   for (size_t i = 0; i < n; ++i) {
     out_.Text(i % 8 == 0 ? "m-buffer-" : "-").Hex(bytes[i], 2);
     if (i % 8 == 7 || i + 1 == n) out_.Line();
@@ -87,7 +86,7 @@ void Session::DbBytes(const char* hex) {
 
 // Floats are quantized as they arrive: a buffer for all of them would be four times the input.
 void Session::Store(uint8_t byte) {
-  const TensorInfo& tensor = kInputs[load_.input];
+  const TensorInfo& tensor = Known().inputs[load_.input];
   uint8_t* input = input_ + InputOffset(load_.input);
   const uint32_t position = load_.received++;
   load_.crc = Crc32(load_.crc, &byte, 1);
@@ -99,13 +98,14 @@ void Session::Store(uint8_t byte) {
     std::memcpy(&value, load_.pending, sizeof(value));
     const size_t element = position / sizeof(float);
     model::Quantize(tensor, value, input + element * element_bytes);
-    if (hooks_.loaded != nullptr) hooks_.loaded(load_.input, element, value);
+    if (MyHooks().loaded != nullptr) MyHooks().loaded(load_.input, element, value);
     return;
   }
-  input[position] = load_.format == Format::kConverted ? hooks_.convert(load_.input, byte) : byte;
-  if (hooks_.loaded != nullptr && load_.received % element_bytes == 0) {
+  input[position] =
+      load_.format == Format::kConverted ? MyHooks().convert(load_.input, byte) : byte;
+  if (MyHooks().loaded != nullptr && load_.received % element_bytes == 0) {
     const size_t element = position / element_bytes;
-    hooks_.loaded(load_.input, element, model::Dequantize(tensor, input, element));
+    MyHooks().loaded(load_.input, element, model::Dequantize(tensor, input, element));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "golden.h"
+#include "models.h"
 #include "platform.h"
 #ifdef MICROGEN_EMULATOR
 #include "emulator.h"
@@ -20,14 +21,15 @@ void Print(const char* format, Args... args) {
   platform_write(reinterpret_cast<const uint8_t*>(line), std::strlen(line));
 }
 
-void RunVector(unsigned vector) {
+// Vectors of several models are numbered one after the other.
+void RunVector(unsigned vector, unsigned number) {
   const golden::Result result = golden::Check(vector);
   if (result.pass) {
-    Print("golden %u pass\r\n", vector);
+    Print("golden %u pass\r\n", number);
   } else if (result.status != model::Status::kOk) {
-    Print("golden %u fail model: %s\r\n", vector, model::StatusName(result.status));
+    Print("golden %u fail model: %s\r\n", number, model::StatusName(result.status));
   } else {
-    Print("golden %u fail output %u byte %u is %u, not %u\r\n", vector,
+    Print("golden %u fail output %u byte %u is %u, not %u\r\n", number,
           static_cast<unsigned>(result.output), static_cast<unsigned>(result.byte),
           static_cast<unsigned>(result.actual), static_cast<unsigned>(result.expected));
   }
@@ -38,7 +40,11 @@ void RunAll() {
   if (status != model::Status::kOk) {
     Print("golden 0 fail init: %s\r\n", model::StatusName(status));
   } else {
-    for (unsigned vector = 0; vector < kGoldenCount; ++vector) RunVector(vector);
+    unsigned number = 0;
+    for (unsigned m = 0; m < model::kModelCount; ++m) {
+      const model::Use use(m);
+      for (unsigned vector = 0; vector < golden::Count(); ++vector) RunVector(vector, number++);
+    }
   }
   Print("golden done\r\n");
 }

@@ -1,16 +1,19 @@
 """The process in which a compiled firmware runs: its standard input and output are the serial port.
 
 Arguments: the firmware's library; TFLM's library, or "" where the firmware needs none; for a firmware with TFLM, a
-file into which the model array is written as it lies in the compiled firmware, before it starts; and, for a firmware
-that can (`microgen_keep_tensors`), a file for what its operators write, and in how many inferences. What stands in
-place of its sensor may follow: see `microgen.devices.connection.Feed`.
+file into which the model array is written as it lies in the compiled firmware, before it starts (of several models: the
+second into that file with a 1 behind its name, and so on); and, for a firmware that can (`microgen_keep_tensors`), a
+file for what its operators write, and in how many inferences. What stands in place of its sensor may follow: see
+`microgen.devices.connection.Feed`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InputError
@@ -33,7 +36,8 @@ def main() -> None:
         os._exit(InputError.exit_code)
     if tflm:
         _check_tflm(firmware)
-        Path(array).write_bytes(_model_array(firmware))
+        for number, data in enumerate(_model_arrays(firmware)):
+            Path(f"{array}{number or ''}").write_bytes(data)
     if hasattr(firmware, "microgen_keep_tensors"):
         firmware.microgen_keep_tensors(os.fsencode(tensors), int(inferences))
     if feed:
@@ -58,12 +62,15 @@ def _check_tflm(firmware: ctypes.CDLL) -> None:
         os._exit(SELFTEST_FAILED)
 
 
-def _model_array(firmware: ctypes.CDLL) -> bytes:
-    """Return the model's bytes as they lie in the compiled firmware."""
+def _model_arrays(firmware: ctypes.CDLL) -> Iterator[bytes]:
+    """Yield the bytes of each model as they lie in the compiled firmware."""
     size = ctypes.c_size_t()
     firmware.microgen_model_data.restype = ctypes.c_void_p
-    address = firmware.microgen_model_data(ctypes.byref(size))
-    return ctypes.string_at(address, size.value)
+    for number in itertools.count():
+        address = firmware.microgen_model_data(number, ctypes.byref(size))
+        if address is None:
+            return
+        yield ctypes.string_at(address, size.value)
 
 
 def _unresolved(message: str) -> str:

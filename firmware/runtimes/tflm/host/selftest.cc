@@ -3,11 +3,20 @@
 // linked against; it returns what differs, or "".
 #include <cstring>
 
-#include "model_data.h"
+#include "model_config.h"
 #include "selftest_model.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 #include "tensorflow/lite/schema/schema_generated.h"
+
+#ifndef MODEL_LIST  // one model
+#define MODEL_LIST(X) X(model)
+#endif
+#define MODEL_ARRAY(ID)                       \
+  extern const unsigned char g_##ID##_data[]; \
+  extern const unsigned int g_##ID##_data_size;
+MODEL_LIST(MODEL_ARRAY)
+#undef MODEL_ARRAY
 
 #define MICROGEN_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -71,7 +80,14 @@ MICROGEN_EXPORT const char* microgen_selftest() {
   return difference == nullptr ? "" : difference;
 }
 
-MICROGEN_EXPORT const unsigned char* microgen_model_data(size_t* n) {
-  *n = g_model_data_size;
-  return g_model_data;
+MICROGEN_EXPORT const unsigned char* microgen_model_data(unsigned number, size_t* n) {
+  struct Array {
+    const unsigned char* bytes;
+    size_t n;
+  };
+#define MODEL_ARRAY(ID) {g_##ID##_data, g_##ID##_data_size},
+  const Array arrays[] = {MODEL_LIST(MODEL_ARRAY)};
+  if (number >= sizeof(arrays) / sizeof(arrays[0])) return nullptr;
+  *n = arrays[number].n;
+  return arrays[number].bytes;
 }

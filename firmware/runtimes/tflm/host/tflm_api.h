@@ -348,6 +348,9 @@ class MicroAllocator {
  public:
   static MicroAllocator* Create(uint8_t* arena, size_t bytes,
                                 MemoryPlannerType planner = MemoryPlannerType::kGreedy);
+  static MicroAllocator* Create(uint8_t* persistent, size_t persistent_bytes, uint8_t* shared,
+                                size_t shared_bytes,
+                                MemoryPlannerType planner = MemoryPlannerType::kGreedy);
   size_t used_bytes() const;
 };
 
