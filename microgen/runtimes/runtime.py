@@ -93,11 +93,13 @@ class Config:
 
     Attributes:
         macros: C++ that stands before the namespace `model`; each line ends with a newline.
-        constants: C++ inside it; `kArenaBytes` is among them.
+        constants: C++ inside it; `kArenaBytes` is among them, or of several models `kWholeArenaBytes`.
+        models: of several models, the constants that each has in its own namespace; `kArenaBytes` is what it uses.
     """
 
     macros: str
     constants: str
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,8 +194,8 @@ class Arena(Protocol):
         """Where the figure comes from, for people."""
 
 
-class RuntimePlan(Protocol):
-    """How a runtime runs one model on one board."""
+class FirmwarePlan(Protocol):
+    """How a runtime runs the models of one firmware on one board: its one, or several that share memory."""
 
     @property
     def runtime(self) -> str:
@@ -212,12 +214,8 @@ class RuntimePlan(Protocol):
         """The memory for tensors, which the board may place in a further region."""
 
     @property
-    def layout(self) -> MemoryLayout:
-        """Where each buffer lies in it."""
-
-    @property
     def known_faults(self) -> tuple[str, ...]:
-        """What the board's own kernels are known to get wrong in this model, one line each."""
+        """What the board's own kernels are known to get wrong in its models, one line each."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -237,11 +235,11 @@ class RuntimePlan(Protocol):
 
     @property
     def native_obstacle(self) -> str:
-        """Why the model does not run on a PC under PlatformIO; "" when it does."""
+        """Why a model does not run on a PC under PlatformIO; "" when all do."""
 
     @property
     def emulation_obstacle(self) -> str:
-        """Why PlatformIO cannot compile it for the emulated CPU of the board; "" when it can."""
+        """Why PlatformIO cannot compile them for the emulated CPU of the board; "" when it can."""
 
     @property
     def code_options(self) -> CodeOptions:
@@ -249,19 +247,31 @@ class RuntimePlan(Protocol):
 
     @property
     def code_bytes(self) -> int:
-        """What the code that computes the model takes of the flash, constants too, before it is linked."""
+        """What the code that computes the models takes of the flash, constants too, before it is linked."""
 
     def model_parts(self) -> tuple[Part, ...]:
-        """Return what the model takes of the flash."""
+        """Return what the models take of the flash."""
 
     def code_parts(self) -> tuple[Part, ...]:
         """Return what the code takes of the flash, and of the RAM where the board copies code there."""
 
     def sources(self) -> Files:
-        """Return the C and C++ that computes the model behind model_runner.h, by path inside the model's folder."""
+        """Return the C and C++ that computes the models behind model_runner.h, by path inside the model's folder."""
 
     def config(self) -> Config:
         """Return the runtime's lines in model_config.h."""
+
+    def record(self) -> dict[str, Any]:
+        """Return what a manifest records: of one model the library's `to_json` under the runtime's name, and "arena";
+        of several, "arena" alone."""
+
+
+class RuntimePlan(FirmwarePlan, Protocol):
+    """How a runtime runs one model on one board."""
+
+    @property
+    def layout(self) -> MemoryLayout:
+        """Where each buffer lies in the memory for tensors."""
 
     def totals(self) -> dict[str, int]:
         """Return the figures of the memory for `inspect`, in bytes.
@@ -272,9 +282,6 @@ class RuntimePlan(Protocol):
 
     def flash_image(self) -> bytes | None:
         """Return the model as bytes that a firmware can also take from elsewhere; None where the model is code."""
-
-    def record(self) -> dict[str, Any]:
-        """Return what a manifest records: the library's `to_json` under the runtime's name, and "arena"."""
 
 
 class Runtime(Protocol):
@@ -323,6 +330,17 @@ class Runtime(Protocol):
         Raises:
             InputError: the arena is too small for the model, its code does not fit its budget, or the runtime has no
                 such options.
+        """
+
+    def share(self, plans: Mapping[str, RuntimePlan]) -> FirmwarePlan:
+        """Decide how it runs several models in one firmware: memory that one of them needs at a time is shared.
+
+        Args:
+            plans: how it runs each alone on the same board, by the model's C identifier, which what is generated for
+                it begins with.
+
+        Raises:
+            InputError: it runs one model only.
         """
 
     def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:

@@ -53,6 +53,15 @@ def c_string(text: str) -> str:
     return f'"{body}"'
 
 
+def c_identifier(model: str) -> str:
+    """Return what a model of this name is called in C, where a firmware has several.
+
+    It is neither a keyword, nor a macro of a board's headers, nor the name of a file of the firmware.
+    """
+    text = re.sub(r"[^a-z0-9]", "_", model.lower())
+    return f"{'m' if text[:1].isdigit() else ''}{text}_model"
+
+
 def c_float(value: float) -> str:
     """Return a C++17 float literal with exactly this float32 value."""
     return f"{float(np.float32(value)).hex()}f"

@@ -205,6 +205,9 @@ class Plain:
     def plan(self, model, board, host_min_bytes=0, arena_bytes=None, code=DEFAULT_CODE):
         return Plan(model)
 
+    def share(self, plans):
+        raise InputError(f"the runtime {NAME} runs one model only", "build a project for each")
+
     def tuned_arena_bytes(self, board, used_bytes):
         return used_bytes
 

@@ -14,7 +14,7 @@ extern "C" uint8_t* model_buffer;  // of model.c
 #ifdef MODEL_SHARED_BYTES
 extern "C" {
 extern uint8_t model_shared[MODEL_SHARED_BYTES];
-alignas(16) uint8_t model_shared[MODEL_SHARED_BYTES];
+alignas(16) uint8_t model_shared[MODEL_SHARED_BYTES] MODEL_ARENA_ATTRIBUTE;
 }
 #endif
 

@@ -35,7 +35,8 @@ class CompiledModel:
     Attributes:
         files: the generated files, by name.
         kernel_files: files of firmware/runtimes/compiled/ to compile with them; `headers`: those to lie beside them.
-        ram_bytes: the static buffer. weights_bytes: constant arrays in flash.
+        ram_bytes: the static buffer. weights_bytes: constant arrays in flash. Where memory is shared with other models,
+            `layout` has what is shared and what is not.
         layers: MACs and bytes of each operator.
         proofs: how requantization was proven.
         program, layout: what the layer proof needs: values, which channels of them are stored, and where.
@@ -57,6 +58,7 @@ def compile_model(
     options: Options | None = None,
     prefix: str = "model",
     observer: str = "",
+    shared: str = "",
 ) -> CompiledModel:
     """Compile a model for one kind of CPU.
 
@@ -67,6 +69,8 @@ def compile_model(
         prefix: what public names begin with, a C identifier; two models in one firmware need two.
         observer: a C function that the code calls after each operator, with the operator's number; "" for none.
             Defining MODEL_OBSERVE when compiling takes its place.
+        shared: the name of an array, defined elsewhere, that other models use between inferences too: all but what
+            the model keeps lies there; "" for a buffer of its own.
 
     Raises:
         InputError: the model has an operator that the compiled runtime lacks; the message names it.
@@ -77,9 +81,9 @@ def compile_model(
     rest = [s for s in program.steps if s.index not in codes and not isinstance(s, Alias | Nothing)]
     codes |= pack.codes(rest, options)
     codes = share_constants(dict(sorted(codes.items())))
-    layout = plan(program, codes)
+    layout = plan(program, codes, state_apart=bool(shared))
     layers = _layers(model, program, codes)
-    text = emit.Text(prefix, model.sha256, layers, _comment(model, path), observer)
+    text = emit.Text(prefix, model.sha256, layers, _comment(model, path), observer, shared)
     files = {
         f"{prefix}.c": emit.source(program, codes, layout, text).encode(),
         f"{prefix}.h": emit.header(program, layout, text).encode(),
@@ -89,7 +93,7 @@ def compile_model(
     return CompiledModel(
         files=files,
         kernel_files=tuple(sorted({f for c in codes.values() for f in c.files})),
-        ram_bytes=layout.bytes,
+        ram_bytes=layout.bytes + layout.state_bytes,
         weights_bytes=sum(row.weight_bytes for row in layers),
         layers=layers,
         proofs=Proofs(sum(c.proven for c in codes.values()), sum(c.exact for c in codes.values())),

@@ -39,13 +39,18 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Text:
-    """What the emitter needs besides the program: names, hash and table."""
+    """What the emitter needs besides the program: names, hash and table.
+
+    Attributes:
+        shared: the name of the memory that the model shares with others; "" for a buffer of its own.
+    """
 
     prefix: str
     sha256: str
     layers: Sequence[LayerRow]
     comment: str
     observer: str
+    shared: str = ""
 
 
 def header(program: Program, layout: Layout, text: Text) -> str:
@@ -63,8 +68,13 @@ def header(program: Program, layout: Layout, text: Text) -> str:
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
-        f"#define {up}_BUFFER_BYTES {max(layout.bytes, 1)}",
+        f"#define {up}_BUFFER_BYTES {max(layout.bytes + layout.state_bytes, 1)}",
     ]
+    if text.shared:
+        lines += [
+            f"/* Of these, in {text.shared}, which other models use too; the rest is the model's state. */",
+            f"#define {up}_SHARED_BYTES {max(layout.bytes, 1)}",
+        ]
     for kind, values in (("INPUT", program.inputs), ("OUTPUT", program.outputs)):
         lines.append(f"#define {up}_{kind}S {len(values)}")
         lines += [f"#define {up}_{kind}_{k}_BYTES {v.bytes}" for k, v in enumerate(values)]
@@ -101,7 +111,7 @@ def source(program: Program, codes: Mapping[int, Code], layout: Layout, text: Te
 class _Emitter:
     def __init__(self, program: Program, codes: Mapping[int, Code], layout: Layout, text: Text) -> None:
         self._program, self._codes, self._layout, self._text = program, codes, layout, text
-        self._buffer = f"{text.prefix}_buffer"
+        self._buffer = text.shared or f"{text.prefix}_buffer"
 
     def head(self) -> list[str]:
         p = self._text.prefix
@@ -125,13 +135,29 @@ class _Emitter:
             "#else",
             "#define MODEL_OBSERVE(operator_) ((void)0)",
             "#endif",
-            "#ifdef MODEL_ARENA_PSRAM",
-            f"uint8_t *{self._buffer}; /* allocated before anything else */",
-            "#else",
-            f"static uint8_t {self._buffer}[{max(self._layout.bytes, 1)}] MG_ALIGNED(16) MG_ARENA;",
-            "#endif",
+            *self._memory(),
             "",
         ]
+
+    def _memory(self) -> list[str]:
+        """Return the buffer, or what stands in for it where others share it."""
+        if not self._text.shared:
+            return [
+                "#ifdef MODEL_ARENA_PSRAM",
+                f"uint8_t *{self._buffer}; /* allocated before anything else */",
+                "#else",
+                f"static uint8_t {self._buffer}[{max(self._layout.bytes, 1)}] MG_ALIGNED(16) MG_ARENA;",
+                "#endif",
+            ]
+        size = self._layout.state_bytes
+        state = [f"static uint8_t {self._text.prefix}_state[{size}] MG_ALIGNED(16) MG_ARENA;"] if size else []
+        return [f"extern uint8_t {self._buffer}[];", *state]
+
+    def _place(self, index: int) -> str:
+        """Return the address of a value in C; "" where it needs no place."""
+        if index in self._layout.state:
+            return f"{self._text.prefix}_state + {self._layout.state[index]}"
+        return f"{self._buffer} + {self._layout.values[index]}" if index in self._layout.values else ""
 
     def data(self) -> list[str]:
         lines: list[str] = []
@@ -191,13 +217,13 @@ class _Emitter:
         for op, values in written.items():
             calls = []
             for v in values:
-                if v.index not in self._layout.values or not v.bytes:
+                place = self._place(v.index)
+                if not place or not v.bytes:
                     continue
                 channels, count = "0", 0
                 if v.channels is not None:
                     channels, count = f"kept{v.index}", len(v.channels)
                     kept.append(array(Constant(channels, "uint16_t", np.array(v.channels, np.int64))))
-                place = f"{self._buffer} + {self._layout.values[v.index]}"
                 calls.append(f"      take({v.index}u, {place}, {v.bytes}u, {channels}, {count}u);")
             if calls:
                 cases += [f"    case {op}:", *calls, "      break;"]
@@ -220,9 +246,9 @@ class _Emitter:
         p = self._text.prefix
         lines, body = [], []
         for index, start in self._program.initial.items():
-            if index not in self._layout.values:
+            place = self._place(index)
+            if not place:
                 continue
-            place = f"{self._buffer} + {self._layout.values[index]}"
             if (start == start.reshape(-1)[0]).all() and start.dtype.itemsize == 1:
                 body.append(f"  memset({place}, {int(start.reshape(-1)[0]) & 255}, {start.nbytes});")
             elif not start.any():
@@ -237,18 +263,17 @@ class _Emitter:
         ctype = C_TYPES.get(value.dtype, "void")
         if value.data is not None:
             return _constant_of(value).name
-        if value.index not in self._layout.values:
-            return "0"
+        place = self._place(value.index)
         const = "const " if is_input else ""
-        return f"({const}{ctype} *)(void *)({self._buffer} + {self._layout.values[value.index]})"
+        return f"({const}{ctype} *)(void *)({place})" if place else "0"
 
     def _accessor(self, prototype: str, values: Sequence[tuple[int, Value]]) -> list[str]:
         lines = [f"{prototype} {{", "  switch (index) {"]
         for k, v in values:
             if v.data is not None:
                 lines += [f"    case {k}:", f"      return {_constant_of(v).name};"]
-            elif v.index in self._layout.values:
-                lines += [f"    case {k}:", f"      return {self._buffer} + {self._layout.values[v.index]};"]
+            elif place := self._place(v.index):
+                lines += [f"    case {k}:", f"      return {place};"]
         return [*lines, "    default:", "      return 0;", "  }", "}", ""]
 
 

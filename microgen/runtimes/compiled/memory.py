@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .path import Code, Overlap, Program
 from .steps import Alias
@@ -22,12 +22,14 @@ class Item:
 
     Attributes:
         born, dies: the first and last step at which it must keep its bytes.
+        persistent: whether it keeps them between inferences.
     """
 
     key: int
     born: int
     dies: int
     bytes: int
+    persistent: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,37 @@ class Layout:
         values: offset of each value, by index; aliases have that of their root.
         scratch: offset of the scratch of each step that needs some.
         bytes: size of the buffer.
+        state: offset of each value that is kept between inferences, in a buffer of its own; empty where these lie among
+            the others.
+        state_bytes: size of that buffer.
     """
 
     values: Mapping[int, int]
     scratch: Mapping[int, int]
     bytes: int
+    state: Mapping[int, int] = field(default_factory=dict)
+    state_bytes: int = 0
 
 
-def plan(program: Program, codes: Mapping[int, Code]) -> Layout:
+def plan(program: Program, codes: Mapping[int, Code], *, state_apart: bool = False) -> Layout:
     """Place everything; the same program gives the same layout.
 
     Args:
         codes: of the steps, by `Step.index`.
+        state_apart: keep what stays between inferences in a buffer of its own.
     """
     roots = _roots(program)
     items, allowed = _items(program, codes, roots)
-    offsets, size = _Planner(items, allowed).best()
+    state: dict[int, int] = {}
+    state_bytes = 0
+    for item in items:
+        if state_apart and item.persistent:
+            state[item.key] = state_bytes
+            state_bytes += _up(item.bytes)
+    offsets, size = _Planner([i for i in items if i.key not in state], allowed).best()
     scratch = {-1 - key: offset for key, offset in offsets.items() if key < 0}
-    values = {index: offsets[root] for index, root in roots.items() if root in offsets}
-    return Layout(values, scratch, _up(size))
+    values, kept = ({i: of[root] for i, root in roots.items() if root in of} for of in (offsets, state))
+    return Layout(values, scratch, _up(size), kept, state_bytes)
 
 
 def _up(x: int) -> int:
@@ -83,6 +97,7 @@ def _items(
     values: dict[int, Value] = {}
     born: dict[int, int] = {}
     dies: dict[int, int] = {}
+    persistent: set[int] = set()
 
     def use(v: Value, when: int) -> None:
         root = roots[v.index]
@@ -95,6 +110,7 @@ def _items(
         dies[root] = max(dies.get(root, when), when)
         if v.persistent:
             born[root], dies[root] = -1, last
+            persistent.add(root)
 
     for v in program.inputs:
         use(v, -1)
@@ -104,7 +120,7 @@ def _items(
                 use(v, k)
     for v in program.outputs:
         use(v, last)
-    items = [Item(root, born[root], dies[root], v.bytes) for root, v in values.items()]
+    items = [Item(root, born[root], dies[root], v.bytes, root in persistent) for root, v in values.items()]
     allowed: dict[tuple[int, int], Overlap] = {}
     for k, step in enumerate(program.steps):
         code = codes.get(step.index)

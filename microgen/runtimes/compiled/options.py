@@ -53,7 +53,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
 
 def flash_bytes(compiled: CompiledModel) -> int:
     """Return an upper bound of what weights and kernels take, in bytes."""
-    kernels = size.kernels_part(compiled)
+    kernels = size.kernels_part([compiled])
     return compiled.weights_bytes + kernels.bytes + kernels.error_bytes
 
 

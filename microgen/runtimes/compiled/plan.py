@@ -1,4 +1,4 @@
-"""The compiled runtime: the model itself becomes C11, with no interpreter, no library and no heap."""
+"""How one model runs on one board as C11."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..._version import __version__
-from ...boards import Board, Cpu, native_snapshot
-from ...errors import InputError
-from ...support import resources
-from ...support.host import HostBuild
+from ...boards import Board, native_snapshot
 from ...tflite import TfliteModel
-from ...tflite.check import check_runnable
-from .. import reference
 from ..memory import Buffer, MemoryLayout
 from ..runtime import (
     DEFAULT_CODE,
@@ -23,20 +18,17 @@ from ..runtime import (
     Library,
     NativeBuild,
     Part,
-    QuantizationLimits,
     Requirements,
-    Runtime,
-    RuntimePlan,
     Wording,
 )
-from . import memory, options, size
+from . import memory, size
 from .armv7em import Armv7emPath
 from .compiler import CompiledModel, compile_model
-from .lower import OPERATORS, lower
 from .path import Options
-from .project import model_files
+from .project import Variants, model_files
 
-_NAME = "compiled"
+NAME = "compiled"
+PREFIX = "model"
 _KERNELS = {"plain": "plain C", "dsp": "plain C and Armv7E-M DSP"}
 # model.c calls this after each operator; see model_runner.cc.
 _OBSERVER = "model_observe"
@@ -69,36 +61,36 @@ class CompiledPlan:
     """A compiled model on one board.
 
     Attributes:
-        plain: the model in plain C.
-        dsp: the model for Armv7E-M with DSP extension; None for a CPU without it.
+        variants: the model in C.
+        options: what it was compiled with.
         code_options: what its code was made to be good at, the default filled in.
     """
 
     model: TfliteModel
     board: Board
-    plain: CompiledModel
-    dsp: CompiledModel | None
+    variants: Variants
+    options: Options
     code_options: CodeOptions = DEFAULT_CODE
 
     @property
     def runtime(self) -> str:
         """The runtime's name."""
-        return _NAME
+        return NAME
 
     @property
     def on_board(self) -> CompiledModel:
         """The variant that the board's compiler takes."""
-        return self.dsp or self.plain
+        return self.variants.on_board
 
     @property
     def library(self) -> Library:
         """The kernels, which are part of the project."""
-        return _library(self.board)
+        return library_of(self.board)
 
     @property
     def wording(self) -> Wording:
         """How a README speaks of compiled code."""
-        variant = "the variant for the DSP extension of Armv7E-M" if self.dsp else "the same code"
+        variant = "the variant for the DSP extension of Armv7E-M" if self.variants.dsp else "the same code"
         return Wording(
             computes="has the model as C11: no interpreter, no library, no heap",
             model_files="the model as C (model.c), the kernels that it calls, its configuration",
@@ -111,7 +103,7 @@ class CompiledPlan:
     @property
     def arena(self) -> Buffered:
         """The static buffer."""
-        return Buffered(self.on_board.ram_bytes, self.plain.ram_bytes)
+        return Buffered(self.on_board.ram_bytes, self.variants.plain.ram_bytes)
 
     @property
     def layout(self) -> MemoryLayout:
@@ -159,7 +151,7 @@ class CompiledPlan:
     @property
     def code_bytes(self) -> int:
         """What the kernels take of the flash."""
-        return size.kernels_part(self.on_board).bytes
+        return size.kernels_part([self.on_board]).bytes
 
     def model_parts(self) -> tuple[Part, ...]:
         """Return what weights and other constants take of the flash."""
@@ -167,11 +159,11 @@ class CompiledPlan:
 
     def code_parts(self) -> tuple[Part, ...]:
         """Return what the code takes."""
-        return (size.kernels_part(self.on_board), size.firmware_part())
+        return (size.kernels_part([self.on_board]), size.firmware_part())
 
     def sources(self) -> Files:
         """Return the generated C and its kernels."""
-        return model_files(self.plain, self.dsp)
+        return model_files([self.variants])
 
     def config(self) -> Config:
         """Return the size of the buffer, which the serial commands report."""
@@ -201,7 +193,7 @@ class CompiledPlan:
         proofs = self.on_board.proofs
         requantization = {"proven_channels": proofs.proven, "exact_channels": proofs.exact}
         options = {**asdict(self.code_options), "build_flags": list(self.requirements.build_flags)}
-        return {_NAME: {**self.library.to_json(), **requantization, **options}, "arena": self.arena.to_json()}
+        return {NAME: {**self.library.to_json(), **requantization, **options}, "arena": self.arena.to_json()}
 
 
 def has_dsp(board: Board) -> bool:
@@ -209,9 +201,10 @@ def has_dsp(board: Board) -> bool:
     return board.mcu.architecture in ("armv7e-m", "armv8-m")
 
 
-def _library(board: Board | None) -> Library:
+def library_of(board: Board | None) -> Library:
+    """Return the kernels for a board; for None: those in plain C."""
     kernels = _KERNELS["dsp" if board is not None and has_dsp(board) else "plain"]
-    return Library(_NAME, f"compiled runtime ({kernels})", __version__, kernels)
+    return Library(NAME, f"compiled runtime ({kernels})", __version__, kernels)
 
 
 @dataclass(frozen=True)
@@ -223,9 +216,15 @@ class _Named:
     model: TfliteModel = field(compare=False)
 
 
-@functools.lru_cache(8)
-def _compiled(named: _Named, dsp: bool, chosen: Options) -> CompiledModel:
-    return compile_model(named.model, Armv7emPath() if dsp else None, chosen, observer=_OBSERVER)
+def compiled(model: TfliteModel, dsp: bool, options: Options, prefix: str = PREFIX, shared: str = "") -> CompiledModel:
+    """Return a model as C, in the firmware's runner; see `compile_model`."""
+    return _compiled(_Named(model.data, model.name, model), dsp, options, prefix, shared)
+
+
+@functools.lru_cache(16)
+def _compiled(named: _Named, dsp: bool, chosen: Options, prefix: str, shared: str) -> CompiledModel:
+    path = Armv7emPath() if dsp else None
+    return compile_model(named.model, path, chosen, prefix=prefix, observer=_OBSERVER, shared=shared)
 
 
 def _layout(model: TfliteModel, compiled: CompiledModel) -> MemoryLayout:
@@ -264,73 +263,3 @@ def _layout(model: TfliteModel, compiled: CompiledModel) -> MemoryLayout:
     layout = MemoryLayout(tuple(buffers), scopes, scopes[0] if scopes else (0, 0))
     peak = max(scopes, key=lambda scope: layout.top(*scope), default=(0, 0))
     return MemoryLayout(layout.buffers, scopes, peak)
-
-
-class Compiled:
-    """See `microgen.runtimes.runtime.Runtime`."""
-
-    name = _NAME
-
-    def library(self, board: Board | None) -> Library:
-        """Return the kernels for a board; for None: those in plain C."""
-        return _library(board)
-
-    def check(self, model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
-        """Refuse what no TFLM runs, and operators that the compiled runtime lacks."""
-        check_runnable(model, allow_float=allow_float)
-        lower(model)
-
-    def plan(
-        self,
-        model: TfliteModel,
-        board: Board,
-        host_min_bytes: int = 0,
-        arena_bytes: int | None = None,
-        code: CodeOptions = DEFAULT_CODE,
-    ) -> RuntimePlan:
-        """Compile the model.
-
-        Raises:
-            InputError: a size was asked for: the buffer has just the size that the model needs; there is no such
-                option, or no code of the model is as small as its budget.
-        """
-        if arena_bytes is not None:
-            raise InputError(
-                f"the compiled runtime has no arena whose size {arena_bytes:,} could be set",
-                "leave the size out: its buffer has the size that the model needs",
-            )
-        dsp, named = has_dsp(board), _Named(model.data, model.name, model)
-
-        def compiled(wanted: Options) -> CompiledModel:
-            return _compiled(named, dsp, wanted)
-
-        chosen = options.choose(code, compiled)
-        plain = _compiled(named, False, chosen)
-        used = CodeOptions(chosen.optimize, code.flash_budget)
-        return CompiledPlan(model, board, plain, compiled(chosen) if dsp else None, used)
-
-    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
-        """Refuse: the buffer has no slack."""
-        raise InputError(
-            "the compiled runtime has no arena to tune: its buffer has the size that the model needs",
-            "nothing needs to be done",
-        )
-
-    def quantization_limits(self, board: Board | None) -> QuantizationLimits:
-        """Return the operators that it has; weights may have one scale per channel everywhere."""
-        known = frozenset((name, False) for name in OPERATORS)
-        title = "the compiled runtime"
-        return QuantizationLimits(title, title, known, known, frozenset({"int8", "int16x8"}))
-
-    def host(self) -> HostBuild:
-        """Return the build that keeps what every operator writes, for the comparison with the reference."""
-        observer = resources.path("firmware") / "runtimes" / _NAME / "host" / "observe.cc"
-        flags = ("-DMODEL_OBSERVE=microgen_observe", "-DMODEL_OBSERVE_TENSORS")
-        return HostBuild(sources=(observer,), flags=flags, obstacle=reference.obstacle())
-
-    def emulator_obstacle(self, cpu: Cpu) -> str:
-        """Return that every CPU with a compiler can run it."""
-        return ""
-
-
-RUNTIME: Runtime = Compiled()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ...support import resources
 from .compiler import CompiledModel
@@ -17,25 +18,59 @@ _HAS_DSP = "defined(__ARM_FEATURE_DSP)"
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
-def model_files(plain: CompiledModel, dsp: CompiledModel | None) -> dict[str, bytes]:
-    """Return the sources by their path inside the folder of the model.
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """A model compiled for the CPUs that its project is for.
 
-    Args:
-        plain: the model in plain C, for any CPU.
-        dsp: the same for Armv7E-M with DSP extension; None for a board whose CPU has none.
+    Attributes:
+        prefix: what its public names and files begin with.
+        plain: in plain C, for any CPU.
+        dsp: for Armv7E-M with DSP extension; None for a board whose CPU has none.
     """
-    variants = [plain] if dsp is None else [plain, dsp]
-    included = [n for v in variants for data in v.files.values() for n in _INCLUDE.findall(data.decode())]
-    files = _kernels([RUNNER, *included, *(name for v in variants for name in v.kernel_files)])
-    if dsp is None:
-        return {**files, **plain.files}
-    # Compilers for a PC see the kernels of the folder, too.
-    kernels = [name for name in files if name.startswith(f"{DSP_FOLDER}/") and name.endswith((".c", ".S"))]
-    on_dsp = {name: files[name] for name in kernels} | {f"{DSP_FOLDER}/{n}": data for n, data in dsp.files.items()}
-    files |= {name: _guarded(data, _HAS_DSP) + _note(name) for name, data in on_dsp.items()}
-    files |= {name: _guarded(data, f"!{_HAS_DSP}") for name, data in plain.files.items()}
-    include = f'#if {_HAS_DSP}\n#include "{DSP_FOLDER}/model.h"\n#endif\n'.encode()
-    return {**files, "model.h": include + files["model.h"]}
+
+    prefix: str
+    plain: CompiledModel
+    dsp: CompiledModel | None
+
+    @property
+    def on_board(self) -> CompiledModel:
+        """The one that the board's compiler takes."""
+        return self.dsp or self.plain
+
+    @property
+    def each(self) -> tuple[CompiledModel, ...]:
+        """All of them."""
+        return (self.plain,) if self.dsp is None else (self.plain, self.dsp)
+
+
+def model_files(models: Sequence[Variants]) -> dict[str, bytes]:
+    """Return the sources of models by their path inside the folder for them: kernels that several use once."""
+    compiled = [variant for model in models for variant in model.each]
+    included = [n for c in compiled for data in c.files.values() for n in _INCLUDE.findall(data.decode())]
+    files = _kernels([RUNNER, *included, *(name for c in compiled for name in c.kernel_files)])
+    if any(model.dsp is not None for model in models):
+        # Compilers for a PC see the kernels of the folder, too.
+        kernels = [name for name in files if name.startswith(f"{DSP_FOLDER}/") and name.endswith((".c", ".S"))]
+        files |= {name: _on_dsp(name, files[name]) for name in kernels}
+    for model in models:
+        files |= _generated(model)
+    return files
+
+
+def _generated(model: Variants) -> dict[str, bytes]:
+    """Return what was generated for a model."""
+    if model.dsp is None:
+        return dict(model.plain.files)
+    files = {f"{DSP_FOLDER}/{name}": _on_dsp(name, data) for name, data in model.dsp.files.items()}
+    files |= {name: _guarded(data, f"!{_HAS_DSP}") for name, data in model.plain.files.items()}
+    header = f"{model.prefix}.h"
+    include = f'#if {_HAS_DSP}\n#include "{DSP_FOLDER}/{header}"\n#endif\n'.encode()
+    return {**files, header: include + files[header]}
+
+
+def _on_dsp(name: str, data: bytes) -> bytes:
+    """Return a source for a CPU with DSP extension, which is nothing to other compilers."""
+    return _guarded(data, _HAS_DSP) + _note(name)
 
 
 def _note(name: str) -> bytes:

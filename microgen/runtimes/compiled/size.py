@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ..runtime import Part
@@ -22,10 +23,10 @@ _KERNEL_ERROR_PERCENT = 40
 _SOURCE = "measured on objects of GCC 12; the linker decides"
 
 
-def kernels_part(compiled: CompiledModel) -> Part:
-    """Return what the kernels of a variant take of the flash."""
-    assembled = [name for name in compiled.files if name.endswith(".S")]
-    names = [PurePosixPath(name) for name in (*compiled.kernel_files, *assembled)]
+def kernels_part(models: Sequence[CompiledModel]) -> Part:
+    """Return what the kernels of models that are compiled for one CPU take of the flash."""
+    files = {name for m in models for name in (*m.kernel_files, *(n for n in m.files if n.endswith(".S")))}
+    names = [PurePosixPath(name) for name in sorted(files)]
     title = f"{len(names)} kernel{'' if len(names) == 1 else 's'}"
     return Part.measured(title, sum(map(_kernel_bytes, names)), _KERNEL_ERROR_PERCENT, _SOURCE)
 

@@ -1,17 +1,16 @@
-"""TensorFlow Lite Micro as a runtime: the board's own library with its kernels, and the model as a C array."""
+"""How TensorFlow Lite Micro runs one model on one board: the board's own library, and the model as a C array."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...boards import Board, Cpu, TflmSnapshot, native_snapshot
-from ...errors import InputError, option
+from ...boards import Board, TflmSnapshot, native_snapshot
+from ...errors import InputError
 from ...support import resources
-from ...support.host import HostBuild
 from ...support.render import render
 from ...tflite import TfliteModel, flashed, flashed_bytes, variables
-from ...tflite.check import check_runnable
 from ..runtime import (
     DEFAULT_CODE,
     CodeOptions,
@@ -20,21 +19,16 @@ from ..runtime import (
     Library,
     NativeBuild,
     Part,
-    QuantizationLimits,
     Requirements,
-    Runtime,
-    RuntimePlan,
     Wording,
 )
 from . import size
-from .arena import Arena, plan_board, size_arena
+from .arena import Arena
 from .check import check_board
-from .host import TFLM_WHEEL, host_build
 from .planner import MemoryPlan
-from .resolver import CUSTOM_METHODS, METHODS, registrations, resolver_methods
-from .snapshot import known_faults, snapshot_of, unknown_memory
+from .snapshot import snapshot_of, unknown_memory
 
-_NAME = "tflm"
+NAME = "tflm"
 _SOURCES = ("interpreter.h", "model_file.cc", "model_file.h", "model_runner.cc", "sha256.cc", "sha256.h")
 
 
@@ -63,12 +57,12 @@ class TflmPlan:
     @property
     def runtime(self) -> str:
         """The runtime's name."""
-        return _NAME
+        return NAME
 
     @property
     def library(self) -> Library:
         """The board's TFLM."""
-        return _library(snapshot_of(self.board))
+        return library_of(snapshot_of(self.board))
 
     @property
     def wording(self) -> Wording:
@@ -95,13 +89,13 @@ class TflmPlan:
     @property
     def requirements(self) -> Requirements:
         """What the board's TFLM needs."""
-        return _requirements(snapshot_of(self.board))
+        return requirements_of(snapshot_of(self.board))
 
     @property
     def native(self) -> NativeBuild:
         """What the TFLM that PlatformIO builds on a PC needs."""
         snapshot = native_snapshot()
-        own = _requirements(snapshot)
+        own = requirements_of(snapshot)
         assert snapshot.native is not None
         flags = own.build_flags + snapshot.native.build_flags
         return NativeBuild(snapshot.native.platform, Requirements(own.lib_deps, flags, own.exclude_sources))
@@ -133,30 +127,18 @@ class TflmPlan:
 
     def code_parts(self) -> tuple[Part, ...]:
         """Return what the code takes."""
-        return size.code_parts(self.model, self.board)
+        return size.code_parts([self.model], self.board)
 
     def sources(self) -> Files:
         """Return the model as a C array, and what runs it."""
-        model = self.model
-        array = render(
-            "model_data.cc.j2",
-            name=model.name,
-            sha256=model.sha256,
-            file_bytes=len(model.data),
-            data=flashed_bytes(model),
-        )
-        folder = resources.path("firmware") / "runtimes" / "tflm"
-        return {"model_data.cc": array, **{name: (folder / name).read_bytes() for name in _SOURCES}}
+        return {"model_data.cc": model_array(self.model), **runner_sources()}
 
     def config(self) -> Config:
         """Return what model_runner.cc takes from model_config.h."""
-        calls = "".join(f" X({call})" for call in self.registrations)
         return Config(
-            "// What registers the operators that the model uses, and no others, with a MicroMutableOpResolver.\n"
-            f"#define MODEL_OPS(X){calls}\n",
-            f"inline constexpr unsigned kOpCount = {len(self.resolver_methods)};\n"
-            f"inline constexpr int kVariableCount = {len(variables.names(self.model))};  // beside the graph\n"
-            f"// {self.arena.origin}.\n{_arena_constant(self.arena)}",
+            operators_macro(self.registrations, "the model uses"),
+            f"inline constexpr unsigned kOpCount = {len(self.resolver_methods)};\n{variable_count(self.model)}"
+            f"// {self.arena.origin}.\n{constant('kArenaBytes', self.arena.bytes, self.arena.host_bytes)}",
         )
 
     def totals(self) -> dict[str, int]:
@@ -183,21 +165,56 @@ class TflmPlan:
         """Return what a manifest records."""
         array = flashed(self.model)
         return {
-            _NAME: self.library.to_json(),
+            NAME: self.library.to_json(),
             "arena": self.arena.to_json(),
             "array": {"bytes": len(array.data), "sha256": array.sha256},
         }
 
 
-def _arena_constant(arena: Arena) -> str:
-    board = f"inline constexpr size_t kArenaBytes = {arena.bytes};\n"
-    if arena.host_bytes == arena.bytes:
+def model_array(model: TfliteModel, identifier: str = "model", file: str = "model.tflite") -> bytes:
+    """Return a model as the C array `g_IDENTIFIER_data`; `file` is what the project calls the whole of it."""
+    return render(
+        "model_data.cc.j2",
+        name=model.name,
+        file=file,
+        array=f"g_{identifier}_data",
+        sha256=model.sha256,
+        file_bytes=len(model.data),
+        data=flashed_bytes(model),
+    )
+
+
+def runner_sources() -> dict[str, bytes]:
+    """Return what runs models, by file name."""
+    folder = resources.path("firmware") / "runtimes" / NAME
+    return {name: (folder / name).read_bytes() for name in _SOURCES}
+
+
+def operators_macro(calls: Iterable[str], users: str) -> str:
+    """Return the C++ macro that registers the operators of the models."""
+    listed = "".join(f" X({call})" for call in calls)
+    return (
+        f"// What registers the operators that {users}, and no others, with a MicroMutableOpResolver.\n"
+        f"#define MODEL_OPS(X){listed}\n"
+    )
+
+
+def variable_count(model: TfliteModel) -> str:
+    """Return the C++ constant with the number of a model's variables."""
+    return f"inline constexpr int kVariableCount = {len(variables.names(model))};  // beside the graph\n"
+
+
+def constant(name: str, size: int, host_size: int) -> str:
+    """Return a C++ constant of bytes that a PC may have another of."""
+    board = f"inline constexpr size_t {name} = {size};\n"
+    if host_size == size:
         return board
-    host = f"inline constexpr size_t kArenaBytes = {arena.host_bytes};  // pointers are longer on a PC\n"
+    host = f"inline constexpr size_t {name} = {host_size};  // pointers are longer on a PC\n"
     return f"#if UINTPTR_MAX > 0xffffffff\n{host}#else\n{board}#endif\n"
 
 
-def _library(snapshot: TflmSnapshot) -> Library:
+def library_of(snapshot: TflmSnapshot) -> Library:
+    """Return a TFLM as the library of a runtime."""
     return Library(
         snapshot.name,
         snapshot.title,
@@ -210,88 +227,6 @@ def _library(snapshot: TflmSnapshot) -> Library:
     )
 
 
-def _requirements(snapshot: TflmSnapshot) -> Requirements:
+def requirements_of(snapshot: TflmSnapshot) -> Requirements:
+    """Return what a compiler needs for it."""
     return Requirements(snapshot.lib_deps, snapshot.build_flags, snapshot.exclude_sources, snapshot.release_flags)
-
-
-class Tflm:
-    """See `microgen.runtimes.runtime.Runtime`."""
-
-    name = _NAME
-
-    def library(self, board: Board | None) -> Library:
-        """Return the board's TFLM, or that of this machine."""
-        if board is None:
-            return Library("tflite-micro (host)", "tflite-micro", TFLM_WHEEL, "reference")
-        return _library(snapshot_of(board))
-
-    def check(self, model: TfliteModel, board: Board, *, allow_float: bool = False) -> None:
-        """Refuse what no TFLM runs, and what this board's TFLM lacks or computes wrongly."""
-        check_runnable(model, allow_float=allow_float)
-        check_board(model, snapshot_of(board))
-        resolver_methods(model)
-
-    def plan(
-        self,
-        model: TfliteModel,
-        board: Board,
-        host_min_bytes: int = 0,
-        arena_bytes: int | None = None,
-        code: CodeOptions = DEFAULT_CODE,
-    ) -> RuntimePlan:
-        """Lay out and size the arena, and look up what is known of the board's kernels.
-
-        Raises:
-            InputError: the arena is too small, or generated code is wanted.
-        """
-        for name, value in vars(code).items():
-            if value is not None:
-                raise InputError(
-                    "the tflm runtime generates no code: its kernels are those of the board's library",
-                    f"leave it out, or take {option('runtime', 'compiled')}",
-                    option=name,
-                    value=value,
-                )
-        layout = plan_board(model, board)
-        return TflmPlan(
-            model,
-            board,
-            size_arena(model, board, layout, host_min_bytes, arena_bytes),
-            layout,
-            tuple(resolver_methods(model)),
-            registrations(model, snapshot_of(board)),
-            known_faults(model, snapshot_of(board)),
-        )
-
-    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
-        """Return what the board used, and the margin for what the interpreter needs while it plans."""
-        return used_bytes + snapshot_of(board).margin_bytes(used_bytes)
-
-    def quantization_limits(self, board: Board | None) -> QuantizationLimits:
-        """Return the operators of TFLM and of the board's, and where dense layers may have a scale per channel."""
-        known = frozenset({*((name, False) for name in METHODS), *((name, True) for name in CUSTOM_METHODS)})
-        if board is None:
-            return QuantizationLimits("TFLM", "TFLM", known, known)
-        snapshot = snapshot_of(board)
-        per_channel = {
-            "int8": snapshot.per_channel_fully_connected,
-            "int16x8": snapshot.per_channel_fully_connected_int16,
-        }
-        return QuantizationLimits(
-            "TFLM",
-            snapshot.title,
-            known,
-            frozenset({*((name, False) for name in snapshot.ops), *((name, True) for name in snapshot.custom_ops)}),
-            frozenset(scheme for scheme, support in per_channel.items() if support == "supported"),
-        )
-
-    def host(self) -> HostBuild:
-        """Return the declarations and the library of the tflite-micro package."""
-        return host_build()
-
-    def emulator_obstacle(self, cpu: Cpu) -> str:
-        """Return that TFLM's library for other CPUs comes with the board's tools only."""
-        return f"no TFLM for {cpu.title} on this machine; the compiled runtime runs there"
-
-
-RUNTIME: Runtime = Tflm()

@@ -5,6 +5,8 @@ Source: `micro_mutable_op_resolver.h` of TensorFlow Lite Micro (the method that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...boards import TflmSnapshot
 from ...errors import InputError
 from ...tflite import Operator, Subgraph, TfliteModel
@@ -155,16 +157,17 @@ def resolver_methods(model: TfliteModel) -> list[str]:
     return sorted(methods)
 
 
-def registrations(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
-    """Return the calls that register just what the model uses, sorted.
+def registrations(models: Sequence[TfliteModel], snapshot: TflmSnapshot) -> tuple[str, ...]:
+    """Return the calls that register just what the models of a firmware use, sorted.
 
-    Where a library has kernels for int8 alone, and all operators of that name in the model are such, these are
+    Where a library has kernels for int8 alone, and all operators of that name in the models are such, these are
     registered: the code of the kernels for other types then stays out of the firmware.
     """
-    places = [(graph, op) for graph in model.subgraphs for op in graph.operators]
+    places = [(graph, op) for model in models for graph in model.subgraphs for op in graph.operators]
     others = {op.name for graph, op in places if not _is_int8(graph, op)}
     narrow = {METHODS[name]: f"Register_{name}_INT8()" for name in snapshot.int8_kernels if name not in others}
-    return tuple(f"{method}({narrow.get(method, '')})" for method in resolver_methods(model))
+    methods = sorted({method for model in models for method in resolver_methods(model)})
+    return tuple(f"{method}({narrow.get(method, '')})" for method in methods)
 
 
 def _is_int8(graph: Subgraph, op: Operator) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...boards import Board
 from ...tflite import TfliteModel
 from ..runtime import Part
@@ -11,18 +13,19 @@ from .snapshot import snapshot_of
 # resolver. Upper bounds; tests/deployment/test_firmware_objects.py measures the objects again.
 _STATIC_BYTES = 1_024
 _STATIC_BYTES_PER_OP = 40
+_STATIC_BYTES_PER_MODEL = 256
 _CUSTOM_OP_BYTES = 8_192
 
 
-def static_bytes(resolver_methods: int) -> int:
-    """Return an upper bound of the firmware's statics, for a resolver with so many methods."""
-    return _STATIC_BYTES + _STATIC_BYTES_PER_OP * resolver_methods
+def static_bytes(resolver_methods: int, models: int = 1) -> int:
+    """Return an upper bound of the statics of a firmware of so many models, for a resolver with so many methods."""
+    return _STATIC_BYTES + _STATIC_BYTES_PER_OP * resolver_methods + _STATIC_BYTES_PER_MODEL * (models - 1)
 
 
-def code_parts(model: TfliteModel, board: Board) -> tuple[Part, ...]:
-    """Return what the code of the runtime and of the model's kernels takes."""
+def code_parts(models: Sequence[TfliteModel], board: Board) -> tuple[Part, ...]:
+    """Return what the code of the runtime and of the models' kernels takes."""
     code = snapshot_of(board).code
-    operators = {(op.name, op.is_custom) for graph in model.subgraphs for op in graph.operators}
+    operators = {(op.name, op.is_custom) for model in models for graph in model.subgraphs for op in graph.operators}
     ops = [name for name, is_custom in operators if not is_custom]
     custom = len(operators) - len(ops)
     percent = code.error_percent[board.mcu.architecture]

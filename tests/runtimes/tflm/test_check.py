@@ -133,8 +133,8 @@ def test_kernels_for_int8_alone_are_registered_where_the_library_has_them():
     """And all operators of that name in the model are such: one registration stands for all of them."""
     pico, esp32 = (load_board(name).snapshot for name in ("pico", "esp32"))
     dense = parse(models.fully_connected())
-    assert registrations(dense, pico) == ("AddFullyConnected(Register_FULLY_CONNECTED_INT8())",)
-    assert registrations(dense, esp32) == ("AddFullyConnected()",)
-    assert registrations(parse(models.fully_connected(dtype="int16")), pico) == ("AddFullyConnected()",)
+    assert registrations([dense], pico) == ("AddFullyConnected(Register_FULLY_CONNECTED_INT8())",)
+    assert registrations([dense], esp32) == ("AddFullyConnected()",)
+    assert registrations([parse(models.fully_connected(dtype="int16"))], pico) == ("AddFullyConnected()",)
     indices = [((1, 4), "int32"), ((1, 4), "int32")]
-    assert registrations(parse(models.layer("ADD", indices, [((1, 4), "int32")], "Add")), pico) == ("AddAdd()",)
+    assert registrations([parse(models.layer("ADD", indices, [((1, 4), "int32")], "Add"))], pico) == ("AddAdd()",)

@@ -38,12 +38,14 @@ class MemoryPlan(MemoryLayout):
         head_bytes: activations and scratch memory, as laid out.
         persistent_bytes: structures, variable tensors and what kernels keep.
         planning_bytes: what the allocation needs for a moment beyond head and persistent memory.
+        bottom_bytes: the most that the head and the temporary memory above it take at any moment.
     """
 
     arena_min_bytes: int
     head_bytes: int
     persistent_bytes: int
     planning_bytes: int
+    bottom_bytes: int
 
     def tensor_peak(self) -> tuple[int, tuple[int, int]]:
         """Return the most bytes of tensors that are alive at once, and the first operator that has as many.
@@ -66,13 +68,14 @@ class _Arena:
 
     Attributes:
         needed: the largest sum of both ends at any moment so far.
+        highest: the largest `bottom` so far.
         bottom: the bytes in use from the bottom: the head, and the temporary memory above it.
         tail: the bytes in use from the top: persistent memory, which is never freed.
         requests: the sizes of the scratch buffers that kernels have requested, in their order.
     """
 
     def __init__(self, structs: Structs) -> None:
-        self.needed = self.bottom = self.tail = 0
+        self.needed = self.highest = self.bottom = self.tail = 0
         self.structs = structs
         self.requests: list[int] = []
 
@@ -86,10 +89,12 @@ class _Arena:
         """Take memory above the head, until the head is resized."""
         self.bottom = align(self.bottom, alignment) + size
         self.needed = max(self.needed, self.bottom + self.tail)
+        self.highest = max(self.highest, self.bottom)
 
     def resize_head(self, size: int) -> None:
         """Free all temporary memory, and give the head another size; the next allocation counts it."""
         self.bottom = size
+        self.highest = max(self.highest, self.bottom)
 
     def hold_requests(self) -> None:
         """Let the head hold the requests for scratch buffers so far, and room for those of the next operator."""
@@ -143,7 +148,9 @@ def plan(
     _allocate_edges(arena, model)
     needed = align(arena.needed) + _ALLOWANCE.get(target, 0)
     scopes = tuple(lifetimes.scopes)
-    return MemoryPlan(buffers, scopes, _peak(buffers, scopes), needed, head, arena.tail, needed - head - arena.tail)
+    planning = needed - head - arena.tail
+    peak = _peak(buffers, scopes)
+    return MemoryPlan(buffers, scopes, peak, needed, head, arena.tail, planning, align(arena.highest))
 
 
 def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:
