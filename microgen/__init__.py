@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .workflows.predict import Prediction, predict
     from .workflows.simulate_input import Simulation, simulate_input
     from .workflows.tune import Tuned, tune
-    from .workflows.verify import verify
+    from .workflows.verify import verify, verify_models
 
 # Imported when first used, so that `import microgen` and `microgen --help` stay cheap.
 _LAZY = {
@@ -84,6 +84,7 @@ _LAZY = {
     "Simulation": "workflows.simulate_input",
     "simulate_input": "workflows.simulate_input",
     "verify": "workflows.verify",
+    "verify_models": "workflows.verify",
     "Sweep": "sweeping.table",
     "sweep": "sweeping.run",
     "TfliteModel": "tflite",
@@ -147,6 +148,7 @@ __all__ = [
     "train",
     "tune",
     "verify",
+    "verify_models",
     "write_report",
     "write_simulation",
 ]

@@ -9,13 +9,14 @@ import typer
 
 from .. import defaults
 from ..report.text import print_json
-from .options import Baud, Json, On, Project, Record
+from .options import Baud, Json, Model, On, Project, Record
 from .output import Progress
 
 
 def bench(
     project: Project,
     on: On = "host",
+    model: Model = None,
     runs: Annotated[int | None, typer.Option(help="How many inferences to time. Default: 100, emulated 2.")] = None,
     warmups: Annotated[int | None, typer.Option(help="How many to run before. Default: 10, emulated 0.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
@@ -33,7 +34,7 @@ def bench(
 
     earlier = read_bench(against) if against else None
     with Progress() as progress:
-        result = run(project, on, runs=runs, warmups=warmups, baud=baud, record=record, on_step=progress)
+        result = run(project, on, model=model, runs=runs, warmups=warmups, baud=baud, record=record, on_step=progress)
     if out:
         write_bench(result, out)
     if as_json:

@@ -16,9 +16,9 @@ from .options import (
     AllowFloat,
     Application,
     ApplicationOptions,
-    Calibration,
     FlashBudget,
     Json,
+    ModelCalibration,
     Optimize,
     ProjectKind,
     Range,
@@ -27,6 +27,7 @@ from .options import (
     Samples,
     Scheme,
     Seed,
+    parse_of_models,
     parse_range,
     parse_settings,
 )
@@ -35,9 +36,13 @@ from .spelling import SHELL
 
 
 def build(
-    model: Annotated[
-        Path | None,
-        typer.Argument(help=f"{TAKEN}; a float model needs --calibration. None: the recipe.", show_default=False),
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help=f"{TAKEN}; a float model needs --calibration. Several share a firmware. None: the recipe.",
+            metavar="MODEL",
+            show_default=False,
+        ),
     ] = None,
     board: Annotated[
         list[str] | None,
@@ -51,9 +56,17 @@ def build(
         Path | None,
         typer.Option(help="The project's folder (of several: the folder above). Default: NAME-BOARD here."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The firmware's name. Default: the model file's.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Text file: what the outputs stand for, one a line.")] = None,
-    calibration: Calibration = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="The firmware's name; of several models, one for each. Default: the model file's."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text file: what the outputs stand for, one a line. Of several models: MODEL=FILE.", metavar="FILE"
+        ),
+    ] = None,
+    calibration: ModelCalibration = None,
     scheme: Scheme = defaults.SCHEME,
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
@@ -112,11 +125,13 @@ def build(
 
     if all_boards and board:
         raise InputError("--board and --all-boards together", "give one of them")
+    several_models = models is not None and len(models) > 1
+    model = models if several_models else models[0] if models else None
     options: dict[str, Any] = {
         "out": out,
-        "name": name,
-        "labels": labels,
-        "calibration": calibration,
+        "name": name if several_models else parse_of_models(name, "name", several=False),
+        "labels": parse_of_models(labels, "labels", several=several_models),
+        "calibration": parse_of_models(calibration, "calibration", several=several_models),
         "scheme": scheme,
         "value_range": parse_range(value_range),
         "sample_rate": sample_rate,

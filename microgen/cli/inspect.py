@@ -10,12 +10,13 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import FlashBudget, Json, Optimize, ReportFile
+from .options import FlashBudget, Json, Model, Optimize, ReportFile
 
 
 def inspect(
-    model: Annotated[
-        Path, typer.Argument(help="A .tflite, a C array of one, or a project's folder.", show_default=False)
+    path: Annotated[
+        Path,
+        typer.Argument(help="A .tflite, a C array of one, or a project's folder.", metavar="MODEL", show_default=False),
     ],
     board: Annotated[
         str | None,
@@ -34,6 +35,7 @@ def inspect(
             autocompletion=completion.runtimes,
         ),
     ] = None,
+    model: Model = None,
     optimize: Optimize = None,
     flash_budget: FlashBudget = None,
     report: ReportFile = None,
@@ -42,7 +44,7 @@ def inspect(
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from ..workflows.inspect import inspect as run
 
-    inspection = run(model, board, runtime, optimize=optimize, flash_budget=flash_budget)
+    inspection = run(path, board, runtime, name=model, optimize=optimize, flash_budget=flash_budget)
     if report:
         from ..report.html import write_report
 

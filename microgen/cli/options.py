@@ -32,6 +32,16 @@ Calibration = Annotated[
         show_default=False,
     ),
 ]
+ModelCalibration = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibration",
+        help="Samples of the input: .npy, .npz, .csv, a folder of images or of WAV files, or `random`. Of several "
+        "models: MODEL=DATA.",
+        metavar="DATA",
+        show_default=False,
+    ),
+]
 RunBy = Annotated[
     str | None,
     typer.Option(help="The board that must run it. Default: what every board runs.", autocompletion=completion.boards),
@@ -52,6 +62,14 @@ AcceptNoise = Annotated[
 Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
 SampleRate = Annotated[int, typer.Option(help="Of the audio that the model takes, in Hz; WAV files must have it.")]
 Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="The name of one of a firmware's models. Default: the first.", show_default=False),
+]
+EachModel = Annotated[
+    str | None,
+    typer.Option("--model", help="The name of one of a firmware's models. Default: all.", show_default=False),
+]
 On = Annotated[
     str, typer.Option("--on", help="host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")
 ]
@@ -144,8 +162,8 @@ def out_option(help: str) -> Any:  # noqa: ANN401 - typer has no public type of 
     return typer.Option("-o", "--out", help=help, show_default=False)
 
 
-def parse_settings(texts: list[str] | None) -> dict[str, str] | None:
-    """Read the values of --application-option; None where it was not given.
+def parse_settings(texts: list[str] | None, option: str = "application_options") -> dict[str, str] | None:
+    """Read the values of an option that takes NAME=VALUE; None where it was not given.
 
     Raises:
         InputError: one has no name, or is given twice.
@@ -157,11 +175,28 @@ def parse_settings(texts: list[str] | None) -> dict[str, str] | None:
             raise InputError(
                 "given twice" if name in settings else "not a name and a value",
                 "give each once, as NAME=VALUE",
-                option="application_options",
+                option=option,
                 value=text,
             )
         settings[name] = value
     return settings if texts else None
+
+
+def parse_of_models(texts: list[str] | None, option: str, *, several: bool) -> Any:  # noqa: ANN401
+    """Read an option that is about one model: its only value, or NAME=VALUE for each of several models.
+
+    Raises:
+        InputError: it was given again for one model, or names no model, or one twice, where there are several.
+    """
+    if not texts:
+        return None
+    if not several:
+        if len(texts) > 1:
+            raise InputError("given again for one model", "give it once", option=option, value=texts[1])
+        return texts[0]
+    if texts == ["random"]:
+        return "random"
+    return parse_settings(texts, option)
 
 
 def parse_range(text: str) -> tuple[float, float]:

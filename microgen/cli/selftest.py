@@ -6,13 +6,15 @@ import typer
 
 from .. import defaults
 from ..report.text import print_line
-from .options import Baud, On, Project, Record
+from .options import Baud, EachModel, On, Project, Record
 
 
-def selftest(project: Project, on: On = "host", baud: Baud = defaults.BAUD, record: Record = None) -> None:
+def selftest(
+    project: Project, on: On = "host", model: EachModel = None, baud: Baud = defaults.BAUD, record: Record = None
+) -> None:
     """Let a firmware run the golden vectors in its own flash."""
     from ..workflows.bench import selftest as run
 
-    result = run(project, on, baud=baud, record=record)
+    result = run(project, on, model=model, baud=baud, record=record)
     print_line(f"pass: {result.vectors} golden vectors" if result.passed else f"fail: {result.fault}")
     raise typer.Exit(0 if result.passed else 1)

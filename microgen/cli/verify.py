@@ -9,12 +9,13 @@ import typer
 
 from .. import defaults
 from ..report.text import print_json, print_pairs
-from .options import Baud, Json, On, Record, ReportFile, Samples, Seed
+from .options import Baud, EachModel, Json, On, Record, ReportFile, Samples, Seed
 from .output import Progress
 
 
 def verify(
     project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
+    model: EachModel = None,
     samples: Samples = defaults.SAMPLES,
     seed: Seed = 0,
     layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
@@ -35,11 +36,12 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare a firmware, on this machine, an emulated CPU or a board, with TFLM and with Python."""
-    from ..workflows.verify import verify as run
+    from ..workflows.verify import verify_models
 
     with Progress() as progress:
-        verdict = run(
+        verdicts = verify_models(
             project,
+            model=model,
             samples=samples,
             seed=seed,
             layers=layers or report is not None,
@@ -55,13 +57,20 @@ def verify(
         from ..report.html import write_report
         from ..workflows.inspect import inspect
 
-        write_report(report, inspect(project), verdict)
+        several = len(verdicts) > 1
+        first, *further = [(inspect(project, name=name if several else model), v) for name, v in verdicts.items()]
+        write_report(report, *first, further)
     if as_json:
-        print_json({"project": str(project), "verdict": verdict.to_json()})
+        found = [{"model": name, "verdict": verdict.to_json()} for name, verdict in verdicts.items()]
+        several_or_one = {"models": found} if len(found) > 1 else {"verdict": found[0]["verdict"]}
+        print_json({"project": str(project), **several_or_one})
     else:
         from ..report.projects import layer_table, verdict_lines
 
-        if layers:
-            layer_table(verdict)
-        print_pairs(verdict_lines(verdict) + ([("report", str(report))] if report else []))
-    raise typer.Exit(0 if verdict.passed else 1)
+        lines = []
+        for name, verdict in verdicts.items():
+            if layers:
+                layer_table(verdict)
+            lines += [*([("name", name)] if len(verdicts) > 1 else []), *verdict_lines(verdict)]
+        print_pairs(lines + ([("report", str(report))] if report else []))
+    raise typer.Exit(0 if all(verdict.passed for verdict in verdicts.values()) else 1)

@@ -1,8 +1,8 @@
 """A model and a board become a deployment: runtime, golden vectors, and what they take of the memories."""
 
 from .choice import AUTO, Candidate, Choice, candidates, choose, choose_runtime, usual_runtime
-from .deployment import Deployment, check_model, deploy
-from .golden import Golden, choose_golden, golden_bytes, golden_inferences, golden_shape
+from .deployment import Deployment, check_model, check_names, deploy, deploy_together
+from .golden import Golden, choose_golden, golden_bytes, golden_inferences, golden_shape, with_golden
 from .model_file import model_file
 
 __all__ = [
@@ -13,13 +13,16 @@ __all__ = [
     "Golden",
     "candidates",
     "check_model",
+    "check_names",
     "choose",
     "choose_golden",
     "choose_runtime",
     "deploy",
+    "deploy_together",
     "golden_bytes",
     "golden_inferences",
     "golden_shape",
     "model_file",
     "usual_runtime",
+    "with_golden",
 ]

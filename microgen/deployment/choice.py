@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import DEFAULT_CODE, CodeOptions
 from ..tflite import TfliteModel
-from .deployment import Deployment, check_model, deploy
+from .deployment import Deployment, check_model, deploy, deploy_together
 from .fit import Fit, memory_fit
 
 AUTO = "auto"
@@ -65,19 +65,28 @@ def usual_runtime(board: Board) -> str:
 
 
 def candidates(
-    model: TfliteModel,
+    models: TfliteModel | Sequence[TfliteModel],
     board: Board,
     *,
     allow_float: bool = False,
     arena_bytes: int | None = None,
     code: CodeOptions = DEFAULT_CODE,
 ) -> tuple[Candidate, ...]:
-    """Return every runtime with what becomes of a model on it, the usual one first; see `deploy` for the arguments."""
+    """Return every runtime with what becomes of models on it, the usual one first.
+
+    Args:
+        models: one, or those of one firmware.
+        board, allow_float, arena_bytes, code: see `deploy`.
+    """
+
+    together = [models] if isinstance(models, TfliteModel) else models
 
     def candidate(name: str) -> Candidate:
         try:
-            check_model(model, board, allow_float=allow_float, runtime=name)
-            deployment = deploy(model.name, model, board, arena_bytes=arena_bytes, runtime=name, code=code)
+            for model in together:
+                check_model(model, board, allow_float=allow_float, runtime=name)
+            alone = [deploy(m.name, m, board, arena_bytes=arena_bytes, runtime=name, code=code) for m in together]
+            deployment = deploy_together(alone)
         except InputError as error:
             return Candidate(name, None, error)
         return Candidate(name, (deployment, memory_fit(deployment)))
@@ -85,7 +94,7 @@ def candidates(
     return tuple(candidate(name) for name in sorted(RUNTIMES.names, key=lambda name: name != DEFAULT_RUNTIME))
 
 
-def choose_runtime(model: TfliteModel, board: Board, **wishes: Any) -> Choice:  # noqa: ANN401
+def choose_runtime(models: TfliteModel | Sequence[TfliteModel], board: Board, **wishes: Any) -> Choice:  # noqa: ANN401
     """Take another runtime than the usual one where it takes the model and is better.
 
     Better is what needs no more of flash and RAM, and less of one. The usual runtime stays where its kernels use a
@@ -93,14 +102,14 @@ def choose_runtime(model: TfliteModel, board: Board, **wishes: Any) -> Choice:  
     of `memory_fit`, so that the choice is the same on every machine.
 
     Args:
-        model: the model.
+        models: one, or those of one firmware.
         board: the board.
         wishes: the further arguments of `candidates`.
 
     Raises:
         InputError: no runtime takes the model; the error is that of the usual one.
     """
-    return choose(candidates(model, board, **wishes))
+    return choose(candidates(models, board, **wishes))
 
 
 def choose(given: Sequence[Candidate]) -> Choice:
@@ -114,7 +123,7 @@ def choose(given: Sequence[Candidate]) -> Choice:
     best = min(able, key=lambda c: c.bytes)
     if usual.placed is None:
         return Choice(best.runtime, f"{usual.runtime} does not take the model: {usual.refusal}")
-    plan = usual.placed[0].plan
+    plan = usual.placed[0].firmware
     if plan.library.vector_unit and not plan.known_faults:
         return Choice(usual.runtime, f"its kernels use the {plan.library.vector_unit}, which {best.runtime} does not")
     pairs = list(zip(best.bytes, usual.bytes, strict=True))

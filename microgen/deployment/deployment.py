@@ -1,16 +1,17 @@
-"""A model decided for a board: how a runtime runs it there, and how its firmware answers."""
+"""A model, or several of one firmware, decided for a board: how a runtime runs them, and how the firmware answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..applications import APPLICATIONS, DEFAULT_APPLICATION
 from ..applications.application import Application
 from ..boards import Board, Sensor, list_boards
 from ..errors import InputError, option
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
-from ..runtimes.runtime import DEFAULT_CODE, Arena, CodeOptions, RuntimePlan
+from ..runtimes.runtime import DEFAULT_CODE, Arena, CodeOptions, FirmwarePlan, RuntimePlan
+from ..support.render import c_identifier
 from ..tflite import TfliteModel
 from .labels import check_labels
 
@@ -20,12 +21,14 @@ class Deployment:
     """Everything that a project is rendered from.
 
     Attributes:
-        name: the firmware's name.
-        plan: how the runtime runs the model on the board.
+        name: the model's name, which a firmware of one model has too.
+        plan: how the runtime runs the model on the board, if it is alone.
         labels: names of the elements of the first output.
         application: what its firmware does besides.
         selftest_at_boot: whether the golden vectors run when the board starts.
         sensor: of the board, that its application reads.
+        others: the further models of the same firmware, in their order.
+        shared: how the runtime runs all of them together; None for one model.
     """
 
     name: str
@@ -36,16 +39,33 @@ class Deployment:
     application: Application
     selftest_at_boot: bool = False
     sensor: Sensor | None = None
+    others: tuple[Deployment, ...] = ()
+    shared: FirmwarePlan | None = None
+
+    @property
+    def models(self) -> tuple[Deployment, ...]:
+        """Each model of the firmware, by its number."""
+        return (self, *self.others)
+
+    @property
+    def firmware(self) -> FirmwarePlan:
+        """How the runtime runs the models of the firmware: `plan` where there is one."""
+        return self.shared or self.plan
 
     @property
     def arena(self) -> Arena:
-        """The memory in which the model's tensors lie."""
-        return self.plan.arena
+        """The memory in which the models' tensors lie."""
+        return self.firmware.arena
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the board's own kernels are known to get wrong in this model, and what of its memory is unknown."""
-        return self.plan.warnings
+        """What the board's own kernels are known to get wrong in the models, and what of their memory is unknown."""
+        return self.firmware.warnings
+
+    @property
+    def identifier(self) -> str:
+        """What the model is called in C, where the firmware has several."""
+        return c_identifier(self.name)
 
 
 def check_model(model: TfliteModel, board: Board, *, allow_float: bool = False, runtime: str = DEFAULT_RUNTIME) -> None:
@@ -122,3 +142,37 @@ def _sensor(application: Application, board: Board) -> Sensor | None:
         f"boards with one: {', '.join(others)}; or add [[sensors]] to a board file of your own",
         option="board",
     )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of models of one firmware that are not different ones in C.
+
+    Raises:
+        InputError: two are not.
+    """
+    taken: dict[str, str] = {}
+    for name in names:
+        if other := taken.get(c_identifier(name)):
+            both = f"two models are called '{name}'" if other == name else f"'{other}' and '{name}' are one name in C"
+            raise InputError(both, f"give each another name: {option('name')}", option="name")
+        taken[c_identifier(name)] = name
+
+
+def deploy_together(deployments: Sequence[Deployment]) -> Deployment:
+    """Put several models into one firmware, which is called after the first.
+
+    Args:
+        deployments: each model alone, for the same board, runtime and application.
+
+    Returns:
+        The first, with the others; itself where there are none.
+
+    Raises:
+        InputError: two models have names that are the same in C, or the runtime runs one model only.
+    """
+    first, *others = deployments
+    if not others:
+        return first
+    check_names([d.name for d in deployments])
+    plans = {d.identifier: d.plan for d in deployments}
+    return replace(first, others=tuple(others), shared=RUNTIMES.get(first.plan.runtime).share(plans))

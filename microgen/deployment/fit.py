@@ -139,14 +139,16 @@ def memory_fit(deployment: Deployment) -> Fit:
     Both lie with the static data where they fit there for certain. Else the copies go to the first further region that
     has room, for they are read and written once an inference; else the arena does; else both.
     """
-    board, model = deployment.board, deployment.model
+    board, models = deployment.board, [d.model for d in deployment.models]
     flash = Memory("flash", board.mcu.flash_bytes, _flash_parts(deployment))
     static = _ram_parts(deployment)
     arena = Part("arena", deployment.arena.bytes, 0, "what the firmware reserves")
-    edges = sum(t.bytes for t in (*model.inputs, *model.outputs))
+    # Those of one model at a time.
+    edges = max(sum(t.bytes for t in m.inputs) for m in models) + max(sum(t.bytes for t in m.outputs) for m in models)
     copies = Part("copies of inputs and outputs", edges, 0, "what the serial commands keep")
     fit = Fit((flash, Memory("RAM", board.mcu.ram_bytes, (arena, copies, *static))), None)
-    for moved in ((copies,), (arena,), (arena, copies)):
+    movable = ((copies,), (arena,), (arena, copies)) if deployment.arena.is_one_piece else ((copies,),)
+    for moved in movable:
         if fit.ram.outcome == "fits":
             break
         region = next((r for r in board.mcu.regions if _takes(r, moved, copies)), None)
@@ -167,10 +169,11 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
     application = deployment.application.flash_bytes(deployment.model)
     own = Part.measured("application", application, 25, "its code, measured by GCC 12.2, and its constants")
+    golden = sum(golden_bytes(d.model) for d in deployment.models)
     return (
-        *deployment.plan.model_parts(),
-        Part("golden vectors", golden_bytes(deployment.model), 0, "what the self-test runs"),
-        *deployment.plan.code_parts(),
+        *deployment.firmware.model_parts(),
+        Part("golden vectors", golden, 0, "what the self-test runs"),
+        *deployment.firmware.code_parts(),
         *((own,) if application else ()),
         Part.measured("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
     )
@@ -178,12 +181,12 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
 
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
-    own = deployment.plan.static_bytes + deployment.application.ram_bytes(deployment.model)
+    own = deployment.firmware.static_bytes + deployment.application.ram_bytes(deployment.model)
     return (
         Part("firmware statics", own, 0, "an upper bound, measured on 32-bit objects"),
         Part.measured("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
         Part("stack", board.core.stack_bytes, 0, _core_source(board)),
-        *(deployment.plan.code_parts() if board.mcu.code_in_ram else ()),
+        *(deployment.firmware.code_parts() if board.mcu.code_in_ram else ()),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..applications.application import Application
 from ..tflite import TfliteModel
 from ..tflite.check import float_operators
 
@@ -96,3 +97,21 @@ def _step_bytes(model: TfliteModel) -> int:
 def _side_by_side(arrays: Sequence[npt.NDArray[Any]], count: int, steps: int) -> tuple[bytes, ...]:
     samples = [b"".join(np.ascontiguousarray(a[s]).tobytes() for a in arrays) for s in range(count * steps)]
     return tuple(b"".join(samples[v * steps : (v + 1) * steps]) for v in range(count))
+
+
+def with_golden(
+    application: Application, model: TfliteModel, inputs: Sequence[npt.NDArray[np.generic]]
+) -> tuple[npt.NDArray[np.generic], ...]:
+    """Put what an application makes of its sensor's values before the other samples, for the first golden vector.
+
+    Args:
+        application: works with the model.
+        model: the model.
+        inputs: one array an input, samples first; the last are random ones, of which some make room.
+    """
+    steps = golden_shape(model, len(inputs[0]))[1]
+    own = application.golden_inputs(model, steps)
+    if own is None:
+        return tuple(inputs)
+    kept = inputs[0][: len(inputs[0]) - steps]
+    return (np.concatenate([own.reshape(steps, *inputs[0].shape[1:]), kept]),)

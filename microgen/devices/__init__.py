@@ -1,6 +1,7 @@
 """The device under test: a project's firmware wherever it runs, spoken to in serial commands."""
 
 from ..errors import DeviceError
+from .address import ONLY, Address
 from .client import Client, Inference, SelfTest
 from .connection import HOST, Feed, check_hash, connected, host_command, host_firmware, recorded
 from .host_build import Sources
@@ -11,6 +12,8 @@ from .transport import HostProcess, Transport
 
 __all__ = [
     "HOST",
+    "ONLY",
+    "Address",
     "Client",
     "DeviceError",
     "Feed",

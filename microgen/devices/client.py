@@ -2,8 +2,9 @@
 
 Protocol: commands end with "%", answers are lines that end with CR LF, "m-ready" closes each answer (MLPerf
 Tiny's serial protocol, EEMBC's ULPMark-ML monitor). Ours on top are `input`, `output`, `crc`, `time`, `arena`, `hash`,
-`reset`, `selftest`, and an envelope: `#CRC TAG COMMAND%` is carried out only if the CRC-32 of `TAG COMMAND` is right,
-and its answer ends with `m-check-[TAG,CRC]`, the CRC-32 of the tag and of the answer's lines.
+`reset`, `selftest`, `@NAME` before a command for one of several models, and an envelope: `#CRC TAG COMMAND%` is carried
+out only if the CRC-32 of `TAG COMMAND` is right, and its answer ends with `m-check-[TAG,CRC]`, the CRC-32 of tag and
+answer.
 
 Why no board can hold a command up: each has one deadline and one limit of bytes (`Budget`), whatever is asked again.
 
@@ -25,6 +26,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from ..errors import DeviceError
+from .address import ONLY, Address
 from .budget import Budget
 from .transport import COMMAND_BYTES, Transport
 
@@ -117,8 +119,9 @@ class Client:
         self._searched = 0  # so many bytes of it hold no end of a line
         self._budget: Budget | None = None  # of the command that is under way
         self._tag = 0
-        self._last = _Origin(0, 0)
-        self._sha256 = ""
+        self._address = ONLY
+        self._last: dict[Address, _Origin] = {}
+        self._sha256: dict[Address, str] = {}
         self._connected = False
         self._heard = b""  # the last line, for a message
 
@@ -140,6 +143,10 @@ class Client:
             self._write(b"%")
             self.command("")
         self._connected, self.damaged = True, 0
+
+    def address(self, model: Address) -> None:
+        """Mean this model of the firmware from here on."""
+        self._address = model
 
     def command(self, text: str) -> list[str]:
         """Send a command that may be carried out twice, and return its answer's lines without the seal.
@@ -173,7 +180,8 @@ class Client:
         Raises:
             DeviceError: the line is too noisy, the firmware refused, or it lost the state that this follows on.
         """
-        wanted = _Origin(zlib.crc32(b"".join(inputs)), 1 if fresh else self._last.runs + 1)
+        last = self._last.get(self._address, _Origin(0, 0))
+        wanted = _Origin(zlib.crc32(b"".join(inputs)), 1 if fresh else last.runs + 1)
         asked = [f"output {k}" for k in range(outputs)]
 
         def attempt() -> Inference:
@@ -184,7 +192,7 @@ class Client:
             except _Restarted:
                 raise
             except _Damaged:
-                if fresh or _output(0, first := self.command(asked[0]))[1] == self._last:
+                if fresh or _output(0, first := self.command(asked[0]))[1] == last:
                     raise
                 time_us = None  # it was carried out, and only the answer lost
             origin = _output(0, first)[1]
@@ -196,7 +204,7 @@ class Client:
             answers = [_output(k, answer) for k, answer in enumerate([first, *rest])]
             if any(start != origin for _, start in answers):
                 raise _Damaged("the outputs are not of one inference")
-            self._last = origin
+            self._last[self._address] = origin
             return Inference(tuple(data for data, _ in answers), time_us)
 
         expected = _INPUT_FACTOR * sum(map(len, inputs)) + _OUTPUT_FACTOR * output_bytes
@@ -220,9 +228,9 @@ class Client:
 
     def hash(self) -> str:
         """Return the SHA-256 of the model that the firmware says it has."""
-        if not self._sha256:
-            self._sha256 = _match(r"m-hash-\[([0-9a-f]{64})\]", self.command("hash"))[0]
-        return self._sha256
+        if self._address not in self._sha256:
+            self._sha256[self._address] = _match(r"m-hash-\[([0-9a-f]{64})\]", self.command("hash"))[0]
+        return self._sha256[self._address]
 
     def arena(self) -> tuple[int, int]:
         """Return the bytes of the tensor arena in use (0: the model did not come up), and its size."""
@@ -270,8 +278,12 @@ class Client:
 
     def _transfer(self, data: bytes) -> list[str]:
         """Return the commands that send bytes and ask how they came."""
-        size = (self._command_bytes - _ENVELOPE_BYTES) // 2
+        size = (self._command_bytes - _ENVELOPE_BYTES - len(self._addressed(""))) // 2
         return [*(f"db {data[i : i + size].hex()}" for i in range(0, len(data), size)), "crc"]
+
+    def _addressed(self, text: str) -> str:
+        """Return a command for the model that is meant."""
+        return f"@{self._address.name} {text}" if self._address.name else text
 
     def _repeat(self, action: Callable[[], _T], starts_anew: bool = True) -> _T:
         """Do something again until nothing was damaged; a board that started anew must not have lost anything."""
@@ -305,7 +317,7 @@ class Client:
             upto = min(len(texts), len(answers) + self._transport.window)
             # Half a window at a time: to send each command alone would wake the firmware for each.
             if sent < upto and sent - len(answers) <= self._transport.window // 2:
-                self._write(b"".join(_checked(first + i, texts[i]) for i in range(sent, upto)))
+                self._write(b"".join(_checked(first + i, self._addressed(texts[i])) for i in range(sent, upto)))
                 sent = upto
             answer = self._answer(first + len(answers))
             _refuse_errors(answer, texts[len(answers)], self._transport.advice)

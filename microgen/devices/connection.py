@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import defaults
 from ..errors import DeviceError, SetupError
+from .address import ONLY, Address
 from .client import Client
 from .host_build import Sources, compile_firmware
 from .recording import Recorder, Replay
@@ -29,7 +30,7 @@ class HostFiles:
     """What a program on this machine leaves besides its answers, once it runs.
 
     Attributes:
-        array: the model array as it lies in the program, for a runtime that has one.
+        array: the (first) model's array as it lies in the program, for a runtime that has one.
         tensors: what the operators wrote in the first inferences, for a runtime that keeps it; see
             firmware/runtimes/compiled/host/observe.cc.
     """
@@ -41,6 +42,10 @@ class HostFiles:
     def of(cls, work: Path) -> HostFiles:
         """Return the files in a folder."""
         return cls(work / "model.bin", work / "tensors.bin")
+
+    def array_of(self, model: Address) -> Path:
+        """Return the file with the array of one of the firmware's models."""
+        return self.array.with_name(f"{self.array.name}{model.number or ''}")  # as microgen.workers.firmware writes it
 
 
 @dataclass(frozen=True)
@@ -117,15 +122,17 @@ def connected(
     model: TfliteModel,
     on: str = HOST,
     *,
+    address: Address = ONLY,
     baud: int = defaults.BAUD,
     record: Path | None = None,
 ) -> Iterator[Client]:
-    """Connect to a firmware that has this project's model.
+    """Connect to a firmware that has this project's model, and mean that model of it.
 
     Args:
         project: the project's sources.
         model: its model.
         on: "host"; a serial port; tcp://HOST:PORT, socket:// or rfc2217://; replay:FILE.
+        address: of the model.
         baud: the port's speed.
         record: file to write the session to.
 
@@ -136,12 +143,14 @@ def connected(
     """
     if on == HOST:
         with host_firmware(project, record=record) as (client, files):
+            array = files.array_of(address)
             try:
                 client.connect()
             except DeviceError:
-                _check_array(project, files.array, model)  # a damaged model may be why it does not answer
+                _check_array(project, array, model)  # a damaged model may be why it does not answer
                 raise
-            _check_array(project, files.array, model)
+            _check_array(project, array, model)
+            client.address(address)
             check_hash(client, on, model.sha256, "build the project again")
             yield client
         return
@@ -149,6 +158,7 @@ def connected(
     transport: Transport = Replay(replayed) if on.startswith(_REPLAY) else SerialPort(on, baud)
     with Client(recorded(transport, record)) as client:
         client.connect()
+        client.address(address)
         check_hash(client, on, model.sha256, f"flash this project: microgen flash {project.folder}")
         yield client
 

@@ -15,9 +15,11 @@ from typing import Any
 
 from .._version import __version__
 from ..boards import Component
+from ..deployment import Deployment
 from ..support import resources
 from ..support.json import json_text
 from ..support.render import render
+from .firmware import model_name
 from .kind import Files, Parts
 
 SBOM = "sbom.spdx.json"
@@ -55,7 +57,7 @@ def bill_files(parts: Parts, flashed: Mapping[str, bytes], around: Sequence[Comp
         if name.endswith(_CODE)
     ]
     components = (*deployment.plan.library.components, *around)
-    packages = [_firmware(parts), _model(parts), _microgen(own), *map(_package, components)]
+    packages = [_firmware(parts), *_models(deployment), _microgen(own), *map(_package, components)]
     files = [_file(number, file) for number, file in enumerate(own)]
     document: Json = {
         "spdxVersion": "SPDX-2.3",
@@ -69,7 +71,7 @@ def bill_files(parts: Parts, flashed: Mapping[str, bytes], around: Sequence[Comp
         },
         "packages": packages,
         "files": files,
-        "relationships": _relationships(packages, files),
+        "relationships": _relationships(packages, files, len(deployment.models)),
     }
     content = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     document["documentNamespace"] = f"https://spdx.org/spdxdocs/microgen-{content}"
@@ -92,10 +94,17 @@ def _firmware(parts: Parts) -> Json:
     return _described(_FIRMWARE, name, "FIRMWARE", comment="All that is flashed, but for the user's own program.")
 
 
-def _model(parts: Parts) -> Json:
-    model = parts.deployment.model
-    checksums = [{"algorithm": "SHA256", "checksumValue": model.sha256}]
-    return _described(_MODEL, f"{model.name} (model.tflite)", "OTHER") | {"checksums": checksums}
+def _models(deployment: Deployment) -> list[Json]:
+    packages = []
+    for number, one in enumerate(deployment.models):
+        checksums = [{"algorithm": "SHA256", "checksumValue": one.model.sha256}]
+        name = f"{one.model.name} ({model_name(deployment, one)}.tflite)"
+        packages.append(_described(_model_id(number), name, "OTHER") | {"checksums": checksums})
+    return packages
+
+
+def _model_id(number: int) -> str:
+    return f"{_MODEL}-{number}" if number else _MODEL
 
 
 def _microgen(files: Sequence[_File]) -> Json:
@@ -152,13 +161,18 @@ def _file(number: int, file: _File) -> Json:
     }
 
 
-def _relationships(packages: Sequence[Json], files: Sequence[Json]) -> list[Json]:
+def _relationships(packages: Sequence[Json], files: Sequence[Json], models: int) -> list[Json]:
     firmware, *parts = (package["SPDXID"] for package in packages)
     triples = [
         (_id(_DOCUMENT), "DESCRIBES", firmware),
         *((firmware, "CONTAINS", part) for part in parts),
         *((_id(_MICROGEN), "CONTAINS", file["SPDXID"]) for file in files),
-        *((file["SPDXID"], "GENERATED_FROM", _id(_MODEL)) for file in files if file["licenseConcluded"] == UNKNOWN),
+        *(
+            (file["SPDXID"], "GENERATED_FROM", _id(_model_id(number)))
+            for file in files
+            if file["licenseConcluded"] == UNKNOWN
+            for number in range(models)
+        ),
     ]
     return [{"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in triples]
 

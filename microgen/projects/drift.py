@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .folder import MANIFEST, Project, digest, manifest_bytes
+from .folder import FURTHER, MANIFEST, Project, digest, manifest_bytes
 
 _ABSENT = "absent"
+_FURTHER = re.compile(rf"{FURTHER}\.\d+\.")
 # What a build starts from, as the manifest records it; all else in there follows from it, or from an option.
 _INPUTS = (
     "microgen",
@@ -27,6 +30,7 @@ _INPUTS = (
     "verdict.samples",
     "verdict.seed",
     "verdict.engines",
+    FURTHER,
 )
 
 
@@ -109,7 +113,7 @@ def find_drift(
     changes += [Change(name, "missing", "") for name in user_files if not (committed.path / name).is_file()]
     rebuilt = manifest_bytes(files, user_files, manifest)
     differing = tuple(_causes(committed.manifest, json.loads(rebuilt)))
-    causes = tuple(c for c in differing if c.what.startswith(_INPUTS)) or differing
+    causes = tuple(c for c in differing if _FURTHER.sub("", c.what).startswith(_INPUTS)) or differing
     if committed.manifest != json.loads(rebuilt):
         changes.append(Change(MANIFEST, "", "changed"))
     elif (committed.path / MANIFEST).read_bytes() != rebuilt:
@@ -144,6 +148,10 @@ def _causes(committed: Any, rebuilt: Any, place: str = "") -> Iterator[Cause]:  
     if isinstance(committed, dict) and isinstance(rebuilt, dict):
         for key in sorted({*committed, *rebuilt}):
             yield from _causes(committed.get(key), rebuilt.get(key), f"{place}.{key}" if place else key)
+        return
+    if place == FURTHER and committed and rebuilt:
+        for number, (was_one, now_one) in enumerate(itertools.zip_longest(committed, rebuilt), 1):
+            yield from _causes(was_one, now_one, f"{place}.{number}")
         return
     was, now = (_ABSENT if v is None else json.dumps(v, ensure_ascii=False) for v in (committed, rebuilt))
     yield Cause(place, was, now)

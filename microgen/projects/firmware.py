@@ -48,14 +48,12 @@ def firmware_files(parts: Parts, layout: Layout) -> Files:
     The platform is not among them: each kind has its own.
     """
     deployment = parts.deployment
-    image = deployment.plan.flash_image()
     return {
-        **_placed(layout.model, copies("model") | _config(deployment) | dict(deployment.plan.sources())),
+        **_placed(layout.model, copies("model") | _config(deployment) | dict(deployment.firmware.sources())),
         **_placed(layout.serial, copies("serial")),
-        **_placed(layout.golden, copies("golden") | _golden(parts.golden)),
+        **_placed(layout.golden, copies("golden") | _golden(parts)),
         **_placed(layout.application, deployment.application.sources()),
-        "model.tflite": deployment.model.data,
-        **({"model.bin": model_file(deployment.model, image, parts.golden)} if image is not None else {}),
+        **{name: data for part in parts.models for name, data in _model_files(deployment, *part).items()},
     }
 
 
@@ -76,6 +74,18 @@ def sensor_driver(deployment: Deployment) -> Files:
             option="board",
         )
     return {sensor.driver: drivers[sensor.driver]}
+
+
+def model_name(deployment: Deployment, model: Deployment) -> str:
+    """Return what a project calls the files of a model, without the ending."""
+    return model.name if deployment.others else "model"
+
+
+def _model_files(deployment: Deployment, model: Deployment, golden: Golden) -> Files:
+    """Return a model as a file, and as one that a firmware takes without being flashed anew."""
+    name, image = model_name(deployment, model), model.plan.flash_image()
+    taken = {f"{name}.bin": model_file(model.model, image, golden)} if image is not None else {}
+    return {f"{name}.tflite": model.model.data, **taken}
 
 
 def copies(folder: str, pattern: str = "*") -> Files:
@@ -100,27 +110,20 @@ def _placed(folder: str, files: Files) -> Files:
 
 
 def _config(deployment: Deployment) -> Files:
-    model = deployment.model
     return {
         "model_config.h": render(
-            "model_config.h.j2",
+            "models_config.h.j2" if deployment.others else "model_config.h.j2",
             version=__version__,
-            name=deployment.name,
-            board=deployment.board,
-            sha256=model.sha256,
-            model_bytes=len(model.data),
-            config=deployment.plan.config(),
-            labels=deployment.labels,
-            inputs=model.inputs,
-            outputs=model.outputs,
-            stateful=model.is_stateful,
+            d=deployment,
+            config=deployment.firmware.config(),
             element_types=_ELEMENT_TYPES,
-            selftest_at_boot=deployment.selftest_at_boot,
         )
     }
 
 
-def _golden(golden: Golden) -> Files:
-    tolerances = golden.tolerance_bytes or bytes(1)  # no array is empty
-    names = ("golden_data.h", "golden_data.cc")
-    return {name: render(f"{name}.j2", golden=golden, tolerances=tolerances) for name in names}
+def _golden(parts: Parts) -> Files:
+    files = ("golden_data.h", "golden_data.cc")
+    if parts.others:
+        return {name: render(f"{name.replace('.', '_several.')}.j2", parts=parts) for name in files}
+    tolerances = parts.golden.tolerance_bytes or bytes(1)  # no array is empty
+    return {name: render(f"{name}.j2", golden=parts.golden, tolerances=tolerances) for name in files}

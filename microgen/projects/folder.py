@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..devices.address import ONLY, Address
 from ..devices.layout import FIRST_LAYOUT, Layout
 from ..errors import InputError, option
 from ..support.files import check_folder
@@ -26,16 +27,26 @@ from .recorded import check_manifest, required
 
 MANIFEST = "microgen.json"
 MANIFEST_SCHEMA = 1
+FURTHER = "further_models"  # in a manifest: what is said of each model after the first
 _STAGE = ".microgen-stage"
 _COMMIT = ".microgen-commit"
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project on disk and its manifest."""
+    """A project on disk and its manifest, as one of its models sees it.
+
+    Attributes:
+        path: its folder.
+        manifest: what was recorded; what is said of a model there is said of this one.
+        number: of the model.
+        first: the project as its first model sees it; None: this is that.
+    """
 
     path: Path
     manifest: dict[str, Any]
+    number: int = 0
+    first: Project | None = None
 
     def edited(self) -> list[str]:
         """Return the generated files that are not as they were written, sorted; missing ones are not edited."""
@@ -63,9 +74,36 @@ class Project:
         recorded = self.manifest.get("layout")
         return FIRST_LAYOUT if recorded is None else Layout.from_json(recorded)
 
+    @property
+    def models(self) -> tuple[Project, ...]:
+        """The project as each of its models sees it, by their numbers."""
+        first = self.first or self
+        further = enumerate(first.manifest.get(FURTHER, []), 1)
+        return (first, *(Project(self.path, {**first.manifest, **record}, n, first) for n, record in further))
+
+    def of(self, name: str | None) -> Project:
+        """Return the project as the model of this name sees it; for None, as the first does.
+
+        Raises:
+            InputError: it has no such model.
+        """
+        if name is None:
+            return self
+        names = [str(model.required("model.name")) for model in self.models]
+        if name not in names:
+            raise InputError(
+                f"{self.path}: has no such model", f"it has {', '.join(names)}", option="model", value=name
+            )
+        return self.models[names.index(name)]
+
+    @property
+    def address(self) -> Address:
+        """How serial commands name the model."""
+        return Address(str(self.required("model.name")), self.number) if FURTHER in self.manifest else ONLY
+
     def model_file(self) -> Path:
-        """Return the .tflite that the project was made from."""
-        return self.path / "model.tflite"
+        """Return the .tflite that the model was made from."""
+        return self.path / f"{self.address.name or 'model'}.tflite"
 
 
 def open_project(path: str | Path, *, read_only: bool = False, claim: Claim | None = None) -> Project:

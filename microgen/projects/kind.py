@@ -8,7 +8,7 @@ flashes what lies on the disk. Where its parts lie, `layout` says; the manifest 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,10 +23,22 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a project is made of: the model decided for a board, and its golden vectors."""
+    """What a project is made of.
+
+    Attributes:
+        deployment: its model, or several, decided for a board.
+        golden: the golden vectors of the first model.
+        others: those of the further models.
+    """
 
     deployment: Deployment
     golden: Golden
+    others: tuple[Golden, ...] = ()
+
+    @property
+    def models(self) -> tuple[tuple[Deployment, Golden], ...]:
+        """Each model with its golden vectors."""
+        return tuple(zip(self.deployment.models, (self.golden, *self.others), strict=True))
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,10 @@ class ProjectKind(Protocol):
     def built_by(self) -> str:
         """What compiles and flashes its projects, for people: "PlatformIO", "your own CMake build"."""
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether its projects may have several models."""
+
     def check(self, board: Board, runtime: str) -> None:
         """Refuse a board or a runtime that it cannot build for.
 
@@ -123,5 +139,5 @@ class ProjectKind(Protocol):
     def user_files(self, parts: Parts) -> Files:
         """Return the files that are the user's once they are written; the program at `layout.main` is among them."""
 
-    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
-        """Return README.md."""
+    def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
+        """Return README.md; there is a verdict on each model."""

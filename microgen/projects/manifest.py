@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,34 @@ from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import CodeOptions, Library, Runtime
 from ..tflite import Tensor, TfliteModel, load
 from ..verification import Verdict
-from .folder import MANIFEST, Project
-from .kind import ProjectKind
+from .folder import FURTHER, MANIFEST, Project
+from .kind import Parts, ProjectKind
 
 OWN_BOARD = "board.toml"
 
 
 def manifest(
-    kind: ProjectKind, deployment: Deployment, golden: Golden, verdict: Verdict, source: Quantized
+    kind: ProjectKind, parts: Parts, verdicts: Sequence[Verdict], sources: Sequence[Quantized]
 ) -> dict[str, Any]:
     """Return what microgen.json says besides the files' hashes.
 
+    What it says of a model it says of the first, and under "further_models" again of each that follows.
+
     Args:
         kind: of the project.
-        deployment, golden, verdict, source: what the build decided, chose, found, and started from.
+        parts: what the build decided and chose.
+        verdicts, sources: what it found, and started from, for each model.
     """
+    deployment = parts.deployment
+    of_models = list(zip(deployment.models, (parts.golden, *parts.others), verdicts, sources, strict=True))
+    further = [
+        {**_given(model, source), **model.plan.record(), **_found(golden, verdict)}
+        for model, golden, verdict, source in of_models[1:]
+    ]
+    _, golden, verdict, source = of_models[0]
     return {
         "microgen": __version__,
-        "model": model_json(deployment.name, deployment.model),
-        "frontend": source.frontend,
-        "source": {**source.record, "warnings": list(source.warnings)},
-        "labels": list(deployment.labels),
+        **_given(deployment, source),
         "board": deployment.board.name,
         "upload": deployment.board.upload,
         "monitor_speed": deployment.board.platformio.monitor_speed,
@@ -47,6 +55,24 @@ def manifest(
         "application": deployment.application.name,
         "application_options": dict(deployment.application.options),
         "selftest_at_boot": deployment.selftest_at_boot,
+        **_found(golden, verdict),
+        **({FURTHER: further, "shared": deployment.shared.record()} if deployment.shared else {}),
+    }
+
+
+def _given(deployment: Deployment, source: Quantized) -> dict[str, Any]:
+    """Return what a manifest says of what a model comes from."""
+    return {
+        "model": model_json(deployment.name, deployment.model),
+        "frontend": source.frontend,
+        "source": {**source.record, "warnings": list(source.warnings)},
+        "labels": list(deployment.labels),
+    }
+
+
+def _found(golden: Golden, verdict: Verdict) -> dict[str, Any]:
+    """Return what a manifest says of a model's verification."""
+    return {
         "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
         # Without the device, whose times differ each time, and what only labelled data gives.
         "verdict": {k: v for k, v in verdict.to_json().items() if k not in ("device", "accuracy", "warnings")},
@@ -79,7 +105,7 @@ def tensor_json(tensor: Tensor) -> dict[str, Any]:
 
 
 def project_model(opened: Project) -> TfliteModel:
-    """Return the model of a project, after checking that its file is the one that was built.
+    """Return a model of a project, after checking that its file is the one that was built.
 
     Raises:
         InputError: it is missing or another one.

@@ -59,6 +59,10 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def _is_objects(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_object, value))
+
+
 def _is_map(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
@@ -99,7 +103,8 @@ _KINDS: Mapping[str, tuple[_Check, str]] = {
             "verdict.seed",
         ),
         (_is_range, "two numbers", "source.value_range"),
-        (_is_object, "an object", "model source tflm compiled arena array golden verdict"),
+        (_is_object, "an object", "model source tflm compiled arena array golden verdict shared"),
+        (_is_objects, "a list of objects", "further_models"),
         (_is_map, "an object of text", "application_options"),
         (_is_files, "an object of paths in the project", "files"),
     )
@@ -131,6 +136,11 @@ def check_manifest(manifest: Mapping[str, Any], title: str) -> None:
         check, what = kinds[name]
         if found is not _MISSING and not check(found):
             raise InputError(f"{title}: '{name}' is not {what}", "restore the file, or build into another folder")
+    for further in manifest.get("further_models", ()):
+        check_manifest(further, title)
+        name = str(required(further, "model.name", title))
+        if not is_inside(f"{name}.tflite") or "/" in name:
+            raise InputError(f"{title}: 'model.name' is not a model's name", _AGAIN)
 
 
 def _of_runtime(name: object) -> Mapping[str, tuple[_Check, str]]:

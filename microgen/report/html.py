@@ -7,6 +7,7 @@ whose geometry is computed here.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,40 +26,52 @@ _STEP, _HEIGHT = 26, 260
 _LONGEST_PICTURE = 400
 
 
-def write_report(path: str | Path, inspection: Inspection, verdict: Verdict | None = None) -> None:
+def write_report(
+    path: str | Path,
+    inspection: Inspection,
+    verdict: Verdict | None = None,
+    further: Sequence[tuple[Inspection, Verdict | None]] = (),
+) -> None:
     """Write what `microgen.inspect` and `microgen.verify` found as one HTML page, as a whole or not at all.
 
     Args:
         path: the file.
         inspection: of the model, or of the project.
         verdict: of its verification; with `layers`, the page has the layer proof of each operator.
+        further: both for each further model of a project.
 
     Raises:
         InputError: it cannot be written there.
     """
-    write_file(Path(path), render_report(inspection, verdict), "choose another path for the report")
+    write_file(Path(path), render_report(inspection, verdict, further), "choose another path for the report")
 
 
-def render_report(inspection: Inspection, verdict: Verdict | None = None) -> bytes:
+def render_report(
+    inspection: Inspection, verdict: Verdict | None = None, further: Sequence[tuple[Inspection, Verdict | None]] = ()
+) -> bytes:
     """Return the page; see `write_report`."""
+    pages = [_page(*found) for found in ((inspection, verdict), *further)]
+    return render("report.html.j2", version=__version__, pages=pages)
+
+
+def _page(inspection: Inspection, verdict: Verdict | None) -> dict[str, Any]:
+    """Return what the page says of one model."""
     document = inspection.to_json()
     if verdict is not None:
         document |= {"verdict": verdict.to_json(), "summary": verdict.summary(), "accuracy": verdict.accuracy}
         document |= {"golden": inspection.golden, "labels": list(inspection.labels)}
     memory = document.get("memory")
-    return render(
-        "report.html.j2",
-        version=__version__,
-        d=document,
-        verdict=document.get("verdict"),
-        layers=_rows(document),
-        network=_network(document["layers"][:_LONGEST_PICTURE]),
-        more_layers=max(0, len(document["layers"]) - _LONGEST_PICTURE),
-        memory=memory,
-        arena=_arena(memory, document["layers"]) if memory else None,
-        fit=_fit(document.get("fit")),
-        accuracy=_confusion(document),
-    )
+    return {
+        "d": document,
+        "verdict": document.get("verdict"),
+        "layers": _rows(document),
+        "network": _network(document["layers"][:_LONGEST_PICTURE]),
+        "more_layers": max(0, len(document["layers"]) - _LONGEST_PICTURE),
+        "memory": memory,
+        "arena": _arena(memory, document["layers"]) if memory else None,
+        "fit": _fit(document.get("fit")),
+        "accuracy": _confusion(document),
+    }
 
 
 def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:

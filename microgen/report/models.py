@@ -136,6 +136,9 @@ def _fit_lines(document: dict[str, Any], origin: str) -> Pairs:
         ),
         ("peak", f"operator {peak['operator']} ({peak['op']}): {peak['bytes']:,} bytes"),
     ]
+    if shared := memory.get("shared"):
+        others = f"{', '.join(document['models'])} together: {shared['bytes']:,} bytes of arena"
+        lines.append(("models", f"{others}, {shared['shared_bytes']:,} of them shared"))
     for m in fit["memories"]:
         parts = ", ".join(f"{p['name']} {p['bytes']:,}" for p in m["parts"])
         total = f"{m['bytes']:,} of {m['limit_bytes']:,} bytes, +-{m['error_bytes']:,}: {m['outcome']}"

@@ -28,8 +28,8 @@ def build_lines(result: BuildResult) -> Pairs:
     d = result.deployment
     arena = d.arena
     lines = [
-        ("model", f"{d.name}: {len(d.model.data):,} bytes, {counted(d.model.ops)}"),
-        ("board", f"{d.board.title}, {d.plan.library.title}"),
+        *(("model", f"{m.name}: {len(m.model.data):,} bytes, {counted(m.model.ops)}") for m in d.models),
+        ("board", f"{d.board.title}, {d.firmware.library.title}"),
         ("arena", f"{arena.bytes:,} bytes: {arena.origin}"),
     ]
     if cost := float_cost(d.model):
@@ -42,13 +42,18 @@ def build_lines(result: BuildResult) -> Pairs:
         lines.append(
             ("compiled", f"flash {c.flash_bytes:,} of {c.flash_limit:,} bytes, RAM {c.ram_bytes:,} of {c.ram_limit:,}")
         )
-    if result.source.metrics:
-        lines += [("held-out data", f"{k}: {v:.4f}") for k, v in result.source.metrics.items()]
-    else:
-        lines += quality_lines(result.source)
-    lines += [("warning", text) for text in (*result.source.warnings, *d.warnings, *result.verdict.warnings)]
-    lines += _layer_lines(result.verdict)
-    lines += [("project", str(result.project)), ("verdict", result.verdict.summary())]
+    for m in result.models:
+        if m.source.metrics:
+            lines += [("held-out data", f"{k}: {v:.4f}") for k, v in m.source.metrics.items()]
+        else:
+            lines += quality_lines(m.source)
+    warnings = [text for m in result.models for text in m.source.warnings]
+    warnings += [*d.warnings, *(text for m in result.models for text in m.verdict.warnings)]
+    lines += [("warning", text) for text in warnings]
+    lines += [line for m in result.models for line in _layer_lines(m.verdict)]
+    lines.append(("project", str(result.project)))
+    named = [f"{m.deployment.name}: " if result.further else "" for m in result.models]
+    lines += [("verdict", f"{name}{m.verdict.summary()}") for name, m in zip(named, result.models, strict=True)]
     if result.drift is not None:
         return [*lines, *_drift_lines(result.drift)]
     kind = PROJECTS.get(result.project_kind)
@@ -99,7 +104,8 @@ def boards_rows(results: Sequence[BoardResult], spelling: Spelling) -> list[list
 def _outcome(result: BuildResult) -> str:
     count = len(result.drift.changes) if result.drift else 0
     drifted = f", {count} file{'s' if count > 1 else ''} drifted" if count else ""
-    return f"{result.verdict.status}{', destroyed by quantization' if result.is_destroyed else ''}{drifted}"
+    statuses = ", ".join(dict.fromkeys(m.verdict.status for m in result.models))
+    return f"{statuses}{', destroyed by quantization' if result.is_destroyed else ''}{drifted}"
 
 
 def _share(memory: Memory) -> str:

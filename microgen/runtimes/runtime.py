@@ -193,6 +193,10 @@ class Arena(Protocol):
     def origin(self) -> str:
         """Where the figure comes from, for people."""
 
+    @property
+    def is_one_piece(self) -> bool:
+        """Whether it is one array, which a board may place in a further region."""
+
 
 class FirmwarePlan(Protocol):
     """How a runtime runs the models of one firmware on one board: its one, or several that share memory."""

@@ -1,7 +1,18 @@
 """Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
 
 from .judge import Judgement, judge
-from .run import EngineRun, EngineRuns, Engines, FirmwareRun, ask_firmware, output_arrays, run_firmware
+from .run import (
+    EngineRun,
+    EngineRuns,
+    Engines,
+    FirmwareRun,
+    Question,
+    ask_firmware,
+    ask_models,
+    output_arrays,
+    run_firmware,
+    run_models,
+)
 from .samples import (
     Samples,
     check_count,
@@ -26,9 +37,11 @@ __all__ = [
     "FirmwareRun",
     "Judgement",
     "Layer",
+    "Question",
     "Samples",
     "Verdict",
     "ask_firmware",
+    "ask_models",
     "check_count",
     "judge",
     "make_samples",
@@ -36,6 +49,7 @@ __all__ = [
     "quantize_samples",
     "real_values",
     "run_firmware",
+    "run_models",
     "sample_count",
     "sample_warning",
 ]

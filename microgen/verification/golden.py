@@ -7,27 +7,30 @@ import re
 import numpy as np
 
 from .. import workers
-from ..devices import Sources
+from ..devices import ONLY, Address, Sources
+from ..support.render import c_identifier
 from ..tflite import Tensor, TfliteModel
 from ..workers import TFLM, tflm
 from .deadline import deadline
 from .samples import Samples
 
 
-def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int) -> str:
+def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int, address: Address = ONLY) -> str:
     """Say which golden vector of a project is not what TFLM answers; "" when all are, or there are none.
 
     Args:
         project: its sources.
         model: its model.
         arena_bytes: an arena in which TFLM runs it.
+        address: of the model in the project's firmware.
     """
     name = project.layout.golden_data
     path = project.folder / name
     if not path.is_file():
         return ""
     text = path.read_text("utf-8", "replace")
-    inputs, outputs = (_vectors(text, f"g_golden_{kind}") for kind in ("inputs", "outputs"))
+    prefix = f"g_{c_identifier(address.name)}_golden" if address.name else "g_golden"
+    inputs, outputs = (_vectors(text, f"{prefix}_{kind}") for kind in ("inputs", "outputs"))
     if not inputs or len(inputs) != len(outputs):
         return f"{name} does not hold as many outputs as inputs"
     one = sum(t.bytes for t in model.inputs)

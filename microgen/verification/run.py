@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..devices import HOST, Client, DeviceError, Inference, Sources, host_firmware
+from ..devices import HOST, ONLY, Address, Client, DeviceError, Inference, Sources, host_firmware
 from ..errors import EngineError
 from ..runtimes import reference
 from ..support.background import in_background
@@ -296,65 +296,116 @@ class EngineRuns:
         return self._runs[key]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a firmware is asked of one of its models.
+
+    Attributes:
+        model: what it has.
+        inputs: one array an input, samples first.
+        before: how many inferences the firmware may run of it on its own, golden vectors at the start.
+        address: of the model in the firmware.
+    """
+
+    model: TfliteModel
+    inputs: Samples
+    before: int = 0
+    address: Address = ONLY
+
+
 def run_firmware(
     project: Sources, model: TfliteModel, inputs: Samples, *, before: int = 0, record: Path | None = None
 ) -> FirmwareRun:
+    """Run a firmware of one model on this machine; see `run_models`."""
+    return run_models(project, [Question(model, inputs, before)], record=record)[0]
+
+
+def run_models(project: Sources, questions: Sequence[Question], *, record: Path | None = None) -> list[FirmwareRun]:
     """Compile a project for this machine, run it and feed it samples over its serial commands.
 
     Args:
         project: the project's sources.
-        model: what it was built from.
-        inputs: one array an input, samples first.
-        before: how many inferences the firmware may run on its own, its golden vectors at the start.
+        questions: what to ask of each of its models.
         record: file to write the session to.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
         InputError, SetupError: it does not compile; see `microgen.devices.host_build`.
     """
-    with host_firmware(project, record=record, kept_inferences=before + TENSOR_SAMPLES) as (client, files):
-        array = files.array
+    kept = max(question.before for question in questions) + TENSOR_SAMPLES
+    with host_firmware(project, record=record, kept_inferences=kept) as (client, files):
+        arrays = [files.array_of(question.address) for question in questions]
         try:
             client.connect()
-            compiled = array.read_bytes() if array.exists() else None
+            compiled = [array.read_bytes() if array.exists() else None for array in arrays]
             # What it kept so far is of its golden vectors, whose later steps have another state than a sample has.
             at_start = files.tensors.stat().st_size if files.tensors.exists() else 0
-            answered = ask_firmware(client, HOST, model, inputs)
-            tensors = read_tensors(files.tensors.read_bytes()[at_start:]) if files.tensors.exists() else None
-            return dataclasses.replace(answered, array=compiled, tensors=tensors)
+            answered = ask_models(client, HOST, questions)
+            data = files.tensors.read_bytes()[at_start:] if files.tensors.exists() else None
+            tensors = [None if data is None else read_tensors(data, q.address.number) for q in questions]
+            parts = zip(answered, compiled, tensors, strict=True)
+            return [dataclasses.replace(run, array=array, tensors=kept) for run, array, kept in parts]
         except DeviceError:
             # A firmware that has another model does not owe an answer: that it has is the finding.
-            if array.exists() and not is_flashed(array.read_bytes(), model):
-                return FirmwareRun(Answers(()), array.read_bytes(), None)
+            found = [array.read_bytes() if array.exists() else None for array in arrays]
+            if any(a is not None and not is_flashed(a, q.model) for a, q in zip(found, questions, strict=True)):
+                return [FirmwareRun(Answers(()), array, None) for array in found]
             raise
 
 
 def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples, cpu: str = "") -> FirmwareRun:
+    """Feed samples to a firmware of one model; see `ask_models`."""
+    return ask_models(client, on, [Question(model, inputs)], cpu)[0]
+
+
+def ask_models(client: Client, on: str, questions: Sequence[Question], cpu: str = "") -> list[FirmwareRun]:
     """Feed samples to a firmware that runs somewhere.
+
+    Models take turns, sample by sample: what one does must not show in what another answers.
 
     Args:
         client: the way to it.
         on: what the user calls the place.
-        model: what it has.
-        inputs: one array an input, samples first.
+        questions: what to ask of each of its models.
         cpu: the emulated CPU that it runs on; "" where none is emulated.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
     """
-    sha256 = client.hash()
-    output_bytes = sum(t.bytes for t in model.outputs)
 
-    def infer(sample: int, fresh: bool) -> Inference:
-        raw = [np.ascontiguousarray(a[sample]).tobytes() for a in inputs]
-        return client.infer(raw, len(model.outputs), fresh, output_bytes=output_bytes)
+    def infer(question: Question, sample: int, fresh: bool) -> Inference:
+        outputs = question.model.outputs
+        raw = [np.ascontiguousarray(a[sample]).tobytes() for a in question.inputs]
+        client.address(question.address)
+        return client.infer(raw, len(outputs), fresh, output_bytes=sum(t.bytes for t in outputs))
 
-    answers = [infer(s, True) for s in range(len(inputs[0]))]
-    steps = [infer(s, s == 0) for s in range(sequence_length(model, inputs))]
-    median = statistics.median(answer.time_us for answer in answers if answer.time_us is not None)
-    device = Device(client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged, cpu=cpu)
-    outputs, sequence = (output_arrays(model, [answer.outputs for answer in some]) for some in (answers, steps))
-    return FirmwareRun(Answers(outputs, sequence if steps else ()), None, device)
+    hashes = []
+    for question in questions:
+        client.address(question.address)
+        hashes.append(client.hash())
+    answers: list[list[Inference]] = [[] for _ in questions]
+    steps: list[list[Inference]] = [[] for _ in questions]
+    for sample in range(max(len(q.inputs[0]) for q in questions)):
+        for question, answered in zip(questions, answers, strict=True):
+            if sample < len(question.inputs[0]):
+                answered.append(infer(question, sample, True))
+    lengths = [sequence_length(q.model, q.inputs) for q in questions]
+    for step in range(max(lengths)):
+        for question, length, answered in zip(questions, lengths, steps, strict=True):
+            if step < length:
+                answered.append(infer(question, step, step == 0))
+            else:
+                infer(question, step % len(question.inputs[0]), True)  # between two steps of another model
+    runs = []
+    for question, sha256, given, in_sequence in zip(questions, hashes, answers, steps, strict=True):
+        client.address(question.address)
+        median = statistics.median(answer.time_us for answer in given if answer.time_us is not None)
+        device = Device(
+            client.name(), on, sha256, *client.arena(), inference_us=median, retries=client.damaged, cpu=cpu
+        )
+        outputs, sequence = (output_arrays(question.model, [a.outputs for a in some]) for some in (given, in_sequence))
+        runs.append(FirmwareRun(Answers(outputs, sequence if in_sequence else ()), None, device))
+    return runs
 
 
 def output_arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:

@@ -35,8 +35,12 @@ class KeptInference:
     written: Mapping[tuple[int, int], Kept]
 
 
-def read_tensors(data: bytes) -> tuple[KeptInference, ...]:
+def read_tensors(data: bytes, model: int = 0) -> tuple[KeptInference, ...]:
     """Read the records that firmware/runtimes/compiled/host/observe.cc writes.
+
+    Args:
+        data: the records.
+        model: the number of the model whose inferences are wanted.
 
     Raises:
         DeviceError: the last one is cut off.
@@ -44,10 +48,13 @@ def read_tensors(data: bytes) -> tuple[KeptInference, ...]:
     inferences: list[KeptInference] = []
     at = 0
     while at < len(data):
-        op, tensor, n, count = _HEAD.unpack(_part(data, at, _HEAD.size))
+        place, tensor, n, count = _HEAD.unpack(_part(data, at, _HEAD.size))
         numbers = np.frombuffer(_part(data, at + _HEAD.size, 2 * count), np.uint16).tolist()
+        number, op = divmod(place, 2**16)
         first = at + _HEAD.size + 2 * count
         values, at = _part(data, first, n), first + n
+        if number != model:
+            continue
         # The records of an inference begin with its inputs, in the order of their numbers.
         if op == _INPUTS and (not inferences or inferences[-1].written or tensor in inferences[-1].inputs):
             inferences.append(KeptInference({}, {}))

@@ -92,6 +92,7 @@ def bench(
     path: str | Path,
     on: str = HOST,
     *,
+    model: str | None = None,
     runs: int | None = None,
     warmups: int | None = None,
     baud: int = defaults.BAUD,
@@ -103,6 +104,7 @@ def bench(
     Args:
         path: the project's folder.
         on, baud, record: see `microgen.workflows.device.open_device`.
+        model: the name of one of a firmware's models; None: the first.
         runs: how many to time; None: 100, on an emulated CPU 2, where one is like the other.
         warmups: how many to run before; None: 10, on an emulated CPU 0.
         on_step: called with what is done next, for a progress display.
@@ -116,17 +118,17 @@ def bench(
     for name, value, least in (("runs", runs, 1), ("warmups", warmups, 0)):
         if not least <= value <= 1_000_000:
             raise InputError(f"must be {least} to 1000000", "leave it out for the default", option=name, value=value)
-    opened = open_project(path)
-    model = project_model(opened)
+    opened = open_project(path).of(model)
+    timed = project_model(opened)
     # The first samples are edges, where some kernels have less to do: take a random one.
-    inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, _SEED)]
+    inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(timed, 4, _SEED)]
     on_step(f"timing {runs} inferences on {on}")
     counted: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
         if on == EMULATOR:
             client, board = stack.enter_context(emulated(firmware_of(opened), record=record))
         else:
-            client, board = stack.enter_context(open_device(opened, model, on, baud=baud, record=record)), None
+            client, board = stack.enter_context(open_device(opened, timed, on, baud=baud, record=record)), None
         client.load(inputs)
         times = _times(client, runs, warmups, lambda done: on_step(f"timed {done} of {runs} inferences on {on}"))
         name, (used, size) = client.name(), client.arena()
@@ -137,8 +139,8 @@ def bench(
     return Bench(
         device=name,
         on=on,
-        model=model.name,
-        model_sha256=model.sha256,
+        model=timed.name,
+        model_sha256=timed.sha256,
         tflm=library.name,
         kernels=library.kernels,
         runs=runs,
@@ -222,11 +224,19 @@ def _check_bench(result: Bench) -> None:
             raise ValueError("the instructions of an operator are damaged")
 
 
-def selftest(path: str | Path, on: str = HOST, *, baud: int = defaults.BAUD, record: Path | None = None) -> SelfTest:
+def selftest(
+    path: str | Path,
+    on: str = HOST,
+    *,
+    model: str | None = None,
+    baud: int = defaults.BAUD,
+    record: Path | None = None,
+) -> SelfTest:
     """Let a firmware run the golden vectors that lie in its flash.
 
     Args:
         path: the project's folder.
+        model: the name of one of a firmware's models; None: all, up to the first that fails.
         on, baud, record: see `microgen.workflows.device.open_device`.
 
     Raises:
@@ -234,8 +244,17 @@ def selftest(path: str | Path, on: str = HOST, *, baud: int = defaults.BAUD, rec
         SetupError, EngineError: see `microgen.workflows.device.open_device`.
     """
     opened = open_project(path)
-    with open_device(opened, project_model(opened), on, baud=baud, record=record) as client:
-        return client.selftest()
+    tested = [opened.of(model)] if model else opened.models
+    with open_device(tested[0], project_model(tested[0]), on, baud=baud, record=record) as client:
+        passed = 0
+        for one in tested:
+            client.address(one.address)
+            result = client.selftest()
+            passed += result.vectors
+            if not result.passed:
+                where = f"{one.address.name}: " if len(tested) > 1 else ""
+                return SelfTest(False, result.vectors, f"{where}{result.fault}")
+        return SelfTest(True, passed, "")
 
 
 def _parts(total: int, most: int) -> list[int]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .. import datasets as calibrations
 from .. import defaults, quantization
@@ -24,16 +21,18 @@ from ..deployment import (
     choose_golden,
     choose_runtime,
     deploy,
+    deploy_together,
     golden_inferences,
     golden_shape,
     usual_runtime,
+    with_golden,
 )
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
 from ..devices import HOST, Sources
 from ..devices import host_build as hostbuild
 from ..devices.emulator import EMULATOR
-from ..errors import InputError
+from ..errors import InputError, option
 from ..projects.drift import Drift, find_drift
 from ..projects.firmware import check_edges, own_board
 from ..projects.kind import Parts, ProjectKind, Tool
@@ -43,25 +42,25 @@ from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
 from ..support.render import preload
-from ..tflite import TfliteModel
+from ..tflite import float_cost
 from ..training.train import train
 from ..verification import (
     NOT_VERIFIED,
     EngineRun,
     FirmwareRun,
-    Samples,
+    Question,
     Verdict,
-    ask_firmware,
+    ask_models,
     judge,
     make_samples,
-    run_firmware,
+    run_models,
     sample_count,
     sample_warning,
 )
 from .build_cache import BuildCache
-from .build_request import BuildRequest, BuildResult, Progress
-from .count import count_inference
-from .device import Firmware, check_emulator, emulated
+from .build_request import BuildRequest, BuildResult, BuiltModel, Clock, Labels, Progress
+from .count import Counts, count_inferences
+from .device import check_emulator, emulated, firmware_to_be
 
 
 def build(
@@ -69,9 +68,9 @@ def build(
     board: str | Path = defaults.BOARD,
     *,
     out: str | Path | None = None,
-    name: str | None = None,
-    labels: str | Path | Sequence[str] | None = None,
-    calibration: calibrations.Source | None = None,
+    name: str | Sequence[str] | None = None,
+    labels: Labels | Mapping[str, Labels] | None = None,
+    calibration: calibrations.Source | Mapping[str, calibrations.Source] | None = None,
     scheme: str = defaults.SCHEME,
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
@@ -98,17 +97,19 @@ def build(
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> BuildResult:
-    """Make a firmware project from a model, and verify it.
+    """Make a firmware project from a model, or from several that share a firmware, and verify it.
 
     Args:
         model: a .tflite; a .keras, .h5, SavedModel or Keras object together with `calibration`, see
-            `microgen.quantize`; what `microgen.quantize` returned; None trains `recipe`.
+            `microgen.quantize`; what `microgen.quantize` returned; None trains `recipe`. A list of several: serial
+            commands and functions that name none mean the first.
         board: a board's name or alias, or the path of a board file.
         out: the project's folder; `NAME-BOARD` in the current folder otherwise.
         name: the firmware's name: letters, digits, dot, dash, underscore; otherwise the code of `mlperf`, or from
-            the file.
-        labels: names of the first output's elements, or a text file with one a line.
-        calibration: samples of the inputs, see `microgen.datasets.request`.
+            the file. Of several models: one for each, in their order.
+        labels: names of the first output's elements, or a text file with one a line. Of several models: by their names.
+        calibration: samples of the inputs, see `microgen.datasets.request`. Of several models: by their names, or
+            "random" for all.
         scheme, value_range, sample_rate, allow_float: of the quantization; see `microgen.quantize`.
         accept_noise: take a model that quantization has destroyed: below 10 dB at the output.
         recipe: what is trained when there is no model; "sine" otherwise.
@@ -170,52 +171,58 @@ def run_build(request: BuildRequest, cache: BuildCache, progress: Progress) -> B
 
 
 def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, claim: project.Claim) -> BuildResult:
-    clock = _Clock()
+    clock = Clock()
     setting = _prepare(request, claim)
-    source = _make_source(setting, cache, progress)
-    setting, reason = _choose_runtime(setting, source)
-    _check_model(setting, source)
-    _decide(setting, source)
+    sources = [_make_source(setting, number, cache, progress) for number in range(len(setting.of_models))]
+    models = [source.model for source in sources]
+    setting, reason = _choose_runtime(setting, sources)
+    for source in sources:
+        _check_model(setting, source)
+    _decide(setting, sources)
     clock.lap("model")
-    count = sample_count(source.model, request.samples)
-    progress.on_step(f"running LiteRT and TFLM on {count} samples")
-    inputs = make_samples(source.model, count, request.seed, source.calibration or None)
-    inputs = _with_golden(setting.application, source.model, inputs)
-    running = cache.engines.get(source.model, inputs, *golden_shape(source.model, count))
+    counts = [sample_count(model, request.samples) for model in models]
+    progress.on_step(f"running LiteRT and TFLM on {max(counts)} samples")
+    running = [
+        _start_engines(setting, number, source, count, cache)
+        for number, (source, count) in enumerate(zip(sources, counts, strict=True))
+    ]
     preload(setting.kind.name)
-    deployment, fit = _decide(setting, source, running.arena_min_bytes)
+    deployment, fit = _decide(setting, sources, [run.arena_min_bytes for run in running])
     clock.lap("arena")
-    rendered = _render(
-        setting, Parts(deployment, choose_golden(source.model, inputs, running.first, _tolerances(running)))
-    )
-    firmware = None
+    golden, *others = (choose_golden(run.model, run.inputs, run.first, _tolerances(run)) for run in running)
+    rendered = _render(setting, Parts(deployment, golden, tuple(others)))
+    firmware: Sequence[FirmwareRun | None] = [None for _ in models]
     if request.verify:
-        running.prove_early()
+        for run in running:
+            run.prove_early()
     if request.verify and not setting.obstacle:
         place = "this machine" if request.verify_on == HOST else f"an emulated {setting.board.processor.title}"
         progress.on_step(f"compiling the firmware for {place} and running it")
-        firmware = _run_firmware(setting, rendered, inputs)
+        firmware = _run_firmware(setting, rendered, running)
         clock.lap("firmware")
-    running.result()
+    for run in running:
+        run.result()
     clock.lap("engines")
-    verdict = _judge(setting, running, firmware)
+    verdicts = [_judge(setting, run, answered) for run, answered in zip(running, firmware, strict=True)]
     if request.verify:
         clock.lap("verdict")
-    drift = _write(setting, rendered, verdict, source)
+    drift = _write(setting, rendered, verdicts, sources)
     clock.lap("check" if request.check else "write")
     compiled = None
     if setting.tool:
         progress.on_step(f"compiling for {setting.board.title} with {setting.tool.title}")
         compiled = setting.tool.compile(project.open_project(setting.path), progress.on_step)
         clock.lap("compile")
-    counts = None
+    counted: Sequence[Counts | None] = [None for _ in models]
     if request.count:
         progress.on_step(f"counting an inference on an emulated {setting.board.processor.title}")
-        counts = count_inference(deployment)
+        counted = count_inferences(deployment)
         clock.lap("count")
+    built = map(BuiltModel, deployment.models, verdicts, sources, counted)
+    first, *further = built
     return BuildResult(
-        setting.path, deployment, fit, verdict, compiled, source, clock.laps, drift, counts, reason,
-        request.accept_noise, setting.kind.name,
+        setting.path, deployment, fit, first.verdict, compiled, first.source, clock.laps, drift, first.counts, reason,
+        request.accept_noise, setting.kind.name, tuple(further),
     )  # fmt: skip
 
 
@@ -225,7 +232,8 @@ class _Setting:
 
     Attributes:
         path: the project's folder.
-        labels: names of the first output's elements, where they were given.
+        of_models: what is asked for each model.
+        labels: names of the elements of each one's first output, where they were given.
         committed: the project that the build is compared with, where it is to be checked.
         host: how the firmware is compiled for this machine.
         tool: what compiles the project for its board, where that was asked for.
@@ -238,7 +246,8 @@ class _Setting:
     kind: ProjectKind
     application: Application
     path: Path
-    labels: tuple[str, ...]
+    of_models: tuple[BuildRequest, ...]
+    labels: tuple[tuple[str, ...], ...]
     committed: project.Project | None
     host: HostBuild
     tool: Tool | None
@@ -285,6 +294,8 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
             option="compile",
             value=True,
         )
+    if len(request.names) > 1:
+        _check_several(kind, application)
     path = claim.folder
     committed = None
     if request.check:
@@ -294,25 +305,45 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
         project.check_target(path, force=request.force, claim=claim)
         if (path / project.MANIFEST).exists() and not request.force:
             _check_program(project.open_project(path), kind, application)
-    labels = read_labels(request.labels)
+    of_models = request.of_models
+    labels = tuple(read_labels(of_model.model_labels) for of_model in of_models)
     host = runtime.host()
     if request.verify and request.verify_on == EMULATOR and request.runtime != AUTO:
         check_emulator(board, runtime)
     elif request.verify and not host.obstacle:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
-    return _Setting(request, board, runtime, kind, application, path, labels, committed, host, tool, claim)
+    return _Setting(request, board, runtime, kind, application, path, of_models, labels, committed, host, tool, claim)
 
 
-def _choose_runtime(setting: _Setting, source: quantization.Quantized) -> tuple[_Setting, str]:
+def _check_several(kind: ProjectKind, application: Application) -> None:
+    """Refuse several models where a project of this kind, or with this application, has one."""
+    if not kind.takes_several:
+        able = [name for name in project.PROJECTS.names if project.PROJECTS.get(name).takes_several]
+        raise InputError(
+            f"a project of the kind '{kind.name}' has one model",
+            f"several are for {', '.join(able)}; or build a project of each model",
+            option="project_kind",
+            value=kind.name,
+        )
+    if application.sensor:
+        raise InputError(
+            f"the application '{application.name}', which reads a sensor, works in a firmware of one model",
+            "leave it out, or build a firmware of its model alone",
+            option="application",
+            value=application.name,
+        )
+
+
+def _choose_runtime(setting: _Setting, sources: Sequence[quantization.Quantized]) -> tuple[_Setting, str]:
     """Choose the runtime where that is open; return why it was taken, "" where it was asked for."""
     request = setting.request
     if request.runtime != AUTO:
         return setting, ""
     choice = choose_runtime(
-        source.model,
+        [source.model for source in sources],
         setting.board,
-        allow_float=request.allow_float or source.is_float,
+        allow_float=request.allow_float or any(source.is_float for source in sources),
         arena_bytes=request.arena_bytes,
         code=request.code,
     )
@@ -330,9 +361,9 @@ def _check_program(existing: project.Project, kind: ProjectKind, application: Ap
     project.check_current(existing, kind.name, "" if shares else application.name)
 
 
-def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> quantization.Quantized:
-    """Phase 1: train the recipe, or read and quantize the model."""
-    request, on_step = setting.request, progress.on_step
+def _make_source(setting: _Setting, number: int, cache: BuildCache, progress: Progress) -> quantization.Quantized:
+    """Phase 1: train the recipe, or read and quantize the model of this number."""
+    request, on_step = setting.of_models[number], progress.on_step
 
     def make() -> quantization.Quantized:
         if isinstance(request.model, quantization.Quantized):
@@ -345,14 +376,14 @@ def _make_source(setting: _Setting, cache: BuildCache, progress: Progress) -> qu
         on_step("reading the model")
         return quantization.quantize(
             request.model, request.calibration, scheme=request.scheme, board=setting.board,
-            runtime=setting.runtime.name, name=request.firmware_name, labels=setting.labels,
+            runtime=setting.runtime.name, name=request.firmware_name, labels=setting.labels[number],
             value_range=request.value_range,
             sample_rate=request.sample_rate, allow_float=request.allow_float, seed=request.seed, on_step=on_step,
         )  # fmt: skip
 
     limits = setting.runtime.quantization_limits(setting.board)
     # A training depends on less of the board than the refusals of a conversion, which name its library.
-    source = cache.source(limits.per_channel_dense if request.model is None else limits, make)
+    source = cache.source((number, limits.per_channel_dense if request.model is None else limits), make)
     return replace(source, model=replace(source.model, name=request.firmware_name))
 
 
@@ -361,25 +392,50 @@ def _check_model(setting: _Setting, source: quantization.Quantized) -> None:
     allow_float = setting.request.allow_float or source.is_float
     check_model(source.model, setting.board, allow_float=allow_float, runtime=setting.runtime.name)
     check_edges(source.model)
+    if len(setting.of_models) > 1 and (cost := float_cost(source.model)):
+        raise InputError(
+            f"{source.model.name}: {cost}; a firmware of several models has models in integers only",
+            f"quantize it ({option('scheme', 'int8')}), or build a firmware of this model alone",
+            option="scheme",
+        )
 
 
-def _decide(setting: _Setting, source: quantization.Quantized, host_min_bytes: int = 0) -> tuple[Deployment, Fit]:
-    """Phase 2: decide how the model goes onto the board, and whether it fits.
+def _start_engines(
+    setting: _Setting, number: int, source: quantization.Quantized, count: int, cache: BuildCache
+) -> EngineRun:
+    """Phase 2: run the model of this number in LiteRT and TFLM on so many samples."""
+    inputs = make_samples(source.model, count, setting.request.seed, source.calibration or None)
+    if number == 0:  # the one that the application works with
+        inputs = with_golden(setting.application, source.model, inputs)
+    return cache.engines.get(source.model, inputs, *golden_shape(source.model, count))
+
+
+def _decide(
+    setting: _Setting, sources: Sequence[quantization.Quantized], host_min_bytes: Sequence[int] = ()
+) -> tuple[Deployment, Fit]:
+    """Phase 3: decide how the models go onto the board, and whether they fit.
 
     Args:
-        setting, source: what to put where.
-        host_min_bytes: the smallest arena of the reference on this machine, once that was measured.
+        setting, sources: what to put where.
+        host_min_bytes: the smallest arenas of the reference on this machine, once they were measured.
 
     Raises:
         DoesNotFit: a memory is too small, whatever the errors of the figures are.
     """
-    request, model = setting.request, source.model
-    deployment = deploy(
-        model.name, model, setting.board, host_min_bytes, setting.labels or source.labels, setting.application,
-        arena_bytes=request.arena_bytes, runtime=setting.runtime.name, code=request.code,
-    )  # fmt: skip
+    request = setting.request
+    alone = [
+        deploy(
+            source.model.name, source.model, setting.board, least, labels or source.labels,
+            None if number else setting.application,  # an application works with the first model
+            arena_bytes=request.arena_bytes, runtime=setting.runtime.name, code=request.code,
+        )
+        for number, (source, labels, least) in enumerate(
+            zip(sources, setting.labels, host_min_bytes or [0] * len(sources), strict=True)
+        )
+    ]  # fmt: skip
+    deployment = deploy_together(alone)
     at_boot = request.selftest_at_boot
-    at_boot = bool(deployment.plan.known_faults) if at_boot is None else at_boot
+    at_boot = bool(deployment.firmware.known_faults) if at_boot is None else at_boot
     deployment = replace(deployment, selftest_at_boot=at_boot)
     fit = memory_fit(deployment)
     if not fit.fits:
@@ -398,7 +454,7 @@ def _render(setting: _Setting, parts: Parts) -> _Rendered:
     return _Rendered(files, setting.kind.user_files(parts), parts)
 
 
-def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> FirmwareRun:
+def _run_firmware(setting: _Setting, rendered: _Rendered, running: Sequence[EngineRun]) -> list[FirmwareRun]:
     """Phase 4, continued: compile the project with the user's own main program, and run it."""
     layout = setting.kind.layout
     kept = setting.path / layout.main
@@ -406,16 +462,15 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, inputs: Samples) -> Fi
     main = kept.read_bytes() if is_kept else rendered.user_files[layout.main]
     with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
         project.write_all(Path(folder), {**rendered.files, layout.main: main})
-        deployment = rendered.parts.deployment
-        model = deployment.model
+        whole = firmware_to_be(Path(folder), layout, rendered.parts.deployment)
+        questions = [
+            Question(run.model, run.inputs, golden_inferences(run.model), firmware.address)
+            for run, firmware in zip(running, whole, strict=True)
+        ]
         if setting.request.verify_on == HOST:
-            return run_firmware(
-                Sources(Path(folder), layout, setting.host), model, inputs, before=golden_inferences(model)
-            )
-        flags = deployment.plan.requirements.build_flags
-        firmware = Firmware(Path(folder), layout, setting.board, setting.runtime, model, flags)
-        with emulated(firmware) as (client, _):
-            return ask_firmware(client, EMULATOR, model, inputs, setting.board.processor.title)
+            return run_models(Sources(Path(folder), layout, setting.host), questions)
+        with emulated(whole[0]) as (client, _):
+            return ask_models(client, EMULATOR, questions, setting.board.processor.title)
 
 
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
@@ -427,36 +482,15 @@ def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) 
     return replace(verdict, warnings=(*verdict.warnings, fewer)) if fewer else verdict
 
 
-def _write(setting: _Setting, rendered: _Rendered, verdict: Verdict, source: quantization.Quantized) -> Drift | None:
+def _write(
+    setting: _Setting, rendered: _Rendered, verdicts: Sequence[Verdict], sources: Sequence[quantization.Quantized]
+) -> Drift | None:
     """Phase 5, continued: write the project, or return how the one that exists differs from it."""
     parts, kind = rendered.parts, setting.kind
-    files = {**rendered.files, "README.md": kind.readme(parts, verdict)}
-    record = manifest(kind, parts.deployment, parts.golden, verdict, source)
+    files = {**rendered.files, "README.md": kind.readme(parts, verdicts)}
+    record = manifest(kind, parts, verdicts, sources)
     if setting.committed is not None:
         return find_drift(setting.committed, files, rendered.user_files, record)
     force = setting.request.force
     project.write(setting.path, files, rendered.user_files, record, force=force, claim=setting.claim)
     return None
-
-
-def _with_golden(application: Application, model: TfliteModel, inputs: Samples) -> Samples:
-    """Put what an application makes of its sensor's values before the other samples, for the first golden vector."""
-    steps = golden_shape(model, len(inputs[0]))[1]
-    own = application.golden_inputs(model, steps)
-    if own is None:
-        return inputs
-    kept = inputs[0][: len(inputs[0]) - steps]  # the last are random ones
-    return (np.concatenate([own.reshape(steps, *inputs[0].shape[1:]), kept]),)
-
-
-class _Clock:
-    """Laps of wall time."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 3)
-        self._last = now

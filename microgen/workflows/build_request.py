@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import datasets as calibrations
 from .. import defaults, quantization
-from ..deployment import Deployment
+from ..deployment import Deployment, check_names
 from ..deployment.fit import Fit
 from ..devices import HOST
 from ..devices.emulator import EMULATOR
@@ -23,12 +24,16 @@ from ..runtimes.runtime import CodeOptions
 from ..verification import Verdict, check_count
 from .count import Counts, ModelMemory, model_memory
 
+Labels: TypeAlias = "str | Path | Sequence[str]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRequest:
     """What is to be built; the fields are the arguments of `build`.
+
+    Attributes:
+        model: a model, or a tuple of several; a list of one is taken for that one.
 
     Raises:
         InputError: arguments that contradict each other, or cannot be used whatever the model is.
@@ -37,9 +42,9 @@ class BuildRequest:
     model: Any = None
     board: str | Path = defaults.BOARD
     out: str | Path | None = None
-    name: str | None = None
-    labels: str | Path | Sequence[str] | None = None
-    calibration: calibrations.Source | None = None
+    name: str | Sequence[str] | None = None
+    labels: Labels | Mapping[str, Labels] | None = None
+    calibration: calibrations.Source | Mapping[str, calibrations.Source] | None = None
     scheme: str = defaults.SCHEME
     value_range: tuple[float, float] = defaults.VALUE_RANGE
     sample_rate: int = defaults.SAMPLE_RATE
@@ -65,6 +70,11 @@ class BuildRequest:
     application_options: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.model, list | tuple):
+            if not self.model:
+                raise InputError("no model", "give one or several")
+            one, several = self.model[0], tuple(self.model)
+            object.__setattr__(self, "model", several if len(several) > 1 else one)
         check_count(self.samples)
         if self.verify_on not in (HOST, EMULATOR):
             raise InputError(
@@ -85,12 +95,61 @@ class BuildRequest:
                     "give one of them",
                     option=switch,
                 )
-        if not _NAME.fullmatch(self.firmware_name):
-            raise InputError(
-                f"name {self.firmware_name!r} cannot be a firmware's name",
-                "use letters, digits, dot, dash and underscore, at most 63",
-                option="name",
+        if isinstance(self.model, tuple):
+            self._check_several()
+        elif self.name is not None and not isinstance(self.name, str):
+            raise InputError("several names for one model", "give one", option="name")
+        for name in self.names:
+            if not _NAME.fullmatch(name):
+                raise InputError(
+                    f"name {name!r} cannot be a firmware's name",
+                    "use letters, digits, dot, dash and underscore, at most 63",
+                    option="name",
+                )
+
+    def _check_several(self) -> None:
+        """Refuse what is said of one model where there are several."""
+        for name in ("arena_bytes", "flash_budget"):
+            if (value := getattr(self, name)) is not None:
+                raise InputError("is for a firmware of one model", "leave it out", option=name, value=value)
+        given = [self.name] if isinstance(self.name, str) else self.name
+        if given is not None and len(given) != len(self.model):
+            names = f"{len(given)} name{'' if len(given) == 1 else 's'}"
+            raise InputError(f"{len(self.model)} models and {names}", "give each a name, in their order", option="name")
+        check_names(self.names)
+        for by_name, what in ((self.labels, "labels"), (self.calibration, "calibration")):
+            if by_name is None or (what == "calibration" and isinstance(by_name, str) and by_name == "random"):
+                continue
+            unknown = sorted(set(by_name) - set(self.names)) if isinstance(by_name, Mapping) else [""]
+            if unknown:
+                raise InputError(
+                    f"there is no model '{unknown[0]}'" if unknown[0] else f"there are {len(self.model)} models",
+                    f"say of which of {', '.join(self.names)}",
+                    option=what,
+                )
+
+    @property
+    def model_labels(self) -> Labels | None:
+        """The labels of the only model."""
+        return None if isinstance(self.labels, Mapping) else self.labels
+
+    @property
+    def of_models(self) -> tuple[BuildRequest, ...]:
+        """What is asked for each model, by its number."""
+        if not isinstance(self.model, tuple):
+            return (self,)
+        labels: Mapping[str, Any] = self.labels if isinstance(self.labels, Mapping) else {}
+        data = self.calibration
+        return tuple(
+            replace(
+                self,
+                model=model,
+                name=name,
+                labels=labels.get(name),
+                calibration=data.get(name) if isinstance(data, Mapping) else data,
             )
+            for model, name in zip(self.model, self.names, strict=True)
+        )
 
     @property
     def code(self) -> CodeOptions:
@@ -99,14 +158,26 @@ class BuildRequest:
 
     @property
     def firmware_name(self) -> str:
-        """The firmware's name: the one given, else the code of `mlperf`, the model's, the recipe's."""
+        """The firmware's name: that of its model, or those of all."""
+        return "-".join(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models' names: those given, else the code of `mlperf` for the first, the models' own, the recipe's."""
+        if isinstance(self.model, tuple):
+            first, *others = self.model
+            if self.name is not None:
+                return tuple(map(str, self.name))
+            return (self.mlperf or _name_of(first), *map(_name_of, others))
         if self.name or self.mlperf:
-            return str(self.name or self.mlperf)
-        if self.model is None:
-            return self.recipe or defaults.RECIPE
-        if isinstance(self.model, quantization.Quantized):
-            return self.model.model.name
-        return sources.slug(sources.name_of(self.model))
+            return (str(self.name or self.mlperf),)
+        return (self.recipe or defaults.RECIPE if self.model is None else _name_of(self.model),)
+
+
+def _name_of(model: Any) -> str:  # noqa: ANN401 - a path, or a Keras object
+    if isinstance(model, quantization.Quantized):
+        return model.model.name
+    return sources.slug(sources.name_of(model))
 
 
 @dataclass(frozen=True)
@@ -122,9 +193,50 @@ class Progress:
     on_epoch: Callable[[int, int], None] | None = None
 
 
+class Clock:
+    """Laps of wall time."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a lap, and give it a name."""
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """What `build` found of one of several models.
+
+    Attributes:
+        deployment, verdict, source, counts: see `BuildResult`.
+    """
+
+    deployment: Deployment
+    verdict: Verdict
+    source: quantization.Quantized
+    counts: Counts | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "model": model_json(self.deployment.name, self.deployment.model),
+            "labels": list(self.deployment.labels),
+            "counts": self.counts.to_json() if self.counts else None,
+            "verdict": self.verdict.to_json(),
+            "warnings": [*self.source.warnings, *self.deployment.plan.warnings],
+            "metrics": self.source.metrics,
+            "source": self.source.record,
+            "quality": self.source.quality.to_json() if self.source.quality else None,
+        }
+
+
 @dataclass(frozen=True)
 class BuildResult:
-    """What `build` made.
+    """What `build` made. What is said of a model is said of the first; `models` has each.
 
     Attributes:
         project: the project's folder.
@@ -139,6 +251,7 @@ class BuildResult:
         runtime_reason: why the runtime was taken where the choice was left open; "" otherwise.
         accepts_noise: whether a model that quantization has destroyed is taken.
         project_kind: the kind of the project.
+        further: what was found of the models after the first.
     """
 
     project: Path
@@ -153,21 +266,27 @@ class BuildResult:
     runtime_reason: str = ""
     accepts_noise: bool = False
     project_kind: str = defaults.PROJECT
+    further: tuple[BuiltModel, ...] = ()
+
+    @property
+    def models(self) -> tuple[BuiltModel, ...]:
+        """What was found of each model, by its number."""
+        return (BuiltModel(self.deployment, self.verdict, self.source, self.counts), *self.further)
 
     @property
     def is_destroyed(self) -> bool:
-        """Whether quantization has destroyed the model, and that was not accepted."""
-        return self.source.is_destroyed and not self.accepts_noise
+        """Whether quantization has destroyed a model, and that was not accepted."""
+        return any(m.source.is_destroyed for m in self.models) and not self.accepts_noise
 
     @property
     def memory(self) -> ModelMemory:
-        """What the model with the code that computes it takes of flash and RAM."""
+        """What the models with the code that computes them take of flash and RAM."""
         return model_memory(self.deployment, self.counts)
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found against the model or its firmware, nor, where that was asked, the project."""
-        return self.verdict.passed and not self.drift and not self.is_destroyed
+        """Whether nothing was found against a model or the firmware, nor, where that was asked, the project."""
+        return all(m.verdict.passed for m in self.models) and not self.drift and not self.is_destroyed
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -190,4 +309,5 @@ class BuildResult:
             "source": self.source.record,
             "quality": self.source.quality.to_json() if self.source.quality else None,
             "timings_s": self.timings_s,
+            **({"models": [m.to_json() for m in self.models]} if self.further else {}),
         }

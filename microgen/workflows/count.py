@@ -15,8 +15,9 @@ from ..devices.emulator import EmulatedBoard, InferenceCount, missing_packages
 from ..projects import DEFAULT_PROJECT, PROJECTS, write_all
 from ..projects.kind import Parts
 from ..runtimes import RUNTIMES
+from ..tflite import TfliteModel
 from ..verification import make_samples
-from .device import Firmware, emulated
+from .device import Firmware, emulated, firmware_to_be
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class ModelMemory:
 
 
 def model_memory(deployment: Deployment, counts: Counts | None) -> ModelMemory:
-    """Return what a deployment's model takes: as it was linked where it was counted, else as planned."""
-    plan = deployment.plan
+    """Return what a deployment's models take: as they were linked where that was counted, else as planned."""
+    plan = deployment.firmware
     weights = sum(part.bytes for part in plan.model_parts())
     if counts is None:
         return ModelMemory(plan.code_bytes, weights, plan.arena.bytes, None, "estimated")
@@ -129,28 +130,41 @@ def uncounted(deployment: Deployment) -> str:
 
 
 def count_inference(deployment: Deployment) -> Counts | None:
-    """Compile a deployment's firmware for its board's CPU and count one inference, on a seeded random input.
+    """Return the counts of a deployment's (first) model; see `count_inferences`."""
+    return count_inferences(deployment)[0]
+
+
+def count_inferences(deployment: Deployment) -> list[Counts | None]:
+    """Compile a deployment's firmware for its board's CPU and count an inference of each model, on seeded random input.
 
     Returns:
-        The counts; None where `uncounted` says why.
+        The counts of each model; None where `uncounted` says why.
 
     Raises:
         InputError, EngineError: the firmware does not compile, or fails.
     """
-    model, runtime = deployment.model, RUNTIMES.get(deployment.plan.runtime)
     if uncounted(deployment):
-        return None
+        return [None for _ in deployment.models]
     kind = PROJECTS.get(DEFAULT_PROJECT)
     # Nobody runs the golden vectors here.
-    golden = Golden((bytes(sum(t.bytes for t in model.inputs)),), (bytes(sum(t.bytes for t in model.outputs)),))
-    parts = Parts(deployment, golden)
-    # The first samples are edges, where some kernels have less to do: take a random one.
-    inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(model, 4, 0)]
+    first, *others = (_zeros(d.model) for d in deployment.models)
+    parts = Parts(deployment, first, tuple(others))
     with tempfile.TemporaryDirectory(prefix="microgen-count-") as folder:
         write_all(Path(folder), {**kind.files(parts), **kind.user_files(parts)})
-        flags = deployment.plan.requirements.build_flags
-        firmware = Firmware(Path(folder), kind.layout, deployment.board, runtime, model, flags)
-        with emulated(firmware) as (client, board):
-            client.load(inputs)
-            client.time(1, 0)
-            return counts_of(firmware, board, board.log.inferences()[-1:])
+        whole = firmware_to_be(Path(folder), kind.layout, deployment)
+        counts: list[Counts | None] = []
+        with emulated(whole[0]) as (client, board):
+            for firmware in whole:
+                # The first samples are edges, where some kernels have less to do: take a random one.
+                inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(firmware.model, 4, 0)]
+                client.address(firmware.address)
+                client.load(inputs)
+                client.time(1, 0)
+                counts.append(counts_of(firmware, board, board.log.inferences()[-1:]))
+        return counts
+
+
+def _zeros(model: TfliteModel) -> Golden:
+    """Return a golden vector of zeros."""
+    inputs, outputs = (bytes(sum(t.bytes for t in tensors)) for tensors in (model.inputs, model.outputs))
+    return Golden((inputs,), (outputs,))

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from .. import defaults
 from ..boards import Board
-from ..devices import HOST, Client, Layout, check_hash, connected, recorded
+from ..deployment import Deployment
+from ..devices import HOST, ONLY, Address, Client, Layout, check_hash, connected, recorded
 from ..devices.emulator import EMULATOR, SOURCES, EmulatedBoard, Image, Program, build_image, require_tools
 from ..errors import SetupError, option
 from ..projects import Project
 from ..projects.manifest import project_board, project_build_flags, project_model, project_runtime, project_sources
+from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..tflite import TfliteModel
 
@@ -31,8 +33,10 @@ class Firmware:
         layout: where its parts lie.
         board: its board, whose CPU is emulated.
         runtime: its runtime.
-        model: its model.
+        model: its model; of several, the one that is meant.
         flags: what its code is compiled with besides what every firmware is.
+        address: of that model.
+        operators: how many the model with the most of them has.
     """
 
     folder: Path
@@ -41,23 +45,52 @@ class Firmware:
     runtime: Runtime
     model: TfliteModel
     flags: tuple[str, ...] = ()
+    address: Address = ONLY
+    operators: int = 0
 
 
 def firmware_of(opened: Project) -> Firmware:
-    """Return the firmware of a project.
+    """Return the firmware of a project, and the model in it that is meant.
 
     Raises:
-        InputError: its model is missing or another one, or there is no such board or runtime.
+        InputError: a model is missing or another one, or there is no such board or runtime.
     """
-    model, flags = project_model(opened), project_build_flags(opened)
-    return Firmware(opened.path, opened.layout, project_board(opened), project_runtime(opened), model, flags)
+    return Firmware(
+        opened.path,
+        opened.layout,
+        project_board(opened),
+        project_runtime(opened),
+        project_model(opened),
+        project_build_flags(opened),
+        opened.address,
+        max(len(project_model(model).main.operators) for model in opened.models),
+    )
+
+
+def firmware_to_be(folder: Path, layout: Layout, deployment: Deployment) -> tuple[Firmware, ...]:
+    """Return the firmware of a project that is being built, with each of its models as the one that is meant."""
+    plan, several = deployment.firmware, bool(deployment.others)
+    operators = max(len(d.model.main.operators) for d in deployment.models)
+    return tuple(
+        Firmware(
+            folder,
+            layout,
+            deployment.board,
+            RUNTIMES.get(plan.runtime),
+            d.model,
+            plan.requirements.build_flags,
+            Address(d.name, number) if several else ONLY,
+            operators,
+        )
+        for number, d in enumerate(deployment.models)
+    )
 
 
 @contextlib.contextmanager
 def open_device(
     opened: Project, model: TfliteModel, on: str = HOST, *, baud: int = defaults.BAUD, record: Path | None = None
 ) -> Iterator[Client]:
-    """Connect to a firmware that has this project's model.
+    """Connect to a firmware that has this project's model, and mean that model of it.
 
     Args:
         opened: the project.
@@ -73,7 +106,8 @@ def open_device(
         with emulated(firmware_of(opened), record=record) as (client, _):
             yield client
     else:
-        with connected(project_sources(opened), model, on, baud=baud, record=record) as client:
+        sources, address = project_sources(opened), opened.address
+        with connected(sources, model, on, address=address, baud=baud, record=record) as client:
             yield client
 
 
@@ -91,6 +125,7 @@ def emulated(firmware: Firmware, *, record: Path | None = None) -> Iterator[tupl
         board = EmulatedBoard(compile_emulated(firmware, work), work)
         with Client(recorded(board, record), timeout_s=_TIMEOUT_S) as client:
             client.connect()
+            client.address(firmware.address)
             check_hash(client, EMULATOR, firmware.model.sha256, "build the project again")
             yield client, board
 
@@ -130,5 +165,5 @@ def compile_emulated(firmware: Firmware, work: Path) -> Image:
         Program(tuple(sources), tuple(libraries), frozenset(own), firmware.folder, firmware.flags),
         work,
         clock_hz=firmware.board.mcu.clock_hz,
-        operators=len(firmware.model.main.operators),
+        operators=firmware.operators or len(firmware.model.main.operators),
     )

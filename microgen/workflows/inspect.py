@@ -9,11 +9,21 @@ from typing import Any
 
 from .. import defaults
 from ..boards import Board, list_boards, load_board
-from ..deployment import AUTO, Candidate, Deployment, candidates, check_model, choose, choose_runtime, deploy
+from ..deployment import (
+    AUTO,
+    Candidate,
+    Deployment,
+    candidates,
+    check_model,
+    choose,
+    choose_runtime,
+    deploy,
+    deploy_together,
+)
 from ..deployment.fit import Fit, memory_fit
 from ..errors import InputError
 from ..frontends.source import load
-from ..projects import open_project
+from ..projects import Project, open_project
 from ..projects.manifest import (
     model_json,
     project_board,
@@ -28,7 +38,7 @@ from ..support.background import in_background
 from ..tflite import Operator, Subgraph, TfliteModel, flashed_bytes, float_cost
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
-from .count import Counts, ModelMemory, count_inference, model_memory, uncounted
+from .count import Counts, ModelMemory, count_inference, count_inferences, model_memory, uncounted
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,8 @@ class Inspection:
         labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
             records them.
         project_kind: of a project: its kind; "" without one.
+        whole: the firmware of several models that it is one of, to which `fit` and what was linked belong; None: it is
+            alone.
     """
 
     model: TfliteModel
@@ -141,6 +153,7 @@ class Inspection:
     labels: tuple[str, ...] = ()
     golden: Mapping[str, Any] | None = None
     project_kind: str = ""
+    whole: Deployment | None = None
 
     @property
     def memory(self) -> dict[str, Any] | None:
@@ -150,7 +163,8 @@ class Inspection:
         layout = self.deployment.plan.layout
         return {
             **self.deployment.plan.totals(),
-            **model_memory(self.deployment, self.counts).to_json(),
+            **({"shared": self.whole.firmware.record()["arena"]} if self.whole else {}),
+            **model_memory(self.whole or self.deployment, self.counts).to_json(),
             "peak": _peak(self.model, layout),
             "buffers": [
                 {
@@ -188,6 +202,7 @@ class Inspection:
             return described
         return {
             **described,
+            **({"models": [d.name for d in self.whole.models]} if self.whole else {}),
             "board": self.deployment.board.name,
             "runtime": self.deployment.plan.runtime,
             "runtime_reason": self.runtime_reason,
@@ -206,6 +221,7 @@ def inspect(
     board: str | Path | None = None,
     runtime: str | None = None,
     *,
+    name: str | None = None,
     optimize: str | None = None,
     flash_budget: int | None = None,
 ) -> Inspection:
@@ -216,6 +232,7 @@ def inspect(
         board: a board; then the result has the arena with its layout, and flash and RAM with their parts.
         runtime: what runs the model on the board, as in `build`; None: the project's runtime, or the usual one for a
             .tflite, and what the model takes on the others.
+        name: the name of one of a project's models; None: the first.
         optimize, flash_budget: of generated code, as in `build`.
 
     Raises:
@@ -223,7 +240,9 @@ def inspect(
     """
     code = CodeOptions(optimize, flash_budget)
     if Path(model).is_dir():
-        return _inspect_project(Path(model), board, runtime, code)
+        return _inspect_project(open_project(model).of(name), board, runtime, code)
+    if name is not None:
+        raise InputError(f"{model}: is one model, and no project", "leave it out", option="model", value=name)
     loaded = load(model)
     if board is None:
         return _describe(loaded)
@@ -266,20 +285,23 @@ def _figures(candidate: Candidate, counts: Counts | None) -> RuntimeFigures:
     )
 
 
-def _inspect_project(path: Path, board: str | Path | None, runtime: str | None, code: CodeOptions) -> Inspection:
-    opened = open_project(path)
-    model, chosen = project_model(opened), runtime or project_runtime(opened).name
+def _inspect_project(opened: Project, board: str | Path | None, runtime: str | None, code: CodeOptions) -> Inspection:
+    models, chosen = [project_model(one) for one in opened.models], runtime or project_runtime(opened).name
     target = project_board(opened) if board is None else load_board(str(board))
     reason = ""
     if chosen == AUTO:
-        choice = choose_runtime(model, target, allow_float=True, code=code)
+        choice = choose_runtime(models, target, allow_float=True, code=code)
         chosen, reason = choice.runtime, choice.reason
     elif runtime is None and code == DEFAULT_CODE:
         code = project_code(opened)
-    labels = tuple(str(label) for label in opened.manifest.get("labels", []))
-    measured = int(opened.manifest.get("arena", {}).get("host_min_bytes", 0))
-    deployment = deploy(model.name, model, target, measured, labels, runtime=chosen, code=code)
-    described = _describe(model, deployment, labels, opened.manifest.get("golden"))
+    alone = []
+    for one, model in zip(opened.models, models, strict=True):
+        labels = tuple(str(label) for label in one.manifest.get("labels", []))
+        measured = int(one.manifest.get("arena", {}).get("host_min_bytes", 0))
+        alone.append(deploy(model.name, model, target, measured, labels, runtime=chosen, code=code))
+    deployment = alone[opened.number]
+    whole = deploy_together(alone) if len(alone) > 1 else None
+    described = _describe(deployment.model, deployment, deployment.labels, opened.manifest.get("golden"), whole)
     return replace(described, runtime_reason=reason, project_kind=project_kind(opened))
 
 
@@ -288,9 +310,12 @@ def _describe(
     deployment: Deployment | None = None,
     labels: tuple[str, ...] = (),
     golden: Mapping[str, Any] | None = None,
+    whole: Deployment | None = None,
 ) -> Inspection:
     layout = deployment.plan.layout if deployment else None
-    fit = memory_fit(deployment) if deployment else None
+    firmware = whole or deployment
+    fit = memory_fit(firmware) if firmware else None
+    number = [d.name for d in whole.models].index(model.name) if whole else 0
     return Inspection(
         model,
         tuple(_layer(graph, op, layout) for graph in model.subgraphs for op in graph.operators),
@@ -299,10 +324,11 @@ def _describe(
         model_faults(model),
         deployment,
         fit,
-        count_inference(deployment) if deployment and fit and fit.fits else None,
+        count_inferences(firmware)[number] if firmware and fit and fit.fits else None,
         tuple(_advice(model, deployment, fit)) if deployment and fit else (),
         labels=labels,
         golden=golden,
+        whole=whole,
     )
 
 

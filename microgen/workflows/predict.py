@@ -39,6 +39,7 @@ def predict(
     path: str | Path,
     samples: Arrays,
     *,
+    model: str | None = None,
     on: str = HOST,
     baud: int = defaults.BAUD,
     record: Path | None = None,
@@ -51,6 +52,7 @@ def predict(
         path: the project's folder.
         samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype. An
             input that is not quantized, such as one of indices, takes any numbers that its dtype has.
+        model: the name of one of a firmware's models; None: the first.
         on, baud, record: see `microgen.workflows.device.open_device`.
 
     Returns:
@@ -60,18 +62,18 @@ def predict(
         InputError: not a project, or samples that do not fit its model.
         SetupError, EngineError: see `microgen.workflows.device.open_device`.
     """
-    opened = open_project(path)
-    model = project_model(opened)
+    opened = open_project(path).of(model)
+    run = project_model(opened)
     labels = [str(label) for label in opened.manifest.get("labels", [])]
-    inputs = quantize_samples(model, [samples] if isinstance(samples, np.ndarray) else list(samples))
+    inputs = quantize_samples(run, [samples] if isinstance(samples, np.ndarray) else list(samples))
     predictions = []
-    with open_device(opened, model, on, baud=baud, record=record) as client:
+    with open_device(opened, run, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
             raw = [np.ascontiguousarray(a).tobytes() for a in one]
-            answer = client.infer(raw, len(model.outputs), output_bytes=sum(t.bytes for t in model.outputs))
+            answer = client.infer(raw, len(run.outputs), output_bytes=sum(t.bytes for t in run.outputs))
             outputs = tuple(
                 real_values(tensor, values)[0]
-                for tensor, values in zip(model.outputs, output_arrays(model, [answer.outputs]), strict=True)
+                for tensor, values in zip(run.outputs, output_arrays(run, [answer.outputs]), strict=True)
             )
             best = int(outputs[0].argmax())
             predictions.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))

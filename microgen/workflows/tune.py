@@ -80,6 +80,12 @@ def tune(
     opened = open_project(path)
     check_current(opened)
     check_target(opened.path, force=force)
+    if len(opened.models) > 1:
+        raise InputError(
+            f"{opened.path}: the arena of several models is planned, and not tuned",
+            "leave it as it is",
+            path=opened.path,
+        )
     model = project_model(opened)
     board = project_board(opened)
     runtime = project_runtime(opened)

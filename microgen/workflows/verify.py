@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from .. import defaults
 from .. import projects as project
 from ..deployment import golden_inferences, golden_shape
 from ..deployment.labels import check_labels, output_classes, read_labels
-from ..devices import HOST
+from ..devices import HOST, ONLY, Address
 from ..devices.emulator import EMULATOR
 from ..errors import InputError
 from ..frontends.source import load
@@ -28,15 +29,17 @@ from ..verification import (
     DIVERGED,
     EngineRun,
     Engines,
+    FirmwareRun,
+    Question,
     Samples,
     Verdict,
-    ask_firmware,
+    ask_models,
     check_count,
     judge,
     make_samples,
     quantize_samples,
     real_values,
-    run_firmware,
+    run_models,
     sample_count,
     sample_warning,
 )
@@ -50,6 +53,7 @@ _LABELS = "labels"
 def verify(
     path: str | Path,
     *,
+    model: str | None = None,
     samples: int = defaults.SAMPLES,
     seed: int = 0,
     layers: bool = False,
@@ -65,6 +69,7 @@ def verify(
 
     Args:
         path: the project's folder; or a .tflite or a C array of one, of which TFLM and LiteRT alone are compared.
+        model: the name of one of a firmware's models; `verify_models` verifies all.
         samples: how many inputs to run.
         seed: their seed.
         layers: make the layer proof in any case, and list every operator in the verdict.
@@ -80,59 +85,175 @@ def verify(
         on_step: called with what is done next, for a progress display.
 
     Raises:
-        InputError: not a project, or its model file is not the one that it was built from.
+        InputError: not a project, its model file is not the one that it was built from, or it has several models and
+            none is named.
         SetupError: this machine lacks a compiler, or the port.
         EngineError: the firmware does not answer, or has another model.
     """
+    opened = None if Path(path).is_file() else project.open_project(path)
+    if opened and model is None:
+        _check_named(opened)
+    (verdict,) = verify_models(
+        path, model=model, samples=samples, seed=seed, layers=layers, data=data, labels=labels,
+        counterexample=counterexample, on=on, baud=baud, record=record, on_step=on_step,
+    ).values()  # fmt: skip
+    return verdict
+
+
+def verify_models(
+    path: str | Path,
+    *,
+    model: str | None = None,
+    samples: int = defaults.SAMPLES,
+    seed: int = 0,
+    layers: bool = False,
+    data: str | Path | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    counterexample: str | Path | None = None,
+    on: str = HOST,
+    baud: int = defaults.BAUD,
+    record: Path | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> dict[str, Verdict]:
+    """Verify every model of a project's firmware in one session, in which they take turns.
+
+    Args:
+        path: the project's folder, or a model's file.
+        model: the name of the only one to verify; None: all.
+        data, labels: as for `verify`, where one model is verified.
+        counterexample: as for `verify`; where several models are verified, with a model's name before its ending.
+        samples, seed, layers, on, baud, record, on_step: as for `verify`.
+
+    Returns:
+        The verdicts by the names of the models, in their order.
+
+    Raises:
+        InputError, SetupError, EngineError: as for `verify`.
+    """
     check_count(samples)
     opened = None if Path(path).is_file() else project.open_project(path)
-    model = project_model(opened) if opened else load(path)
-    check_runnable(model, allow_float=True)
-    fewer, samples = sample_warning(model, samples), sample_count(model, samples)
-    inputs = make_samples(model, samples, seed)
-    names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
-    check_labels(model, names)
-    labelled = _labelled(model, data, _data(data, opened), names) if data is not None else None
-    if labelled is not None:
-        inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
-    on_step(f"running LiteRT and TFLM on {len(inputs[0])} samples")
+    if opened and model is None and (data is not None or labels is not None):
+        _check_named(opened)
+    subjects = _subjects(Path(path), opened, model, samples, seed, data, labels)
+    on_step(f"running LiteRT and TFLM on {max(len(s.inputs[0]) for s in subjects)} samples")
     obstacle = "a model alone has no firmware; give a project"
     sources = project_sources(opened) if opened else None
     if sources:
         obstacle = sources.host.obstacle if on == HOST else ""
-    with EngineRun(model, inputs, *golden_shape(model, len(inputs[0]))) as running:
-        firmware = None
-        running.prove_early()
-        if sources and not obstacle:
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(EngineRun(s.model, s.inputs, *golden_shape(s.model, len(s.inputs[0]))))
+            for s in subjects
+        ]
+        for run in running:
+            run.prove_early()
+        firmware: Sequence[FirmwareRun | None] = [None for _ in subjects]
+        if sources and opened and not obstacle:
+            questions = [Question(s.model, s.inputs, golden_inferences(s.model), s.address) for s in subjects]
             if on == HOST:
                 on_step("compiling the firmware for this machine and running it")
-                firmware = run_firmware(sources, model, inputs, before=golden_inferences(model), record=record)
+                firmware = run_models(sources, questions, record=record)
             else:
                 on_step(f"running the firmware on {on}")
-                assert opened is not None
                 cpu = project_board(opened).processor.title if on == EMULATOR else ""
-                with open_device(opened, model, on, baud=baud, record=record) as client:
-                    firmware = ask_firmware(client, on, model, inputs, cpu)
-        engines = running.result()
-    host_min = running.arena_min_bytes
-    stale = golden_fault(sources, model, host_min) if sources else ""
+                first = opened.of(model)
+                with open_device(first, project_model(first), on, baud=baud, record=record) as client:
+                    firmware = ask_models(client, on, questions, cpu)
+        for run in running:
+            run.result()
     on_step("comparing")
-    judgement = judge(running, firmware, seed, obstacle, all_layers=layers)
-    verdict = judgement.verdict
-    if stale and verdict.passed:
-        verdict = dataclasses.replace(verdict, status=DIVERGED, reason=stale)
-    if counterexample is not None and judgement.proof is not None:
-        on_step("making the input small that shows the difference")
-        saved = save_counterexample(model, judgement.proof, Path(counterexample))
-        verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
-    if labelled is not None:
-        accuracy = None
-        if labelled.classes is not None:
-            accuracy = _accuracy(model.outputs[0], engines, labelled.classes, samples)
-        verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=labelled.warnings)
-    if fewer:
-        verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, fewer))
-    return verdict
+    verdicts = {}
+    for subject, run, answered in zip(subjects, running, firmware, strict=True):
+        stale = golden_fault(sources, subject.model, run.arena_min_bytes, subject.address) if sources else ""
+        judgement = judge(run, answered, seed, obstacle, all_layers=layers)
+        verdict = judgement.verdict
+        if stale and verdict.passed:
+            verdict = dataclasses.replace(verdict, status=DIVERGED, reason=stale)
+        if counterexample is not None and judgement.proof is not None:
+            on_step("making the input small that shows the difference")
+            file = Path(counterexample)
+            file = file.with_name(f"{file.stem}-{subject.name}{file.suffix}") if len(subjects) > 1 else file
+            saved = save_counterexample(subject.model, judgement.proof, file)
+            verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
+        verdicts[subject.name] = subject.with_accuracy(verdict, run.result())
+    return verdicts
+
+
+def _check_named(opened: project.Project) -> None:
+    """Refuse a project of several models where one must be named.
+
+    Raises:
+        InputError: it has several.
+    """
+    names = [str(one.required("model.name")) for one in opened.models]
+    if len(names) > 1:
+        raise InputError(
+            f"{opened.path}: has {len(names)} models",
+            f"say which: {', '.join(names)}",
+            option="model",
+            path=opened.path,
+        )
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A model to verify, and on what.
+
+    Attributes:
+        name: the model's.
+        address: of the model in its firmware.
+        inputs: one array an input, samples first; `made` of them are not from labelled data.
+        labelled: that data.
+        fewer: why fewer samples are run than were asked for; "" where they are not.
+    """
+
+    name: str
+    address: Address
+    model: TfliteModel
+    inputs: Samples
+    made: int
+    labelled: _Labelled | None
+    fewer: str
+
+    def with_accuracy(self, verdict: Verdict, engines: Engines) -> Verdict:
+        """Return a verdict with what the labelled data gave, and the warnings."""
+        if self.labelled is not None:
+            accuracy = None
+            if self.labelled.classes is not None:
+                accuracy = _accuracy(self.model.outputs[0], engines, self.labelled.classes, self.made)
+            verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=self.labelled.warnings)
+        if self.fewer:
+            verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, self.fewer))
+        return verdict
+
+
+def _subjects(
+    path: Path,
+    opened: project.Project | None,
+    name: str | None,
+    samples: int,
+    seed: int,
+    data: str | Path | None,
+    labels: str | Path | Sequence[str] | None,
+) -> list[_Subject]:
+    """Return the models to verify, and their samples."""
+
+    def subject(model: TfliteModel, opened: project.Project | None) -> _Subject:
+        check_runnable(model, allow_float=True)
+        fewer, count = sample_warning(model, samples), sample_count(model, samples)
+        inputs = make_samples(model, count, seed)
+        names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
+        check_labels(model, names)
+        labelled = _labelled(model, data, _data(data, opened), names) if data is not None else None
+        if labelled is not None:
+            inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
+        return _Subject(model.name, opened.address if opened else ONLY, model, inputs, count, labelled, fewer)
+
+    if opened is None and name is not None:
+        raise InputError(f"{path}: is one model, and no project", "leave it out", option="model", value=name)
+    if opened is None:
+        return [subject(load(path), None)]
+    return [subject(project_model(one), one) for one in ([opened.of(name)] if name else opened.models)]
 
 
 @dataclass(frozen=True)

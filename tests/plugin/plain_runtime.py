@@ -114,6 +114,7 @@ int32_t plain_scale(int32_t value) {{
 class Arena:
     bytes: int
     origin = "input and output"
+    is_one_piece = True
 
     @property
     def host_bytes(self):

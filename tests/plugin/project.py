@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from microgen.boards import Board
@@ -45,6 +45,7 @@ class Makefile:
     layout: Layout = _LAYOUT
     tool: Tool | None = field(default_factory=Make)
     built_by: str = "make"
+    takes_several: bool = False
 
     def check(self, board: Board, runtime: str) -> None:
         if board.name == "teensy41":
@@ -57,5 +58,5 @@ class Makefile:
     def user_files(self, parts: Parts) -> Files:
         return {self.layout.main: parts.deployment.application.program()}
 
-    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
-        return f"{parts.deployment.name}: {verdict.summary()}\n".encode()
+    def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
+        return f"{parts.deployment.name}: {verdicts[0].summary()}\n".encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,7 @@ class _ArduinoLibrary:
     layout: Layout = _LAYOUT
     tool: Tool | None = None
     built_by: str = "the Arduino IDE"
+    takes_several: bool = False
 
     def check(self, board: Board, runtime: str) -> None:
         """Take every board, with TFLM where it comes with the core or as a library of Arduino's own format."""
@@ -88,9 +89,9 @@ class _ArduinoLibrary:
     def user_files(self, parts: Parts) -> Files:
         return {self.layout.main: parts.deployment.application.program()}
 
-    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+    def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         deployment = parts.deployment
-        more = {"golden": parts.golden, "fit": memory_fit(deployment), "verdict": verdict, "layout": _LAYOUT}
+        more = {"parts": parts, "fit": memory_fit(deployment), "verdicts": verdicts, "layout": _LAYOUT}
         return _render("README.md", _values(parts) | more)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,7 @@ class _CLibrary:
     layout: Layout = _LAYOUT
     tool: Tool | None = None
     built_by: str = "your own CMake build"
+    takes_several: bool = False
 
     def check(self, board: Board, runtime: str) -> None:
         """Take every board with the runtime that is C and needs no library."""
@@ -94,13 +96,13 @@ class _CLibrary:
             ".gitignore": ignored.read_bytes(),
         }
 
-    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+    def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         emulated = emulator.emulation(parts.deployment)
         packages = (
             textwrap.wrap(emulated.packages, 70, break_on_hyphens=False, subsequent_indent="  ") if emulated else []
         )
         lines = [f"{line} \\" for line in packages[:-1]] + packages[-1:]
-        return _render("README.md", parts, **_values(parts, emulated), verdict=verdict, package_lines=lines)
+        return _render("README.md", parts, **_values(parts, emulated), verdicts=verdicts, package_lines=lines)
 
 
 def target_name(name: str) -> str:

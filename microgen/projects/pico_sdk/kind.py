@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ class _PicoSdk:
     layout: Layout = _LAYOUT
     tool: Tool = TOOL
     built_by: str = TOOL.title
+    takes_several: bool = False
 
     def check(self, board: Board, runtime: str) -> None:
         """Take the boards that the SDK knows, with every runtime whose library is a checkout."""
@@ -103,16 +105,15 @@ class _PicoSdk:
         ignored = resources.path("templates") / self.name / "gitignore"
         return {self.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
 
-    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+    def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         deployment = parts.deployment
         return render(
             "pico-sdk/README.md.j2",
             **_values(parts, {}),
             d=deployment,
-            golden=parts.golden,
+            parts=parts,
             fit=memory_fit(deployment),
-            model=deployment.model,
-            verdict=verdict,
+            verdicts=verdicts,
         )
 
 

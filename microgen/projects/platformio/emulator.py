@@ -59,7 +59,7 @@ def emulation(deployment: Deployment) -> Emulation | None:
     """Return how the CPU of a deployment's board is emulated; None if it, or the runtime there, cannot be."""
     board = deployment.board
     cpu = board.processor
-    if cpu.compiler is None or deployment.plan.emulation_obstacle:
+    if cpu.compiler is None or deployment.firmware.emulation_obstacle:
         return None
     machine = cpu.machines[-1]
     defines = (f"{name}={value:#x}u" for name, value in machine.defines.items())

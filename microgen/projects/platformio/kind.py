@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..._version import __version__
 from ...boards import Board, Component
 from ...deployment.fit import memory_fit
 from ...devices import Layout
-from ...runtimes.runtime import Requirements, RuntimePlan
+from ...runtimes.runtime import FirmwarePlan, Requirements
 from ...support import resources
 from ...support.render import render
 from ...tflite import float_cost
@@ -38,12 +39,13 @@ class _PlatformIO:
     layout: Layout = _LAYOUT
     tool: Tool = TOOL
     built_by: str = TOOL.title
+    takes_several: bool = True
 
     def check(self, board: Board, runtime: str) -> None:
         """Take every board, each names its platform, and every runtime, each names its libraries."""
 
     def files(self, parts: Parts) -> Files:
-        plan, header = parts.deployment.plan, copies("platform", "*.h")
+        plan, header = parts.deployment.firmware, copies("platform", "*.h")
         own = copies("platform/arduino") | sensor_driver(parts.deployment)
         placed = {self.layout.platform: header | own}
         if not plan.native_obstacle:
@@ -66,22 +68,21 @@ class _PlatformIO:
         ignored = resources.path("templates") / "platformio" / "gitignore"
         return {self.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
 
-    def readme(self, parts: Parts, verdict: Verdict) -> bytes:
+    def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         deployment = parts.deployment
         return render(
             "platformio/README.md.j2",
             version=__version__,
             d=deployment,
-            golden=parts.golden,
+            parts=parts,
             float_cost=float_cost(deployment.model),
             board=deployment.board,
             fit=memory_fit(deployment),
             layout=self.layout,
-            model=deployment.model,
-            native_obstacle=deployment.plan.native_obstacle,
+            native_obstacle=deployment.firmware.native_obstacle,
             emulation=emulator.emulation(deployment),
-            excluded=_excluded(deployment.plan),
-            verdict=verdict,
+            excluded=_excluded(deployment.firmware),
+            verdicts=verdicts,
         )
 
 
@@ -102,7 +103,7 @@ def _core(board: Board) -> Component:
 def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
     """Return platformio.ini and the script that it names."""
     deployment = parts.deployment
-    plan = deployment.plan
+    plan = deployment.firmware
     ini = render(
         "platformio/platformio.ini.j2",
         version=__version__,
@@ -124,7 +125,7 @@ def _asked_of_a_board(requirements: Requirements) -> Files:
     return copies("platform/pico_sdk", "**/*") if requirements.lib_deps else {}
 
 
-def _excluded(plan: RuntimePlan) -> list[str]:
+def _excluded(plan: FirmwarePlan) -> list[str]:
     """Return the patterns of the libraries' sources that no environment may compile."""
     needed = [plan.requirements] if plan.native_obstacle else [plan.requirements, plan.native.requirements]
     return sorted({pattern for requirements in needed for pattern in requirements.exclude_sources})

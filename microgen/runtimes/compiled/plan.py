@@ -51,6 +51,11 @@ class Buffered:
         """Where the figure comes from."""
         return "one static buffer, planned when the model was compiled"
 
+    @property
+    def is_one_piece(self) -> bool:
+        """It is one array."""
+        return True
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"bytes": self.bytes, "host_bytes": self.host_bytes}

@@ -39,6 +39,11 @@ class SharedBuffer:
         kept = " + ".join(f"{size:,}" for size in self.state_bytes)
         return f"{self.shared_bytes:,} that the models share, {kept} that each keeps"
 
+    @property
+    def is_one_piece(self) -> bool:
+        """What each model keeps lies apart."""
+        return False
+
     def to_json(self) -> dict[str, Any]:
         """Return what a project's manifest records of it."""
         return {

@@ -49,6 +49,11 @@ class Arena:
         short = self.bytes < self.min_bytes
         return f"as asked for; {computed}" + (": only the board shows whether it suffices" if short else "")
 
+    @property
+    def is_one_piece(self) -> bool:
+        """It is one array."""
+        return True
+
     def to_json(self) -> dict[str, int]:
         """Return what a project's manifest records of it."""
         return {

@@ -54,6 +54,11 @@ class SharedArena:
         kept = " + ".join(f"{size:,}" for size in self.persistent_bytes)
         return f"{self.shared_bytes:,} that the models share, {kept} that each keeps"
 
+    @property
+    def is_one_piece(self) -> bool:
+        """It is one array."""
+        return True
+
     def to_json(self) -> dict[str, Any]:
         """Return what a project's manifest records of it."""
         return {
