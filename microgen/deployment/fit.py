@@ -125,8 +125,10 @@ class DoesNotFit(InputError):
     """A memory of the board is too small for the model, whatever the errors of the figures are (exit code 2)."""
 
     def __init__(self, deployment: Deployment, fit: Fit) -> None:
+        names = ", ".join(d.name for d in deployment.models)
+        does = "do" if deployment.others else "does"
         super().__init__(
-            f"{deployment.name} does not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
+            f"{names} {does} not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
             f"{command('inspect', 'MODEL.tflite', option('board', 'NAME'))} says what to change (microgen quantize "
             f"makes the .tflite); {command('build_all', 'MODEL')} compares boards",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support import pio
+from tests.support import models, pio
 from tests.support.once import once
 from tests.support.tools import needs
 
@@ -53,6 +53,10 @@ class Files:
         """A sentence, and the wake word."""
         speak = [needs("espeak-ng", "espeak-ng"), "-v", "en-us", "-w", made, "We go out today. Okay Nabu. Lights on!"]
         subprocess.run(speak, check=True, capture_output=True)
+
+    def _make_wake_tflite(self, made: Path) -> None:
+        """A streaming model, which keeps a variable beside the graph."""
+        made.write_bytes(models.variable(50))
 
     def _make_samples_npz(self, made: Path) -> None:
         """Digits with their classes: what a user of the digits model would measure it with."""

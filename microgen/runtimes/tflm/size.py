@@ -13,7 +13,7 @@ from .snapshot import snapshot_of
 # resolver. Upper bounds; tests/deployment/test_firmware_objects.py measures the objects again.
 _STATIC_BYTES = 1_024
 _STATIC_BYTES_PER_OP = 40
-_STATIC_BYTES_PER_MODEL = 256
+_STATIC_BYTES_PER_MODEL = 320
 _CUSTOM_OP_BYTES = 8_192
 
 
