@@ -40,7 +40,6 @@ def build(
         list[Path] | None,
         typer.Argument(
             help=f"{TAKEN}; a float model needs --calibration. Several share a firmware. None: the recipe.",
-            metavar="MODEL",
             show_default=False,
         ),
     ] = None,

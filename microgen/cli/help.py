@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 GROUPS = {
     "Model and data": (
         "name", "labels", "calibration", "scheme", "value_range", "sample_rate", "allow_float", "accept_noise",
-        "recipe", "data", "student",
+        "recipe", "data", "student", "model",
     ),
     "Board and firmware": (
         "board", "all_boards", "project", "application", "application_option", "mlperf", "selftest_at_boot", "arena",
@@ -34,6 +34,7 @@ EXAMPLES = {
         "microgen build model.tflite --board nano33ble",
         "microgen build model.keras --calibration images/ --range -1,1",
         "microgen build model.tflite --board pico --runtime compiled",
+        "microgen build wake.tflite person.tflite --board esp32s3",
         "microgen build --recipe keyword --board esp32s3",
     ),
     "quantize": ("microgen quantize model.keras --calibration samples.npy -o model_int8.tflite",),

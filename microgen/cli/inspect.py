@@ -14,9 +14,8 @@ from .options import FlashBudget, Json, Model, Optimize, ReportFile
 
 
 def inspect(
-    path: Annotated[
-        Path,
-        typer.Argument(help="A .tflite, a C array of one, or a project's folder.", metavar="MODEL", show_default=False),
+    model: Annotated[
+        Path, typer.Argument(help="A .tflite, a C array of one, or a project's folder.", show_default=False)
     ],
     board: Annotated[
         str | None,
@@ -35,7 +34,7 @@ def inspect(
             autocompletion=completion.runtimes,
         ),
     ] = None,
-    model: Model = None,
+    name: Model = None,
     optimize: Optimize = None,
     flash_budget: FlashBudget = None,
     report: ReportFile = None,
@@ -44,7 +43,7 @@ def inspect(
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
     from ..workflows.inspect import inspect as run
 
-    inspection = run(path, board, runtime, name=model, optimize=optimize, flash_budget=flash_budget)
+    inspection = run(model, board, runtime, name=name, optimize=optimize, flash_budget=flash_budget)
     if report:
         from ..report.html import write_report
 
