@@ -11,7 +11,6 @@ from .. import defaults
 from ..errors import InputError
 from ..frontends import FRONTENDS
 from ..frontends.source import accepted, suffixes
-from ..projects import PROJECTS
 from . import completion
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -131,7 +130,8 @@ ProjectKind = Annotated[
     str,
     typer.Option(
         "--project",
-        help=f"The build system that the project is for: {', '.join(PROJECTS.names)}.",
+        # typed, since the registry takes longer to import than the rest of --help
+        help="The build system that the project is for: arduino-library, c-library, pico-sdk, platformio.",
         metavar="KIND",
         autocompletion=completion.projects,
     ),

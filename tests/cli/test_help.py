@@ -10,6 +10,7 @@ import typer
 from microgen.cli import app
 from microgen.cli.commands import NAMES
 from microgen.cli.help import EXAMPLES, GROUPS
+from microgen.projects import PROJECTS
 
 COMMANDS = {name: typer.main.get_command(app).commands[name] for name in NAMES}
 
@@ -41,3 +42,8 @@ def test_every_option_is_shown_once_and_kinds_are_words(name):
         )
         heads = [line.strip() for line in text.splitlines() if line.startswith("  ") and line.strip()]
         assert any(shown in line.split("  ")[0].replace(",", "").split() for line in heads), shown
+
+
+def test_build_names_every_kind_of_project():
+    (option,) = (p for p in COMMANDS["build"].params if p.name == "project")
+    assert option.help.rstrip(".").rpartition(": ")[2].split(", ") == list(PROJECTS.names)
