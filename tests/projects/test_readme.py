@@ -29,7 +29,7 @@ def project(runtime: str, board: str) -> tuple[Parts, set[str], str]:
     parts = Parts(deploy("m", model, load_board(board), runtime=runtime), Golden((bytes(4),), (bytes(4),)))
     kind = PROJECTS.get(DEFAULT_PROJECT)
     verdict = Verdict(NOT_VERIFIED, reason="a test")
-    return parts, {*kind.files(parts), *kind.user_files(parts)}, kind.readme(parts, verdict).decode()
+    return parts, {*kind.files(parts), *kind.user_files(parts)}, kind.readme(parts, [verdict]).decode()
 
 
 @pytest.mark.parametrize("board", ["nano33ble", "pico", "esp32"])
