@@ -42,7 +42,7 @@ TEST_CASE("each input has its place, and all must be loaded") {
 
 TEST_CASE("choosing another input does not redirect a load that is under way") {
   Bench bench;
-  bench.Send("input 1%db load 4%db aabb%input 2%");
+  bench.Send("input 2%db load 4%db 00000000%input 1%db load 4%db aabb%input 2%");
   CHECK(bench.Send("db ccdd%") == Lines{"m-load-done", "m-ready"});
   CHECK(bench.Send("db print%") == Lines{"m-buffer-00-00-00-00", "m-ready"});
   bench.Send("input 1%");
