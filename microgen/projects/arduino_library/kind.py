@@ -15,6 +15,7 @@ from ...deployment.fit import memory_fit
 from ...devices import Layout
 from ...errors import InputError, option
 from ...support.render import render
+from ...tflite import float_cost
 from ...verification import Verdict
 from ..bill import UNKNOWN, bill_files
 from ..firmware import copies, firmware_files
@@ -91,7 +92,13 @@ class _ArduinoLibrary:
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         deployment = parts.deployment
-        more = {"parts": parts, "fit": memory_fit(deployment), "verdicts": verdicts, "layout": _LAYOUT}
+        more = {
+            "parts": parts,
+            "float_cost": float_cost(deployment.model),
+            "fit": memory_fit(deployment),
+            "verdicts": verdicts,
+            "layout": _LAYOUT,
+        }
         return _render("README.md", _values(parts) | more)
 
 

@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...runtimes.runtime import Requirements
 from ...support import resources
 from ...support.render import render
+from ...tflite import float_cost
 from ...verification import Verdict
 from ..bill import bill_files
 from ..firmware import copies, firmware_files
@@ -112,6 +113,7 @@ class _PicoSdk:
             **_values(parts, {}),
             d=deployment,
             parts=parts,
+            float_cost=float_cost(deployment.model),
             fit=memory_fit(deployment),
             verdicts=verdicts,
         )
