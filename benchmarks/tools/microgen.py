@@ -35,7 +35,7 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
         "PlatformIO project",
         compile_all(sources, *flags, *(f"-I{p}" for p in (*rooms, platform, platform / "posix", declarations()))),
         "yes" if verdict["firmware"] == "equal" else f"no: {verdict['reason']}",
-        operators(model, set(re.findall(r"X\((Add\w+)\)", config))),
+        operators(model, set(re.findall(r"X\((Add\w+)\(", config))),
         arena(model, found["arena_bytes"]),
         f"{verdict['status']} on {verdict['samples']} samples: firmware {verdict['firmware']} to TFLM, TFLM to LiteRT",
     )
