@@ -274,6 +274,12 @@ REFUSED = {
     "data of no model": ({"calibration": "data.npy"}, "there are 2 models"),
     "an arena": ({"arena_bytes": 9000}, "is for a firmware of one model"),
     "a budget": ({"flash_budget": 9000, "runtime": "compiled"}, "is for a firmware of one model"),
+    "another kind of project": (
+        {"project_kind": "c-library", "runtime": "compiled"},
+        "kind 'c-library' has one",
+    ),
+    "a model in float32": ({"model": "in float32"}, "m: computes in float32.* models in integers only"),
+    "a sensor": ({"application": "camera"}, "the application 'camera', which reads a sensor"),
     "a task that the first is not for": ({"mlperf": "vww01", "model": "stateful"}, ""),
 }
 
@@ -284,6 +290,9 @@ def test_refused_before_anything_is_written(files, tmp_path, given):
     if given.startswith("a task"):
         (tmp_path / "int16.tflite").write_bytes(models.fully_connected(dtype="int16"))
         options, message = {"mlperf": "vww01", "model": [tmp_path / "int16.tflite", files[0]]}, "needs a model with one"
+    if given == "a model in float32":
+        (tmp_path / "m.tflite").write_bytes(models.in_float32(models.fully_connected()))
+        options = {"model": [files[0], tmp_path / "m.tflite"], "allow_float": True}
     with pytest.raises(InputError, match=message):
         microgen.build(**{"model": files[:2], "out": tmp_path / "p", **FAST, **options})
     assert not (tmp_path / "p").exists()
