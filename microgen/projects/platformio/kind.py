@@ -122,7 +122,7 @@ def _settings(parts: Parts, emulated: emulator.Emulation | None) -> Files:
 
 def _asked_of_a_board(requirements: Requirements) -> Files:
     """Return what libraries want that are not compiled for a board: functions of the Pico's SDK, for pico-tflmicro."""
-    return copies("platform/pico_sdk", "**/*") if requirements.lib_deps else {}
+    return copies("platform/pico_stand_ins", "**/*") if requirements.lib_deps else {}
 
 
 def _excluded(plan: FirmwarePlan) -> list[str]:
