@@ -22,7 +22,7 @@ from tests.projects import arduino_spec
 from tests.projects.test_c_library import HOSTILE
 from tests.support import models, pio
 from tests.support.projects import project_files
-from tests.support.tools import needs, needs_host
+from tests.support.tools import needs, needs_cpu, needs_host
 
 TITLE = 'My "Nano" ${x} \\ #= <é>; '
 # An Arduino core on a PC: what a core's Arduino.h declares of what the library uses.
@@ -197,9 +197,7 @@ def test_platformio_packs_it(library, tmp_path):
 
 
 def test_the_serial_commands_run_on_an_emulated_cpu(built):
-    from tests.devices.emulator import emulated
-
-    emulated.cpu("cortex-m4f")
+    needs_cpu("cortex-m4f")
     assert microgen.selftest(built[0] / "p", "emulator").passed
 
 

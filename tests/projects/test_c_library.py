@@ -15,9 +15,8 @@ import microgen
 from microgen.errors import InputError
 from microgen.projects.c_library.kind import target_name
 from microgen.support.render import cmake_string
-from tests.devices.emulator import emulated
 from tests.support import models
-from tests.support.tools import needs, needs_host
+from tests.support.tools import needs, needs_cpu, needs_host
 
 HOSTILE = ['say "hi"', "back\\slash ??/", "<b> & 'x'", "Straße 行", "$HOME ${x} #;%"]
 LIBRARY = Path(__file__).parents[2] / "firmware/library"
@@ -108,14 +107,14 @@ def test_its_golden_vectors_pass_on_an_emulated_cpu(board, built, project, tmp_p
         project = tmp_path / "other"
         microgen.build(built[0] / "m.tflite", board, out=project, verify=False, **built[1])
     cpu = microgen.load_board(board).cpu
-    emulated.cpu(cpu)
+    needs_cpu(cpu)
     run(project, "cmake", "-B", "build", "--toolchain", f"cmake/{cpu}.cmake", flags=_STRICT)
     run(project, "cmake", "--build", "build")
     assert "4 of 4 golden vectors pass" in run(project, "ctest", "--test-dir", "build", "-V")
 
 
 def test_the_serial_commands_around_it_run_on_an_emulated_cpu(project):
-    emulated.cpu("cortex-m4f")
+    needs_cpu("cortex-m4f")
     assert microgen.selftest(project, "emulator").passed
 
 
