@@ -23,7 +23,7 @@ from tests.support.tools import compiler, needs, needs_host
 
 SOURCES = {
     "application", "arduino", "golden", "golden_data", "host_main", "main", "model_data", "model_file", "model_runner",
-    "platform", "selftest", "session", "sha256", "writer",
+    "platform", "selftest", "sensor", "session", "session_load", "sha256", "writer",
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_what_has_not_changed_is_compiled_once(compile_, project, tmp_path):
     ("changed", "compiled"),
     [
         ("lib/model/model_data.cc", {"model_data"}),
-        ("lib/serial/crc32.h", {"session", "writer"}),
+        ("lib/serial/crc32.h", {"session", "session_load", "writer"}),
         ("lib/golden/golden_data.h", {"golden", "golden_data", "model_file", "session"}),
         ("src/main.cpp", {"main"}),
     ],
