@@ -450,7 +450,7 @@ def test_without_tensorflow_the_hint_names_the_extra(monkeypatch, tmp_path):
         with pytest.raises(SetupError, match="this needs tensorflow, which is not installed") as caught:
             wants_it()
         assert caught.value.exit_code == 3 and "microgen[train]" in caught.value.hint
-    assert quantization.SCHEMES == ("int8", "int16x8")
+    assert quantization.SCHEMES == ("int8", "int16x8", "float32")
 
 
 def test_the_same_model_gives_the_same_keras_file(tmp_path):
