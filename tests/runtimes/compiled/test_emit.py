@@ -6,8 +6,8 @@ import subprocess
 
 import numpy as np
 
+import microgen
 from microgen.runtimes.compiled.compiler import compile_model
-from microgen.support import resources
 from microgen.tflite import parse
 from tests.support import models
 from tests.support.tools import needs_host
@@ -36,17 +36,6 @@ def test_state_starts_again(tmp_path):
     assert once[0].outputs[0].tobytes() == again[0].outputs[0].tobytes()
 
 
-_CONFIG = """
-#pragma once
-#include "model_types.h"
-namespace model {
-inline constexpr char kSha256[] = "00";
-inline constexpr size_t kInputCount = 1;
-inline constexpr TensorInfo kInputs[] = {{"x", ElementType::kInt8, 8, 8, 2, {1, 8}, 0.05f, -5}};
-inline constexpr size_t kOutputCount = 1;
-inline constexpr TensorInfo kOutputs[] = {{"y", ElementType::kInt8, 4, 4, 2, {1, 4}, 0.11f, 7}};
-}  // namespace model
-"""
 _USE = """
 #include <cstdio>
 #include "model_runner.h"
@@ -69,24 +58,21 @@ int main() {
 
 def test_the_runner_of_the_firmware(tmp_path):
     needs_host()
-    model = parse(models.fully_connected())
-    compiled = compile_model(model, observer="model_observe")
-    for name, data in compiled.files.items():
-        (tmp_path / name).write_bytes(data)
-    (tmp_path / "model_config.h").write_text(_CONFIG)
+    path = tmp_path / "net.tflite"
+    path.write_bytes(models.fully_connected())
+    folder = microgen.build(path, "pico", out=tmp_path / "p", runtime="compiled", verify=False).project / "lib/model"
     (tmp_path / "use.cc").write_text(_USE)
-    firmware = resources.path("firmware")
-    include = [f"-I{p}" for p in (tmp_path, host.KERNELS, firmware / "model")]
-    sources = [str(host.KERNELS / f) for f in compiled.kernel_files]
-    subprocess.run(["gcc", "-std=c11", *WARNINGS, *include, "-c", "model.c", *sources], cwd=tmp_path, check=True)
-    runner = str(host.KERNELS / "model_runner.cc")
+    include = f"-I{folder}"
+    sources = [str(p) for p in folder.glob("*.c")]
+    subprocess.run(["gcc", "-std=c11", *WARNINGS, include, "-c", *sources], cwd=tmp_path, check=True)
+    runner = [str(p) for p in folder.glob("*.cc")]
     objects = [str(p) for p in tmp_path.glob("*.o")]
     subprocess.run(
-        ["g++", "-std=c++17", *WARNINGS, *include, "use.cc", runner, *objects, "-o", "use"], cwd=tmp_path, check=True
+        ["g++", "-std=c++17", *WARNINGS, include, "use.cc", *runner, *objects, "-o", "use"], cwd=tmp_path, check=True
     )
     done = subprocess.run([str(tmp_path / "use")], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     x = np.array([1, 2, 3, 4, -6, 6, 7, 8], np.int8)
-    other = compile_model(model, prefix="m0")
+    other = compile_model(parse(path.read_bytes()), prefix="m0")
     (runs,) = host.run(tmp_path, [other], [[[x[None]]]])
     assert [int(v) for v in done.stdout.split()] == runs[0].outputs[0].reshape(-1).tolist()
