@@ -35,6 +35,6 @@ def test_kernels_compile_without_a_warning(command, tmp_path):
 def test_kernels_keep_to_what_gcc_7_has():
     """No built-in function and no attribute that came later, but behind a question for the compiler."""
     later = re.compile(r"__builtin_(?!expect\b)\w+|__has_builtin|_BitInt|__attribute__\(\((?!noinline|always_inline|"
-                       r"aligned|noclone|may_alias|unused|optimize)")  # fmt: skip
+                       r"aligned|noclone|may_alias|section|unused|optimize)")  # fmt: skip
     for path in host.KERNELS.rglob("*.[ch]"):
         assert not later.search(path.read_text()), path.name
