@@ -22,7 +22,7 @@ from microgen.workers.failures import Failure, raised
 PACKAGE = Path(microgen.__file__).parent
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if PACKAGE / "cli" not in path.parents]
 # Options of other programs in the text of a hint.
-OTHERS = ("apt-get install --no-install-recommends",)
+OTHERS = ("apt-get install --no-install-recommends", "cmake --build build")
 FLAG = re.compile(r"(^|[\s(\"'`])(--([a-z]|$)|-o\b)")
 
 

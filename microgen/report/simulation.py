@@ -27,7 +27,7 @@ _DECIMALS = 2
 
 
 def simulation_lines(result: Simulation) -> Pairs:
-    """Return what `microgen simulate --input` says."""
+    """Return what people read of a recording that was simulated."""
     recording, trace = result.recording, result.trace
     lines = [("input", f"{result.path}: {recording.summary}")]
     lines += [("warning", note) for note in recording.notes]

@@ -33,7 +33,9 @@ def test_a_firmware_that_forgets_to_keep_its_state_is_found(tmp_path):
     project = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", samples=20).project
     runner = project / "lib/model/model_runner.cc"
     text = runner.read_text()
-    forgetful = text.replace("g_interpreter->Invoke()", "(g_interpreter->Reset(), g_interpreter->Invoke())")
+    forgetful = text.replace(
+        "Mine().interpreter->Invoke()", "(Mine().interpreter->Reset(), Mine().interpreter->Invoke())"
+    )
     assert forgetful != text
     runner.write_text(forgetful)
     verdict = microgen.verify(project, samples=20)
