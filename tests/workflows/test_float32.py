@@ -95,7 +95,7 @@ def test_the_compiled_runtime_names_float32(tmp_path, built):
     model = built.project / "model.tflite"
     with pytest.raises(InputError, match="float32") as caught:
         microgen.build(model, out=tmp_path / "p", scheme="float32", runtime="compiled")
-    assert caught.value.hint == "use the tflm runtime: runtime=tflm"
+    assert "runtime=tflm" in caught.value.hint
     quantized = microgen.quantize(model, scheme="float32")
     assert quantized.is_float and quantized.quality is None and quantized.model.data == model.read_bytes()
     with pytest.raises(InputError, match="a float model needs calibration data") as caught:
