@@ -81,50 +81,6 @@ lock: $(VENV)/test.stamp
 	$(BIN)/python requirements/lock.py
 
 format: $(VENV)/test.stamp
-	$(BIN)/clang-format --dry-run -Werror $(CPP)
-
-cpp-test: $(VENV)/test.stamp debian
-	$(MAKE) -j$(JOBS) -C tests/firmware test
-
-pytest: $(VENV)/test.stamp debian
-	$(BIN)/python -m $(PYTEST)
-
-# Random models in the compiled runtime under ASan and UBSan, byte by byte against TFLM: within a minute of one core.
-# SEEDS='0 10000' takes others.
-SEEDS ?= 0 400
-
-fuzz: $(VENV)/test.stamp
-	$(BIN)/python -m tests.runtimes.compiled.fuzz $(SEEDS)
-
-# Which lines and branches of microgen/ the tests run, workers included.
-coverage: $(VENV)/test.stamp debian
-	rm -rf build/coverage && mkdir -p build/coverage
-	$(BIN)/coverage run -m $(PYTEST)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
-
-# Changes the reader, the planner and the verdict in small ways, and lists the changes that no test notices. Takes hours;
-# MUTATE='microgen.runtimes.tflm.planner.kernels.*' takes one file.
-mutants: $(VENV)/test.stamp
-	$(PIP) install -c constraints.txt mutmut==3.8.1
-	$(BIN)/mutmut run --max-children 1 $(if $(MUTATE),'$(MUTATE)')
-	$(BIN)/mutmut results | sed '/: not checked$$/d'
-
-# What the documentation has from elsewhere: references, pictures, and what its commands print.
-docs: $(VENV)/test.stamp
-	$(BIN)/python docs/reference.py
-	$(BIN)/python docs/images/way.py
-	$(BIN)/python -m tests.support.docs
-
-# The hashes of what microgen needs without extras, and of what builds it, for every Python and machine; asks the index.
-lock: $(VENV)/test.stamp
-	$(PIP) install uv==0.13.9
-	mkdir -p build
-	{ sed '/^[^#]/,$$d' requirements/base.txt; grep '^hatchling==' constraints.txt | $(BIN)/uv pip compile --quiet --universal \
-	  --generate-hashes --no-annotate --no-header --python-version 3.10 -c constraints.txt pyproject.toml -; } > build/lock.txt
-	mv build/lock.txt requirements/base.txt
-
-format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)
