@@ -13,6 +13,8 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
 PYTEST := pytest -n $(JOBS) --dist worksteal
 COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 COMMA := ,
+# The tests start microgen hundreds of times: Python is to keep its bytecode, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE =
 EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
 DEBIAN := g++ clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \

@@ -16,7 +16,7 @@ from .client import Client
 from .host_build import Sources, compile_firmware
 from .recording import Recorder, Replay
 from .serial_port import SerialPort
-from .transport import HostProcess, Transport, python_child
+from .transport import HostProcess, Transport, firmware_process
 
 if TYPE_CHECKING:
     from ..tflite import TfliteModel
@@ -81,15 +81,14 @@ def host_command(project: Sources, work: Path, kept_inferences: int = 0, feed: F
     if project.host.obstacle:
         raise SetupError(f"firmware cannot run here: {project.host.obstacle}", "microgen doctor says what is needed")
     firmware, files = compile_firmware(project, work), HostFiles.of(work)
-    return [
-        *python_child("microgen.workers.firmware"),
+    return firmware_process(
         str(firmware),
         str(project.host.library or ""),
         str(files.array),
         str(files.tensors),
         str(kept_inferences),
         *([str(feed.values), str(feed.trace), str(feed.axes), str(feed.moments)] if feed else []),
-    ]
+    )
 
 
 @contextlib.contextmanager

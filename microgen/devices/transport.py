@@ -108,8 +108,8 @@ class HostProcess:
         return f"it ended with code {code}" + (f": {printed}" if printed else "")
 
 
-def python_child(module: str) -> list[str]:
-    """Return the command that runs `main()` of a module of this package in a Python process of its own."""
-    package = Path(__file__).parent.parent.parent
-    code = f"import sys; sys.path[0] = {str(package)!r}; from {module} import main; main()"
-    return [sys.executable, "-c", code]
+def firmware_process(*arguments: str) -> list[str]:
+    """Return the command that runs a compiled firmware; see `microgen.workers.firmware`."""
+    script = Path(__file__).parents[1] / "workers" / "firmware.py"
+    # Isolated: neither the script's folder nor the current one is where Python looks for modules.
+    return [sys.executable, "-I", "-u", str(script), *arguments]

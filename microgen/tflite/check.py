@@ -74,9 +74,10 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
             )
 
 
-def float_operators(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
+@kept_for_model
+def float_operators(model: TfliteModel) -> tuple[tuple[Subgraph, Operator], ...]:
     """Return the operators that compute in float32; those that only move values between float and integer do not."""
-    return [(graph, op) for graph in model.subgraphs for op in graph.operators if computes_in_float(graph, op)]
+    return tuple((graph, op) for graph in model.subgraphs for op in graph.operators if computes_in_float(graph, op))
 
 
 def requantizing(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:

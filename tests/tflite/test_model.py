@@ -42,7 +42,7 @@ def test_reads_several_inputs_and_outputs():
     model = parse(models.two_by_two())
     assert [t.name for t in model.inputs] == ["left", "right"]
     assert [t.name for t in model.outputs] == ["total", "both"]
-    assert resolver_methods(model) == ["AddAdd", "AddConcatenation", "AddQuantize"]
+    assert resolver_methods(model) == ("AddAdd", "AddConcatenation", "AddQuantize")
 
 
 def test_reads_the_real_models_as_litert_does(shared_models):

@@ -17,7 +17,7 @@ import pytest
 
 from microgen import workers
 from microgen.errors import EngineError, InputError
-from microgen.workers import LITERT, TFLM, Engine
+from microgen.workers import LITERT, TFLM, Engine, firmware
 from microgen.workers.fork_server import server_of
 from microgen.workers.limits import cpu_seconds
 
@@ -412,7 +412,15 @@ def test_a_server_ends_with_its_program():
     assert _ends(int(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["microgen.workers", "microgen.workers.child", "microgen.workers.firmware"])
+@pytest.mark.parametrize("module", ["microgen.workers", "microgen.workers.child"])
 def test_what_a_worker_runs_imports_nothing_that_it_does_not_need(module):
     code = f"import sys, {module}; print([m for m in ('pydantic', 'jinja2', 'typer', 'rich') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_what_runs_a_firmware_stands_alone():
+    assert InputError.exit_code == firmware.BAD_INPUT
+    code = (
+        f"import sys, runpy; runpy.run_path({firmware.__file__!r}); print([m for m in sys.modules if 'microgen' in m])"
+    )
+    assert subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -15,7 +15,7 @@ from microgen import projects as project
 from microgen.boards import board_names, load_board
 from microgen.devices import Client, DeviceError
 from microgen.devices import host_build as hostbuild
-from microgen.devices.transport import HostProcess, python_child
+from microgen.devices.transport import HostProcess, firmware_process
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.runtimes.tflm import host as tflm_host
 from microgen.tflite import flashed, load
@@ -379,14 +379,7 @@ def test_a_tflm_that_is_not_as_declared_runs_no_firmware(tmp_path):
     )
     library = tmp_path / "f.so"
     subprocess.run([*hostbuild.compiler(), "-xc", "-shared", "-fPIC", "-o", library, tmp_path / "f.c"], check=True)
-    command = [
-        *python_child("microgen.workers.firmware"),
-        str(library),
-        str(tflm_host.tflm_library()),
-        "array",
-        "",
-        "0",
-    ]
+    command = firmware_process(str(library), str(tflm_host.tflm_library()), "array", "", "0")
     with Client(HostProcess(command, tmp_path / "log")) as client, pytest.raises(DeviceError) as caught:
         client.connect()
     assert "it ended with code 70: the declared TFLM API and the tflite-micro package disagree" in caught.value.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...boards import TflmSnapshot, snapshots
 from ...errors import InputError, option
 from ...tflite import Operator, Subgraph, TfliteModel
+from ...tflite.kept import kept_for_model
 from .resolver import METHODS
 
 _FULLY_CONNECTED = "FULLY_CONNECTED"
@@ -39,15 +40,9 @@ def _is_able(model: TfliteModel, snapshot: TflmSnapshot) -> bool:
 
 
 def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
-    lacking = sorted(
-        {
-            op.name
-            for graph in model.subgraphs
-            for op in graph.operators
-            if op.name not in (snapshot.custom_ops if op.is_custom else snapshot.ops)
-        }
-    )
-    builtin = {op.name for graph in model.subgraphs for op in graph.operators if not op.is_custom}
+    used = _used(model)
+    lacking = sorted({name for name, custom in used if name not in (snapshot.custom_ops if custom else snapshot.ops)})
+    builtin = {name for name, custom in used if not custom}
     if nowhere := [name for name in lacking if name in builtin and name not in METHODS]:
         raise InputError(
             f"{model.name}: no TFLM has {', '.join(nowhere)}",
@@ -67,29 +62,50 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             "build the model from layers that it has",
             operator=lacking[0],
         )
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            # Custom operators of TFLM's audio front end are int16 by nature.
-            if _is_wide(graph, op) and not op.is_custom and op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
-                raise InputError(
-                    f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
-                    "is not known to have a kernel",
-                    f"quantize the float model to int8 ({option('scheme', 'int8')})",
-                    operator=op.name,
-                )
-            if op.name != _FULLY_CONNECTED or not _per_channel_weights(graph, op):
-                continue
-            support = {
-                "int8": snapshot.per_channel_fully_connected,
-                "int16": snapshot.per_channel_fully_connected_int16,
-            }.get(graph.tensors[op.inputs[0]].dtype, "supported")
-            if support != "supported":
-                effect = "refuses it on the device" if support == "refused" else "computes it wrongly without a word"
-                raise InputError(
-                    f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
-                    "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True",
-                    operator=op.name,
-                )
+    for op in _wide(model):
+        if op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
+            raise InputError(
+                f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
+                "is not known to have a kernel",
+                f"quantize the float model to int8 ({option('scheme', 'int8')})",
+                operator=op.name,
+            )
+    for op, dtype in _per_channel_dense(model):
+        support = {
+            "int8": snapshot.per_channel_fully_connected,
+            "int16": snapshot.per_channel_fully_connected_int16,
+        }.get(dtype, "supported")
+        if support != "supported":
+            effect = "refuses it on the device" if support == "refused" else "computes it wrongly without a word"
+            raise InputError(
+                f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
+                "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True",
+                operator=op.name,
+            )
+
+
+# What of a model each snapshot is held against.
+@kept_for_model
+def _used(model: TfliteModel) -> frozenset[tuple[str, bool]]:
+    """Return the names of the operators, and whether each is a custom one."""
+    return frozenset((op.name, op.is_custom) for graph in model.subgraphs for op in graph.operators)
+
+
+@kept_for_model
+def _wide(model: TfliteModel) -> tuple[Operator, ...]:
+    """Return the operators on int16, but for those of TFLM's audio front end: they are int16 by nature."""
+    return tuple(op for graph in model.subgraphs for op in graph.operators if not op.is_custom and _is_wide(graph, op))
+
+
+@kept_for_model
+def _per_channel_dense(model: TfliteModel) -> tuple[tuple[Operator, str], ...]:
+    """Return the FULLY_CONNECTED operators with per-channel weights, and the dtype of their input."""
+    return tuple(
+        (op, graph.tensors[op.inputs[0]].dtype)
+        for graph in model.subgraphs
+        for op in graph.operators
+        if op.name == _FULLY_CONNECTED and _per_channel_weights(graph, op)
+    )
 
 
 def _is_wide(graph: Subgraph, op: Operator) -> bool:

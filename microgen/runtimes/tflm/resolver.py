@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ...boards import TflmSnapshot
 from ...errors import InputError
 from ...tflite import Operator, Subgraph, TfliteModel
+from ...tflite.kept import kept_for_model
 
 # The method of MicroMutableOpResolver that registers a builtin operator.
 METHODS: dict[str, str] = {
@@ -137,7 +138,8 @@ CUSTOM_METHODS: dict[str, str] = {
 }
 
 
-def resolver_methods(model: TfliteModel) -> list[str]:
+@kept_for_model
+def resolver_methods(model: TfliteModel) -> tuple[str, ...]:
     """Return the methods of MicroMutableOpResolver that register just what the model uses, sorted.
 
     Raises:
@@ -154,7 +156,7 @@ def resolver_methods(model: TfliteModel) -> list[str]:
                     operator=op.name,
                 )
             methods.add(table[op.name])
-    return sorted(methods)
+    return tuple(sorted(methods))
 
 
 def registrations(models: Sequence[TfliteModel], snapshot: TflmSnapshot) -> tuple[str, ...]:
@@ -163,11 +165,16 @@ def registrations(models: Sequence[TfliteModel], snapshot: TflmSnapshot) -> tupl
     Where a library has kernels for int8 alone, and all operators of that name in the models are such, these are
     registered: the code of the kernels for other types then stays out of the firmware.
     """
-    places = [(graph, op) for model in models for graph in model.subgraphs for op in graph.operators]
-    others = {op.name for graph, op in places if not _is_int8(graph, op)}
+    others = frozenset().union(*(_not_int8(model) for model in models))
     narrow = {METHODS[name]: f"Register_{name}_INT8()" for name in snapshot.int8_kernels if name not in others}
     methods = sorted({method for model in models for method in resolver_methods(model)})
     return tuple(f"{method}({narrow.get(method, '')})" for method in methods)
+
+
+@kept_for_model
+def _not_int8(model: TfliteModel) -> frozenset[str]:
+    """Return the names of operators that compute something else than int8 somewhere in a model."""
+    return frozenset(op.name for graph in model.subgraphs for op in graph.operators if not _is_int8(graph, op))
 
 
 def _is_int8(graph: Subgraph, op: Operator) -> bool:

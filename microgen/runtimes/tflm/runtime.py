@@ -71,7 +71,7 @@ class Tflm:
             board,
             size_arena(model, board, layout, host_min_bytes, arena_bytes),
             layout,
-            tuple(resolver_methods(model)),
+            resolver_methods(model),
             registrations([model], snapshot_of(board)),
             known_faults(model, snapshot_of(board)),
         )

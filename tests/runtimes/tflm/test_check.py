@@ -82,7 +82,7 @@ def test_a_custom_operator_is_no_builtin_one_of_the_same_name():
     assert refusal(check_board, data, snapshot("ADD")) == "m: TFLM of old has no operator ADD"
     check_board(parse(data), snapshot(custom_ops=("ADD",)))
     assert refusal(resolver_methods, data) == "m: TFLM has no operator ADD"
-    assert resolver_methods(parse(models.one_operator("CUSTOM", custom="SignalEnergy"))) == ["AddEnergy"]
+    assert resolver_methods(parse(models.one_operator("CUSTOM", custom="SignalEnergy"))) == ("AddEnergy",)
 
 
 def test_int16_needs_a_kernel_of_its_own_unless_values_only_move():
