@@ -36,6 +36,7 @@ _BoardName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 _SnapshotName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Date = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])(-\d\d)?$")]
 _OpName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+_IdfComponent = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+/[a-z0-9_.-]+$")]
 _Sources = Annotated[tuple[_Url, ...], Field(min_length=1)]
 _OpNames = Annotated[tuple[_OpName, ...], AfterValidator(_check_sorted)]
 _Expression = Annotated[str, AfterValidator(check_expression)]
@@ -143,6 +144,7 @@ class TflmSnapshot(_Model):
         ops: schema names of the built-in operators that its MicroMutableOpResolver can register, sorted.
         custom_ops: the custom operators that it has a method for.
         lib_deps: PlatformIO libraries, as in `lib_deps`.
+        idf_components: the same library as components of ESP-IDF's registry, each with its version.
         build_flags: flags that library and firmware both need.
         release_flags: flags besides, which leave out what only people read; empty where the library comes compiled.
         exclude_sources: patterns of the library's sources that must not be built, from its source folder.
@@ -172,6 +174,7 @@ class TflmSnapshot(_Model):
     ops: Annotated[_OpNames, Field(min_length=1)]
     custom_ops: Annotated[tuple[_Text, ...], AfterValidator(_check_sorted)] = ()
     lib_deps: tuple[_Text, ...] = ()
+    idf_components: Mapping[_IdfComponent, _Text] = Field(default_factory=dict)
     build_flags: tuple[_Text, ...] = ()
     release_flags: tuple[_Text, ...] = ()
     exclude_sources: tuple[_Text, ...] = ()
@@ -300,13 +303,40 @@ class PicoSdk(_Model):
     board: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
+class EspIdf(_Model):
+    """What ESP-IDF must know of a board.
+
+    Attributes:
+        target: its IDF_TARGET, the chip.
+        flash_mb: the whole flash, in MiB; what of it the program may take is `Mcu.flash_bytes`.
+        sdkconfig: further lines of sdkconfig.defaults.
+    """
+
+    target: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
+    flash_mb: Literal[1, 2, 4, 8, 16, 32, 64, 128]
+    sdkconfig: tuple[Annotated[str, StringConstraints(pattern=r'^CONFIG_[A-Z0-9_]+=(y|n|\d+|"[^"\\\n]*")$')], ...] = ()
+
+
+class Zephyr(_Model):
+    """What Zephyr must know of a board.
+
+    Attributes:
+        board: its name in Zephyr, with qualifiers, as `west build -b` takes it.
+        snippet: a snippet of Zephyr's that the serial port needs; "" for none.
+    """
+
+    board: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(@[A-Za-z0-9_.]+)?(/[a-z0-9_]+)*$")]
+    snippet: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$")] = ""
+
+
 class Sensor(_Model):
     """A sensor of a board, or one that is commonly wired to it.
 
     Attributes:
         kind: what applications ask for: "microphone".
         title: for people, with its pins where it is not on the board.
-        driver: the file of firmware/platform/arduino/sensors/ that reads it.
+        driver: the file that reads it, in firmware/platform/arduino/sensors/ and in the folders of the other platforms
+            that have a driver for it.
         build_flags, lib_deps: on top of the board's.
         source: where that was read.
     """
@@ -333,6 +363,8 @@ class BoardFile(_Model):
     core: Core
     platformio: Platformio
     pico_sdk: PicoSdk | None = None
+    esp_idf: EspIdf | None = None
+    zephyr: Zephyr | None = None
     sensors: tuple[Sensor, ...] = ()
     upload: _Text
     status: _Text

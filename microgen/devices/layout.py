@@ -31,6 +31,17 @@ class Layout:
     application: str = ""
     platform: str = ""
 
+    @classmethod
+    def below(cls, folder: str, main: str) -> Layout:
+        """Return a layout with a folder for each part.
+
+        Args:
+            folder: in which all parts lie.
+            main: the user's program.
+        """
+        parts = ("model", "serial", "golden", "application", "platform")
+        return cls(main, **{part: f"{folder}/{part}" for part in parts})
+
     @property
     def libraries(self) -> tuple[str, ...]:
         """The folders that are compiled for whatever machine, each once."""

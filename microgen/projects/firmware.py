@@ -1,18 +1,22 @@
-"""The part of a project that is the same for every kind: the firmware's sources, where the kind's layout wants them."""
+"""The part of a project that is the same for every kind: the firmware's sources, the user's files, the README."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from .._version import __version__
 from ..boards import board_file
 from ..deployment import Deployment, Golden, model_file
+from ..deployment.fit import memory_fit
 from ..devices import Layout
 from ..errors import InputError
 from ..support import resources
 from ..support.render import render
-from ..tflite import TfliteModel
-from .kind import Files, Parts
+from ..tflite import TfliteModel, float_cost
+from ..verification import Verdict
+from .kind import Files, Parts, ProjectKind
 from .manifest import OWN_BOARD
 
 # The element types that a firmware's inputs and outputs may have, by their name in model_types.h.
@@ -49,31 +53,67 @@ def firmware_files(parts: Parts, layout: Layout) -> Files:
     """
     deployment = parts.deployment
     return {
-        **_placed(layout.model, copies("model") | _config(deployment) | dict(deployment.firmware.sources())),
-        **_placed(layout.serial, copies("serial")),
-        **_placed(layout.golden, copies("golden") | _golden(parts)),
-        **_placed(layout.application, deployment.application.sources()),
+        **placed(layout.model, copies("model") | _config(deployment) | dict(deployment.firmware.sources())),
+        **placed(layout.serial, copies("serial")),
+        **placed(layout.golden, copies("golden") | _golden(parts)),
+        **placed(layout.application, deployment.application.sources()),
         **{name: data for part in parts.models for name, data in _model_files(deployment, *part).items()},
     }
 
 
-def sensor_driver(deployment: Deployment) -> Files:
-    """Return the driver of the board's sensor that the application reads, by its path inside the platform's folder.
+def kept_files(kind: ProjectKind, parts: Parts) -> Files:
+    """Return the user's program, and the .gitignore of the kind's templates."""
+    ignored = resources.path("templates") / kind.name / "gitignore"
+    return {kind.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
 
-    Raises:
-        InputError: the board's file names one that is not there.
+
+def readme(kind: ProjectKind, parts: Parts, verdicts: Sequence[Verdict], **values: object) -> bytes:
+    """Return README.md from the kind's template, which extends the one of all kinds.
+
+    Args:
+        kind: of the project.
+        parts: what it is made of.
+        verdicts: on each model.
+        values: what else the kind's template names.
     """
+    deployment = parts.deployment
+    return render(
+        f"{kind.name}/README.md.j2",
+        version=__version__,
+        d=deployment,
+        parts=parts,
+        board=deployment.board,
+        fit=memory_fit(deployment),
+        float_cost=float_cost(deployment.model),
+        layout=kind.layout,
+        verdicts=verdicts,
+        **values,
+    )
+
+
+def compile_flags(deployment: Deployment) -> tuple[str, ...]:
+    """Return the flags that the board adds: where the arena lies, and how its sensor is wired."""
     sensor = deployment.sensor
-    if sensor is None:
-        return {}
-    drivers = copies("platform/arduino/sensors")
-    if sensor.driver not in drivers:
-        raise InputError(
-            f"{deployment.board.title}: there is no driver '{sensor.driver}' for its {sensor.kind}",
-            f"one of {', '.join(drivers)}",
-            option="board",
-        )
-    return {sensor.driver: drivers[sensor.driver]}
+    return (*memory_fit(deployment).placement_flags, *(sensor.build_flags if sensor else ()))
+
+
+def compiled_sources(files: Files) -> list[str]:
+    """Return those files that a compiler takes one by one, in their order."""
+    return sorted(name for name in files if name.endswith((".c", ".cc", ".S")))
+
+
+def package_version() -> str:
+    """Return microgen's version as package managers want one: three numbers."""
+    return ".".join(re.findall(r"\d+", __version__)[:3])
+
+
+def target_name(name: str) -> str:
+    """Return what CMake calls a firmware: a name that no target of an SDK or of CMake has.
+
+    Args:
+        name: the firmware's name.
+    """
+    return f"{re.sub('[^A-Za-z0-9_]', '_', name)}_firmware"
 
 
 def model_name(deployment: Deployment, model: Deployment) -> str:
@@ -105,7 +145,8 @@ def own_board(board: str | Path) -> Files:
     return {} if file.parent == resources.path("boards") else {OWN_BOARD: file.read_bytes()}
 
 
-def _placed(folder: str, files: Files) -> Files:
+def placed(folder: str, files: Files) -> Files:
+    """Return files by their path, where their folder is this one."""
     return {f"{folder}/{name}": data for name, data in files.items()}
 
 

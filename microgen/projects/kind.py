@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..applications.application import Application
 from ..boards import Board
 from ..deployment import Deployment, Golden
 from ..devices import Layout
@@ -122,15 +123,16 @@ class ProjectKind(Protocol):
     def takes_several(self) -> bool:
         """Whether its projects may have several models."""
 
-    def check(self, board: Board, runtime: str) -> None:
-        """Refuse a board or a runtime that it cannot build for.
+    def check(self, board: Board, runtime: str, application: Application) -> None:
+        """Refuse a board, a runtime or an application that it cannot build for.
 
         Args:
             board: the board.
             runtime: the runtime's name; "" while it is not chosen.
+            application: what the firmware does with its model.
 
         Raises:
-            InputError: names what the board lacks, or the runtimes that it can build.
+            InputError: names what the board lacks, the runtimes that it can build, or the sensor without a driver.
         """
 
     def files(self, parts: Parts) -> Files:

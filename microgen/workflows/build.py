@@ -281,12 +281,12 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     # Where the choice is open, a model is made for the usual runtime.
     runtime = RUNTIMES.get(usual_runtime(board) if request.runtime == AUTO else request.runtime)
     kind = project.PROJECTS.get(request.project_kind)
-    kind.check(board, "" if request.runtime == AUTO else runtime.name)
     application = choose_application(
         request.application, request.application_options, request.mlperf,
         model=Path(request.model) if isinstance(request.model, (str, Path)) else None,
         usual=load_recipe(request.recipe).applications if request.recipe else None,
     )  # fmt: skip
+    kind.check(board, "" if request.runtime == AUTO else runtime.name, application)
     if request.compile and kind.tool is None:
         raise InputError(
             f"microgen has no tool for projects of the kind '{kind.name}': {kind.built_by} compiles them",
@@ -348,7 +348,7 @@ def _choose_runtime(setting: _Setting, sources: Sequence[quantization.Quantized]
         code=request.code,
     )
     runtime = RUNTIMES.get(choice.runtime)
-    setting.kind.check(setting.board, runtime.name)
+    setting.kind.check(setting.board, runtime.name, setting.application)
     if request.verify and request.verify_on == EMULATOR:
         check_emulator(setting.board, runtime)
     return replace(setting, runtime=runtime, host=runtime.host()), choice.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from microgen.applications.application import Application
 from microgen.boards import Board
 from microgen.devices import Layout
 from microgen.errors import InputError
@@ -47,7 +48,7 @@ class Makefile:
     built_by: str = "make"
     takes_several: bool = False
 
-    def check(self, board: Board, runtime: str) -> None:
+    def check(self, board: Board, runtime: str, application: Application) -> None:
         if board.name == "teensy41":
             raise InputError("no Makefile for teensy41", "choose another board")
 

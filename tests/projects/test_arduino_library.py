@@ -124,7 +124,7 @@ def test_it_is_what_the_specification_asks_for(built, library):
     # What is packed is what lies beside it, with the example as it was written first.
     project = contents(built[0] / "p")
     assert {name: project[name] for name in files} == files
-    for name in ("library.properties", "examples/Serial/Serial.ino", "src/m_model.h"):
+    for name in ("library.properties", "examples/Firmware/Firmware.ino", "src/m_model.h"):
         rest = {n: data for n, data in files.items() if n != name}
         assert arduino_spec.problems(library.name, rest), name
 
@@ -158,8 +158,8 @@ def test_its_example_passes_the_golden_vectors_on_a_core_of_its_own(library, tmp
     core.mkdir()
     for name, text in CORE.items():
         (core / name).write_text(text)
-    sketch = library / "examples/Serial"
-    (sketch / "Serial.ino.cpp").write_text(f"#include <Arduino.h>\n{(sketch / 'Serial.ino').read_text()}")
+    sketch = library / "examples/Firmware"
+    (sketch / "Firmware.ino.cpp").write_text(f"#include <Arduino.h>\n{(sketch / 'Firmware.ino').read_text()}")
     folders = ["-I", core, "-I", library / "src"]
     sources = [p for p in library.rglob("*") if p.suffix in (".cc", ".cpp")]
     objects = []
@@ -204,7 +204,7 @@ def test_the_serial_commands_run_on_an_emulated_cpu(built):
 def test_a_rebuild_gives_the_same_zip_and_keeps_the_sketch(built, tmp_path):
     folder, options = built
     project = Path(shutil.copytree(folder / "p", tmp_path / "copied"))
-    sketch = project / "examples/Serial/main.cpp"
+    sketch = project / "examples/Firmware/main.cpp"
     sketch.write_text(sketch.read_text() + "// mine\n")
     check = {**options, "out": project, "check": True}
     assert not microgen.build(folder / "m.tflite", folder / "mine.toml", **check).drift

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._version import __version__
+from ...applications.application import Application
 from ...boards import Board, Component
-from ...deployment.fit import memory_fit
 from ...devices import Layout
 from ...errors import InputError, option
 from ...support.render import render
-from ...tflite import float_cost
 from ...verification import Verdict
 from ..bill import UNKNOWN, bill_files
-from ..firmware import copies, firmware_files
+from ..firmware import compile_flags, firmware_files, package_version, readme
 from ..kind import Files, Parts, Tool
+from ..platform import Platform
 
 _TFLM, _COMPILED = "tflm", "compiled"
 _SOURCES = "src"
-_SKETCH = "examples/Serial"
+_NAME, _SKETCH = "Firmware", "examples/Firmware"
+_PLATFORM = Platform("arduino")
 # The IDE looks for headers in src/ alone, so all lie there.
 _LAYOUT = Layout(
     main=f"{_SKETCH}/main.cpp",
@@ -36,8 +37,10 @@ _LAYOUT = Layout(
 # A library of PlatformIO's registry, which has what Arduino's Library Manager has: OWNER/NAME@VERSION.
 _REGISTERED = re.compile(r"[^/=]+/(?P<name>[^@]+)@.+")
 # The headers before all that look at a macro, and what flags of a board may be macros.
-_CONFIGURED = tuple(f"{_SOURCES}/{name}" for name in ("model_config.h", "model_data.h", "platform.h"))
-_MACRO = re.compile(r"-D(?P<name>MODEL_\w+)=(?P<value>.+)")
+_CONFIGURED = tuple(
+    f"{_SOURCES}/{name}" for name in ("model_config.h", "model_data.h", "platform.h", "platform_sensor.h")
+)
+_MACRO = re.compile(r"-D(?P<name>(?:MODEL|MICROPHONE|MOTION|CAMERA)_\w+)=(?P<value>.+)")
 _TYPES = ("ElementType", "Status", "TensorInfo")
 _FUNCTIONS = ("Dequantize", "ElementBytes", "Init", "Invoke", "Output", "Quantize", "Reset", "SetInput", "StatusName")
 _CONSTANTS = ("kInputCount", "kInputs", "kLabelCount", "kLabels", "kOutputCount", "kOutputs")
@@ -55,7 +58,7 @@ class _ArduinoLibrary:
     built_by: str = "the Arduino IDE"
     takes_several: bool = False
 
-    def check(self, board: Board, runtime: str) -> None:
+    def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board, with TFLM where it comes with the core or as a library of Arduino's own format."""
         wanted = board.snapshot.lib_deps if board.snapshot is not None and runtime == _TFLM else ()
         if strange := [text for text in wanted if not _REGISTERED.fullmatch(text)]:
@@ -65,16 +68,17 @@ class _ArduinoLibrary:
                 option="runtime",
                 value=runtime,
             )
+        _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
         values = _values(parts)
+        platform = _PLATFORM.files(parts.deployment)
         name, words = values["library"], {"types": _TYPES, "functions": _FUNCTIONS, "constants": _CONSTANTS}
         library = {
             **firmware_files(parts, self.layout),
-            **{f"{_SOURCES}/{header}": data for header, data in copies("platform", "*.h").items()},
-            **{f"{self.layout.platform}/{file}": data for file, data in copies("platform/arduino").items()},
+            **{f"{_SOURCES if n.endswith('.h') else self.layout.platform}/{n}": data for n, data in platform.items()},
             f"{_SOURCES}/{name}.h": _render("library.h", values),
-            f"{_SKETCH}/Serial.ino": _render("Serial.ino", values),
+            f"{_SKETCH}/{_NAME}.ino": _render("sketch.ino", values),
             "library.properties": _render("library.properties", values),
             "keywords.txt": _render("keywords.txt", values | words),
         }
@@ -91,15 +95,8 @@ class _ArduinoLibrary:
         return {self.layout.main: parts.deployment.application.program()}
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
-        deployment = parts.deployment
-        more = {
-            "parts": parts,
-            "float_cost": float_cost(deployment.model),
-            "fit": memory_fit(deployment),
-            "verdicts": verdicts,
-            "layout": _LAYOUT,
-        }
-        return _render("README.md", _values(parts) | more)
+        library, needed = library_name(parts.deployment.name), _depends(parts)
+        return readme(self, parts, verdicts, library=library, depends=needed, sketch=_NAME)
 
 
 def library_name(name: str) -> str:
@@ -141,8 +138,8 @@ def archive(folder: str, files: Mapping[str, bytes]) -> bytes:
 
 def _configured(header: bytes, parts: Parts) -> bytes:
     """Return a header with the macros that other kinds give to the compiler: the IDE takes no flags of a library."""
-    board, region = parts.deployment.board, memory_fit(parts.deployment).region
-    flags = (*board.platformio.build_flags, *(region.build_flags if region else ()))
+    board = parts.deployment.board
+    flags = (*board.platformio.build_flags, *compile_flags(parts.deployment))
     macros = {match["name"]: match["value"] for match in map(_MACRO.fullmatch, flags) if match}
     macros["MICROGEN_BAUD"] = str(board.platformio.monitor_speed)
     lines = "".join(f"#ifndef {name}\n#define {name} {value}\n#endif\n" for name, value in macros.items())
@@ -154,13 +151,18 @@ def _values(parts: Parts) -> dict[str, Any]:
     deployment = parts.deployment
     return {
         "version": __version__,
-        "package_version": ".".join(re.findall(r"\d+", __version__)[:3]),
+        "package_version": package_version(),
         "d": deployment,
         "model": deployment.model,
         "board": deployment.board,
         "library": library_name(deployment.name),
-        "depends": depends(deployment.plan.requirements.lib_deps),
+        "depends": _depends(parts),
     }
+
+
+def _depends(parts: Parts) -> tuple[str, ...]:
+    sensor = parts.deployment.sensor
+    return depends(parts.deployment.plan.requirements.lib_deps + (sensor.lib_deps if sensor else ()))
 
 
 def _render(name: str, values: Mapping[str, Any]) -> bytes:

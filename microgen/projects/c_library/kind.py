@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._version import __version__
+from ...applications.application import Application
 from ...boards import Board
+from ...defaults import PROJECT
 from ...devices import Layout
 from ...devices.emulator import build
 from ...devices.emulator.board import qemu_arguments
 from ...errors import InputError, option
-from ...support import resources
 from ...support.render import render
 from ...verification import Verdict
 from ..bill import bill_files
-from ..firmware import copies, firmware_files
+from ..firmware import copies, firmware_files, kept_files, package_version, placed
 from ..kind import Files, Parts, Tool
 from ..platformio import emulator
 
@@ -53,8 +54,8 @@ class _CLibrary:
     built_by: str = "your own CMake build"
     takes_several: bool = False
 
-    def check(self, board: Board, runtime: str) -> None:
-        """Take every board with the runtime that is C and needs no library."""
+    def check(self, board: Board, runtime: str, application: Application) -> None:
+        """Take every board with the runtime that is C and needs no library, and no sensor."""
         if runtime not in ("", _RUNTIME):
             raise InputError(
                 f"a C library has no interpreter: projects of the kind '{self.name}' take the compiled runtime only",
@@ -62,10 +63,18 @@ class _CLibrary:
                 option="runtime",
                 value=runtime,
             )
+        if application.sensor:
+            raise InputError(
+                f"a C library reads no sensor: the application '{application.name}' is not for projects of the kind "
+                f"'{self.name}'",
+                f"give {option('project_kind', PROJECT)}, or leave the application out and call the model yourself",
+                option="application",
+                value=application.name,
+            )
 
     def files(self, parts: Parts) -> Files:
         emulated = emulator.emulation(parts.deployment)
-        library = {**_placed(parts), **_of("src", copies("library")), **_info(parts)}
+        library = {**_firmware(parts), **placed("src", copies("library")), **_info(parts)}
         test = {**copies("library/test"), "golden_vectors.h": _render("golden_vectors.h", parts)}
         names = sorted(name for name in library if name.startswith("src/") and name.endswith((".c", ".S")))
         values = _values(parts, emulated) | {"sources": names, "headers": _headers(library)}
@@ -81,20 +90,15 @@ class _CLibrary:
         return {
             **library,
             **bill_files(parts, {name: data for name, data in library.items() if name.startswith("src/")}),
-            **_of("test", test),
-            **_of("cmake", cmake),
-            **_of(_EMULATOR, stand_in),
-            **_of(self.layout.platform, copies("platform", "*.h")),
+            **placed("test", test),
+            **placed("cmake", cmake),
+            **placed(_EMULATOR, stand_in),
+            **placed(self.layout.platform, copies("platform", "*.h")),
             "CMakeLists.txt": _render("CMakeLists.txt", parts, **values),
         }
 
     def user_files(self, parts: Parts) -> Files:
-        ignored = resources.path("templates") / self.name / "gitignore"
-        return {
-            self.layout.main: parts.deployment.application.program(),
-            **_of("example", copies("library/example")),
-            ".gitignore": ignored.read_bytes(),
-        }
+        return kept_files(self, parts) | placed("example", copies("library/example"))
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         emulated = emulator.emulation(parts.deployment)
@@ -115,19 +119,15 @@ def target_name(name: str) -> str:
     return plain if plain.endswith("_model") else f"{plain}_model"
 
 
-def _of(folder: str, files: Files) -> Files:
-    return {f"{folder}/{name}": data for name, data in files.items()}
-
-
-def _placed(parts: Parts) -> Files:
+def _firmware(parts: Parts) -> Files:
     """Return the firmware's files, the C++ around the model with the serial commands: the library is C alone."""
     cxx = {*copies("model"), "model_config.h"}
     moved = {f"{_LAYOUT.model}/{name}": f"{_LAYOUT.serial}/{name}" for name in cxx}
-    placed = firmware_files(parts, _LAYOUT)
-    for name in placed:
+    files = firmware_files(parts, _LAYOUT)
+    for name in files:
         if name.startswith(f"{_LAYOUT.model}/") and name.endswith(".cc"):
             moved[name] = f"{_LAYOUT.serial}/{name.removeprefix(f'{_LAYOUT.model}/')}"
-    return {moved.get(name, name): data for name, data in placed.items()}
+    return {moved.get(name, name): data for name, data in files.items()}
 
 
 def _info(parts: Parts) -> Files:
@@ -152,7 +152,7 @@ def _values(parts: Parts, emulated: emulator.Emulation | None) -> dict[str, Any]
     plan, board = parts.deployment.plan, parts.deployment.board
     return {
         "target": target_name(parts.deployment.name),
-        "package_version": ".".join(re.findall(r"\d+", __version__)[:3]),
+        "package_version": package_version(),
         "layout": _LAYOUT,
         "board": board,
         "cpu": board.cpu,

@@ -8,28 +8,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._version import __version__
-from ...boards import Board, Component, list_boards
-from ...deployment.fit import memory_fit
+from ...applications.application import Application
+from ...boards import Board, Component
 from ...devices import Layout
-from ...errors import InputError
 from ...runtimes.runtime import Requirements
 from ...support import resources
 from ...support.render import render
-from ...tflite import float_cost
 from ...verification import Verdict
 from ..bill import bill_files
-from ..firmware import copies, firmware_files
-from ..kind import Files, Parts, Tool
-from .tool import TOOL, target_name
-
-_LAYOUT = Layout(
-    main="src/main.cpp",
-    model="lib/model",
-    serial="lib/serial",
-    golden="lib/golden",
-    application="lib/application",
-    platform="lib/platform",
+from ..firmware import (
+    compile_flags,
+    compiled_sources,
+    firmware_files,
+    kept_files,
+    placed,
+    readme,
+    target_name,
 )
+from ..kind import Files, Parts, Tool
+from ..platform import Platform, check_known
+from .tool import TOOL
+
+_LAYOUT = Layout.below("lib", main="src/main.cpp")
+_PLATFORM = Platform("pico_sdk")
 # What the user's SDK adds; its version is the user's.
 _AROUND = (
     Component(
@@ -79,44 +80,28 @@ class _PicoSdk:
     built_by: str = TOOL.title
     takes_several: bool = False
 
-    def check(self, board: Board, runtime: str) -> None:
+    def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take the boards that the SDK knows, with every runtime whose library is a checkout."""
-        if board.pico_sdk is None:
-            known = ", ".join(b.name for b in list_boards() if b.pico_sdk is not None)
-            raise InputError(
-                f"the Pico SDK does not know {board.title}",
-                f"it knows {known}; a board of your own names its PICO_BOARD in [pico_sdk]",
-                option="board",
-                value=board.name,
-            )
+        check_known(board, "pico_sdk", "the Pico SDK", "PICO_BOARD")
+        _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
-        placed = firmware_files(parts, self.layout)
-        platform = copies("platform", "*.h") | copies("platform/pico_sdk")
-        placed |= {f"{self.layout.platform}/{name}": data for name, data in platform.items()}
+        flashed = firmware_files(parts, self.layout) | placed(self.layout.platform, _PLATFORM.files(parts.deployment))
         templates = resources.path("templates") / self.name
         return {
-            **placed,
-            **bill_files(parts, placed, _AROUND),
+            **flashed,
+            **bill_files(parts, flashed, _AROUND),
             **{name: (templates / name).read_bytes() for name in _COPIED},
-            "CMakeLists.txt": render("pico-sdk/CMakeLists.txt.j2", **_values(parts, placed)),
+            "CMakeLists.txt": render("pico-sdk/CMakeLists.txt.j2", **_values(parts, flashed)),
         }
 
     def user_files(self, parts: Parts) -> Files:
-        ignored = resources.path("templates") / self.name / "gitignore"
-        return {self.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
+        return kept_files(self, parts)
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
-        deployment = parts.deployment
-        return render(
-            "pico-sdk/README.md.j2",
-            **_values(parts, {}),
-            d=deployment,
-            parts=parts,
-            float_cost=float_cost(deployment.model),
-            fit=memory_fit(deployment),
-            verdicts=verdicts,
-        )
+        requirements, title = parts.deployment.plan.requirements, parts.deployment.plan.library.title
+        target = target_name(parts.deployment.name)
+        return readme(self, parts, verdicts, target=target, library=checkout(requirements, title))
 
 
 def checkout(requirements: Requirements, title: str) -> TflmCheckout | None:
@@ -141,13 +126,12 @@ def checkout(requirements: Requirements, title: str) -> TflmCheckout | None:
     )
 
 
-def _values(parts: Parts, placed: Files) -> dict[str, Any]:
+def _values(parts: Parts, flashed: Files) -> dict[str, Any]:
     deployment = parts.deployment
-    plan, board, region = deployment.plan, deployment.board, memory_fit(deployment).region
+    plan, board = deployment.plan, deployment.board
     assert board.pico_sdk is not None
     library = checkout(plan.requirements, plan.library.title)
     flags = library.flags if library else plan.requirements.build_flags
-    compiled = (".c", ".cc", ".S")
     folders = dict.fromkeys((*_LAYOUT.libraries, _LAYOUT.platform))
     return {
         "version": __version__,
@@ -156,9 +140,9 @@ def _values(parts: Parts, placed: Files) -> dict[str, Any]:
         "layout": _LAYOUT,
         "target": target_name(deployment.name),
         "library": library,
-        "flags": (*flags, *(region.build_flags if region else ())),
+        "flags": (*flags, *compile_flags(deployment)),
         "folders": list(folders),
-        "sources": sorted(name for name in placed if name.startswith("lib/") and name.endswith(compiled)),
+        "sources": compiled_sources(flashed),
     }
 
 

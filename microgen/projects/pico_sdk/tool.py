@@ -15,6 +15,7 @@ from pathlib import Path
 from ... import defaults
 from ...devices.serial_port import require_pyserial
 from ...errors import InputError, SetupError, option
+from ..firmware import target_name
 from ..folder import Project
 from ..kind import Compiled
 from ..manifest import project_board
@@ -92,15 +93,6 @@ class _CMake:
 
 
 TOOL = _CMake()
-
-
-def target_name(name: str) -> str:
-    """Return what CMake calls a firmware: a name that no target of the SDK or of CMake has.
-
-    Args:
-        name: the firmware's name.
-    """
-    return f"{re.sub('[^A-Za-z0-9_]', '_', name)}_firmware"
 
 
 def bootsel_drive(patterns: Sequence[str] = _DRIVES) -> Path | None:

@@ -6,29 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..._version import __version__
+from ...applications.application import Application
 from ...boards import Board, Component
 from ...deployment.fit import memory_fit
 from ...devices import Layout
 from ...runtimes.runtime import FirmwarePlan, Requirements
-from ...support import resources
 from ...support.render import render
-from ...tflite import float_cost
 from ...verification import Verdict
 from ..bill import UNKNOWN, bill_files
-from ..firmware import copies, firmware_files, sensor_driver
+from ..firmware import copies, firmware_files, kept_files, placed, readme
 from ..kind import Files, Parts, Tool
+from ..platform import Platform
 from . import emulator
 from .tool import TOOL
 
 _NATIVE = "lib/native"
-_LAYOUT = Layout(
-    main="src/main.cpp",
-    model="lib/model",
-    serial="lib/serial",
-    golden="lib/golden",
-    application="lib/application",
-    platform="lib/platform",
-)
+_LAYOUT = Layout.below("lib", main="src/main.cpp")
+_PLATFORM = Platform("arduino")
 
 
 @dataclass(frozen=True)
@@ -41,48 +35,41 @@ class _PlatformIO:
     built_by: str = TOOL.title
     takes_several: bool = True
 
-    def check(self, board: Board, runtime: str) -> None:
+    def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board, each names its platform, and every runtime, each names its libraries."""
+        _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
         plan, header = parts.deployment.firmware, copies("platform", "*.h")
-        own = copies("platform/arduino") | sensor_driver(parts.deployment)
-        placed = {self.layout.platform: header | own}
+        platform = placed(self.layout.platform, _PLATFORM.files(parts.deployment))
+        beside = {}
         if not plan.native_obstacle:
             asked = _asked_of_a_board(plan.native.requirements)
-            placed[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native") | asked
+            beside[_NATIVE] = header | copies("platform/posix") | copies("platform/posix/native") | asked
         emulated = emulator.emulation(parts.deployment)
-        placed["test"] = copies("test", "*.py")
-        placed["test/test_golden"] = copies("test", "*.cpp")
-        shared = firmware_files(parts, self.layout)
-        platform = {f"{self.layout.platform}/{name}": data for name, data in placed[self.layout.platform].items()}
+        beside["test"] = copies("test", "*.py")
+        beside["test/test_golden"] = copies("test", "*.cpp")
+        flashed = {**firmware_files(parts, self.layout), **platform}
         return {
-            **shared,
-            **{f"{folder}/{name}": data for folder, files in placed.items() for name, data in files.items()},
-            **bill_files(parts, {**shared, **platform}, [_core(parts.deployment.board)]),
+            **flashed,
+            **{name: data for folder, files in beside.items() for name, data in placed(folder, files).items()},
+            **bill_files(parts, flashed, [_core(parts.deployment.board)]),
             **(emulator.files(emulated, _asked_of_a_board(plan.requirements)) if emulated else {}),
             **_settings(parts, emulated),
         }
 
     def user_files(self, parts: Parts) -> Files:
-        ignored = resources.path("templates") / "platformio" / "gitignore"
-        return {self.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
+        return kept_files(self, parts)
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
-        deployment = parts.deployment
-        return render(
-            "platformio/README.md.j2",
-            version=__version__,
-            d=deployment,
-            parts=parts,
-            float_cost=float_cost(deployment.model),
-            board=deployment.board,
-            fit=memory_fit(deployment),
-            layout=self.layout,
-            native_obstacle=deployment.firmware.native_obstacle,
-            emulation=emulator.emulation(deployment),
-            excluded=_excluded(deployment.firmware),
-            verdicts=verdicts,
+        plan = parts.deployment.firmware
+        return readme(
+            self,
+            parts,
+            verdicts,
+            native_obstacle=plan.native_obstacle,
+            emulation=emulator.emulation(parts.deployment),
+            excluded=_excluded(plan),
         )
 
 

@@ -1,0 +1,88 @@
+"""What a project has of firmware/platform/: platform.h, its functions on one kind of system, and a sensor's driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..applications.application import Application
+from ..boards import Board, Sensor, list_boards
+from ..defaults import PROJECT
+from ..deployment import Deployment
+from ..errors import InputError, option
+from .firmware import copies
+from .kind import Files
+
+
+def check_known(board: Board, section: str, system: str, named: str) -> None:
+    """Refuse a board whose file does not say what a system must know of it.
+
+    Args:
+        board: the board.
+        section: the section of board files that says it, a field of `Board`.
+        system: for people: "the Pico SDK".
+        named: what a board of one's own says there.
+
+    Raises:
+        InputError: names the boards that the system knows.
+    """
+    if getattr(board, section) is None:
+        known = ", ".join(b.name for b in list_boards() if getattr(b, section) is not None)
+        raise InputError(
+            f"{system} does not know {board.title}",
+            f"it knows {known}; a board of your own names its {named} in [{section}]",
+            option="board",
+            value=board.name,
+        )
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A folder of firmware/platform/.
+
+    Attributes:
+        folder: its name there.
+        beside: patterns of drivers' files that are no drivers themselves, but come with each.
+    """
+
+    folder: str
+    beside: str = "*.h"
+
+    def check(self, kind: str, board: Board, application: Application) -> None:
+        """Refuse an application whose sensor no driver here reads.
+
+        Args:
+            kind: the kind of project that asks.
+            board: the board.
+            application: what the firmware does; a board without its sensor is refused elsewhere.
+
+        Raises:
+            InputError: names the sensor.
+        """
+        for sensor in board.sensors:
+            if sensor.kind == application.sensor:
+                self._check(kind, sensor, application)
+                return
+
+    def files(self, deployment: Deployment) -> Files:
+        """Return platform.h, its functions, and the driver of the sensor that the application reads, by their names."""
+        own = copies("platform", "*.h") | copies(f"platform/{self.folder}")
+        if deployment.sensor is None:
+            return own
+        driver = deployment.sensor.driver
+        return own | self._drivers(self.beside) | {driver: self._drivers()[driver]}
+
+    def _check(self, kind: str, sensor: Sensor, application: Application) -> None:
+        drivers = self._drivers()
+        if sensor.driver in drivers:
+            return
+        others = f"drivers here: {', '.join(drivers)}" if drivers else ""
+        raise InputError(
+            f"projects of the kind '{kind}' have no driver for the board's {sensor.kind} ({sensor.driver}), which the "
+            f"application '{application.name}' reads",
+            others if kind == PROJECT else f"give {option('project_kind', PROJECT)}, or leave the application out",
+            option="application",
+            value=application.name,
+        )
+
+    def _drivers(self, pattern: str = "*.cc") -> Files:
+        return copies(f"platform/{self.folder}/sensors", pattern)
