@@ -24,7 +24,10 @@ DEBIAN := g++ clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gc
 # The Pico SDK is a package of Debian 13 and later; an older one unpacks its sources here.
 PICO_SDK := $(HOME)/.cache/pico-sdk-source
 
-.PHONY: demo test lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian benchmark clean
+# Programs that tests ask in an environment of their own; those that need them skip with a reason where it cannot be made.
+TOOLS := $(HOME)/.cache/microgen-tools
+
+.PHONY: demo test lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian tools benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -47,7 +50,7 @@ cpp-format: $(VENV)/test.stamp
 cpp-test: $(VENV)/test.stamp debian
 	$(MAKE) -j$(JOBS) -C tests/firmware test
 
-pytest: $(VENV)/test.stamp debian
+pytest: $(VENV)/test.stamp debian tools
 	$(BIN)/python -m $(PYTEST)
 
 # Random models in the compiled runtime under ASan and UBSan, byte by byte against TFLM: within a minute of one core.
@@ -58,7 +61,7 @@ fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.runtimes.compiled.fuzz $(SEEDS)
 
 # Which lines and branches of microgen/ the tests run, workers included.
-coverage: $(VENV)/test.stamp debian
+coverage: $(VENV)/test.stamp debian tools
 	rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/coverage run -m $(PYTEST)
 	$(BIN)/coverage combine --quiet
@@ -98,6 +101,13 @@ debian:
 	@if [ -z "$$PICO_SDK_PATH" ] && ! [ -d /usr/src/pico-sdk ] && ! [ -d $(PICO_SDK) ] && command -v apt-get >/dev/null; then \
 	  tests/support/pico_sdk.sh $(PICO_SDK) >/dev/null 2>&1 || echo "no Pico SDK; the tests that need it skip"; \
 	fi
+
+tools:
+	@cmp -s tests/support/tools.txt $(TOOLS)/installed.txt || { \
+	  rm -rf $(TOOLS) && $(PYTHON) -m venv $(TOOLS) && \
+	  $(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps -r tests/support/tools.txt && \
+	  cp tests/support/tools.txt $(TOOLS)/installed.txt; \
+	} >/dev/null 2>&1 || echo "no ESPHome, no ESP-IDF component manager; the tests that need them skip"
 
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks

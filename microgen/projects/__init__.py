@@ -66,6 +66,12 @@ def _arduino_library() -> ProjectKind:
     return KIND
 
 
+def _esp_idf() -> ProjectKind:
+    from .esp_idf.kind import KIND
+
+    return KIND
+
+
 PROJECTS: Registry[ProjectKind] = Registry(
     "kind of project",
     {
@@ -73,5 +79,6 @@ PROJECTS: Registry[ProjectKind] = Registry(
         "c-library": _c_library,
         "pico-sdk": _pico_sdk,
         "arduino-library": _arduino_library,
+        "esp-idf": _esp_idf,
     },
 )

@@ -95,6 +95,13 @@ def properties_value(text: object) -> str:
     return " ".join(str(text).split())
 
 
+def yaml_string(text: object) -> str:
+    """Return a double-quoted scalar of YAML with this text, on one line."""
+    folded = " ".join(str(text).split())
+    escaped = (f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\U{ord(c):08x}" for c in folded)
+    return f'"{"".join(escaped)}"'
+
+
 def python_string(text: str) -> str:
     """Return a Python string literal."""
     return json.dumps(text)
@@ -134,6 +141,7 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
         markdown,
         properties_value,
         python_string,
+        yaml_string,
         number,
     ):
         environment.filters[filter_.__name__] = filter_

@@ -24,7 +24,9 @@ FLASHED = {
     "pico-sdk": ("lib/",),
     "arduino-library": ("src/",),
     "c-library": ("src/",),
+    "esp-idf": ("components/",),
 }
+BOARDS = {"arduino-library": "nano33ble", "c-library": "nano33ble", "esp-idf": "esp32s3"}
 
 
 def compiled(board: str):
@@ -44,7 +46,7 @@ def test_every_kind_has_one():
     [(kind, "compiled") for kind in FLASHED] + [(kind, "tflm") for kind in FLASHED if kind != "c-library"],
 )
 def test_it_is_an_spdx_document_of_what_is_flashed(kind, runtime):
-    board = "nano33ble" if kind in ("arduino-library", "c-library") else "pico2"
+    board = BOARDS.get(kind, "pico2")
     deployment = compiled(board) if runtime == "compiled" else deployed(load_board(board))
     files = project_files(deployment, kind)
     assert files == project_files(deployment, kind), "the same bytes"

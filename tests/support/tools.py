@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,3 +77,12 @@ def smallest_arenas(predicted: Arenas) -> Arenas:
         request = tflm.ArenaRequest(data, inputs, predicted.sizes[name])
         sizes[name] = tflm.measure_arena(request).arena_min_bytes
     return Arenas({}, sizes)
+
+
+def other_program(name: str) -> str:
+    """Return a program of tests/support/tools.txt, which has an environment of its own."""
+    made = Path.home() / ".cache/microgen-tools/bin" / name
+    found = str(made) if made.exists() else shutil.which(name)
+    if not found:
+        pytest.skip(f"{name} is not installed (make tools)")
+    return found

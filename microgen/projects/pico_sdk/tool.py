@@ -7,7 +7,6 @@ import shutil
 import string
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,13 @@ from ..folder import Project
 from ..kind import Compiled
 from ..manifest import project_board
 from ..port import only_port
+from ..running import Symptom, explain, run
 
 _BUILD = "build"
-_LOG_LINES = 400
 _INFO = "INFO_UF2.TXT"  # on the drive of a board in BOOTSEL mode
 _DRIVES = ("/media/*/*", "/run/media/*/*", "/mnt/*", "/Volumes/*")
 _SIZE = re.compile(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", re.MULTILINE)
-_SYMPTOMS = (
+_SYMPTOMS: tuple[Symptom, ...] = (
     (r"(?:The Pico SDK|[\w.-]+) was not found: set \w+", SetupError, "{match} to its folder",
      "README.md of the project says how to get it"),
     (r"Compiler 'arm-none-eabi-gcc' not found", SetupError, "arm-none-eabi-gcc is not installed",
@@ -112,20 +111,6 @@ def bootsel_drive(patterns: Sequence[str] = _DRIVES) -> Path | None:
     return None
 
 
-def translate(log: str) -> InputError | SetupError:
-    """Turn what CMake or a compiler printed before it failed into an error of ours.
-
-    Args:
-        log: its output.
-    """
-    for pattern, error, message, hint in _SYMPTOMS:
-        match = re.search(pattern, log)
-        if match:
-            return error(message.format(match=" ".join(match[0].split())), hint)
-    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it printed nothing")
-    return SetupError(f"it failed: {last}", "run the commands of the project's README.md for all of it")
-
-
 def _image(project: Project) -> Path:
     return project.path / _BUILD / f"{target_name(str(project.required('model.name')))}.uf2"
 
@@ -138,17 +123,6 @@ def _require(program: str, package: str) -> str:
 
 
 def _run(command: Sequence[str], on_line: Callable[[str], None]) -> None:
-    log: deque[str] = deque(maxlen=_LOG_LINES)
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
-    with process:
-        try:
-            for line in process.stdout or ():
-                log.append(line)
-                on_line(line.rstrip("\n"))
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode != 0:
-        raise translate("".join(log))
+    code, log = run(command, on_line)
+    if code != 0:
+        raise explain(log, _SYMPTOMS)

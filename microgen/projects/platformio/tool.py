@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +18,9 @@ from ...errors import InputError, MicrogenError, SetupError, command, one_line, 
 from ..folder import Project
 from ..kind import Compiled
 from ..port import only_port
+from ..running import run
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
-_LOG_LINES = 400
 _SIZES = re.compile(r"^(RAM|Flash):.*used (\d+) bytes from (\d+) bytes", re.MULTILINE)
 
 
@@ -199,30 +198,17 @@ def _environment_variables() -> dict[str, str]:
 def _run(opened: Project, arguments: list[str], on_line: Callable[[str], None]) -> str:
     """Run PlatformIO in the project; return the end of its output."""
     command = [*_pio(), arguments[0], "-d", str(opened.path), *arguments[1:]]
-    log: deque[str] = deque(maxlen=_LOG_LINES)
     in_traceback = False
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=_environment_variables(),
-    )
-    with process:
-        try:
-            for line in process.stdout or ():
-                log.append(line)
-                # PlatformIO shows its own stack where it does not expect a failure: not for people.
-                in_traceback = in_traceback or "Traceback (most recent call last)" in line
-                if not in_traceback:
-                    on_line(line.rstrip("\n"))
-        except BaseException:
-            process.terminate()
-            raise
-    text = "".join(log)
-    if process.returncode != 0:
+
+    def show(line: str) -> None:
+        # PlatformIO shows its own stack where it does not expect a failure: not for people.
+        nonlocal in_traceback
+        in_traceback = in_traceback or "Traceback (most recent call last)" in line
+        if not in_traceback:
+            on_line(line)
+
+    code, text = run(command, show, _environment_variables())
+    if code != 0:
         raise translate(text, _upload(opened))
     return text
 
