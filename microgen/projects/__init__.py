@@ -72,6 +72,12 @@ def _esp_idf() -> ProjectKind:
     return KIND
 
 
+def _esphome() -> ProjectKind:
+    from .esphome.kind import KIND
+
+    return KIND
+
+
 PROJECTS: Registry[ProjectKind] = Registry(
     "kind of project",
     {
@@ -80,5 +86,6 @@ PROJECTS: Registry[ProjectKind] = Registry(
         "pico-sdk": _pico_sdk,
         "arduino-library": _arduino_library,
         "esp-idf": _esp_idf,
+        "esphome": _esphome,
     },
 )

@@ -42,13 +42,19 @@ class _File:
     license: str
 
 
-def bill_files(parts: Parts, flashed: Mapping[str, bytes], around: Sequence[Component] = ()) -> Files:
+def bill_files(
+    parts: Parts,
+    flashed: Mapping[str, bytes],
+    around: Sequence[Component] = (),
+    libraries: Sequence[Component] | None = None,
+) -> Files:
     """Return LICENSES.md and the SBOM of a firmware.
 
     Args:
         parts: what it is made of.
         flashed: the project's files; those that are code are part of the firmware.
         around: what the kind's build adds besides the libraries of the runtime.
+        libraries: those of the runtime; None: as the board's snapshot has them.
     """
     deployment = parts.deployment
     own = [
@@ -56,7 +62,7 @@ def bill_files(parts: Parts, flashed: Mapping[str, bytes], around: Sequence[Comp
         for name, data in sorted(flashed.items())
         if name.endswith(_CODE)
     ]
-    components = (*deployment.plan.library.components, *around)
+    components = (*(deployment.plan.library.components if libraries is None else libraries), *around)
     packages = [_firmware(parts), *_models(deployment), _microgen(own), *map(_package, components)]
     files = [_file(number, file) for number, file in enumerate(own)]
     document: Json = {

@@ -1,0 +1,1 @@
+"""The kind "esphome": a wake word for ESPHome."""
