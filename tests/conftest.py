@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import microgen
@@ -39,6 +40,21 @@ def made(tmp_path_factory):
     build(folder, models.two_by_two(), "multi")
     build(folder, models.fully_connected(), "small")
     return folder
+
+
+@pytest.fixture(scope="session")
+def listening(tmp_path_factory):
+    """A project with a microphone, whose ten scores are the means of five frames of cepstral coefficients."""
+    needs_host()
+    axis = ([1], "int32", np.array([1]))
+    data = models.layer("MEAN", [([1, 5, 10], "int8"), axis], [([1, 10], "int8", 1 / 256, -128)], "Reducer")
+    path = tmp_path_factory.mktemp("listening") / "m.tflite"
+    path.write_bytes(data)
+    return microgen.build(
+        path, "nano33ble", out=path.parent / "p", verify=False, application="microphone",
+        application_options={"front_end": "mlperf", "stride_ms": "40", "average": "2", "cutoff": "0.6"},
+        runtime="compiled",
+    ).project  # fmt: skip
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ namespace serial {
 
 inline bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+// Cuts the next word out of a text, and puts `*cursor` behind it; null at its end.
+const char* CutWord(char** cursor);
+
 inline bool ParseUnsigned(const char* word, uint32_t* value) {
   uint64_t sum = 0;
   for (const char* c = word; *c != '\0'; ++c) {

@@ -180,6 +180,7 @@ void Session::Dispatch() {
   for (const Command& command : kCommands) {
     if (std::strcmp(command.name, name) == 0) return (this->*command.run)();
   }
+  if (MyHooks().command != nullptr && MyHooks().command(name, cursor_, &out_)) return;
   out_.Text("e-[Unknown command: ").Quoted(name).Char(']').Line();
 }
 
@@ -209,15 +210,17 @@ const Hooks& Session::MyHooks() const {
   return kSeveral && held_ != 0 ? kNone : hooks_;
 }
 
-// Cuts the next word out of the command; null at its end.
-const char* Session::NextWord() {
-  while (IsSpace(*cursor_)) ++cursor_;
-  if (*cursor_ == '\0') return nullptr;
-  const char* word = cursor_;
-  while (*cursor_ != '\0' && !IsSpace(*cursor_)) ++cursor_;
-  if (*cursor_ != '\0') *cursor_++ = '\0';
+const char* CutWord(char** cursor) {
+  while (IsSpace(**cursor)) ++*cursor;
+  if (**cursor == '\0') return nullptr;
+  const char* word = *cursor;
+  while (**cursor != '\0' && !IsSpace(**cursor)) ++*cursor;
+  if (**cursor != '\0') *(*cursor)++ = '\0';
   return word;
 }
+
+// Cuts the next word out of the command; null at its end.
+const char* Session::NextWord() { return CutWord(&cursor_); }
 
 // The index of a tensor as the command's argument, 0 if there is none.
 bool Session::NextIndex(size_t count, size_t* index) {
@@ -245,6 +248,7 @@ void Session::Help() {
   out_.Text(model::kToolVersion).Line();
   out_.Line();
   for (const Command& command : kCommands) out_.Text(command.help).Line();
+  if (MyHooks().help != nullptr) out_.Text(MyHooks().help).Line();
   if (!kSeveral) return;
   out_.Text("@NAME COMMAND: Carry out a command for one of these models (the first):").Line();
   for (const model::Description& known : model::kModels) out_.Text("  ").Text(known.name).Line();

@@ -41,6 +41,11 @@ struct Hooks {
   // Checks what the application makes of a sensor's values. Returns whether it is right; else it
   // has printed `m-selftest-[` and what stands behind it, but for the last bracket.
   bool (*selftest)(Writer* out);
+  // Carries out a command of the application's own. `rest`: what follows its name, to cut words out
+  // of. Returns false, and prints nothing, where the application has none of this name.
+  bool (*command)(const char* name, char* rest, Writer* out) = nullptr;
+  // What `help` says of these commands.
+  const char* help = nullptr;
 };
 
 // Prints a line for each model, which says what this firmware is.

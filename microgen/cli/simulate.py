@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
+from .. import defaults
 from ..errors import InputError, option
-from .options import Json, Project, ReportFile
+from .options import Baud, Json, Project, Record, ReportFile
 from .output import Progress
 
 
 def simulate(
     project: Project,
-    on: Annotated[str, typer.Option("--on", help="host or emulator.")] = "host",
+    on: Annotated[
+        str, typer.Option("--on", help="host or emulator; with a file, a serial port or tcp://HOST:PORT, too.")
+    ] = "host",
     pty: Annotated[
         bool, typer.Option("--pty", help="Serve on a pseudo terminal; its name is the first line printed.")
     ] = False,
@@ -23,13 +26,15 @@ def simulate(
         Path | None,
         typer.Option(help="Stream this file in place of the sensor, and say what is detected: WAV, CSV or images."),
     ] = None,
+    baud: Baud = defaults.BAUD,
+    record: Record = None,
     report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
     """Run a project's firmware on this machine or an emulated CPU, its serial port on this terminal."""
     if input is not None:
-        return _stream(project, input, on, report, as_json, pty)
-    for name, value in (("report", report), ("json", as_json)):
+        return _stream(project, input, on, baud, record, report, as_json, pty)
+    for name, value in (("report", report), ("json", as_json), ("record", record)):
         if value:
             raise InputError(f"{option(name)} without a file", f"give one: {option('input', 'FILE')}", option=name)
     from ..workflows.simulate import simulate as run
@@ -39,7 +44,9 @@ def simulate(
     raise typer.Exit(run(project, on=on, pty=pty))
 
 
-def _stream(project: Path, input: Path, on: str, report: Path | None, as_json: bool, pty: bool) -> None:
+def _stream(
+    project: Path, input: Path, on: str, baud: int, record: Path | None, report: Path | None, as_json: bool, pty: bool
+) -> None:
     from ..report.simulation import simulation_lines, write_simulation
     from ..report.text import print_json, print_pairs
     from ..workflows.simulate_input import simulate_input
@@ -47,7 +54,9 @@ def _stream(project: Path, input: Path, on: str, report: Path | None, as_json: b
     if pty:
         raise InputError(f"{option('pty', True)} with a file: no serial port is served", "leave one out", option="pty")
     with Progress() as progress:
-        result = simulate_input(project, input, on=on, on_step=progress)
+        result = simulate_input(
+            project, input, on=on, baud=baud, record=record, on_step=progress, on_part=progress.part
+        )
     if report is not None:
         write_simulation(report, result)
     if as_json:

@@ -42,6 +42,11 @@ MOST_LINES = 1024
 _INPUT_FACTOR, _OUTPUT_FACTOR = 4, 2
 # A number that a firmware sends has no more digits.
 _N = r"\d{1,18}"
+# What asking again does not change.
+_FINAL = {
+    "e-[Unknown command: ": "flash this project: the firmware there is older, or of another application",
+    "e-[No recording expected": "the board has started anew, or something else speaks to it: run this again",
+}
 # What the firmware says to a command that noise has damaged; never part of a sealed answer.
 _TOO_LONG = b"e-[Command too long]"
 _DAMAGED = (b"e-[Damaged command]", _TOO_LONG)
@@ -102,6 +107,7 @@ class Client:
 
     Attributes:
         damaged: how many times something was damaged on its way and asked for again.
+        own_lines: the last lines that the firmware's owner printed between the answers.
 
     Args:
         transport: how to reach it.
@@ -111,6 +117,7 @@ class Client:
 
     def __init__(self, transport: Transport, timeout_s: float = 20.0, quiet_s: float = _QUIET_S) -> None:
         self.damaged = 0
+        self.own_lines: deque[str] = deque(maxlen=MOST_LINES)
         self._transport = transport
         self._command_bytes = transport.command_bytes
         self._timeout_s = timeout_s
@@ -143,6 +150,7 @@ class Client:
             self._write(b"%")
             self.command("")
         self._connected, self.damaged = True, 0
+        self.own_lines.clear()
 
     def address(self, model: Address) -> None:
         """Mean this model of the firmware from here on."""
@@ -357,8 +365,15 @@ class Client:
             for count in range(len(lines) + 1 if int(seal[1], 16) == tag else 0):
                 text = b"".join(list(lines)[len(lines) - count :])
                 if zlib.crc32(seal[1] + text) == int(seal[2], 16):
+                    self._keep(list(lines)[: len(lines) - count])
                     return text.decode("ascii", "replace").split("\r\n")[:-1]
             raise _Damaged("an answer was damaged on its way")
+
+    def _keep(self, lines: Sequence[bytes]) -> None:
+        """Keep the lines before an answer, but for those of commands and of the start."""
+        other = (b"m-", b"e-", b"microgen: ")
+        own = (line.decode("utf-8", "replace").strip() for line in lines if not line.startswith(other))
+        self.own_lines.extend(line for line in own if line)
 
     def _line(self, timeout_s: float) -> bytes | None:
         """Return the next line with its end, or None after so many seconds of silence."""
@@ -440,6 +455,9 @@ def _refuse_errors(answer: list[str], command: str, advice: str) -> None:
     for line in answer:
         if line.startswith("e-[model: "):
             raise DeviceError(f"'{command[:40]}' was answered with {line[:200]}", advice)
+        for start, remedy in _FINAL.items():
+            if line.startswith(start):
+                raise DeviceError(f"'{command[:40]}' was answered with {line[:200]}", remedy)
         if line.startswith("e-["):
             raise _Damaged(f"'{command[:40]}' was answered with {line[:200]}")
 

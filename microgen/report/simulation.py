@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
+from ..devices.emulator import EMULATOR
 from ..support.files import write_file
 from ..support.render import render
 from .text import Pairs
@@ -39,7 +40,8 @@ def simulation_lines(result: Simulation) -> Pairs:
         highest = f"; the highest mean score was {trace.means.max():.2f}" if trace.means.size else ""
         lines.append(("detected", f"nothing{highest}"))
     if result.load is not None:
-        lines.append(("CPU", f"works {100 * result.load:.0f} % of the time, as estimated"))
+        known = "estimated" if result.on == EMULATOR else "the board measured"
+        lines.append(("CPU", f"works {100 * result.load:.0f} % of the time, as {known}"))
     if trace.lost:
         share = 100 * trace.lost / len(recording.values)
         lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: the model is slower than it"))
@@ -93,7 +95,7 @@ def _picture(result: Simulation) -> dict[str, Any]:
         "cutoff": round(bottom - _SCORES * result.cutoff, _DECIMALS),
         "scores": [
             {"label": label, "color": _COLORS[k % len(_COLORS)], "path": _line(times, column)}
-            for k, (label, column) in enumerate(zip(result.labels, means, strict=True))
+            for k, (label, column) in enumerate(zip(result.labels, means, strict=False))  # there may be none
         ],
         "ticks": [
             {"x": round(k * step * scale, _DECIMALS), "text": f"{k * step:g} s"} for k in range(int(seconds / step) + 1)

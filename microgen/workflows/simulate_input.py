@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import defaults
 from .. import projects as project
 from ..applications import choose_application
 from ..datasets.recording import Recording
 from ..devices import HOST, DeviceError, Feed, Sources, host_command
 from ..devices.emulator import EMULATOR, EmulatedBoard
+from ..devices.streaming import stream
 from ..devices.trace import Trace, read_trace
-from ..errors import InputError, last_words
+from ..errors import last_words
 from ..projects.manifest import project_model, project_sources
-from .device import Firmware, compile_emulated, firmware_of
+from .device import Firmware, compile_emulated, firmware_of, open_device
 
 # Moments that come at once, as a driver's buffer gives them, in milliseconds; and the most values of one.
 _BLOCK_MS, _BLOCK_VALUES = 16, 512
@@ -44,6 +46,7 @@ class Simulation:
         frames: shape (frames, numbers): what goes into the model, in the input's type.
         labels: of the scores.
         cutoff: that a mean score has to be above, 0 to 1.
+        on: where it ran: "host", "emulator", or a port.
     """
 
     name: str
@@ -54,10 +57,11 @@ class Simulation:
     frames: npt.NDArray[Any]
     labels: tuple[str, ...]
     cutoff: float
+    on: str = HOST
 
     @property
     def load(self) -> float | None:
-        """The part of its time that the CPU is estimated to have worked; None on this machine."""
+        """The part of the recording's time that the CPU worked, estimated for an emulated one; None on this machine."""
         return self.trace.busy_us / 1e6 / self.recording.seconds if self.trace.busy_us is not None else None
 
     def seconds(self, position: int) -> float:
@@ -69,6 +73,7 @@ class Simulation:
         trace, rate = self.trace, self.recording.rate_hz
         return {
             "input": str(self.path),
+            "on": self.on,
             "seconds": round(self.recording.seconds, 6),
             "rate_hz": rate,
             "warnings": list(self.recording.notes),
@@ -88,29 +93,44 @@ class Simulation:
 
 
 def simulate_input(
-    path: str | Path, input: str | Path, *, on: str = HOST, on_step: Callable[[str], None] = lambda step: None
+    path: str | Path,
+    input: str | Path,
+    *,
+    on: str = HOST,
+    baud: int = defaults.BAUD,
+    record: Path | None = None,
+    on_step: Callable[[str], None] = lambda step: None,
+    on_part: Callable[[int, int], None] = lambda done, total: None,
 ) -> Simulation:
     """Stream a file through the firmware of a project, in place of its sensor.
 
     Time is that of the recording. On an emulated CPU the recording goes on while the firmware works, as long as that is
-    estimated to take on the board: what comes too fast for it is lost, as it is there.
+    estimated to take on the board: what comes too fast for it is lost, as it is there. A board at a port gets it over
+    its serial commands, and it waits for the board: nothing is lost, and `load` says whether the board would keep up.
 
     Args:
         path: the project's folder, of an application that reads a sensor.
         input: the file: WAV for a microphone, CSV for a motion sensor, an image or a folder of images for a camera.
-        on: "host" or "emulator".
+        on: "host", "emulator", or where a board is; see `microgen.verify`.
+        baud: a port's speed.
+        record: file to write a port's session to.
         on_step: called with what is done next, for a progress display.
+        on_part: called with how many bytes of how many a board has taken.
 
     Raises:
         InputError: not such a project, or the file cannot be used.
-        SetupError: this machine cannot run firmware.
-        DeviceError: the firmware ended before the recording did.
+        SetupError: this machine cannot run firmware, or the port cannot be opened.
+        DeviceError: the firmware ended before the recording did, is of another project, or the line is too noisy.
     """
-    if on not in (HOST, EMULATOR):
-        raise InputError("no file is streamed there", f"{HOST} or {EMULATOR}", option="on", value=on)
     opened = project.open_project(path)
     application = choose_application(opened.required("application"), opened.manifest.get("application_options", {}))
     recording = application.recording(Path(input))
+    if on not in (HOST, EMULATOR):
+        on_step(f"sending it to {on}")
+        with open_device(opened, project_model(opened), on, baud=baud, record=record) as client:
+            sent = stream(client, recording.values, recording.rate_hz, _labels(opened), on_part)
+            own = tuple(client.own_lines)
+        return _simulation(opened, Path(input), recording, sent, own, on)
     with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:
         work = Path(folder)
         on_step("compiling the firmware for " + ("this machine" if on == HOST else "an emulated CPU"))
@@ -118,19 +138,28 @@ def simulate_input(
             printed, trace = _run(project_sources(opened), work, recording, on_step)
         else:
             printed, trace = _emulate(firmware_of(opened), work, recording, on_step)
-        return _simulation(opened, Path(input), recording, read_trace(trace), printed)
+        return _simulation(opened, Path(input), recording, read_trace(trace), _own_lines(printed), on)
 
 
-def _simulation(opened: project.Project, path: Path, recording: Recording, trace: Trace, printed: bytes) -> Simulation:
-    model, options = project_model(opened), opened.manifest["application_options"]
+def _labels(opened: project.Project) -> tuple[str, ...]:
+    """Return what the scores of a project's model stand for, as its firmware calls them."""
     labels = tuple(map(str, opened.manifest.get("labels", ())))
-    classes = model.outputs[0].elements
-    if len(labels) != classes:
-        labels = (options["label"],) if classes == 1 else tuple(str(k) for k in range(classes))
+    classes = project_model(opened).outputs[0].elements
+    if len(labels) == classes:
+        return labels
+    if classes == 1:
+        return (str(opened.manifest["application_options"]["label"]),)
+    return tuple(f"class {number:05}" for number in range(classes))
+
+
+def _simulation(
+    opened: project.Project, path: Path, recording: Recording, trace: Trace, own: tuple[str, ...], on: str
+) -> Simulation:
+    model, options = project_model(opened), opened.manifest["application_options"]
     data = np.frombuffer(b"".join(trace.frames), model.inputs[0].numpy_dtype)
     frames = data.reshape(len(trace.frames), -1 if trace.frames else 0)
-    own = _own_lines(printed)
-    return Simulation(model.name, path, recording, trace, own, frames, labels, float(options["cutoff"]))
+    labels, cutoff = _labels(opened), float(options["cutoff"])
+    return Simulation(model.name, path, recording, trace, own, frames, labels, cutoff, on)
 
 
 def _block(recording: Recording) -> tuple[int, int]:

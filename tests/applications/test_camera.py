@@ -14,7 +14,9 @@ from microgen.errors import InputError
 from microgen.preprocessing.image import to_rgb565
 from microgen.tflite import parse
 from tests.support import models
+from tests.support.serial_board import SerialBoard
 from tests.support.tools import needs_host
+from tests.support.traces import assert_same
 
 OPTIONS = {
     "source_width": "40", "source_height": "30", "width": "12", "height": "10", "channels": "3", "cutoff": "0.55",
@@ -57,6 +59,8 @@ def test_the_firmware_sees_what_python_computes(tmp_path):
     assert np.abs(result.frames.reshape(expected.shape) - quantized).max() <= 1
     assert [(d.label, (d.position - 1) // 30) for d in result.trace.detected] == [("green", 0), ("red", 1)]
     assert microgen.selftest(project).passed
+    with SerialBoard(project) as board:
+        assert_same(microgen.simulate_input(project, shots, on=board.port), result)
     page = tmp_path / "r.html"
     microgen.write_simulation(page, result)
     assert b'class="wave"' not in page.read_bytes()

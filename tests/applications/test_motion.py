@@ -13,7 +13,9 @@ from microgen.errors import InputError
 from microgen.preprocessing.scaling import to_input
 from microgen.tflite import parse
 from tests.support import models
+from tests.support.serial_board import SerialBoard
 from tests.support.tools import needs_host
+from tests.support.traces import assert_same
 
 OPTIONS = {
     "rate_hz": "20", "length": "8", "stride": "4", "rotation": "deg/s", "detrend": "none", "low_pass_hz": "4",
@@ -57,6 +59,8 @@ def test_the_firmware_feels_what_python_computes(tmp_path):
     assert result.trace.score_positions.tolist() == [8 + 4 * k for k in range(14)]
     assert {d.label[:6] for d in result.trace.detected} == {"class "}
     assert microgen.selftest(project).passed
+    with SerialBoard(project) as board:
+        assert_same(microgen.simulate_input(project, tmp_path / "m.csv", on=board.port), result)
     page = tmp_path / "r.html"
     microgen.write_simulation(page, result)
     assert page.read_text().count('class="wave"') == 6

@@ -1,16 +1,12 @@
-// From a stand-in for a sensor to an action: the queue, the rule of detection, and both with a
-// model.
+// From a stand-in for a sensor to an action: the rule of detection, and with a model, fed by the
+// sensor and by serial commands.
 #include <doctest/doctest.h>
 
-#include <deque>
-#include <random>
-#include <thread>
 #include <utility>
 
 #include "bench.h"
 #include "detector.h"
 #include "platform_sensor.h"
-#include "ring.h"
 #include "sensing.h"
 #include "sensing_config.h"
 #include "stage.h"
@@ -69,64 +65,6 @@ size_t sensing::RunStage(const int16_t* values, size_t count, int32_t* frame, bo
   frame[1] = values[1];
   *complete = true;
   return 2;
-}
-
-TEST_CASE("the queue gives what was written, in its order, and counts what found no room") {
-  std::mt19937 random(1);
-  auto ring = std::make_unique<sensing::Ring<7, 3>>();
-  std::deque<int16_t> expected;
-  uint32_t dropped = 0;
-  int16_t next = 0;
-  for (int i = 0; i < 20000; ++i) {
-    std::vector<int16_t> values(3 * (random() % 6));
-    for (int16_t& value : values) value = next++;
-    ring->Write(values.data(), values.size());
-    const size_t taken = std::min(values.size(), 18 - expected.size());
-    expected.insert(expected.end(), values.begin(), values.begin() + static_cast<long>(taken));
-    dropped += static_cast<uint32_t>((values.size() - taken) / 3);
-    REQUIRE(ring->Dropped() == dropped);
-    size_t count = 0;
-    const int16_t* found = ring->Peek(&count);
-    REQUIRE((count > 0) == !expected.empty());
-    count = 3 * (random() % (count / 3 + 1));
-    for (size_t k = 0; k < count; ++k, expected.pop_front()) REQUIRE(found[k] == expected.front());
-    ring->Consume(count);
-  }
-  ring->Clear();
-  size_t count = 1;
-  ring->Peek(&count);
-  CHECK(count == 0);
-}
-
-TEST_CASE("a writer and a reader that run at the same time lose nothing unseen") {
-  auto ring = std::make_unique<sensing::Ring<64, 1>>();
-  constexpr int kAll = 200000;
-  std::thread writer([&] {
-    for (int i = 0; i < kAll; ++i) {
-      const auto value = static_cast<int16_t>(i);
-      ring->Write(&value, 1);
-    }
-  });
-  uint32_t got = 0;
-  int last = -1;
-  bool in_order = true;
-  const auto take = [&] {
-    size_t count = 0;
-    const int16_t* values = ring->Peek(&count);
-    for (size_t i = 0; i < count; ++i) {
-      // Less than 65536 are lost between two.
-      const int step = static_cast<uint16_t>(values[i] - static_cast<int16_t>(last));
-      in_order = in_order && step > 0;
-      last += step;
-    }
-    ring->Consume(count);
-    got += static_cast<uint32_t>(count);
-    return count;
-  };
-  while (got + ring->Dropped() < kAll) take();
-  writer.join();
-  CHECK(in_order);
-  CHECK(got + ring->Dropped() == kAll);
 }
 
 TEST_CASE("a class is detected above the cutoff, on average, in a row, and then not for a while") {
@@ -230,6 +168,86 @@ TEST_CASE("while serial commands come the model is theirs, its state too") {
   sensing::Loop();
   CHECK(Inferred().size() == 1);
   CHECK(sensing::Lost() == 0);
+}
+
+TEST_CASE("a recording comes by serial commands in place of the sensor's values") {
+  Start();
+  const serial::Hooks hooks = {nullptr, nullptr,          nullptr,
+                               nullptr, sensing::Command, sensing::kHelp};
+  Bench bench(Status::kOk, hooks);
+  Give(90, 3);  // of the sensor: not looked at
+  CHECK(bench.Send("sensor 0 01%")[0] == "e-[No recording expected, 'sensor start' comes first]");
+  CHECK(bench.Send("sensor%")[0] ==
+        "e-[Command 'sensor' requires start, stop, or the number of a step]");
+  const int resets = fake::resets;
+  CHECK(bench.Send("sensor start%")[0] == "m-sensor-start-[100,2]");
+  CHECK(fake::resets == resets + 1);
+  CHECK(bench.Send("sensor 0 0x%")[0] == "e-[Command 'sensor' takes bytes in hex]");
+  CHECK(bench.Send("sensor 0 010%")[0] == "e-[Command 'sensor' takes bytes in hex]");
+  const auto state = [](int step, const std::vector<uint8_t>& all) {
+    const std::string bytes(all.begin(), all.end());
+    return "m-sensor-[" + std::to_string(step) + "," + std::to_string(all.size()) + "," +
+           Bench::Crc(bytes) + ",0]";
+  };
+  // A moment is two values: 4 and -4, 8 and -8 become 2 and -2, 4 and -4, less 3.
+  CHECK(bench.Send("sensor 0 040%").size() == 2);
+  CHECK(bench.Send("sensor 0 0400fc%") == Lines{state(1, {4, 0, 0xfc}), "m-ready"});
+  const Lines first = {state(2, {4, 0, 0xfc, 0xff, 8, 0}), "m-frame-[1,fffb]", "m-ready"};
+  CHECK(bench.Send("sensor 1 ff0800%") == first);
+  CHECK(bench.Send("sensor 1 ff0800%") == first);  // again, as after an answer that was lost
+  CHECK(bench.Send("sensor 7 ff0800%") == first);
+  fake::outputs[0] = {200, 10, 0};
+  // More than one frame: the step ends with the first of them.
+  const std::string rest =
+      "f8ff"
+      "0c00f4ff"
+      "1000f0ff"
+      "1400ecff";
+  const std::vector<uint8_t> all = {4,    0,    0xfc, 0xff, 8,    0,    0xf8, 0xff, 12,   0,
+                                    0xf4, 0xff, 16,   0,    0xf0, 0xff, 20,   0,    0xec, 0xff};
+  CHECK(bench.Send("sensor 2 " + rest + "%") ==
+        Lines{state(3, all), "m-frame-[2,01f9]", "m-ready"});
+  CHECK(Inferred().empty());
+  CHECK(bench.Send("sensor 3%") == Lines{state(4, all), "m-frame-[3,03f7]",
+                                         "m-scores-[51200,51200,2560,2560,0,0]", "m-ready"});
+  CHECK(Inferred().size() == 1);
+  CHECK(bench.Send("sensor 4%")[1] == "m-frame-[4,05f5]");
+  fake::outputs[0] = {100, 10, 0};
+  CHECK(bench.Send("sensor 5%")[1] == "m-frame-[5,07f3]");
+  CHECK(bench.Send("sensor 6%") == Lines{state(7, all), "m-ready"});  // nothing is left
+  CHECK(g_detected.empty());
+  const Lines last = bench.Send("sensor 7 04000400%");
+  REQUIRE(last.size() == 5);
+  CHECK(last[1] == "m-frame-[6,ffff]");
+  CHECK(last[2] == "m-scores-[25600,38400,2560,2560,0,0]");
+  CHECK(last[3] == "m-detected-[0]");
+  REQUIRE(g_detected.size() == 1);
+  CHECK(g_detected[0].first == "up");
+  CHECK(sensing::Lost() == 0);
+  CHECK(bench.Send("sensor stop%")[0] == "m-sensor-stopped");
+  CHECK(bench.Send("sensor 8%")[0].substr(0, 25) == "e-[No recording expected,");
+  const Lines help = bench.Send("help%");
+  CHECK(help.at(help.size() - 2) == "sensor stop  : Listen to the sensor again");
+}
+
+TEST_CASE("a recording ends with the commands that bring it, and with a model that fails") {
+  Start();
+  const serial::Hooks hooks = {nullptr, nullptr,          nullptr,
+                               nullptr, sensing::Command, sensing::kHelp};
+  Bench bench(Status::kOk, hooks);
+  bench.Send("sensor start%");
+  for (int i = 0; i < 5; ++i) Give(0, 20);
+  fake::clock = {9999999};
+  sensing::Loop();
+  CHECK(bench.Send("sensor 0 04000400%")[1] == "m-frame-[1,ffff]");
+  fake::clock = {20000000};
+  sensing::Loop();
+  CHECK(bench.Send("sensor 1 04000400%")[0].substr(0, 25) == "e-[No recording expected,");
+  bench.Send("sensor start%");
+  fake::invoke = Status::kInvoke;
+  bench.Send("sensor 0 040004000400040004000400%");
+  bench.Send("sensor 1%");
+  for (int i = 0; i < 3; ++i) CHECK(bench.Send("sensor 2%")[1] == "e-[model: invoke]");
 }
 
 TEST_CASE("what is lost is told, once a second") {

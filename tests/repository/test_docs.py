@@ -116,12 +116,14 @@ def test_what_is_written_by_a_script_is_current(script, written, tmp_path):
 
 def test_the_protocol_page_has_every_command_error_and_status_of_the_firmware():
     page = (docs.ROOT / "docs" / "protocol.md").read_text("utf-8")
-    source = "".join(p.read_text("utf-8") for p in sorted((docs.ROOT / "firmware" / "serial").glob("session*.cc")))
-    commands = re.findall(r'\{"(\w+)", &Session::', source)
+    firmware = docs.ROOT / "firmware"
+    files = [*sorted((firmware / "serial").glob("session*.cc")), firmware / "applications/sensing/sensing.cc"]
+    source = "".join(p.read_text("utf-8") for p in files)
+    commands = re.findall(r'\{"(\w+)", &Session::', source) + re.findall(r'strcmp\(name, "(\w+)"\)', source)
     errors = re.findall(r'Error\("([^"]+)"\)', source) + re.findall(r'"e-\[([^"\]]+)', source)
     runner = (docs.ROOT / "firmware" / "model" / "model_runner.h").read_text("utf-8")
     statuses = [s for s in re.findall(r'return "([a-z-]+)";', runner) if s not in ("ok", "unknown")]
-    assert len(commands) > 10 and len(errors) > 10 and len(statuses) > 5
+    assert "sensor" in commands and len(commands) > 10 and len(errors) > 10 and len(statuses) > 5
     for command in commands:
         assert re.search(rf"`{command}[^`]*%`", page), command
     for error in errors:

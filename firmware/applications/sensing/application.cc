@@ -4,6 +4,7 @@
 
 namespace application {
 
-const serial::Hooks kHooks = {nullptr, nullptr, nullptr, sensing::SelfTest};
+const serial::Hooks kHooks = {nullptr,           nullptr,          nullptr,
+                              sensing::SelfTest, sensing::Command, sensing::kHelp};
 
 }  // namespace application

@@ -51,6 +51,9 @@ class Detector {
     return static_cast<int>(best);
   }
 
+  // The last score of a class.
+  uint32_t Last(size_t index) const { return scores_[index][next_ > 0 ? next_ - 1 : kAverage - 1]; }
+
   // The mean score of a class; 65536 is 1.
   uint32_t Mean(size_t index) const {
     return known_ > 0 ? static_cast<uint32_t>(sums_[index] / known_) : 0;

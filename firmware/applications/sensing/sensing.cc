@@ -2,10 +2,12 @@
 
 #include <cstring>
 
+#include "crc32.h"
 #include "detector.h"
 #include "golden_data.h"
 #include "model_config.h"
 #include "model_runner.h"
+#include "parse.h"
 #include "platform.h"
 #include "platform_sensor.h"
 #include "ring.h"
@@ -85,6 +87,27 @@ uint64_t g_reported_us = 0;
 int32_t g_frame[kFrameElements];
 uint8_t g_window[kFrames * kFrameBytes];
 size_t g_filled = 0;  // frames in the window
+int g_found = -1;     // by the last inference
+
+// A recording that comes by serial commands, one step after the other. A step takes bytes until a
+// frame is complete. What it gave is kept, so that it can be told again where an answer was lost.
+struct Feed {
+  bool runs = false;
+  uint32_t step = 0;                          // that comes next
+  uint32_t bytes = 0;                         // that came
+  uint32_t crc = 0;                           // of them
+  size_t waiting = 0;                         // bytes that no moment was made of yet
+  uint64_t busy_us = 0;                       // that features and inferences took
+  bool has_frame = false;                     // the last step completed one,
+  bool inferred = false;                      // and the model inferred,
+  model::Status status = model::Status::kOk;  // with this result
+};
+Feed g_feed;
+
+// Whole moments, as many as a command of 128 bytes holds, at least one.
+constexpr size_t kCommandValues = 24;
+constexpr size_t kFedValues = kAxes < kCommandValues ? kCommandValues / kAxes * kAxes : kAxes;
+int16_t g_fed[kFedValues];
 
 void Trace(const char* what, const void* bytes, size_t n) {
 #ifdef MICROGEN_HOST
@@ -98,6 +121,7 @@ void OnValues(const int16_t* values, size_t count) { g_queue.Write(values, count
 
 void Listen() {
   g_paused = false;
+  g_feed = Feed();
   g_queue.Clear();
   g_dropped = g_queue.Dropped() + sensor_missed();
   g_reported = 0;
@@ -192,28 +216,93 @@ void Judge(const uint8_t* output) {
     scores[i] = Score(output, i);
     if (model::kLabelCount > 0) ignored[i] = IsIgnored(model::kLabels[i]);
   }
-  const int found = g_detector.Push(scores, ignored, kRule);
+  g_found = g_detector.Push(scores, ignored, kRule);
   Trace("scores", scores, sizeof(scores));
   for (size_t i = 0; i < kOutput.elements; ++i) scores[i] = g_detector.Mean(i);
   Trace("means", scores, sizeof(scores));
-  if (found < 0) return;
-  const auto index = static_cast<size_t>(found);
+  if (g_found < 0) return;
+  const auto index = static_cast<size_t>(g_found);
   const char* label = Label(index);
   Trace("score", &scores[index], sizeof(scores[index]));
   Trace("detected", label, std::strlen(label));
+  if (g_on_detection == nullptr) return;
   g_on_detection(label, static_cast<float>(scores[index]) / float{kOne});
 }
 
-void Infer() {
+model::Status Infer() {
   model::Status status = model::SetInput(0, g_window, sizeof(g_window));
   if (status == model::Status::kOk) status = model::Invoke();
   const uint8_t* output = nullptr;
   size_t bytes = 0;
   if (status == model::Status::kOk) status = model::Output(0, &output, &bytes);
-  if (status != model::Status::kOk) return Stop(model::StatusName(status));
+  if (status != model::Status::kOk) return status;
   Judge(output);
   g_filled -= kStride;
   std::memmove(g_window, g_window + kStride * kFrameBytes, g_filled * kFrameBytes);
+  return status;
+}
+
+// Puts what came into the queue of moments until that is full, and works them off until a frame is
+// complete.
+void Step(const char* hex) {
+  auto* bytes = reinterpret_cast<uint8_t*>(g_fed);
+  for (; *hex != '\0' && g_feed.waiting < sizeof(g_fed); hex += 2, ++g_feed.bytes) {
+    const auto byte =
+        static_cast<uint8_t>(serial::HexDigit(hex[0]) << 4 | serial::HexDigit(hex[1]));
+    g_feed.crc = serial::Crc32(g_feed.crc, &byte, 1);
+    bytes[g_feed.waiting++] = byte;
+  }
+  ++g_feed.step;
+  g_feed.has_frame = g_feed.inferred = false;
+  const uint64_t start = platform_micros();
+  const size_t count = g_feed.waiting / (kAxes * sizeof(*g_fed)) * kAxes;
+  size_t done = 0;
+  while (done < count && !g_feed.has_frame) {
+    const size_t taken = RunStage(g_fed + done, count - done, g_frame, &g_feed.has_frame);
+    done += taken;
+    g_position += static_cast<uint32_t>(taken / kAxes);
+  }
+  g_feed.waiting -= done * sizeof(*g_fed);
+  std::memmove(g_fed, g_fed + done, g_feed.waiting);
+  if (g_feed.has_frame) {
+    KeepFrame();
+    g_feed.inferred = g_filled == kFrames;
+    if (g_feed.inferred) g_feed.status = Infer();
+  }
+  g_feed.busy_us += platform_micros() - start;
+}
+
+// Says what the last step gave.
+void TellStep(serial::Writer* out) {
+  out->Text("m-sensor-[").Unsigned(g_feed.step).Char(',').Unsigned(g_feed.bytes).Char(',');
+  out->Hex(g_feed.crc, 8).Char(',').Unsigned(g_feed.busy_us).Char(']').Line();
+  if (g_feed.status != model::Status::kOk) {
+    out->Text("e-[model: ").Text(model::StatusName(g_feed.status)).Char(']').Line();
+    return;
+  }
+  if (!g_feed.has_frame) return;
+  // An inference has moved the frames, unless all are old now.
+  const size_t last =
+      g_feed.inferred ? kFrames - 1 - (kStride < kFrames ? kStride : 0) : g_filled - 1;
+  out->Text("m-frame-[").Unsigned(g_position).Char(',');
+  for (size_t i = 0; i < kFrameBytes; ++i) out->Hex(g_window[last * kFrameBytes + i], 2);
+  out->Char(']').Line();
+  if (!g_feed.inferred) return;
+  for (size_t i = 0; i < kOutput.elements; ++i) {
+    out->Text(i == 0 ? "m-scores-[" : ",").Unsigned(g_detector.Last(i));
+    out->Char(',').Unsigned(g_detector.Mean(i));
+  }
+  out->Char(']').Line();
+  if (g_found >= 0)
+    out->Text("m-detected-[").Unsigned(static_cast<unsigned>(g_found)).Char(']').Line();
+}
+
+bool IsHex(const char* word) {
+  size_t digits = 0;
+  for (; word[digits] != '\0'; ++digits) {
+    if (serial::HexDigit(word[digits]) < 0) return false;
+  }
+  return digits % 2 == 0;
 }
 
 }  // namespace
@@ -243,7 +332,10 @@ void Loop() {
     g_position += static_cast<uint32_t>(taken / kAxes);
     if (!complete) continue;
     KeepFrame();
-    if (g_filled == kFrames) return Infer();
+    if (g_filled < kFrames) continue;
+    const model::Status status = Infer();
+    if (status != model::Status::kOk) Stop(model::StatusName(status));
+    return;
   }
 }
 
@@ -253,14 +345,13 @@ void Pause() {
 }
 
 bool SelfTest(serial::Writer* out) {
-  static int16_t values[kAxes];
   static GoldenValues golden;
   golden = GoldenValues();
   ResetStage();
-  golden.Moment(values);
+  golden.Moment(g_fed);
   bool right = true;
   for (size_t step = 0; step < kGoldenSteps && right; ++step) {
-    FillGolden(&golden, values);
+    FillGolden(&golden, g_fed);
     const uint8_t* expected = g_golden_inputs[0] + step * sizeof(g_window);
     for (size_t i = 0; i < sizeof(g_window) && right; ++i) {
       right = g_window[i] == expected[i];
@@ -271,6 +362,36 @@ bool SelfTest(serial::Writer* out) {
   }
   Listen();
   return right;
+}
+
+bool Command(const char* name, char* rest, serial::Writer* out) {
+  if (std::strcmp(name, "sensor") != 0) return false;
+  const char* word = serial::CutWord(&rest);
+  const char* hex = serial::CutWord(&rest);
+  if (word != nullptr && std::strcmp(word, "stop") == 0) {
+    Listen();
+    out->Text("m-sensor-stopped").Line();
+    return true;
+  }
+  Pause();
+  uint32_t step = 0;
+  if (word != nullptr && std::strcmp(word, "start") == 0) {
+    Listen();
+    Pause();
+    g_position = 0;
+    g_feed.runs = true;
+    out->Text("m-sensor-start-[").Unsigned(kRateHz).Char(',').Unsigned(kAxes).Char(']').Line();
+  } else if (word == nullptr || !serial::ParseUnsigned(word, &step)) {
+    out->Text("e-[Command 'sensor' requires start, stop, or the number of a step]").Line();
+  } else if (!g_feed.runs) {
+    out->Text("e-[No recording expected, 'sensor start' comes first]").Line();
+  } else if (hex != nullptr && !IsHex(hex)) {
+    out->Text("e-[Command 'sensor' takes bytes in hex]").Line();
+  } else {
+    if (step == g_feed.step && g_feed.status == model::Status::kOk) Step(hex != nullptr ? hex : "");
+    TellStep(out);
+  }
+  return true;
 }
 
 uint32_t Lost() { return g_queue.Dropped() + sensor_missed() - g_dropped; }

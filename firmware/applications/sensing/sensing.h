@@ -29,6 +29,14 @@ void Pause();
 // them of, and compares every byte. Forgets what was heard.
 bool SelfTest(serial::Writer* out);
 
+// The command `sensor`, by which a recording comes in place of the sensor's values: as fast as the
+// model works it off, so that nothing of it is lost. docs/protocol.md describes it.
+bool Command(const char* name, char* rest, serial::Writer* out);
+inline constexpr char kHelp[] =
+    "sensor start : Take a recording in place of the sensor's values\r\n"
+    "sensor N HH* : Step N from 0: its next bytes in hex, 16-bit values, up to the next frame\r\n"
+    "sensor stop  : Listen to the sensor again";
+
 // Moments whose values were lost since it began to listen, because the model takes longer than the
 // queue lasts.
 uint32_t Lost();
