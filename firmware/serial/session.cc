@@ -1,3 +1,5 @@
+#ifndef MICROGEN_RELEASE
+
 #include "session.h"
 
 #include <cstring>
@@ -462,3 +464,5 @@ bool Session::Ok(model::Status status) {
 }
 
 }  // namespace serial
+
+#endif  // MICROGEN_RELEASE

@@ -1,4 +1,6 @@
 // How the inputs are filled: `db`, `input` and `crc`.
+#ifndef MICROGEN_RELEASE
+
 #include <cstring>
 
 #include "crc32.h"
@@ -115,3 +117,5 @@ void Session::Crc() {
 }
 
 }  // namespace serial
+
+#endif  // MICROGEN_RELEASE

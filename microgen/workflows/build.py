@@ -457,11 +457,9 @@ def _render(setting: _Setting, parts: Parts) -> _Rendered:
 def _run_firmware(setting: _Setting, rendered: _Rendered, running: Sequence[EngineRun]) -> list[FirmwareRun]:
     """Phase 4, continued: compile the project with the user's own main program, and run it."""
     layout = setting.kind.layout
-    kept = setting.path / layout.main
-    is_kept = kept.is_file() and not setting.request.force
-    main = kept.read_bytes() if is_kept else rendered.user_files[layout.main]
+    program = {layout.main: rendered.user_files[layout.main], **_kept_program(setting, rendered)}
     with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
-        project.write_all(Path(folder), {**rendered.files, layout.main: main})
+        project.write_all(Path(folder), {**rendered.files, **program})
         whole = firmware_to_be(Path(folder), layout, rendered.parts.deployment)
         questions = [
             Question(run.model, run.inputs, golden_inferences(run.model), firmware.address)
@@ -471,6 +469,16 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, running: Sequence[Engi
             return run_models(Sources(Path(folder), layout, setting.host), questions)
         with emulated(whole[0]) as (client, _):
             return ask_models(client, EMULATOR, questions, setting.board.processor.title)
+
+
+def _kept_program(setting: _Setting, rendered: _Rendered) -> dict[str, bytes]:
+    """Return the user's own files of the program, by their path in the project: main.cpp and what lies beside it."""
+    main = setting.kind.layout.main
+    folder = (setting.path / main).parent
+    files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
+    names = {p.relative_to(setting.path).as_posix(): p for p in files}
+    lost = {main} if setting.request.force else set()
+    return {name: p.read_bytes() for name, p in names.items() if name not in rendered.files and name not in lost}
 
 
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:

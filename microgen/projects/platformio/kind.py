@@ -19,6 +19,7 @@ from ..kind import Files, Parts, Tool
 from ..platform import Platform
 from . import emulator
 from .tool import TOOL
+from .user_settings import USER_SETTINGS
 
 _NATIVE = "lib/native"
 _LAYOUT = Layout.below("lib", main="src/main.cpp")
@@ -59,7 +60,8 @@ class _PlatformIO:
         }
 
     def user_files(self, parts: Parts) -> Files:
-        return kept_files(self, parts)
+        settings = render("platformio/platformio.user.ini.j2", board=parts.deployment.board)
+        return {**kept_files(self, parts), USER_SETTINGS: settings}
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         plan = parts.deployment.firmware

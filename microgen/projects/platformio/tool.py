@@ -19,6 +19,7 @@ from ..folder import Project
 from ..kind import Compiled
 from ..port import only_port
 from ..running import run
+from .user_settings import check_user_settings
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
 _SIZES = re.compile(r"^(RAM|Flash):.*used (\d+) bytes from (\d+) bytes", re.MULTILINE)
@@ -197,6 +198,7 @@ def _environment_variables() -> dict[str, str]:
 
 def _run(opened: Project, arguments: list[str], on_line: Callable[[str], None]) -> str:
     """Run PlatformIO in the project; return the end of its output."""
+    check_user_settings(opened.path, _environment(opened))
     command = [*_pio(), arguments[0], "-d", str(opened.path), *arguments[1:]]
     in_traceback = False
 
