@@ -11,6 +11,7 @@ from .arrays import (
     shape_hint,
 )
 from .dataset import Calibration, Request, Source, request, resolve
+from .layout import ChannelsFirst
 from .stored import load_arrays
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "TARGET_NAMES",
     "Array",
     "Calibration",
+    "ChannelsFirst",
     "InputSpec",
     "Request",
     "Source",

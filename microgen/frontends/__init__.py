@@ -35,6 +35,12 @@ def _saved_model() -> Frontend:
     return FRONTEND
 
 
+def _pytorch() -> Frontend:
+    from .pytorch.frontend import FRONTEND
+
+    return FRONTEND
+
+
 def _c_array() -> Frontend:
     from .c_array import FRONTEND
 
@@ -49,6 +55,7 @@ FRONTENDS: Registry[Frontend] = Registry(
         "float_tflite": _float_tflite,
         "keras": _keras,
         "saved_model": _saved_model,
+        "pytorch": _pytorch,
         "c_array": _c_array,
     },
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..datasets import Array, Calibration
+from ..datasets import Array, Calibration, ChannelsFirst
 from ..tflite import TfliteModel
 
 
@@ -55,6 +55,7 @@ class Converted:
         calibration: the data that its ranges come from; without arrays where the model brings its ranges.
         layers: the names of the layers, which tensors are named after.
         warnings: what its user should know.
+        channels_first: which inputs and outputs have channels first where the model comes from, and last in it.
     """
 
     tflite: bytes
@@ -62,6 +63,7 @@ class Converted:
     calibration: Calibration
     layers: LayerNames = LayerNames()
     warnings: tuple[str, ...] = ()
+    channels_first: ChannelsFirst = field(default_factory=ChannelsFirst)
 
 
 @dataclass(frozen=True)

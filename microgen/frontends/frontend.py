@@ -142,8 +142,13 @@ class Frontend(Protocol):
         """Return the name of an object that it takes."""
         raise TypeError(f"{self.name} takes no objects")
 
-    def save(self, model: Any, folder: Path) -> Path:  # noqa: ANN401
+    def save(self, model: Any, folder: Path, example: Any = None) -> Path:  # noqa: ANN401
         """Save an object that it takes into a folder, as a file or folder that some frontend matches.
+
+        Args:
+            model: the object.
+            folder: where to.
+            example: an input of it, or a tuple of several, where it does not say itself what it takes.
 
         Raises:
             InputError: it cannot be saved.

@@ -20,8 +20,6 @@ _FOREIGN = {
     ".pb": "give the folder of the SavedModel",
     ".zip": "unpack it, and give the folder of the SavedModel that is in it",
     ".onnx": "ONNX does not go in: onnx2tf makes a .tflite or a SavedModel of it",
-    ".pt": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
-    ".pth": "PyTorch does not go in: export to ONNX, and onnx2tf makes a .tflite or a SavedModel of that",
 }
 
 
@@ -71,15 +69,20 @@ def is_object(model: object) -> bool:
     return _frontend_of(model) is not None
 
 
-def save(model: Any, folder: Path) -> tuple[Frontend, Source]:  # noqa: ANN401 - frameworks have no types
+def save(model: Any, folder: Path, example: Any = None) -> tuple[Frontend, Source]:  # noqa: ANN401 - of frameworks
     """Save a model object, so that a worker can load it; return the frontend that takes the file, and the file.
+
+    Args:
+        model: the object.
+        folder: where to.
+        example: what it takes, where it does not say that itself.
 
     Raises:
         InputError: it cannot be saved.
     """
     frontend = _frontend_of(model)
     assert frontend is not None
-    return find(frontend.save(model, folder))
+    return find(frontend.save(model, folder, example))
 
 
 def name_of(model: Any) -> str:  # noqa: ANN401

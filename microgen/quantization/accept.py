@@ -138,6 +138,7 @@ def finish(
         },
         "sqnr_db": cost.output_sqnr_db if cost else None,
         "float_layers": list(in_float),
+        **({"channels_first": converted.channels_first.to_json()} if converted.channels_first else {}),
         "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
     }
     by_data = calibration.classes if len(calibration.classes) == model.outputs[0].elements else ()

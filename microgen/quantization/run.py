@@ -49,6 +49,7 @@ def quantize(
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
+    example: Any = None,  # noqa: ANN401 - a tensor of a framework
     seed: int = 0,
     force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
@@ -56,8 +57,9 @@ def quantize(
     """Bring a model to full integer, and check that TFLM runs every operator of it.
 
     Args:
-        model: a file or folder that a frontend takes (a .keras, .h5 or .tflite, a SavedModel, a C array of a .tflite),
-            or a Keras 3 or tf_keras model object. A quantized .tflite is taken as it is.
+        model: a file or folder that a frontend takes (a .keras, .h5, .pt2 or .tflite, a SavedModel, a C array of a
+            .tflite), or a model object: Keras 3, tf_keras, or a torch.nn.Module in eval mode. A quantized .tflite is
+            taken as it is.
         calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
         scheme: "int8", "int16x8" for int16 activations with int8 weights, or "float32", which quantizes nothing and
             needs no calibration data.
@@ -70,6 +72,8 @@ def quantize(
         sample_rate: of the audio that the model takes, in Hz; WAV files must have it.
         allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
             names them. Without calibration data nothing is quantized: the scheme is then "float32".
+        example: of a torch.nn.Module: an input, or a tuple of several, of which one sample is taken; otherwise the
+            first sample of `calibration`, where that is an array.
         seed: seed of everything random.
         force: overwrite `out`.
         on_step: called with what is done next.
@@ -90,7 +94,10 @@ def quantize(
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
             quantized = _from_source(
-                *sources.save(model, Path(folder)), calibration, name or slug(sources.name_of(model)), options
+                *sources.save(model, Path(folder), _example(example, calibration)),
+                calibration,
+                name or slug(sources.name_of(model)),
+                options,
             )
     else:
         frontend, source = sources.find(model)
@@ -99,6 +106,14 @@ def quantize(
     if out is not None:
         write_file(Path(out), quantized.model.data)
     return quantized
+
+
+def _example(given: Any, calibration: calibrations.Source | None) -> Any:  # noqa: ANN401
+    """Return an example of a model's input: the one that was given, or the first sample of an array."""
+    if given is not None or not isinstance(calibration, np.ndarray) or calibration.ndim < 2:
+        return given
+    first = calibration[:1]
+    return first.astype(np.float32 if first.dtype.kind == "f" else np.int64)
 
 
 @dataclass(frozen=True)

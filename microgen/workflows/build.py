@@ -75,6 +75,7 @@ def build(
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
+    example: Any = None,  # noqa: ANN401 - a tensor of a framework
     accept_noise: bool = False,
     recipe: str | None = None,
     samples: int = defaults.SAMPLES,
@@ -100,8 +101,8 @@ def build(
     """Make a firmware project from a model, or from several that share a firmware, and verify it.
 
     Args:
-        model: a .tflite; a .keras, .h5, SavedModel or Keras object together with `calibration`, see
-            `microgen.quantize`; what `microgen.quantize` returned; None trains `recipe`. A list of several: serial
+        model: a .tflite; a .keras, .h5, .pt2, SavedModel, Keras object or torch.nn.Module together with `calibration`,
+            see `microgen.quantize`; what `microgen.quantize` returned; None trains `recipe`. A list of several: serial
             commands and functions that name none mean the first.
         board: a board's name or alias, or the path of a board file.
         out: the project's folder; `NAME-BOARD` in the current folder otherwise.
@@ -110,7 +111,7 @@ def build(
         labels: names of the first output's elements, or a text file with one a line. Of several models: by their names.
         calibration: samples of the inputs, see `microgen.datasets.request`. Of several models: by their names, or
             "random" for all.
-        scheme, value_range, sample_rate, allow_float: of the quantization; see `microgen.quantize`.
+        scheme, value_range, sample_rate, allow_float, example: of the quantization; see `microgen.quantize`.
         accept_noise: take a model that quantization has destroyed: below 10 dB at the output.
         recipe: what is trained when there is no model; "sine" otherwise.
         samples: how many inputs the verification runs.
@@ -147,9 +148,8 @@ def build(
     """
     request = BuildRequest(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
-        value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, accept_noise=accept_noise,
-        recipe=recipe, samples=samples,
-        seed=seed, verify=verify, verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
+        value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, example=example,
+        accept_noise=accept_noise, recipe=recipe, samples=samples, seed=seed, verify=verify, verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
         selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
         flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
         application_options=application_options,
@@ -378,7 +378,8 @@ def _make_source(setting: _Setting, number: int, cache: BuildCache, progress: Pr
             request.model, request.calibration, scheme=request.scheme, board=setting.board,
             runtime=setting.runtime.name, name=request.firmware_name, labels=setting.labels[number],
             value_range=request.value_range,
-            sample_rate=request.sample_rate, allow_float=request.allow_float, seed=request.seed, on_step=on_step,
+            sample_rate=request.sample_rate, allow_float=request.allow_float, example=request.example,
+            seed=request.seed, on_step=on_step,
         )  # fmt: skip
 
     limits = setting.runtime.quantization_limits(setting.board)

@@ -49,6 +49,7 @@ class BuildRequest:
     value_range: tuple[float, float] = defaults.VALUE_RANGE
     sample_rate: int = defaults.SAMPLE_RATE
     allow_float: bool = False
+    example: Any = None
     accept_noise: bool = False
     recipe: str | None = None
     samples: int = defaults.SAMPLES

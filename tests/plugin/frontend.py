@@ -43,6 +43,6 @@ class DenseText(Frontend):
     def object_name(self, model):
         return model.name
 
-    def save(self, model, folder):
+    def save(self, model, folder, example=None):
         np.savetxt(folder / "model.dense", model.weights)
         return folder / "model.dense"

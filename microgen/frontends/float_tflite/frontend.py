@@ -10,7 +10,7 @@ from ..frontend import FLOAT32, ConvertOptions, Frontend, Source
 from ..tflite import SUFFIXES, TRUST, input_specs, is_float, other_signatures, readable
 
 if TYPE_CHECKING:
-    from ...datasets import Request
+    from ...datasets import Calibration, Request
     from ...tflite import TfliteModel
     from ..converted import Converted
 
@@ -59,10 +59,6 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request | None, o
         SetupError: ai-edge-quantizer is not installed.
     """
     from ...datasets import Calibration, resolve
-    from ...workers import converter
-    from ..converted import Converted
-    from ..rewriting import rewrite_warnings, rewritten
-    from .quantizer import QuantizeRequest, quantize
 
     for tensor in model.inputs:
         if any(d < 0 for d in tensor.signature[1:]):
@@ -74,10 +70,31 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request | None, o
     data = Calibration(())
     if calibration is not None:
         data = resolve(calibration, input_specs(model), seed=options.seed, must_vary=not as_it_is)
+    return quantize_model(model, data, options)
+
+
+def quantize_model(model: TfliteModel, data: Calibration, options: ConvertOptions) -> Converted:
+    """Rewrite what TFLM lacks, and quantize a float model, unless it is to stay in float32.
+
+    Args:
+        model: the model, of fixed shapes.
+        data: its calibration data; without arrays where it stays in float32.
+        options: as for `Frontend.convert`.
+
+    Raises:
+        InputError: a rewrite computes something else on the data.
+        EngineError: ai-edge-quantizer refused it.
+        SetupError: ai-edge-quantizer is not installed.
+    """
+    from ...workers import converter
+    from ..converted import Converted
+    from ..rewriting import rewrite_warnings, rewritten
+    from .quantizer import QuantizeRequest, quantize
+
     others = other_signatures(model.signatures)
     model, changes = rewritten(model, data.arrays, options.seed)
     warnings = (*rewrite_warnings(changes), *others)
-    if as_it_is:
+    if options.scheme == FLOAT32:
         return Converted(model.data, model.data, data, warnings=warnings)
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)

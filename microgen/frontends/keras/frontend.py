@@ -59,7 +59,7 @@ class _Keras(Frontend):
     def object_name(self, model: Any) -> str:  # noqa: ANN401 - Keras has no types
         return str(model.name)
 
-    def save(self, model: Any, folder: Path) -> Path:  # noqa: ANN401
+    def save(self, model: Any, folder: Path, example: Any = None) -> Path:  # noqa: ANN401
         """Save a Keras 3 or tf_keras model.
 
         A model with code of the caller's own, which a worker could not import or will not run from a file, is exported

@@ -1,0 +1,74 @@
+"""Data of models whose owner has channels before height and width, and that are deployed with channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, InputSpec
+from .dataset import Calibration, Request, resolve
+
+
+@dataclass(frozen=True)
+class ChannelsFirst:
+    """Which tensors their owner has with channels first: (batch, channels, height, width), or (batch, channels, time).
+
+    Attributes:
+        inputs, outputs: their numbers.
+    """
+
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.inputs or self.outputs)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> ChannelsFirst:
+        """Return what a project's manifest records in its "source"."""
+        recorded = record.get("channels_first", {})
+        return cls(tuple(recorded.get("inputs", ())), tuple(recorded.get("outputs", ())))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"inputs": list(self.inputs), "outputs": list(self.outputs)}
+
+    def deployed_inputs(self, arrays: Sequence[Array]) -> list[Array]:
+        """Return the owner's arrays, one an input and samples first, as the deployed model takes them."""
+        return [
+            np.ascontiguousarray(np.moveaxis(a, 1, -1)) if k in self.inputs and a.ndim > 2 else a
+            for k, a in enumerate(arrays)
+        ]
+
+    def owned_inputs(self, arrays: Sequence[Array]) -> list[Array]:
+        """Return arrays of the deployed model, samples first, as their owner has them."""
+        return _owned(arrays, self.inputs)
+
+    def owned_outputs(self, arrays: Sequence[Array]) -> list[Array]:
+        """Return what the deployed model answered, one array an output with the batch, as the owner has it."""
+        return _owned(arrays, self.outputs)
+
+    def resolve(
+        self, wanted: Request, owned: Sequence[InputSpec], *, seed: int = 0, must_vary: bool = True
+    ) -> Calibration:
+        """Read data to the inputs as their owner has them, and return it as the deployed model takes it.
+
+        Images and sound are no array of anyone's: they are read as the deployed model takes them.
+        """
+        is_owned = wanted.has_arrays or wanted.values["kind"] == "csv"
+        specs = owned if is_owned else [self._deployed_spec(k, spec) for k, spec in enumerate(owned)]
+        read = resolve(wanted, specs, seed=seed, must_vary=must_vary)
+        return replace(read, arrays=tuple(self.deployed_inputs(read.arrays))) if is_owned else read
+
+    def _deployed_spec(self, number: int, spec: InputSpec) -> InputSpec:
+        if number not in self.inputs:
+            return spec
+        channels, *space = spec.shape
+        return replace(spec, shape=(*space, channels))
+
+
+def _owned(arrays: Sequence[Array], numbers: Sequence[int]) -> list[Array]:
+    return [np.ascontiguousarray(np.moveaxis(a, -1, 1)) if k in numbers else a for k, a in enumerate(arrays)]

@@ -1,0 +1,1 @@
+"""PyTorch: programs that torch.export wrote (.pt2), and nn.Module objects."""

@@ -1,0 +1,96 @@
+"""PyTorch programs (.pt2) and nn.Module objects as a frontend."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InputError, option
+from ..frontend import ConvertOptions, Frontend, Source
+from ..tracing.packages import EXTRA, PACKAGES
+from .archive import EXPORT, read_program
+
+if TYPE_CHECKING:
+    from ...datasets import Request
+    from ..converted import Converted
+
+
+class _PyTorch(Frontend):
+    """See `Frontend`."""
+
+    name = "pytorch"
+    title = "a PyTorch program (.pt2) or module"
+    suffixes = (".pt2", ".pt", ".pth")
+    trust = (
+        "never given to PyTorch's loader, which may run code of the file: its JSON is read as JSON and its weights as "
+        "numbers, every operator must be one of a list, and pickled parts, TorchScript and whole modules are refused; "
+        "what was read is then built anew in a process of its own"
+    )
+    packages = PACKAGES
+    extra = EXTRA
+
+    def matches(self, source: Source) -> bool:
+        return source.path.suffix.lower() in self.suffixes and source.path.is_file()
+
+    def kind(self, source: Source) -> str:
+        return "pt2"
+
+    def needs_calibration(self, source: Source) -> bool:
+        read_program(source.path)  # what cannot be converted is refused before data is asked for
+        return True
+
+    def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
+        from ...workers import converter
+        from ..frontend import FLOAT32
+        from ..tracing.finish import quantized
+        from .job import ConvertRequest, convert
+
+        warnings = read_program(source.path).warnings
+        options.on_step("converting the model, and comparing it with PyTorch")
+        request = ConvertRequest(source.path.absolute(), calibration, options.seed, options.scheme != FLOAT32)
+        reply = converter.run(convert, request, packages=PACKAGES, extra=EXTRA)
+        return quantized(reply, source.path.stem, warnings, options)
+
+    def matches_object(self, model: object) -> bool:
+        module = sys.modules.get("torch.nn")
+        return module is not None and isinstance(model, module.Module)
+
+    def object_name(self, model: Any) -> str:  # noqa: ANN401 - the packages are not there for the types
+        return type(model).__name__.lower()
+
+    def save(self, model: Any, folder: Path, example: Any = None) -> Path:  # noqa: ANN401
+        """Export a module with its example, cut to one sample."""
+        import torch
+
+        name = type(model).__name__
+        training = next((path for path, part in model.named_modules() if part.training), None)
+        if training is not None:
+            where = f"its module '{training}'" if training else "it"
+            raise InputError(
+                f"module {name}: {where} is in train mode, in which dropout is random and normalization takes the mean "
+                "of the batch",
+                "call model.eval() first",
+            )
+        if example is None:
+            raise InputError(
+                f"module {name}: nothing says what it takes",
+                f"give an example of its input: {option('example', 'torch.zeros(1, 3, 32, 32)')}",
+                option="example",
+            )
+        given = example if isinstance(example, (tuple, list)) else (example,)
+        inputs = tuple(torch.as_tensor(x)[:1].cpu() for x in given)
+        path = folder / "model.pt2"
+        try:
+            with torch.no_grad():
+                torch.export.save(torch.export.export(model.cpu(), inputs), path)
+        except Exception as error:  # PyTorch raises whatever the module's own code meets
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"module {name}: torch.export refuses it: {first[:300]}",
+                f"make this work first: {EXPORT}",
+            ) from None
+        return path
+
+
+FRONTEND = _PyTorch()

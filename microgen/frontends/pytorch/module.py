@@ -1,0 +1,111 @@
+"""A checked program as a torch module that calls its operators one by one. Runs in a worker."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..tracing.convert import Step, Traced
+from . import operators
+from .program import DType, Node, Program, Ref, computed, references
+
+
+class _Call(torch.nn.Module):
+    """A node; a module of its own, because the converter names tensors after modules."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        namespace, *names = node.operator.split(".")
+        given = dict(node.arguments)
+        self._names: list[str | None] = []
+        values = []
+        if namespace == "operator":
+            self._function: Any = getattr(python, names[0])
+            values = [value for _, value in node.arguments]
+            self._names = [None] * len(values)
+        else:
+            self._function = getattr(getattr(torch.ops.aten, names[0]), names[1])
+            schema = self._function._schema.arguments
+            unknown = set(given) - {a.name for a in schema}
+            if unknown:
+                raise TypeError(f"{node.operator} has no argument '{min(unknown)}'")
+            last = max((k for k, a in enumerate(schema) if a.name in given and not a.kwarg_only), default=-1)
+            for k, argument in enumerate(schema):
+                if argument.kwarg_only and argument.name not in given:
+                    continue
+                if not argument.kwarg_only and k > last:
+                    continue
+                self._names.append(argument.name if argument.kwarg_only else None)
+                values.append(given.get(argument.name, argument.default_value))
+        self._values = values
+
+    def forward(self, known: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor, several, or a size
+        arguments = [_value(v, known) for v in self._values]
+        placed = [a for a, name in zip(arguments, self._names, strict=True) if name is None]
+        named = {name: a for a, name in zip(arguments, self._names, strict=True) if name is not None}
+        return self._function(*placed, **named)
+
+
+def _value(value: Any, known: dict[str, Any]) -> Any:  # noqa: ANN401
+    if isinstance(value, Ref):
+        return known[value.name]
+    if isinstance(value, DType):
+        return getattr(torch, value.name)
+    if isinstance(value, list):
+        return [_value(v, known) for v in value]
+    return value
+
+
+class ProgramModule(torch.nn.Module):
+    """A program, or the first nodes of one."""
+
+    def __init__(self, program: Program, count: int | None = None, outputs: Sequence[str] | None = None) -> None:
+        super().__init__()
+        self._inputs = [i.name for i in program.inputs]
+        self._outputs = list(program.outputs if outputs is None else outputs)
+        self._weights = {}
+        for k, (name, values) in enumerate(program.weights.items()):
+            self.register_buffer(f"w{k}", torch.from_numpy(np.array(values)))
+            self._weights[name] = f"w{k}"
+        self._nodes = program.nodes[:count]
+        for k, node in enumerate(self._nodes):
+            self.add_module(f"n{k}", _Call(node))
+
+    def forward(self, *inputs: torch.Tensor) -> Any:  # noqa: ANN401 - one tensor, or several
+        """Run the nodes; the inputs have the batch."""
+        known: dict[str, Any] = dict(zip(self._inputs, inputs, strict=True))
+        known.update((name, getattr(self, key)) for name, key in self._weights.items())
+        for k, node in enumerate(self._nodes):
+            result = getattr(self, f"n{k}")(known)
+            if len(node.outputs) == 1 and not isinstance(result, (list, tuple)):
+                known[node.outputs[0]] = result
+            else:
+                known.update(zip(node.outputs, result, strict=False))
+        results = tuple(known[name] for name in self._outputs)
+        return results[0] if len(results) == 1 else results
+
+
+def traced(program: Program) -> Traced:
+    """Return a program for conversion."""
+    steps = tuple(
+        Step(
+            operators.layout_kind(node.operator),
+            tuple(name for _, value in node.arguments for name in references(value)),
+            node.outputs,
+            node.path,
+            operators.base_name(node.operator),
+        )
+        for node in program.nodes
+    )
+    return Traced(
+        tuple(i.name for i in program.inputs),
+        tuple(i.shape for i in program.inputs),
+        tuple(computed(i.dtype) for i in program.inputs),
+        program.outputs,
+        steps,
+        lambda count, outputs: ProgramModule(program, count, outputs),
+    )

@@ -1,0 +1,253 @@
+"""A graph of torch operators through litert-torch to a float .tflite, held against PyTorch. Runs in a worker."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets import Calibration, ChannelsFirst, InputSpec, Request
+from ...errors import EngineError, InputError
+from .layout import channels_first
+from .naming import named
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[Any]
+# Largest difference from PyTorch's values, as a part of the largest of them.
+TOLERANCE = 1e-4
+# On so many samples the converted model is held against PyTorch.
+COMPARED = 16
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node of a graph.
+
+    Attributes:
+        kind: see `layout.Step`.
+        reads, writes: names of values.
+        path: the module that it belongs to, "" where that is not known.
+        operator: its name, for people.
+    """
+
+    kind: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    path: str
+    operator: str
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.operator} of module '{self.path}'" if self.path else self.operator
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A graph whose operators PyTorch can run.
+
+    Attributes:
+        inputs: names.
+        shapes, dtypes: of the inputs, with the batch of 1, as its owner has them.
+        outputs: names.
+        steps: its nodes; the module has a submodule "n3" for the one with the number 3.
+        module: makes a torch module of the first nodes, all for None, that returns these values; the outputs for None.
+    """
+
+    inputs: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    module: Callable[[int | None, Sequence[str] | None], torch.nn.Module]
+
+
+@dataclass(frozen=True)
+class FloatModel:
+    """A converted model in float32, and the data that came with it.
+
+    Attributes:
+        tflite: the model.
+        calibration: the data, as the model takes it.
+        channels_first: which inputs and outputs have channels first where they come from, and last in the model.
+        layers: the modules that tensors are named after.
+        difference: from the original on the data, as a part of its largest value.
+    """
+
+    tflite: bytes
+    calibration: Calibration
+    channels_first: ChannelsFirst
+    layers: tuple[str, ...]
+    difference: float
+
+
+def convert_graph(file: str, graph: Traced, request: Request | None, seed: int, *, must_vary: bool) -> FloatModel:
+    """Convert a graph, and compare the result with PyTorch on the calibration data.
+
+    Args:
+        file: what messages call the model.
+        graph: what to convert.
+        request: the calibration data; None: made-up values are compared.
+        seed: of what is random.
+        must_vary: see `microgen.datasets.resolve`.
+
+    Raises:
+        InputError: the data does not fit, or the converted model computes something else.
+        EngineError: litert-torch refused it.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    module = graph.module(None, None).eval()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = _tensors(module(*(_example(s, d) for s, d in zip(graph.shapes, graph.dtypes, strict=True))))
+        ranks = dict(zip(graph.inputs, map(len, graph.shapes), strict=True))
+        ranks.update(zip(graph.outputs, (r.ndim for r in results), strict=True))
+        first = ChannelsFirst(*channels_first(graph.steps, graph.inputs, graph.outputs, ranks))
+        calibration = _read(graph, first, request, seed, must_vary=must_vary)
+        data = calibration.arrays if request is not None else _read(
+            graph, first, Request({"kind": "random", "origin": "random"}), seed, must_vary=False
+        ).arrays  # fmt: skip
+        try:
+            tflite = _convert(module, graph, first)
+        except Exception as error:
+            print(error)
+            raise EngineError("litert-torch", _reason(error), _refusal_hint(graph, error)) from None
+        off = _difference(module, tflite, first, data)
+        if off > TOLERANCE:
+            raise _differing(file, graph, data, first, off)
+    paths = [step.path for step in graph.steps]
+    makers = {name: step.path for step in graph.steps for name in step.writes}
+    tflite, layers = named(tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths)
+    return FloatModel(tflite, calibration, first, layers, off)
+
+
+def _read(graph: Traced, first: ChannelsFirst, request: Request | None, seed: int, *, must_vary: bool) -> Calibration:
+    """Read data as its owner has it, and return it as the model takes it."""
+    if request is None:
+        return Calibration(())
+    specs = [
+        InputSpec(name, shape[1:], "int32" if dtype == "int64" else dtype)
+        for name, shape, dtype in zip(graph.inputs, graph.shapes, graph.dtypes, strict=True)
+    ]
+    return first.resolve(request, specs, seed=seed, must_vary=must_vary)
+
+
+def _convert(module: torch.nn.Module, graph: Traced, first: ChannelsFirst) -> bytes:
+    """Return the .tflite of a module, channels last at the ends that are named."""
+    import torch
+
+    logging.disable(logging.WARNING)
+    import litert_torch
+
+    class ChannelsLast(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, *inputs: Any) -> Any:  # noqa: ANN401
+            own = [x.movedim(-1, 1) if k in first.inputs else x for k, x in enumerate(inputs)]
+            results = _tensors(self.inner(*own))
+            last = tuple(y.movedim(1, -1) if k in first.outputs else y for k, y in enumerate(results))
+            return last[0] if len(last) == 1 else last
+
+    examples = []
+    for k, (shape, dtype) in enumerate(zip(graph.shapes, graph.dtypes, strict=True)):
+        example = _example(shape, dtype)
+        examples.append(example.movedim(1, -1).contiguous() if k in first.inputs else example)
+    converted = litert_torch.convert(ChannelsLast().eval(), tuple(examples))
+    return bytes(converted.model_content())
+
+
+def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, data: Sequence[Array]) -> float:
+    """Return the largest difference of an output from PyTorch's, as a part of that output's largest value."""
+    import torch
+
+    from ...workers.litert import Interpreter
+
+    interpreter = Interpreter(tflite)
+    wanted: list[list[Array]] = []
+    answers: list[list[Array]] = []
+    own = first.owned_inputs(data)
+    for sample in range(min(len(data[0]), COMPARED)):
+        inputs = [torch.from_numpy(np.array(a[sample : sample + 1])) for a in own]
+        wanted.append([t.detach().numpy() for t in _tensors(module(*inputs))])
+        outputs = interpreter.infer([np.ascontiguousarray(a[sample : sample + 1]) for a in data])
+        answers.append(first.owned_outputs([np.array(a) for a in outputs]))
+    largest = 0.0
+    for mine, theirs in zip(zip(*wanted, strict=True), zip(*answers, strict=True), strict=True):
+        a, b = np.stack(mine).astype(np.float64), np.stack(theirs).astype(np.float64)
+        if a.size != b.size:
+            return float("inf")
+        b = b.reshape(a.shape)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        off = np.where(same, 0.0, np.abs(a - b))
+        scale = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
+        largest = max(largest, float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) / max(scale, 1e-30))
+    return largest
+
+
+def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsFirst, off: float) -> InputError:
+    """Return the refusal of a model that was converted to another, with the first operator that differs."""
+    own = first.owned_inputs(data)
+
+    def differs(count: int) -> bool:
+        step = graph.steps[count - 1]
+        names = [name for name in step.writes if name]
+        try:
+            part = graph.module(count, names).eval()
+            tflite = _convert(part, graph, ChannelsFirst())
+            return _difference(part, tflite, ChannelsFirst(), own) > TOLERANCE
+        except Exception as error:  # what is constant, or no tensor, has no model of its own
+            print(error)
+            return False
+
+    low, high = 0, len(graph.steps)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if differs(middle) else (middle, high)
+    step = graph.steps[high - 1]
+    return InputError(
+        f"{file}: litert-torch converts {step.title} to something else: its values are off by {off:.2g} of the largest",
+        _REMEDIES.get(step.operator, "use another operator there, or report it to litert-torch"),
+        operator=step.operator,
+        layer=step.path or None,
+    )
+
+
+_NEAREST = "resize to a whole multiple of the size, or with mode='bilinear'"
+_REMEDIES = {name: _NEAREST for name in ("upsample_nearest1d", "upsample_nearest2d", "Resize", "Upsample")}
+
+
+def _example(shape: Sequence[int], dtype: str) -> Any:  # noqa: ANN401 - a tensor
+    import torch
+
+    kind = torch.float32 if dtype == "float32" else getattr(torch, "int32" if dtype == "int64" else dtype)
+    return torch.zeros(tuple(shape), dtype=kind)
+
+
+def _tensors(result: Any) -> list[torch.Tensor]:  # noqa: ANN401
+    return list(result) if isinstance(result, (list, tuple)) else [result]
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of an error that says most."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "error" in line.lower() or "not" in line.lower()), lines[0] if lines else "")
+    return f"{told[:300] or type(error).__name__}"
+
+
+def _refusal_hint(graph: Traced, error: Exception) -> str:
+    text = str(error)
+    for step in graph.steps:
+        if f"aten.{step.operator}." in text:
+            return f"use another operator than {step.title}"
+    return "use layers that TFLM has: docs/quantization.md has a table"

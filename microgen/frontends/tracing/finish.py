@@ -1,0 +1,43 @@
+"""From a float model that was held against its original to a quantized one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...tflite import parse
+from ..converted import Converted, LayerNames
+from ..float_tflite.frontend import quantize_model
+from ..frontend import ConvertOptions
+from .convert import FloatModel
+
+
+def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options: ConvertOptions) -> Converted:
+    """Quantize a converted model, unless it is to stay in float32.
+
+    Args:
+        converted: the model, and its data.
+        name: of the model, for messages.
+        warnings: what its user should know already.
+        options: as for `Frontend.convert`.
+
+    Raises:
+        InputError, EngineError, SetupError: see `quantize_model`.
+    """
+    model = replace(parse(converted.tflite, name, "the converted model"), name=name)
+    result = quantize_model(model, converted.calibration, options)
+    first = converted.channels_first
+    told = []
+    for numbers, tensors, what in ((first.inputs, model.inputs, "input"), (first.outputs, model.outputs, "output")):
+        for number in numbers:
+            tensor = tensors[number]
+            told.append(
+                f"{what} '{tensor.name}' has its channels last on the device, {list(tensor.shape)}: data is transposed "
+                "for you"
+            )
+    return replace(
+        result,
+        layers=LayerNames(converted.layers),
+        warnings=(*warnings, *told, *result.warnings),
+        channels_first=first,
+    )
