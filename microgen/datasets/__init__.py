@@ -11,7 +11,7 @@ from .arrays import (
     shape_hint,
 )
 from .dataset import Calibration, Request, Source, request, resolve
-from .layout import ChannelsFirst
+from .layout import ChannelsFirst, is_owned
 from .stored import load_arrays
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "check_numbers",
     "class_numbers",
+    "is_owned",
     "load_arrays",
     "representative",
     "request",

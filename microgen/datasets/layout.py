@@ -58,16 +58,26 @@ class ChannelsFirst:
 
         Images and sound are no array of anyone's: they are read as the deployed model takes them.
         """
-        is_owned = wanted.has_arrays or wanted.values["kind"] == "csv"
-        specs = owned if is_owned else [self._deployed_spec(k, spec) for k, spec in enumerate(owned)]
-        read = resolve(wanted, specs, seed=seed, must_vary=must_vary)
-        return replace(read, arrays=tuple(self.deployed_inputs(read.arrays))) if is_owned else read
+        if is_owned(wanted):
+            read = resolve(wanted, owned, seed=seed, must_vary=must_vary)
+            return replace(read, arrays=tuple(self.deployed_inputs(read.arrays)))
+        deployed = [
+            replace(spec, shape=(*spec.shape[1:], spec.shape[0])) if k in self.inputs else spec
+            for k, spec in enumerate(owned)
+        ]
+        return resolve(wanted, deployed, seed=seed, must_vary=must_vary)
 
-    def _deployed_spec(self, number: int, spec: InputSpec) -> InputSpec:
-        if number not in self.inputs:
-            return spec
-        channels, *space = spec.shape
-        return replace(spec, shape=(*space, channels))
+    def owned_specs(self, deployed: Sequence[InputSpec]) -> list[InputSpec]:
+        """Return the deployed model's inputs as their owner has them."""
+        return [
+            replace(spec, shape=(spec.shape[-1], *spec.shape[:-1])) if k in self.inputs else spec
+            for k, spec in enumerate(deployed)
+        ]
+
+
+def is_owned(wanted: Request) -> bool:
+    """Return whether data is numbers in their owner's order, not images or sound that are read as is asked."""
+    return wanted.has_arrays or wanted.values["kind"] == "csv"
 
 
 def _owned(arrays: Sequence[Array], numbers: Sequence[int]) -> list[Array]:

@@ -49,6 +49,12 @@ def _is_range(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
 
 
+def _is_layout(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(numbers, list) and all(map(_is_whole, numbers)) for numbers in value.values()
+    )
+
+
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
@@ -103,6 +109,7 @@ _KINDS: Mapping[str, tuple[_Check, str]] = {
             "verdict.seed",
         ),
         (_is_range, "two numbers", "source.value_range"),
+        (_is_layout, "lists of whole numbers from 0", "source.channels_first"),
         (_is_object, "an object", "model source tflm compiled arena array golden verdict shared"),
         (_is_objects, "a list of objects", "further_models"),
         (_is_map, "an object of text", "application_options"),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import defaults
+from ..datasets import ChannelsFirst
 from ..devices import HOST
 from ..projects import open_project
 from ..projects.manifest import project_model
@@ -51,7 +52,8 @@ def predict(
     Args:
         path: the project's folder.
         samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype. An
-            input that is not quantized, such as one of indices, takes any numbers that its dtype has.
+            input that is not quantized, such as one of indices, takes any numbers that its dtype has. Images of a model
+            of PyTorch or ONNX have their channels first, as there.
         model: the name of one of a firmware's models; None: the first.
         on, baud, record: see `microgen.workflows.device.open_device`.
 
@@ -65,16 +67,19 @@ def predict(
     opened = open_project(path).of(model)
     run = project_model(opened)
     labels = [str(label) for label in opened.manifest.get("labels", [])]
-    inputs = quantize_samples(run, [samples] if isinstance(samples, np.ndarray) else list(samples))
+    first = ChannelsFirst.of(opened.manifest.get("source", {}))
+    given = [samples] if isinstance(samples, np.ndarray) else list(samples)
+    inputs = quantize_samples(run, first.deployed_inputs(given))
     predictions = []
     with open_device(opened, run, on, baud=baud, record=record) as client:
         for one in zip(*inputs, strict=True):
             raw = [np.ascontiguousarray(a).tobytes() for a in one]
             answer = client.infer(raw, len(run.outputs), output_bytes=sum(t.bytes for t in run.outputs))
-            outputs = tuple(
-                real_values(tensor, values)[0]
+            answered = [
+                real_values(tensor, values)
                 for tensor, values in zip(run.outputs, output_arrays(run, [answer.outputs]), strict=True)
-            )
+            ]
+            outputs = tuple(values[0] for values in first.owned_outputs(answered))
             best = int(outputs[0].argmax())
             predictions.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))
     return predictions

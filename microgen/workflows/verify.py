@@ -244,7 +244,8 @@ def _subjects(
         inputs = make_samples(model, count, seed)
         names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
         check_labels(model, names)
-        labelled = _labelled(model, data, _data(data, opened), names) if data is not None else None
+        first = calibrations.ChannelsFirst.of(opened.manifest.get("source", {}) if opened else {})
+        labelled = _labelled(model, data, _data(data, opened), names, first) if data is not None else None
         if labelled is not None:
             inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
         return _Subject(model.name, opened.address if opened else ONLY, model, inputs, count, labelled, fewer)
@@ -272,16 +273,25 @@ def _data(path: str | Path, opened: project.Project | None) -> calibrations.Requ
     return calibrations.request(path, (float(low), float(high)), source.get("sample_rate", defaults.SAMPLE_RATE))
 
 
-def _labelled(model: TfliteModel, path: str | Path, wanted: calibrations.Request, labels: tuple[str, ...]) -> _Labelled:
+def _labelled(
+    model: TfliteModel,
+    path: str | Path,
+    wanted: calibrations.Request,
+    labels: tuple[str, ...],
+    first: calibrations.ChannelsFirst,
+) -> _Labelled:
     """Read samples and the class of each."""
     names: tuple[str, ...] = ()
     targets: npt.NDArray[Any] | None
+    is_owned = calibrations.is_owned(wanted)
     if wanted.has_arrays:
         ordered, targets = wanted.read_arrays([t.name for t in model.inputs])
         if targets is not None and targets.ndim and len(targets) == len(ordered[0]):
             targets = calibrations.class_numbers(targets)
     else:
         specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
+        if is_owned:  # as their owner has them
+            specs = first.owned_specs(specs)
         read = calibrations.resolve(wanted, specs, must_vary=False)
         ordered, targets, names = list(read.arrays), read.targets, read.classes
     if targets is None:
@@ -289,7 +299,7 @@ def _labelled(model: TfliteModel, path: str | Path, wanted: calibrations.Request
             f"{path}: does not say the class of each sample",
             f"as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders of a folder",
         )
-    inputs = quantize_samples(model, ordered)
+    inputs = quantize_samples(model, first.deployed_inputs(ordered) if is_owned else ordered)
     if targets.shape != (len(inputs[0]),):
         raise InputError(
             f"{path}: '{_LABELS}' must have one class for each of {len(inputs[0])} samples", "one per sample"
