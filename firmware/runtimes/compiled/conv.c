@@ -5,7 +5,7 @@
 static MG_NOINLINE void multiply(mg_lane_work* work, int8_t* out, int32_t group,
                                  const mg_conv_params* p) {
   const int32_t n = p->kernel_h * p->kernel_w * p->in_c, fours = (p->out_c + 3) & ~3;
-  mg_lanes(work, out + group * p->out_c, p->out_c * p->groups, p->weights + group * fours * n,
+  mg_lanes(work, out + group * p->out_c, p->pixel, p->weights + group * fours * n,
            (const mg_channel*)p->channels + group * fours, n, p->out_c, p->zero);
 }
 
@@ -71,7 +71,7 @@ void MG_NAME(mg_conv)(const int8_t* in, int8_t* out, void* scratch, const mg_con
         next_x = -p->pad_w;
         next_y += p->stride_h;
       }
-      out += work->lanes * p->out_c * p->groups;
+      out += work->lanes * p->pixel;
     }
     in += p->in_h * p->in_w * p->in_c * p->groups;
   }

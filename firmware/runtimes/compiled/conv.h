@@ -25,6 +25,7 @@ typedef struct {
   int16_t pad_h, pad_w;
   int16_t zero_point; /* of the input */
   int16_t zero;       /* twice the output's zero point, and 1 */
+  uint16_t pixel;     /* bytes from an output pixel to the next */
 } mg_conv_params;
 
 void mg_conv(const int8_t* in, int8_t* out, void* scratch, const mg_conv_params* p);

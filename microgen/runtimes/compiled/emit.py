@@ -27,6 +27,8 @@ class LayerRow:
         operator: its number in the model; `name` its kind.
         macs: multiply-accumulates of the model's layer; `weight_bytes` constants in flash that no layer before it has;
             `scratch_bytes` its part of the buffer while it runs; `output_bytes` what it writes.
+        stored: the form that its weights have where they are not dense, as "runs"; `dense_bytes` what `weight_bytes` is
+            with dense weights.
     """
 
     operator: int
@@ -35,6 +37,8 @@ class LayerRow:
     weight_bytes: int
     scratch_bytes: int
     output_bytes: int
+    stored: str = ""
+    dense_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -312,6 +316,6 @@ def _table(layers: Sequence[LayerRow]) -> list[str]:
     for row in layers:
         lines.append(
             f" * {row.operator:4} {row.name:24} {row.macs:10} {row.weight_bytes:11} "
-            f"{row.scratch_bytes:11} {row.output_bytes:11}"
+            f"{row.scratch_bytes:11} {row.output_bytes:11}{f'  {row.stored}' if row.stored else ''}"
         )
     return lines

@@ -73,6 +73,15 @@ def plan(program: Program, codes: Mapping[int, Code], *, state_apart: bool = Fal
     return Layout(values, scratch, _up(size), kept, state_bytes)
 
 
+def alive(program: Program, codes: Mapping[int, Code]) -> dict[int, int]:
+    """Return how many bytes of values are kept while each step runs, by `Step.index`: without scratch or overlaps."""
+    items, _ = _items(program, codes, _roots(program))
+    values = [i for i in items if i.key >= 0]
+    return {
+        step.index: sum(_up(i.bytes) for i in values if i.born <= k <= i.dies) for k, step in enumerate(program.steps)
+    }
+
+
 def _up(x: int) -> int:
     return -(-x // ALIGNMENT) * ALIGNMENT
 

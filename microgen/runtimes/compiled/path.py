@@ -21,12 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..runtime import Optimize
+from .costs import Costs
 from .steps import Step
 from .values import Value
 
@@ -113,10 +114,13 @@ class Options:
     Attributes:
         optimize: "speed" spends flash on the layers with most MACs, "size" shares all code, "balanced" spends little.
         extra_weight_bytes: what weights may grow by for speed (Winograd), None for the default of `optimize`.
+        storage: how weights are stored: "best", in other forms than dense where that pays; "dense"; "coded", in other
+            forms wherever there is one, whatever it costs, for tests.
     """
 
     optimize: Optimize = "balanced"
     extra_weight_bytes: int | None = None
+    storage: Literal["best", "dense", "coded"] = "best"
 
 
 class CpuPath(Protocol):
@@ -125,6 +129,10 @@ class CpuPath(Protocol):
     @property
     def name(self) -> str:
         """A short name: "generic", "armv7em"."""
+
+    @property
+    def costs(self) -> Costs:
+        """About how many instructions layers take."""
 
     def codes(self, program: Program, options: Options) -> Mapping[int, Code]:
         """Return the code of the steps that this path has better code for, by `Step.index`."""

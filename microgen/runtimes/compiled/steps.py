@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from .arithmetic import multiply
+from .coding import Coding
 from .values import Int8, Int64, Loops, Part, Requantization, Value
 
 
@@ -45,6 +46,7 @@ class Conv(Step):
     Attributes:
         filter: int8 [co, kh, kw, ci / groups].
         padding: (top, left); what lies below and to the right follows from the shapes.
+        coding: how the filter is stored; None: dense.
     """
 
     filter: Int8
@@ -54,6 +56,7 @@ class Conv(Step):
     padding: tuple[int, int]
     groups: int
     requantization: Requantization
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,11 +85,13 @@ class FullyConnected(Step):
     Attributes:
         filter: int8 [n, k].
         bias: int64 [n], with the input's zero point folded in.
+        coding: how the filter is stored; None: dense.
     """
 
     filter: Int8
     bias: Int64
     requantization: Requantization
+    coding: Coding | None = None
 
     @property
     def batches(self) -> int:

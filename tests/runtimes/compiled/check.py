@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.semihosting import Cpu
 from microgen.errors import InputError
-from microgen.runtimes.compiled.compiler import CompiledModel, compile_model
+from microgen.runtimes.compiled.compiler import CompiledModel, Options, compile_model
 from microgen.tflite import TfliteModel, parse
 
 from . import emulated, host, reference
@@ -51,7 +51,12 @@ def _values(rng, tensor, k: int) -> np.ndarray:
 
 
 def check(
-    folder: Path, models: Sequence[bytes], count: int = 6, seed: int = 0, cpu: Cpu | None = None
+    folder: Path,
+    models: Sequence[bytes],
+    count: int = 6,
+    seed: int = 0,
+    cpu: Cpu | None = None,
+    options: Options | None = None,
 ) -> list[Outcome]:
     """Compile and run the models, on this machine or an emulated CPU, and compare with TFLM."""
     outcomes = [Outcome() for _ in models]
@@ -59,7 +64,8 @@ def check(
     for k, data in enumerate(models):
         model = parse(data, f"model{k}")
         try:
-            taken.append((k, compile_model(model, cpu.path if cpu else None, prefix=f"m{len(taken)}"), model))
+            compiled_model = compile_model(model, cpu.path if cpu else None, options, prefix=f"m{len(taken)}")
+            taken.append((k, compiled_model, model))
         except InputError as error:
             outcomes[k].refused = error.message
     samples = {k: samples_for(model, count, seed + k) for k, _, model in taken}

@@ -1,4 +1,7 @@
-"""python -m tests.runtimes.compiled.fuzz FIRST LAST [OPERATOR] [--cpu CPU]: random models, held against TFLM."""
+"""python -m tests.runtimes.compiled.fuzz FIRST LAST [OPERATOR] [--cpu CPU] [--storage STORAGE]
+
+Random models, held against TFLM.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.semihosting import CPUS, Cpu
+from microgen.runtimes.compiled.compiler import Options
 
 from . import check, random_models
 
@@ -25,11 +29,13 @@ def _model(name: str | None, seed: int) -> bytes:
     return random_models.model(seed)
 
 
-def _shrunk(seed: int, cpu: Cpu | None) -> str:
+def _shrunk(seed: int, cpu: Cpu | None, options: Options) -> str:
     """The fewest first operators of a model that differ already."""
     for most in range(1, 7):
         with tempfile.TemporaryDirectory() as folder:
-            (outcome,) = check.check(Path(folder), [random_models.model(seed, most)], seed=seed, cpu=cpu)
+            (outcome,) = check.check(
+                Path(folder), [random_models.model(seed, most)], seed=seed, cpu=cpu, options=options
+            )
         if outcome.difference:
             return f" (with its first {most}: {outcome.difference})"
     return ""
@@ -40,9 +46,11 @@ def main() -> None:
     parser.add_argument("first", type=int)
     parser.add_argument("last", type=int, help="the seed behind the last")
     parser.add_argument("operator", nargs="?", help="OPERATOR, OPERATOR:int16, or int16; all together otherwise")
+    parser.add_argument("--storage", choices=("best", "dense", "coded"), default="best", help="of weights")
     parser.add_argument("--cpu", choices=CPUS, help="an emulated CPU; this machine with sanitizers otherwise")
     args = parser.parse_args()
     first, last, name, cpu = args.first, args.last, args.operator, CPUS.get(args.cpu)
+    options = Options(storage=args.storage)
     refused: Counter[str] = Counter()
     bad = equal = 0
     for start in range(first, last, BATCH):
@@ -50,14 +58,14 @@ def main() -> None:
         models = [_model(name, seed) for seed in seeds]
         with tempfile.TemporaryDirectory() as folder:
             try:
-                outcomes = check.check(Path(folder), models, seed=start, cpu=cpu)
+                outcomes = check.check(Path(folder), models, seed=start, cpu=cpu, options=options)
             except (AssertionError, RuntimeError) as error:
                 print(f"seeds {start} on: {str(error)[:3000]}")
                 bad += 1
                 continue
         for seed, outcome in zip(seeds, outcomes, strict=True):
             if outcome.difference:
-                print(f"seed {seed}: {outcome.difference}{'' if name else _shrunk(seed, cpu)}", flush=True)
+                print(f"seed {seed}: {outcome.difference}{'' if name else _shrunk(seed, cpu, options)}", flush=True)
                 bad += 1
             elif outcome.refused:
                 refused[outcome.refused.split("'")[-1][:90]] += 1

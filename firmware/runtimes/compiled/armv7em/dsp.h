@@ -46,13 +46,13 @@ void mg_winograd_input(uint32_t* v, const int8_t* p, int32_t row, int32_t pixel,
  * pixel is its own field. pixels: of an output image, or of all where `flat` is set. Scratch: 24 *
  * steps bytes; behind them the larger of 12 * steps bytes, unless all fields are read where they
  * lie, and 3 * (out_c + 1) bytes where out_c is odd. Fields of three pixels are read before their
- * outputs are written. */
+ * outputs are written. pixel: bytes from an output pixel to the next; out_c where that is odd. */
 typedef struct {
   mg_conv3_kernel* kernel;
   const int32_t *weights, *end;
   int32_t pixels, image, row;
   int16_t batches, width, rows, fours, steps, last_y, last_x;
-  int16_t in_h, in_w, in_c, out_w, out_c;
+  int16_t in_h, in_w, in_c, out_w, out_c, pixel;
   int16_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
   int8_t zero_point;
   uint8_t flat;

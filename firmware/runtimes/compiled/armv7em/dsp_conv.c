@@ -34,7 +34,7 @@ static void field(int8_t* d, const int8_t* in, const tap* at, const mg_dsp_conv_
 
 void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p) {
   uint32_t* const x = scratch;
-  const int32_t c = p->out_c, gap = c + c % 2;
+  const int32_t c = p->out_c, gap = p->pixel + c % 2;
   int8_t* const fields = (int8_t*)(x + 6 * p->steps);
   for (int32_t batch = p->batches; batch > 0; batch--) {
     tap at = {-p->pad_h, -p->pad_w};
@@ -72,10 +72,10 @@ void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv
       }
       mg_widen3(x, from, down, (uint32_t)p->rows, (uint32_t)p->fours);
       const int32_t second = n > 1 ? gap : 0;
-      p->kernel(x, p->weights, p->end, gap == c ? out : fields, second, n > 2 ? 2 * gap : second,
+      p->kernel(x, p->weights, p->end, c % 2 == 0 ? out : fields, second, n > 2 ? 2 * gap : second,
                 (uint32_t)p->steps);
-      for (int32_t i = 0; gap != c && i < n * c; i++) out[i] = fields[i + i / c];
-      out += n * c;
+      for (int32_t i = 0; c % 2 && i < n * c; i++) out[i] = fields[i + i / c];
+      out += n * p->pixel;
     }
     in += p->image;
   }

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .. import costs
+from ..coding import Indexed
 from ..pack import dense_beside_convs
 from ..pack.matrix import rows_as_conv
 from ..path import Code, Options, Program
@@ -37,6 +39,7 @@ class Armv7emPath:
     """The layers with most multiplications on DSP instructions."""
 
     name = "armv7em"
+    costs = costs.ARMV7EM
 
     def codes(self, program: Program, options: Options) -> Mapping[int, Code]:
         """Return the code of convolutions and fully connected layers, int8."""
@@ -47,6 +50,7 @@ class _Plan:
     def __init__(self, program: Program, options: Options) -> None:
         self._options = options
         self._convs: dict[int, Conv] = {}
+        self._indexed: dict[int, Conv] = {}
         self._dense: dict[int, FullyConnected] = {}
         self._depthwise: dict[int, Depthwise] = {}
         for step in program.steps:
@@ -54,10 +58,19 @@ class _Plan:
                 self._take(step)
         self._sums = [s for s in program.steps if isinstance(s, Sum) and s.loops.is_flat]
         self._pools = [s for s in program.steps if isinstance(s, Pool) and _is_pool(s)]
-        taken: list[_Layer] = [*self._convs.values(), *self._dense.values(), *self._depthwise.values()]
+        taken: list[_Layer] = [
+            *self._convs.values(),
+            *self._indexed.values(),
+            *self._dense.values(),
+            *self._depthwise.values(),
+        ]
         self._macs = {s.index: _macs(s) for s in taken}
 
     def _take(self, step: _Layer) -> None:
+        if isinstance(step, Conv | FullyConnected) and step.coding is not None:
+            if isinstance(step, Conv) and isinstance(step.coding, Indexed) and _fits(step.filter):
+                self._indexed[step.index] = step
+            return
         if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
             step = layers.as_conv(step)
         elif isinstance(step, FullyConnected) and step.batches > 1:
@@ -74,14 +87,18 @@ class _Plan:
     def codes(self) -> Mapping[int, Code]:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
-        cheap = self._constants(convs)
+        cheap = self._constants({**convs, **self._indexed})
+        indexed = {k: cheap.pop(k) for k in self._indexed if k in cheap}
+        unroll = self._unroll({**convs, **self._indexed}, 16 if self._options.optimize == "speed" else 8, 4)
         if self._is_dense_beside(convs, cheap):
             alike = {k: rows_as_conv(s) for k, s in self._dense.items()}
             cheap |= constants.each(_requantizations(alike))
             convs |= alike
             self._dense = {k: s for k, s in self._dense.items() if k not in cheap}
         for k, c in cheap.items():
-            codes[k] = layers.conv(convs[k], c, self._unroll(convs, 16 if self._options.optimize == "speed" else 8, 4))
+            codes[k] = layers.conv(convs[k], c, unroll)
+        for k, c in indexed.items():
+            codes[k] = layers.conv_indexed(self._indexed[k], c, unroll)
         codes |= self._dense_codes()
         for k, c in self._constants(self._depthwise).items():
             depthwise = self._depthwise[k]

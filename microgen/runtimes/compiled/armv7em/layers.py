@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import linear
+from ..coding import Indexed
+from ..pack.coded import indexed_constants, indexed_text
 from ..pack.matrix import Channels, clamp_call, conv_overlap, is_narrow
+from ..pack.text import fields as text_of
 from ..pack.text import struct
 from ..path import IN_PLACE, Code, Constant, Overlap
 from ..requantize import BASE, Uniform
@@ -48,41 +51,81 @@ class Instance:
 def conv(step: Conv, c: Constants, unroll: int) -> Code:
     """CONV_2D without groups on conv.inc."""
     k = step.index
-    co, kh, kw, ci = step.filter.shape
-    n, h, w, _ = step.input.shape
-    _, oh, ow, _ = step.output.shape
-    kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
-    stream = streams.conv3(step.filter.reshape(co, -1).astype(np.int64), step.bias, c, step.requantization)
-    steps = -(-kh * kw * ci // 4)
-    is_whole = kw * ci % 4 == 0
-    in_place = is_whole and step.dilations[1] == 1
-    last = [size - (kernel - 1) * dilation - 1 if in_place else -1 for size, kernel, dilation in
-            zip((h, w), (kh, kw), step.dilations, strict=True)]  # fmt: skip
-    flat = is_whole and (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
-    params = struct("mg_dsp_conv_params", f"conv{k}", {
-        "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}",
-        "batches": 1 if flat else n, "pixels": (n if flat else 1) * oh * ow, "image": 0 if flat else h * w * ci,
-        "row": w * ci, "width": kw * ci, "rows": kh if is_whole else 1, "fours": kw * ci // 4 if is_whole else steps,
-        "steps": steps, "last_y": last[0], "last_x": last[1],
-        "in_h": h, "in_w": w, "in_c": ci, "out_w": ow, "out_c": co, "kernel_h": kh, "kernel_w": kw,
-        "stride_h": step.strides[0], "stride_w": step.strides[1],
-        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
-        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "flat": int(flat),
-    })  # fmt: skip
-    behind = 12 * steps if _crosses_border(step) or not is_whole else 0
-    scratch = 24 * steps + max(behind, 3 * (co + 1) if co % 2 else 0)
+    stream = streams.conv3(
+        step.filter.reshape(len(step.filter), -1).astype(np.int64), step.bias, c, step.requantization
+    )
+    fields, kernel, scratch = _conv_fields(step, c, unroll)
+    fields |= {"weights": f"stream{k}", "end": f"stream{k} + {len(stream)}"}
     return Code(
         call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
-        declarations=(params,),
+        declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
         shared=(kernel.declaration("mg_conv3_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),
         files=_files("dsp_conv.c", "widen.S", clamp=step.requantization),
         sources=(kernel.source,),
         scratch_bytes=scratch,
         overlaps=(conv_overlap(step),),
-        proven=co,
+        proven=len(step.filter),
     )
+
+
+def conv_indexed(step: Conv, c: Constants, unroll: int) -> Code:
+    """CONV_2D without groups, an even number of channels, on conv.inc, with weights as indices."""
+    k, coded = step.index, step.coding
+    assert isinstance(coded, Indexed)
+    if isinstance(c, Uniform) and c.constant.any():  # these have no weights on conv.inc, but have some in the books
+        coded = replace(
+            coded,
+            books=np.where(
+                c.constant[:, None], 0, np.broadcast_to(coded.books, (len(c.constant), coded.books.shape[1]))
+            ).astype(np.int8),
+        )
+    fields, kernel, scratch = _conv_fields(step, c, unroll)
+    words = streams.constants(step.bias, c)
+    params = struct("mg_dsp_conv_indexed_params", f"conv{k}", {
+        "conv": f"{{{text_of(fields)}}}", "weights": indexed_text(k, coded), "constants": f"words{k}",
+        "head": 0 if isinstance(c, Uniform) else 2 * step.requantization.zero_point + 1,
+        "chunk": coded.chunk, "scratch": scratch,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_dsp_conv_indexed({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
+        + clamp_call(step, step.requantization),
+        constants=(*indexed_constants(k, coded), Constant(f"words{k}", "int32_t", words)),
+        declarations=(params,),
+        shared=(kernel.declaration("mg_conv3_kernel"),),
+        headers=(f"{_FOLDER}/dsp_indexed.h",),
+        files=_files("dsp_conv.c", "dsp_conv_indexed.c", "widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=scratch + coded.chunk // 2 * (8 * coded.fours + 16) + 4,
+        proven=len(step.filter),
+    )
+
+
+def _conv_fields(step: Conv, c: Constants, unroll: int) -> tuple[dict[str, int | str], Instance, int]:
+    """Return the parameters of a convolution on conv.inc but its weights, its kernel, and its scratch in bytes."""
+    co, kh, kw, ci = step.filter.shape
+    n, h, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
+    steps = -(-kh * kw * ci // 4)
+    is_whole = kw * ci % 4 == 0
+    in_place = is_whole and step.dilations[1] == 1
+    last = [size - (kernel - 1) * dilation - 1 if in_place else -1 for size, kernel, dilation in
+            zip((h, w), (kh, kw), step.dilations, strict=True)]  # fmt: skip
+    flat = is_whole and (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
+    fields: dict[str, int | str] = {
+        "kernel": kernel.symbol,
+        "batches": 1 if flat else n, "pixels": (n if flat else 1) * oh * ow, "image": 0 if flat else h * w * ci,
+        "row": w * ci, "width": kw * ci, "rows": kh if is_whole else 1, "fours": kw * ci // 4 if is_whole else steps,
+        "steps": steps, "last_y": last[0], "last_x": last[1],
+        "in_h": h, "in_w": w, "in_c": ci, "out_w": ow, "out_c": co, "pixel": co, "kernel_h": kh, "kernel_w": kw,
+        "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "flat": int(flat),
+    }  # fmt: skip
+    behind = 12 * steps if _crosses_border(step) or not is_whole else 0
+    return fields, kernel, 24 * steps + max(behind, 3 * (co + 1) if co % 2 else 0)
 
 
 def dot_kernel(shift: int, unroll: int, tied: bool, wide: bool = True) -> Instance:
@@ -220,7 +263,7 @@ def winograd(step: Conv, c: Constants, positions: int) -> Code:
         declarations=(params,),
         shared=(kernel.declaration("mg_winograd_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("dsp_winograd.c", "winograd_input.S", clamp=step.requantization),
+        files=_files("dsp_winograd.c", "winograd_input.S", "widen.S", clamp=step.requantization),
         sources=(kernel.source,),
         scratch_bytes=256 * fours + 256 + 96 * fours + (8 * co if oh % 2 or ow % 4 else 0),
         overlaps=(_winograd_overlap(step),),

@@ -27,6 +27,11 @@ def conv3(w: Int64, bias: Int64, c: Constants, r: Requantization) -> Int64:
     return _with_head(np.concatenate([weights, words.reshape(len(h), -1)], axis=1), c, r)
 
 
+def constants(bias: Int64, c: Constants) -> Int64:
+    """Return the two words of each channel."""
+    return wrapped(_words(bias, c).reshape(-1))
+
+
 def dot4(w: Int64, bias: Int64, c: Constants, r: Requantization, base: int) -> Int64:
     """Return the stream of dot.inc for weights [channels, elements]; `base` is what the kernel's sums start with."""
     w, words = _ready(w, bias - base, c, 4)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import steps
+from .. import costs, steps
 from ..path import Code, Options, Program
 from ..steps import Step
-from . import elementwise, images, matrix, movement, recurrent, wide
+from . import coded, elementwise, images, matrix, movement, recurrent, wide
 
 _CODES: dict[type[Step], Callable[[Any], Code]] = {
     steps.Arg: images.arg,
     steps.BatchMatmul: images.batch_matmul,
     steps.Binary16: wide.binary16,
-    steps.Conv: matrix.conv,
+    steps.Conv: coded.conv,
     steps.Conv16: wide.conv16,
     steps.Curve16: wide.curve16,
     steps.Depthwise: matrix.depthwise,
     steps.Dequantize: elementwise.dequantize,
     steps.Extreme: elementwise.extreme,
-    steps.FullyConnected: matrix.fully_connected,
+    steps.FullyConnected: coded.fully_connected,
     steps.Lstm: recurrent.lstm,
     steps.LeakyRelu16: wide.leaky_relu16,
     steps.Lookup: elementwise.lookup,
@@ -46,6 +46,7 @@ class GenericPath:
     """Plain C for any CPU."""
 
     name = "generic"
+    costs = costs.GENERIC
 
     def codes(self, program: Program, options: Options) -> Mapping[int, Code]:
         """Return nothing better than plain C."""
@@ -54,8 +55,8 @@ class GenericPath:
 
 def codes(rest: Sequence[Step], options: Options) -> dict[int, Code]:
     """Return the plain C code of the steps that no path has taken, by `Step.index`."""
-    convs = [s for s in rest if isinstance(s, steps.Conv)]
-    dense = [s for s in rest if isinstance(s, steps.FullyConnected)]
+    convs = [s for s in rest if isinstance(s, steps.Conv) and s.coding is None]
+    dense = [s for s in rest if isinstance(s, steps.FullyConnected) and s.coding is None]
     if options.optimize != "speed" and dense_beside_convs(convs, dense):
         alike = {s.index: matrix.rows_as_conv(s) for s in dense}
         rest = [alike.get(s.index, s) for s in rest]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,37 +17,61 @@ _ALL = slice(None)
 _LANE_BYTES = 88  # of mg_lane_work in mg_lanes.h, without the fields
 
 
-def conv(step: Conv) -> Code:
-    """CONV_2D."""
+@dataclass(frozen=True, eq=False)
+class ConvParts:
+    """What the code of a convolution is made of.
+
+    Attributes:
+        fields: the parameters of conv.h but the weights.
+        channels: the table of its channels.
+        scratch: bytes that the kernel needs.
+    """
+
+    fields: Mapping[str, int | str]
+    rows: Channels
+    channels: Int64
+    scratch: int
+
+
+def conv_parts(step: Conv) -> ConvParts:
+    """Return the parts of a convolution's code that do not depend on how its weights are stored."""
     co, kh, kw, ci = step.filter.shape
     per_group = co // step.groups
-    weights, channels = [], []
     rows = Channels.of(step.requantization)
+    channels = []
     for g in range(step.groups):
         part = slice(g * per_group, (g + 1) * per_group)
-        w = step.filter[part].reshape(per_group, -1)
-        weights.append(grouped(w))
-        channels.append(fours(rows.table(step.bias[part] + _offset_bias(w), part)))
-    k, wide = step.index, rows.suffix
+        channels.append(
+            fours(rows.table(step.bias[part] + _offset_bias(step.filter[part].reshape(per_group, -1)), part))
+        )
     n, h, w_in, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
-    params = struct("mg_conv_params", f"conv{k}", {
-        "weights": f"weights{k}", "channels": f"channels{k}", "batches": n, "groups": step.groups,
+    fields: dict[str, int | str] = {
+        "channels": f"channels{step.index}", "batches": n, "groups": step.groups,
         "in_h": h, "in_w": w_in, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": per_group,
         "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
         "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
         "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "zero": rows.zero,
-    })  # fmt: skip
+        "pixel": co,
+    }  # fmt: skip
+    return ConvParts(fields, rows, np.concatenate(channels), _LANE_BYTES + 8 * kh * kw * ci)
+
+
+def conv(step: Conv) -> Code:
+    """CONV_2D with dense weights."""
+    k, parts = step.index, conv_parts(step)
+    rows, wide = parts.rows, parts.rows.suffix
+    weights = [grouped(w.reshape(len(w), -1)) for w in np.split(step.filter, step.groups)]
     return Code(
         call=f"mg_conv{wide}({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(
             Constant(f"weights{k}", "uint8_t", np.concatenate(weights)),
-            Constant(f"channels{k}", "int32_t", np.concatenate(channels)),
+            Constant(f"channels{k}", "int32_t", parts.channels),
         ),
-        declarations=(params,),
+        declarations=(struct("mg_conv_params", f"conv{k}", {"weights": f"weights{k}", **parts.fields}),),
         headers=("conv.h",),
         files=rows.files("conv"),
-        scratch_bytes=_LANE_BYTES + 8 * kh * kw * ci,
+        scratch_bytes=parts.scratch,
         overlaps=(conv_overlap(step),),
         proven=rows.proven,
         exact=rows.exact,

@@ -9,8 +9,9 @@ from ....errors import InputError
 _LIMIT = 65535
 # Fields that have 16 bits in the structures of the kernels.
 _NARROW = frozenset({
-    "batches", "groups", "channels", "rows", "columns", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c", "kernel_h",
-    "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_h", "pad_w",
+    "batches", "groups", "channels", "rows", "columns", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c",
+    "kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_h", "pad_w", "pixel",
+    "scratch", "chunk", "fours",
 })  # fmt: skip
 
 
@@ -20,8 +21,16 @@ def struct(ctype: str, name: str, fields: Mapping[str, int | str]) -> str:
     Raises:
         InputError: a number does not fit the 16 bits that shapes have.
     """
+    return f"static const {ctype} {name} = {{{_inner(name, fields)}}};"
+
+
+def fields(values: Mapping[str, int | str]) -> str:
+    """Return the inner text of a structure that is part of another."""
+    return _inner("a structure", values)
+
+
+def _inner(name: str, fields: Mapping[str, int | str]) -> str:
     for field, value in fields.items():
         if isinstance(value, int) and abs(value) > _LIMIT and field in _NARROW:
             raise InputError(f"{name}: {field} is {value}, more than 16 bits hold", "use the tflm runtime")
-    inner = ", ".join(f".{field} = {value}" for field, value in fields.items())
-    return f"static const {ctype} {name} = {{{inner}}};"
+    return ", ".join(f".{field} = {value}" for field, value in fields.items())

@@ -1,0 +1,165 @@
+"""How the weights of each layer are stored: dense, as runs, as indices; by bytes, instructions and RAM.
+
+A layer's weights are stored in another form than dense where that saves bytes, and where the model keeps to what
+`Options.optimize` allows: the instructions that decoding adds, and 512 bytes of RAM. What saves most for each
+instruction comes first; a form whose kernel takes more flash than it saves is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from . import coding, memory
+from .coding import Coding, Indexed
+from .costs import Costs
+from .memory import Layout
+from .path import Code, Options, Program
+from .steps import Conv, FullyConnected, Step
+from .values import Int8
+
+# What a model may need more than with dense weights.
+EXTRA_RAM = 512
+_GROWTH: Mapping[str, float] = {"speed": 0.02, "balanced": 0.10, "size": float("inf")}
+# A byte is worth no more.
+_MOST_INSTRUCTIONS = 250
+# About what a kernel takes, and the least that is worth one.
+_KERNEL_BYTES = 700
+_Layer = Conv | FullyConnected
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """A form for a layer, against dense: bytes that it saves, instructions that it adds."""
+
+    step: _Layer
+    coded: Coding
+    saved: int
+    added: float
+
+    @property
+    def kernel(self) -> tuple[type, type]:
+        return type(self.step), type(self.coded)
+
+
+def choose(
+    program: Program, codes: Mapping[int, Code], layout: Layout, costs: Costs, options: Options
+) -> dict[int, Coding]:
+    """Return how the weights of layers are stored that are not dense, by `Step.index`.
+
+    Args:
+        codes, layout: of the program with all weights dense.
+    """
+    layers = _able(program.steps)
+    if not layers or options.storage == "dense":
+        return {}
+    if options.storage == "coded":
+        return _everywhere(layers)
+    alive = memory.alive(program, codes)
+    spare = layout.bytes + layout.state_bytes + EXTRA_RAM
+    total = 0.0
+    choices: list[_Choice] = []
+    for step in layers:
+        code = codes[step.index]
+        is_winograd = _weight_bytes(code) > 2 * step.filter.size + 16 * len(step.filter)
+        dense = costs.layer(step, None, is_winograd=is_winograd)
+        total += dense
+        if is_winograd:
+            continue
+        for coded in _codings(step, spare - alive[step.index] - code.scratch_bytes - 8):
+            saved = _weight_bytes(code) - coded.bytes - 8 * len(step.filter)
+            added = costs.layer(step, coded) - dense
+            if saved > 0 and added < _MOST_INSTRUCTIONS * saved:
+                choices.append(_Choice(step, coded, saved, added))
+    return {c.step.index: c.coded for c in _worth(_greedy(choices, total * _GROWTH[options.optimize]))}
+
+
+def with_codings(program: Program, chosen: Mapping[int, Coding]) -> Program:
+    """Return the program with its layers stored so."""
+    steps = tuple(
+        replace(s, coding=chosen[s.index]) if isinstance(s, Conv | FullyConnected) and s.index in chosen else s
+        for s in program.steps
+    )
+    return replace(program, steps=steps)
+
+
+def without_largest(chosen: Mapping[int, Coding], program: Program, codes: Mapping[int, Code]) -> dict[int, Coding]:
+    """Return what was chosen without the layer that needs most RAM."""
+    alive = memory.alive(program, codes)
+    largest = max(chosen, key=lambda k: (alive[k] + codes[k].scratch_bytes, -k))
+    return {k: c for k, c in chosen.items() if k != largest}
+
+
+def _able(steps: Iterable[Step]) -> list[_Layer]:
+    """Return the layers whose weights have other forms than dense."""
+    layers = [s for s in steps if isinstance(s, Conv | FullyConnected)]
+    layers = [s for s in layers if not isinstance(s, Conv) or s.groups == 1]
+    return [s for s in layers if s.filter.size and s.output.elements and s.input.dtype == s.output.dtype == "int8"]
+
+
+def _everywhere(layers: Sequence[_Layer]) -> dict[int, Coding]:
+    """Return a form for each layer that has one, each in turn, with as small a buffer as there is."""
+    chosen: dict[int, Coding] = {}
+    for step in layers:
+        found = list(_codings(step, 2**31))
+        if found:
+            coded = found[step.index % len(found)]
+            small = isinstance(coded, Indexed) and coded.chunk > 4 and step.index % 4
+            chosen[step.index] = replace(coded, chunk=4) if small and isinstance(coded, Indexed) else coded
+    return chosen
+
+
+def _weight_bytes(code: Code) -> int:
+    return sum(c.bytes for c in code.constants)
+
+
+def _codings(step: _Layer, free: int) -> Iterator[Coding]:
+    """Yield the forms that a layer's weights have; `free`: bytes of RAM that a buffer may take."""
+    w = _matrix(step)
+    if (w == 0).mean() > 1 / 4 and (as_runs := coding.runs(w)):
+        yield as_runs
+    as_indices = coding.indexed(w)
+    if as_indices is None:
+        return
+    if isinstance(step, FullyConnected):
+        yield as_indices
+    elif chunk := _chunk(len(w), as_indices.fours, free):
+        yield replace(as_indices, chunk=chunk)
+
+
+def _chunk(channels: int, fours: int, free: int) -> int:
+    """Return how many channels of a convolution are decoded at a time, 0 where there is no room for four."""
+    each = 4 * fours + 8
+    most = free // each // 4 * 4
+    if channels % 2 or most < 4:
+        return 0
+    times = -(-channels // most)
+    return (-(-channels // times) + 3) // 4 * 4 if times > 1 else channels
+
+
+def _greedy(choices: Sequence[_Choice], most: float) -> list[_Choice]:
+    """Return one form for each layer at most: what saves most for an instruction first."""
+    taken: dict[int, _Choice] = {}
+    added = 0.0
+    for c in sorted(choices, key=lambda c: (-c.saved / max(c.added, 1.0), c.step.index)):
+        before = taken.get(c.step.index)
+        if before is not None and before.saved >= c.saved:
+            continue
+        more = c.added - (before.added if before else 0.0)
+        if added + more <= most:
+            taken[c.step.index] = c
+            added += more
+    return list(taken.values())
+
+
+def _worth(chosen: Sequence[_Choice]) -> list[_Choice]:
+    """Leave out the forms whose kernel takes what they save."""
+    saved: dict[tuple[type, type], int] = {}
+    for c in chosen:
+        saved[c.kernel] = saved.get(c.kernel, 0) + c.saved
+    return [c for c in chosen if saved[c.kernel] > _KERNEL_BYTES]
+
+
+def _matrix(step: _Layer) -> Int8:
+    """Return a layer's weights as [channels, elements]."""
+    return step.filter.reshape(len(step.filter), -1)
