@@ -23,18 +23,17 @@ void MG_NAME(mg_conv_indexed)(const int8_t* in, int8_t* out, void* scratch,
   const mg_indexed* const w = &p->weights;
   uint8_t* const buffer = (uint8_t*)scratch + p->scratch;
   const int32_t n = p->conv.kernel_h * p->conv.kernel_w * p->conv.in_c;
-  const int32_t channels = p->conv.out_c, book = w->book << w->bits;
+  const int32_t channels = p->conv.out_c;
   const uint8_t* codes = w->codes;
-  const int8_t* books = w->books;
   mg_conv_params part = p->conv;
   part.weights = buffer;
   part.pixel = p->conv.out_c;
   for (int32_t c = 0; c < channels; c += p->chunk) {
     const int32_t count = channels - c < p->chunk ? channels - c : p->chunk;
     for (int32_t i = 0; i < count; i += 2) {
-      const int8_t* const second = i + 1 < count ? books + book : books;
-      codes = decode(buffer + i / 4 * 4 * n + i % 4, codes, n, w, books, second);
-      books = second + book;
+      const int8_t* const a = mg_book(w, c + i);
+      const int8_t* const b = i + 1 < count ? mg_book(w, c + i + 1) : a;
+      codes = decode(buffer + i / 4 * 4 * n + i % 4, codes, n, w, a, b);
     }
     part.channels = (const mg_channel*)p->conv.channels + c;
     part.out_c = (uint16_t)count;

@@ -31,19 +31,17 @@ static MG_NOINLINE void sums_of(const int8_t* x, const uint8_t* codes, const mg_
 
 void MG_NAME(mg_dense_indexed)(const int8_t* in, int8_t* out, const mg_dense_indexed_params* p) {
   const mg_indexed* const w = &p->weights;
-  const int32_t book = w->book << w->bits;
-  for (int32_t batch = p->batches; batch > 0; batch--, in += p->depth) {
+  const int32_t units = p->units;
+  for (int32_t batch = p->batches; batch > 0; batch--, in += p->depth, out += units) {
     const uint8_t* codes = w->codes;
-    const int8_t* books = w->books;
-    const mg_channel* channels = p->channels;
-    for (int32_t left = p->units; left > 0; left -= 2, codes += w->fours * w->bits) {
+    for (int32_t c = 0; c < units; c += 2, codes += w->fours * w->bits) {
+      const int32_t last =
+          c + 1 < units ? c + 1 : c; /* a pair that has no second repeats the first */
       int32_t sums[2];
-      const int8_t* const second = left > 1 ? books + book : books;
-      sums_of(in, codes, w, books, second, sums);
-      books = second + book;
-      for (int32_t i = 0; i < 2 && i < left; i++, channels++) {
-        MG_HOLD(mg_channel, channel, channels);
-        *out++ = (int8_t)mg_requantize(sums[i] + mg_bias(channel), channel, p->zero);
+      sums_of(in, codes, w, mg_book(w, c), mg_book(w, last), sums);
+      for (int32_t i = c; i <= last; i++) {
+        MG_HOLD(mg_channel, channel, (const mg_channel*)p->channels + i);
+        out[i] = (int8_t)mg_requantize(sums[i - c] + mg_bias(channel), channel, p->zero);
       }
     }
   }

@@ -4,7 +4,7 @@
  * Channels come in pairs a, b (the last is filled up); a pair's elements, [kernel_h, kernel_w,
  * in_c], in fours (the last filled up with weights of 0). Each four of a pair takes `bits` bytes:
  * indices of a0, b0, a1, b1, a2, b2, a3, b3, from the lowest bits on. Behind the last lie three
- * bytes that are read, too. Books: of channel c, at c << bits, or one for all where `book` is 0. */
+ * bytes that are read, too. A book has 1 << bits values. */
 #ifndef MG_INDEXED_H
 #define MG_INDEXED_H
 
@@ -14,12 +14,17 @@
 extern "C" {
 #endif
 
+/* Book number `book[c]` is that of channel c: channels share books. */
 typedef struct {
   const uint8_t* codes;
   const int8_t* books;
-  uint16_t fours;
-  uint8_t bits, book;
+  const uint8_t* book;
+  uint16_t fours, bits;
 } mg_indexed;
+
+MG_INLINE const int8_t* mg_book(const mg_indexed* w, int32_t channel) {
+  return w->books + ((int32_t)w->book[channel] << w->bits);
+}
 
 /* The eight indices of a four. */
 MG_INLINE uint32_t mg_first_half(const uint8_t* codes) {

@@ -5,6 +5,7 @@ The layouts are those that firmware/runtimes/compiled/runs.h and indexed.h descr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from .values import Int8, Int64
 
 _MOST_BITS = 6
+_MOST_BOOKS = 256  # a channel has the number of its book in a byte
 _MOST_GAP = 15
 _TAIL = 3  # bytes that are read behind the last index
 _Bytes = npt.NDArray[np.uint8]
@@ -51,27 +53,22 @@ class Indexed:
     Attributes:
         bits: of an index, 1 to 6.
         codes: the indices of pairs of channels, in fours of elements: `bits` bytes for each.
-        books: int8 [channels or 1, 1 << bits].
-        channels, elements: of the weights.
+        books: int8 [books, 1 << bits]; book: the number of each channel's, for channels share books.
+        elements: of a channel.
         chunk: how many channels of a convolution are decoded at a time; 0 where they are not.
     """
 
     bits: int
     codes: _Bytes
     books: Int8
-    channels: int
+    book: Int64
     elements: int
     chunk: int = 0
 
     @property
     def bytes(self) -> int:
         """What it takes in flash."""
-        return int(self.codes.size + self.books.size)
-
-    @property
-    def is_per_channel(self) -> bool:
-        """Whether each channel has a book of its own."""
-        return len(self.books) > 1
+        return int(self.codes.size + self.books.size + self.book.size)
 
     @property
     def fours(self) -> int:
@@ -133,28 +130,53 @@ def decoded_runs(coded: Runs, elements: int) -> Int8:
 
 
 def indexed(w: Int8) -> Indexed | None:
-    """Return weights [channels, elements] as indices, of one book or a book for each channel; None: too many values."""
+    """Return weights [channels, elements] as indices, with as few books as take least; None: there are too many values.
+
+    Quantization makes the same int8 values of the few that clustering leaves in all channels that have the same largest
+    one, and others share what they can.
+    """
     filled = np.pad(w, ((0, 0), (0, -w.shape[1] % 4)))
-    whole = np.unique(filled)
-    each = [np.unique(row) for row in filled]
-    found = []
-    for books in ([whole], each):
-        bits = max(1, (max(map(len, books)) - 1).bit_length())
-        if bits <= _MOST_BITS:
-            found.append(_indexed(filled, books, bits, w.shape[1]))
-    return min(found, key=lambda f: f.bytes, default=None)
+    values = [frozenset(np.unique(row).tolist()) for row in filled]
+    least = max(1, (max(map(len, values)) - 1).bit_length())
+    best: Indexed | None = None
+    for bits in range(least, _MOST_BITS + 1):
+        if best is not None and w.size * bits // 8 >= best.bytes:
+            break
+        books, book = _shared(values, 1 << bits)
+        if len(books) <= _MOST_BOOKS:
+            coded = _indexed(filled, books, book, bits, w.shape[1])
+            best = coded if best is None or coded.bytes < best.bytes else best
+    return best
 
 
-def _indexed(filled: Int8, books: list[Int8], bits: int, elements: int) -> Indexed:
-    table = np.stack([np.pad(book, (0, (1 << bits) - len(book)), mode="edge") for book in books])
-    index = np.stack([np.searchsorted(books[k % len(books)], row) for k, row in enumerate(filled)])
+def _shared(values: Sequence[frozenset[int]], size: int) -> tuple[list[frozenset[int]], Int64]:
+    """Return books of up to `size` values that hold those of each channel, and the number of each channel's book."""
+    books: list[frozenset[int]] = []
+    book = np.zeros(len(values), np.int64)
+    for channel in sorted(range(len(values)), key=lambda c: (-len(values[c]), c)):
+        own = values[channel]
+        fitting = [k for k, b in enumerate(books) if len(b | own) <= size]
+        if fitting:
+            k = min(fitting, key=lambda k: (len(own - books[k]), k))
+            books[k] |= own
+        else:
+            k = len(books)
+            books.append(own)
+        book[channel] = k
+    return books, book
+
+
+def _indexed(filled: Int8, books: list[frozenset[int]], book: Int64, bits: int, elements: int) -> Indexed:
+    tables = [np.array(sorted(b), np.int8) for b in books]
+    index = np.stack([np.searchsorted(tables[k], row) for k, row in zip(book, filled, strict=True)])
     index = np.pad(index, ((0, len(index) % 2), (0, 0)))
     # [pairs, fours, 8]: element by element, channel a and b.
     eights = index.reshape(len(index) // 2, 2, -1, 4).transpose(0, 2, 3, 1).reshape(-1, 8)
     each_bit = (eights[:, :, None] >> np.arange(bits)) & 1
     codes = np.packbits(each_bit.reshape(len(eights), -1).astype(np.uint8), axis=1, bitorder="little")
     codes = np.concatenate([codes.reshape(-1), np.zeros(_TAIL, np.uint8)])
-    return Indexed(bits, codes, table.astype(np.int8), len(filled), elements)
+    table = np.stack([np.pad(t, (0, (1 << bits) - len(t)), mode="edge") for t in tables])
+    return Indexed(bits, codes, table, book, elements)
 
 
 def decoded_indices(coded: Indexed) -> Int8:
@@ -162,6 +184,5 @@ def decoded_indices(coded: Indexed) -> Int8:
     eights = coded.codes[: len(coded.codes) - _TAIL].reshape(-1, coded.bits)
     each_bit = np.unpackbits(eights, axis=1, bitorder="little").reshape(len(eights), 8, coded.bits)
     index = (each_bit << np.arange(coded.bits)).sum(2)
-    index = index.reshape(-1, coded.fours, 4, 2).transpose(0, 3, 1, 2).reshape(-1, 4 * coded.fours)[: coded.channels]
-    book = np.arange(coded.channels) if coded.is_per_channel else np.zeros(coded.channels, int)
-    return np.asarray(coded.books[book[:, None], index][:, : coded.elements])
+    index = index.reshape(-1, coded.fours, 4, 2).transpose(0, 3, 1, 2).reshape(-1, 4 * coded.fours)[: len(coded.book)]
+    return np.asarray(coded.books[coded.book[:, None], index][:, : coded.elements])

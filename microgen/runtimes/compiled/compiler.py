@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...tflite import TfliteModel
 from ...tflite.macs import operator_macs
-from . import emit, pack, storing
+from . import emit, order, pack, storing
 from .analyse import analyse
 from .coding import Coding
 from .emit import LayerRow
@@ -77,7 +77,7 @@ def compile_model(
         InputError: the model has an operator that the compiled runtime lacks; the message names it.
     """
     path, options = path or GenericPath(), options or Options()
-    program = analyse(lower(model))
+    program = order.early(analyse(lower(model)))
     codes, layout = _placed(program, path, options, bool(shared))
     dense_bytes = {k: sum(c.bytes for c in code.constants) for k, code in codes.items()}
     chosen = storing.choose(program, codes, layout, path.costs, options)

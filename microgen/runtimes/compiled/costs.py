@@ -67,6 +67,6 @@ GENERIC = Costs(
     mac=1.7, dense_mac=2.2, field=4, field4=2.6, output=14, run=4, run_output=40, dense_run=9, index=6, dense_index=6
 )  # fmt: skip
 ARMV7EM = Costs(
-    mac=0.71, dense_mac=0.9, field=1.2, field4=2.6, output=7, run=2.4, run_output=46, dense_run=7, index=3.5,
+    mac=0.71, dense_mac=0.9, field=2, field4=2.6, output=7, run=2.4, run_output=46, dense_run=7, index=3.5,
     dense_index=3.8,
 )  # fmt: skip

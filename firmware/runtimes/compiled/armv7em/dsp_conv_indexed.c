@@ -28,9 +28,8 @@ void mg_dsp_conv_indexed(const int8_t* in, int8_t* out, void* scratch,
                          const mg_dsp_conv_indexed_params* p) {
   const mg_indexed* const w = &p->weights;
   int32_t* const buffer = (int32_t*)scratch + p->scratch / 4;
-  const int32_t channels = p->conv.out_c, book = w->book << w->bits;
+  const int32_t channels = p->conv.out_c;
   const uint8_t* codes = w->codes;
-  const int8_t* books = w->books;
   const int32_t* constants = p->constants;
   mg_dsp_conv_params part = p->conv;
   part.weights = buffer;
@@ -39,8 +38,8 @@ void mg_dsp_conv_indexed(const int8_t* in, int8_t* out, void* scratch,
     const int32_t count = channels - c < p->chunk ? channels - c : p->chunk;
     int32_t* to = buffer;
     if (p->head) *to++ = p->head;
-    for (int32_t i = 0; i < count; i += 2, books += 2 * book, codes += w->fours * w->bits) {
-      to = decode(to, codes, w, books, books + book);
+    for (int32_t i = c; i < c + count; i += 2, codes += w->fours * w->bits) {
+      to = decode(to, codes, w, mg_book(w, i), mg_book(w, i + 1));
       memcpy(to, constants, 16);
       to += 4;
       constants += 4;

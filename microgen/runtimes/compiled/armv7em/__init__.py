@@ -16,6 +16,7 @@ from ..coding import Indexed
 from ..pack import dense_beside_convs
 from ..pack.matrix import rows_as_conv
 from ..path import Code, Options, Program
+from ..requantize import Uniform
 from ..steps import Conv, Depthwise, FullyConnected, Pool, Sum
 from ..values import Int64, Requantization
 from . import constants, layers, streams
@@ -88,7 +89,7 @@ class _Plan:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
         cheap = self._constants({**convs, **self._indexed})
-        indexed = {k: cheap.pop(k) for k in self._indexed if k in cheap}
+        indexed = {k: self._without_dead(s, cheap.pop(k)) for k, s in self._indexed.items() if k in cheap}
         unroll = self._unroll({**convs, **self._indexed}, 16 if self._options.optimize == "speed" else 8, 4)
         if self._is_dense_beside(convs, cheap):
             alike = {k: rows_as_conv(s) for k, s in self._dense.items()}
@@ -97,8 +98,9 @@ class _Plan:
             self._dense = {k: s for k, s in self._dense.items() if k not in cheap}
         for k, c in cheap.items():
             codes[k] = layers.conv(convs[k], c, unroll)
-        for k, c in indexed.items():
-            codes[k] = layers.conv_indexed(self._indexed[k], c, unroll)
+        for k, common in indexed.items():
+            if common is not None:
+                codes[k] = layers.conv_indexed(self._indexed[k], common, unroll)
         codes |= self._dense_codes()
         for k, c in self._constants(self._depthwise).items():
             depthwise = self._depthwise[k]
@@ -110,6 +112,13 @@ class _Plan:
             if code := layers.sum_(step, 2 if self._options.optimize == "size" else 8):
                 codes[step.index] = code
         return codes
+
+    @staticmethod
+    def _without_dead(step: Conv, c: Constants) -> Constants | None:
+        """Return constants that work with the weights of all channels: books hold those of constant ones, too."""
+        if not isinstance(c, Uniform) or not c.constant.any():
+            return c
+        return constants.each(_requantizations({0: step})).get(0)
 
     def _is_dense_beside(self, convs: Mapping[int, Conv], cheap: Mapping[int, Constants]) -> bool:
         """Tell whether a kernel of convolutions that is there already does for fully connected layers, too."""

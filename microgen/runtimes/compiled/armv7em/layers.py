@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,13 +74,6 @@ def conv_indexed(step: Conv, c: Constants, unroll: int) -> Code:
     """CONV_2D without groups, an even number of channels, on conv.inc, with weights as indices."""
     k, coded = step.index, step.coding
     assert isinstance(coded, Indexed)
-    if isinstance(c, Uniform) and c.constant.any():  # these have no weights on conv.inc, but have some in the books
-        coded = replace(
-            coded,
-            books=np.where(
-                c.constant[:, None], 0, np.broadcast_to(coded.books, (len(c.constant), coded.books.shape[1]))
-            ).astype(np.int8),
-        )
     fields, kernel, scratch = _conv_fields(step, c, unroll)
     words = streams.constants(step.bias, c)
     params = struct("mg_dsp_conv_indexed_params", f"conv{k}", {

@@ -127,13 +127,16 @@ def _runs_constants(k: int, coded: Runs) -> tuple[Constant, ...]:
 
 def indexed_constants(k: int, coded: Indexed) -> tuple[Constant, ...]:
     """Return the indices and books of layer k."""
-    return Constant(f"codes{k}", "uint8_t", coded.codes), Constant(f"books{k}", "int8_t", coded.books, 1)
+    return (
+        Constant(f"codes{k}", "uint8_t", coded.codes),
+        Constant(f"books{k}", "int8_t", coded.books, 1),
+        Constant(f"book{k}", "uint8_t", coded.book, 1),
+    )
 
 
 def indexed_text(k: int, coded: Indexed) -> str:
     """Return the C of a `mg_indexed`."""
     inner: dict[str, int | str] = {
-        "codes": f"codes{k}", "books": f"books{k}", "fours": coded.fours, "bits": coded.bits,
-        "book": int(coded.is_per_channel),
+        "codes": f"codes{k}", "books": f"books{k}", "book": f"book{k}", "fours": coded.fours, "bits": coded.bits,
     }  # fmt: skip
     return f"{{{fields(inner)}}}"
