@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import defaults
-from ..errors import InputError, option
+from ..errors import InputError, command, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
@@ -231,6 +231,13 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
             f"give a {sources.suffixes(KERAS)} file, or {option('recipe', 'NAME')} to train one",
             option="model",
         )
+    if model is None and recipe is not None and load_recipe(recipe).framework != KERAS.name:
+        raise InputError(
+            f"the recipe '{recipe}' is not written in Keras, and compression trains Keras models only",
+            f"give one that is: {option('recipe', 'digits')}",
+            option="recipe",
+            value=recipe,
+        )
 
 
 def check_seen(models: Iterable[Any], recipe: str | None, seed: int) -> None:
@@ -247,6 +254,11 @@ def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
         InputError: it is missing, or no Keras model.
     """
     is_object = sources.is_object(model)
+    if is_object and (other := sources.frontend_of(model)) is not KERAS and other is not None:
+        raise InputError(
+            f"model '{sources.name_of(model)}': compression trains a Keras model, and this is {other.title}",
+            f"{command('quantize', 'model', 'data')} takes it without training",
+        )
     frontend, source = sources.save(model, folder) if is_object else sources.find(model)
     if frontend is KERAS:
         return source.path
@@ -301,7 +313,7 @@ def _source(
         assert recipe is not None
         trained = train(recipe.name, seed=seed, on_step=on_step, on_epoch=on_epoch)
         path = folder / f"{recipe.name}.keras"
-        path.write_bytes(trained.keras)
+        path.write_bytes(trained.saved)
         return path, recipe.name
     return model_file(model, folder), sources.name_of(model)
 

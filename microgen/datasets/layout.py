@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from .arrays import Array, InputSpec
 from .dataset import Calibration, Request, resolve
 
@@ -56,16 +58,24 @@ class ChannelsFirst:
     ) -> Calibration:
         """Read data to the inputs as their owner has them, and return it as the deployed model takes it.
 
-        Images and sound are no array of anyone's: they are read as the deployed model takes them.
+        Images and sound are no array of anyone's: they are read as the deployed model takes them. So are arrays that
+        have its shapes, and not the owner's.
         """
-        if is_owned(wanted):
-            read = resolve(wanted, owned, seed=seed, must_vary=must_vary)
-            return replace(read, arrays=tuple(self.deployed_inputs(read.arrays)))
         deployed = [
             replace(spec, shape=(*spec.shape[1:], spec.shape[0])) if k in self.inputs else spec
             for k, spec in enumerate(owned)
         ]
-        return resolve(wanted, deployed, seed=seed, must_vary=must_vary)
+        if not is_owned(wanted):
+            return resolve(wanted, deployed, seed=seed, must_vary=must_vary)
+        try:
+            read = resolve(wanted, owned, seed=seed, must_vary=must_vary)
+        except InputError:
+            if not self.inputs or not wanted.has_arrays:
+                raise
+            with suppress(InputError):
+                return resolve(wanted, deployed, seed=seed, must_vary=must_vary)
+            raise
+        return replace(read, arrays=tuple(self.deployed_inputs(read.arrays)))
 
     def owned_specs(self, deployed: Sequence[InputSpec]) -> list[InputSpec]:
         """Return the deployed model's inputs as their owner has them."""

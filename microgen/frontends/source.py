@@ -66,7 +66,7 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
 
 def is_object(model: object) -> bool:
     """Return whether a frontend takes this Python object as a model."""
-    return _frontend_of(model) is not None
+    return frontend_of(model) is not None
 
 
 def save(model: Any, folder: Path, example: Any = None) -> tuple[Frontend, Source]:  # noqa: ANN401 - of frameworks
@@ -80,14 +80,14 @@ def save(model: Any, folder: Path, example: Any = None) -> tuple[Frontend, Sourc
     Raises:
         InputError: it cannot be saved.
     """
-    frontend = _frontend_of(model)
+    frontend = frontend_of(model)
     assert frontend is not None
     return find(frontend.save(model, folder, example))
 
 
 def name_of(model: Any) -> str:  # noqa: ANN401
     """Return the name of a model object, or of a path without its suffix."""
-    frontend = _frontend_of(model)
+    frontend = frontend_of(model)
     return frontend.object_name(model) if frontend else Path(model).stem
 
 
@@ -112,5 +112,6 @@ def _either(names: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def _frontend_of(model: object) -> Frontend | None:
+def frontend_of(model: object) -> Frontend | None:
+    """Return the frontend that takes this Python object as a model; None for another object."""
     return next((frontend for frontend in FRONTENDS if frontend.matches_object(model)), None)

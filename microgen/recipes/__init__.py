@@ -1,7 +1,7 @@
 """Ready-made uses: each file here is one recipe, with its data, its model and how good it must be.
 
-Adding a recipe is adding a file that defines `RECIPE`. Recipes import TensorFlow inside their functions, so that
-listing them is cheap.
+Adding a recipe is adding a file that defines `RECIPE`. Recipes import TensorFlow or PyTorch inside their functions, so
+that listing them is cheap.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A use: a task, its data and a small Keras model.
+    """A use: a task, its data and a small model.
 
     Attributes:
         name, title, task: for people.
         source: where the data comes from.
         input: what one sample is, for whoever writes the firmware.
         data: makes the data from a seed.
-        model: makes the untrained, compiled Keras 3 model.
+        model: makes the untrained model: a compiled Keras 3 model, or a torch.nn.Module.
         metric, bound: what it is measured by on held-out data, and what it reaches.
         epochs, batch_size: of the training.
         labels: what the outputs stand for; empty for a regression.
@@ -53,6 +53,7 @@ class Recipe:
         parameters: from outputs, inputs and targets of the validation data, figures that the firmware needs besides
             the model, such as a threshold.
         applications: options by the name of an application that its model goes with.
+        framework: what trains it (`microgen.training`).
     """
 
     name: str
@@ -70,6 +71,7 @@ class Recipe:
     packages: tuple[str, ...] = ()
     parameters: Callable[[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]], dict[str, float]] | None = None
     applications: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    framework: str = "keras"
 
     def to_json(self) -> dict[str, Any]:
         """Return what it is as plain data."""
@@ -88,7 +90,9 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """Return the names of all recipes, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return sorted(
+        module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
+    )
 
 
 def load_recipe(name: str) -> Recipe:
@@ -100,6 +104,6 @@ def load_recipe(name: str) -> Recipe:
     if name not in recipe_names():
         names = recipe_names()
         raise InputError(f"no recipe '{name}'", nearest(name, names, f"recipes: {', '.join(names)}"))
-    recipe = importlib.import_module(f"{__name__}.{name}").RECIPE
+    recipe = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
     assert isinstance(recipe, Recipe)
     return recipe

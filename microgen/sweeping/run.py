@@ -182,7 +182,7 @@ def _model(
         path = store.out / f"{trained}.keras"
         if not path.is_file():
             training = train(recipe, seed=seed, on_step=on_step)
-            store.file(path.name, training.keras)
+            store.file(path.name, training.saved)
         return path.read_bytes(), path.suffix
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         path = model_file(model, Path(folder))

@@ -10,23 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..boards import Board, load_board
-from ..datasets import Calibration, representative
 from ..errors import InputError, option
-from ..frontends.converted import Converted
-from ..frontends.keras.archive import keras_bytes
-from ..frontends.keras.converter import convert_loaded, make_deterministic
-from ..frontends.keras.frontend import FRONTEND as KERAS
-from ..frontends.keras.loading import from_keras
 from ..quantization import Quantized, finish
 from ..recipes import Recipe, load_recipe
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out_folder
 from ..support.json import json_text, load_json
 from ..verification import EngineRun, quantize_samples, real_values
-from ..workers import TRAINING, converter, report_progress
+from . import TRAINERS
+from .trainer import TrainRequest
 
 RECORD = "training.json"
 
@@ -38,7 +32,7 @@ class Trained:
     Attributes:
         recipe: which one.
         quantized: its int8 model with its calibration data.
-        keras: the float model, as the bytes of a .keras file.
+        saved: the float model, as the bytes of a file of its framework: a .keras, or a .pt2.
         float_score, litert_score, tflm_score: the recipe's metric on held-out data, of the float model and of the
             int8 model in LiteRT's reference kernels and in TFLM.
         validation_score: the same of the int8 model in TFLM on the data that the recipe was chosen by; None where it
@@ -50,7 +44,7 @@ class Trained:
 
     recipe: Recipe
     quantized: Quantized
-    keras: bytes
+    saved: bytes
     float_score: float
     litert_score: float
     tflm_score: float
@@ -125,8 +119,8 @@ def train(
     limits = RUNTIMES.get(runtime).quantization_limits(target)
     request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs)
     on_step(f"training {recipe}")
-    packages = ("tensorflow", "keras", *chosen.packages)
-    reply = converter.run(train_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
+    trainer = TRAINERS.get(chosen.framework)
+    reply = trainer.train(request, chosen.packages, on_step, on_epoch)
     on_step("running LiteRT and TFLM on the held-out data")
     quantized = finish(reply.converted, recipe, "recipe", "int8", limits)
     test_x, test_y = reply.test_x, reply.test_y
@@ -148,7 +142,7 @@ def train(
     trained = Trained(
         chosen,
         quantized,
-        reply.keras,
+        reply.saved,
         score(reply.test_float, test_x, test_y),
         score(litert, test_x, test_y),
         score(tflm, test_x, test_y),
@@ -172,67 +166,6 @@ def check_seed(seed: int) -> None:
     """
     if not 0 <= seed < 2**32:
         raise InputError(f"must be 0 to {2**32 - 1}", "leave it out for 0", option="seed", value=seed)
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """A recipe to train.
-
-    Attributes:
-        recipe: its name.
-        per_channel_dense: as for `frontends.keras.converter.convert`.
-        seed, epochs: of the training.
-    """
-
-    recipe: str
-    per_channel_dense: bool
-    seed: int
-    epochs: int
-
-
-@dataclass(frozen=True)
-class TrainReply:
-    """A trained model, and the data that it is measured on.
-
-    Attributes:
-        converted: the model after its conversion.
-        keras: the float model, as the bytes of a .keras file.
-        test_x, test_y: the held-out data.
-        test_float: what the float model answers to `test_x`.
-        valid_x, valid_y: the data to choose by; None where the recipe has none.
-    """
-
-    converted: Converted
-    keras: bytes
-    test_x: npt.NDArray[Any]
-    test_y: npt.NDArray[Any]
-    test_float: npt.NDArray[Any]
-    valid_x: npt.NDArray[Any] | None
-    valid_y: npt.NDArray[Any] | None
-
-
-def train_job(request: TrainRequest) -> TrainReply:
-    """Train a recipe and convert it. Runs in a worker."""
-    import keras
-
-    recipe = load_recipe(request.recipe)
-    seed, epochs = request.seed, request.epochs
-    make_deterministic(seed)
-    data, model = recipe.data(seed), recipe.model()
-    report_progress(0, epochs)
-    report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
-    model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[report])
-    calibration = Calibration((data.train_x[representative(len(data.train_x), seed)],), origin="training data")
-    loaded = from_keras(model)
-    return TrainReply(
-        convert_loaded(loaded, calibration, "int8", per_channel_dense=request.per_channel_dense),
-        keras_bytes(model),
-        data.test_x,
-        data.test_y,
-        model.predict(data.test_x, batch_size=256, verbose=0),
-        data.valid_x,
-        data.valid_y,
-    )
 
 
 def check_held_out(model: Path, recipe: str, seed: int) -> None:
@@ -274,14 +207,19 @@ def _with_record(trained: Trained) -> Trained:
     return replace(
         trained,
         quantized=replace(
-            trained.quantized, labels=trained.recipe.labels, metrics=metrics, record=record, frontend=KERAS.name
+            trained.quantized,
+            labels=trained.recipe.labels,
+            metrics=metrics,
+            record=record,
+            frontend=trained.recipe.framework,
         ),
     )
 
 
 def _check_same(out: Path, recipe: str) -> None:
     """Refuse the folder of another recipe, whose calibration data and labels would be mixed up."""
-    models = sorted(path.stem for path in out.glob("*.keras"))
+    saved = {trainer.suffix for trainer in TRAINERS}
+    models = sorted(path.stem for path in out.iterdir() if path.suffix in saved) if out.is_dir() else []
     if models and recipe not in models:
         raise InputError(
             f"{out}: has the recipe '{models[0]}'",
@@ -295,7 +233,7 @@ def _write(out: Path, trained: Trained) -> None:
     """Write a training's files beside their place, and move them there: all are there, or none."""
     name = trained.recipe.name
     files = {
-        f"{name}.keras": trained.keras,
+        f"{name}{TRAINERS.get(trained.recipe.framework).suffix}": trained.saved,
         f"{name}.tflite": trained.quantized.model.data,
         RECORD: json_text(trained.to_json()).encode(),
     }

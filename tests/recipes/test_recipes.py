@@ -17,14 +17,19 @@ from microgen.compression.price import standard_error
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
 from microgen.support.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
+from microgen.training import TRAINERS
 from microgen.training import train as training
 from tests.projects.test_project import tree
 from tests.support.docs_files import Files
 from tests.support.once import shared_folder
 from tests.support.tools import needs_host
+from tests.support.torch_tools import torch
 
 
 def _can_train(name):
+    if load_recipe(name).framework == "pytorch":
+        torch()
+        return
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
     if name == "keyword" and shutil.which("espeak-ng") is None:
@@ -60,7 +65,8 @@ def test_a_recipe_reaches_what_it_states(name, tmp_path):
     record = json.loads((tmp_path / "t/training.json").read_text())
     assert record["scores"]["tflm"] == trained.tflm_score and record["seed"] == 0
     assert (tmp_path / f"t/{name}.tflite").read_bytes() == trained.quantized.model.data
-    assert (tmp_path / f"t/{name}.keras").stat().st_size == len(trained.keras)
+    suffix = TRAINERS.get(recipe.framework).suffix
+    assert (tmp_path / f"t/{name}{suffix}").stat().st_size == len(trained.saved)
     assert np.load(tmp_path / "t/calibration.npy").shape[0] == 500
     if recipe.labels:
         assert (tmp_path / "t/labels.txt").read_text().splitlines() == list(recipe.labels)

@@ -1,0 +1,57 @@
+"""Trains recipes in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..datasets import Calibration, representative
+from ..frontends.keras.archive import keras_bytes
+from ..frontends.keras.converter import convert_loaded, make_deterministic
+from ..frontends.keras.frontend import FRONTEND, PACKAGES
+from ..frontends.keras.loading import from_keras
+from ..recipes import load_recipe
+from ..workers import TRAINING, converter, report_progress
+from .trainer import Trainer, TrainReply, TrainRequest
+
+
+class _Keras(Trainer):
+    """See `Trainer`."""
+
+    name = FRONTEND.name
+    suffix = ".keras"
+
+    def train(
+        self,
+        request: TrainRequest,
+        packages: tuple[str, ...],
+        on_step: Callable[[str], None],
+        on_epoch: Callable[[int, int], None] | None,
+    ) -> TrainReply:
+        return converter.run(train_job, request, packages=(*PACKAGES, *packages), engine=TRAINING, on_progress=on_epoch)
+
+
+TRAINER = _Keras()
+
+
+def train_job(request: TrainRequest) -> TrainReply:
+    """Train a recipe and convert it. Runs in a worker."""
+    import keras
+
+    recipe = load_recipe(request.recipe)
+    seed, epochs = request.seed, request.epochs
+    make_deterministic(seed)
+    data, model = recipe.data(seed), recipe.model()
+    report_progress(0, epochs)
+    report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
+    model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[report])
+    calibration = Calibration((data.train_x[representative(len(data.train_x), seed)],), origin="training data")
+    loaded = from_keras(model)
+    return TrainReply(
+        convert_loaded(loaded, calibration, "int8", per_channel_dense=request.per_channel_dense),
+        keras_bytes(model),
+        data.test_x,
+        data.test_y,
+        model.predict(data.test_x, batch_size=256, verbose=0),
+        data.valid_x,
+        data.valid_y,
+    )
