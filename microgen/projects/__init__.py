@@ -78,6 +78,12 @@ def _esphome() -> ProjectKind:
     return KIND
 
 
+def _zephyr() -> ProjectKind:
+    from .zephyr.kind import KIND
+
+    return KIND
+
+
 PROJECTS: Registry[ProjectKind] = Registry(
     "kind of project",
     {
@@ -87,5 +93,6 @@ PROJECTS: Registry[ProjectKind] = Registry(
         "arduino-library": _arduino_library,
         "esp-idf": _esp_idf,
         "esphome": _esphome,
+        "zephyr": _zephyr,
     },
 )
