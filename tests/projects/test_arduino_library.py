@@ -12,11 +12,16 @@ from pathlib import Path
 import pytest
 
 import microgen
+from microgen.applications import choose_application
 from microgen.boards import load_board
+from microgen.deployment import deploy
 from microgen.errors import InputError
 from microgen.projects.arduino_library.kind import archive, depends, library_name
 from microgen.support import resources
 from microgen.support.render import properties_value
+from microgen.tflite import parse
+from tests.applications import test_motion
+from tests.applications.test_microphone import scoring
 from tests.deployment.test_fit import deployed
 from tests.projects import arduino_spec
 from tests.projects.test_c_library import HOSTILE
@@ -187,6 +192,37 @@ def test_it_compiles_for_its_board_as_the_core_does(library, tmp_path):
     subprocess.run(["arm-none-eabi-gcc", *cpu, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *folders, *c], check=True)
     flags = ["-std=gnu++14", "-Wall", "-Wextra", "-Werror", "-Wno-c++17-extensions", "-DARDUINO=10819"]
     subprocess.run([compiler, *cpu, *flags, "-fno-exceptions", "-fno-rtti", *folders, *cxx], check=True)
+
+
+def test_an_application_s_driver_pins_and_library_come_with_it(tmp_path):
+    """Where other kinds have flags and lib_deps."""
+    (tmp_path / "m.tflite").write_bytes(scoring(3, 40))
+    options = {"application": "microphone", "application_options": {"front_end": "microwakeword"}, "verify": False}
+    options |= {"project_kind": "arduino-library", "runtime": "compiled"}
+    out = microgen.build(tmp_path / "m.tflite", "esp32", out=tmp_path / "p", **options).project
+    with zipfile.ZipFile(out / "m_model.zip") as packed:
+        packed.extractall(tmp_path)
+    library = tmp_path / "m_model"
+    assert arduino_spec.problems(library.name, contents(library)) == []
+    assert "OnDetection" in (library / "examples/Firmware/main.cpp").read_text()
+    readme = (out / "README.md").read_text()
+    assert "m_model > Firmware is the sketch: it answers the serial commands, and\nreads its microphone" in readme
+    # The driver is compiled with no flag; the first line of its header's macros is the board's wiring.
+    compiler = needs("g++", "g++")
+    stand_ins = Path(__file__).parents[1] / "firmware/fixtures/sensors"
+    flags = ["-std=gnu++17", "-DARDUINO=10819", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
+    folders = ["-I", stand_ins, "-I", library / "src"]
+    driver = library / "src/platform/i2s_esp32.cc"
+    subprocess.run([compiler, *flags, *folders, driver, *library.glob("src/sensing.cc")], check=True)
+    header = (library / "src/platform_sensor.h").read_text()
+    assert "#ifndef MICROPHONE_BCLK\n#define MICROPHONE_BCLK 26\n#endif\n" in header
+
+    rev2 = load_board("nano33ble-sense-rev2")
+    feeling = choose_application("motion", test_motion.OPTIONS)
+    motion = deploy("g", parse(test_motion.scoring(), "g"), rev2, application=feeling, runtime="compiled")
+    files = project_files(motion, "arduino-library")
+    assert arduino_spec.properties(files["library.properties"])["depends"] == "Arduino_BMI270_BMM150"
+    assert "src/platform/imu.cc" in files
 
 
 def test_platformio_packs_it(library, tmp_path):

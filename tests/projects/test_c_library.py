@@ -130,11 +130,18 @@ def test_a_user_s_files_are_kept_and_drift_is_found(built, project):
     assert program.read_text().endswith("/* mine */\n")
 
 
-def test_what_has_an_interpreter_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({}, "compiled runtime only", "runtime=compiled"),
+        ({"runtime": "compiled", "application": "motion"}, "a C library reads no sensor", "project_kind=platformio"),
+    ],
+)
+def test_what_a_library_does_not_do_is_refused(options, message, hint, tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
-    with pytest.raises(InputError, match="compiled runtime only") as caught:
-        microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="c-library")
-    assert "runtime=compiled" in caught.value.hint and not (tmp_path / "p").exists()
+    with pytest.raises(InputError, match=message) as caught:
+        microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="c-library", **options)
+    assert hint in caught.value.hint and not (tmp_path / "p").exists()
 
 
 def test_microgen_says_who_compiles_it(project):
