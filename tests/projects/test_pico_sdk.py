@@ -20,6 +20,7 @@ from microgen.projects import open_project
 from microgen.projects.kind import Compiled
 from microgen.projects.pico_sdk import tool
 from microgen.support import resources
+from tests.applications.test_microphone import scoring
 from tests.devices.rp2040.test_rp2040 import EmulatedPico
 from tests.projects.test_c_library import HOSTILE, run
 from tests.support import models
@@ -81,8 +82,35 @@ def test_its_readme_s_commands_make_a_uf2_that_passes_its_golden_vectors(project
     assert (sizes.flash_limit, sizes.ram_limit) == (2_093_056, 262_144)
 
 
-def test_its_sources_compile_for_other_boards_and_with_tflm(tmp_path, sdk, monkeypatch):
-    """Not linked: the SDK takes longer, and here is no TensorFlow Lite Micro for these CPUs."""
+def blocks(path: Path) -> list[tuple[int, int]]:
+    """The family and the address of each block of a .uf2."""
+    data = path.read_bytes()
+    heads = [struct.unpack("<8I", data[at : at + 32]) for at in range(0, len(data), 512)]
+    assert all(head[2] == 0x2000 and head[0] == 0x0A324655 for head in heads)
+    return [(head[7], head[3]) for head in heads]
+
+
+def test_an_image_for_a_pico_2(built, sdk, tmp_path, monkeypatch):
+    """Linked, not run: no emulator of an RP2350 is to be had. Without USB, whose sources are a third of the SDK's."""
+    monkeypatch.setenv("PICO_SDK_PATH", sdk)
+    project = tmp_path / "p"
+    microgen.build(built[0] / "m.tflite", "pico2", out=project, verify=False, **built[1])
+    run(project, "cmake", "-B", "build", "-D", "SERIAL_USB=OFF")
+    assert "warning:" not in run(project, "cmake", "--build", "build", "-j")
+    elf = project / "build/m_firmware.elf"
+    assert "v8-M.mainline" in run(project, "arm-none-eabi-readelf", "-A", elf)
+    listed = blocks(elf.with_suffix(".uf2"))
+    assert {family for family, _ in listed} == {0xE48BFF59}
+    assert [address for _, address in listed] == [0x10000000 + 256 * k for k in range(len(listed))]
+    # The boot ROM looks for the IMAGE_DEF in the first 4 KiB, and the vectors are a stack in RAM and code in flash.
+    image = elf.with_suffix(".bin").read_bytes()
+    assert struct.pack("<I", 0xFFFFDED3) in image[:4096]
+    stack, reset = struct.unpack("<2I", image[:8])
+    assert 0x20000000 < stack <= 0x20082000 and reset & 1 and 0x10000000 < reset < 0x10000000 + len(image)
+
+
+def test_its_sources_compile_with_tflm(tmp_path, sdk, monkeypatch):
+    """Not linked: here is no TensorFlow Lite Micro for these CPUs."""
     monkeypatch.setenv("PICO_SDK_PATH", sdk)
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     options = {"out": tmp_path / "p", "project_kind": "pico-sdk", "verify": False}
@@ -98,12 +126,20 @@ def test_its_sources_compile_for_other_boards_and_with_tflm(tmp_path, sdk, monke
     shutil.copytree(headers, project / name / "src", ignore=shutil.ignore_patterns("selftest*"))
     (project / name / "src/tensorflow/lite/micro/hexdump_test.cpp").write_text("#error not to be compiled\n")
     (project / name / "src/some.cpp").write_text("#ifndef TF_LITE_STATIC_MEMORY\n#error\n#endif\nint g_some;\n")
-    run(project, "cmake", "-B", "build", "-G", "Unix Makefiles")
-    objects = [f"{p.relative_to(project)}.o" for p in project.glob("lib/*/*.cc")]
+    run(project, "cmake", "-B", "build", "-G", "Unix Makefiles", "-D", "SERIAL_USB=OFF")
+    objects = [
+        f"{p.relative_to(project)}.o" for part in ("model", "platform") for p in project.glob(f"lib/{part}/*.cc")
+    ]
     assert "lib/model/model_runner.cc.o" in objects
     run(project / "build", "make", "tflm", *objects)
-    described = run(project, "arm-none-eabi-readelf", "-A", *project.glob("build/**/model_runner.cc.o"))
-    assert "v8-M.mainline" in described
+
+
+def test_an_application_without_a_driver_is_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(scoring(3, 40))
+    options = {"application": "microphone", "application_options": {"front_end": "microwakeword"}}
+    with pytest.raises(InputError, match=r"no driver for the board's microphone \(i2s_pico\.cc\)") as caught:
+        microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="pico-sdk", **options)
+    assert "project_kind=platformio" in caught.value.hint and not (tmp_path / "p").exists()
 
 
 def test_a_board_that_the_sdk_does_not_know_is_refused(tmp_path):
