@@ -131,7 +131,8 @@ ProjectKind = Annotated[
     typer.Option(
         "--project",
         # typed, since the registry takes longer to import than the rest of --help
-        help="The build system that the project is for: arduino-library, c-library, pico-sdk, platformio.",
+        help="The build system that the project is for: "
+        "arduino-library, c-library, esp-idf, esphome, pico-sdk, platformio, zephyr.",
         metavar="KIND",
         autocompletion=completion.projects,
     ),
