@@ -51,7 +51,7 @@ class _Shots:
 
     Attributes:
         images_per_s: images a second.
-        low, high: what black and white are for the model.
+        low, high: what black and white are for the model; `low` may be the larger, for ink on paper.
     """
 
     images_per_s: int = 5
@@ -87,10 +87,11 @@ class _Camera:
         image = sensing.read_settings(Image, among(_IMAGE), self.image)
         shots = sensing.read_settings(_Shots, among(_SHOTS), self.shots)
         detection = sensing.read_settings(Detection, among(_DETECTION), self.detection)
-        if not 1 <= shots.images_per_s <= 100 or not -1000 <= shots.low < shots.high <= 1000:
+        spread = max(abs(shots.low), abs(shots.high)) <= 1000 and shots.low != shots.high
+        if not 1 <= shots.images_per_s <= 100 or not spread:
             raise InputError(
                 f"application options images_per_s={shots.images_per_s}, low={shots.low}, high={shots.high}: cannot be",
-                "take 1 to 100 images a second, and low below high, from -1000 to 1000",
+                "take 1 to 100 images a second, and another number for black than for white, from -1000 to 1000",
                 option="application_options",
             )
         return replace(self, image=image, shots=shots, detection=detection)

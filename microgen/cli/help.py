@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 GROUPS = {
     "Model and data": (
         "name", "labels", "calibration", "scheme", "value_range", "sample_rate", "allow_float", "accept_noise",
-        "recipe", "data", "student", "model",
+        "recipe", "phrase", "data", "student", "model",
     ),
     "Board and firmware": (
         "board", "all_boards", "project", "application", "application_option", "mlperf", "selftest_at_boot", "arena",
@@ -36,6 +36,7 @@ EXAMPLES = {
         "microgen build model.tflite --board pico --runtime compiled",
         "microgen build wake.tflite person.tflite --board esp32s3",
         "microgen build --recipe keyword --board esp32s3",
+        'microgen build --recipe wakeword --phrase "hey robot" --app microphone --board nano33ble',
     ),
     "quantize": ("microgen quantize model.keras --calibration samples.npy -o model_int8.tflite",),
     "train": ("microgen train digits --seed 1", "microgen train keyword --board esp32"),

@@ -72,6 +72,9 @@ EachModel = Annotated[
 On = Annotated[
     str, typer.Option("--on", help="host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")
 ]
+Phrase = Annotated[
+    str | None, typer.Option(help="What the recipe wakeword is to listen for: one to six words.", show_default=False)
+]
 Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
 Record = Annotated[
     Path | None,

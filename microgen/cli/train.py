@@ -10,7 +10,7 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import Json, RunBy, Seed
+from .options import Json, Phrase, RunBy, Seed
 from .output import Progress
 from .spelling import command_line
 
@@ -29,6 +29,7 @@ def train(
         int | None,
         typer.Option(help="Instead of the recipe's own number."),
     ] = None,
+    phrase: Phrase = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -38,8 +39,9 @@ def train(
     path = out or Path(recipe)
     with Progress() as progress:
         trained = training.train(
-            recipe, out=path, board=board, epochs=epochs, seed=seed, on_step=progress, on_epoch=progress.part
-        )
+            recipe, out=path, board=board, epochs=epochs, seed=seed, phrase=phrase, on_step=progress,
+            on_epoch=progress.part,
+        )  # fmt: skip
     if as_json:
         print_json({"out": str(path), **trained.to_json()})
         return

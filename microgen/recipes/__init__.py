@@ -37,6 +37,41 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Recordings:
+    """Long recordings that a listening model is measured on, one after the other.
+
+    Attributes:
+        frames: shape (frames, ...), as the model takes them.
+        words: where what is to be heard begins and ends, in frames.
+        near: where something begins and ends that sounds like it.
+        step_ms: milliseconds between two frames.
+    """
+
+    frames: npt.NDArray[np.float32]
+    words: tuple[tuple[int, int], ...]
+    near: tuple[tuple[int, int], ...]
+    step_ms: int
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """How a model that was trained on windows of frames runs on frames as they come, and what it is measured on then.
+
+    Attributes:
+        step: frames of one inference.
+        recordings: makes the recordings from a seed.
+        average, cutoff, refractory: label 0 is heard when its mean score of `average` inferences is above `cutoff`; not
+            again for `refractory` inferences.
+    """
+
+    step: int
+    recordings: Callable[[int], Recordings]
+    average: int
+    cutoff: float
+    refractory: int
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A use: a task, its data and a small model.
 
@@ -54,6 +89,8 @@ class Recipe:
             the model, such as a threshold.
         applications: options by the name of an application that its model goes with.
         framework: what trains it (`microgen.training`).
+        streaming: how its model takes frames as they come; None: it takes whole samples.
+        with_phrase: makes the recipe for another phrase; None: it has none.
     """
 
     name: str
@@ -72,6 +109,13 @@ class Recipe:
     parameters: Callable[[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]], dict[str, float]] | None = None
     applications: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     framework: str = "keras"
+    streaming: Streaming | None = None
+    with_phrase: Callable[[str], Recipe] | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What records call it: its name, and its phrase where it learns one."""
+        return {"recipe": self.name, **({"phrase": self.labels[0]} if self.with_phrase else {})}
 
     def to_json(self) -> dict[str, Any]:
         """Return what it is as plain data."""
@@ -95,15 +139,23 @@ def recipe_names() -> list[str]:
     )
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str, phrase: str | None = None) -> Recipe:
     """Return a recipe by name.
 
+    Args:
+        name: of the recipe.
+        phrase: what it is to listen for, where it learns a phrase; None: its own.
+
     Raises:
-        InputError: there is none of this name; the hint suggests the nearest.
+        InputError: there is none of this name; the hint suggests the nearest. Or it cannot learn this phrase.
     """
     if name not in recipe_names():
         names = recipe_names()
         raise InputError(f"no recipe '{name}'", nearest(name, names, f"recipes: {', '.join(names)}"))
     recipe = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
     assert isinstance(recipe, Recipe)
-    return recipe
+    if phrase is None:
+        return recipe
+    if recipe.with_phrase is None:
+        raise InputError(f"the recipe '{name}' learns no phrase", "leave it out", option="phrase", value=phrase)
+    return recipe.with_phrase(phrase)

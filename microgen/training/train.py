@@ -20,6 +20,7 @@ from ..support.files import check_out_folder
 from ..support.json import json_text, load_json
 from ..verification import EngineRun, quantize_samples, real_values
 from . import TRAINERS
+from .listening import stream
 from .trainer import TrainRequest
 
 RECORD = "training.json"
@@ -62,7 +63,7 @@ class Trained:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, without the bytes."""
         return {
-            "recipe": self.recipe.name,
+            **self.recipe.named,
             "seed": self.seed,
             "epochs": self.epochs,
             "metric": self.recipe.metric.name,
@@ -86,6 +87,7 @@ def train(
     runtime: str = DEFAULT_RUNTIME,
     epochs: int | None = None,
     seed: int = 0,
+    phrase: str | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Trained:
@@ -98,6 +100,7 @@ def train(
         runtime: what must run it there.
         epochs: instead of the recipe's own number.
         seed: seed of data, weights and training; the same seed gives the same bytes.
+        phrase: what the recipe "wakeword" is to listen for; None: its own.
         on_step: called with what is done next.
         on_epoch: called with how many epochs of how many are done.
 
@@ -106,7 +109,7 @@ def train(
         SetupError: a package or program that the recipe needs is missing.
         EngineError: the converter or TFLM refused the model.
     """
-    chosen = load_recipe(recipe)
+    chosen = load_recipe(recipe, phrase)
     if epochs is not None and epochs < 1:
         raise InputError(
             "at least one epoch is needed", f"leave it out for {chosen.epochs}", option="epochs", value=epochs
@@ -117,7 +120,7 @@ def train(
         _check_same(Path(out), recipe)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     limits = RUNTIMES.get(runtime).quantization_limits(target)
-    request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs)
+    request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs, phrase)
     on_step(f"training {recipe}")
     trainer = TRAINERS.get(chosen.framework)
     reply = trainer.train(request, chosen.packages, on_step, on_epoch)
@@ -139,6 +142,10 @@ def train(
         validation = score(answers, valid_x, valid_y)
         if chosen.parameters is not None:
             parameters = chosen.parameters(answers, valid_x, valid_y)
+    if chosen.streaming is not None and reply.recordings is not None:
+        on_step("running TFLM on recordings")
+        quantized, heard = stream(quantized, chosen.streaming, reply.recordings)
+        parameters |= heard
     trained = Trained(
         chosen,
         quantized,
@@ -178,12 +185,9 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
     Raises:
         InputError: it was trained with another seed.
     """
-    try:
-        record = load_json(model.parent / RECORD)
-        name, trained_with = record["recipe"], record["seed"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return
-    if name == recipe and model.stem == recipe and trained_with != seed:
+    record = _record_beside(model)
+    trained_with = record.get("seed")
+    if record.get("recipe") == recipe and trained_with not in (None, seed):
         raise InputError(
             f"{model}: was trained with {option('seed', trained_with)}, on samples that {option('seed', seed)} holds "
             "out to measure on",
@@ -193,12 +197,27 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
         )
 
 
+def recipe_of(model: Path) -> str | None:
+    """Return the recipe that a model was trained by, where the record beside it says so."""
+    name = _record_beside(model).get("recipe")
+    return name if isinstance(name, str) else None
+
+
+def _record_beside(model: Path) -> dict[str, Any]:
+    """Return the record of a model's training; nothing where there is none."""
+    try:
+        record = load_json(model.parent / RECORD)
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) and record.get("recipe") == model.stem else {}
+
+
 def _with_record(trained: Trained) -> Trained:
     scores = {"float": trained.float_score, "int8 LiteRT": trained.litert_score, "int8 TFLM": trained.tflm_score}
     name = trained.recipe.metric.name
     record = {
         **trained.quantized.record,
-        "recipe": trained.recipe.name,
+        **trained.recipe.named,
         "seed": trained.seed,
         "epochs": trained.epochs,
         "parameters": trained.parameters,

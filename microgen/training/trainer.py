@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from ..frontends.converted import Converted
+from ..recipes import Recordings
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class TrainRequest:
         recipe: its name.
         per_channel_dense: as for `frontends.frontend.ConvertOptions`.
         seed, epochs: of the training.
+        phrase: as for `load_recipe`.
     """
 
     recipe: str
     per_channel_dense: bool
     seed: int
     epochs: int
+    phrase: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class TrainReply:
         test_x, test_y: the held-out data; inputs as the converted model takes them, as for `valid_x`.
         test_float: what the float model answers to it.
         valid_x, valid_y: the data to choose by; None where the recipe has none.
+        recordings: what a listening model is measured on; None for any other.
     """
 
     converted: Converted
@@ -46,6 +50,7 @@ class TrainReply:
     test_float: npt.NDArray[Any]
     valid_x: npt.NDArray[Any] | None
     valid_y: npt.NDArray[Any] | None
+    recordings: Recordings | None = None
 
 
 class Trainer(Protocol):

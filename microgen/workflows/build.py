@@ -37,13 +37,13 @@ from ..projects.drift import Drift, find_drift
 from ..projects.firmware import check_edges, own_board
 from ..projects.kind import Parts, ProjectKind, Tool
 from ..projects.manifest import manifest
-from ..recipes import load_recipe
+from ..recipes import load_recipe, recipe_names
 from ..runtimes import RUNTIMES
 from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
 from ..support.render import preload
 from ..tflite import float_cost
-from ..training.train import train
+from ..training.train import recipe_of, train
 from ..verification import (
     NOT_VERIFIED,
     EngineRun,
@@ -78,6 +78,7 @@ def build(
     example: Any = None,  # noqa: ANN401 - a tensor of a framework
     accept_noise: bool = False,
     recipe: str | None = None,
+    phrase: str | None = None,
     samples: int = defaults.SAMPLES,
     seed: int = 0,
     verify: bool = True,
@@ -114,6 +115,7 @@ def build(
         scheme, value_range, sample_rate, allow_float, example: of the quantization; see `microgen.quantize`.
         accept_noise: take a model that quantization has destroyed: below 10 dB at the output.
         recipe: what is trained when there is no model; "sine" otherwise.
+        phrase: what the recipe "wakeword" is to listen for.
         samples: how many inputs the verification runs.
         seed: seed of training and samples.
         verify: whether to compile the firmware and compare it.
@@ -149,8 +151,8 @@ def build(
     request = BuildRequest(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, example=example,
-        accept_noise=accept_noise, recipe=recipe, samples=samples, seed=seed, verify=verify, verify_on=verify_on,
-        compile=compile, force=force, check=check, mlperf=mlperf,
+        accept_noise=accept_noise, recipe=recipe, phrase=phrase, samples=samples, seed=seed, verify=verify,
+        verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
         selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
         flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
         application_options=application_options,
@@ -285,7 +287,7 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     application = choose_application(
         request.application, request.application_options, request.mlperf,
         model=Path(request.model) if isinstance(request.model, (str, Path)) else None,
-        usual=load_recipe(request.recipe).applications if request.recipe else None,
+        usual=_usual_options(request),
     )  # fmt: skip
     kind.check(board, "" if request.runtime == AUTO else runtime.name, application)
     if request.compile and kind.tool is None:
@@ -315,6 +317,17 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
     return _Setting(request, board, runtime, kind, application, path, of_models, labels, committed, host, tool, claim)
+
+
+def _usual_options(request: BuildRequest) -> Mapping[str, Mapping[str, str]]:
+    """Return the options of applications that go with the recipe that a model is, or was, trained by."""
+    if request.recipe is not None:
+        return load_recipe(request.recipe, request.phrase).applications
+    if isinstance(request.model, quantization.Quantized):
+        name = request.model.record.get("recipe")
+    else:
+        name = recipe_of(Path(request.model)) if isinstance(request.model, (str, Path)) else None
+    return load_recipe(name).applications if name in recipe_names() else {}
 
 
 def _check_several(kind: ProjectKind, application: Application) -> None:
@@ -372,7 +385,7 @@ def _make_source(setting: _Setting, number: int, cache: BuildCache, progress: Pr
         if request.model is None:
             return train(
                 request.recipe or defaults.RECIPE, board=setting.board, runtime=setting.runtime.name, seed=request.seed,
-                on_step=on_step, on_epoch=progress.on_epoch,
+                phrase=request.phrase, on_step=on_step, on_epoch=progress.on_epoch,
             ).quantized  # fmt: skip
         on_step("reading the model")
         return quantization.quantize(

@@ -52,6 +52,7 @@ class BuildRequest:
     example: Any = None
     accept_noise: bool = False
     recipe: str | None = None
+    phrase: str | None = None
     samples: int = defaults.SAMPLES
     seed: int = 0
     verify: bool = True
@@ -83,6 +84,10 @@ class BuildRequest:
             )
         if self.model is not None and self.recipe is not None:
             raise InputError(f"a model and the recipe '{self.recipe}'", "give one of them")
+        if self.phrase is not None and self.recipe is None:
+            raise InputError(
+                "no recipe learns it", f"give {option('recipe', 'wakeword')}", option="phrase", value=self.phrase
+            )
         if self.model is None and self.calibration is not None:
             raise InputError(
                 f"{option('calibration')} without a model",

@@ -69,7 +69,7 @@ def test_the_firmware_sees_what_python_computes(tmp_path):
 def test_its_options_are_recorded_whole_and_read_back():
     made = choose_application("camera", OPTIONS)
     assert APPLICATIONS.get("camera").with_options(made.options) == made
-    for wrong in ({"width": "0"}, {"channels": "2"}, {"low": "2"}, {"images_per_s": "0"}, {"format": "grey"}):
+    for wrong in ({"width": "0"}, {"channels": "2"}, {"low": "1"}, {"images_per_s": "0"}, {"format": "grey"}):
         with pytest.raises(InputError):
             choose_application("camera", wrong)
 

@@ -15,11 +15,12 @@ import pytest
 import microgen
 from microgen.compression.price import standard_error
 from microgen.errors import EngineError, InputError, SetupError
-from microgen.recipes import anomaly, keyword, load_recipe, recipe_names, text
+from microgen.recipes import _speech, anomaly, keyword, load_recipe, recipe_names, text
 from microgen.support.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
 from microgen.training import TRAINERS
 from microgen.training import train as training
 from tests.projects.test_project import tree
+from tests.recipes import on_device
 from tests.support.docs_files import Files
 from tests.support.once import shared_folder
 from tests.support.tools import needs_host
@@ -51,7 +52,7 @@ def test_the_digits_recipe_reaches_what_it_states(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in recipe_names() if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name not in ("digits", "wakeword")])
 def test_a_recipe_reaches_what_it_states(name, tmp_path):
     _can_train(name)
     epochs = []
@@ -75,6 +76,15 @@ def test_a_recipe_reaches_what_it_states(name, tmp_path):
     assert record["validation"] == trained.validation_score
     if name == "anomaly":
         assert 0 < trained.parameters["threshold"] < 1 and record["parameters"] == trained.parameters
+    if name == "gesture":
+        on_device.feels(tmp_path / "t", recipe)
+    elif name == "keyword":
+        on_device.hears(tmp_path / "t", recipe, ("yes", "stop"), 0.7)
+
+
+@pytest.mark.slow
+def test_digits_are_read_from_what_a_camera_sees(digits, tmp_path):
+    on_device.sees(shutil.copytree(digits.parent, tmp_path / "t"), load_recipe("digits"))
 
 
 @pytest.mark.slow
@@ -107,7 +117,7 @@ def test_recipes_are_listed_as_they_are():
 
 
 def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):
-    monkeypatch.setattr(keyword.shutil, "which", lambda name: None)
+    monkeypatch.setattr(_speech.shutil, "which", lambda name: None)
     with pytest.raises(SetupError, match="espeak-ng, which is not installed") as caught:
         keyword.data(0)
     assert caught.value.exit_code == 3 and "apt-get install espeak-ng" in caught.value.hint
@@ -231,5 +241,5 @@ def test_faults_are_injected_into_half_of_the_windows():
 
 
 def test_no_voice_is_in_two_parts():
-    parts = [keyword._TRAIN_VARIANTS, keyword._VALID_VARIANTS, keyword._TEST_VARIANTS]
+    parts = [_speech.TRAIN_VARIANTS, _speech.VALID_VARIANTS, _speech.TEST_VARIANTS]
     assert len(set().union(*parts)) == sum(map(len, parts)) == 13

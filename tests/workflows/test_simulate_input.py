@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-import subprocess
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import microgen
-from microgen.datasets.recording import resample
 from microgen.errors import InputError, SetupError
 from microgen.preprocessing.scaling import to_input
 from microgen.report.simulation import simulation_lines
 from tests.applications.test_microphone import scoring
 from tests.datasets.test_recording import sine, write
 from tests.support.audio import signals
+from tests.support.speech import conversation
 from tests.support.tools import needs, needs_host
 from tests.verification.test_streaming import wake_words
 
@@ -77,26 +74,9 @@ def test_an_application_without_a_sensor_takes_no_recording(tmp_path):
         microgen.simulate_input(out, tmp_path / "a.wav")
 
 
-def spoken(voice: str, text: str) -> np.ndarray:
-    """A sentence as samples of -1 to 1 at 16 kHz, without the silence around it."""
-    done = subprocess.run(["espeak-ng", "--stdout", "-v", voice, text], capture_output=True, check=True)
-    with wave.open(io.BytesIO(done.stdout)) as stream:
-        samples = np.frombuffer(stream.readframes(2**24), "<i2") / 32768
-        samples = resample(samples, stream.getframerate(), 16000)
-    loud = np.flatnonzero(np.abs(samples) > 0.01)
-    return samples[loud[0] : loud[-1] + 1]
-
-
-def conversation(voice: str, path: Path) -> tuple[Path, float]:
-    """Another sentence, a second, the wake word, a second; and when the word has been said."""
-    second = np.zeros(16000)
-    parts = [second, spoken(voice, OTHER), second, spoken(voice, "okay nabu")]
-    end = sum(map(len, parts)) / 16000
-    return write(path, 32767 * np.concatenate([*parts, second])), end
-
-
 def hears(project: Path, voice: str, tmp_path: Path, on: str = "host") -> microgen.Simulation:
-    path, end = conversation(voice, tmp_path / "a.wav")
+    path = tmp_path / "a.wav"
+    _, end = conversation(voice, [OTHER, "okay nabu"], path)
     result = microgen.simulate_input(project, path, on=on)
     (found,) = result.trace.detected
     assert found.label == "Okay Nabu" and found.score > 0.85
@@ -136,7 +116,8 @@ def test_okay_nabu_is_heard_in_three_voices_by_both_runtimes_and_an_emulated_cpu
     # What takes longer than the queue lasts is lost there, and told.
     main = projects["compiled"] / "src/main.cpp"
     main.write_text(main.read_text().replace("  Light(true);", "  platform_delay_ms(400);\n  Light(true);"))
-    path, _ = conversation(VOICES[0], tmp_path / "a.wav")
+    path = tmp_path / "a.wav"
+    conversation(VOICES[0], [OTHER, "okay nabu"], path)
     slow = microgen.simulate_input(projects["compiled"], path, on="emulator")
     assert 1600 <= slow.trace.lost <= 3200 and slow.printed[-1].startswith("lost ")
     assert dict(simulation_lines(slow))["lost"].startswith(f"{slow.trace.lost:,} values")

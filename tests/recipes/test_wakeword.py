@@ -1,0 +1,78 @@
+"""A wake word of your own: what is spoken, how it is measured, and a small one up to the emulated board."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.errors import InputError
+from microgen.recipes import Recordings, load_recipe, wakeword
+from microgen.training import listening
+from microgen.training import train as training
+from tests.recipes import on_device
+from tests.support.tools import needs_host
+
+PHRASE = "hey robot"
+TINY = wakeword._Sizes(takes=60, near=70, sentences=20, checked=6, tested=8, minutes=0.5)
+
+
+@pytest.mark.parametrize(
+    "phrase", ["", "ok", "hey r0bot", "-v en", "a" * 41, "hey  robot!", "one two three four five six seven"]
+)
+def test_a_phrase_that_cannot_be_learned_is_refused(phrase):
+    with pytest.raises(InputError) as caught:
+        load_recipe("wakeword", phrase)
+    assert caught.value.option == "phrase"
+
+
+def test_a_phrase_names_what_is_heard():
+    made = load_recipe("wakeword", "Grüß  dich")
+    assert made.labels == ("grüß dich", "other") and made.named == {"recipe": "wakeword", "phrase": "grüß dich"}
+    assert made.model.__self__.window > 60 and load_recipe("sine").named == {"recipe": "sine"}
+    with pytest.raises(InputError, match="learns no phrase"):
+        load_recipe("keyword", PHRASE)
+    with pytest.raises(InputError, match="no recipe learns it"):
+        microgen.build(phrase=PHRASE)
+    near = made.model.__self__.near
+    assert made.labels[0] not in near and {"dich", "grüß", "dich grüß"} < set(near) and len(near) > 50
+    assert len(load_recipe("wakeword", "computer").model.__self__.near) > 30
+
+
+def test_detections_are_those_of_the_firmware():
+    scores = np.array([1, 0, 1, 1, 1, 1, 0, 1, 1, 1], np.float64)
+    assert listening.detections(scores, 2, 0.9, 0) == [3, 4, 5, 8, 9]
+    assert listening.detections(scores, 2, 0.9, 3) == [3, 8]
+    assert listening.detections(scores, 3, 0.6, 0) == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert listening.detections(np.ones(4), 5, 0.5, 0) == []
+
+
+def test_what_is_heard_is_counted():
+    frames = np.zeros((6000 * 60, 1), np.float32)
+    recordings = Recordings(frames, ((100, 200), (1000, 1100)), ((5000, 5100),), 10)
+    found = listening.heard([150, 190, 1250, 5050, 20000, 30000], recordings)
+    assert (found["words"], found["missed"], found["near phrases"], found["taken for it"]) == (2, 1, 1, 1)
+    # 1250 is more than a second after its word.
+    assert found["false accepts"] == 3 and found["false accepts an hour"] == pytest.approx(3, abs=0.01)
+    assert found["at most, 95 % sure"] == pytest.approx(7.75, abs=0.02)
+    assert listening.heard([], recordings)["at most, 95 % sure"] == pytest.approx(3, abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_small_one_is_trained_and_heard_on_an_emulated_board(tmp_path, monkeypatch):
+    """With a tenth of the data. In this process, which knows the smaller recipe."""
+    if importlib.util.find_spec("tensorflow") is None or shutil.which("espeak-ng") is None:
+        pytest.skip("TensorFlow or espeak-ng is not installed")
+    needs_host()
+    small = wakeword.recipe(PHRASE, TINY, 16)
+    monkeypatch.setattr(training, "load_recipe", lambda name, phrase=None: small)
+    monkeypatch.setattr(training.converter, "run", lambda job, request, **_: job(request))
+    trained = microgen.train("wakeword", out=tmp_path / "t", phrase=PHRASE)
+    assert trained.tflm_score > 0.85 and trained.quantized.model.is_stateful
+    assert trained.quantized.model.inputs[0].shape == (1, 3, 1, 40)
+    told = trained.to_json()
+    assert told["phrase"] == PHRASE and told["parameters"]["words"] == 8 and told["parameters"]["missed"] <= 4
+    on_device.hears(tmp_path / "t", small, (PHRASE,), 0.7, missed=1)
