@@ -20,7 +20,6 @@ from ..frontends.pytorch.frontend import FRONTEND
 from ..frontends.pytorch.job import ConvertRequest, convert
 from ..frontends.tracing.convert import FloatModel
 from ..frontends.tracing.finish import quantized
-from ..frontends.tracing.packages import EXTRA, PACKAGES
 from ..recipes import load_recipe
 from ..workers import TRAINING, converter, report_progress
 from .trainer import Trainer, TrainReply, TrainRequest
@@ -55,7 +54,12 @@ class _PyTorch(Trainer):
         on_epoch: Callable[[int, int], None] | None,
     ) -> TrainReply:
         fitted = converter.run(
-            train_job, request, packages=(*PACKAGES, *packages), extra=EXTRA, engine=TRAINING, on_progress=on_epoch
+            train_job,
+            request,
+            packages=(*FRONTEND.packages, *packages),
+            extra=FRONTEND.extra,
+            engine=TRAINING,
+            on_progress=on_epoch,
         )
         options = ConvertOptions("int8", request.per_channel_dense, seed=request.seed, on_step=on_step)
         converted = quantized(fitted.model, request.recipe, (), options)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ...workers import CONVERTER, Engine
 from ..frontend import FLOAT32, ConvertOptions, Frontend, Source
 from ..tflite import SUFFIXES, TRUST, input_specs, is_float, other_signatures, readable
 
@@ -73,13 +74,16 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request | None, o
     return quantize_model(model, data, options)
 
 
-def quantize_model(model: TfliteModel, data: Calibration, options: ConvertOptions) -> Converted:
+def quantize_model(
+    model: TfliteModel, data: Calibration, options: ConvertOptions, engine: Engine = CONVERTER
+) -> Converted:
     """Rewrite what TFLM lacks, and quantize a float model, unless it is to stay in float32.
 
     Args:
         model: the model, of fixed shapes.
         data: its calibration data; without arrays where it stays in float32.
         options: as for `Frontend.convert`.
+        engine: in whose processes ai-edge-quantizer runs.
 
     Raises:
         InputError: a rewrite computes something else on the data.
@@ -98,5 +102,5 @@ def quantize_model(model: TfliteModel, data: Calibration, options: ConvertOption
         return Converted(model.data, model.data, data, warnings=warnings)
     options.on_step("quantizing the model")
     request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
-    reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra)
+    reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra, engine=engine)
     return Converted(reply.tflite, model.data, data, warnings=warnings)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError, option
 from ..frontend import ConvertOptions, Frontend, Source
-from ..tracing.packages import EXTRA, PACKAGES
-from .archive import EXPORT, read_program
 
 if TYPE_CHECKING:
     from ...datasets import Request
@@ -27,8 +25,8 @@ class _PyTorch(Frontend):
         "numbers, every operator must be one of a list, and pickled parts, TorchScript and whole modules are refused; "
         "what was read is then built anew in a process of its own"
     )
-    packages = PACKAGES
-    extra = EXTRA
+    packages = ("torch", "litert_torch", "ai_edge_quantizer")
+    extra = "torch"
 
     def matches(self, source: Source) -> bool:
         return source.path.suffix.lower() in self.suffixes and source.path.is_file()
@@ -37,19 +35,33 @@ class _PyTorch(Frontend):
         return "pt2"
 
     def needs_calibration(self, source: Source) -> bool:
+        from .archive import read_program
+
         read_program(source.path)  # what cannot be converted is refused before data is asked for
         return True
+
+    def _prepare(self) -> None:
+        """Let the converter be loaded while the model is still looked at."""
+        import importlib.util
+
+        from ... import workers
+        from ..tracing.packages import ENGINE
+
+        if all(importlib.util.find_spec(package) for package in self.packages):
+            workers.prepare(ENGINE)
 
     def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
         from ...workers import converter
         from ..frontend import FLOAT32
         from ..tracing.finish import quantized
+        from ..tracing.packages import ENGINE
+        from .archive import read_program
         from .job import ConvertRequest, convert
 
         warnings = read_program(source.path).warnings
         options.on_step("converting the model, and comparing it with PyTorch")
         request = ConvertRequest(source.path.absolute(), calibration, options.seed, options.scheme != FLOAT32)
-        reply = converter.run(convert, request, packages=PACKAGES, extra=EXTRA)
+        reply = converter.run(convert, request, packages=self.packages, extra=self.extra, engine=ENGINE)
         return quantized(reply, source.path.stem, warnings, options)
 
     def matches_object(self, model: object) -> bool:
@@ -62,6 +74,8 @@ class _PyTorch(Frontend):
     def save(self, model: Any, folder: Path, example: Any = None) -> Path:  # noqa: ANN401
         """Export a module with its example, cut to one sample."""
         import torch
+
+        from .archive import EXPORT
 
         name = type(model).__name__
         training = next((path for path, part in model.named_modules() if part.training), None)
@@ -80,6 +94,7 @@ class _PyTorch(Frontend):
             )
         given = example if isinstance(example, (tuple, list)) else (example,)
         inputs = tuple(torch.as_tensor(x)[:1].cpu() for x in given)
+        self._prepare()
         path = folder / "model.pt2"
         try:
             with torch.no_grad():

@@ -35,6 +35,13 @@ def expand_dims(graph: Graph, op: Object) -> bool:
     return True
 
 
+def embedding_lookup(graph: Graph, op: Object) -> bool:
+    """EMBEDDING_LOOKUP takes rows of a table, as GATHER does."""
+    indices, table = graph.inputs(op)
+    graph.replace(op, [graph.operator("GATHER", [table, indices], graph.outputs(op), graph.schema.GatherOptionsT())])
+    return True
+
+
 def select(graph: Graph, op: Object) -> bool:
     """An Embedding's `where(i < 0, i + n, i)` is `i` for each index that a table of n rows has."""
     condition, shifted, plain = graph.inputs(op)
@@ -185,6 +192,7 @@ def reshape(graph: Graph, op: Object) -> bool:
 
 RULES: dict[str, Callable[[Graph, Object], bool]] = {
     "DEQUANTIZE": float16,
+    "EMBEDDING_LOOKUP": embedding_lookup,
     "EXPAND_DIMS": expand_dims,
     "SELECT": select,
     "SELECT_V2": select,

@@ -10,6 +10,7 @@ from ..converted import Converted, LayerNames
 from ..float_tflite.frontend import quantize_model
 from ..frontend import ConvertOptions
 from .convert import FloatModel
+from .packages import ENGINE
 
 
 def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options: ConvertOptions) -> Converted:
@@ -25,7 +26,7 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
         InputError, EngineError, SetupError: see `quantize_model`.
     """
     model = replace(parse(converted.tflite, name, "the converted model"), name=name)
-    result = quantize_model(model, converted.calibration, options)
+    result = quantize_model(model, converted.calibration, options, ENGINE)
     first = converted.channels_first
     told = []
     for numbers, tensors, what in ((first.inputs, model.inputs, "input"), (first.outputs, model.outputs, "output")):

@@ -64,7 +64,7 @@ def test_predict_and_verify_take_images_as_pytorch_does(project, tmp_path):
 def test_a_pt2_gives_the_model_of_its_module(project, tmp_path):
     t = torch()
     path = export(small(), t.zeros(1, 3, 8, 8), tmp_path / "small.pt2")
-    quantized = microgen.quantize(path, IMAGES)
+    quantized = microgen.quantize(path, IMAGES, board="pico")
     assert quantized.model.sha256 == microgen.load(open_project(project).model_file()).sha256
     assert quantized.record["kind"] == "pt2" and quantized.quality.output_sqnr_db > 20
     plain = microgen.quantize(path, scheme="float32")
@@ -96,7 +96,7 @@ def test_modules_that_cannot_be_exported_are_refused():
     with pytest.raises(InputError, match=r"module Branch: torch\.export refuses it"):
         microgen.quantize(Branch().eval(), IMAGES)
     with pytest.raises(InputError, match="compression trains a Keras model, and this is a PyTorch"):
-        microgen.compress(small(), recipe="digits", method="prune")
+        microgen.compress(small(), recipe="digits", methods=["prune"])
 
 
 def test_what_the_converter_does_wrongly_is_refused_with_the_operator(tmp_path):
