@@ -38,6 +38,7 @@ class CompiledModel:
         kernel_files: files of firmware/runtimes/compiled/ to compile with them; `headers`: those to lie beside them.
         ram_bytes: the static buffer. weights_bytes: constant arrays in flash. Where memory is shared with other models,
             `layout` has what is shared and what is not.
+        instructions: about how many an inference takes; `instructions_error_percent` how far that may be off.
         layers: MACs and bytes of each operator.
         proofs: how requantization was proven.
         program, layout: what the layer proof needs: values, which channels of them are stored, and where.
@@ -47,6 +48,8 @@ class CompiledModel:
     kernel_files: tuple[str, ...]
     ram_bytes: int
     weights_bytes: int
+    instructions: int
+    instructions_error_percent: int
     layers: tuple[LayerRow, ...]
     proofs: Proofs
     program: Program
@@ -95,6 +98,10 @@ def compile_model(
         kernel_files=tuple(sorted({f for c in codes.values() for f in c.files})),
         ram_bytes=layout.bytes + layout.state_bytes,
         weights_bytes=sum(row.weight_bytes for row in layers),
+        instructions=round(
+            sum(path.costs.step(s, row.weight_bytes) for s, row in zip(program.steps, layers, strict=True))
+        ),
+        instructions_error_percent=path.costs.error_percent,
         layers=layers,
         proofs=Proofs(sum(c.proven for c in codes.values()), sum(c.exact for c in codes.values())),
         program=program,

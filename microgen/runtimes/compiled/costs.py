@@ -1,6 +1,7 @@
-"""About how many instructions layers take, by how their weights are stored: for choosing between them, not for users.
+"""About how many instructions steps take: for choosing how weights are stored, and for what people read.
 
-Measured in QEMU, as `python -m benchmarks.instructions --operators` does, on layers of several shapes.
+Measured in QEMU, as `python -m benchmarks.instructions --operators` does, on layers of several shapes. A whole model is
+off by up to 15 % on Armv7E-M, and by up to 40 % elsewhere, where one set of numbers stands for several CPUs.
 """
 
 from __future__ import annotations
@@ -9,9 +10,31 @@ import math
 from dataclasses import dataclass
 
 from .coding import Coding, Indexed, Runs
-from .steps import Conv, FullyConnected
+from .steps import (
+    Alias,
+    Conv,
+    Conv16,
+    Depthwise,
+    FullyConnected,
+    Lookup,
+    Lstm,
+    Nothing,
+    Pool,
+    Reduce,
+    Softmax,
+    Step,
+    Sum,
+    TransposeConv,
+)
 
+# Of simple steps, against one that moves an element.
+_ELEMENTS = {Sum: 1.5, Lookup: 0.8, Softmax: 12}
 _WINOGRAD = 0.55  # of the instructions without it
+
+
+def is_winograd(step: Conv | FullyConnected, weight_bytes: int) -> bool:
+    """Tell whether a layer runs by Winograd's algorithm: its weights are 3.6 times as large then."""
+    return isinstance(step, Conv) and weight_bytes > 2 * step.filter.size + 16 * len(step.filter) + 8
 
 
 @dataclass(frozen=True)
@@ -25,6 +48,9 @@ class Costs:
         output: of an output's requantization; run_output: of one whose sum came from runs.
         run: of one weight of a run and one pixel; dense_run: in a fully connected layer.
         index: of decoding a weight; dense_index: of decoding it and multiplying with it.
+        depthwise: of a multiplication in a depthwise convolution.
+        element: of an output of any other step, times `_ELEMENTS`.
+        error_percent: how far a whole model may be off.
     """
 
     mac: float
@@ -37,6 +63,26 @@ class Costs:
     dense_run: float
     index: float
     dense_index: float
+    depthwise: float
+    element: float
+    error_percent: int
+
+    def step(self, step: Step, weight_bytes: int) -> float:
+        """Return about how many instructions a step takes, its weights as they are stored, in so many bytes."""
+        if isinstance(step, Conv | FullyConnected):
+            return self.layer(step, step.coding, is_winograd=is_winograd(step, weight_bytes))
+        if isinstance(step, Depthwise):
+            return self.depthwise * step.filter[..., 0].size * step.output.elements
+        if isinstance(step, Conv16 | TransposeConv):
+            return 2 * self.mac * step.filter[0].size * step.output.elements
+        if isinstance(step, Lstm):
+            each = sum(g.input_weights.size + g.state_weights.size for g in step.gates)
+            return self.dense_mac * each * step.input.elements / max(step.gates[0].input_weights.shape[1], 1)
+        if isinstance(step, Alias | Nothing) or not step.outputs:
+            return 0
+        if isinstance(step, Pool | Reduce):
+            return 0.6 * self.element * step.input.elements
+        return self.element * _ELEMENTS.get(type(step), 1.5) * step.output.elements
 
     def layer(self, step: Conv | FullyConnected, coding: Coding | None, *, is_winograd: bool = False) -> float:
         """Return about how many instructions a layer takes in one inference."""
@@ -62,11 +108,11 @@ class Costs:
         return step.batches * (each * units * depth + outputs)
 
 
-# Cortex-M0+, M3 and RV32 differ by less than what is chosen by this.
 GENERIC = Costs(
-    mac=1.7, dense_mac=2.2, field=4, field4=2.6, output=14, run=4, run_output=40, dense_run=9, index=6, dense_index=6
+    mac=3.2, dense_mac=3.5, field=4, field4=3.5, output=20, run=6.5, run_output=60, dense_run=12, index=12,
+    dense_index=12, depthwise=10, element=15, error_percent=40,
 )  # fmt: skip
 ARMV7EM = Costs(
     mac=0.71, dense_mac=0.9, field=2, field4=2.6, output=7, run=2.4, run_output=46, dense_run=7, index=3.5,
-    dense_index=3.8,
+    dense_index=3.8, depthwise=1.6, element=5, error_percent=15,
 )  # fmt: skip

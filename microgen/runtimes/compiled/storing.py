@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from . import coding, memory
 from .coding import Coding, Indexed
-from .costs import Costs
+from .costs import Costs, is_winograd
 from .memory import Layout
 from .path import Code, Options, Program
 from .steps import Conv, FullyConnected, Step
@@ -61,10 +61,10 @@ def choose(
     choices: list[_Choice] = []
     for step in layers:
         code = codes[step.index]
-        is_winograd = _weight_bytes(code) > 2 * step.filter.size + 16 * len(step.filter)
-        dense = costs.layer(step, None, is_winograd=is_winograd)
+        is_fast = is_winograd(step, _weight_bytes(code))
+        dense = costs.layer(step, None, is_winograd=is_fast)
         total += dense
-        if is_winograd:
+        if is_fast:
             continue
         for coded in _codings(step, spare - alive[step.index] - code.scratch_bytes - 8):
             saved = _weight_bytes(code) - coded.bytes - 8 * len(step.filter)
