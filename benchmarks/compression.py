@@ -90,7 +90,7 @@ def measure(recipe: str, seed: int, cases: Sequence[Case], folder: Path) -> dict
         if case is None:
             after = price(network, recipe=recipe, seed=seed).after
         else:
-            given = {"recipe": recipe, "seed": seed, "before": Price(**found[PTQ]), **case.options}
+            given = {"recipe": recipe, "seed": seed, "before": Price.from_json(found[PTQ]), **case.options}
             after = microgen.compress(network, case.chain.split("+"), **given).after
         found[name] = after.to_json()
         kept.write_text(json.dumps(found, indent=2) + "\n")

@@ -68,6 +68,10 @@ def compress(
         float | None,
         typer.Option(help="merge: how far the weights of a layer may differ to become one.", show_default="0"),
     ] = None,
+    board: Annotated[
+        str,
+        typer.Option(help="Flash, RAM and instructions for this one.", autocompletion=completion.boards),
+    ] = defaults.BOARD,
     methods: Annotated[bool, typer.Option("--methods", help="List the methods and what they take.")] = False,
     force: Force = False,
     as_json: Json = False,
@@ -105,6 +109,7 @@ def compress(
             batch_size=batch_size,
             seed=seed,
             force=force,
+            board=board,
             on_step=progress,
             on_epoch=progress.part,
         )
@@ -114,6 +119,4 @@ def compress(
     heads, rows = compressed_rows(compressed)
     table(heads, rows, right=(1, 2, 3))
     quantized = str(path).removesuffix(".keras") + ".tflite"
-    print_pairs(
-        [*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, board=defaults.BOARD))]
-    )
+    print_pairs([*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, board=board))])

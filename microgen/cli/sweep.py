@@ -47,6 +47,12 @@ def sweep(
         typer.Option(help="Run on the Dask cluster with this scheduler: tcp://HOST:8786.", show_default=False),
     ] = None,
     picture: Annotated[str, typer.Option(help="svg, png or none.")] = "svg",
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            help="Find the most accurate that keeps to limits: board=pico,flash=64K,ram=16K,ms=20.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Try many compressions of a model, and show what each costs and which are worth it on a board."""
@@ -68,6 +74,7 @@ def sweep(
             jobs=jobs,
             scheduler=scheduler,
             picture=None if picture == "none" else picture,
+            fit=fit,
             on_step=progress,
             on_done=progress.part,
         )
@@ -76,6 +83,8 @@ def sweep(
         return
     table(SWEEP_HEADS, sweep_rows(result), right=(1, 2, 3, 4, 5, 6))
     lines = sweep_lines(result)
+    if result.limits and not any(row.fits for row in result.rows):
+        lines.append(("fits", "nothing that was tried; allow more, or give other chains"))
     if best := best_row(result):
         lines.append(
             ("next", command_line("build", f"{result.out}/{best.folder}/model.tflite", board=result.board.name))

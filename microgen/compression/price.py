@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..boards import Board
+from ..deployment import DeviceCost, device_cost
 from ..quantization import Quantized, finish
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import gzip_bytes
@@ -29,6 +32,7 @@ class Price:
         gzip_bytes: of the same compressed with gzip, as it travels over the air.
         macs: multiply-accumulates of one inference.
         arena_bytes: the smallest tensor arena that TFLM runs it with on this machine.
+        device: what it costs on a board where the model becomes code; None where no runtime that can tell takes it.
     """
 
     parameters: int
@@ -40,14 +44,23 @@ class Price:
     gzip_bytes: int
     macs: int
     arena_bytes: int
+    device: DeviceCost | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return asdict(self)
+        return {**asdict(self), "device": self.device.to_json() if self.device else None}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Price:
+        """Return the price that `to_json` made plain."""
+        device = plain.get("device")
+        fields = {k: v for k, v in (device or {}).items() if k != "flash_bytes"}
+        cost = DeviceCost(**{**fields, "stored": tuple(fields["stored"])}) if device else None
+        return cls(**{**plain, "device": cost})
 
 
 def measure_price(
-    model: ConvertedModel, test_x: npt.NDArray[Any], test_y: npt.NDArray[Any], name: str, metric: Metric
+    model: ConvertedModel, test_x: npt.NDArray[Any], test_y: npt.NDArray[Any], name: str, metric: Metric, board: Board
 ) -> tuple[Price, Quantized, npt.NDArray[Any] | None]:
     """Run a model of a compression in LiteRT and TFLM, and return its price.
 
@@ -56,6 +69,7 @@ def measure_price(
         test_x, test_y: the held-out data.
         name: the model's name.
         metric: what to compute.
+        board: what `Price.device` is for.
 
     Returns:
         The price, the int8 model, and what each held-out sample scores in TFLM, where the metric is a mean of that.
@@ -83,6 +97,7 @@ def measure_price(
         gzip_bytes(data),
         model_macs(quantized.model),
         arena,
+        device_cost(quantized.model, board),
     )
     return price, quantized, metric.each(tflm, test_x, test_y) if metric.each else None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import defaults
+from ..boards import load_board
 from ..errors import InputError, command, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
@@ -104,6 +105,7 @@ def compress(
     seed: int = 0,
     force: bool = False,
     before: Price | None = None,
+    board: str | Path = defaults.BOARD,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
     **options: Any,  # noqa: ANN401
@@ -123,6 +125,7 @@ def compress(
         seed: seed of everything random; the same seed gives the same bytes.
         force: overwrite `out`.
         before: the price of the model as it came, where it is known already; it is not measured again then.
+        board: what flash, RAM and instructions are told for.
         on_step: called with what is done next.
         on_epoch: called with how many epochs of how many are done.
         options: of the methods, such as temperature, alpha and student of distill.
@@ -135,7 +138,7 @@ def compress(
     steps = read_steps([methods] if isinstance(methods, (str, Step)) else methods, options)
     return _run(
         steps, model, data, recipe=recipe, out=out, epochs=epochs, batch_size=batch_size, seed=seed, force=force,
-        before=before, on_step=on_step, on_epoch=on_epoch,
+        before=before, board=board, on_step=on_step, on_epoch=on_epoch,
     )  # fmt: skip
 
 
@@ -146,9 +149,10 @@ def price(
     recipe: str | None = None,
     batch_size: int = defaults.BATCH_SIZE,
     seed: int = 0,
+    board: str | Path = defaults.BOARD,
 ) -> Compressed:
     """Measure a model as it is, as `compress` would measure it; arguments and errors as there."""
-    return _run((), model, data, recipe=recipe, batch_size=batch_size, seed=seed)
+    return _run((), model, data, recipe=recipe, batch_size=batch_size, seed=seed, board=board)
 
 
 def _run(
@@ -163,9 +167,11 @@ def _run(
     epochs: int | None = None,
     force: bool = False,
     before: Price | None = None,
+    board: str | Path = defaults.BOARD,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Compressed:
+    target_board = load_board(str(board))
     _check_numbers(epochs, batch_size, seed)
     target = _check_target(out, force)
     chosen = load_recipe(recipe) if recipe is not None else None
@@ -193,10 +199,10 @@ def _run(
         reply = converter.run(compress_job, request, packages=packages, engine=TRAINING, on_progress=on_epoch)
     metric = METRICS[reply.metric]
     on_step("running LiteRT and TFLM on the held-out data")
-    after, quantized, scores = measure_price(reply.after, reply.test_x, reply.test_y, slug(name), metric)
+    after, quantized, scores = measure_price(reply.after, reply.test_x, reply.test_y, slug(name), metric, target_board)
     earlier = None
     if reply.before is not None:
-        before, _, earlier = measure_price(reply.before, reply.test_x, reply.test_y, slug(name), metric)
+        before, _, earlier = measure_price(reply.before, reply.test_x, reply.test_y, slug(name), metric, target_board)
     tested, error = len(reply.test_x), standard_error(scores, earlier)
     compressed = _with_record(
         Compressed(steps, reply.keras, quantized, before or after, after, metric, tested, seed, error), chosen

@@ -1,6 +1,7 @@
 """A model and a board become a deployment: runtime, golden vectors, and what they take of the memories."""
 
 from .choice import AUTO, Candidate, Choice, candidates, choose, choose_runtime, usual_runtime
+from .cost import DeviceCost, device_cost
 from .deployment import Deployment, check_model, check_names, deploy, deploy_together
 from .golden import Golden, choose_golden, golden_bytes, golden_inferences, golden_shape, with_golden
 from .model_file import model_file
@@ -10,6 +11,7 @@ __all__ = [
     "Candidate",
     "Choice",
     "Deployment",
+    "DeviceCost",
     "Golden",
     "candidates",
     "check_model",
@@ -19,6 +21,7 @@ __all__ = [
     "choose_runtime",
     "deploy",
     "deploy_together",
+    "device_cost",
     "golden_bytes",
     "golden_inferences",
     "golden_shape",

@@ -44,9 +44,35 @@ def compressed_rows(compressed: Compressed) -> tuple[list[str], list[list[str]]]
             ("  under gzip", before.gzip_bytes, after.gzip_bytes),
             ("MACs", before.macs, after.macs),
             ("arena, bytes", before.arena_bytes, after.arena_bytes),
+            *_device_rows(compressed),
         )
     ]
     return ["", "before", "after", "change"], rows
+
+
+def _device_rows(compressed: Compressed) -> list[tuple[str, int, int]]:
+    """Return what the model takes where it becomes code."""
+    old, new = compressed.before.device, compressed.after.device
+    if old is None or new is None:
+        return []
+    return [
+        (f"{new.runtime}: weights", old.weights_bytes, new.weights_bytes),
+        ("  flash, bytes", old.flash_bytes, new.flash_bytes),
+        ("  RAM, bytes", old.ram_bytes, new.ram_bytes),
+        ("  instructions", old.instructions, new.instructions),
+    ]
+
+
+def _device_lines(compressed: Compressed) -> Pairs:
+    """Return how weights are stored on the board, or that none of the forms pays."""
+    cost = compressed.after.device
+    if cost is None:
+        return []
+    about = f"for {cost.board}; instructions estimated, +-{cost.error_percent} %"
+    lines = [(f"on {cost.runtime}", about)]
+    if not cost.stored:
+        return [*lines, ("stored", "dense: no other form of these weights pays within 10 % more instructions")]
+    return [*lines, *(("stored", line) for line in cost.stored)]
 
 
 def compressed_lines(compressed: Compressed, path: str) -> Pairs:
@@ -58,6 +84,7 @@ def compressed_lines(compressed: Compressed, path: str) -> Pairs:
         ("compression ratio", f"{compressed.compression_ratio:.3f}: compressed over original size, under gzip"),
         ("tested on", f"{compressed.tested} held-out samples; seed {compressed.seed}"),
         *_change_line(compressed),
+        *_device_lines(compressed),
         *(("warning", text) for text in compressed.warnings),
         ("written", f"{path}, and in int8 {model}"),
     ]
@@ -94,8 +121,11 @@ def merged_lines(merged: Merged, path: str) -> Pairs:
     return [*lines, ("written", path)]
 
 
-SWEEP_HEADS = ("candidate", "score", "change", ".tflite", "gzip", "arena", "MACs", "fits", "best for, or why not")
-_SHORT = {"tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena", "macs": "MACs"}
+SWEEP_HEADS = ("candidate", "score", "change", "gzip", "flash", "RAM", "instructions", "fits", "best for, or why not")
+_SHORT = {
+    "tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena", "macs": "MACs", "flash_bytes": "flash",
+    "ram_bytes": "RAM", "instructions": "instructions",
+}  # fmt: skip
 
 
 def sweep_rows(sweep: Sweep) -> list[list[str]]:
@@ -108,11 +138,16 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
             rows.append([row.name, *["-"] * 7, last])
             continue
         score = row.price.tflm_score
-        sizes = (row.price.tflite_bytes, row.price.gzip_bytes, row.arena_bytes, row.price.macs)
-        fits = row.fit.outcome if row.fit else "-"
-        cells = [f"{score:.4f}", f"{score - original.tflm_score:+.4f}", *(f"{x:,}" for x in sizes), fits]
+        cost = row.device
+        sizes = [f"{x:,}" for x in (cost.flash_bytes, cost.ram_bytes, cost.instructions)] if cost else ["-"] * 3
+        cells = [f"{score:.4f}", f"{score - original.tflm_score:+.4f}", f"{row.price.gzip_bytes:,}", *sizes, _fits(row)]
         rows.append([row.name, *cells, last])
     return rows
+
+
+def _fits(row: Row) -> str:
+    """Return whether a candidate fits the board and the limits, or which limit it breaks."""
+    return f"no: {row.breaks}" if row.breaks else row.fit.outcome if row.fit else "-"
 
 
 def sweep_lines(sweep: Sweep) -> Pairs:
@@ -120,13 +155,30 @@ def sweep_lines(sweep: Sweep) -> Pairs:
     failed = sum(1 for row in sweep.rows if row.error[0])
     return [
         ("score", f"{sweep.metric.name} in int8 on TFLM; sizes in bytes, for {sweep.board.title}"),
+        *_measured_line(sweep),
+        *([("limits", str(sweep.limits))] if sweep.limits else []),
         ("candidates", f"{len(sweep.rows)}: {sweep.resumed} were there already, {failed} failed"),
         *([("picture", str(sweep.picture))] if sweep.picture else []),
         ("written", f"{sweep.out}: sweep.json, and the models of each candidate"),
     ]
 
 
+def _measured_line(sweep: Sweep) -> Pairs:
+    cost = next((row.device for row in sweep.rows if row.device), None)
+    if cost is None:
+        return []
+    what = "flash: weights and code, RAM: of tensors, instructions: estimated"
+    return [(f"on {cost.runtime}", f"{what}, +-{cost.error_percent} %")]
+
+
 def best_row(sweep: Sweep) -> Row | None:
-    """Return the candidate that is the best in most; of those what scores best, of those the first named."""
+    """Return what a user would take.
+
+    With limits, what scores best of what keeps to them; else the candidate that is the best in most, of those what
+    scores best, of those the first named.
+    """
+    if sweep.limits:
+        fitting = [row for row in sweep.rows if row.fits]
+        return max(fitting, key=sweep.merit, default=None)
     rows = (row for row in sweep.rows[1:] if row.best_for)
     return max(rows, key=lambda row: (len(row.best_for), sweep.merit(row)), default=None)

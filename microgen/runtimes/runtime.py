@@ -277,6 +277,13 @@ class RuntimePlan(FirmwarePlan, Protocol):
     def layout(self) -> MemoryLayout:
         """Where each buffer lies in the memory for tensors."""
 
+    @property
+    def instructions(self) -> Part | None:
+        """About how many instructions an inference takes on the board, in place of bytes; None: it cannot tell."""
+
+    def stored(self) -> tuple[str, ...]:
+        """Return how the weights lie in flash that are not stored as they are in the model, a line for each layer."""
+
     def totals(self) -> dict[str, int]:
         """Return the figures of the memory for `inspect`, in bytes.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._version import __version__
 from ..compression.base import Step
+from ..compression.methods import load_method
 from ..compression.steps import read_steps
 from ..errors import InputError, option
 from ..support import toml
@@ -60,6 +61,42 @@ def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]
             option="candidates",
         )
     return tuple(candidates.values())
+
+
+def between(candidates: Sequence[Candidate], fits: Sequence[bool]) -> tuple[Candidate, ...]:
+    """Return candidates between the mildest that keeps to the limits and the next milder one that does not.
+
+    Those are chains of one method with an amount that others of the candidates have, too. A larger amount takes more
+    away, but for numbers of values (cluster), where a smaller one does.
+    """
+    families: dict[str, list[tuple[float, bool]]] = {}
+    for candidate, fitting in zip(candidates, fits, strict=True):
+        if len(candidate.steps) == 1 and candidate.steps[0].amount is not None:
+            families.setdefault(candidate.steps[0].method, []).append((candidate.steps[0].amount, fitting))
+    known = {c.name for c in candidates}
+    made = []
+    for method, tried in sorted(families.items()):
+        amount = load_method(method).amount
+        assert amount is not None
+        sign = -1 if amount.is_whole else 1
+        yes = [a for a, fitting in tried if fitting]
+        if not yes:
+            mildest, milder = (
+                amount.high if sign > 0 else amount.low,
+                max((a for a, _ in tried), key=lambda a: sign * a),
+            )
+        else:
+            mildest = min(yes, key=lambda a: sign * a)
+            below = [a for a, fitting in tried if not fitting and sign * a < sign * mildest]
+            if not below:
+                continue
+            milder = max(below, key=lambda a: sign * a)
+        middle = (mildest + milder) / 2
+        middle = float(round(middle)) if amount.is_whole else round(middle, 3)
+        (candidate,) = read_candidates([f"{method}:{middle:g}"])[1:]
+        if candidate.name not in known:
+            made.append(candidate)
+    return tuple(made)
 
 
 def result_key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict[str, Any]) -> str:

@@ -46,10 +46,13 @@ def draw(sweep: Sweep, kind: str) -> bytes:
     measured = [row for row in sweep.rows if row.price is not None]
     numbers = {row.name: k for k, row in enumerate(measured, 1)}
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(13, 8), layout="constrained")
+        figure = Figure(figsize=(17, 8), layout="constrained")
         FigureCanvasAgg(figure)
-        panels: dict[str, Any] = figure.subplot_mosaic([["0", "1", "list"], ["2", "3", "list"]], width_ratios=[4, 4, 3])
-        for k, (axis, title) in enumerate(AXES.items()):
+        panels: dict[str, Any] = figure.subplot_mosaic(
+            [["0", "1", "2", "list"], ["3", "4", "5", "list"]], width_ratios=[4, 4, 4, 3]
+        )
+        drawn = [(axis, title) for axis, title in AXES.items() if axis != "tflite_bytes"]
+        for k, (axis, title) in enumerate(drawn):
             best = pareto_front(sweep.rows, axis, sweep.metric)
             _panel(panels[str(k)], measured, best, axis, title, sweep, numbers)
         _list(panels["list"], measured, numbers)
@@ -72,6 +75,7 @@ def _panel(
 ) -> None:
     """Draw one cost, and what nothing beats in it."""
     names = {row.name for row in best}
+    measured = [row for row in measured if row.has(axis)]
     for label, look in _LOOKS.items():
         rows = [r for r in measured if _standing(r, names) == label]
         panel.scatter([r.value(axis) for r in rows], [r.score for r in rows], s=36, label=label, **look)
@@ -94,6 +98,8 @@ def _panel(
 
 def _close(rows: list[Row], axis: str) -> list[list[Row]]:
     """Put rows together whose numbers would lie on each other."""
+    if not rows:
+        return []
     wide, high = (
         (max(values) - min(values)) * share or 1e-9
         for values, share in (([r.value(axis) for r in rows], 0.04), ([r.score for r in rows], 0.02))

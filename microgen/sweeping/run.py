@@ -18,7 +18,7 @@ from .. import defaults
 from ..boards import Board, load_board
 from ..compression.run import check_origin, check_seen, model_file
 from ..compression.task import DataSource, read_data
-from ..deployment import check_model, deploy
+from ..deployment import check_model, deploy, device_cost
 from ..deployment.fit import memory_fit
 from ..errors import InputError, MicrogenError, SetupError
 from ..frontends import source as sources
@@ -30,13 +30,16 @@ from ..tflite import parse
 from ..training.train import train
 from . import evaluation
 from . import picture as pictures
-from .candidates import ORIGINAL, Candidate, read_candidates, result_key, versions
+from .candidates import ORIGINAL, Candidate, between, read_candidates, result_key, versions
 from .evaluation import Data, Result, Work
+from .limits import Limits, read_limits
 from .scheduling import Dask, Local, Scheduler
 from .store import Store
 from .table import AXES, Row, Sweep, pareto_front
 
 PICTURES = ("svg", "png")
+# With limits, candidates are made between those that there are so many times.
+_ROUNDS = 3
 
 
 def sweep(
@@ -53,6 +56,7 @@ def sweep(
     jobs: int | None = None,
     scheduler: str | None = None,
     picture: str | None = "svg",
+    fit: str | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_done: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sweep:
@@ -72,6 +76,8 @@ def sweep(
         jobs: how many candidates run at a time on this machine; half its cores otherwise.
         scheduler: the address of a Dask scheduler, on whose workers candidates run instead.
         picture: "svg", "png", or None for no picture.
+        fit: what a candidate must keep to, "board=pico,flash=64K,ram=16K,ms=20"; a board in it takes the place of
+            `board`. After the candidates, amounts between those that keep to it and those that do not are tried.
         on_step: called with what is done next.
         on_done: called with how many candidates of how many are done.
 
@@ -80,7 +86,8 @@ def sweep(
         EngineError: the model as it is cannot be converted or run.
         SetupError: a package is missing, or there is no scheduler at that address.
     """
-    target = load_board(str(board))
+    named, limits = read_limits(fit) if fit is not None else (None, None)
+    target = load_board(str(named or board))
     tried = read_candidates(candidates)
     if jobs is not None and jobs < 1:
         raise InputError("at least one", "leave it out for half of the cores", option="jobs", value=jobs)
@@ -100,12 +107,17 @@ def sweep(
         content, suffix = _model(model, recipe, seed, store, on_step)
         work = Work((), content, suffix, recipe, epochs, batch_size, seed, None, versions())
         runner = _Runner(store, placed, work, _digest(recipe, arrays), arrays, on_step, on_done)
-        results = runner.run(tried)
-    metric = METRICS[results[0].metric]
-    rows = _with_fronts(
-        [_row(c, r, target, store, runner.keys[c.name]) for c, r in zip(tried, results, strict=True)], metric
-    )
-    result = Sweep(name, target, metric, rows, runner.resumed, store.out, None)
+        rows: list[Row] = []
+        found: dict[str, Result] = {}
+        for _ in range(_ROUNDS if limits else 1):
+            found |= dict(zip((c.name for c in tried), runner.run(tried), strict=True))
+            rows += [_row(c, found[c.name], target, store, runner.keys[c.name], limits) for c in tried[len(rows) :]]
+            more = between(tried, [row.fits for row in rows]) if limits else ()
+            if not more:
+                break
+            tried = (*tried, *more)
+    metric = METRICS[found[ORIGINAL].metric]
+    result = Sweep(name, target, metric, _with_fronts(rows, metric), runner.resumed, store.out, None, limits)
     store.file("sweep.json", json_text(result.to_json()).encode())
     if picture:
         result = replace(result, picture=store.file(f"sweep.{picture}", pictures.draw(result, picture)))
@@ -198,18 +210,21 @@ def _digest(recipe: str | None, arrays: Data | None) -> dict[str, Any]:
     }
 
 
-def _row(candidate: Candidate, result: Result, board: Board, store: Store, key: str) -> Row:
+def _row(candidate: Candidate, result: Result, board: Board, store: Store, key: str, limits: Limits | None) -> Row:
     """Put a candidate onto the board."""
     if result.price is None:
         return Row(candidate.name, error=result.error)
     folder = store.place(candidate.name, key).as_posix()
     model = parse(result.tflite, slug(candidate.name), candidate.name)
+    cost = device_cost(model, board)
+    breaks = limits.broken(cost) if limits else ""
     try:
         check_model(model, board)
         deployment = deploy(model.name, model, board)
     except MicrogenError as error:
         return Row(candidate.name, result.price, error=(error.message, error.hint), folder=folder)
-    return Row(candidate.name, result.price, deployment.arena.bytes, memory_fit(deployment), folder=folder)
+    fits = memory_fit(deployment)
+    return Row(candidate.name, result.price, deployment.arena.bytes, fits, cost, breaks, folder=folder)
 
 
 def _with_fronts(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:

@@ -45,7 +45,7 @@ class Store:
             if stored["price"] is None:
                 return Result(error=(stored["error"][0], stored["error"][1]))
             keras, tflite = ((folder / f"model.{kind}").read_bytes() for kind in ("keras", "tflite"))
-            return Result(Price(**stored["price"]), stored["metric"], keras, tflite)
+            return Result(Price.from_json(stored["price"]), stored["metric"], keras, tflite)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

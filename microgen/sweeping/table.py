@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..boards import Board
 from ..compression.price import Price
+from ..deployment import DeviceCost
 from ..deployment.fit import Fit
 from ..support.metrics import Metric
+from .limits import Limits
 
 # What a candidate may be the best in, beside the metric: what is drawn, and what people call it.
 AXES = {
@@ -18,7 +20,13 @@ AXES = {
     "gzip_bytes": ".tflite under gzip (OTA), bytes",
     "arena_bytes": "tensor arena, bytes",
     "macs": "multiply-accumulates",
+    "flash_bytes": "flash of the model as code, bytes",
+    "ram_bytes": "RAM of the model as code, bytes",
+    "instructions": "instructions of an inference, estimated",
 }
+
+
+_ON_DEVICE = ("flash_bytes", "ram_bytes", "instructions")
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Row:
         price: what it costs and brings; None where it could not be made.
         arena_bytes: what a firmware for the board reserves as tensor arena.
         fit: what it takes of the board's memories.
+        device: what it costs on the board as code; None where no runtime that can tell takes it.
+        breaks: the first of the sweep's limits that it does not keep to; "" where it keeps to all.
         best_for: the axes in which no other candidate that fits is as small and as good.
         error: why it could not be made, or does not run on the board, and a hint; empty otherwise.
         folder: where its models are, relative to the sweep's folder; "" where there are none.
@@ -39,6 +49,8 @@ class Row:
     price: Price | None = None
     arena_bytes: int = 0
     fit: Fit | None = None
+    device: DeviceCost | None = None
+    breaks: str = ""
     best_for: tuple[str, ...] = ()
     error: tuple[str, str] = ("", "")
     folder: str = ""
@@ -46,7 +58,7 @@ class Row:
     @property
     def fits(self) -> bool:
         """Whether it can be had on the board."""
-        return self.fit is not None and self.fit.fits
+        return self.fit is not None and self.fit.fits and not self.breaks
 
     @property
     def score(self) -> float:
@@ -54,16 +66,24 @@ class Row:
         assert self.price is not None
         return self.price.tflm_score
 
+    def has(self, axis: str) -> bool:
+        """Tell whether it has a place on an axis."""
+        return self.price is not None and (axis not in _ON_DEVICE or self.device is not None)
+
     def value(self, axis: str) -> int:
         """Return its place on an axis: of the board, or of its price."""
-        return self.arena_bytes if axis == "arena_bytes" else int(getattr(self.price, axis))
+        if axis == "arena_bytes":
+            return self.arena_bytes
+        return int(getattr(self.device if axis in _ON_DEVICE else self.price, axis))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
             "candidate": self.name,
-            "price": {**asdict(self.price), "arena_bytes": self.arena_bytes} if self.price else None,
+            "price": {**self.price.to_json(), "arena_bytes": self.arena_bytes} if self.price else None,
             "fits": self.fit.outcome if self.fit else None,
+            "device": self.device.to_json() if self.device else None,
+            "breaks": self.breaks or None,
             "best_for": list(self.best_for),
             "error": {"message": self.error[0], "hint": self.error[1]} if self.error[0] else None,
             "folder": self.folder,
@@ -82,6 +102,7 @@ class Sweep:
         resumed: how many of them were there already.
         out: the folder with the models, the table as sweep.json, and the picture.
         picture: the path of the picture; None where none was wanted.
+        limits: what a candidate must keep to; None where nothing was asked for.
     """
 
     name: str
@@ -91,6 +112,7 @@ class Sweep:
     resumed: int
     out: Path
     picture: Path | None
+    limits: Limits | None = None
 
     def merit(self, row: Row) -> float:
         """Return the score of a row, so that more is better."""
@@ -104,6 +126,7 @@ class Sweep:
             "metric": self.metric.name,
             "higher_is_better": self.metric.higher_is_better,
             "axes": AXES,
+            "limits": self.limits.to_json() if self.limits else None,
             "candidates": [row.to_json() for row in self.rows],
         }
 
@@ -114,7 +137,7 @@ def pareto_front(rows: Sequence[Row], axis: str, metric: Metric) -> list[Row]:
     Where two are the same in both, the first one named is on it.
     """
     sign = -1 if metric.higher_is_better else 1
-    fitting = [row for row in rows if row.fits]
+    fitting = [row for row in rows if row.fits and row.has(axis)]
     best: list[Row] = []
     for row in sorted(fitting, key=lambda r: (r.value(axis), sign * r.score)):
         if not best or sign * row.score < sign * best[-1].score:

@@ -132,6 +132,10 @@ class Plan:
     code_options = CodeOptions()
     wording = Wording("multiplies", "one layer", "two arrays", "", "the multiplication", "The board multiplies")
     code_bytes = 2_000
+    instructions = None
+
+    def stored(self):
+        return ()
 
     def __init__(self, model):
         self.model = model

@@ -72,9 +72,9 @@ class Costs:
         if isinstance(step, Conv | FullyConnected):
             return self.layer(step, step.coding, is_winograd=is_winograd(step, weight_bytes))
         if isinstance(step, Depthwise):
-            return self.depthwise * step.filter[..., 0].size * step.output.elements
+            return self.depthwise * float(step.filter[..., 0].size) * step.output.elements
         if isinstance(step, Conv16 | TransposeConv):
-            return 2 * self.mac * step.filter[0].size * step.output.elements
+            return 2 * self.mac * float(step.filter[0].size) * step.output.elements
         if isinstance(step, Lstm):
             each = sum(g.input_weights.size + g.state_weights.size for g in step.gates)
             return self.dense_mac * each * step.input.elements / max(step.gates[0].input_weights.shape[1], 1)
@@ -113,6 +113,6 @@ GENERIC = Costs(
     dense_index=12, depthwise=10, element=15, error_percent=40,
 )  # fmt: skip
 ARMV7EM = Costs(
-    mac=0.71, dense_mac=0.9, field=2, field4=2.6, output=7, run=2.4, run_output=46, dense_run=7, index=3.5,
+    mac=0.71, dense_mac=0.9, field=2, field4=2.6, output=14, run=2.4, run_output=46, dense_run=7, index=3.5,
     dense_index=3.8, depthwise=1.6, element=5, error_percent=15,
 )  # fmt: skip

@@ -116,6 +116,21 @@ class CompiledPlan:
         return _layout(self.model, self.on_board)
 
     @property
+    def instructions(self) -> Part:
+        """About how many instructions an inference takes on the board."""
+        c = self.on_board
+        error = -(-c.instructions * c.instructions_error_percent // 100)
+        return Part("instructions", c.instructions, error, "estimated from shapes and from how weights are stored")
+
+    def stored(self) -> tuple[str, ...]:
+        """Return the layers whose weights are not dense, and what that saves."""
+        return tuple(
+            f"{row.name} {row.operator}: {row.stored}, {row.weight_bytes:,} bytes for {row.dense_bytes:,}"
+            for row in self.on_board.layers
+            if row.stored
+        )
+
+    @property
     def known_faults(self) -> tuple[str, ...]:
         """None: each build proves its own kernels."""
         return ()
@@ -185,6 +200,7 @@ class CompiledPlan:
             "persistent_bytes": 0,
             "planning_bytes": 0,
             "weights_bytes": self.on_board.weights_bytes,
+            "dense_weights_bytes": sum(row.dense_bytes for row in self.on_board.layers),
             "proven_channels": self.on_board.proofs.proven,
             "exact_channels": self.on_board.proofs.exact,
         }

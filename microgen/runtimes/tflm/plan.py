@@ -77,6 +77,15 @@ class TflmPlan:
         )
 
     @property
+    def instructions(self) -> None:
+        """None: the board's library has the kernels."""
+        return None
+
+    def stored(self) -> tuple[str, ...]:
+        """Return nothing: weights lie in flash as they are in the model."""
+        return ()
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """`known_faults`, and which operators may ask the arena for more than is known."""
         return (*self.known_faults, *unknown_memory(self.model))
