@@ -17,7 +17,6 @@ import numpy.typing as npt
 from ..datasets import representative, request as data_request  # isort: skip
 from ..frontends.frontend import ConvertOptions
 from ..frontends.pytorch.frontend import FRONTEND
-from ..frontends.pytorch.job import ConvertRequest, convert
 from ..frontends.tracing.convert import FloatModel
 from ..frontends.tracing.finish import quantized
 from ..recipes import load_recipe
@@ -85,6 +84,8 @@ TRAINER = _PyTorch()
 def train_job(request: TrainRequest) -> _Fitted:
     """Train a recipe, and convert it to a float .tflite. Runs in a worker."""
     import torch
+
+    from ..frontends.pytorch.job import ConvertRequest, convert
 
     recipe = load_recipe(request.recipe, request.phrase)
     seed, epochs = request.seed, request.epochs

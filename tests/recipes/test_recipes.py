@@ -243,3 +243,10 @@ def test_faults_are_injected_into_half_of_the_windows():
 def test_no_voice_is_in_two_parts():
     parts = [_speech.TRAIN_VARIANTS, _speech.VALID_VARIANTS, _speech.TEST_VARIANTS]
     assert len(set().union(*parts)) == sum(map(len, parts)) == 13
+
+
+def test_trainers_are_listed_without_their_frameworks():
+    code = "import sys\nfrom microgen.training import TRAINERS\nnames = [t.suffix for t in TRAINERS]\n"
+    code += "print(names, [m for m in ('torch', 'keras', 'tensorflow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "['.keras', '.pt2'] []\n", done.stderr
