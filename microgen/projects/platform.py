@@ -5,34 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..applications.application import Application
-from ..boards import Board, Sensor, list_boards
+from ..boards import Board, Sensor
 from ..defaults import PROJECT
 from ..deployment import Deployment
 from ..errors import InputError, option
 from .firmware import copies
 from .kind import Files
-
-
-def check_known(board: Board, section: str, system: str, named: str) -> None:
-    """Refuse a board whose file does not say what a system must know of it.
-
-    Args:
-        board: the board.
-        section: the section of board files that says it, a field of `Board`.
-        system: for people: "the Pico SDK".
-        named: what a board of one's own says there.
-
-    Raises:
-        InputError: names the boards that the system knows.
-    """
-    if getattr(board, section) is None:
-        known = ", ".join(b.name for b in list_boards() if getattr(b, section) is not None)
-        raise InputError(
-            f"{system} does not know {board.title}",
-            f"it knows {known}; a board of your own names its {named} in [{section}]",
-            option="board",
-            value=board.name,
-        )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,29 @@ _LOG_LINES = 400
 Symptom = tuple[str, type[InputError] | type[SetupError], str, str]
 
 
+# What a GNU compiler and linker say under whatever build tool.
+COMPILER_SYMPTOMS: tuple[Symptom, ...] = (
+    (
+        r"region [`'\"]?\S+?['\"]? overflowed by \d+ bytes",
+        InputError,
+        "the program is too large: {match}",
+        "take a smaller model, or a board with more memory",
+    ),
+    (
+        r"\S+?:\d+:\d+: (?:fatal )?error: [^\n]+",
+        InputError,
+        "the firmware does not compile: {match}",
+        "correct it, or build the project again",
+    ),
+    (
+        r"undefined reference to [^\n]+",
+        InputError,
+        "the firmware does not link: {match}",
+        "cmake --build build -v shows the whole command",
+    ),
+)
+
+
 def run(
     command: Sequence[str], on_line: Callable[[str], None], environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:

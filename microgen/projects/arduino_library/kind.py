@@ -13,13 +13,13 @@ from ..._version import __version__
 from ...applications.application import Application
 from ...boards import Board, Component
 from ...devices import Layout
-from ...errors import InputError, option
 from ...support.render import render
 from ...verification import Verdict
 from ..bill import UNKNOWN, bill_files
 from ..firmware import compile_flags, firmware_files, package_version, readme
 from ..kind import Files, Parts, Tool
 from ..platform import Platform
+from ..refusals import wrong_runtime
 
 _TFLM, _COMPILED = "tflm", "compiled"
 _SOURCES = "src"
@@ -62,12 +62,9 @@ class _ArduinoLibrary:
         """Take every board, with TFLM where it comes with the core or as a library of Arduino's own format."""
         wanted = board.snapshot.lib_deps if board.snapshot is not None and runtime == _TFLM else ()
         if strange := [text for text in wanted if not _REGISTERED.fullmatch(text)]:
-            raise InputError(
-                f"the TensorFlow Lite Micro of {board.title}, {strange[0].partition('=')[0]}, is no Arduino library",
-                f"give {option('runtime', _COMPILED)}",
-                option="runtime",
-                value=runtime,
-            )
+            library = strange[0].partition("=")[0]
+            why = f"the TensorFlow Lite Micro of {board.title}, {library}, is no Arduino library"
+            raise wrong_runtime(why, runtime, _COMPILED)
         _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:

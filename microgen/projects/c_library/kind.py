@@ -22,6 +22,7 @@ from ..bill import bill_files
 from ..firmware import copies, firmware_files, kept_files, package_version, placed
 from ..kind import Files, Parts, Tool
 from ..platformio import emulator
+from ..refusals import wrong_runtime
 
 _RUNTIME = "compiled"  # its model.h is what programs call
 _EMULATOR = "emulator"
@@ -57,12 +58,8 @@ class _CLibrary:
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board with the runtime that is C and needs no library, and no sensor."""
         if runtime not in ("", _RUNTIME):
-            raise InputError(
-                f"a C library has no interpreter: projects of the kind '{self.name}' take the compiled runtime only",
-                f"give {option('runtime', _RUNTIME)}",
-                option="runtime",
-                value=runtime,
-            )
+            why = f"a C library has no interpreter: projects of the kind '{self.name}' take the compiled runtime only"
+            raise wrong_runtime(why, runtime, _RUNTIME)
         if application.sensor:
             raise InputError(
                 f"a C library reads no sensor: the application '{application.name}' is not for projects of the kind "

@@ -9,7 +9,6 @@ from ..._version import __version__
 from ...applications.application import Application
 from ...boards import Board, Component
 from ...devices import Layout
-from ...errors import InputError, option
 from ...support.render import render
 from ...verification import Verdict
 from ..bill import bill_files
@@ -24,7 +23,8 @@ from ..firmware import (
     target_name,
 )
 from ..kind import Files, Parts, Tool
-from ..platform import Platform, check_known
+from ..platform import Platform
+from ..refusals import check_known, wrong_runtime
 from .tool import TOOL
 
 _TFLM, _COMPILED = "tflm", "compiled"
@@ -62,12 +62,8 @@ class _EspIdf:
         """Take the boards that ESP-IDF knows, with TFLM where it is a component."""
         check_known(board, "esp_idf", "ESP-IDF", "IDF_TARGET and flash")
         if runtime == _TFLM and not _components(board):
-            raise InputError(
-                f"the TensorFlow Lite Micro of {board.title} is no component of ESP-IDF",
-                f"give {option('runtime', _COMPILED)}",
-                option="runtime",
-                value=runtime,
-            )
+            why = f"the TensorFlow Lite Micro of {board.title} is no component of ESP-IDF"
+            raise wrong_runtime(why, runtime, _COMPILED)
         _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:

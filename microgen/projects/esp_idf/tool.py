@@ -13,7 +13,7 @@ from ..folder import Project
 from ..kind import Compiled
 from ..manifest import project_board
 from ..port import only_port
-from ..running import Symptom, explain, run
+from ..running import COMPILER_SYMPTOMS, Symptom, explain, run
 
 _BUILD = "build"
 _PROGRAM = "idf.py"
@@ -21,14 +21,9 @@ _GUIDE = "https://docs.espressif.com/projects/esp-idf/en/stable/esp32/get-starte
 _SYMPTOMS: tuple[Symptom, ...] = (
     (r"(?:Version solving failed|Cannot establish a connection|Failed to (?:resolve component|download))[^\n]*",
      SetupError, "{match}", "the first build fetches components: connect to the internet"),
-    (r"region [`'\"]?\S+?['\"]? overflowed by \d+ bytes", InputError, "the program is too large: {match}",
-     "take a smaller model, or a board with more memory"),
+    *COMPILER_SYMPTOMS,
     (r"app partition is too small[^\n]*", InputError, "the program is too large: {match}",
      "take a smaller model, or a larger partition in partitions.csv"),
-    (r"\S+?:\d+:\d+: (?:fatal )?error: [^\n]+", InputError, "the firmware does not compile: {match}",
-     "correct it, or build the project again"),
-    (r"undefined reference to [^\n]+", InputError, "the firmware does not link: {match}",
-     "idf.py -v build shows the whole command"),
     (r"Could not open [^\n]*|A fatal error occurred: [^\n]+", SetupError, "the board does not answer: {match}",
      "the project's README.md says what to do so that uploading works"),
     (r"CMake Error[^\n]*\n\s*[^\n]+", SetupError, "CMake failed: {match}",

@@ -25,7 +25,7 @@ from ...verification import Verdict
 from ..bill import bill_files
 from ..firmware import copies, firmware_files, kept_files, placed, readme
 from ..kind import Files, Parts, Tool
-from ..platform import check_known
+from ..refusals import check_known, wrong_runtime
 
 _TFLM, _MICROPHONE = "tflm", "microphone"
 # What is compiled to verify the model, and to hear recordings; ESPHome does not look there.
@@ -70,12 +70,7 @@ class _EspHome:
         """Take an ESP32 with TFLM, which ESPHome brings, and the application that listens as ESPHome does."""
         check_known(board, "esp_idf", "ESPHome's micro_wake_word", "IDF_TARGET and flash")
         if runtime not in ("", _TFLM):
-            raise InputError(
-                "ESPHome runs models with TensorFlow Lite Micro",
-                f"give {option('runtime', _TFLM)}",
-                option="runtime",
-                value=runtime,
-            )
+            raise wrong_runtime("ESPHome runs models with TensorFlow Lite Micro", runtime, _TFLM)
         if application.name != _MICROPHONE:
             raise InputError(
                 f"ESPHome listens with the model: the application '{application.name}' is not for projects of the kind "

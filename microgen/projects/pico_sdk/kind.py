@@ -26,7 +26,8 @@ from ..firmware import (
     target_name,
 )
 from ..kind import Files, Parts, Tool
-from ..platform import Platform, check_known
+from ..platform import Platform
+from ..refusals import check_known
 from .tool import TOOL
 
 _LAYOUT = Layout.below("lib", main="src/main.cpp")

@@ -19,7 +19,7 @@ from ..folder import Project
 from ..kind import Compiled
 from ..manifest import project_board
 from ..port import only_port
-from ..running import Symptom, explain, run
+from ..running import COMPILER_SYMPTOMS, Symptom, explain, run
 
 _BUILD = "build"
 _INFO = "INFO_UF2.TXT"  # on the drive of a board in BOOTSEL mode
@@ -30,12 +30,7 @@ _SYMPTOMS: tuple[Symptom, ...] = (
      "README.md of the project says how to get it"),
     (r"Compiler 'arm-none-eabi-gcc' not found", SetupError, "arm-none-eabi-gcc is not installed",
      "Debian: apt-get install gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"),
-    (r"region [`'\"]?(?:\S+?)['\"]? overflowed by (?:\d+) bytes", InputError, "the program is too large: {match}",
-     "take a smaller model, or a board with more memory"),
-    (r"\S+?:\d+:\d+: (?:fatal )?error: [^\n]+", InputError, "the firmware does not compile: {match}",
-     "correct it, or build the project again"),
-    (r"undefined reference to [^\n]+", InputError, "the firmware does not link: {match}",
-     "cmake --build build -v shows the whole command"),
+    *COMPILER_SYMPTOMS,
     (r"CMake Error[^\n]*\n\s*[^\n]+", SetupError, "CMake failed: {match}",
      "run cmake -B build in the project for all of it"),
 )  # fmt: skip

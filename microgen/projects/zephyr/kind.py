@@ -11,13 +11,14 @@ from ...boards import Board, Component
 from ...deployment import Deployment
 from ...deployment.fit import memory_fit
 from ...devices import Layout
-from ...errors import InputError, option
+from ...errors import InputError
 from ...support.render import render
 from ...verification import Verdict
 from ..bill import bill_files
 from ..firmware import compiled_sources, firmware_files, kept_files, placed, readme, target_name
 from ..kind import Files, Parts, Tool
-from ..platform import Platform, check_known
+from ..platform import Platform
+from ..refusals import check_known, wrong_runtime
 
 _COMPILED = "compiled"
 _LAYOUT = Layout.below("src", main="sample/src/main.cpp")
@@ -59,13 +60,11 @@ class _Zephyr:
         """
         check_known(board, "zephyr", "Zephyr", "name for west build")
         if runtime not in ("", _COMPILED):
-            raise InputError(
+            why = (
                 f"projects of the kind '{self.name}' take the compiled runtime only: Zephyr's TensorFlow Lite Micro is "
-                "another than the one that arenas are planned for",
-                f"give {option('runtime', _COMPILED)}",
-                option="runtime",
-                value=runtime,
+                "another than the one that arenas are planned for"
             )
+            raise wrong_runtime(why, runtime, _COMPILED)
         _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
