@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from microgen.projects import open_project
 from microgen.projects.kind import Compiled
 from microgen.projects.pico_sdk import tool
 from microgen.support import resources
+from tests.applications import test_motion
 from tests.applications.test_microphone import scoring
 from tests.devices.rp2040.test_rp2040 import EmulatedPico
 from tests.projects.test_c_library import HOSTILE, run
@@ -27,7 +29,39 @@ from tests.support import models
 from tests.support.tools import needs, needs_host
 
 _SDKS = (os.environ.get("PICO_SDK_PATH"), "/usr/src/pico-sdk", Path.home() / ".cache/pico-sdk-source/pico-sdk")
+HEARING = {"application": "microphone", "application_options": {"front_end": "mfcc", "coefficients": "5"}}
 TITLE = 'My "Pico" ${x} \\ #; Ü'
+
+
+_PROBE = """#include "platform.h"
+#include "platform_sensor.h"
+#include "writer.h"
+
+namespace {
+constexpr size_t kSamples = 25;
+int16_t g_heard[kSamples];
+volatile size_t g_count = 0;
+
+void OnValues(const int16_t* values, size_t count) {
+  for (size_t i = 0; i < count && g_count < kSamples; ++i) {
+    g_heard[g_count] = values[i];
+    g_count = g_count + 1;
+  }
+}
+}  // namespace
+
+void setup() {
+  platform_begin();
+  if (sensor_begin(16000, 1, OnValues) != nullptr) return;
+  while (g_count < kSamples) {
+  }
+  serial::Writer out;
+  for (const int16_t sample : g_heard) out.Decimal(sample, 0).Char(' ');
+  out.Line();
+}
+
+void loop() {}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +79,11 @@ def built(tmp_path_factory):
     """A verified project for a board of one's own, whose title and labels no language likes."""
     needs_host()
     folder = tmp_path_factory.mktemp("pico")
-    (folder / "m.tflite").write_bytes(models.fully_connected(units=5))
+    (folder / "m.tflite").write_bytes(scoring(3, 5))
     text = (resources.path("boards") / "pico.toml").read_text()
     text = text.replace('"Raspberry Pi Pico"', f"'{TITLE}'").replace('name = "pico"', 'name = "mine"')
     (folder / "mine.toml").write_text(re.sub(r"(?m)^aliases = .*\n", "", text))
-    options = {"runtime": "compiled", "project_kind": "pico-sdk", "labels": HOSTILE, "samples": 4}
+    options = {"runtime": "compiled", "project_kind": "pico-sdk", "labels": HOSTILE, "samples": 4, **HEARING}
     result = microgen.build(folder / "m.tflite", folder / "mine.toml", out=folder / "p", **options)
     assert result.verdict.firmware == "equal" and result.deployment.board.title == TITLE
     return folder, options
@@ -75,11 +109,47 @@ def test_its_readme_s_commands_make_a_uf2_that_passes_its_golden_vectors(project
         client.connect()
         assert client.name() == "mine" and client.model() == "m"
         assert client.selftest().passed and client.selftest().vectors == 4
-        client.infer([bytes(8)], 1)
+        client.infer([bytes([0] * 3 + [100] + [0] * 11)], 1)
         assert client.command("label")[0] == "m-label-[3,Stra??e ???]"  # of the bytes that are no ASCII
     sizes = tool.TOOL.compile(open_project(project), lambda line: None)
-    assert 20_000 < sizes.flash_bytes < 100_000 and 2_000 < sizes.ram_bytes < 20_000
+    assert 20_000 < sizes.flash_bytes < 100_000 and 2_000 < sizes.ram_bytes < 40_000
     assert (sizes.flash_limit, sizes.ram_limit) == (2_093_056, 262_144)
+
+    # The driver of its microphone, by PIO: what it hands over is what the microphone said.
+    (project / "src/main.cpp").write_text(_PROBE)
+    tool.TOOL.compile(open_project(project), lambda line: None)
+    pico = EmulatedPico(project / "build/m_firmware.uf2")
+    wanted = [*range(-11, 11), 32767, -32768]
+    words = [0, *(sample << 14 for sample in wanted[:-2]), 2**31 - 1, -(2**31)]
+    _Microphone(pico.gpio, 26, 28, words)
+    heard = b""
+    end = time.monotonic() + 60
+    while b"\n" not in heard and time.monotonic() < end:
+        heard += pico.read(1)
+    assert list(map(int, heard.split()))[1:] == wanted, "after the word that began before the microphone did"
+
+
+class _Microphone:
+    """An I2S microphone on the left slot: from one falling edge of the clock to the next, a bit of its words."""
+
+    def __init__(self, gpio, clock: int, data: int, words: list[int]) -> None:
+        self._clock, self._select, self._data = gpio[clock], gpio[clock + 1], gpio[data]
+        self._words, self._bits = iter(words), iter(())
+        self._was_high, self._was_right = False, True
+        self._clock.add_listener(self._on_clock)
+
+    def _on_clock(self, state, before) -> None:
+        is_high = bool(self._clock.output_value)
+        fell, self._was_high = self._was_high and not is_high, is_high
+        if not fell:
+            return
+        self._data.set_input_value(bool(next(self._bits, 0)))
+        is_right = bool(self._select.output_value)
+        # One clock after the word select has changed, its first bit.
+        if self._was_right and not is_right:
+            word = next(self._words, 0)
+            self._bits = iter([word >> k & 1 for k in range(31, -1, -1)])
+        self._was_right = is_right
 
 
 def blocks(path: Path) -> list[tuple[int, int]]:
@@ -135,9 +205,9 @@ def test_its_sources_compile_with_tflm(tmp_path, sdk, monkeypatch):
 
 
 def test_an_application_without_a_driver_is_refused(tmp_path):
-    (tmp_path / "m.tflite").write_bytes(scoring(3, 40))
-    options = {"application": "microphone", "application_options": {"front_end": "microwakeword"}}
-    with pytest.raises(InputError, match=r"no driver for the board's microphone \(i2s_pico\.cc\)") as caught:
+    (tmp_path / "m.tflite").write_bytes(test_motion.scoring())
+    options = {"application": "motion", "application_options": test_motion.OPTIONS}
+    with pytest.raises(InputError, match=r"no driver for the board's motion \(mpu6050\.cc\)") as caught:
         microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="pico-sdk", **options)
     assert "project_kind=platformio" in caught.value.hint and not (tmp_path / "p").exists()
 

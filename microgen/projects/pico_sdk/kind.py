@@ -141,6 +141,7 @@ def _values(parts: Parts, flashed: Files) -> dict[str, Any]:
         "layout": _LAYOUT,
         "target": target_name(deployment.name),
         "library": library,
+        "sensor": deployment.sensor,
         "flags": (*flags, *compile_flags(deployment)),
         "folders": list(folders),
         "sources": compiled_sources(flashed),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,11 @@ class EmulatedPico:
         mcu.core.pc = _FLASH
         self._uart, self._sent, self._received = mcu.uart[0], bytearray(), bytearray()
         self._uart.on_byte = self._received.append
+
+    @property
+    def gpio(self) -> list[Any]:
+        """Its pins."""
+        return self._simulator.rp2040.gpio
 
     def write(self, data: bytes) -> None:
         self._sent += data
