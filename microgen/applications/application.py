@@ -7,7 +7,8 @@ registry in `microgen.applications` knows it by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,24 @@ from ..datasets.recording import Recording
 from ..tflite import TfliteModel
 
 Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class ApplicationPart:
+    """What a part of an application takes besides the serial commands and the model.
+
+    Attributes:
+        name: what it does.
+        flash_bytes: of its code and constants, about.
+        ram_bytes: an upper bound.
+        instructions: a second, while it listens; an estimate for a CPU without DSP instructions, right within a factor
+            of three.
+    """
+
+    name: str
+    flash_bytes: int
+    ram_bytes: int
+    instructions: int = 0
 
 
 class Application(Protocol):
@@ -49,8 +68,8 @@ class Application(Protocol):
             InputError: it has no such option, or no such value.
         """
 
-    def check(self, model: TfliteModel, board: Board) -> None:
-        """Refuse a model or a board that it cannot work with.
+    def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
+        """Refuse a model, its labels or a board that it cannot work with.
 
         Raises:
             InputError: names what it lacks.
@@ -69,11 +88,11 @@ class Application(Protocol):
             InputError: it cannot be read, or the application reads no sensor.
         """
 
-    def ram_bytes(self, model: TfliteModel) -> int:
-        """Return the RAM that it takes besides the serial commands; an upper bound."""
+    def trial(self, model: TfliteModel) -> Recording | None:
+        """Return what a sensor gives in noise until a model infers a few times; None where it reads no sensor."""
 
-    def flash_bytes(self, model: TfliteModel) -> int:
-        """Return the flash that its own code and constants take, about."""
+    def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
+        """Return what it takes, in parts; none where that is nothing."""
 
     def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any] | None:
         """Return the inputs of the first golden vector, made of a sensor's values as the firmware makes them.

@@ -6,7 +6,7 @@ trained it, or is given as options.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ..preprocessing.tables import tables
 from ..support.json import load_json
 from ..tflite import TfliteModel
 from . import sensing
-from .application import Files
+from .application import ApplicationPart, Files
 from .sensing import Detection, Stream
 from .serial import firmware_files
 
@@ -36,6 +36,8 @@ _STATE = {"noise_reduction": False, "pcan": False}
 # Bytes of code: the front end, and the cosine transform; as `sensing.CODE_BYTES`.
 _MOST_OFFSET = 65535
 _LOGMEL_BYTES, _MFCC_BYTES = 3_750, 100
+# Instructions for a step of the FFT, a channel and a product of the cosine transform, measured on RV32IMAC.
+_BUTTERFLY, _CHANNEL, _COSINE = 26, 70, 8
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class _Microphone:
             ) from None
         return _from_manifest(manifest, path)
 
-    def check(self, model: TfliteModel, board: Board) -> None:
+    def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         if not self.front_end:
             raise InputError(
                 f"{model.name}: what features it was trained with is not known",
@@ -152,6 +154,7 @@ class _Microphone:
                 option="application_options",
             )
         sensing.check_edges(_NAME, model, self._stream.elements)
+        sensing.check_ignored(model, self.detection, labels)
 
     def sources(self) -> Files:
         front = self.front
@@ -178,10 +181,20 @@ class _Microphone:
             )
         return recording
 
-    def ram_bytes(self, model: TfliteModel) -> int:
+    def trial(self, model: TfliteModel) -> Recording:
         front = self.features.front
-        own = emit.ram_bytes(front, tables(front)) + 2 * front.channels + 2 * self.features.coefficients
-        return own + sensing.shared_ram_bytes(model, self._stream, self.detection)
+        first = front.samples_of(model.inputs[0].elements // self._stream.elements)
+        return Recording(sensing.golden_values(first + front.sample_rate)[:, None], front.sample_rate)
+
+    def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
+        front, coefficients = self.features.front, self.features.coefficients
+        made = tables(front)
+        cosines = coefficients * front.channels
+        flash = _LOGMEL_BYTES + emit.flash_bytes(front, made) + (_MFCC_BYTES + 2 * cosines if cosines else 0)
+        ram = emit.ram_bytes(front, made) + 2 * front.channels + 2 * coefficients
+        frame = _BUTTERFLY * made.half * made.half.bit_length() + _CHANNEL * front.channels + _COSINE * cosines
+        own = ApplicationPart("preprocessing", flash, ram, frame * 1000 // front.step_ms)
+        return (own, *sensing.shared_parts(model, self._stream, self.detection))
 
     def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any]:
         frames = steps * model.inputs[0].elements // self._stream.elements
@@ -189,12 +202,6 @@ class _Microphone:
         numbers = self.front.frames(samples).astype(np.int32)
         numbers[:, 0] += self._offset
         return sensing.golden_inputs(numbers, model, self.features.unit, steps)
-
-    def flash_bytes(self, model: TfliteModel) -> int:
-        front = self.features.front
-        cosines = self.features.coefficients * front.channels
-        transform = _MFCC_BYTES + 2 * cosines if cosines else 0
-        return sensing.CODE_BYTES + _LOGMEL_BYTES + emit.flash_bytes(front, tables(front)) + transform
 
     @property
     def front(self) -> LogMel | Mfcc:

@@ -7,7 +7,7 @@ error of what the autoencoder makes of them; keyword spotting sends the tensor's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ..boards import Board
 from ..datasets.recording import Recording
 from ..errors import InputError, option
 from ..tflite import TfliteModel
-from .application import Files
+from .application import ApplicationPart, Files
 from .serial import firmware_files, no_sensor, serial_program
 
 _PIXELS = "mlperf/pixels.cc"
@@ -55,7 +55,7 @@ class _MlPerf:
             raise InputError("no such task", f"choose one of {', '.join(TASKS)}", option="mlperf", value=task)
         return _MlPerf(task)
 
-    def check(self, model: TfliteModel, board: Board) -> None:
+    def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         first = model.inputs[0]
         one_int8 = len(model.inputs) == 1 and first.dtype == "int8" and first.quantization is not None
         if self._source == _PIXELS and not one_int8:
@@ -80,12 +80,13 @@ class _MlPerf:
     def golden_inputs(self, model: TfliteModel, steps: int) -> None:
         return None
 
-    def flash_bytes(self, model: TfliteModel) -> int:
-        return 0
+    def trial(self, model: TfliteModel) -> None:
+        return None
 
-    def ram_bytes(self, model: TfliteModel) -> int:
-        # The input as float32.
-        return 4 * model.inputs[0].elements if self._source == _RECONSTRUCTION else 0
+    def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
+        if self._source != _RECONSTRUCTION:
+            return ()
+        return (ApplicationPart("input as float32", 0, 4 * model.inputs[0].elements),)
 
     @property
     def _source(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..preprocessing.window import UNIT, Window
 from ..tflite import TfliteModel
 from . import sensing
-from .application import Files
+from .application import ApplicationPart, Files
 from .sensing import Detection, Stream
 from .serial import firmware_files
 
@@ -27,6 +27,9 @@ _DETECTION = tuple(name for name in sensing.names(Detection) if name != "stride_
 _OPTIONS = (*_WINDOW, *_DETECTION)
 # Bytes of code of window.c and its stage; as `sensing.CODE_BYTES`.
 _CODE_BYTES = 1_400
+# Instructions for a value that comes, and for one of a window.
+_MOMENT, _WINDOWED = 1_500, 300
+_TRIED = 2  # windows after the first
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ class _Motion:
         )
         return replace(self, window=replace(self.window, **values, **lists), detection=detection)
 
-    def check(self, model: TfliteModel, board: Board) -> None:
+    def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         window = self.window
         sensing.check_edges(_NAME, model, window.axes)
+        sensing.check_ignored(model, self.detection, labels)
         if model.inputs[0].elements != window.length * window.axes:
             raise InputError(
                 f"{model.name}: its input {list(model.inputs[0].shape)} is no window of {window.length} moments of "
@@ -90,18 +94,23 @@ class _Motion:
             )
         return recording
 
-    def ram_bytes(self, model: TfliteModel) -> int:
-        history = 4 * self.window.axes * (self.window.length + 1) + 32
-        return history + sensing.shared_ram_bytes(model, self._stream, self.detection)
+    def trial(self, model: TfliteModel) -> Recording:
+        window = self.window
+        moments = window.length + _TRIED * window.stride
+        return Recording(sensing.golden_values(moments * window.axes).reshape(-1, window.axes), window.rate_hz)
+
+    def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
+        window = self.window
+        ram = 4 * window.axes * (window.length + 1) + 32
+        work = window.axes * (_MOMENT + _WINDOWED * window.length // window.stride)
+        own = ApplicationPart("preprocessing", _CODE_BYTES + 8 * window.axes, ram, work * window.rate_hz)
+        return (own, *sensing.shared_parts(model, self._stream, self.detection))
 
     def golden_inputs(self, model: TfliteModel, steps: int) -> npt.NDArray[Any]:
         window = self.window
         moments = window.length + (steps - 1) * window.stride
         values = sensing.golden_values(moments * window.axes).reshape(-1, window.axes)
         return sensing.golden_inputs(window.windows(values), model, float(UNIT), steps)
-
-    def flash_bytes(self, model: TfliteModel) -> int:
-        return sensing.CODE_BYTES + _CODE_BYTES + 8 * self.window.axes
 
     @property
     def _stream(self) -> Stream:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, nearest
+from ..errors import InputError, nearest, option
 from ..preprocessing.scaling import to_input
 from ..support import resources
 from ..support.render import c_string
 from ..tflite import TfliteModel
-from .application import Files
+from .application import ApplicationPart, Files
 from .serial import firmware_files
 
 _ONE = 65536  # the score 1 in C++
@@ -226,6 +226,21 @@ def check_edges(application: str, model: TfliteModel, elements: int, frame: int 
             )
 
 
+def check_ignored(model: TfliteModel, detection: Detection, labels: Sequence[str]) -> None:
+    """Refuse labels that are to be ignored and that the model does not have.
+
+    Raises:
+        InputError: names one; the hint has those that there are.
+    """
+    for label in detection.ignored:
+        if label not in labels:
+            raise InputError(
+                f"{model.name}: has no label '{label}', which the application is to ignore",
+                nearest(label, list(labels), f"it has {', '.join(labels)}") if labels else f"give {option('labels')}",
+                option="application_options",
+            )
+
+
 def _range(dtype: str) -> tuple[int, int]:
     low = 0 if dtype == "uint8" else -(2**15) if dtype == "int16" else -128
     return low, low + (2**16 - 1 if dtype == "int16" else 255)
@@ -279,11 +294,18 @@ def preprocessing_files(*files: str) -> Files:
     return {name: (folder / name).read_bytes() for name in files}
 
 
-def shared_ram_bytes(model: TfliteModel, stream: Stream, detection: Detection) -> int:
-    """Return an upper bound of the RAM of what applications with a sensor share."""
+def shared_parts(
+    model: TfliteModel, stream: Stream, detection: Detection
+) -> tuple[ApplicationPart, ApplicationPart, ApplicationPart]:
+    """Return what applications with a sensor share: queue, window of frames, and the rest, detection above all."""
     classes = model.outputs[0].elements
     queue = 2 * stream.axes * (stream.queued(detection) + 1)
-    return queue + model.inputs[0].bytes + 4 * stream.elements + classes * (4 * detection.average + 8) + 128
+    fed = 2 * max(24, stream.axes)
+    return (
+        ApplicationPart("queue", 0, queue),
+        ApplicationPart("frames", 0, model.inputs[0].bytes + 4 * stream.elements),
+        ApplicationPart("detection", CODE_BYTES, classes * (4 * detection.average + 8) + fed + 192),
+    )
 
 
 def _refused(name: str, value: object, hint: str) -> InputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ..datasets.recording import Recording
 from ..errors import InputError
 from ..support import resources
 from ..tflite import TfliteModel
-from .application import Files
+from .application import ApplicationPart, Files
 
 
 def firmware_files(*names: str) -> Files:
@@ -51,7 +51,7 @@ class _Serial:
             raise InputError(f"the application 'serial' has no option '{option}'", "leave it out")
         return self
 
-    def check(self, model: TfliteModel, board: Board) -> None:
+    def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         """Take every model and board."""
 
     def sources(self) -> Files:
@@ -66,11 +66,11 @@ class _Serial:
     def golden_inputs(self, model: TfliteModel, steps: int) -> None:
         return None
 
-    def flash_bytes(self, model: TfliteModel) -> int:
-        return 0
+    def trial(self, model: TfliteModel) -> None:
+        return None
 
-    def ram_bytes(self, model: TfliteModel) -> int:
-        return 0
+    def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
+        return ()
 
 
 APPLICATION = _Serial()

@@ -123,7 +123,7 @@ def deploy(
     check_labels(model, labels)
     application = application or APPLICATIONS.get(DEFAULT_APPLICATION)
     sensor = _sensor(application, board)
-    application.check(model, board)
+    application.check(model, board, labels)
     plan = RUNTIMES.get(runtime).plan(model, board, host_min_bytes, arena_bytes, code)
     return Deployment(name, model, board, plan, tuple(labels), application, sensor=sensor)
 

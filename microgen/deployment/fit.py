@@ -169,7 +169,7 @@ def _takes(region: Region, parts: tuple[Part, ...], copies: Part) -> bool:
 
 def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
-    application = deployment.application.flash_bytes(deployment.model)
+    application = sum(part.flash_bytes for part in deployment.application.parts(deployment.model))
     own = Part.measured("application", application, 25, "its code, measured by GCC 12.2, and its constants")
     golden = sum(golden_bytes(d.model) for d in deployment.models)
     return (
@@ -183,9 +183,10 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
 
 def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
-    own = deployment.firmware.static_bytes + deployment.application.ram_bytes(deployment.model)
+    own = sum(part.ram_bytes for part in deployment.application.parts(deployment.model))
     return (
-        Part("firmware statics", own, 0, "an upper bound, measured on 32-bit objects"),
+        Part("firmware statics", deployment.firmware.static_bytes, 0, "an upper bound, measured on 32-bit objects"),
+        *((Part("application", own, 0, "an upper bound of its queue, state and windows"),) if own else ()),
         Part.measured("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
         Part("stack", board.core.stack_bytes, 0, _core_source(board)),
         *(deployment.firmware.code_parts() if board.mcu.code_in_ram else ()),

@@ -219,6 +219,10 @@ class Client:
         with self._bounded(expected):
             return self._repeat(attempt, starts_anew=fresh)
 
+    def reset(self) -> None:
+        """Put the model's state back to its start, which an application may have changed."""
+        self.command("reset")
+
     def time(self, runs: int, warmups: int) -> list[int]:
         """Return the microseconds of each of `runs` inferences after `warmups`, on the inputs that are loaded."""
         times = _times(self.command(f"time {runs} {warmups}"))

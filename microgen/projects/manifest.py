@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .._version import __version__
+from ..applications import choose_application
+from ..applications.application import Application
 from ..boards import Board, board_file, load_board
 from ..defaults import PROJECT as DEFAULT_PROJECT
 from ..deployment import Deployment, Golden
@@ -161,6 +163,15 @@ def project_sources(opened: Project) -> Sources:
         InputError: that is damaged, or there is no such runtime.
     """
     return Sources(opened.path, opened.layout, project_runtime(opened).host())
+
+
+def project_application(opened: Project) -> Application:
+    """Return a project's application, set as it was built with.
+
+    Raises:
+        InputError: there is no such application or option.
+    """
+    return choose_application(opened.required("application"), opened.manifest.get("application_options", {}))
 
 
 def project_library(opened: Project) -> Library:

@@ -8,12 +8,14 @@ from ..tflite import float_cost
 from .text import Pairs, counted, place, size, table
 
 if TYPE_CHECKING:
+    from ..applications.application import Application
     from ..boards import Board
     from ..quantization import Quantized
     from ..quantization.quality import Quality
     from ..recipes import Recipe
+    from ..tflite import TfliteModel
     from ..training.train import Trained
-    from ..workflows.count import Counts
+    from ..workflows.count import ApplicationCounts, Counts
     from ..workflows.inspect import Inspection, RuntimeFigures
 
 
@@ -115,6 +117,12 @@ def inspect_lines(inspection: Inspection) -> Pairs:
         *(("fault", text) for text in document["faults"]),
         *([("project", document["project"])] if document.get("project") else []),
         *(_fit_lines(document, inspection.deployment.arena.origin) if inspection.deployment else []),
+        *(
+            application_lines(inspection.deployment.application, inspection.model)
+            if inspection.deployment and inspection.application
+            else []
+        ),
+        *(_listening_lines(inspection.application) if inspection.application else []),
         *_runtime_lines(inspection),
     ]
 
@@ -217,6 +225,29 @@ def inspect_table(inspection: Inspection) -> None:
     ]
     heads = ["", "operator", "output", "MACs", "weights", *(["arena"] if with_arena else [])]
     table(heads, rows, right=(0, 3, 4, 5), whole=(2,), optional=(2,))
+
+
+def application_lines(application: Application, model: TfliteModel) -> Pairs:
+    """Return what an application takes besides the serial commands and the model; nothing where that is nothing."""
+    parts = []
+    for part in application.parts(model):
+        sizes = (part.flash_bytes, "flash"), (part.ram_bytes, "RAM")
+        parts.append(f"{part.name} " + " and ".join(f"{n:,} bytes of {memory}" for n, memory in sizes if n))
+    return [("application", f"{application.name}: {', '.join(parts)}")] if parts else []
+
+
+def _listening_lines(counts: ApplicationCounts) -> Pairs:
+    """Return what an application takes while it listens."""
+    if counts.load is None:
+        about = f"about {counts.instructions:,} instructions a second besides the model, estimated: {counts.uncounted}"
+        return [("listening", about)]
+    return [
+        (
+            "listening",
+            f"{counts.instructions:,} instructions a second besides the model, and {counts.inferences:.3g} inferences: "
+            f"works {100 * counts.load:.2g} % of the time, +-{counts.estimate_error_percent} %",
+        )
+    ]
 
 
 def board_lines(board: Board) -> Pairs:

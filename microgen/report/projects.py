@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..devices import HOST
 from ..projects import PROJECTS
 from ..tflite import float_cost
-from .models import quality_lines
+from .models import application_lines, quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def build_lines(result: BuildResult) -> Pairs:
     if result.runtime_reason:
         lines.append(("runtime", f"{d.plan.runtime}: {result.runtime_reason}"))
     lines += fit_lines(result.fit)
+    lines += application_lines(d.application, d.model)
     if result.compiled and result.compiled.flash_bytes is not None:
         c = result.compiled
         lines.append(
@@ -45,6 +46,7 @@ def build_lines(result: BuildResult) -> Pairs:
     for m in result.models:
         if m.source.metrics:
             lines += [("held-out data", f"{k}: {v:.4f}") for k, v in m.source.metrics.items()]
+            lines += [("held-out data", f"{k}: {v:.6g}") for k, v in m.source.record.get("parameters", {}).items()]
         else:
             lines += quality_lines(m.source)
     warnings = [text for m in result.models for text in m.source.warnings]

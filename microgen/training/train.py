@@ -23,7 +23,7 @@ from . import TRAINERS
 from .listening import stream
 from .trainer import TrainRequest
 
-RECORD = "training.json"
+RECORD, LABELS = "training.json", "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ def _write(out: Path, trained: Trained) -> None:
         RECORD: json_text(trained.to_json()).encode(),
     }
     if trained.recipe.labels:
-        files["labels.txt"] = "".join(f"{label}\n" for label in trained.recipe.labels).encode()
+        files[LABELS] = "".join(f"{label}\n" for label in trained.recipe.labels).encode()
     stage = out.absolute().with_name(f".{out.name}.microgen-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -130,6 +130,7 @@ def bench(
         else:
             client, board = stack.enter_context(open_device(opened, timed, on, baud=baud, record=record)), None
         client.load(inputs)
+        client.reset()
         times = _times(client, runs, warmups, lambda done: on_step(f"timed {done} of {runs} inferences on {on}"))
         name, (used, size) = client.name(), client.arena()
         if board is not None:

@@ -43,7 +43,7 @@ from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
 from ..support.render import preload
 from ..tflite import float_cost
-from ..training.train import recipe_of, train
+from ..training.train import LABELS, recipe_of, train
 from ..verification import (
     NOT_VERIFIED,
     EngineRun,
@@ -59,7 +59,7 @@ from ..verification import (
 )
 from .build_cache import BuildCache
 from .build_request import BuildRequest, BuildResult, BuiltModel, Clock, Labels, Progress
-from .count import Counts, count_inferences
+from .count import Counts, count_application, count_inferences
 from .device import check_emulator, emulated, firmware_to_be
 
 
@@ -217,15 +217,18 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
         compiled = setting.tool.compile(project.open_project(setting.path), progress.on_step)
         clock.lap("compile")
     counted: Sequence[Counts | None] = [None for _ in models]
+    listening = None
     if request.count:
         progress.on_step(f"counting an inference on an emulated {setting.board.processor.title}")
         counted = count_inferences(deployment)
+        if setting.application.sensor:
+            listening = count_application(deployment, counted[0])
         clock.lap("count")
     built = map(BuiltModel, deployment.models, verdicts, sources, counted)
     first, *further = built
     return BuildResult(
         setting.path, deployment, fit, first.verdict, compiled, first.source, clock.laps, drift, first.counts, reason,
-        request.accept_noise, setting.kind.name, tuple(further),
+        request.accept_noise, setting.kind.name, tuple(further), listening,
     )  # fmt: skip
 
 
@@ -309,7 +312,7 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
         if (path / project.MANIFEST).exists() and not request.force:
             _check_program(project.open_project(path), kind, application)
     of_models = request.of_models
-    labels = tuple(read_labels(of_model.model_labels) for of_model in of_models)
+    labels = tuple(read_labels(_labels_of(of_model)) for of_model in of_models)
     host = runtime.host()
     if request.verify and request.verify_on == EMULATOR and request.runtime != AUTO:
         check_emulator(board, runtime)
@@ -317,6 +320,15 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
     return _Setting(request, board, runtime, kind, application, path, of_models, labels, committed, host, tool, claim)
+
+
+def _labels_of(request: BuildRequest) -> Labels | None:
+    """Return the labels of a model: those given, or those that its training wrote beside it."""
+    model, given = request.model, request.model_labels
+    if given is None and isinstance(model, (str, Path)) and recipe_of(Path(model)) is not None:
+        beside = Path(model).with_name(LABELS)
+        return beside if beside.is_file() else None
+    return given
 
 
 def _usual_options(request: BuildRequest) -> Mapping[str, Mapping[str, str]]:

@@ -22,7 +22,7 @@ from ..projects.kind import Compiled
 from ..projects.manifest import model_json
 from ..runtimes.runtime import CodeOptions
 from ..verification import Verdict, check_count
-from .count import Counts, ModelMemory, model_memory
+from .count import ApplicationCounts, Counts, ModelMemory, model_memory
 
 Labels: TypeAlias = "str | Path | Sequence[str]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -258,6 +258,7 @@ class BuildResult:
         accepts_noise: whether a model that quantization has destroyed is taken.
         project_kind: the kind of the project.
         further: what was found of the models after the first.
+        application: what an application with a sensor takes while it listens, where `counts` were asked for.
     """
 
     project: Path
@@ -273,6 +274,7 @@ class BuildResult:
     accepts_noise: bool = False
     project_kind: str = defaults.PROJECT
     further: tuple[BuiltModel, ...] = ()
+    application: ApplicationCounts | None = None
 
     @property
     def models(self) -> tuple[BuiltModel, ...]:
@@ -306,6 +308,7 @@ class BuildResult:
             "arena": self.deployment.plan.record().get("arena"),
             "memory": self.memory.to_json(),
             "counts": self.counts.to_json() if self.counts else None,
+            **({"application": self.application.to_json()} if self.application else {}),
             "fit": self.fit.to_json(),
             "verdict": self.verdict.to_json(),
             "compiled": self.compiled.to_json() if self.compiled else None,

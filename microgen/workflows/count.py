@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from ..applications.application import ApplicationPart
 from ..deployment import Deployment, Golden
 from ..devices.emulator import EmulatedBoard, InferenceCount, missing_packages
+from ..devices.trace import read_trace
 from ..projects import DEFAULT_PROJECT, PROJECTS, write_all
 from ..projects.kind import Parts
 from ..runtimes import RUNTIMES
 from ..tflite import TfliteModel
 from ..verification import make_samples
 from .device import Firmware, emulated, firmware_to_be
+from .emulated_recording import emulate
 
 
 @dataclass(frozen=True)
@@ -159,9 +162,84 @@ def count_inferences(deployment: Deployment) -> list[Counts | None]:
                 inputs = [np.ascontiguousarray(a[3]).tobytes() for a in make_samples(firmware.model, 4, 0)]
                 client.address(firmware.address)
                 client.load(inputs)
+                client.reset()
                 client.time(1, 0)
                 counts.append(counts_of(firmware, board, board.log.inferences()[-1:]))
         return counts
+
+
+@dataclass(frozen=True)
+class ApplicationCounts:
+    """What an application with a sensor takes while it listens.
+
+    Attributes:
+        application: its name.
+        parts: what it takes of flash and RAM, besides the serial commands and the model.
+        instructions: a second, without the model: preprocessing, queue and detection.
+        inferences: of the model, a second; None where it was not run, as `load` and `estimate_error_percent`.
+        load: the part of its time that the CPU works, with the model.
+        estimate_error_percent: how far `load` may be off.
+        uncounted: why instructions are estimated; "" where they were counted on an emulated CPU.
+    """
+
+    application: str
+    parts: tuple[ApplicationPart, ...]
+    instructions: int
+    inferences: float | None = None
+    load: float | None = None
+    estimate_error_percent: int | None = None
+    uncounted: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data; the keys are the attributes."""
+        return asdict(self)
+
+
+def count_application(deployment: Deployment, counts: Counts | None) -> ApplicationCounts | None:
+    """Let a deployment's firmware listen to noise on its board's CPU, and count what that takes.
+
+    Args:
+        deployment: of one model.
+        counts: what an inference takes; None where that cannot be counted.
+
+    Returns:
+        What was counted, or estimated where `counts` is None; None where the application reads no sensor.
+
+    Raises:
+        InputError, EngineError: the firmware does not compile, or fails.
+    """
+    application, model = deployment.application, deployment.model
+    recording = application.trial(model)
+    if recording is None:
+        return None
+    parts = application.parts(model)
+    if counts is None:
+        return ApplicationCounts(
+            application.name, parts, sum(part.instructions for part in parts), uncounted=uncounted(deployment)
+        )
+    kind = PROJECTS.get(DEFAULT_PROJECT)
+    with tempfile.TemporaryDirectory(prefix="microgen-count-") as folder:
+        whole = Parts(deployment, _zeros(model))
+        write_all(Path(folder), {**kind.files(whole), **kind.user_files(whole)})
+        (firmware,) = firmware_to_be(Path(folder), kind.layout, deployment)
+        work = Path(folder) / "work"
+        work.mkdir()
+        trace = read_trace(emulate(firmware, work, recording)[1])
+    cost = deployment.board.processor.cost
+    assert cost is not None and trace.busy_us is not None
+    a_second = deployment.board.mcu.clock_hz / cost.cycles_per_instruction
+    positions = trace.score_positions
+    heard = (len(recording.values) - trace.lost) / recording.rate_hz
+    own = max(0.0, trace.busy_us / 1e6 * a_second - len(positions) * counts.instructions) / heard
+    rate = (len(positions) - 1) * recording.rate_hz / (positions[-1] - positions[0]) if len(positions) > 1 else 0.0
+    return ApplicationCounts(
+        application.name,
+        parts,
+        round(own),
+        round(float(rate), 3),
+        round((own + float(rate) * counts.instructions) / a_second, 4),
+        cost.error_percent,
+    )
 
 
 def _zeros(model: TfliteModel) -> Golden:

@@ -26,6 +26,7 @@ from ..frontends.source import load
 from ..projects import Project, open_project
 from ..projects.manifest import (
     model_json,
+    project_application,
     project_board,
     project_code,
     project_kind,
@@ -38,7 +39,16 @@ from ..support.background import in_background
 from ..tflite import Operator, Subgraph, TfliteModel, flashed_bytes, float_cost
 from ..tflite.macs import model_macs, operator_macs
 from ..verification.layer_proof.faults import model_faults
-from .count import Counts, ModelMemory, count_inference, count_inferences, model_memory, uncounted
+from .count import (
+    ApplicationCounts,
+    Counts,
+    ModelMemory,
+    count_application,
+    count_inference,
+    count_inferences,
+    model_memory,
+    uncounted,
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ class Inspection:
         labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
             records them.
         project_kind: of a project: its kind; "" without one.
+        application: what the application of a project takes while it listens; None where it reads no sensor.
         whole: the firmware of several models that it is one of, to which `fit` and what was linked belong; None: it is
             alone.
     """
@@ -154,6 +165,7 @@ class Inspection:
     golden: Mapping[str, Any] | None = None
     project_kind: str = ""
     whole: Deployment | None = None
+    application: ApplicationCounts | None = None
 
     @property
     def memory(self) -> dict[str, Any] | None:
@@ -211,6 +223,7 @@ class Inspection:
             "memory": self.memory,
             "fit": self.fit.to_json(),
             "counts": self.counts.to_json() if self.counts else None,
+            **({"application": self.application.to_json()} if self.application else {}),
             "advice": list(self.advice),
             "warnings": list(self.deployment.warnings),
         }
@@ -294,15 +307,16 @@ def _inspect_project(opened: Project, board: str | Path | None, runtime: str | N
         chosen, reason = choice.runtime, choice.reason
     elif runtime is None and code == DEFAULT_CODE:
         code = project_code(opened)
-    alone = []
+    alone, application = [], project_application(opened)
     for one, model in zip(opened.models, models, strict=True):
         labels = tuple(str(label) for label in one.manifest.get("labels", []))
         measured = int(one.manifest.get("arena", {}).get("host_min_bytes", 0))
-        alone.append(deploy(model.name, model, target, measured, labels, runtime=chosen, code=code))
+        alone.append(deploy(model.name, model, target, measured, labels, application, runtime=chosen, code=code))
     deployment = alone[opened.number]
     whole = deploy_together(alone) if len(alone) > 1 else None
     described = _describe(deployment.model, deployment, deployment.labels, opened.manifest.get("golden"), whole)
-    return replace(described, runtime_reason=reason, project_kind=project_kind(opened))
+    listening = count_application(whole or deployment, described.counts) if application.sensor else None
+    return replace(described, runtime_reason=reason, project_kind=project_kind(opened), application=listening)
 
 
 def _describe(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -15,20 +14,16 @@ import numpy.typing as npt
 
 from .. import defaults
 from .. import projects as project
-from ..applications import choose_application
 from ..datasets.recording import Recording
 from ..devices import HOST, DeviceError, Feed, Sources, host_command
-from ..devices.emulator import EMULATOR, EmulatedBoard
+from ..devices.emulator import EMULATOR
 from ..devices.streaming import stream
 from ..devices.trace import Trace, read_trace
 from ..errors import last_words
-from ..projects.manifest import project_model, project_sources
-from .device import Firmware, compile_emulated, firmware_of, open_device
+from ..projects.manifest import project_application, project_model, project_sources
+from .device import firmware_of, open_device
+from .emulated_recording import as_bytes, block, emulate
 
-# Moments that come at once, as a driver's buffer gives them, in milliseconds; and the most values of one.
-_BLOCK_MS, _BLOCK_VALUES = 16, 512
-_MOST_PRINTED = 2**24
-_POLL_S = 5.0
 _COMMANDS = ("m-", "microgen: ")
 _BY_HAND = "run it by hand: microgen simulate PROJECT"
 
@@ -123,7 +118,7 @@ def simulate_input(
         DeviceError: the firmware ended before the recording did, is of another project, or the line is too noisy.
     """
     opened = project.open_project(path)
-    application = choose_application(opened.required("application"), opened.manifest.get("application_options", {}))
+    application = project_application(opened)
     recording = application.recording(Path(input))
     if on not in (HOST, EMULATOR):
         on_step(f"sending it to {on}")
@@ -137,7 +132,7 @@ def simulate_input(
         if on == HOST:
             printed, trace = _run(project_sources(opened), work, recording, on_step)
         else:
-            printed, trace = _emulate(firmware_of(opened), work, recording, on_step)
+            printed, trace = emulate(firmware_of(opened), work, recording, on_step)
         return _simulation(opened, Path(input), recording, read_trace(trace), _own_lines(printed), on)
 
 
@@ -162,22 +157,10 @@ def _simulation(
     return Simulation(model.name, path, recording, trace, own, frames, labels, cutoff, on)
 
 
-def _block(recording: Recording) -> tuple[int, int]:
-    """Return the values of a moment, and how many moments come at once; 0 where each waits until it is read."""
-    axes = recording.values.shape[1]
-    if recording.is_polled:
-        return axes, 0
-    return axes, max(1, min(_BLOCK_MS * recording.rate_hz // 1000, _BLOCK_VALUES // axes))
-
-
-def _bytes(recording: Recording) -> bytes:
-    return recording.values.astype("<i2").tobytes()
-
-
 def _run(sources: Sources, work: Path, recording: Recording, on_step: Callable[[str], None]) -> tuple[bytes, Path]:
     """Run the firmware on this machine; return what it printed, and the file of its trace."""
-    feed = Feed(work / "sensor.in", work / "trace", *_block(recording))
-    feed.values.write_bytes(_bytes(recording))
+    feed = Feed(work / "sensor.in", work / "trace", *block(recording))
+    feed.values.write_bytes(as_bytes(recording))
     command = host_command(sources, work, feed=feed)
     on_step("running it")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
@@ -187,28 +170,6 @@ def _run(sources: Sources, work: Path, recording: Recording, on_step: Callable[[
             f"the firmware ended with code {done.returncode} before the recording did: {reason}", _BY_HAND
         )
     return done.stdout, feed.trace
-
-
-def _emulate(
-    firmware: Firmware, work: Path, recording: Recording, on_step: Callable[[str], None]
-) -> tuple[bytes, Path]:
-    """The same on the emulated CPU of its board; firmware/platform/emulator/sensor.cc reads the file."""
-    image = compile_emulated(firmware, work)
-    header = np.array(_block(recording), "<u2").tobytes()
-    (work / "sensor.in").write_bytes(header + _bytes(recording))
-    on_step("running it")
-    board = EmulatedBoard(image, work)
-    printed = bytearray()
-    try:
-        with contextlib.suppress(EOFError):
-            while len(printed) < _MOST_PRINTED:
-                printed += board.read(_POLL_S)
-        reason = board.diagnosis()
-    finally:
-        board.close()
-    if board.log.fault() is not None:
-        raise DeviceError(f"the firmware ended before the recording did: {reason}", board.advice)
-    return bytes(printed), board.log.path
 
 
 def _own_lines(printed: bytes) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from microgen.applications.application import Files
+from microgen.applications.application import ApplicationPart, Files
 from microgen.applications.serial import firmware_files, no_sensor
 from microgen.boards import Board
 from microgen.datasets.recording import Recording
@@ -34,7 +34,7 @@ class Counting:
     def with_options(self, options: Mapping[str, str]) -> Counting:
         return Counting(**options)
 
-    def check(self, model: TfliteModel, board: Board) -> None:
+    def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         if len(model.outputs) != 1:
             raise InputError(f"{model.name} has several outputs, the application 'counting' counts in one", "cut it")
 
@@ -52,8 +52,8 @@ class Counting:
     def golden_inputs(self, model: TfliteModel, steps: int) -> None:
         return None
 
-    def flash_bytes(self, model: TfliteModel) -> int:
-        return 100
+    def trial(self, model: TfliteModel) -> None:
+        return None
 
-    def ram_bytes(self, model: TfliteModel) -> int:
-        return 1000
+    def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
+        return (ApplicationPart("counting", 100, 1000),)

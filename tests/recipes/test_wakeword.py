@@ -70,6 +70,7 @@ def test_a_small_one_is_trained_and_heard_on_an_emulated_board(tmp_path, monkeyp
     small = wakeword.recipe(PHRASE, TINY, 16)
     monkeypatch.setattr(training, "load_recipe", lambda name, phrase=None: small)
     monkeypatch.setattr(training.converter, "run", lambda job, request, **_: job(request))
+    monkeypatch.setattr(training, "report_progress", lambda done, total: None)
     trained = microgen.train("wakeword", out=tmp_path / "t", phrase=PHRASE)
     assert trained.tflm_score > 0.85 and trained.quantized.model.is_stateful
     assert trained.quantized.model.inputs[0].shape == (1, 3, 1, 40)
