@@ -126,10 +126,23 @@ def test_its_memory_counts_and_its_driver_is_in_the_project():
     )
     assert usual + 8000 < more < usual + 20000 and most == more + 32000
     parts = memory_fit(deploy("m", model, board, application=chosen(front_end="mfcc"))).flash.parts
-    assert 8_000 < sum(part.bytes for part in parts if part.name == "application") < 12_000
+    assert 10_000 < sum(part.bytes for part in parts if part.name == "application") < 14_000
     files = project_files(deploy("m", model, board, application=chosen(front_end="mfcc")))
     assert b"PDM.begin" in files["lib/platform/pdm.cc"] and "lib/application/mfcc.c" in files
     assert not any("pdm.cc" in name for name in project_files(deploy("m", model, board)))
+
+
+def test_labels_to_be_ignored_are_the_models():
+    board = microgen.load_board("nano33ble")
+    application = chosen(front_end="mfcc", ignore="class3,silence")
+    labels = [f"class{k}" for k in range(10)]
+    with pytest.raises(InputError, match="has no label 'class3'") as caught:
+        deploy("m", parse(scoring()), board, application=application)
+    assert caught.value.option == "application_options"
+    with pytest.raises(InputError, match="has no label 'silence'"):
+        deploy("m", parse(scoring()), board, application=application, labels=labels)
+    labels[4] = "silence"
+    assert deploy("m", parse(scoring()), board, application=application, labels=labels).labels[4] == "silence"
 
 
 def test_every_sensor_of_a_board_has_its_driver():

@@ -1,0 +1,49 @@
+"""What an application with a sensor takes while it listens: counted on an emulated CPU, or estimated."""
+
+from __future__ import annotations
+
+import microgen
+from microgen.applications import choose_application
+from microgen.deployment import deploy
+from microgen.report.models import inspect_lines
+from microgen.tflite import parse
+from microgen.workflows.count import count_application
+from tests.applications.test_camera import OPTIONS as CAMERA
+from tests.applications.test_camera import scoring as camera_model
+from tests.support.tools import needs_cpu
+
+
+def test_a_project_is_inspected_with_its_application(listening):
+    needs_cpu("cortex-m4f")
+    found = microgen.inspect(listening)
+    counts = found.application
+    assert counts is not None and counts.application == "microphone" and not counts.uncounted
+    # Every 40 ms, and a front end of 50 frames a second without noise reduction: half of what 100 with it take.
+    assert counts.inferences == 25 and 1_200_000 < counts.instructions < 3_000_000
+    assert 0.02 < counts.load < 0.15 and counts.estimate_error_percent
+    names = [part.name for part in counts.parts]
+    assert names == ["preprocessing", "queue", "frames", "detection"]
+    assert counts.parts[1].ram_bytes == 2 * 4001 and counts.parts[0].flash_bytes > 5000
+    ram = {part.name: part.bytes for part in found.fit.ram.parts}
+    assert ram["application"] == sum(part.ram_bytes for part in counts.parts)
+    lines = dict(inspect_lines(found))
+    assert lines["application"].startswith("microphone: preprocessing ") and "bytes of RAM" in lines["application"]
+    assert "25 inferences: works " in lines["listening"] and found.to_json()["application"]["load"] == counts.load
+    # Within the factor that the estimate promises.
+    estimated = count_application(found.deployment, None)
+    assert counts.instructions / 3 < estimated.instructions < 3 * counts.instructions
+
+
+def test_where_a_cpu_cannot_be_emulated_it_is_an_estimate_and_says_so():
+    application = choose_application("camera", CAMERA)
+    deployment = deploy("m", parse(camera_model()), microgen.load_board("esp32cam"), application=application)
+    counts = count_application(deployment, None)
+    assert (
+        counts.load is None
+        and counts.uncounted
+        and counts.instructions == sum(part.instructions for part in counts.parts)
+    )
+    recording = application.trial(deployment.model)
+    assert recording.is_polled and recording.values.shape == (90, 41) and recording.values[31, 0] == 1
+    serial = deploy("m", parse(camera_model()), microgen.load_board("pico"))
+    assert count_application(serial, None) is None
