@@ -30,6 +30,9 @@ def train(
         typer.Option(help="Instead of the recipe's own number."),
     ] = None,
     phrase: Phrase = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Let the recipe wakeword learn from a small part of its data, for a trial.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -39,8 +42,8 @@ def train(
     path = out or Path(recipe)
     with Progress() as progress:
         trained = training.train(
-            recipe, out=path, board=board, epochs=epochs, seed=seed, phrase=phrase, on_step=progress,
-            on_epoch=progress.part,
+            recipe, out=path, board=board, epochs=epochs, seed=seed, phrase=phrase, quick=quick,
+            on_step=progress,             on_epoch=progress.part,
         )  # fmt: skip
     if as_json:
         print_json({"out": str(path), **trained.to_json()})

@@ -90,7 +90,8 @@ class Recipe:
         applications: options by the name of an application that its model goes with.
         framework: what trains it (`microgen.training`).
         streaming: how its model takes frames as they come; None: it takes whole samples.
-        with_phrase: makes the recipe for another phrase; None: it has none.
+        variant: makes the recipe for a phrase, None for its own, from all data or a small part of them; None: it learns
+            no phrase.
     """
 
     name: str
@@ -110,12 +111,12 @@ class Recipe:
     applications: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     framework: str = "keras"
     streaming: Streaming | None = None
-    with_phrase: Callable[[str], Recipe] | None = None
+    variant: Callable[[str | None, bool], Recipe] | None = None
 
     @property
     def named(self) -> dict[str, str]:
         """What records call it: its name, and its phrase where it learns one."""
-        return {"recipe": self.name, **({"phrase": self.labels[0]} if self.with_phrase else {})}
+        return {"recipe": self.name, **({"phrase": self.labels[0]} if self.variant else {})}
 
     def to_json(self) -> dict[str, Any]:
         """Return what it is as plain data."""
@@ -139,12 +140,13 @@ def recipe_names() -> list[str]:
     )
 
 
-def load_recipe(name: str, phrase: str | None = None) -> Recipe:
+def load_recipe(name: str, phrase: str | None = None, quick: bool = False) -> Recipe:
     """Return a recipe by name.
 
     Args:
         name: of the recipe.
         phrase: what it is to listen for, where it learns a phrase; None: its own.
+        quick: whether such a recipe takes a small part of its data.
 
     Raises:
         InputError: there is none of this name; the hint suggests the nearest. Or it cannot learn this phrase.
@@ -154,8 +156,9 @@ def load_recipe(name: str, phrase: str | None = None) -> Recipe:
         raise InputError(f"no recipe '{name}'", nearest(name, names, f"recipes: {', '.join(names)}"))
     recipe = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
     assert isinstance(recipe, Recipe)
-    if phrase is None:
+    if phrase is None and not quick:
         return recipe
-    if recipe.with_phrase is None:
-        raise InputError(f"the recipe '{name}' learns no phrase", "leave it out", option="phrase", value=phrase)
-    return recipe.with_phrase(phrase)
+    if recipe.variant is None:
+        given: tuple[str, object] = ("phrase", phrase) if phrase is not None else ("quick", quick)
+        raise InputError(f"the recipe '{name}' learns no phrase", "leave it out", option=given[0], value=given[1])
+    return recipe.variant(phrase, quick)

@@ -37,7 +37,7 @@ def train_job(request: TrainRequest) -> TrainReply:
     """Train a recipe and convert it. Runs in a worker."""
     import keras
 
-    recipe = load_recipe(request.recipe, request.phrase)
+    recipe = load_recipe(request.recipe, request.phrase, request.quick)
     seed, epochs = request.seed, request.epochs
     make_deterministic(seed)
     data, model = recipe.data(seed), recipe.model()

@@ -87,7 +87,7 @@ def train_job(request: TrainRequest) -> _Fitted:
 
     from ..frontends.pytorch.job import ConvertRequest, convert
 
-    recipe = load_recipe(request.recipe, request.phrase)
+    recipe = load_recipe(request.recipe, request.phrase, request.quick)
     seed, epochs = request.seed, request.epochs
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)

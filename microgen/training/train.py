@@ -88,6 +88,7 @@ def train(
     epochs: int | None = None,
     seed: int = 0,
     phrase: str | None = None,
+    quick: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Trained:
@@ -101,6 +102,7 @@ def train(
         epochs: instead of the recipe's own number.
         seed: seed of data, weights and training; the same seed gives the same bytes.
         phrase: what the recipe "wakeword" is to listen for; None: its own.
+        quick: let that recipe learn from a small part of its data, to see that all works.
         on_step: called with what is done next.
         on_epoch: called with how many epochs of how many are done.
 
@@ -109,7 +111,7 @@ def train(
         SetupError: a package or program that the recipe needs is missing.
         EngineError: the converter or TFLM refused the model.
     """
-    chosen = load_recipe(recipe, phrase)
+    chosen = load_recipe(recipe, phrase, quick)
     if epochs is not None and epochs < 1:
         raise InputError(
             "at least one epoch is needed", f"leave it out for {chosen.epochs}", option="epochs", value=epochs
@@ -120,7 +122,7 @@ def train(
         _check_same(Path(out), recipe)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     limits = RUNTIMES.get(runtime).quantization_limits(target)
-    request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs, phrase)
+    request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs, phrase, quick)
     on_step(f"training {recipe}")
     trainer = TRAINERS.get(chosen.framework)
     reply = trainer.train(request, chosen.packages, on_step, on_epoch)

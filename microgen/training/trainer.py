@@ -20,7 +20,7 @@ class TrainRequest:
         recipe: its name.
         per_channel_dense: as for `frontends.frontend.ConvertOptions`.
         seed, epochs: of the training.
-        phrase: as for `load_recipe`.
+        phrase, quick: as for `load_recipe`.
     """
 
     recipe: str
@@ -28,6 +28,7 @@ class TrainRequest:
     seed: int
     epochs: int
     phrase: str | None = None
+    quick: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ import pytest
 
 import microgen
 from microgen.errors import InputError
-from microgen.recipes import Recordings, load_recipe, wakeword
+from microgen.recipes import Recordings, load_recipe
 from microgen.training import listening
-from microgen.training import train as training
 from tests.recipes import on_device
 from tests.support.tools import needs_host
 
 PHRASE = "hey robot"
-TINY = wakeword._Sizes(takes=60, near=70, sentences=20, checked=6, tested=8, minutes=0.5)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +31,10 @@ def test_a_phrase_names_what_is_heard():
     made = load_recipe("wakeword", "Grüß  dich")
     assert made.labels == ("grüß dich", "other") and made.named == {"recipe": "wakeword", "phrase": "grüß dich"}
     assert made.model.__self__.window > 60 and load_recipe("sine").named == {"recipe": "sine"}
-    with pytest.raises(InputError, match="learns no phrase"):
-        load_recipe("keyword", PHRASE)
+    for option in ({"phrase": PHRASE}, {"quick": True}):
+        with pytest.raises(InputError, match="learns no phrase") as caught:
+            load_recipe("keyword", **option)
+        assert caught.value.option in option
     with pytest.raises(InputError, match="no recipe learns it"):
         microgen.build(phrase=PHRASE)
     near = made.model.__self__.near
@@ -62,18 +62,13 @@ def test_what_is_heard_is_counted():
 
 
 @pytest.mark.slow
-def test_a_small_one_is_trained_and_heard_on_an_emulated_board(tmp_path, monkeypatch):
-    """With a tenth of the data. In this process, which knows the smaller recipe."""
+def test_a_quick_one_is_trained_and_heard_on_an_emulated_board(tmp_path):
     if importlib.util.find_spec("tensorflow") is None or shutil.which("espeak-ng") is None:
         pytest.skip("TensorFlow or espeak-ng is not installed")
     needs_host()
-    small = wakeword.recipe(PHRASE, TINY, 16)
-    monkeypatch.setattr(training, "load_recipe", lambda name, phrase=None: small)
-    monkeypatch.setattr(training.converter, "run", lambda job, request, **_: job(request))
-    monkeypatch.setattr(training, "report_progress", lambda done, total: None)
-    trained = microgen.train("wakeword", out=tmp_path / "t", phrase=PHRASE)
+    trained = microgen.train("wakeword", out=tmp_path / "t", phrase=PHRASE, quick=True)
     assert trained.tflm_score > 0.85 and trained.quantized.model.is_stateful
     assert trained.quantized.model.inputs[0].shape == (1, 3, 1, 40)
     told = trained.to_json()
     assert told["phrase"] == PHRASE and told["parameters"]["words"] == 8 and told["parameters"]["missed"] <= 4
-    on_device.hears(tmp_path / "t", small, (PHRASE,), 0.7, missed=1)
+    on_device.hears(tmp_path / "t", trained.recipe, (PHRASE,), 0.7, missed=1)

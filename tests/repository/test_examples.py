@@ -22,6 +22,7 @@ TRAINED = {
     "keyword_spotting": (2, r"the firmware hears '\w+' \([01]\.\d\d\)"),
     "gesture": (6, r"Running: the firmware says Running, in \d+ us here"),
     "anomaly": (3, r"(?s)normal: error 0\.\d+, fine.*faulty: error \d+\.\d+, ALARM"),
+    "wake_word": (10, r"(?s)false accepts an hour: .*\d times in \d\.\d s"),
     "text": (6, r"'turn on the lights': lights_on \([01]\.\d\d\)"),
     "own_keras_model": (8, r"accuracy of the firmware: 0\.[89]\d+"),
 }
@@ -47,10 +48,10 @@ def test_every_recipe_has_an_example_and_every_example_is_run():
 def test_an_example_trains_builds_and_predicts(name, tmp_path):
     if not importlib.util.find_spec("tensorflow"):
         pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
-    if name == "keyword_spotting":
+    if name in ("keyword_spotting", "wake_word"):
         needs("espeak-ng", "espeak-ng")
     epochs, says = TRAINED[name]
-    printed = run(tmp_path, name, "--epochs", str(epochs))
+    printed = run(tmp_path, name, "--epochs", str(epochs), *(["--quick"] if name == "wake_word" else []))
     assert re.search(says, printed), printed
     assert re.search(r"(bit-exact|within-bound) on 100 samples", printed), printed
 
