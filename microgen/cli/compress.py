@@ -10,7 +10,21 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import KERAS, BatchSize, Epochs, Force, Json, Seed, TrainedModel, TrainingData, TrainingRecipe, out_option
+from .options import (
+    KERAS,
+    BatchSize,
+    Epochs,
+    Force,
+    Json,
+    Range,
+    SampleRate,
+    Seed,
+    TrainedModel,
+    TrainingData,
+    TrainingRecipe,
+    out_option,
+    parse_range,
+)
 from .output import Progress
 from .spelling import SHELL, command_line
 
@@ -32,6 +46,8 @@ def compress(
         typer.Option(help="The amount, where there is one --method.", show_default=False),
     ] = None,
     data: TrainingData = None,
+    value_range: Range = "0,1",
+    sample_rate: SampleRate = defaults.SAMPLE_RATE,
     recipe: TrainingRecipe = None,
     out: Annotated[
         Path | None,
@@ -108,6 +124,8 @@ def compress(
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,
+            value_range=parse_range(value_range),
+            sample_rate=sample_rate,
             force=force,
             board=board,
             on_step=progress,

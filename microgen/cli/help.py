@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 GROUPS = {
     "Model and data": (
         "name", "labels", "calibration", "scheme", "value_range", "sample_rate", "allow_float", "accept_noise",
-        "recipe", "phrase", "data", "student", "model",
+        "recipe", "phrase", "data", "window", "stride", "rate", "label", "units", "student", "model",
     ),
     "Board and firmware": (
         "board", "all_boards", "project", "application", "application_option", "mlperf", "selftest_at_boot", "arena",
@@ -39,7 +39,11 @@ EXAMPLES = {
         'microgen build --recipe wakeword --phrase "hey robot" --app microphone --board nano33ble',
     ),
     "quantize": ("microgen quantize model.keras --calibration samples.npy -o model_int8.tflite",),
-    "train": ("microgen train digits --seed 1", "microgen train keyword --board esp32"),
+    "train": (
+        "microgen train digits --seed 1",
+        "microgen train gesture --data moves.csv --window 100 --board nano33ble",
+        "microgen train keyword --data words/ --board esp32",
+    ),
     "inspect": ("microgen inspect model.tflite --board pico", "microgen inspect model.tflite --report model.html"),
     "boards": ("microgen boards", "microgen boards esp32 --toml > my-board.toml"),
     "verify": (

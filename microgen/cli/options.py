@@ -91,7 +91,8 @@ TrainedModel = Annotated[
 TrainingData = Annotated[
     Path | None,
     typer.Option(
-        help="To train and measure on: an .npz with x and y (x_test, y_test), or a folder of such .npy.",
+        help="To train and measure on: an .npz with x and y (x_test, y_test), a folder of such .npy, a .csv with a "
+        "column label, or a folder of images or WAV files a class.",
         show_default=False,
     ),
 ]

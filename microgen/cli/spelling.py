@@ -15,6 +15,7 @@ _OPTIONS = {
     "methods": "method",
     "other": "with",
     "project_kind": "project",
+    "rate_hz": "rate",
     "value_range": "range",
 }
 _COMMANDS = {"build_all": ("build", "all_boards")}

@@ -10,7 +10,19 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import BatchSize, Epochs, Json, Seed, TrainedModel, TrainingData, TrainingRecipe, out_option
+from .options import (
+    BatchSize,
+    Epochs,
+    Json,
+    Range,
+    SampleRate,
+    Seed,
+    TrainedModel,
+    TrainingData,
+    TrainingRecipe,
+    out_option,
+    parse_range,
+)
 from .output import Progress
 from .spelling import command_line
 
@@ -18,6 +30,8 @@ from .spelling import command_line
 def sweep(
     model: TrainedModel = None,
     data: TrainingData = None,
+    value_range: Range = "0,1",
+    sample_rate: SampleRate = defaults.SAMPLE_RATE,
     recipe: TrainingRecipe = None,
     board: Annotated[
         str,
@@ -71,6 +85,8 @@ def sweep(
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,
+            value_range=parse_range(value_range),
+            sample_rate=sample_rate,
             jobs=jobs,
             scheduler=scheduler,
             picture=None if picture == "none" else picture,

@@ -10,7 +10,7 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
-from .options import Json, Phrase, RunBy, Seed
+from .options import Json, Phrase, Range, RunBy, SampleRate, Seed, parse_range
 from .output import Progress
 from .spelling import command_line
 
@@ -20,6 +20,14 @@ def train(
         str,
         typer.Argument(help="A recipe (microgen recipes).", show_default=False, autocompletion=completion.recipes),
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own data instead of the recipe's: a CSV, or a folder of images or WAV files a class (microgen "
+            "recipes NAME).",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for model, labels and calibration data. Default: RECIPE here."),
@@ -34,6 +42,24 @@ def train(
         bool, typer.Option("--quick", help="Let the recipe wakeword learn from a small part of its data, for a trial.")
     ] = False,
     seed: Seed = 0,
+    window: Annotated[
+        int | None, typer.Option(help="Of --data: time steps of a sample. Default: the recipe's.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Of --data: time steps between two samples to test on. Default: half a window.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Of --data: time steps a second. Default: as its column t says, else 50.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Of --data: the column of the labels. Default: label.", metavar="COLUMN")
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(help="Of --data with ax,ay,az,gx,gy,gz: g,deg/s or m/s2,rad/s. Default: as gravity says, deg/s."),
+    ] = None,
+    value_range: Range = "0,1",
+    sample_rate: SampleRate = defaults.SAMPLE_RATE,
     as_json: Json = False,
 ) -> None:
     """Train a recipe, quantize it to int8, and measure it in float, in LiteRT and in TFLM."""
@@ -42,8 +68,9 @@ def train(
     path = out or Path(recipe)
     with Progress() as progress:
         trained = training.train(
-            recipe, out=path, board=board, epochs=epochs, seed=seed, phrase=phrase, quick=quick,
-            on_step=progress,             on_epoch=progress.part,
+            recipe, data, out=path, board=board, epochs=epochs, seed=seed, phrase=phrase, quick=quick, window=window,
+            stride=stride, rate_hz=rate, label=label, units=units, value_range=parse_range(value_range),
+            sample_rate=sample_rate, on_step=progress, on_epoch=progress.part,
         )  # fmt: skip
     if as_json:
         print_json({"out": str(path), **trained.to_json()})
@@ -54,8 +81,10 @@ def train(
     heads, rows = trained_rows(trained)
     table(heads, rows, right=(1, 2, 3))
     labels = {"labels": f"{path}/labels.txt"} if trained.recipe.labels else {}
-    data = f"{path}/calibration.npy"
+    made_for = next(iter(trained.recipe.applications), "") if trained.data else ""
+    apps = {"application": made_for} if made_for else {}
     next_step = command_line(
-        "build", f"{path}/{trained.recipe.name}.tflite", **labels, calibration=data, board=board or defaults.BOARD
-    )
+        "build", f"{path}/{trained.recipe.name}.tflite", **labels, calibration=f"{path}/calibration.npy", **apps,
+        board=board or defaults.BOARD,
+    )  # fmt: skip
     print_pairs([*trained_lines(trained, str(path)), ("next", next_step)])

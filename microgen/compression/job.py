@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import Array, Calibration
+from ..datasets import Array, Calibration, InputSpec
 from ..errors import InputError
 from ..frontends.converted import Converted
 from ..frontends.keras.archive import keras_bytes
@@ -86,6 +86,28 @@ class CompressReply:
     test_x: Array
     test_y: Array
     keras: bytes
+
+
+@dataclass(frozen=True)
+class InputRequest:
+    """A model whose input is asked for.
+
+    Attributes:
+        path: its file.
+    """
+
+    path: Path
+
+
+def input_job(request: InputRequest) -> InputSpec:
+    """Return the input of a model, which has one. Runs in a worker.
+
+    Raises:
+        InputError: it cannot be loaded, or has several inputs.
+    """
+    model = as_tf_keras(load_keras(request.path))
+    _check_model(model)
+    return InputSpec(model.input_names[0], tuple(model.input_shape[1:]))
 
 
 def compress_job(request: CompressRequest) -> CompressReply:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import defaults
 from ..boards import load_board
+from ..datasets import InputSpec
 from ..errors import InputError, command, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
@@ -23,11 +24,11 @@ from ..support.metrics import ACCURACY, METRICS, Metric
 from ..training.train import check_held_out, check_seed, train
 from ..workers import TRAINING, converter
 from .base import Step
-from .job import CompressRequest, compress_job
+from .job import CompressRequest, InputRequest, compress_job, input_job
 from .methods import load_method
 from .price import Price, measure_price, standard_error
 from .steps import StepSource, read_steps
-from .task import DataSource, read_data
+from .task import AS_USUAL, DataSource, Reading, read_data
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def compress(
     batch_size: int = defaults.BATCH_SIZE,
     seed: int = 0,
     force: bool = False,
+    value_range: tuple[float, float] = defaults.VALUE_RANGE,
+    sample_rate: int = defaults.SAMPLE_RATE,
     before: Price | None = None,
     board: str | Path = defaults.BOARD,
     on_step: Callable[[str], None] = lambda step: None,
@@ -116,14 +119,15 @@ def compress(
         model: a .keras or .h5 file, or a Keras 3 or tf_keras model object; None trains `recipe` first.
         methods: "prune:0.8", or several in their order: ["prune:0.8", "qat"].
         data: what to train and measure on: the path of an .npz with arrays "x" and "y" (class numbers, or values),
-            a folder of x.npy and y.npy, or the arrays by name. A fifth is held out, unless there are "x_test" and
-            "y_test".
+            a folder of x.npy and y.npy, or the arrays by name; or a .csv with a column "label", or a folder with a
+            folder of images or WAV files a class. A fifth is held out, unless there are "x_test" and "y_test".
         recipe: takes data, loss, metric and batch size of a recipe instead of `data`.
         out: the .keras file to write; beside it goes the int8 model that was measured, as .tflite.
         epochs: of each method, instead of its own number.
         batch_size: of the training on `data`.
         seed: seed of everything random; the same seed gives the same bytes.
         force: overwrite `out`.
+        value_range, sample_rate: of images and of WAV files, as in `build`.
         before: the price of the model as it came, where it is known already; it is not measured again then.
         board: what flash, RAM and instructions are told for.
         on_step: called with what is done next.
@@ -138,7 +142,7 @@ def compress(
     steps = read_steps([methods] if isinstance(methods, (str, Step)) else methods, options)
     return _run(
         steps, model, data, recipe=recipe, out=out, epochs=epochs, batch_size=batch_size, seed=seed, force=force,
-        before=before, board=board, on_step=on_step, on_epoch=on_epoch,
+        reading=Reading(value_range, sample_rate), before=before, board=board, on_step=on_step, on_epoch=on_epoch,
     )  # fmt: skip
 
 
@@ -166,6 +170,7 @@ def _run(
     out: str | Path | None = None,
     epochs: int | None = None,
     force: bool = False,
+    reading: Reading = AS_USUAL,
     before: Price | None = None,
     board: str | Path = defaults.BOARD,
     on_step: Callable[[str], None] = lambda step: None,
@@ -178,10 +183,10 @@ def _run(
     check_origin(model, data, recipe)
     taught_by = (step.options[name] for step in steps for name in load_method(step.method).models)
     check_seen((model, *taught_by), recipe, seed)
-    arrays = read_data(data, seed) if data is not None else None
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
         runnable = [_with_files(step, Path(folder)) for step in steps]
         file, name = _source(model, chosen, Path(folder), seed, on_step, on_epoch)
+        arrays = read_data(data, seed, reading, lambda: input_of(file)) if data is not None else None
         name = target[0].stem if target else name
         request = CompressRequest(
             file.absolute(),
@@ -211,6 +216,16 @@ def _run(
         for path, content in zip(target, (compressed.keras, compressed.quantized.model.data), strict=True):
             write_file(path, content)
     return compressed
+
+
+def input_of(file: Path) -> InputSpec:
+    """Return the input of a Keras model, to whose shape samples are brought; starts TensorFlow in a worker.
+
+    Raises:
+        InputError: it cannot be loaded, or has several inputs.
+    """
+    packages = ("tensorflow", "tf_keras")
+    return converter.run(input_job, InputRequest(file.absolute()), packages=packages, engine=TRAINING)
 
 
 def default_out(model: str | Path | None, recipe: str | None, steps: Sequence[Step]) -> Path:

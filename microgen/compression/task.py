@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .. import defaults
-from ..datasets import TARGET_NAMES, Array, check_numbers, class_numbers, load_arrays, representative, shape_hint
+from ..datasets import (
+    TARGET_NAMES,
+    Array,
+    InputSpec,
+    check_numbers,
+    class_numbers,
+    load_arrays,
+    representative,
+    request,
+    resolve,
+    shape_hint,
+)
 from ..errors import InputError
 from ..support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
 
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from ..recipes import Recipe
 
 # The path of an .npz or of a folder of .npy files, or arrays by name: x and y, and x_test and y_test where the
-# held-out samples are chosen already.
+# held-out samples are chosen already. Or a CSV, or a folder of images or of WAV files, with classes.
 DataSource: TypeAlias = "str | Path | Mapping[str, Array]"
 
 _NAMES = ("x", "y", "x_test", "y_test")
@@ -70,8 +81,32 @@ class Task:
         return (self.epochs or epochs) * -(-len(self.train_x) // self.batch_size)
 
 
-def read_data(source: DataSource, seed: int) -> dict[str, Array]:
+@dataclass(frozen=True)
+class Reading:
+    """How data is read that is no arrays.
+
+    Attributes:
+        value_range: what black and white of an image become.
+        sample_rate: of WAV files, in Hz.
+    """
+
+    value_range: tuple[float, float] = defaults.VALUE_RANGE
+    sample_rate: int = defaults.SAMPLE_RATE
+
+
+AS_USUAL = Reading()
+
+
+def read_data(
+    source: DataSource, seed: int, reading: Reading = AS_USUAL, input_of: Callable[[], InputSpec] | None = None
+) -> dict[str, Array]:
     """Read data to train on, and hold a fifth of it out where nothing is held out already.
+
+    Args:
+        source: the data.
+        seed: of the choice of what is held out.
+        reading: of images and WAV files.
+        input_of: returns the model's input, for data that must be brought into its shape.
 
     Returns:
         Arrays "x", "y", "x_test", "y_test"; class numbers are int64, everything else float32.
@@ -79,7 +114,7 @@ def read_data(source: DataSource, seed: int) -> dict[str, Array]:
     Raises:
         InputError: it is missing, has no targets, or the numbers of samples differ.
     """
-    arrays, where = _read(source)
+    arrays, where = _read(source, reading, input_of)
     if "x" not in arrays:
         raise InputError(f"{where}: holds no array 'x' (it has {', '.join(arrays) or 'none'})", _HINT)
     if "y" not in arrays:
@@ -198,12 +233,27 @@ def _ending(model: Any) -> str:  # noqa: ANN401
     return str(getattr(getattr(layer, "activation", None), "__name__", ""))
 
 
-def _read(source: DataSource) -> tuple[dict[str, Array], str]:
+def _read(
+    source: DataSource, reading: Reading, input_of: Callable[[], InputSpec] | None
+) -> tuple[dict[str, Array], str]:
     if isinstance(source, Mapping):
         return _named({str(k): np.asarray(v) for k, v in source.items()}), "the data"
     path = Path(source)
+    if input_of is not None and (path.suffix.lower() == ".csv" or (path.is_dir() and not list(path.glob("*.npy")))):
+        return _read_samples(path, reading, input_of), str(path)
     stored = load_arrays(path, _HINT)
     return _named({name or "x": values for name, values in stored.items()}), str(path)
+
+
+def _read_samples(path: Path, reading: Reading, input_of: Callable[[], InputSpec]) -> dict[str, Array]:
+    """Read a CSV, or a folder of images or of WAV files, to a model's input, as a build reads it to calibrate."""
+    wanted = request(path, reading.value_range, reading.sample_rate)
+    data = resolve(wanted, [input_of()], every=True)
+    if data.targets is None:
+        hint = "give an .npz with x and y for a regression" if data.has_values else "name a column 'label'"
+        missing = "its labels are values, not classes" if data.has_values else "nothing says the classes"
+        raise InputError(f"{path}: {missing}", hint if path.is_file() else "sort the files into a folder a class")
+    return {"x": data.arrays[0], "y": data.targets}
 
 
 def _named(arrays: dict[str, Array]) -> dict[str, Array]:

@@ -33,7 +33,7 @@ from .arrays import (
 from .audio import read_audio
 from .folders import SUFFIXES, files_of
 from .images import read_images
-from .limits import check_regular, sample_limit
+from .limits import SAMPLES, check_regular, sample_limit
 from .stored import StoredArray, checked_whole, stored_arrays
 from .table import read_table
 
@@ -154,7 +154,9 @@ def request(
     return Request({"kind": "arrays", "origin": "Python"}, arrays)
 
 
-def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must_vary: bool = True) -> Calibration:
+def resolve(
+    wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must_vary: bool = True, every: bool = False
+) -> Calibration:
     """Read the data to the inputs of a model.
 
     Args:
@@ -162,13 +164,14 @@ def resolve(wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must
         inputs: the model's inputs.
         seed: seed of "random", and of the choice where there are more than 500 samples.
         must_vary: refuse an input that always has the same value, from which no range can be measured.
+        every: take all samples, as a training does.
 
     Raises:
         InputError: it does not fit the inputs, is empty, constant, or not finite.
         SetupError: a package that reads it is missing.
     """
     kind, origin = wanted.values["kind"], wanted.values["origin"]
-    most = sample_limit(inputs)
+    most = sample_limit(inputs, SAMPLES if every else MAX_SAMPLES)
     if kind == RANDOM:
         return Calibration(_random(inputs, seed, min(_RANDOM_SAMPLES, most)), origin=RANDOM)
     if wanted.has_arrays:

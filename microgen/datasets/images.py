@@ -5,7 +5,7 @@ What has no such meaning (floats, a colour space that no camera has, pixels that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,24 @@ def read_images(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
         InputError: the input is no image, or a file cannot be read as one.
         SetupError: Pillow is missing.
     """
+    files, targets = representative_files(Path(values["path"]), SUFFIXES["images"], seed, most)
+    return read_image_files(files, spec, values["range"]), targets
+
+
+def read_image_files(files: Sequence[Path], spec: InputSpec, value_range: Sequence[float]) -> Array:
+    """Read some images as `read_images` reads those of a folder.
+
+    Args:
+        files: their files.
+        spec: the input.
+        value_range: what black and white become.
+
+    Returns:
+        Samples of the input's shape, float32.
+
+    Raises:
+        InputError, SetupError: see `read_images`.
+    """
     _need_pillow()
     shape = spec.shape if len(spec.shape) == 3 else (*spec.shape, 1)
     if len(shape) != 3 or shape[2] not in (1, 3) or None in shape:
@@ -52,10 +70,9 @@ def read_images(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
             "a folder of images needs an input of height, width and 1 or 3 channels",
         )
     height, width, channels = (int(d or 0) for d in shape)
-    files, targets = representative_files(Path(values["path"]), SUFFIXES["images"], seed, most)
-    low, high = values["range"]
+    low, high = value_range
     images = [_read(file, height, width, channels) * np.float32(high - low) + np.float32(low) for file in files]
-    return np.stack(images).reshape(len(images), *(int(d or 0) for d in spec.shape)), targets
+    return np.stack(images).reshape(len(images), *(int(d or 0) for d in spec.shape))
 
 
 def _read(file: Path, height: int, width: int, channels: int) -> npt.NDArray[np.float32]:

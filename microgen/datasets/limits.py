@@ -31,8 +31,8 @@ IMAGE_PIXELS = 50_000_000
 AUDIO_S = 600
 
 
-def sample_limit(inputs: Sequence[InputSpec]) -> int:
-    """Return how many samples are kept: 500, or as many as fit into `KEPT_BYTES`.
+def sample_limit(inputs: Sequence[InputSpec], most: int = MAX_SAMPLES) -> int:
+    """Return how many samples are kept: `most`, or as many as fit into `KEPT_BYTES`.
 
     Raises:
         InputError: not even one fits.
@@ -43,7 +43,7 @@ def sample_limit(inputs: Sequence[InputSpec]) -> int:
             f"one sample of the inputs has {size:,} bytes, at most {KEPT_BYTES:,} are read",
             "no microcontroller holds such an input: give a smaller model",
         )
-    return min(MAX_SAMPLES, KEPT_BYTES // max(size, 1))
+    return min(most, KEPT_BYTES // max(size, 1))
 
 
 def check_samples(count: int, path: Path) -> None:

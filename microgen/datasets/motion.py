@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ def read_motion(path: Path, window: Window) -> Recording:
     """Read a CSV file with one moment a line.
 
     A first line may name the columns: ax, ay, az, gx, gy, gz, in the units of the window, and t, in seconds. Without
-    names there are as many columns as the window has axes. With times, moments that are not at the window's rate are
-    interpolated; without, they are taken as they are.
+    names there are as many columns as the window has axes. Other columns, labels say, are not looked at. With times,
+    moments that are not at the window's rate are interpolated; without, they are taken as they are.
 
     Args:
         path: the file.
@@ -36,8 +37,8 @@ def read_motion(path: Path, window: Window) -> Recording:
     check_regular(path, "give a CSV file")
     if path.stat().st_size > TEXT_BYTES:
         raise InputError(f"{path}: has more than {TEXT_BYTES:,} bytes", "cut it", path=path)
-    names, rows = _read(path)
     wanted = (*(_ACCELERATION if window.acceleration else ()), *(_ROTATION if window.rotation else ()))
+    names, rows = _read(path, (*wanted, *_TIMES))
     columns = {name: k for k, name in enumerate(names)} if names else {name: k for k, name in enumerate(wanted)}
     missing = [name for name in wanted if name not in columns]
     if missing or (not names and rows.shape[1] != len(wanted)):
@@ -61,9 +62,10 @@ def read_motion(path: Path, window: Window) -> Recording:
     return Recording(window.to_counts(measured), window.rate_hz, tuple(notes))
 
 
-def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Return the names of the columns, none where the first line is numbers, and the numbers."""
+def _read(path: Path, wanted: Sequence[str]) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Return the names of the wanted columns, none where the first line is numbers, and the numbers."""
     names: list[str] = []
+    taken: list[int] = []
     rows: list[list[float]] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -71,13 +73,17 @@ def _read(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
                 if not line or len(rows) > _MOST_MOMENTS:
                     continue
                 try:
-                    rows.append([float(cell) for cell in line])
+                    rows.append([float(line[k]) for k in taken] if names else [float(cell) for cell in line])
                 except ValueError:
                     if rows or names:
                         raise
-                    names = [cell.strip().lower() for cell in line]
+                    heading = [cell.strip().lower() for cell in line]
+                    taken = [k for k, name in enumerate(heading) if name in wanted]
+                    names = [heading[k] for k in taken]
+                    if not names:
+                        raise
         table = np.array(rows, np.float64)
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, IndexError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file of numbers ({error})", "write one moment a line", path=path) from None
     if not len(table) or table.ndim != 2 or not np.isfinite(table).all() or (names and len(names) != table.shape[1]):
         raise InputError(f"{path}: has no lines of as many finite numbers each", "write one moment a line", path=path)

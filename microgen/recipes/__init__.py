@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from ..errors import InputError, nearest
 from ..support.metrics import Metric
+from ._own import Own, OwnData
+
+__all__ = ["Data", "Own", "OwnData", "Recipe", "load_recipe", "recipe_names"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class Recipe:
         streaming: how its model takes frames as they come; None: it takes whole samples.
         variant: makes the recipe for a phrase, None for its own, from all data or a small part of them; None: it learns
             no phrase.
+        own: takes data of a user's own with a seed in place of `data`; None: it has none but its own.
+        takes: what that data is, for people.
     """
 
     name: str
@@ -112,6 +117,8 @@ class Recipe:
     framework: str = "keras"
     streaming: Streaming | None = None
     variant: Callable[[str | None, bool], Recipe] | None = None
+    own: Callable[[OwnData, int], Own] | None = None
+    takes: str = ""
 
     @property
     def named(self) -> dict[str, str]:
@@ -130,6 +137,7 @@ class Recipe:
             "bound": self.bound,
             "epochs": self.epochs,
             "labels": list(self.labels),
+            "takes": self.takes,
         }
 
 

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.arrays import InputSpec
+from ..datasets.images import read_image_files
 from ..support.metrics import ACCURACY
 from . import Data, Recipe
+from ._own import Own, OwnData, classes_of_folder, hold_out
 
 _EPOCHS, _BATCH = 12, 64
+_DRAWN = 6000  # shifted copies of own images, all together
 _HELD_OUT = 100  # of the 500 images of each digit
 
 
@@ -34,6 +38,33 @@ def data(seed: int) -> Data:
 
 def model() -> Any:  # noqa: ANN401 - Keras has no types
     """Return an untrained network of three convolutions."""
+    return _network(10, 12000)
+
+
+def own(wanted: OwnData, seed: int) -> Own:
+    """Return the images of a folder of folders, resized to 28x28 grey, and shifted copies to train on."""
+    files, numbers, labels = classes_of_folder(wanted.path, "images")
+    spec = InputSpec("image", (28, 28, 1))
+    images = read_image_files(files, spec, wanted.value_range)
+    train, test = hold_out(numbers, seed)
+    rng = np.random.default_rng(seed)
+    copies = max(1, -(-_DRAWN // len(train)))
+    shifts = rng.integers(-2, 3, (copies, len(train), 2))
+    shifts[0] = 0
+    low = np.float32(wanted.value_range[0])
+    shifted = [np.roll(images[k] - low, s, (0, 1)) + low for row in shifts for k, s in zip(train, row, strict=True)]
+    low_high = f"{wanted.value_range[0]:g} to {wanted.value_range[1]:g}"
+    return Own(
+        Data(np.stack(shifted), np.tile(numbers[train], copies), images[test], numbers[test]),
+        lambda: _network(len(labels), len(shifted)),
+        labels,
+        f"28x28 grey image, {low_high}",
+        "images that nothing was trained on",
+        {"range": list(wanted.value_range)},
+    )
+
+
+def _network(classes: int, samples: int) -> Any:  # noqa: ANN401
     import keras
 
     layers = keras.layers
@@ -44,8 +75,8 @@ def model() -> Any:  # noqa: ANN401 - Keras has no types
         network.add(layers.ReLU())
     network.add(layers.Flatten())
     network.add(layers.Dropout(0.2))
-    network.add(layers.Dense(10, activation="softmax", name="digit"))
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, _EPOCHS * 12000 // _BATCH)
+    network.add(layers.Dense(classes, activation="softmax", name="digit"))
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, _EPOCHS * samples // _BATCH)
     network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     return network
 
@@ -76,4 +107,6 @@ RECIPE = Recipe(
             "refractory_ms": "0",
         },
     },
+    own=own,
+    takes="a folder with a folder of images a class",
 )

@@ -47,4 +47,6 @@ RECIPE = replace(
     data=data,
     model=model,
     framework="pytorch",
+    own=None,
+    takes="",
 )

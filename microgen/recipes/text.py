@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InputError
 from ..support.metrics import ACCURACY
 from . import Data, Recipe
+from ._own import Own, OwnData, hold_out, label_column, read_rows
 
 _BUCKETS = 256
+_DRAWN = 1500  # phrases of own data with slips, all together
 # Each intent's phrases: one choice of every slot. A quarter of all phrases is held out: nobody trains on it.
 _INTENTS: dict[str, list[list[str]]] = {
     "lights_on": [
@@ -88,6 +91,39 @@ def data(seed: int) -> Data:
 
 def model() -> Any:  # noqa: ANN401 - Keras has no types
     """Return an untrained network of two dense layers."""
+    return _network(len(_INTENTS))
+
+
+def own(wanted: OwnData, seed: int) -> Own:
+    """Return features of the phrases of a CSV with a column of text and one of labels, with slips of the finger."""
+    heading, rows = read_rows(wanted.path)
+    at = label_column(wanted.path, heading, wanted.label)
+    if at is None or len(heading) != 2:
+        raise InputError(
+            f"{wanted.path}: has the columns {', '.join(heading)}", "give two: text,label", path=wanted.path
+        )
+    labels = tuple(sorted({row[at].strip() for _, row in rows}))
+    numbers = np.array([labels.index(row[at].strip()) for _, row in rows])
+    phrases = [row[1 - at].strip().ljust(2) for _, row in rows]
+    train, test = hold_out(numbers, seed)
+    rng = np.random.default_rng(seed)
+    copies = max(6, -(-_DRAWN // len(train)))
+    drawn = [(_slip(phrases[k], rng) if copy else phrases[k], k) for copy in range(copies) for k in train]
+    return Own(
+        Data(
+            np.stack([features(phrase) for phrase, _ in drawn]),
+            numbers[[k for _, k in drawn]],
+            np.stack([features(phrases[k]) for k in test]),
+            numbers[test],
+        ),
+        lambda: _network(len(labels)),
+        labels,
+        RECIPE.input,
+        "phrases that nothing was trained on",
+    )
+
+
+def _network(classes: int) -> Any:  # noqa: ANN401
     import keras
 
     layers = keras.layers
@@ -96,7 +132,7 @@ def model() -> Any:  # noqa: ANN401 - Keras has no types
             keras.Input((_BUCKETS,), name="triples"),
             layers.Dropout(0.2),
             layers.Dense(24, activation="relu"),
-            layers.Dense(len(_INTENTS), activation="softmax", name="intent"),
+            layers.Dense(classes, activation="softmax", name="intent"),
         ]
     )
     network.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
@@ -132,4 +168,6 @@ RECIPE = Recipe(
     bound=0.95,
     epochs=25,
     labels=tuple(_INTENTS),
+    own=own,
+    takes="a CSV with the columns text and label",
 )

@@ -53,7 +53,13 @@ def trained_rows(trained: Trained) -> tuple[list[str], list[list[str]]]:
 def trained_lines(trained: Trained, path: str) -> Pairs:
     """Return what `microgen train` says below its table."""
     return [
-        ("tested on", f"{trained.tested} held-out samples; seed {trained.seed}, {trained.epochs} epochs"),
+        ("tested on", f"{trained.tested} {_held_out(trained)}; seed {trained.seed}, {trained.epochs} epochs"),
+        *([("labels", ", ".join(trained.recipe.labels))] if trained.data and trained.recipe.labels else []),
+        *([("input", trained.recipe.input)] if trained.data else []),
+        *(
+            ("scaled", f"{s['column']}: (value {-s['offset']:+g}) * {s['scale']:g}")
+            for s in trained.prepared.get("scaling", [])
+        ),
         *(
             [
                 (
@@ -70,6 +76,10 @@ def trained_lines(trained: Trained, path: str) -> Pairs:
     ]
 
 
+def _held_out(trained: Trained) -> str:
+    return trained.held_out or "held-out samples"
+
+
 def recipe_lines(recipe: Recipe) -> Pairs:
     """Return what `microgen recipes NAME` says."""
     return [
@@ -80,6 +90,7 @@ def recipe_lines(recipe: Recipe) -> Pairs:
         ("labels", ", ".join(recipe.labels) or "-"),
         ("reaches", f"{recipe.metric.name} {recipe.bound:g} or {'more' if recipe.metric.higher_is_better else 'less'}"),
         ("epochs", str(recipe.epochs)),
+        *([("--data", recipe.takes)] if recipe.takes else []),
     ]
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from .. import defaults
 from ..boards import Board, load_board
-from ..compression.run import check_origin, check_seen, model_file
-from ..compression.task import DataSource, read_data
+from ..compression.run import check_origin, check_seen, input_of, model_file
+from ..compression.task import DataSource, Reading, read_data
 from ..deployment import check_model, deploy, device_cost
 from ..deployment.fit import memory_fit
 from ..errors import InputError, MicrogenError, SetupError
@@ -57,6 +57,8 @@ def sweep(
     scheduler: str | None = None,
     picture: str | None = "svg",
     fit: str | None = None,
+    value_range: tuple[float, float] = defaults.VALUE_RANGE,
+    sample_rate: int = defaults.SAMPLE_RATE,
     on_step: Callable[[str], None] = lambda step: None,
     on_done: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sweep:
@@ -78,6 +80,7 @@ def sweep(
         picture: "svg", "png", or None for no picture.
         fit: what a candidate must keep to, "board=pico,flash=64K,ram=16K,ms=20"; a board in it takes the place of
             `board`. After the candidates, amounts between those that keep to it and those that do not are tried.
+        value_range, sample_rate: of images and of WAV files, as in `build`.
         on_step: called with what is done next.
         on_done: called with how many candidates of how many are done.
 
@@ -100,7 +103,13 @@ def sweep(
     if recipe is not None:
         load_recipe(recipe)
     name = slug(recipe or "" if model is None else sources.name_of(model))
-    arrays = read_data(data, seed) if data is not None else None
+    reading = Reading(value_range, sample_rate)
+    with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
+        arrays = (
+            read_data(data, seed, reading, lambda: input_of(model_file(model, Path(folder))))
+            if data is not None
+            else None
+        )
     store = Store(Path(out) if out is not None else Path(f"{name}-sweep"))
     placed: Scheduler = Dask(scheduler) if scheduler else Local(jobs or max(1, (os.cpu_count() or 2) // 2))
     with contextlib.closing(placed):

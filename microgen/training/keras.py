@@ -11,7 +11,7 @@ from ..frontends.keras.frontend import FRONTEND, PACKAGES
 from ..frontends.keras.loading import from_keras
 from ..recipes import load_recipe
 from ..workers import TRAINING, converter, report_progress
-from .trainer import Trainer, TrainReply, TrainRequest
+from .trainer import ReadOfData, Trainer, TrainReply, TrainRequest
 
 
 class _Keras(Trainer):
@@ -40,7 +40,11 @@ def train_job(request: TrainRequest) -> TrainReply:
     recipe = load_recipe(request.recipe, request.phrase, request.quick)
     seed, epochs = request.seed, request.epochs
     make_deterministic(seed)
-    data, model = recipe.data(seed), recipe.model()
+    own = None
+    if request.own is not None:
+        assert recipe.own is not None
+        own = recipe.own(request.own, seed)
+    data, model = (own.data, own.model()) if own else (recipe.data(seed), recipe.model())
     report_progress(0, epochs)
     report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
     model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[report])
@@ -55,4 +59,5 @@ def train_job(request: TrainRequest) -> TrainReply:
         data.valid_x,
         data.valid_y,
         recipe.streaming.recordings(seed) if recipe.streaming else None,
+        ReadOfData.of(own) if own else None,
     )

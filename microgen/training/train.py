@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import defaults
 from ..boards import Board, load_board
 from ..errors import InputError, option
 from ..quantization import Quantized, finish
-from ..recipes import Recipe, load_recipe
+from ..recipes import OwnData, Recipe, load_recipe, recipe_names
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out_folder
 from ..support.json import json_text, load_json
@@ -41,6 +42,9 @@ class Trained:
         parameters: what the firmware needs besides the model, such as a threshold, from the int8 model in TFLM.
         seed, epochs: of the training.
         tested: number of held-out samples.
+        data: the name of the user's own file or folder that it was trained on; "" for the recipe's own data.
+        held_out: of own data: what was tested on, for people.
+        prepared: of own data: how samples are made of it, and scaled.
     """
 
     recipe: Recipe
@@ -54,6 +58,9 @@ class Trained:
     seed: int
     epochs: int
     tested: int
+    data: str = ""
+    held_out: str = ""
+    prepared: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def compression(self) -> float:
@@ -70,7 +77,10 @@ class Trained:
             "tested": self.tested,
             "scores": {"float": self.float_score, "litert": self.litert_score, "tflm": self.tflm_score},
             "validation": self.validation_score,
-            "bound": self.recipe.bound,
+            "bound": None if self.data else self.recipe.bound,
+            **({"data": self.data, "held_out": self.held_out, "prepared": dict(self.prepared)} if self.data else {}),
+            "labels": list(self.recipe.labels),
+            "applications": _plain(self.recipe),
             "parameters": self.parameters,
             "float_bytes": self.quantized.float_bytes,
             "bytes": len(self.quantized.model.data),
@@ -81,6 +91,7 @@ class Trained:
 
 def train(
     recipe: str,
+    data: str | Path | None = None,
     *,
     out: str | Path | None = None,
     board: str | Path | Board | None = None,
@@ -89,6 +100,13 @@ def train(
     seed: int = 0,
     phrase: str | None = None,
     quick: bool = False,
+    window: int | None = None,
+    stride: int | None = None,
+    rate_hz: int | None = None,
+    label: str | None = None,
+    units: str | None = None,
+    value_range: tuple[float, float] = defaults.VALUE_RANGE,
+    sample_rate: int = defaults.SAMPLE_RATE,
     on_step: Callable[[str], None] = lambda step: None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Trained:
@@ -96,6 +114,7 @@ def train(
 
     Args:
         recipe: its name; `microgen.recipe_names()` has all.
+        data: a file or folder of your own to train it on, instead of the recipe's data; `Recipe.takes` says what.
         out: a folder for model, labels, calibration data and the record of the training; None writes nothing.
         board: the board that must run it; without one, what every board runs is chosen.
         runtime: what must run it there.
@@ -103,11 +122,16 @@ def train(
         seed: seed of data, weights and training; the same seed gives the same bytes.
         phrase: what the recipe "wakeword" is to listen for; None: its own.
         quick: let that recipe learn from a small part of its data, to see that all works.
+        window, stride, rate_hz: of time series: time steps of a sample, between two samples that are tested on, and in
+            a second.
+        label: of CSV files: the name of the column with the labels.
+        units: of a motion sensor's acceleration and rotation: "g,deg/s", "m/s2,rad/s".
+        value_range, sample_rate: of images and of WAV files, as in `build`.
         on_step: called with what is done next.
         on_epoch: called with how many epochs of how many are done.
 
     Raises:
-        InputError: there is no such recipe, or `out` holds something else.
+        InputError: there is no such recipe, `out` holds something else, or the data cannot be used.
         SetupError: a package or program that the recipe needs is missing.
         EngineError: the converter or TFLM refused the model.
     """
@@ -117,16 +141,23 @@ def train(
             "at least one epoch is needed", f"leave it out for {chosen.epochs}", option="epochs", value=epochs
         )
     check_seed(seed)
+    wanted = OwnData(Path(), window, stride, rate_hz, label, units, value_range, sample_rate)
+    own = _own_data(chosen, data, wanted)
     if out is not None:
         check_out_folder(Path(out), RECORD, "training")
         _check_same(Path(out), recipe)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     limits = RUNTIMES.get(runtime).quantization_limits(target)
-    request = TrainRequest(recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs, phrase, quick)
+    request = TrainRequest(
+        recipe, "int8" in limits.per_channel_dense, seed, epochs or chosen.epochs, phrase, quick, own
+    )
     on_step(f"training {recipe}")
     trainer = TRAINERS.get(chosen.framework)
-    reply = trainer.train(request, chosen.packages, on_step, on_epoch)
+    reply = trainer.train(request, () if own else chosen.packages, on_step, on_epoch)
     on_step("running LiteRT and TFLM on the held-out data")
+    if reply.own is not None:
+        read = reply.own
+        chosen = replace(chosen, labels=read.labels, input=read.input, applications=read.applications)
     quantized = finish(reply.converted, recipe, "recipe", "int8", limits)
     test_x, test_y = reply.test_x, reply.test_y
     with EngineRun(quantized.model, quantize_samples(quantized.model, [test_x])) as running:
@@ -160,11 +191,39 @@ def train(
         seed,
         epochs or chosen.epochs,
         len(test_x),
+        own.path.name if own else "",
+        reply.own.held_out if reply.own else "",
+        reply.own.prepared if reply.own else {},
     )
     trained = _with_record(trained)
     if out is not None:
         _write(Path(out), trained)
     return trained
+
+
+def _own_data(recipe: Recipe, data: str | Path | None, wanted: OwnData) -> OwnData | None:
+    """Return what a recipe is to be trained on instead of its own data.
+
+    Raises:
+        InputError: it takes none, there is none, or options of it are given without it.
+    """
+    if data is None:
+        if wanted != OwnData(Path()):
+            given = next(f.name for f in fields(OwnData) if getattr(wanted, f.name) != getattr(OwnData(Path()), f.name))
+            raise InputError(
+                "says how data of your own is read, and there is none",
+                f"give it with {option('data', 'PATH')}",
+                option=given,
+                value=getattr(wanted, given),
+            )
+        return None
+    if recipe.own is None:
+        able = ", ".join(name for name in recipe_names() if load_recipe(name).own is not None)
+        raise InputError(f"the recipe '{recipe.name}' takes no data but its own", f"these do: {able}", option="data")
+    path = Path(data)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder", f"give {recipe.takes}", option="data", path=path)
+    return replace(wanted, path=path.absolute())
 
 
 def check_seed(seed: int) -> None:
@@ -187,8 +246,15 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
     Raises:
         InputError: it was trained with another seed.
     """
-    record = _record_beside(model)
-    trained_with = record.get("seed")
+    record = training_record(model)
+    trained_with, data = record.get("seed"), record.get("data")
+    if record.get("recipe") == recipe and data:
+        raise InputError(
+            f"{model}: was trained on {data}, not on the recipe's own data",
+            f"give {option('data')} to train and measure on",
+            option="recipe",
+            path=model,
+        )
     if record.get("recipe") == recipe and trained_with not in (None, seed):
         raise InputError(
             f"{model}: was trained with {option('seed', trained_with)}, on samples that {option('seed', seed)} holds "
@@ -199,14 +265,12 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
         )
 
 
-def recipe_of(model: Path) -> str | None:
-    """Return the recipe that a model was trained by, where the record beside it says so."""
-    name = _record_beside(model).get("recipe")
-    return name if isinstance(name, str) else None
+def _plain(recipe: Recipe) -> dict[str, dict[str, str]]:
+    return {name: dict(options) for name, options in recipe.applications.items()}
 
 
-def _record_beside(model: Path) -> dict[str, Any]:
-    """Return the record of a model's training; nothing where there is none."""
+def training_record(model: Path) -> dict[str, Any]:
+    """Return the record that `train` wrote beside a model; nothing where there is none."""
     try:
         record = load_json(model.parent / RECORD)
     except (OSError, ValueError):
@@ -223,6 +287,11 @@ def _with_record(trained: Trained) -> Trained:
         "seed": trained.seed,
         "epochs": trained.epochs,
         "parameters": trained.parameters,
+        **(
+            {"data": trained.data, "prepared": dict(trained.prepared), "applications": _plain(trained.recipe)}
+            if trained.data
+            else {}
+        ),
     }
     metrics = {f"{name}, {k}": v for k, v in scores.items()}
     return replace(

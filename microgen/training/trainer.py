@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy.typing as npt
 
 from ..frontends.converted import Converted
-from ..recipes import Recordings
+from ..recipes import Own, OwnData, Recordings
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class TrainRequest:
         per_channel_dense: as for `frontends.frontend.ConvertOptions`.
         seed, epochs: of the training.
         phrase, quick: as for `load_recipe`.
+        own: data of the user's own; None: the recipe's.
     """
 
     recipe: str
@@ -29,6 +30,23 @@ class TrainRequest:
     epochs: int
     phrase: str | None = None
     quick: bool = False
+    own: OwnData | None = None
+
+
+@dataclass(frozen=True)
+class ReadOfData:
+    """What only reading a user's own data shows: see `recipes.Own`."""
+
+    labels: tuple[str, ...]
+    input: str
+    held_out: str
+    prepared: Mapping[str, Any]
+    applications: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, own: Own) -> ReadOfData:
+        """Return it without the data and the model."""
+        return cls(own.labels, own.input, own.held_out, own.record, own.applications)
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,7 @@ class TrainReply:
         test_float: what the float model answers to it.
         valid_x, valid_y: the data to choose by; None where the recipe has none.
         recordings: what a listening model is measured on; None for any other.
+        own: of the user's own data; None for the recipe's.
     """
 
     converted: Converted
@@ -52,6 +71,7 @@ class TrainReply:
     valid_x: npt.NDArray[Any] | None
     valid_y: npt.NDArray[Any] | None
     recordings: Recordings | None = None
+    own: ReadOfData | None = None
 
 
 class Trainer(Protocol):

@@ -43,7 +43,7 @@ from ..runtimes.runtime import Runtime
 from ..support.host import HostBuild
 from ..support.render import preload
 from ..tflite import float_cost
-from ..training.train import LABELS, recipe_of, train
+from ..training.train import LABELS, train, training_record
 from ..verification import (
     NOT_VERIFIED,
     EngineRun,
@@ -325,7 +325,7 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
 def _labels_of(request: BuildRequest) -> Labels | None:
     """Return the labels of a model: those given, or those that its training wrote beside it."""
     model, given = request.model, request.model_labels
-    if given is None and isinstance(model, (str, Path)) and recipe_of(Path(model)) is not None:
+    if given is None and isinstance(model, (str, Path)) and training_record(Path(model)):
         beside = Path(model).with_name(LABELS)
         return beside if beside.is_file() else None
     return given
@@ -335,10 +335,14 @@ def _usual_options(request: BuildRequest) -> Mapping[str, Mapping[str, str]]:
     """Return the options of applications that go with the recipe that a model is, or was, trained by."""
     if request.recipe is not None:
         return load_recipe(request.recipe, request.phrase).applications
+    record: Mapping[str, Any] = {}
     if isinstance(request.model, quantization.Quantized):
-        name = request.model.record.get("recipe")
-    else:
-        name = recipe_of(Path(request.model)) if isinstance(request.model, (str, Path)) else None
+        record = request.model.record
+    elif isinstance(request.model, (str, Path)):
+        record = training_record(Path(request.model))
+    if isinstance(recorded := record.get("applications"), dict):
+        return {str(name): options for name, options in recorded.items() if isinstance(options, dict)}
+    name = record.get("recipe")
     return load_recipe(name).applications if name in recipe_names() else {}
 
 
