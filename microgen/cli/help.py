@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 GROUPS = {
     "Model and data": (
         "name", "labels", "calibration", "scheme", "value_range", "sample_rate", "allow_float", "accept_noise",
-        "recipe", "phrase", "data", "window", "stride", "rate", "label", "units", "student", "model",
+        "recipe", "phrase", "data", "float_model", "window", "stride", "rate", "label", "units", "student", "model",
     ),
     "Board and firmware": (
         "board", "all_boards", "project", "application", "application_option", "mlperf", "selftest_at_boot", "arena",
@@ -49,6 +49,7 @@ EXAMPLES = {
     "verify": (
         "microgen verify model-esp32 --layers",
         "microgen verify model-esp32 --on /dev/ttyUSB0",
+        "microgen verify model-pico --data test/ --float model.keras",
         "microgen verify model-pico --data test.npz --report verify.html",
     ),
     "bench": ("microgen bench model-esp32 --on /dev/ttyUSB0", "microgen bench model-pico --on emulator"),

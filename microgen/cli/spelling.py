@@ -12,6 +12,7 @@ _OPTIONS = {
     "application_options": "application-option",
     "arena_bytes": "arena",
     "candidates": "try",
+    "float_model": "float",
     "methods": "method",
     "other": "with",
     "project_kind": "project",

@@ -29,6 +29,10 @@ def verify(
         Path | None,
         typer.Option(help="Text file: what the outputs stand for, one label per line. Default: the project's labels."),
     ] = None,
+    float_model: Annotated[
+        Path | None,
+        typer.Option("--float", help="The float model, a .keras say: compare both on --data.", show_default=False),
+    ] = None,
     report: ReportFile = None,
     on: On = "host",
     baud: Baud = defaults.BAUD,
@@ -47,6 +51,7 @@ def verify(
             layers=layers or report is not None,
             data=data,
             labels=labels,
+            float_model=float_model,
             counterexample=Path(f"{project.resolve().stem}-counterexample.npz") if layers else None,
             on=on,
             baud=baud,
@@ -65,12 +70,16 @@ def verify(
         several_or_one = {"models": found} if len(found) > 1 else {"verdict": found[0]["verdict"]}
         print_json({"project": str(project), **several_or_one})
     else:
+        from ..report.accuracy import accuracy_tables
         from ..report.projects import layer_table, verdict_lines
+        from ..workflows.verify import labels_of
 
         lines = []
         for name, verdict in verdicts.items():
             if layers:
                 layer_table(verdict)
+            if verdict.accuracy and "float" in verdict.accuracy:
+                accuracy_tables(verdict.accuracy, labels_of(project, labels, model))
             lines += [*([("name", name)] if len(verdicts) > 1 else []), *verdict_lines(verdict)]
         print_pairs(lines + ([("report", str(report))] if report else []))
     raise typer.Exit(0 if all(verdict.passed for verdict in verdicts.values()) else 1)

@@ -69,6 +69,12 @@ class Request:
         """Whether it is arrays by name, in memory or in a file."""
         return self.values["kind"] in ("arrays", "file")
 
+    def files(self) -> list[str]:
+        """Return the files of a folder by their path in it, in the order in which all of them are read; else none."""
+        suffixes = SUFFIXES.get(self.values["kind"])
+        folder = Path(self.values.get("path", ""))
+        return [p.relative_to(folder).as_posix() for p in files_of(folder, suffixes)] if suffixes else []
+
     def read_arrays(self, names: Sequence[str]) -> tuple[list[Array], Array | None]:
         """Read all samples of arrays, in the order of a model's inputs, and their targets; see `split_targets`.
 

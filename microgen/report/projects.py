@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..devices import HOST
 from ..projects import PROJECTS
 from ..tflite import float_cost
+from .accuracy import changed_line
 from .models import application_lines, quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
 
@@ -126,7 +127,11 @@ def verdict_lines(verdict: Verdict) -> Pairs:
     lines += [("fault", text) for text in verdict.faults]
     if verdict.accuracy:
         accuracy = verdict.accuracy
-        lines.append(("accuracy", f"{accuracy['accuracy']:.4f} in TFLM, on {accuracy['samples']} labelled samples"))
+        in_float = f"{accuracy['float']['accuracy']:.4f} in float, " if "float" in accuracy else ""
+        in_tflm = f"{accuracy['accuracy']:.4f} in TFLM, on {accuracy['samples']} labelled samples"
+        lines.append(("accuracy", in_float + in_tflm))
+        if in_float:
+            lines.append(("changed", changed_line(accuracy["float"])))
     lines += [("warning", text) for text in verdict.warnings]
     if verdict.counterexample:
         lines.append(("shown by", verdict.counterexample))

@@ -19,7 +19,7 @@ from ..deployment import golden_inferences, golden_shape
 from ..deployment.labels import check_labels, output_classes, read_labels
 from ..devices import HOST, ONLY, Address
 from ..devices.emulator import EMULATOR
-from ..errors import InputError
+from ..errors import InputError, option
 from ..frontends.source import load
 from ..projects.manifest import project_board, project_model, project_sources
 from ..support.metrics import answered_classes, class_count
@@ -46,6 +46,7 @@ from ..verification import (
 from ..verification.counterexample import save_counterexample
 from ..verification.golden import golden_fault
 from .device import open_device
+from .float_answers import compared, confusion, float_classes
 
 _LABELS = "labels"
 
@@ -59,6 +60,7 @@ def verify(
     layers: bool = False,
     data: str | Path | None = None,
     labels: str | Path | Sequence[str] | None = None,
+    float_model: str | Path | None = None,
     counterexample: str | Path | None = None,
     on: str = HOST,
     baud: int = defaults.BAUD,
@@ -77,6 +79,8 @@ def verify(
             index of the output's element for each sample; a CSV with a column `label`; or a folder whose subfolders
             are named as the model's labels.
         labels: names of the first output's elements, or a text file with one per line; the project's own otherwise.
+        float_model: the float model that the project's was quantized from: its accuracy on the labelled data, too, and
+            the samples that it answers otherwise.
         counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
         on: where the firmware runs: "host" compiles it for this machine; "emulator" for the board's CPU; otherwise
             see `microgen.devices.connected`.
@@ -95,7 +99,7 @@ def verify(
         _check_named(opened)
     (verdict,) = verify_models(
         path, model=model, samples=samples, seed=seed, layers=layers, data=data, labels=labels,
-        counterexample=counterexample, on=on, baud=baud, record=record, on_step=on_step,
+        float_model=float_model, counterexample=counterexample, on=on, baud=baud, record=record, on_step=on_step,
     ).values()  # fmt: skip
     return verdict
 
@@ -109,6 +113,7 @@ def verify_models(
     layers: bool = False,
     data: str | Path | None = None,
     labels: str | Path | Sequence[str] | None = None,
+    float_model: str | Path | None = None,
     counterexample: str | Path | None = None,
     on: str = HOST,
     baud: int = defaults.BAUD,
@@ -120,7 +125,7 @@ def verify_models(
     Args:
         path: the project's folder, or a model's file.
         model: the name of the only one to verify; None: all.
-        data, labels: as for `verify`, where one model is verified.
+        data, labels, float_model: as for `verify`, where one model is verified.
         counterexample: as for `verify`; where several models are verified, with a model's name before its ending.
         samples, seed, layers, on, baud, record, on_step: as for `verify`.
 
@@ -131,6 +136,13 @@ def verify_models(
         InputError, SetupError, EngineError: as for `verify`.
     """
     check_count(samples)
+    if float_model is not None and data is None:
+        raise InputError(
+            "a float model is compared on labelled samples, and there are none",
+            f"give them with {option('data', 'DATA')}",
+            option="float_model",
+            value=float_model,
+        )
     opened = None if Path(path).is_file() else project.open_project(path)
     if opened and model is None and (data is not None or labels is not None):
         _check_named(opened)
@@ -161,6 +173,10 @@ def verify_models(
                     firmware = ask_models(client, on, questions, cpu)
         for run in running:
             run.result()
+    float_answers = None
+    if float_model is not None and subjects[0].labelled is not None and subjects[0].labelled.classes is not None:
+        on_step("running the float model")
+        float_answers = float_classes(float_model, subjects[0].model, subjects[0].labelled.real)
     on_step("comparing")
     verdicts = {}
     for subject, run, answered in zip(subjects, running, firmware, strict=True):
@@ -175,8 +191,18 @@ def verify_models(
             file = file.with_name(f"{file.stem}-{subject.name}{file.suffix}") if len(subjects) > 1 else file
             saved = save_counterexample(subject.model, judgement.proof, file)
             verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
-        verdicts[subject.name] = subject.with_accuracy(verdict, run.result())
+        verdicts[subject.name] = subject.with_accuracy(verdict, run.result(), float_answers)
     return verdicts
+
+
+def labels_of(
+    path: str | Path, labels: str | Path | Sequence[str] | None = None, model: str | None = None
+) -> tuple[str, ...]:
+    """Return the names of the first output's elements, as `verify` takes them; see there for the arguments."""
+    given = read_labels(labels)
+    if given or Path(path).is_file():
+        return given
+    return tuple(map(str, project.open_project(path).of(model).manifest.get("labels", ())))
 
 
 def _check_named(opened: project.Project) -> None:
@@ -215,12 +241,14 @@ class _Subject:
     labelled: _Labelled | None
     fewer: str
 
-    def with_accuracy(self, verdict: Verdict, engines: Engines) -> Verdict:
+    def with_accuracy(
+        self, verdict: Verdict, engines: Engines, float_answers: npt.NDArray[np.int64] | None = None
+    ) -> Verdict:
         """Return a verdict with what the labelled data gave, and the warnings."""
         if self.labelled is not None:
             accuracy = None
             if self.labelled.classes is not None:
-                accuracy = _accuracy(self.model.outputs[0], engines, self.labelled.classes, self.made)
+                accuracy = _accuracy(self.model.outputs[0], engines, self.labelled, self.made, float_answers)
             verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=self.labelled.warnings)
         if self.fewer:
             verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, self.fewer))
@@ -259,11 +287,14 @@ def _subjects(
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Samples in the dtype of the inputs, the output's element for each where it is known, and what to warn of."""
+    """Samples in the dtype of the inputs, the output's element for each where it is known, and what to warn of; the
+    same samples in real units, and their names where they have some."""
 
     inputs: Samples
     classes: npt.NDArray[np.int64] | None
     warnings: tuple[str, ...]
+    real: tuple[npt.NDArray[Any], ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def _data(path: str | Path, opened: project.Project | None) -> calibrations.Request:
@@ -292,7 +323,7 @@ def _labelled(
         specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
         if is_owned:  # as their owner has them
             specs = first.owned_specs(specs)
-        read = calibrations.resolve(wanted, specs, must_vary=False)
+        read = calibrations.resolve(wanted, specs, must_vary=False, every=True)
         ordered, targets, names = list(read.arrays), read.targets, read.classes
     if targets is None:
         raise InputError(
@@ -311,21 +342,31 @@ def _labelled(
             f"the outputs have no labels: the data's classes are taken in alphabetical order ({shown}); "
             "give the labels if the model's order is different"
         )
-    return _Labelled(inputs, classes, (warning,) if warning else ())
+    real = tuple(
+        values if values.dtype.kind == "f" else real_values(t, taken)
+        for values, taken, t in zip(ordered, inputs, model.inputs, strict=True)
+    )
+    files = wanted.files()
+    samples = tuple(files) if len(files) == len(inputs[0]) else ()
+    return _Labelled(inputs, classes, (warning,) if warning else (), real, samples)
 
 
-def _accuracy(output: Tensor, engines: Engines, labels: npt.NDArray[np.int64], first: int) -> dict[str, Any]:
-    """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer)."""
+def _accuracy(
+    output: Tensor, engines: Engines, labelled: _Labelled, first: int, float_answers: npt.NDArray[np.int64] | None
+) -> dict[str, Any]:
+    """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer), and the float model's."""
+    labels = labelled.classes
+    assert labels is not None
     answers = answered_classes(real_values(output, engines.reference.outputs[0][first:]))
     classes = class_count(output.elements)
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (labels, answers), 1)
     accuracy: dict[str, Any] = {
         "samples": len(labels),
         "accuracy": float((answers == labels).mean()),
-        "confusion": matrix.tolist(),
+        "confusion": confusion(classes, labels, answers),
     }
     if engines.litert.outputs:
         theirs = answered_classes(real_values(output, engines.litert.outputs[0][first:]))
         accuracy["litert_accuracy"] = float((theirs == labels).mean())
+    if float_answers is not None:
+        accuracy["float"] = compared(classes, labels, float_answers, answers, labelled.names)
     return accuracy
