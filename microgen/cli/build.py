@@ -88,6 +88,12 @@ def build(
     ] = "host",
     compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
+    accept_interface: Annotated[
+        bool,
+        typer.Option(
+            "--accept-interface", help="Keep an edited src/main.cpp though the model has other inputs or labels now."
+        ),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: compare the project with what a build makes now.")
     ] = False,
@@ -146,6 +152,7 @@ def build(
         "verify_on": verify_on,
         "compile": compile,
         "force": force,
+        "accept_interface": accept_interface,
         "check": check,
         "mlperf": mlperf,
         "selftest_at_boot": selftest_at_boot,

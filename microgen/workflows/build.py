@@ -35,6 +35,7 @@ from ..devices.emulator import EMULATOR
 from ..errors import InputError, option
 from ..projects.drift import Drift, find_drift
 from ..projects.firmware import check_edges, own_board
+from ..projects.interface import check_interface
 from ..projects.kind import Parts, ProjectKind, Tool
 from ..projects.manifest import manifest
 from ..recipes import load_recipe, recipe_names
@@ -85,6 +86,7 @@ def build(
     verify_on: str = HOST,
     compile: bool = False,
     force: bool = False,
+    accept_interface: bool = False,
     check: bool = False,
     mlperf: str | None = None,
     selftest_at_boot: bool | None = None,
@@ -122,6 +124,8 @@ def build(
         verify_on: "host" to compile it for this machine, "emulator" for the board's CPU.
         compile: whether to let the project's tool compile it for its board; the project stays if that fails.
         force: overwrite edited generated files, and those that are the user's: the main program and .gitignore.
+        accept_interface: keep an edited main program though inputs, outputs or labels of the model are others than
+            those that it was edited for.
         check: write nothing, and compare the project that is there with what would be written.
         mlperf: short for the application "mlperf" with this task: answer the serial commands as this task of MLPerf
             Tiny asks for.
@@ -152,7 +156,7 @@ def build(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, example=example,
         accept_noise=accept_noise, recipe=recipe, phrase=phrase, samples=samples, seed=seed, verify=verify,
-        verify_on=verify_on, compile=compile, force=force, check=check, mlperf=mlperf,
+        verify_on=verify_on, compile=compile, force=force, accept_interface=accept_interface, check=check, mlperf=mlperf,
         selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
         flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
         application_options=application_options,
@@ -181,6 +185,7 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     setting, reason = _choose_runtime(setting, sources)
     for source in sources:
         _check_model(setting, source)
+    _check_interface(setting, sources)
     _decide(setting, sources)
     clock.lap("model")
     counts = [sample_count(model, request.samples) for model in models]
@@ -389,6 +394,18 @@ def _check_program(existing: project.Project, kind: ProjectKind, application: Ap
     name = existing.manifest.get("application")
     shares = name in APPLICATIONS.names and APPLICATIONS.get(str(name)).program() == application.program()
     project.check_current(existing, kind.name, "" if shares else application.name)
+
+
+def _check_interface(setting: _Setting, sources: Sequence[quantization.Quantized]) -> None:
+    """Refuse to put a model with another interface under a main program that its user has edited."""
+    request = setting.request
+    if request.force or request.accept_interface or request.check or not (setting.path / project.MANIFEST).exists():
+        return
+    models = [
+        (source.model.name, source.model, labels or source.labels)
+        for source, labels in zip(sources, setting.labels, strict=True)
+    ]
+    check_interface(project.open_project(setting.path, claim=setting.claim), setting.application.program(), models)
 
 
 def _make_source(setting: _Setting, number: int, cache: BuildCache, progress: Progress) -> quantization.Quantized:

@@ -59,6 +59,7 @@ class BuildRequest:
     verify_on: str = HOST
     compile: bool = False
     force: bool = False
+    accept_interface: bool = False
     check: bool = False
     mlperf: str | None = None
     selftest_at_boot: bool | None = None
