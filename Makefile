@@ -15,6 +15,8 @@ COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 COMMA := ,
 # The tests start microgen hundreds of times: Python is to keep its bytecode, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE =
+# PyTorch's own index has builds for the CPU alone, which are a tenth as large: TORCH_INDEX is its address.
+TORCH_INDEX ?=
 EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
 DEBIAN := g++ clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
@@ -121,7 +123,7 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
-	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),dev]'
+	$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS),torch,dev]'
 	touch $@
 
 clean:

@@ -62,7 +62,7 @@ def test_help_and_version_are_cheap_and_complete(tmp_path):
     for option in ("--help", "--version"):
         code = f"import sys; sys.argv = ['microgen', '{option}']\n"
         code += "try:\n import microgen.__main__ as m; m.main()\nexcept SystemExit: pass\n"
-        code += "print([m for m in ('numpy', 'tensorflow', 'pydantic', 'jinja2') if m in sys.modules])"
+        code += "print([m for m in ('numpy', 'tensorflow', 'torch', 'onnx', 'pydantic', 'jinja2') if m in sys.modules])"
         assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("[]\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from tests.support import models, pio
 from tests.support.once import once
 from tests.support.tools import needs
+from tests.support.torch_tools import torch
 
 
 class Files:
@@ -25,7 +27,7 @@ class Files:
     def put(self, names: list[str], folder: Path) -> None:
         """Copy files into a folder."""
         for name in names:
-            made = once(self._folder, name, getattr(self, f"_make_{name.replace('.', '_')}"))
+            made = once(self._folder, name, getattr(self, "_make_" + re.sub(r"\W", "_", name)))
             if made.is_dir():
                 shutil.copytree(made, folder / name)
             else:
@@ -39,6 +41,12 @@ class Files:
     def _make_digits(self, made: Path) -> None:
         """What `microgen train digits` writes."""
         train = [sys.executable, "-m", "microgen", "train", "digits", "--out", made]
+        subprocess.run(train, check=True, capture_output=True)
+
+    def _make_digits_torch(self, made: Path) -> None:
+        """What `microgen train digits-torch` writes, after a few epochs."""
+        torch()
+        train = [sys.executable, "-m", "microgen", "train", "digits-torch", "--epochs", "2", "--out", made]
         subprocess.run(train, check=True, capture_output=True)
 
     def _make_okay_nabu_tflite(self, made: Path) -> None:
