@@ -41,6 +41,12 @@ def _pytorch() -> Frontend:
     return FRONTEND
 
 
+def _onnx() -> Frontend:
+    from .onnx.frontend import FRONTEND
+
+    return FRONTEND
+
+
 def _c_array() -> Frontend:
     from .c_array import FRONTEND
 
@@ -56,6 +62,7 @@ FRONTENDS: Registry[Frontend] = Registry(
         "keras": _keras,
         "saved_model": _saved_model,
         "pytorch": _pytorch,
+        "onnx": _onnx,
         "c_array": _c_array,
     },
 )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _FOREIGN = {
     ".pb": "give the folder of the SavedModel",
     ".zip": "unpack it, and give the folder of the SavedModel that is in it",
-    ".onnx": "ONNX does not go in: onnx2tf makes a .tflite or a SavedModel of it",
 }
 
 

@@ -6,10 +6,10 @@ import operator as python
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..tracing.convert import Step, Traced
+from ..tracing.module import GraphModule
 from . import operators
 from .program import DType, Node, Program, Ref, computed, references
 
@@ -60,33 +60,14 @@ def _value(value: Any, known: dict[str, Any]) -> Any:  # noqa: ANN401
     return value
 
 
-class ProgramModule(torch.nn.Module):
-    """A program, or the first nodes of one."""
-
-    def __init__(self, program: Program, count: int | None = None, outputs: Sequence[str] | None = None) -> None:
-        super().__init__()
-        self._inputs = [i.name for i in program.inputs]
-        self._outputs = list(program.outputs if outputs is None else outputs)
-        self._weights = {}
-        for k, (name, values) in enumerate(program.weights.items()):
-            self.register_buffer(f"w{k}", torch.from_numpy(np.array(values)))
-            self._weights[name] = f"w{k}"
-        self._nodes = program.nodes[:count]
-        for k, node in enumerate(self._nodes):
-            self.add_module(f"n{k}", _Call(node))
-
-    def forward(self, *inputs: torch.Tensor) -> Any:  # noqa: ANN401 - one tensor, or several
-        """Run the nodes; the inputs have the batch."""
-        known: dict[str, Any] = dict(zip(self._inputs, inputs, strict=True))
-        known.update((name, getattr(self, key)) for name, key in self._weights.items())
-        for k, node in enumerate(self._nodes):
-            result = getattr(self, f"n{k}")(known)
-            if len(node.outputs) == 1 and not isinstance(result, (list, tuple)):
-                known[node.outputs[0]] = result
-            else:
-                known.update(zip(node.outputs, result, strict=False))
-        results = tuple(known[name] for name in self._outputs)
-        return results[0] if len(results) == 1 else results
+def _module(program: Program, count: int | None, outputs: Sequence[str] | None) -> GraphModule:
+    """Return the first nodes of a program as a module, all for None."""
+    return GraphModule(
+        [i.name for i in program.inputs],
+        program.outputs if outputs is None else outputs,
+        program.weights,
+        [(_Call(node), node.outputs) for node in program.nodes[:count]],
+    )
 
 
 def traced(program: Program) -> Traced:
@@ -107,5 +88,5 @@ def traced(program: Program) -> Traced:
         tuple(computed(i.dtype) for i in program.inputs),
         program.outputs,
         steps,
-        lambda count, outputs: ProgramModule(program, count, outputs),
+        lambda count, outputs: _module(program, count, outputs),
     )

@@ -88,7 +88,15 @@ class FloatModel:
     difference: float
 
 
-def convert_graph(file: str, graph: Traced, request: Request | None, seed: int, *, must_vary: bool) -> FloatModel:
+def convert_graph(
+    file: str,
+    graph: Traced,
+    request: Request | None,
+    seed: int,
+    *,
+    must_vary: bool,
+    check: Callable[[Sequence[Array]], None] = lambda data: None,
+) -> FloatModel:
     """Convert a graph, and compare the result with PyTorch on the calibration data.
 
     Args:
@@ -97,6 +105,7 @@ def convert_graph(file: str, graph: Traced, request: Request | None, seed: int, 
         request: the calibration data; None: made-up values are compared.
         seed: of what is random.
         must_vary: see `microgen.datasets.resolve`.
+        check: called with the data, in its owner's order, before anything is converted.
 
     Raises:
         InputError: the data does not fit, or the converted model computes something else.
@@ -116,6 +125,7 @@ def convert_graph(file: str, graph: Traced, request: Request | None, seed: int, 
         data = calibration.arrays if request is not None else _read(
             graph, first, Request({"kind": "random", "origin": "random"}), seed, must_vary=False
         ).arrays  # fmt: skip
+        check(first.owned_inputs(data))
         try:
             tflite = _convert(module, graph, first)
         except Exception as error:

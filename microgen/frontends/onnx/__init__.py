@@ -1,0 +1,1 @@
+"""ONNX files, interpreted as torch modules."""

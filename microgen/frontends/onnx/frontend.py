@@ -1,0 +1,49 @@
+"""ONNX files as a frontend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..frontend import ConvertOptions, Frontend, Source
+
+if TYPE_CHECKING:
+    from ...datasets import Request
+    from ..converted import Converted
+
+
+class _Onnx(Frontend):
+    """See `Frontend`."""
+
+    name = "onnx"
+    title = "an ONNX model"
+    suffixes = (".onnx",)
+    trust = (
+        "read as protocol buffers; custom operators, and weights outside its folder are refused; onnxruntime folds its "
+        "constants in a process of its own"
+    )
+    packages = ("onnx", "onnxruntime", "torch", "litert_torch", "ai_edge_quantizer")
+    extra = "torch"
+
+    def matches(self, source: Source) -> bool:
+        return source.path.suffix.lower() in self.suffixes and source.path.is_file()
+
+    def kind(self, source: Source) -> str:
+        return "onnx"
+
+    def needs_calibration(self, source: Source) -> bool:
+        return True
+
+    def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
+        from ...workers import converter
+        from ..frontend import FLOAT32
+        from ..tracing.finish import quantized
+        from ..tracing.packages import ENGINE
+        from .job import ConvertRequest, convert
+
+        options.on_step("converting the model, and comparing it with onnxruntime")
+        request = ConvertRequest(source.path.absolute(), calibration, options.seed, options.scheme != FLOAT32)
+        reply = converter.run(convert, request, packages=self.packages, extra=self.extra, engine=ENGINE)
+        return quantized(reply.model, source.path.stem, reply.warnings, options)
+
+
+FRONTEND = _Onnx()

@@ -1,0 +1,52 @@
+"""The job that converts an ONNX file. Runs in a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...datasets import Request
+from ..tracing.convert import FloatModel, convert_graph
+from .module import check_reading, traced
+from .reading import prepare
+
+
+@dataclass(frozen=True)
+class ConvertRequest:
+    """An ONNX file to convert.
+
+    Attributes:
+        path: of the file.
+        calibration: the data that it is compared with onnxruntime on; None: made-up values.
+        seed: of everything random.
+        must_vary: refuse data in which an input always has the same value.
+    """
+
+    path: Path
+    calibration: Request | None
+    seed: int
+    must_vary: bool
+
+
+@dataclass(frozen=True)
+class ConvertReply:
+    """A float model, and what its user should know."""
+
+    model: FloatModel
+    warnings: tuple[str, ...]
+
+
+def convert(request: ConvertRequest) -> ConvertReply:
+    """Read an ONNX file, and convert it to a float .tflite."""
+    file = request.path.name
+    prepared = prepare(request.path)
+    graph = traced(file, prepared)
+    model = convert_graph(
+        file,
+        graph,
+        request.calibration,
+        request.seed,
+        must_vary=request.must_vary,
+        check=lambda data: check_reading(file, prepared, graph, data),
+    )
+    return ConvertReply(model, prepared.warnings)
