@@ -7,6 +7,7 @@ RUNTIME = "tflm"
 PROJECT = "platformio"
 APPLICATION = "serial"
 SCHEME = "int8"
+WEIGHTS = "int8"
 VALUE_RANGE = (0.0, 1.0)  # what black and white of an image become
 SAMPLE_RATE = 16_000  # of audio, in Hz
 MOST_SAMPLES = 100_000

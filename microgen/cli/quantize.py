@@ -35,6 +35,9 @@ def quantize(
         out_option("The .tflite to write. Default: MODEL_SCHEME.tflite here."),
     ] = None,
     scheme: Scheme = defaults.SCHEME,
+    weights: Annotated[
+        str, typer.Option(help="int8, or int4: four bits in the layers that bear it.")
+    ] = defaults.WEIGHTS,
     board: RunBy = None,
     labels: Annotated[
         Path | None,
@@ -53,12 +56,13 @@ def quantize(
     from ..deployment.labels import read_labels
     from ..frontends import source as sources
 
-    path = out or Path(f"{sources.slug(model.stem)}_{scheme}.tflite")
+    path = out or Path(f"{sources.slug(model.stem)}_{scheme if weights == defaults.WEIGHTS else weights}.tflite")
     with Progress() as progress:
         quantized = quantization.quantize(
             model,
             calibration,
             scheme=scheme,
+            weights=weights,
             board=board,
             out=path,
             labels=read_labels(labels),

@@ -26,10 +26,12 @@ from ..support.files import check_out, write_file
 from ..tflite import TfliteModel
 from ..verification import quantize_samples
 from .accept import Quantized, finish
+from .int4 import with_int4_weights
 
 # Some outliers saturate in every data set.
 _FEW = 0.01
 SCHEMES = ("int8", "int16x8", FLOAT32)
+WEIGHTS = ("int8", "int4")
 _CALIBRATE_HINT = (
     f"give samples of its input: {option('calibration', 'DATA')} (.npy, .npz, .csv, a folder of images or WAV files), "
     f"or {option('calibration', 'random')} for a trial; {option('scheme', FLOAT32)} takes it as it is"
@@ -41,6 +43,7 @@ def quantize(
     calibration: calibrations.Source | None = None,
     *,
     scheme: str = defaults.SCHEME,
+    weights: str = defaults.WEIGHTS,
     board: str | Path | Board | None = None,
     runtime: str = DEFAULT_RUNTIME,
     out: str | Path | None = None,
@@ -63,6 +66,7 @@ def quantize(
         calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
         scheme: "int8", "int16x8" for int16 activations with int8 weights, or "float32", which quantizes nothing and
             needs no calibration data.
+        weights: "int8", or "int4" for weights of four bits in the layers that bear it (`int4.with_int4_weights`).
         board: the board that must run it; without one, what every board runs is chosen.
         runtime: what must run it there.
         out: where to write the .tflite; None writes nothing.
@@ -85,6 +89,14 @@ def quantize(
     """
     if scheme not in SCHEMES:
         raise InputError(f"no scheme '{scheme}'", f"schemes: {', '.join(SCHEMES)}", option="scheme")
+    if weights not in WEIGHTS:
+        raise InputError(f"no weights '{weights}'", f"weights: {', '.join(WEIGHTS)}", option="weights")
+    if weights != defaults.WEIGHTS and scheme != defaults.SCHEME:
+        raise InputError(
+            f"{weights} weights go with the scheme {defaults.SCHEME}",
+            f"leave {option('scheme', scheme)} out",
+            option="weights",
+        )
     if out is not None:
         check_out(Path(out), force=force)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
@@ -102,6 +114,8 @@ def quantize(
     else:
         frontend, source = sources.find(model)
         quantized = _from_source(frontend, source, calibration, name or slug(source.path.stem), options)
+    if weights == "int4":
+        quantized = with_int4_weights(quantized, on_step)
     check_labels(quantized.model, labels or quantized.labels)
     if out is not None:
         write_file(Path(out), quantized.model.data)

@@ -34,6 +34,9 @@ def quantized_lines(quantized: Quantized, path: str) -> Pairs:
     lines += quality_lines(quantized)
     if requantized := quantized.record.get("requantized"):
         lines.append(("requantized", f"from one integer scale to another: {', '.join(requantized)}"))
+    if int4 := quantized.record.get("int4"):
+        left = f"{int4['sqnr_db']:g} dB are left at the output, against int8"
+        lines.append(("four bits", f"the weights of {', '.join(int4['layers'])}; {left}"))
     lines += [("warning", text) for text in quantized.warnings]
     return [*lines, ("written", path)]
 

@@ -76,8 +76,8 @@ class Costs:
         if isinstance(step, Conv16 | TransposeConv):
             return 2 * self.mac * float(step.filter[0].size) * step.output.elements
         if isinstance(step, Lstm):
-            each = sum(g.input_weights.size + g.state_weights.size for g in step.gates)
-            return self.dense_mac * float(each) * step.input.elements / max(step.gates[0].input_weights.shape[1], 1)
+            each = float(sum(g.input_weights.size + g.state_weights.size for g in step.gates))
+            return self.dense_mac * each * step.input.elements / max(step.gates[0].input_weights.shape[1], 1)
         if isinstance(step, Alias | Nothing) or not step.outputs:
             return 0
         if isinstance(step, Pool | Reduce):
