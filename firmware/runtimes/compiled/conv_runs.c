@@ -1,40 +1,5 @@
+#include "mg_fields.h"
 #include "runs.h"
-
-#define PIXELS 4 /* that share the reading of a weight */
-
-/* Puts n bytes into the halfwords of a pixel. */
-static MG_NOINLINE void widen(int16_t* to, const int8_t* from, int32_t n) {
-  for (; n >= 4; n -= 4, from += 4, to += 4 * PIXELS) {
-    to[0] = from[0];
-    to[PIXELS] = from[1];
-    to[2 * PIXELS] = from[2];
-    to[3 * PIXELS] = from[3];
-  }
-  for (; n > 0; n--, from++, to += PIXELS) *to = *from;
-}
-
-/* Puts the field of an output pixel into its halfwords. */
-static void gather(int16_t* to, const int8_t* in, int32_t y, int32_t x0,
-                   const mg_conv_runs_params* p) {
-  const int32_t n = p->in_c;
-  const int32_t most = p->dilation_w == 1 ? p->kernel_w : 1;
-  for (int32_t ky = p->kernel_h; ky > 0; ky--, y += p->dilation_h) {
-    const int8_t* const row = in + y * p->in_w * n;
-    for (int32_t kx = 0, x = x0; kx < p->kernel_w;) {
-      int32_t taps = 1;
-      if (y < 0 || y >= p->in_h || x < 0 || x >= p->in_w) {
-        for (int32_t i = 0; i < n; i++) to[PIXELS * i] = p->zero_point;
-      } else {
-        taps = p->kernel_w - kx < most ? p->kernel_w - kx : most;
-        if (taps > p->in_w - x) taps = p->in_w - x;
-        widen(to, row + x * n, taps * n);
-      }
-      to += PIXELS * taps * n;
-      kx += taps;
-      x += taps * p->dilation_w;
-    }
-  }
-}
 
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 /* Multiplies a weight with an element of the four pixels, and moves on to the next. */
@@ -76,13 +41,13 @@ static MG_NOINLINE const uint8_t* add(const int16_t* q, const uint8_t* runs, int
         : "cc", "memory");
   }
 #else
-#define MG_FOUR(w) (a += q[0] * w, b += q[1] * w, c += q[2] * w, d += q[3] * w, q += PIXELS)
+#define MG_FOUR(w) (a += q[0] * w, b += q[1] * w, c += q[2] * w, d += q[3] * w, q += MG_PIXELS)
   for (; runs != end; runs += 3) {
     const uint32_t gaps = runs[0];
     const int32_t v = (int8_t)runs[1], w = (int8_t)runs[2];
-    q += PIXELS * (gaps & 15);
+    q += MG_PIXELS * (gaps & 15);
     MG_FOUR(v);
-    q += PIXELS * (gaps >> 4);
+    q += MG_PIXELS * (gaps >> 4);
     MG_FOUR(w);
   }
 #endif
@@ -92,25 +57,19 @@ static MG_NOINLINE const uint8_t* add(const int16_t* q, const uint8_t* runs, int
 
 void MG_NAME(mg_conv_runs)(const int8_t* in, int8_t* out, void* scratch,
                            const mg_conv_runs_params* p) {
+  const mg_field_shape* const shape = &p->shape;
+  const int32_t gap = shape->out_c, zero = p->zero;
   int16_t* const x = scratch;
-  for (int32_t batch = p->batches; batch > 0; batch--) {
-    int32_t at_y = -p->pad_h, at_x = -p->pad_w, column = p->out_w;
-    for (int32_t left = p->out_h * p->out_w; left > 0; left -= PIXELS) {
-      const int32_t pixels = left < PIXELS ? left : PIXELS;
-      for (int32_t r = 0; r < pixels; r++) {
-        gather(x + r, in, at_y, at_x, p);
-        at_x += p->stride_w;
-        if (--column == 0) {
-          column = p->out_w;
-          at_x = -p->pad_w;
-          at_y += p->stride_h;
-        }
-      }
+  for (int32_t batch = shape->batches; batch > 0; batch--) {
+    mg_field_at at = {-shape->pad_h, -shape->pad_w, shape->out_w};
+    for (int32_t left = shape->out_h * shape->out_w; left > 0; left -= MG_PIXELS) {
+      const int32_t pixels = left < MG_PIXELS ? left : MG_PIXELS;
+      mg_gather(x, in, pixels, &at, shape);
       const uint8_t* runs = p->runs;
       const mg_channel* channels = p->channels;
-      for (int32_t i = 0; i < p->out_c; i++, channels++) {
-        const int32_t bias = mg_bias(channels), zero = p->zero, gap = p->out_c;
-        int32_t sums[PIXELS] = {bias, bias, bias, bias};
+      for (int32_t i = 0; i < gap; i++, channels++) {
+        const int32_t bias = mg_bias(channels);
+        int32_t sums[MG_PIXELS] = {bias, bias, bias, bias};
         runs = add(x, runs, p->pairs[i], sums);
         MG_HOLD(mg_channel, channel, channels);
         int8_t* to = out + i;
@@ -120,8 +79,8 @@ void MG_NAME(mg_conv_runs)(const int8_t* in, int8_t* out, void* scratch,
           *to = (int8_t)mg_requantize(sums[r], channel, zero);
         }
       }
-      out += pixels * p->out_c;
+      out += pixels * gap;
     }
-    in += p->in_h * p->in_w * p->in_c;
+    in += shape->in_h * shape->in_w * shape->in_c;
   }
 }

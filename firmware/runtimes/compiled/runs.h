@@ -8,7 +8,7 @@
 #ifndef MG_RUNS_H
 #define MG_RUNS_H
 
-#include "mg_common.h"
+#include "field_shape.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,15 +20,8 @@ typedef struct {
   const uint8_t* runs;
   const uint16_t* pairs;
   const void* channels;
-  uint16_t batches;
-  uint16_t in_h, in_w, in_c;
-  uint16_t out_h, out_w, out_c;
-  uint16_t kernel_h, kernel_w;
-  uint16_t stride_h, stride_w;
-  uint16_t dilation_h, dilation_w;
-  int16_t pad_h, pad_w;
-  int16_t zero_point; /* of the input */
-  int16_t zero;       /* twice the output's zero point, and 1 */
+  mg_field_shape shape;
+  int16_t zero; /* twice the output's zero point, and 1 */
 } mg_conv_runs_params;
 
 void mg_conv_runs(const int8_t* in, int8_t* out, void* scratch, const mg_conv_runs_params* p);

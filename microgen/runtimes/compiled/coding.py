@@ -16,6 +16,7 @@ from .values import Int8, Int64
 _MOST_BITS = 6
 _MOST_BOOKS = 256  # a channel has the number of its book in a byte
 _MOST_GAP = 15
+_FARTHEST = 84  # blocks from one to the next
 _TAIL = 3  # bytes that are read behind the last index
 _Bytes = npt.NDArray[np.uint8]
 
@@ -79,7 +80,43 @@ class Indexed:
         return f"{self.bits}-bit indices"
 
 
-Coding = Runs | Indexed
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Blocks of two channels by four elements that are not all zero.
+
+    Attributes:
+        weights: int8 [blocks, 4, 2]: element by element, channel a and b of a pair.
+        places: the number of each block among the fours of its pair, of each pair. Blocks of zeros are among them where
+            others are too far apart.
+    """
+
+    weights: Int8
+    places: tuple[Int64, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in flash."""
+        return 9 * self.count + len(self.places)
+
+    @property
+    def count(self) -> int:
+        """How many blocks are multiplied."""
+        return len(self.weights)
+
+    def gaps(self, factor: int = 1, more: int = 0) -> _Bytes:
+        """Return the bytes of the gaps, a 0 behind each pair: factor * (distance + more), `more` not for the first."""
+        parts = []
+        for places in self.places:
+            distance = np.diff(places, prepend=-1)
+            distance[1:] += more
+            parts.append(np.append(factor * distance, 0))
+        return np.concatenate(parts).astype(np.uint8)
+
+    def __str__(self) -> str:
+        return "blocks"
+
+
+Coding = Runs | Indexed | Blocks
 
 
 def runs(w: Int8) -> Runs | None:
@@ -127,6 +164,31 @@ def decoded_runs(coded: Runs, elements: int) -> Int8:
         gaps = np.stack([part[:, 0] & 15, part[:, 0] >> 4], axis=1).reshape(-1).astype(np.int64)
         row[np.cumsum(gaps + 1) - 1] = part[:, 1:].reshape(-1).view(np.int8)
     return out
+
+
+def blocks(w: Int8) -> Blocks:
+    """Return weights [channels, elements] as blocks of two channels by four elements."""
+    filled = np.pad(w, ((0, len(w) % 2), (0, -w.shape[1] % 4)))
+    fours = filled.reshape(len(filled) // 2, 2, -1, 4).transpose(0, 2, 3, 1)
+    parts, places = [], []
+    for pair in fours:
+        found = np.flatnonzero(pair.any((1, 2))).astype(np.int64)
+        before = np.diff(found, prepend=-1)
+        far = [np.arange(p - d + _FARTHEST, p, _FARTHEST) for p, d in zip(found, before, strict=True) if d > _FARTHEST]
+        found = np.sort(np.concatenate([found, *far])).astype(np.int64)
+        parts.append(pair[found])
+        places.append(found)
+    return Blocks(np.concatenate(parts), tuple(places))
+
+
+def decoded_blocks(coded: Blocks, channels: int, elements: int) -> Int8:
+    """Return the weights that blocks stand for, [channels, elements]."""
+    fours = np.zeros((len(coded.places), -(-elements // 4), 4, 2), np.int8)
+    begin = 0
+    for pair, places in zip(fours, coded.places, strict=True):
+        pair[places] = coded.weights[begin : begin + len(places)]
+        begin += len(places)
+    return fours.transpose(0, 3, 1, 2).reshape(2 * len(fours), -1)[:channels, :elements]
 
 
 def indexed(w: Int8) -> Indexed | None:

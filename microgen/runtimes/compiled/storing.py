@@ -64,8 +64,6 @@ def choose(
         is_fast = is_winograd(step, _weight_bytes(code))
         dense = costs.layer(step, None, is_winograd=is_fast)
         total += dense
-        if is_fast:
-            continue
         for coded in _codings(step, spare - alive[step.index] - code.scratch_bytes - 8):
             saved = _weight_bytes(code) - coded.bytes - 8 * len(step.filter)
             added = costs.layer(step, coded) - dense
@@ -101,7 +99,7 @@ def _everywhere(layers: Sequence[_Layer]) -> dict[int, Coding]:
     """Return a form for each layer that has one, each in turn, with as small a buffer as there is."""
     chosen: dict[int, Coding] = {}
     for step in layers:
-        found = list(_codings(step, 2**31))
+        found = list(_codings(step, 2**31, everything=True))
         if found:
             coded = found[step.index % len(found)]
             small = isinstance(coded, Indexed) and coded.chunk > 4 and step.index % 4
@@ -113,11 +111,17 @@ def _weight_bytes(code: Code) -> int:
     return sum(c.bytes for c in code.constants)
 
 
-def _codings(step: _Layer, free: int) -> Iterator[Coding]:
-    """Yield the forms that a layer's weights have; `free`: bytes of RAM that a buffer may take."""
+def _codings(step: _Layer, free: int, *, everything: bool = False) -> Iterator[Coding]:
+    """Yield the forms that a layer's weights have; `free`: bytes of RAM that a buffer may take; everything:
+    those that take more bytes, too."""
     w = _matrix(step)
     if (w == 0).mean() > 1 / 4 and (as_runs := coding.runs(w)):
         yield as_runs
+    if isinstance(step, FullyConnected) and not _is_readable(step):
+        return
+    as_blocks = coding.blocks(w)
+    if as_blocks.bytes < 0.9 * w.size or everything:
+        yield as_blocks
     as_indices = coding.indexed(w)
     if as_indices is None:
         return
@@ -125,6 +129,11 @@ def _codings(step: _Layer, free: int) -> Iterator[Coding]:
         yield as_indices
     elif chunk := _chunk(len(w), as_indices.fours, free):
         yield replace(as_indices, chunk=chunk)
+
+
+def _is_readable(step: FullyConnected) -> bool:
+    """Tell whether each row may be read up to whole fours: values are aligned to 8 bytes, constants are not."""
+    return step.input.data is None and (step.batches == 1 or step.filter.shape[1] % 4 == 0)
 
 
 def _chunk(channels: int, fours: int, free: int) -> int:

@@ -15,7 +15,7 @@ extern "C" {
 /* See conv.inc, dot.inc, depthwise.inc, winograd.inc, sum.inc, widen.S, pool.S and
  * winograd_input.S. */
 typedef void mg_conv3_kernel(const uint32_t* x, const int32_t* w, const int32_t* w_end, int8_t* out,
-                             int32_t second, int32_t third, uint32_t steps);
+                             int32_t second, int32_t third, uintptr_t steps);
 typedef void mg_dot4_kernel(const void* x, const int32_t* w, const int32_t* w_end, void* out,
                             uint32_t fours);
 typedef void mg_sum_kernel(const int8_t* a, const int8_t* b, int8_t* out, uint32_t n,
@@ -50,6 +50,7 @@ void mg_winograd_input(uint32_t* v, const int8_t* p, int32_t row, int32_t pixel,
 typedef struct {
   mg_conv3_kernel* kernel;
   const int32_t *weights, *end;
+  const uint8_t* gaps; /* of mg_blocks3; a null pointer for mg_conv3 */
   int32_t pixels, image, row;
   int16_t batches, width, rows, fours, steps, last_y, last_x;
   int16_t in_h, in_w, in_c, out_w, out_c, pixel;

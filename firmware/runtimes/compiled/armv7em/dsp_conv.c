@@ -73,7 +73,7 @@ void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv
       mg_widen3(x, from, down, (uint32_t)p->rows, (uint32_t)p->fours);
       const int32_t second = n > 1 ? gap : 0;
       p->kernel(x, p->weights, p->end, c % 2 == 0 ? out : fields, second, n > 2 ? 2 * gap : second,
-                (uint32_t)p->steps);
+                p->gaps ? (uintptr_t)p->gaps : (uintptr_t)p->steps);
       for (int32_t i = 0; c % 2 && i < n * c; i++) out[i] = fields[i + i / c];
       out += n * p->pixel;
     }

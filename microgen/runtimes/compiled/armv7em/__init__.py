@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import costs
-from ..coding import Indexed
+from ..coding import Blocks, Indexed
 from ..pack import dense_beside_convs
 from ..pack.matrix import rows_as_conv
 from ..path import Code, Options, Program
@@ -51,7 +51,7 @@ class _Plan:
     def __init__(self, program: Program, options: Options) -> None:
         self._options = options
         self._convs: dict[int, Conv] = {}
-        self._indexed: dict[int, Conv] = {}
+        self._coded: dict[int, Conv] = {}
         self._dense: dict[int, FullyConnected] = {}
         self._depthwise: dict[int, Depthwise] = {}
         for step in program.steps:
@@ -61,7 +61,7 @@ class _Plan:
         self._pools = [s for s in program.steps if isinstance(s, Pool) and _is_pool(s)]
         taken: list[_Layer] = [
             *self._convs.values(),
-            *self._indexed.values(),
+            *self._coded.values(),
             *self._dense.values(),
             *self._depthwise.values(),
         ]
@@ -69,8 +69,8 @@ class _Plan:
 
     def _take(self, step: _Layer) -> None:
         if isinstance(step, Conv | FullyConnected) and step.coding is not None:
-            if isinstance(step, Conv) and isinstance(step.coding, Indexed) and _fits(step.filter):
-                self._indexed[step.index] = step
+            if isinstance(step, Conv) and isinstance(step.coding, Indexed | Blocks) and _fits(step.filter):
+                self._coded[step.index] = step
             return
         if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
             step = layers.as_conv(step)
@@ -88,9 +88,9 @@ class _Plan:
     def codes(self) -> Mapping[int, Code]:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
-        cheap = self._constants({**convs, **self._indexed})
-        indexed = {k: self._without_dead(s, cheap.pop(k)) for k, s in self._indexed.items() if k in cheap}
-        unroll = self._unroll({**convs, **self._indexed}, 16 if self._options.optimize == "speed" else 8, 4)
+        cheap = self._constants({**convs, **self._coded})
+        coded = {k: self._without_dead(s, cheap.pop(k)) for k, s in self._coded.items() if k in cheap}
+        unroll = self._unroll({**convs, **self._coded}, 16 if self._options.optimize == "speed" else 8, 4)
         if self._is_dense_beside(convs, cheap):
             alike = {k: rows_as_conv(s) for k, s in self._dense.items()}
             cheap |= constants.each(_requantizations(alike))
@@ -98,9 +98,9 @@ class _Plan:
             self._dense = {k: s for k, s in self._dense.items() if k not in cheap}
         for k, c in cheap.items():
             codes[k] = layers.conv(convs[k], c, unroll)
-        for k, common in indexed.items():
+        for k, common in coded.items():
             if common is not None:
-                codes[k] = layers.conv_indexed(self._indexed[k], common, unroll)
+                codes[k] = self._coded_conv(self._coded[k], common, unroll)
         codes |= self._dense_codes()
         for k, c in self._constants(self._depthwise).items():
             depthwise = self._depthwise[k]
@@ -112,6 +112,11 @@ class _Plan:
             if code := layers.sum_(step, 2 if self._options.optimize == "size" else 8):
                 codes[step.index] = code
         return codes
+
+    @staticmethod
+    def _coded_conv(step: Conv, c: Constants, unroll: int) -> Code:
+        is_blocks = isinstance(step.coding, Blocks)
+        return layers.conv_blocks(step, c) if is_blocks else layers.conv_indexed(step, c, unroll)
 
     @staticmethod
     def _without_dead(step: Conv, c: Constants) -> Constants | None:

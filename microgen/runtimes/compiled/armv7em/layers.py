@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import linear
-from ..coding import Indexed
+from ..coding import Blocks, Indexed
 from ..pack.coded import indexed_constants, indexed_text
 from ..pack.matrix import Channels, clamp_call, conv_overlap, is_narrow
 from ..pack.text import fields as text_of
@@ -59,6 +59,33 @@ def conv(step: Conv, c: Constants, unroll: int) -> Code:
     return Code(
         call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(Constant(f"stream{k}", "int32_t", stream),),
+        declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
+        shared=(kernel.declaration("mg_conv3_kernel"),),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("dsp_conv.c", "widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=scratch,
+        overlaps=(conv_overlap(step),),
+        proven=len(step.filter),
+    )
+
+
+def conv_blocks(step: Conv, c: Constants) -> Code:
+    """CONV_2D without groups on conv.inc, with weights in blocks."""
+    k, coded = step.index, step.coding
+    assert isinstance(coded, Blocks)
+    stream = streams.blocks3(coded, step.bias, c, step.requantization)
+    fields, _, scratch = _conv_fields(step, c, 1)
+    kernel = Instance("mg_blocks3", "conv.inc", (immediate(c),))
+    fields |= {
+        "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}", "gaps": f"gaps{k}",
+    }  # fmt: skip
+    return Code(
+        call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
+        constants=(
+            Constant(f"stream{k}", "int32_t", stream),
+            Constant(f"gaps{k}", "uint8_t", coded.gaps(3, 1), 1),
+        ),
         declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
         shared=(kernel.declaration("mg_conv3_kernel"),),
         headers=(f"{_FOLDER}/dsp.h",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..coding import Blocks
 from ..requantize import Uniform
 from ..values import Int64, Requantization
 from .constants import Constants
@@ -25,6 +26,19 @@ def conv3(w: Int64, bias: Int64, c: Constants, r: Requantization) -> Int64:
     h = _halves(w).reshape(len(w) // 2, -1, 4)
     weights = _word(h[:, :, :2], h[:, :, 2:]).reshape(len(h), -1)
     return _with_head(np.concatenate([weights, words.reshape(len(h), -1)], axis=1), c, r)
+
+
+def blocks3(coded: Blocks, bias: Int64, c: Constants, r: Requantization) -> Int64:
+    """Return the stream of mg_blocks3 in conv.inc."""
+    words = _filled(_words(bias, c), 2).reshape(len(coded.places), -1)
+    w = coded.weights.astype(np.int64)
+    h = w[..., 0] + 256 * w[..., 1]
+    steps = _word(h[:, :2], h[:, 2:])
+    parts, begin = [], 0
+    for places, own in zip(coded.places, words, strict=True):
+        parts += [steps[begin : begin + len(places)].reshape(-1), own]
+        begin += len(places)
+    return _with_head(np.concatenate(parts), c, r)
 
 
 def constants(bias: Int64, c: Constants) -> Int64:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..coding import Indexed, Runs
+from ..coding import Blocks, Indexed, Runs
 from ..path import Code, Constant
 from ..steps import Conv, FullyConnected
+from ..values import Int64
 from . import matrix
 from .matrix import Channels, clamp_call, conv_overlap, fours
 from .text import fields, struct
@@ -20,6 +21,8 @@ def conv(step: Conv) -> Code:
         return _conv_runs(step, step.coding)
     if isinstance(step.coding, Indexed):
         return _conv_indexed(step, step.coding)
+    if isinstance(step.coding, Blocks):
+        return _conv_blocks(step, step.coding)
     return matrix.conv(step)
 
 
@@ -29,21 +32,18 @@ def fully_connected(step: FullyConnected) -> Code:
         return _dense_runs(step, step.coding)
     if isinstance(step.coding, Indexed):
         return _dense_indexed(step, step.coding)
+    if isinstance(step.coding, Blocks):
+        return _dense_blocks(step, step.coding)
     return matrix.fully_connected(step)
 
 
 def _conv_runs(step: Conv, coded: Runs) -> Code:
     k = step.index
-    co, kh, kw, ci = step.filter.shape
-    n, h, w, _ = step.input.shape
-    _, oh, ow, _ = step.output.shape
+    _, kh, kw, ci = step.filter.shape
     table = Channels.of(step.requantization)
     params = struct("mg_conv_runs_params", f"conv{k}", {
-        "runs": f"runs{k}", "pairs": f"pairs{k}", "channels": f"channels{k}", "batches": n,
-        "in_h": h, "in_w": w, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": co, "kernel_h": kh, "kernel_w": kw,
-        "stride_h": step.strides[0], "stride_w": step.strides[1],
-        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
-        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "zero": table.zero,
+        "runs": f"runs{k}", "pairs": f"pairs{k}", "channels": f"channels{k}", "shape": _shape(step),
+        "zero": table.zero,
     })  # fmt: skip
     return Code(
         call=f"mg_conv_runs{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
@@ -56,6 +56,72 @@ def _conv_runs(step: Conv, coded: Runs) -> Code:
         overlaps=(conv_overlap(step),),
         proven=table.proven,
         exact=table.exact,
+    )
+
+
+def _shape(step: Conv) -> str:
+    """Return the C of a `mg_field_shape`."""
+    co, kh, kw, ci = step.filter.shape
+    n, h, w, _ = step.input.shape
+    _, oh, ow, _ = step.output.shape
+    inner: dict[str, int | str] = {
+        "batches": n, "in_h": h, "in_w": w, "in_c": ci, "out_h": oh, "out_w": ow, "out_c": co,
+        "kernel_h": kh, "kernel_w": kw, "stride_h": step.strides[0], "stride_w": step.strides[1],
+        "dilation_h": step.dilations[0], "dilation_w": step.dilations[1],
+        "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point,
+    }  # fmt: skip
+    return f"{{{fields(inner)}}}"
+
+
+def _conv_blocks(step: Conv, coded: Blocks) -> Code:
+    k = step.index
+    _, kh, kw, ci = step.filter.shape
+    table = Channels.of(step.requantization)
+    params = struct("mg_conv_blocks_params", f"conv{k}", {
+        "blocks": f"{{.weights = blocks{k}, .gaps = gaps{k}}}", "channels": f"channels{k}", "shape": _shape(step),
+        "zero": table.zero,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_conv_blocks{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
+        + clamp_call(step, step.requantization),
+        constants=_blocks_constants(k, coded, table.table(step.bias)),
+        declarations=(params,),
+        headers=("blocks.h",),
+        files=table.files("conv_blocks"),
+        scratch_bytes=32 * -(-kh * kw * ci // 4),
+        overlaps=(conv_overlap(step),),
+        proven=table.proven,
+        exact=table.exact,
+    )
+
+
+def _dense_blocks(step: FullyConnected, coded: Blocks) -> Code:
+    k = step.index
+    units, depth = step.filter.shape
+    table = Channels.of(step.requantization)
+    params = struct("mg_dense_blocks_params", f"dense{k}", {
+        "blocks": f"{{.weights = blocks{k}, .gaps = gaps{k}}}", "channels": f"channels{k}", "batches": step.batches,
+        "depth": depth, "units": units, "zero": table.zero,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_dense_blocks{table.suffix}({{input0}}, {{output0}}, &dense{k});"
+        + clamp_call(step, step.requantization),
+        constants=_blocks_constants(k, coded, table.table(step.bias)),
+        declarations=(params,),
+        headers=("blocks.h",),
+        files=table.files("dense_blocks"),
+        proven=table.proven,
+        exact=table.exact,
+    )
+
+
+def _blocks_constants(k: int, coded: Blocks, channels: Int64) -> tuple[Constant, ...]:
+    # A model whose weights are all zero has no blocks, and C no empty arrays.
+    weights = coded.weights if coded.count else np.zeros(8, np.int8)
+    return (
+        Constant(f"blocks{k}", "int8_t", weights),
+        Constant(f"gaps{k}", "uint8_t", coded.gaps(), 1),
+        Constant(f"channels{k}", "int32_t", np.pad(channels, ((0, len(channels) % 2), (0, 0)))),
     )
 
 

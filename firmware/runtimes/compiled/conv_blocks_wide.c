@@ -1,0 +1,2 @@
+#define MG_WIDE
+#include "conv_blocks.c"
