@@ -41,7 +41,7 @@ class DeviceCost:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {**asdict(self), "flash_bytes": self.flash_bytes}
+        return {**asdict(self), "flash_bytes": self.flash_bytes, "stored": list(self.stored)}
 
 
 def device_cost(model: TfliteModel, board: Board, code: CodeOptions | None = None) -> DeviceCost | None:
