@@ -16,7 +16,7 @@ from .values import Int8, Int64
 _MOST_BITS = 6
 _MOST_BOOKS = 256  # a channel has the number of its book in a byte
 _MOST_GAP = 15
-_FARTHEST = 84  # blocks from one to the next
+_FARTHEST = 41  # blocks from one to the next
 _TAIL = 3  # bytes that are read behind the last index
 _Bytes = npt.NDArray[np.uint8]
 
@@ -103,13 +103,13 @@ class Blocks:
         """How many blocks are multiplied."""
         return len(self.weights)
 
-    def gaps(self, factor: int = 1, more: int = 0) -> _Bytes:
-        """Return the bytes of the gaps, a 0 behind each pair: factor * (distance + more), `more` not for the first."""
+    def gaps(self, factor: int = 1, more: int = 0, end: int = 0) -> _Bytes:
+        """Return the bytes of the gaps, `end` behind each pair: factor * (distance + more), `more` not for the first."""
         parts = []
         for places in self.places:
             distance = np.diff(places, prepend=-1)
             distance[1:] += more
-            parts.append(np.append(factor * distance, 0))
+            parts.append(np.append(factor * distance, end))
         return np.concatenate(parts).astype(np.uint8)
 
     def __str__(self) -> str:

@@ -84,7 +84,7 @@ def conv_blocks(step: Conv, c: Constants) -> Code:
         call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
         constants=(
             Constant(f"stream{k}", "int32_t", stream),
-            Constant(f"gaps{k}", "uint8_t", coded.gaps(3, 1), 1),
+            Constant(f"gaps{k}", "uint8_t", coded.gaps(3, 1, 255), 1),
         ),
         declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
         shared=(kernel.declaration("mg_conv3_kernel"),),
