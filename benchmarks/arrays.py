@@ -32,4 +32,4 @@ def rows(runs: int, problems: list[str]) -> list[Row]:
         tools["xxd -i"] = with_file("xxd", "-i", "m.tflite", "m.cc")
     else:
         problems.append("xxd is not installed")
-    return take_turns("parts", "C array of 4 MiB", tools, runs, {"microgen": "start of Python included"})
+    return take_turns("parts", "C array of 4 MiB", tools, runs, {"microgen": "includes the start of Python"})

@@ -25,7 +25,7 @@ def rows(model: Model, runs: int) -> list[Row]:
         "microgen build --board esp32": lambda _: [*build, "--board", "esp32"],
         "microgen build --all-boards": lambda _: [*build, "--all-boards"],
     }
-    remarks = {"microgen build --all-boards": f"{count} boards; each one's firmware is compiled and run"}
+    remarks = {"microgen build --all-boards": f"{count} boards; the firmware of each is compiled and run"}
     return take_turns(_TOPIC, model.name, tools, runs, remarks)
 
 

@@ -20,7 +20,7 @@ def rows(runs: int, problems: list[str]) -> list[Row]:
     except CommandFailed as error:
         problems.append(f"conversion: {error}")
         return []
-    remarks = {"microgen": "with the float model for the quality report; memory is of both"}
+    remarks = {"microgen": "also makes the float model, for the quality report; memory includes both"}
     what = "96x96 MobileNet-like Keras model to int8"
     times = json.loads(said.splitlines()[-1])
     return [Row("parts", what, tool, seconds, peak, remarks.get(tool, "")) for tool, seconds in times.items()]

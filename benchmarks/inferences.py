@@ -35,6 +35,6 @@ def rows(model: Path, runs: int) -> list[Row]:
         for _ in range(runs):
             short, long = (run([sys.executable, "-c", code, str(model), str(n)], ROOT)[0] for n in (_SHORT, _LONG))
             slopes.append((long - short) / (_LONG - _SHORT))
-        remark = f"{1 / statistics.median(slopes):.0f} inferences a second"
+        remark = f"{1 / statistics.median(slopes):.0f} inferences per second"
         found.append(Row("parts", "one inference of ResNet-8", tool, slopes, 0, remark))
     return found

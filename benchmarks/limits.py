@@ -278,7 +278,7 @@ _TEN_MILLION = 10_000_000
 CASES = (
     Case("verify: an input of 10 M elements", 60, 1024, _microgen("verify m.tflite", lambda: wide_input(_TEN_MILLION))),
     Case("build: an input of 10 M elements", 60, 1024, _microgen(_BUILD, lambda: wide_input(_TEN_MILLION))),
-    Case("build: an output of 10 M, too", 60, 1024, _microgen(_BUILD, lambda: wide_output(_TEN_MILLION))),
+    Case("build: input and output of 10 M elements", 60, 1024, _microgen(_BUILD, lambda: wide_output(_TEN_MILLION))),
     Case("build: 50 MB of weights", 20, 1024, _microgen(_BUILD, lambda: large_weights(50_000_000))),
     Case("inspect --board: 4,000 operators", 3, 1024, _microgen(_INSPECT, lambda: long_chain(4000))),
     Case("a board that sends 60,000 short lines", 10, 200, _board("lines")),

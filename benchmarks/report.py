@@ -81,14 +81,14 @@ def _lines(results: Results) -> list[str]:
     for topic in dict.fromkeys(r.topic for r in results.rows):
         heads = ["what", "tool", "runs", "median s", "min to max", "peak MB", ""]
         lines += ["", f"## Time: {topic}", "", *table(heads, [_row(r) for r in results.rows if r.topic == topic])]
-    heads = ["model", "tool", "makes", "compiles", "runs", "operators", "arena", "outputs compared by it"]
+    heads = ["model", "tool", "output", "compiles", "runs", "operators", "arena", "the tool's own comparison"]
     lines += _section("Outcome", _OUTCOME, heads, [list(o.values()) for o in results.outcomes])
     heads = ["model", "bytes in, out", "TFLM from Python", "TFLM in the firmware", "through the protocol", "overhead"]
     lines += _section("Serial protocol", _PROTOCOL, heads, [_cost(c) for c in results.protocol])
     heads = ["model", "CPU", "optimised for", "instructions", "code", "weights", "RAM", "stack"]
     counts = [[f"{v:,}" if isinstance(v, int) else str(v) for v in vars(c).values()] for c in results.instructions]
     lines += _section("Instructions", _INSTRUCTIONS, heads, counts)
-    heads = ["what", "at most s", "s", "at most MB", "peak MB", "holds", "its last words"]
+    heads = ["case", "limit s", "s", "limit MB", "peak MB", "within limits", "last line of output"]
     lines += _section("Limits", _LIMITS, heads, [_limit(b) for b in results.limits])
     problems = [f"- {_cell(topic)}: {_cell('; '.join(said))}" for topic, said in results.problems.items() if said]
     return [*lines, *(["", "## Not measured", "", *problems] if problems else [])]
@@ -99,27 +99,27 @@ def _section(heading: str, about: Sequence[str], heads: Sequence[str], rows: Seq
 
 
 _ABOUT = [
-    "Written by `python -m benchmarks` (`make benchmark`); figures of one machine. `python -m benchmarks TOPIC`",
-    "measures a topic again and keeps the others.",
-    "Times are of whole processes, medians after a warm-up, the tools taking turns.",
+    "`python -m benchmarks` (`make benchmark`) writes this page. All figures come from one machine.",
+    "`python -m benchmarks TOPIC` measures one topic again and keeps the others.",
+    "Times are medians over whole processes after a warm-up. The tools take turns.",
 ]
 
 _OUTCOME = [
-    "Each tool did each model once, and what it made was looked at by the same means for all: compiled with g++ or gcc",
-    "against the declarations of TFLM that microgen has, its model run once in TFLM, its operators and arena compared",
-    "with the model's. What a tool refuses stands there in its own words.",
+    "Each tool processed each model once. The same checks examined every output: g++ or gcc compiled it against the",
+    "TFLM declarations that microgen uses, TFLM ran its model once, and its operators and arena were compared with the",
+    "model's. If a tool rejects a model, the table quotes its message.",
 ]
 
-_PROTOCOL = [f"{INFERENCES} inferences on the host program, medians in microseconds."]
+_PROTOCOL = [f"Medians of {INFERENCES} inferences of the host program, in microseconds."]
 
 _INSTRUCTIONS = [
-    "An inference of the compiled runtime in QEMU, `-O2` (`-Os` for size): instructions, which are the same in every",
-    "run, and bytes as linked; code without weights. All outputs were compared with TFLM's.",
+    "One inference of the compiled runtime in QEMU, compiled with `-O2` (`-Os` for size). Instruction counts are the",
+    "same in every run. Sizes are bytes as linked; code is without weights. All outputs were compared with TFLM's.",
 ]
 
 _LIMITS = [
-    "Large models, and boards that send what no firmware sends, each once and nothing cached. Memory is that of the",
-    "command and all its processes together; a page that several share counts once.",
+    "Large models, and boards that send output that no firmware sends. Each case ran once, without a cache. Memory is",
+    "the sum over the command and all its processes; a shared page counts once.",
 ]
 
 

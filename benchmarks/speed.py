@@ -22,7 +22,7 @@ def rows(models: Sequence[Model], tools: Sequence[Tool], runs: int) -> list[Row]
             name = f"{ours.name} --no-verify"
             commands[name] = lambda folder, ours=ours, model=model: [*ours.command(model, folder), "--no-verify"]
             remarks[name] = "arena measured, samples in LiteRT and TFLM, nothing compiled"
-        found += take_turns("a model to what can be flashed, or part of it", model.name, commands, runs, remarks)
+        found += take_turns("from a model to a project, or part of it", model.name, commands, runs, remarks)
     return found
 
 

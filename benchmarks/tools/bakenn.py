@@ -47,7 +47,7 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
         compiles,
         runs,
         "compiled in, no resolver",
-        f"{size:,} bytes, inputs and outputs apart; TFLM needs {needed_on_board(model):,}",
+        f"{size:,} bytes, without inputs and outputs; TFLM needs {needed_on_board(model):,}",
     )
 
 

@@ -37,7 +37,7 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
     size = int(re.findall(r"TENSOR_ARENA_SIZE\s+(\d+)", (main / "inference.h").read_text())[0])
     return Outcome(
         "ESP-IDF project",
-        as_c if as_c == "yes" else f"no, as the C that its CMakeLists asks for: {as_c}; as C++: {as_cpp}",
+        as_c if as_c == "yes" else f"as C, which its CMakeLists selects: no ({as_c}); as C++: {as_cpp}",
         f"its model in TFLM: {in_tflm(model.tflite.read_bytes())}",
         operators(model, registered),
         arena(model, size),

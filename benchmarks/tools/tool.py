@@ -47,7 +47,7 @@ class Outcome:
     runs: str = NONE
     operators: str = NONE
     arena: str = NONE
-    check: str = "nothing is compared"
+    check: str = "none"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def operators(model: Model, registered: set[str]) -> str:
     needed = set(resolver_methods(microgen.load(model.tflite)))
     missing, idle = sorted(needed - registered), sorted(registered - needed)
     said = [f"missing: {', '.join(missing)}"] if missing else []
-    return "; ".join([*said, f"{len(idle)} more than the model has"]) if said or idle else "just the model's"
+    return "; ".join([*said, f"{len(idle)} unused"]) if said or idle else "exactly the model's"
 
 
 def arena(model: Model, given: int) -> str:

@@ -109,7 +109,7 @@ def test_microgens_own_outcome(model):
     needs_host()
     needs("g++", "g++")
     (found,) = outcome.outcomes([model], [TOOLS[0]])
-    assert found["compiles"] == found["runs"] == "yes" and found["operators"] == "just the model's"
+    assert found["compiles"] == found["runs"] == "yes" and found["operators"] == "exactly the model's"
     assert "on 100 samples: firmware equal to TFLM" in found["check"]
 
 
@@ -124,8 +124,8 @@ def test_what_tools_make_is_looked_at(model, tmp_path):
     assert look.c_bytes("const unsigned char m[2] = {\n 0x01, 0xfF };\nint n = {0x05};") == b"\x01\xff"
     assert look.in_tflm(model.tflite.read_bytes()) == "yes"
     assert look.in_tflm(b"nothing").startswith("no: ")
-    assert look.operators(model, {"AddFullyConnected"}) == "just the model's"
-    assert look.operators(model, {"AddMean", "AddAdd"}) == "missing: AddFullyConnected; 2 more than the model has"
+    assert look.operators(model, {"AddFullyConnected"}) == "exactly the model's"
+    assert look.operators(model, {"AddMean", "AddAdd"}) == "missing: AddFullyConnected; 2 unused"
     needed = look.needed_on_board(model)
     assert look.arena(model, needed - 1).endswith("too small") and look.arena(model, needed).endswith("1.00 times")
     (tmp_path / "bad.c").write_text("int f(void) { return undeclared; }")
