@@ -1,4 +1,4 @@
-"""Boards, their CPUs and the TFLM snapshots that they build with, as the TOML files in `boards/` say."""
+"""Boards, their CPUs and their TFLM snapshots, from the TOML files in `boards/`."""
 
 from .cpus import Cpu, Machine
 from .reading import board_file, board_names, cpu_names, list_boards, load_board, load_cpu, native_snapshot, snapshots

@@ -1,4 +1,4 @@
-"""What the TOML files in `boards/cpus/` state: a CPU, its cross compiler, the emulated machines that have it.
+"""The TOML files in `boards/cpus/`: a CPU, its cross compiler, the emulated machines that have it.
 
 A CPU is data: adding one is adding a file. Peripherals that no file of firmware/platform/emulator drives yet need one
 there.
@@ -84,12 +84,12 @@ class Machine(_Model):
 
 
 class Cost(_Model):
-    """What an instruction takes, on average over an inference.
+    """The average cost of an instruction in an inference.
 
     Attributes:
         cycles_per_instruction: clock cycles.
-        error_percent: how far a time in milliseconds may be off.
-        source: how it was found.
+        error_percent: the error of a time in milliseconds.
+        source: how the figure was determined.
     """
 
     cycles_per_instruction: PositiveFloat
@@ -107,8 +107,8 @@ class Cpu(_Model):
             memory a firmware fits is taken.
         proves: what a firmware that runs there shows, and what it does not.
         obstacle: why it cannot be emulated, in place of the four.
-        instructions: patterns of the mnemonics that it has, where its machine has more; none: not checked.
-        lacks: patterns of mnemonics that it does not have, although its machine executes them.
+        instructions: patterns of the CPU's mnemonics, if its machine has more; none: not checked.
+        lacks: patterns of mnemonics that the CPU lacks although its machine executes them.
     """
 
     name: CpuName

@@ -31,7 +31,7 @@ def list_boards() -> list[Board]:
 def load_board(name_or_path: str) -> Board:
     """Return a board by its name or an alias, in upper or lower case, or from a .toml file.
 
-    What ends with ".toml" or has a path separator in it is a file.
+    A name that ends with ".toml" or contains a path separator is a file.
 
     Raises:
         InputError: there is no such board, or its file is wrong; the message names the file and the field.
@@ -40,7 +40,7 @@ def load_board(name_or_path: str) -> Board:
 
 
 def board_file(name_or_path: str) -> Path:
-    """Return the file of a board, which need not be there if it was given as a path.
+    """Return the file of a board; a file given as a path need not exist.
 
     Raises:
         InputError: there is no board of this name.

@@ -1,4 +1,4 @@
-"""What the TOML files in `boards/` say: a board, and the TFLM snapshot that it builds with.
+"""The TOML files in `boards/`: a board, and the TFLM snapshot that it builds with.
 
 A board is data: adding one is adding a file. So is what a kernel library asks of the arena: it stands in the
 snapshot's file as an expression over the shapes of an operator's tensors, next to where it was read.
@@ -48,7 +48,7 @@ class _Model(BaseModel):
 
 
 class Arena(_Model):
-    """What is added to the arena that a model was measured to need on the host.
+    """The margin added to the arena measured on the host.
 
     Attributes:
         margin_percent: percent of the measured minimum.
@@ -60,14 +60,14 @@ class Arena(_Model):
 
 
 class KnownIssue(_Model):
-    """Something that this snapshot's kernels get wrong.
+    """A known fault of this snapshot's kernels.
 
     Attributes:
         ops: the operators concerned.
-        when: expression over an operator's shapes, true where it goes wrong.
+        when: expression over an operator's shapes, true for the shapes that fail.
         effect: "wrong-values" (a wrong answer without a word) or "overrun" (it reads or writes memory that is
             not its own).
-        text: what happens, for people.
+        text: a description for people.
         url: where it was reported, or the source that shows it.
     """
 
@@ -79,7 +79,7 @@ class KnownIssue(_Model):
 
 
 class CodeSize(_Model):
-    """What TFLM's code takes of the flash, as it was measured.
+    """The measured flash use of TFLM's code.
 
     Attributes:
         source: how it was measured.
@@ -112,7 +112,7 @@ class Component(_Model):
 
     Attributes:
         name: its name for people.
-        version: "" where it is not known.
+        version: "" if it is not known.
         license: an SPDX licence expression, or NOASSERTION.
         copyright: who holds it.
         url: where it is from.
@@ -132,9 +132,9 @@ class TflmSnapshot(_Model):
         name: the name of its file, without ".toml".
         version: of the library that carries it.
         date: when its TFLM was taken from upstream, year and month, with the day where it is known.
-        sources: where the figures were read.
+        sources: sources of the figures.
         kernels: the optimised kernel library and its version.
-        vector_unit: the unit of the CPU that its kernels use and other code cannot, for people; "" where there is none.
+        vector_unit: the unit of the CPU that its kernels use and other code cannot, for people; "" if there is none.
         per_channel_fully_connected: what it makes of FULLY_CONNECTED with int8 activations and one weight scale
             a channel; `_int16` is the same for int16 activations.
         int16x8: operators whose kernel takes int16 activations, as read in its sources; what only moves or reshapes
@@ -146,18 +146,18 @@ class TflmSnapshot(_Model):
         lib_deps: PlatformIO libraries, as in `lib_deps`.
         idf_components: the same library as components of ESP-IDF's registry, each with its version.
         build_flags: flags that library and firmware both need.
-        release_flags: flags besides, which leave out what only people read; empty where the library comes compiled.
+        release_flags: flags besides, which leave out what only people read; empty if the library comes compiled.
         exclude_sources: patterns of the library's sources that must not be built, from its source folder.
         native: how it is built on a PC; one snapshot has this, for the golden vectors of every project.
-        arena: the margin of the arena.
+        arena: the arena's margin.
         scratch: for each operator, an expression for the bytes of arena that this kernel library asks beyond
             what TFLM's reference kernels ask, while the operator runs. An upper bound; 0 for operators that are
             not here.
-        persistent: the same for what it asks for good.
-        code: what its code takes of the flash.
-        known_issues: what it gets wrong.
-        components: what is in it, the library itself first, with licences.
-        notes: what else a user should know.
+        persistent: the same for memory that a kernel keeps.
+        code: the flash use of its code.
+        known_issues: known faults.
+        components: its components with their licences, the library itself first.
+        notes: other facts for users.
     """
 
     name: _SnapshotName
@@ -215,11 +215,11 @@ class TflmSnapshot(_Model):
 
 
 class Region(_Model):
-    """RAM besides the one that static data goes to, for an arena or copies of inputs that do not fit there.
+    """Additional RAM, for an arena or copies of inputs that do not fit among the static data.
 
     Attributes:
         name: "PSRAM", "RAM2".
-        bytes: what of it a firmware may take.
+        bytes: bytes that a firmware may use.
         build_flags: what puts the arena there (see placement.h).
         copies_build_flags: what puts there the copies of inputs and outputs that the serial commands keep; empty where
             they cannot lie there.
@@ -232,13 +232,13 @@ class Region(_Model):
 
 
 class Core(_Model):
-    """What the board's core takes with an almost empty sketch.
+    """Memory use of the board's core with an almost empty sketch.
 
     Attributes:
         flash_bytes, ram_bytes: as its build reported them.
-        stack_bytes: of the thread that runs loop(), where it lies in the RAM counted here; 0 where it has its own.
-        error_percent: how far flash and RAM may be off.
-        source: where the figures were read.
+        stack_bytes: of the thread that runs loop(), where it lies in the RAM counted here; 0 if it has its own.
+        error_percent: the error of flash and RAM.
+        source: source of the figures.
         note: under which conditions.
     """
 
@@ -350,7 +350,7 @@ class Sensor(_Model):
 
 
 class BoardFile(_Model):
-    """What a board's own file says; see `Board`."""
+    """The contents of a board's file; see `Board`."""
 
     name: _BoardName
     title: _Text
@@ -372,19 +372,19 @@ class BoardFile(_Model):
 
 
 class Board(BoardFile):
-    """A board, complete with the TFLM snapshot that it builds with; None where nobody has built TFLM for it.
+    """A board, complete with the TFLM snapshot that it builds with; None if nobody has built TFLM for it.
 
     Attributes:
         name: the name of its file, without ".toml", and of its PlatformIO environment.
-        aliases: other names that people type for it.
+        aliases: alternative names.
         tflm: name of the snapshot.
         snapshot: the snapshot itself.
         cpu: name of its CPU in boards/cpus/.
         processor: the CPU itself.
         sensors: those that applications can read, the first of a kind before others.
-        upload: what a person has to do so that uploading works.
-        status: what was proven for this board, and how.
-        sources: where the figures were read.
+        upload: steps that a person must do before an upload.
+        status: what has been proven for this board, and how.
+        sources: sources of the figures.
     """
 
     snapshot: TflmSnapshot | None

@@ -236,5 +236,5 @@ def check_expression(text: str) -> str:
 
 
 def holds(condition: str, shape: OpShape) -> bool:
-    """Tell whether a condition is true for one of the settings that fit a shape."""
+    """Return whether a condition is true for one of the settings that fit a shape."""
     return any(_value(_parse(condition), names) for names in shape.settings())

@@ -1,4 +1,4 @@
-"""Representative datasets: calibration data, read from whatever it comes as to the inputs of a model."""
+"""Representative datasets: reads calibration data of any format for the inputs of a model."""
 
 from .arrays import (
     MAX_SAMPLES,

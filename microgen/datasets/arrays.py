@@ -1,4 +1,4 @@
-"""Arrays of samples, and what a model's input takes of them."""
+"""Arrays of samples, and their assignment to a model's inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import InputError
 Array = npt.NDArray[Any]
 
 MAX_SAMPLES = 500
-# What an array, or a column, of classes is called.
+# Names of an array, or a column, of classes.
 TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 _HELD_OUT = ("_test", "_val")
 # The largest class: up to here each whole number is a float64 and an int64.
@@ -27,7 +27,7 @@ _SamplesT = TypeVar("_SamplesT", bound=Sized)
 
 @dataclass(frozen=True)
 class InputSpec:
-    """An input of a model: the shape of one sample (None where any size fits) and its dtype."""
+    """An input of a model: the shape of one sample (None if any size fits) and its dtype."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -60,10 +60,10 @@ class HeldArray:
 
 @dataclass(frozen=True)
 class Targets:
-    """What data says of its samples.
+    """The classes or values that come with samples.
 
     Attributes:
-        numbers: the class of each; None where they have none.
+        numbers: the class of each; None if they have none.
         names: of the classes, where they are known.
         are_values: it says values, as for a regression. All samples decide that, not the drawn ones: the seed must not.
     """
@@ -84,7 +84,7 @@ def representative(count: int, seed: int, most: int = MAX_SAMPLES) -> npt.NDArra
 
 
 def class_numbers(targets: Array) -> npt.NDArray[np.int64] | None:
-    """Return the class of each sample, where targets are class numbers or one-hot rows; None where they are values."""
+    """Return the class of each sample, where targets are class numbers or one-hot rows; None if they are values."""
     flat = targets.reshape(len(targets), math.prod(targets.shape[1:]))
     if flat.shape[1] > 1:
         is_one_hot = ((flat == 0) | (flat == 1)).all() and (flat.sum(axis=1) == 1).all()
@@ -103,7 +103,7 @@ def split_targets(arrays: Mapping[str, _SamplesT], names: Sequence[str]) -> tupl
         names: of the inputs.
 
     Raises:
-        InputError: their number does not fit.
+        InputError: the number of arrays is wrong.
     """
     data = dict(arrays)
     if len(data) > len(names) + 1:  # of a whole data set, what is trained on
@@ -133,7 +133,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def shape_hint(wanted: Sequence[int | None], shape: Sequence[int]) -> str:
-    """Say what to do about samples of another shape than an input takes."""
+    """Return a hint for samples whose shape differs from the input's."""
     if len(shape) > 1 and list(shape[1:]) == list(wanted[:-1]) and shape[0] == wanted[-1] and len({*shape}) > 1:
         axes = ", ".join(map(str, (*range(2, len(shape) + 1), 1)))
         return f"its channels come first: put them last with data.transpose(0, {axes}), not with reshape"
@@ -143,7 +143,7 @@ def shape_hint(wanted: Sequence[int | None], shape: Sequence[int]) -> str:
 
 
 def check_numbers(values: Array, what: str, hint: str) -> None:
-    """Refuse an array that is not finite numbers, samples first.
+    """Reject an array that is not finite numbers, samples first.
 
     Raises:
         InputError: says why; `what` names the array.
@@ -153,7 +153,7 @@ def check_numbers(values: Array, what: str, hint: str) -> None:
 
 
 def check_kind(dtype: np.dtype[Any], shape: Sequence[int], what: str, hint: str) -> None:
-    """Refuse an array of this dtype and shape where it is not numbers, samples first.
+    """Reject an array of this dtype and shape where it is not numbers, samples first.
 
     Raises:
         InputError: says why; `what` names the array.
@@ -167,7 +167,7 @@ def check_kind(dtype: np.dtype[Any], shape: Sequence[int], what: str, hint: str)
 
 
 def check_finite(values: Array, what: str) -> None:
-    """Refuse numbers that are NaN or infinite.
+    """Reject numbers that are NaN or infinite.
 
     Raises:
         InputError: there are some; `what` names the array.

@@ -25,8 +25,8 @@ def read_audio(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
 
     Args:
         values: of a request: "path" of the folder, "sample_rate" in Hz.
-        spec: the input.
-        seed, most: of the choice of files.
+        spec: the model's input.
+        seed, most: seed and limit of the choice of files.
 
     Returns:
         Samples of the input's shape, float32; the class of each where subfolders name it.
@@ -116,7 +116,7 @@ def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
 
 
 def mixed(data: bytes, width: int, channels: int) -> npt.NDArray[np.float64]:
-    """Return frames of PCM, `width` bytes a sample, as samples of -1 to 1, the channels averaged."""
+    """Return frames of PCM, `width` bytes per sample, as samples of -1 to 1, the channels averaged."""
     raw = np.frombuffer(data, np.uint8).reshape(-1, width)
     if width == 1:
         signed = (raw[:, 0].astype(np.int32) - 128) << 24

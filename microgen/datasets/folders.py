@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Targets, representative
 
-# The kinds of files that a folder may hold.
+# Suffixes of the files in a folder, by kind.
 SUFFIXES = {
     "images": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"),
     "wav": (".wav",),

@@ -1,6 +1,6 @@
-"""Images as a camera application gives them to a model: upright, without transparency, of one range.
+"""Reads images as a camera application delivers them: upright, without transparency, in one range.
 
-What has no such meaning (floats, a colour space that no camera has, pixels that are transparent) is refused by name.
+Images without a defined meaning (floats, unusual colour spaces, transparent pixels) are rejected by name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The formats that `SUFFIXES` name. Pillow goes by content and knows forty more, of which EPS starts Ghostscript.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-# Modes of 8 bits a channel, or less, that Pillow converts by the usual formulas.
+# Modes of 8 bits per channel, or less, that Pillow converts by the usual formulas.
 _BYTES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # Tags of TIFF: bits of a sample, and whether 0 is white (TIFF 6.0, section 8).
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_WHITE_IS_ZERO = 258, 262, 0
@@ -34,8 +34,8 @@ def read_images(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int
 
     Args:
         values: of a request: "path" of the folder, "range" of black and white.
-        spec: the input.
-        seed, most: of the choice of files.
+        spec: the model's input.
+        seed, most: seed and limit of the choice of files.
 
     Returns:
         Samples of the input's shape, float32; the class of each where subfolders name it.
@@ -84,13 +84,13 @@ def _read(file: Path, height: int, width: int, channels: int) -> npt.NDArray[np.
             _check_size(file, image)
             white = _white(file, image)
             inverted = _is_inverted(image)
-            # Transposed before it is converted, which would lose what says how; resized in its own range.
+            # Transposed before the conversion, which loses the EXIF data; resized in its own range.
             ImageOps.exif_transpose(image, in_place=True)
             mode = "F" if white != 255 else "L" if channels == 1 else "RGB"
             small = _opaque(file, image).convert(mode).resize((width, height), Image.Resampling.BILINEAR)
     except InputError:
         raise
-    except Exception as error:  # Pillow's decoders raise whatever they meet
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise InputError(f"{file}: cannot be read as an image ({error})", _REPAIR, path=file) from None
     pixels = np.asarray(small, np.float32).reshape(height, width, -1) / np.float32(white)
     if inverted:
@@ -132,7 +132,7 @@ def read_colours(file: Path, width: int, height: int) -> tuple[npt.NDArray[np.ui
             return np.asarray(colours, np.uint8), size
     except InputError:
         raise
-    except Exception as error:  # Pillow's decoders raise whatever they meet
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise InputError(f"{file}: cannot be read as an image ({error})", _REPAIR, path=file) from None
 
 

@@ -39,7 +39,7 @@ class ChannelsFirst:
         return {"inputs": list(self.inputs), "outputs": list(self.outputs)}
 
     def deployed_inputs(self, arrays: Sequence[Array]) -> list[Array]:
-        """Return the owner's arrays, one an input and samples first, as the deployed model takes them."""
+        """Return the owner's arrays, one per input and samples first, as the deployed model takes them."""
         return [
             np.ascontiguousarray(np.moveaxis(a, 1, -1)) if k in self.inputs and a.ndim > 2 else a
             for k, a in enumerate(arrays)
@@ -50,7 +50,7 @@ class ChannelsFirst:
         return _owned(arrays, self.inputs)
 
     def owned_outputs(self, arrays: Sequence[Array]) -> list[Array]:
-        """Return what the deployed model answered, one array an output with the batch, as the owner has it."""
+        """Return what the deployed model answered, one array per output with the batch, as the owner has it."""
         return _owned(arrays, self.outputs)
 
     def resolve(

@@ -1,4 +1,4 @@
-"""A recording in place of a sensor: what a firmware is to hear, at the rate that it listens with."""
+"""A recording in place of a sensor, at the firmware's sampling rate."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _AT_A_TIME = 2**16
 
 @dataclass(frozen=True)
 class Recording:
-    """What a sensor would have given.
+    """The values that a sensor would have delivered.
 
     Attributes:
         values: shape (moments, axes), 16-bit.
-        rate_hz: moments a second.
-        notes: what was done to it, and what is wrong with it, for people.
+        rate_hz: moments per second.
+        notes: changes and defects, for people.
         is_polled: whether each moment waits until the firmware reads it, as a camera's rows do.
-        images: how many it has; 0 where it is none of images.
+        images: how many it has; 0 if it is none of images.
     """
 
     values: npt.NDArray[np.int16]

@@ -1,4 +1,4 @@
-"""Images in place of a camera: each is what it sees once."""
+"""Images in place of a camera: each is one shot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays in files, .npy and .npz: by their headers first, then in blocks of samples, of which few are kept."""
+"""Arrays in .npy and .npz files: reads the headers first, then blocks of samples, of which few are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .arrays import Array, HeldArray, check_finite, check_kind
 from .limits import STORED_BYTES, WHOLE_BYTES, check_regular, check_samples
 
 SUFFIXES = (".npz", ".npy")
-# NumPy refuses longer descriptions, but reads them first, and a header may claim 4 GB.
+# NumPy rejects longer descriptions, but reads them first, and a header may claim 4 GB.
 _HEADER_BYTES = 2**16
 _BLOCK_BYTES = 2**23
 # Models have a few inputs; each member of an archive costs the time to find it.
@@ -58,7 +58,7 @@ class StoredArray:
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """The name in messages."""
         return f"{self.path}: array '{self.name}'" if self.name else str(self.path)
 
     def read(self, hint: str, chosen: npt.NDArray[np.int64] | None = None) -> Array:
@@ -125,7 +125,7 @@ def stored_arrays(path: Path, hint: str) -> list[StoredArray]:
         hint: what to do when it cannot be used.
 
     Raises:
-        InputError: it is missing, holds something else than numbers, or more than `STORED_BYTES` of them.
+        InputError: it is missing, holds something other than numbers, or more than `STORED_BYTES` of them.
     """
     if path.is_dir():
         found = [_header(p, "", p.stem, hint) for p in sorted(path.glob("*.npy"))]
@@ -154,7 +154,7 @@ def load_arrays(path: Path, hint: str) -> dict[str, Array]:
         hint: what to do when it cannot be read.
 
     Raises:
-        InputError: it is missing, holds something else than finite numbers, or too many of them.
+        InputError: it is missing, holds something other than finite numbers, or too many of them.
     """
     return {array.name: array.read(hint) for array in checked_whole(stored_arrays(path, hint), path)}
 

@@ -1,4 +1,4 @@
-"""CSV files: one sample a line, read a line at a time."""
+"""CSV files: one sample per line, read a line at a time."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _SHOWN = 40
 
 
 def read_table(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int) -> tuple[Array, Targets]:
-    """Read a CSV: one sample a line, its values in the order of the input; a column "label" holds the class.
+    """Read a CSV: one sample per line, its values in the order of the input; a column "label" holds the class.
 
     The first line is a heading where none of its cells is a number, or one is named as labels are. Anything between is
-    refused: it may be a sample with a typing error.
+    rejected: it may be a sample with a typing error.
 
     Args:
         values: of a request: "path" of the file.
-        spec: the input.
-        seed, most: of the choice of lines.
+        spec: the model's input.
+        seed, most: seed and limit of the choice of lines.
 
     Returns:
         Samples of the input's shape, float64; the class of each where a column has it.
 
     Raises:
-        InputError: it is no such file, or a line of it is wrong; says which.
+        InputError: the file cannot be read, or a line is wrong; names the line.
     """
     path = Path(values["path"])
     check_regular(path, "give one sample a line")
@@ -112,7 +112,7 @@ def _targets(chosen: Sequence[str], every: Mapping[str, float | None], what: str
 
 
 def _heading(path: Path) -> list[str]:
-    """Return the names of the columns; nothing where the first line is a sample.
+    """Return the names of the columns; nothing if the first line is a sample.
 
     Raises:
         InputError: it may be either.

@@ -1,4 +1,4 @@
-"""A model and a board become a deployment: runtime, golden vectors, and what they take of the memories."""
+"""Decides how a model goes onto a board: runtime, golden vectors, use of the memories."""
 
 from .choice import AUTO, Candidate, Choice, candidates, choose, choose_runtime, usual_runtime
 from .cost import DeviceCost, device_cost

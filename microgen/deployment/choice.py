@@ -1,4 +1,4 @@
-"""Which runtime a model gets on a board where the user leaves that open."""
+"""Chooses the runtime of a model on a board if the user does not."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Candidate:
-    """What becomes of a model on one runtime.
+    """A model on one runtime.
 
     Attributes:
         runtime: its name.
-        placed: how the model goes onto the board, and what it takes there; None where the runtime does not take it.
-        error: why it does not; None where it does.
+        placed: the model on the board, and its memory use; None if the runtime does not support it.
+        error: the reason; None if the runtime supports the model.
     """
 
     runtime: str
@@ -40,20 +40,20 @@ class Candidate:
 
     @property
     def refusal(self) -> str:
-        """Why it does not take the model; "" where it does."""
+        """Why the runtime does not support the model; "" if it does."""
         return self.error.message if self.error else ""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The runtime that was taken, and why: one sentence without a full stop."""
+    """The chosen runtime, and the reason: one sentence without a full stop."""
 
     runtime: str
     reason: str
 
 
 def usual_runtime(board: Board) -> str:
-    """Return the runtime that a board has where nothing else is asked for; another where that has no library for it."""
+    """Return a board's default runtime: the usual one, or another if the usual one has no library for the board."""
     usual_first = sorted(RUNTIMES.names, key=lambda name: name != DEFAULT_RUNTIME)
     for name in usual_first:
         try:
@@ -72,7 +72,7 @@ def candidates(
     arena_bytes: int | None = None,
     code: CodeOptions = DEFAULT_CODE,
 ) -> tuple[Candidate, ...]:
-    """Return every runtime with what becomes of models on it, the usual one first.
+    """Return a candidate for every runtime, the usual one first.
 
     Args:
         models: one, or those of one firmware.
@@ -95,7 +95,7 @@ def candidates(
 
 
 def choose_runtime(models: TfliteModel | Sequence[TfliteModel], board: Board, **wishes: Any) -> Choice:  # noqa: ANN401
-    """Take another runtime than the usual one where it takes the model and is better.
+    """Choose a different runtime from the usual one if it supports the model and is better.
 
     Better is what needs no more of flash and RAM, and less of one. The usual runtime stays where its kernels use a
     vector unit that no other code uses, unless they are known to get an operator of the model wrong. Figures are those
@@ -113,7 +113,7 @@ def choose_runtime(models: TfliteModel | Sequence[TfliteModel], board: Board, **
 
 
 def choose(given: Sequence[Candidate]) -> Choice:
-    """Take one of the `candidates` of a model on a board; see `choose_runtime`."""
+    """Choose one of the `candidates` of a model on a board; see `choose_runtime`."""
     usual, *others = given
     able = [c for c in others if c.placed]
     if not able:

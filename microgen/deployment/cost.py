@@ -1,4 +1,4 @@
-"""What a model costs on a board where it is code: flash, RAM, instructions, milliseconds."""
+"""Estimates the cost of a compiled model on a board: flash, RAM, instructions, milliseconds."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..tflite import TfliteModel
 
 @dataclass(frozen=True)
 class DeviceCost:
-    """What an inference takes of a board, on the runtime that can tell.
+    """The cost of a model on a board, on a runtime that can estimate it.
 
     Attributes:
         runtime: its name; board: the board's title.
         weights_bytes: weights and tables in flash; code_bytes: the code that computes the model.
         ram_bytes: the memory for tensors.
         instructions, milliseconds: of an inference, estimated; error_percent: how far instructions may be off.
-        stored: the layers whose weights are not stored as they are in the model, a line each.
+        stored: the layers whose weights are not stored as they are in the model, one line each.
     """
 
     runtime: str
@@ -45,10 +45,10 @@ class DeviceCost:
 
 
 def device_cost(model: TfliteModel, board: Board, code: CodeOptions | None = None) -> DeviceCost | None:
-    """Return what a model costs on a board; None where no runtime that can tell takes it.
+    """Return the cost of a model on a board; None if no runtime that can estimate it supports the model.
 
     Args:
-        code: what generated code is to be good at.
+        code: the goal of generated code.
     """
     for runtime in RUNTIMES:
         try:

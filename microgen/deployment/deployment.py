@@ -1,4 +1,4 @@
-"""A model, or several of one firmware, decided for a board: how a runtime runs them, and how the firmware answers."""
+"""A model, or several models of one firmware, decided for a board."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .labels import check_labels
 
 @dataclass(frozen=True)
 class Deployment:
-    """Everything that a project is rendered from.
+    """All decisions that a project is rendered from.
 
     Attributes:
         name: the model's name, which a firmware of one model has too.
         plan: how the runtime runs the model on the board, if it is alone.
         labels: names of the elements of the first output.
-        application: what its firmware does besides.
+        application: what the firmware does besides answering the serial commands.
         selftest_at_boot: whether the golden vectors run when the board starts.
         sensor: of the board, that its application reads.
-        others: the further models of the same firmware, in their order.
+        others: the other models of the same firmware, in their order.
         shared: how the runtime runs all of them together; None for one model.
     """
 
@@ -49,7 +49,7 @@ class Deployment:
 
     @property
     def firmware(self) -> FirmwarePlan:
-        """How the runtime runs the models of the firmware: `plan` where there is one."""
+        """How the runtime runs the models of the firmware; `plan` for a single model."""
         return self.shared or self.plan
 
     @property
@@ -59,20 +59,20 @@ class Deployment:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the board's own kernels are known to get wrong in the models, and what of their memory is unknown."""
+        """Known faults of the board's kernels that concern the models, and unknown parts of their memory."""
         return self.firmware.warnings
 
     @property
     def identifier(self) -> str:
-        """What the model is called in C, where the firmware has several."""
+        """The model's name in C, if the firmware has several models."""
         return c_identifier(self.name)
 
 
 def check_model(model: TfliteModel, board: Board, *, allow_float: bool = False, runtime: str = DEFAULT_RUNTIME) -> None:
-    """Refuse a model that a runtime cannot run on this board; see `microgen.runtimes.runtime.Runtime`.
+    """Reject a model that a runtime cannot run on this board; see `microgen.runtimes.runtime.Runtime`.
 
     Raises:
-        InputError: it cannot; the hint has another runtime that can, where there is one.
+        InputError: it cannot; the hint names another runtime that can, if there is one.
     """
     try:
         RUNTIMES.get(runtime).check(model, board, allow_float=allow_float)
@@ -107,14 +107,14 @@ def deploy(
 
     Args:
         name: the firmware's name.
-        model: a model that `check` let pass.
+        model: a model that `check` accepted.
         board: the board.
-        host_min_bytes: the smallest arena that works on the host, measured; 0 when it was not.
+        host_min_bytes: the smallest arena that works on the host; 0 if it was not measured.
         labels: names of the elements of the first output.
         application: what the firmware does with the model; None: answer the serial commands.
-        arena_bytes: size of the arena, where it was found out on the board.
-        runtime: the name of what runs the model.
-        code: what code that the runtime generates is to be good at.
+        arena_bytes: size of the arena, if it was measured on the board.
+        runtime: the name of the runtime.
+        code: the goal of the code that the runtime generates.
 
     Raises:
         InputError: the labels do not fit the first output, the application cannot work with the model or the board
@@ -145,7 +145,7 @@ def _sensor(application: Application, board: Board) -> Sensor | None:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names of models of one firmware that are not different ones in C.
+    """Reject models of one firmware whose names are equal in C.
 
     Raises:
         InputError: two are not.
@@ -159,7 +159,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def deploy_together(deployments: Sequence[Deployment]) -> Deployment:
-    """Put several models into one firmware, which is called after the first.
+    """Put several models into one firmware, which gets the name of the first.
 
     Args:
         deployments: each model alone, for the same board, runtime and application.

@@ -1,4 +1,4 @@
-"""Whether a model fits a board: flash and RAM from measured parts, each with its source and its error."""
+"""Estimates whether a model fits a board: flash and RAM from measured parts, each with its source and error."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Memory:
         return "tight" if self.bytes - self.error_bytes <= self.limit_bytes else "too large"
 
     def reason(self) -> str:
-        """Say why it does not fit, or may not; "" when it does."""
+        """Why it does not fit, or may not; "" if it does."""
         if self.outcome == "fits":
             return ""
         largest = max(self.parts, key=lambda p: p.bytes)
@@ -97,7 +97,7 @@ class Fit:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it does not fit, or may not: one line a memory."""
+        """Why it does not fit, or may not: one line per memory."""
         return tuple(reason for m in self.memories if (reason := m.reason()))
 
     def to_json(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class DoesNotFit(InputError):
 
 
 def memory_fit(deployment: Deployment) -> Fit:
-    """Estimate what a deployment takes of its board's memories, and choose where its arena and copies go.
+    """Estimate the memory use of a deployment, and choose where its arena and copies go.
 
     Both lie with the static data where they fit there for certain. Else the copies go to the first further region that
     has room, for they are read and written once an inference; else the arena does; else both.
@@ -145,7 +145,7 @@ def memory_fit(deployment: Deployment) -> Fit:
     flash = Memory("flash", board.mcu.flash_bytes, _flash_parts(deployment))
     static = _ram_parts(deployment)
     arena = Part("arena", deployment.arena.bytes, 0, "what the firmware reserves")
-    # Those of one model at a time.
+    # The commands keep the copies of one model at a time.
     edges = max(sum(t.bytes for t in m.inputs) for m in models) + max(sum(t.bytes for t in m.outputs) for m in models)
     copies = Part("copies of inputs and outputs", edges, 0, "what the serial commands keep")
     fit = Fit((flash, Memory("RAM", board.mcu.ram_bytes, (arena, copies, *static))), None)
@@ -163,7 +163,7 @@ def memory_fit(deployment: Deployment) -> Fit:
 
 
 def _takes(region: Region, parts: tuple[Part, ...], copies: Part) -> bool:
-    """Tell whether a region has room for these parts, and a way to put them there."""
+    """Return whether a region has room for these parts, and the flags to put them there."""
     return region.bytes >= sum(p.bytes for p in parts) and (copies not in parts or bool(region.copies_build_flags))
 
 

@@ -27,7 +27,7 @@ class Golden:
     """Golden vectors: for each step of each, all inputs' bytes side by side, and TFLM's answer.
 
     Attributes:
-        inputs, outputs: one entry a vector.
+        inputs, outputs: one entry per vector.
         steps: how many inferences a vector has, the first from a fresh state.
         tolerances: for each step of each, how far each output may be from TFLM's answer, in real values: the kernels
             of a board may sum float32 values in another order. Empty where every byte must be the same.
@@ -59,7 +59,7 @@ def choose_golden(
 
     Args:
         model: the model.
-        inputs: samples, one array a tensor, samples first.
+        inputs: samples, one array per tensor, samples first.
         outputs: TFLM's answers to the first of them, the state fresh before each vector; see `golden_shape`.
         tolerances: of each output, for each of the same samples; see `Golden`.
     """
@@ -69,9 +69,9 @@ def choose_golden(
 
 
 def golden_shape(model: TfliteModel, samples: int = _MAX_VECTORS * _MAX_STEPS) -> tuple[int, int]:
-    """Return how many golden vectors are made of so many samples, and of how many steps each.
+    """Return the number of golden vectors made of this many samples, and the steps of each.
 
-    They are as many as fit into a few KiB of flash, at least one.
+    As many as fit into a few KiB of flash, at least one.
     """
     steps_in_all = min(max(_GOLDEN_FLASH_BYTES // _step_bytes(model), 1), samples)
     steps = min(steps_in_all, _MAX_STEPS) if model.is_stateful else 1
@@ -79,13 +79,13 @@ def golden_shape(model: TfliteModel, samples: int = _MAX_VECTORS * _MAX_STEPS) -
 
 
 def golden_inferences(model: TfliteModel) -> int:
-    """Return how many inferences golden vectors take at most."""
+    """Return the largest number of inferences in golden vectors."""
     count, steps = golden_shape(model)
     return count * steps
 
 
 def golden_bytes(model: TfliteModel) -> int:
-    """Return the flash that golden vectors take at most, in bytes."""
+    """Return the largest flash use of golden vectors in bytes."""
     return golden_inferences(model) * _step_bytes(model)
 
 
@@ -102,12 +102,12 @@ def _side_by_side(arrays: Sequence[npt.NDArray[Any]], count: int, steps: int) ->
 def with_golden(
     application: Application, model: TfliteModel, inputs: Sequence[npt.NDArray[np.generic]]
 ) -> tuple[npt.NDArray[np.generic], ...]:
-    """Put what an application makes of its sensor's values before the other samples, for the first golden vector.
+    """Put the application's own inputs before the other samples, for the first golden vector.
 
     Args:
-        application: works with the model.
+        application: the application, which works with the model.
         model: the model.
-        inputs: one array an input, samples first; the last are random ones, of which some make room.
+        inputs: one array per input, samples first; some of the random samples at the end make room.
     """
     steps = golden_shape(model, len(inputs[0]))[1]
     own = application.golden_inputs(model, steps)

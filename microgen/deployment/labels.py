@@ -1,4 +1,4 @@
-"""What the elements of an output stand for."""
+"""Labels: names of the elements of an output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LARGEST_BYTES = 2**20
 
 
 def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
-    """Return labels given as such, or as a text file with one a line; nothing where there are none.
+    """Return labels given as such, or as a text file with one per line; nothing if there are none.
 
     Raises:
         InputError: the file is missing, not UTF-8 text, or empty.
@@ -28,7 +28,7 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         return tuple(labels)
     path = Path(labels)
     try:
-        # Windows editors begin with a mark.
+        # Windows editors write a byte order mark.
         lines = read_file(path, _LARGEST_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(
@@ -46,10 +46,10 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_labels(model: TfliteModel, labels: Sequence[str]) -> None:
-    """Refuse labels that do not match the first output.
+    """Reject labels that do not match the first output.
 
     Raises:
-        InputError: their number is another.
+        InputError: the number of labels is wrong.
     """
     classes = model.outputs[0].elements
     if labels and len(labels) != classes:
@@ -69,16 +69,16 @@ def output_classes(
 
     Args:
         numbers: the class of each sample: its place in `names`, or the element where there are none.
-        names: of the data's classes; empty where these are numbers.
-        labels: of the output's elements; empty where they are not known.
+        names: of the data's classes; empty if these are numbers.
+        labels: of the output's elements; empty if they are not known.
         output: of the model. A single element tells two classes apart, 0 and 1.
-        source: what the data is, for a message.
+        source: the data's name for messages.
 
     Returns:
-        The element that should be largest for each sample, or None where the names do not match; and why, or "".
+        The element that should be largest for each sample, or None if the names do not match; and why, or "".
 
     Raises:
-        InputError: a number is not one of an element.
+        InputError: a class number is not an element's index.
     """
     count = class_count(output.elements)
     if names and len(labels) == count:

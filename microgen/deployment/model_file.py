@@ -1,4 +1,4 @@
-"""A model as a file that a firmware of the same inputs and outputs takes without being flashed anew."""
+"""Writes a model as a file that a firmware with the same inputs and outputs loads without flashing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device under test: a project's firmware wherever it runs, spoken to in serial commands."""
+"""Devices: a project's firmware wherever it runs, controlled by serial commands."""
 
 from ..errors import DeviceError
 from .address import ONLY, Address

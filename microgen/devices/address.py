@@ -1,4 +1,4 @@
-"""Which model of a firmware is meant."""
+"""Addresses one model of a firmware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one command to a firmware may take, whatever the firmware does."""
+"""Limits the time and bytes of one command to a firmware."""
 
 from __future__ import annotations
 

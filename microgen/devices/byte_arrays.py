@@ -71,7 +71,7 @@ def take_out(source: Path, work: Path) -> Path:
                 kept.append(line)
                 continue
             arrays.append(_Array(name, target, size))
-            # Of one dimension: nobody else has said how many there are.
+            # One dimension: nothing else gives the number of elements.
             dimensions = b"[%d]" % size if declaration[3] == b"[]" else declaration[3]
             kept.append(b"extern %b%b;\n" % (declaration[1], dimensions))
             kept.append(b'static_assert(sizeof(%b) == %d, "");\n' % (declaration[2], size))
@@ -93,7 +93,7 @@ def _filled(array: _Array) -> str:
 
 
 def _copy_body(file: BinaryIO, target: Path) -> int | None:
-    """Copy the bytes of an initialiser, up to its end; return how many, None where microgen did not write it so."""
+    """Copy the bytes of an initialiser, up to its end; return how many, None if microgen did not write it so."""
     size = 0
     with target.open("wb") as out:
         while True:

@@ -68,11 +68,11 @@ class _Restarted(_Damaged):
 
 @dataclass(frozen=True)
 class Inference:
-    """What one inference gave.
+    """The result of one inference.
 
     Attributes:
         outputs: the raw bytes of each output.
-        time_us: microseconds that it took on the device; None where only that was lost on a bad line.
+        time_us: microseconds that it took on the device; None if only that was lost on a bad line.
     """
 
     outputs: tuple[bytes, ...]
@@ -89,12 +89,12 @@ class _Origin:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What a firmware's golden vectors gave.
+    """The result of a firmware's golden vectors.
 
     Attributes:
         passed: whether every byte is right.
         vectors: how many vectors passed before the first that did not.
-        fault: where the first byte differs; "" when none does.
+        fault: where the first byte differs; "" if none does.
     """
 
     passed: bool
@@ -141,7 +141,7 @@ class Client:
         self._transport.close()
 
     def connect(self) -> None:
-        """Get into step with a firmware that starts, that has run for long, or that is amid a command.
+        """Synchronise with a firmware that is starting, has been running, or is processing a command.
 
         Raises:
             DeviceError: nothing there answers to microgen's commands.
@@ -153,11 +153,11 @@ class Client:
         self.own_lines.clear()
 
     def address(self, model: Address) -> None:
-        """Mean this model of the firmware from here on."""
+        """Select a model of the firmware for the following commands."""
         self._address = model
 
     def command(self, text: str) -> list[str]:
-        """Send a command that may be carried out twice, and return its answer's lines without the seal.
+        """Send an idempotent command, and return its answer's lines without the seal.
 
         Raises:
             DeviceError: no answer, a line that is too noisy, or an error line `e-[...]`.
@@ -169,7 +169,7 @@ class Client:
         """Load the raw bytes of all inputs.
 
         Raises:
-            DeviceError: the line is too noisy, or the firmware refused.
+            DeviceError: the line is too noisy, or the firmware rejected a command.
         """
         with self._bounded(_INPUT_FACTOR * sum(map(len, inputs))):
             for k, data in enumerate(inputs):
@@ -180,13 +180,13 @@ class Client:
 
         Args:
             inputs: the raw bytes of each input.
-            outputs: how many outputs the model has.
+            outputs: number of the model's outputs.
             fresh: whether to put the model's state back to its start first; otherwise this inference follows on the
                 one before.
             output_bytes: of all outputs together, where they are large: longer lines are endless ones.
 
         Raises:
-            DeviceError: the line is too noisy, the firmware refused, or it lost the state that this follows on.
+            DeviceError: the line is too noisy, the firmware rejected a command, or it lost the state to continue from.
         """
         last = self._last.get(self._address, _Origin(0, 0))
         wanted = _Origin(zlib.crc32(b"".join(inputs)), 1 if fresh else last.runs + 1)
@@ -298,7 +298,7 @@ class Client:
         return f"@{self._address.name} {text}" if self._address.name else text
 
     def _repeat(self, action: Callable[[], _T], starts_anew: bool = True) -> _T:
-        """Do something again until nothing was damaged; a board that started anew must not have lost anything."""
+        """Repeat an action until nothing was damaged; if the board restarted, nothing must be lost."""
         restarts = attempt = 0
         while True:
             attempt += 1

@@ -29,7 +29,7 @@ class CompilerError(Exception):
 
 @dataclass(frozen=True)
 class CompiledObject:
-    """A compiled source: its file, and the digest of all that it was made from; "" where that cannot be known."""
+    """A compiled source: its file, and the digest of all that it was made from; "" if that cannot be known."""
 
     file: Path
     key: str
@@ -160,7 +160,7 @@ class Compilation:
         return sorted(self._name(p) for folder in folders for p in folder.rglob("*"))
 
     def _key(self, listing: str, included: Sequence[str]) -> str:
-        """Return the digest of a source and the files that it includes; "" where one is gone or not repeatable."""
+        """Return the digest of a source and the files that it includes; "" if one is gone or not repeatable."""
         parts = [listing]
         try:
             for name in included:
@@ -196,7 +196,7 @@ def run_compiler(command: Sequence[str]) -> None:
 
 
 def _first_error(log: str) -> str:
-    """Return the line of a compiler's output that says most; "" where there is none."""
+    """Return the line of a compiler's output that says most; "" if there is none."""
     lines = log.splitlines()
     telling = [line for line in lines if re.search(r"error|undefined|multiple definition|overflowed", line)]
     line = next((x for x in telling if "overflowed" in x), (telling or lines or [""])[0])

@@ -125,7 +125,7 @@ def connected(
     baud: int = defaults.BAUD,
     record: Path | None = None,
 ) -> Iterator[Client]:
-    """Connect to a firmware that has this project's model, and mean that model of it.
+    """Connect to a firmware that has this project's model, and select that model.
 
     Args:
         project: the project's sources.
@@ -136,7 +136,7 @@ def connected(
         record: file to write the session to.
 
     Raises:
-        DeviceError: nothing answers there, or it has another model; on the host, the compiled array is checked too.
+        DeviceError: nothing answers, or the firmware has a different model; on the host, also a wrong compiled array.
         SetupError: the port cannot be opened, or this machine cannot run firmware.
         InputError: the recording or the project cannot be used.
     """
@@ -163,10 +163,10 @@ def connected(
 
 
 def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
-    """Refuse a firmware that names another model than the project's.
+    """Reject a firmware whose model is not the project's.
 
     Raises:
-        DeviceError: it does; `remedy` is its hint.
+        DeviceError: the models differ; `remedy` is the hint.
     """
     sha256 = client.hash()
     if sha256 != model_sha256:
@@ -178,7 +178,7 @@ def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
 
 
 def _check_array(project: Sources, array: Path, model: TfliteModel) -> None:
-    """Refuse a program whose compiled model array is not the project's model, whatever hash it names."""
+    """Reject a program whose compiled model array is not the project's model, whatever hash it names."""
     from ..tflite import is_flashed  # with NumPy, which the command line's help does without
 
     if array.exists() and not is_flashed(array.read_bytes(), model):

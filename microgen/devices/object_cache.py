@@ -1,4 +1,4 @@
-"""Keeps what a C++ compiler made between builds, in the user's cache folder.
+"""Caches compiled C++ objects between builds, in the user's cache folder.
 
 An entry's name is the SHA-256 of all that it was made from, so one that exists is right whatever project asks for it.
 Entries are written beside their place and renamed, so builds at the same time do not see halves; each has a checksum,
@@ -19,7 +19,7 @@ _CHECKSUM_BYTES = 32
 
 
 def cache_folder() -> Path | None:
-    """Return where objects are kept, by the XDG Base Directory Specification; None where MICROGEN_NO_CACHE says so."""
+    """Return where objects are kept, by the XDG Base Directory Specification; None if MICROGEN_NO_CACHE says so."""
     if os.environ.get("MICROGEN_NO_CACHE", "0") not in ("", "0"):
         return None
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
@@ -48,7 +48,7 @@ class ObjectCache:
         self._limit_bytes = limit_bytes
 
     def load(self, key: str) -> bytes | None:
-        """Return the entry of this key, None where it is missing or damaged, and note that it was of use."""
+        """Return the entry of this key, None if it is missing or damaged, and note that it was of use."""
         if self._folder is None:
             return None
         path = self._folder / key

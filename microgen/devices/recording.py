@@ -1,4 +1,4 @@
-r"""Sessions with a firmware as text files: what a board once said can be put into a test without the board.
+r"""Recorded sessions with a firmware as text files, so that tests can use a board's answers without the board.
 
 The first line is `microgen session 1, window N`. Each line after it is one chunk: `> ` and what went to the
 firmware, or `< ` and what came from it, in the order of their going and coming, with Python's escapes (`\r\n`,
@@ -20,7 +20,7 @@ _LARGEST_BYTES = 2**28
 
 
 class Recorder:
-    """A transport that writes down what goes through another."""
+    """A transport that records the traffic of another."""
 
     def __init__(self, transport: Transport, path: Path) -> None:
         """Begin a file.
@@ -39,12 +39,12 @@ class Recorder:
         print(f"{_HEAD} {self.window}", file=self._file)
 
     def write(self, data: bytes) -> None:
-        """Send, and write down."""
+        """Send, and record."""
         self._note(">", data)
         self._transport.write(data)
 
     def read(self, timeout_s: float) -> bytes:
-        """Receive, and write down."""
+        """Receive, and record."""
         data = self._transport.read(timeout_s)
         self._note("<", data)
         return data
@@ -114,7 +114,7 @@ class Replay:
             self._next = place + 1
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what came next; b"" where the recording waits for something to be sent, EOFError at its end."""
+        """Return what came next; b"" if the recording waits for something to be sent, EOFError at its end."""
         data, self._due = self._due, b""
         while self._next < len(self._entries) and self._entries[self._next][1] == "<":
             data += self._entries[self._next][2]
@@ -124,8 +124,8 @@ class Replay:
         return data
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: a replay holds no resource."""
 
     def diagnosis(self) -> str:
-        """Say where the recording is."""
+        """Return the position in the recording."""
         return f"the recording {self._path} ends here"

@@ -30,7 +30,7 @@ class SerialPort:
 
         Args:
             name: a port, or a URL of pyserial; tcp://HOST:PORT is short for socket://HOST:PORT.
-            baud: bits a second; of no meaning to USB and to networks.
+            baud: bits per second; of no meaning to USB and to networks.
 
         Raises:
             SetupError: pyserial is missing, or the port cannot be opened.
@@ -76,7 +76,7 @@ class SerialPort:
         self._port.close()
 
     def diagnosis(self) -> str:
-        """Nothing is known of why a port ended."""
+        """Return "": the reason why a port closed is unknown."""
         return ""
 
     def _gone(self, error: Exception) -> SetupError:

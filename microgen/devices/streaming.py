@@ -43,7 +43,7 @@ def stream(
     Args:
         client: of a firmware whose application reads a sensor.
         values: shape (moments, axes).
-        rate_hz: moments a second, at which the firmware has to listen.
+        rate_hz: moments per second, at which the firmware has to listen.
         labels: of the scores.
         on_progress: called with how many bytes of how many are worked off.
 

@@ -36,12 +36,12 @@ class Trace:
 
     Attributes:
         frame_positions: shape (frames,), the moments that had come when each was complete.
-        frames: one entry a frame: the bytes that become the model's input.
+        frames: one entry per frame: the bytes that become the model's input.
         score_positions: shape (inferences,).
         scores, means: shape (inferences, classes), 0 to 1: of each inference, and smoothed.
         detected: in their order.
         lost: moments for which the queue had no room.
-        busy_us: microseconds that the CPU is estimated to have worked; None where time is not that of a CPU.
+        busy_us: microseconds that the CPU is estimated to have worked; None if time is not that of a CPU.
     """
 
     frame_positions: npt.NDArray[np.int64]

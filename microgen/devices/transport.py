@@ -38,10 +38,10 @@ class Transport(Protocol):
         """Return what has come, at least one byte; b"" after `timeout_s`; raises EOFError when it ended."""
 
     def close(self) -> None:
-        """Let go of the firmware."""
+        """Release the firmware."""
 
     def diagnosis(self) -> str:
-        """Return what is known of why it ended, for a message; "" when nothing is."""
+        """Return why the firmware ended, for a message; "" if that is unknown."""
 
 
 class HostProcess:

@@ -1,4 +1,4 @@
-"""Frontends, the first of the four doors: what a model comes as, and how it becomes a .tflite.
+"""Frontends, the first of the four doors: they convert models of one format to a .tflite.
 
 A frontend is one file or package with one object (`frontend.Frontend`) and one entry below; nothing else in microgen
 names it. The members import little before they convert: the help of the commands lists their suffixes.

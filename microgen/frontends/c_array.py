@@ -63,7 +63,7 @@ def _blank(skipped: re.Match[str]) -> str:
 
 
 def _bytes(text: str, begin: int, end: int) -> bytes | None:
-    """Return the bytes of an initialiser, text[begin:end]; None where it is not a list of bytes."""
+    """Return the bytes of an initialiser, text[begin:end]; None if it is not a list of bytes."""
     known: dict[str, int] = {}
     data = bytearray()
     place = begin
@@ -84,7 +84,7 @@ def _bytes(text: str, begin: int, end: int) -> bytes | None:
 
 
 def _value(word: str) -> int | None:
-    """Return a C integer literal as a byte, None where it is not one."""
+    """Return a C integer literal as a byte, None if it is not one."""
     literal = _VALUE.fullmatch(word)
     if literal is None:
         return None
@@ -131,7 +131,7 @@ FRONTEND = _CArray()
 
 
 def _parts(path: Path) -> tuple[Path, str]:
-    """Return the file and the array of FILE:ARRAY; the array is "" where none is named."""
+    """Return the file and the array of FILE:ARRAY; the array is "" if none is named."""
     file, _, array = str(path).rpartition(":")
     return (Path(file), array) if file and array.isidentifier() and not path.exists() else (path, "")
 
@@ -141,7 +141,7 @@ def _model(source: Source) -> TfliteModel:
     """Return the model in a file's array; FILE:ARRAY names one of several.
 
     Raises:
-        InputError: the file has no such array, or several models, or the array is no sound .tflite.
+        InputError: the file has no such array, or several models, or the array is not a valid .tflite.
     """
     from ..tflite import parse
 

@@ -1,4 +1,4 @@
-"""What a frontend makes of a model."""
+"""The result of a frontend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LayerNames:
     fused: tuple[str, ...] = ()
 
     def of(self, tensor: str) -> str:
-        """Return the layer that a tensor comes from, "" where its name does not say.
+        """Return the layer that a tensor comes from, "" if its name does not say.
 
         The converter names tensors after the scopes that they are computed in: "model/relu/Relu;model/conv/Conv2D".
         """
@@ -53,8 +53,8 @@ class Converted:
         tflite: the quantized model.
         float_tflite: its float twin, whose tensors have the same names.
         calibration: the data that its ranges come from; without arrays where the model brings its ranges.
-        layers: the names of the layers, which tensors are named after.
-        warnings: what its user should know.
+        layers: the names of the layers, from which tensors get their names.
+        warnings: warnings for the user.
         channels_first: which inputs and outputs have channels first where the model comes from, and last in it.
     """
 
@@ -68,13 +68,13 @@ class Converted:
 
 @dataclass(frozen=True)
 class AlreadyQuantized:
-    """A model that came quantized, and is taken as it is.
+    """A model that was already quantized, and is used unchanged.
 
     Attributes:
         model: the .tflite.
         data: samples of its inputs, one array per input, samples first, as real values or quantized already; empty
             where none were given.
-        warnings: what its user should know.
+        warnings: warnings for the user.
     """
 
     model: TfliteModel

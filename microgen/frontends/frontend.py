@@ -1,4 +1,4 @@
-"""What a frontend is: one way in which models come, and all that must be known about it.
+"""The interface of a frontend, which converts models of one format.
 
 A member is a file or package of this folder (or of anyone's own) with an object that follows `Frontend`; the registry
 in `microgen.frontends` knows it by name. The order of calls: `matches` takes a file or folder (`matches_object` and
@@ -30,7 +30,7 @@ class Source:
 
     Attributes:
         path: the file or folder; a frontend may take more, such as the name of a part behind the file's.
-        advice: what to do where the file is no model.
+        advice: the hint if the file is not a model.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Source:
         """The file read as a .tflite, once.
 
         Raises:
-            InputError: it is missing, unreadable or no sound .tflite.
+            InputError: it is missing, unreadable or not a valid .tflite.
         """
         from ..tflite import NotTflite, load
 
@@ -53,13 +53,13 @@ class Source:
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """How a model is to be converted.
+    """Options of a conversion.
 
     Attributes:
         scheme: "int8", "int16x8" for int16 activations with int8 weights, or `FLOAT32`.
         per_channel_dense: whether FULLY_CONNECTED gets one weight scale per channel.
         allow_float: let operators stay in float32 that have no integer kernel.
-        seed: of everything random.
+        seed: seed of all random generators.
         on_step: called with the next step, for a progress display.
     """
 
@@ -71,23 +71,23 @@ class ConvertOptions:
 
 
 class Frontend(Protocol):
-    """One way in which models come; a member inherits the methods of what it does not take."""
+    """Converts models of one format; a member inherits the methods for inputs that it does not accept."""
 
     @property
     def name(self) -> str:
-        """The name that manifests have for it: "keras"."""
+        """The name in manifests: "keras"."""
 
     @property
     def title(self) -> str:
-        """What it takes, for people: "a Keras model"."""
+        """A title for people: "a Keras model"."""
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """The suffixes of its files, in small letters; none where it takes folders."""
+        """The suffixes of its files, in small letters; none if it takes folders."""
 
     @property
     def trust(self) -> str:
-        """What stands between its files and this machine, in one sentence; SECURITY.md has it."""
+        """The protection from untrusted files, in one sentence; SECURITY.md repeats it."""
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -95,10 +95,10 @@ class Frontend(Protocol):
 
     @property
     def extra(self) -> str:
-        """The extra of microgen that brings them; "" where it needs none."""
+        """The extra of microgen that brings them; "" if it needs none."""
 
     def matches(self, source: Source) -> bool:
-        """Return whether it takes a file or folder. Nothing is run; a file that does not exist matches nothing."""
+        """Return whether it accepts a file or folder. This runs nothing; a missing file matches nothing."""
 
     def kind(self, source: Source) -> str:
         """Return what the manifest records as the model's origin: the format, "h5" for example."""
@@ -107,7 +107,7 @@ class Frontend(Protocol):
         """Return whether the model cannot be quantized without calibration data.
 
         Raises:
-            InputError: it is damaged or refused.
+            InputError: it is damaged or rejected.
         """
 
     def convert(
@@ -117,17 +117,17 @@ class Frontend(Protocol):
 
         Args:
             source: what it matched.
-            calibration: the data that ranges are measured on; None where it is not needed, as for `FLOAT32`.
+            calibration: the data that ranges are measured on; None if it is not needed, as for `FLOAT32`.
             options: how.
 
         Raises:
             InputError: the model or the data cannot be used.
-            EngineError: the converter refused or crashed.
+            EngineError: the converter rejected the model or crashed.
             SetupError: a package is missing.
         """
 
     def read(self, source: Source) -> TfliteModel | None:
-        """Return the .tflite that a source holds as it is; None where it must be converted first.
+        """Return the .tflite that a source holds as it is; None if it must be converted first.
 
         Raises:
             InputError: it is damaged.

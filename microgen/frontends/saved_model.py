@@ -1,4 +1,4 @@
-"""Folders of TensorFlow SavedModels as a frontend."""
+"""The frontend for TensorFlow SavedModel folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks for the frontend that takes a model: a file, a folder or a Python object."""
+"""Finds the frontend for a model: a file, a folder or a Python object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find(path: str | Path) -> tuple[Frontend, Source]:
     A file that no frontend knows is read as a .tflite, whose reader reports what is wrong with it.
 
     Raises:
-        InputError: nothing is there, or it is a folder that is no model.
+        InputError: the path does not exist, or is a folder that is not a model.
     """
     suffix = Path(path).suffix.lower()
     source = Source(Path(path), _FOREIGN.get(suffix, f"give {accepted()}"))
@@ -48,10 +48,10 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
 
     Args:
         path: the file.
-        name: a name for it; the file's stem otherwise.
+        name: a name for it; by default, the file's stem.
 
     Raises:
-        InputError: the file is missing, unreadable or not a sound .tflite; the message says what and where.
+        InputError: the file is missing, unreadable or not a valid .tflite; the message says what and where.
     """
     frontend, source = find(path)
     model = frontend.read(source)
@@ -101,7 +101,7 @@ def suffixes(frontend: Frontend) -> str:
 
 
 def accepted() -> str:
-    """Return what models may come as, for help and hints: "a .tflite or .keras file, or the folder of ..."."""
+    """Return the accepted formats for help and hints: "a .tflite or .keras file, or the folder of ..."."""
     named = list(dict.fromkeys(suffix for frontend in FRONTENDS for suffix in frontend.suffixes))
     others = [frontend.title for frontend in FRONTENDS if not frontend.suffixes]
     return ", or ".join([f"a {_either(named)} file", *others])

@@ -1,4 +1,4 @@
-"""Quantized .tflite files: taken as they are."""
+"""The frontend for quantized .tflite files, which are used unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_float(model: TfliteModel) -> bool:
 
 
 def readable(source: Source) -> TfliteModel | None:
-    """Return a source read as a .tflite; None where it is none, or damaged."""
+    """Return a source read as a .tflite; None if it is none, or damaged."""
     try:
         return source.tflite
     except InputError:
@@ -35,7 +35,7 @@ def readable(source: Source) -> TfliteModel | None:
 
 
 def input_specs(model: TfliteModel) -> list[InputSpec]:
-    """Return what a sample of each input is, without the batch.
+    """Return the shape and dtype of one sample of each input, without the batch.
 
     Raises:
         InputError: an input has a type that NumPy lacks.
@@ -49,7 +49,7 @@ def input_specs(model: TfliteModel) -> list[InputSpec]:
 
 
 def other_signatures(names: Sequence[str]) -> tuple[str, ...]:
-    """Return what a user is told of a model with several signatures: one line, or none."""
+    """Return a warning for a model with several signatures: one line, or none."""
     if len(names) < 2:
         return ()
     return (f"the model has the signatures {', '.join(names)}; what is built is the first, and no other",)
@@ -61,7 +61,7 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
     It is taken as it is, but for what TFLM cannot run and another form of computes the same.
 
     Raises:
-        InputError: it is not of the scheme that is asked for, or the data does not fit.
+        InputError: it is not of the scheme that was requested, or the data does not fit.
     """
     from ..datasets import InputSpec, resolve
     from .converted import AlreadyQuantized

@@ -1,4 +1,4 @@
-"""A model of any kind becomes a full-integer .tflite that TFLM was seen to run."""
+"""Turns a model of any kind into a full-integer .tflite that has run in TFLM."""
 
 from .accept import Quantized, check_graph, finish
 from .run import SCHEMES, quantize

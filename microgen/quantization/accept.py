@@ -1,4 +1,4 @@
-"""What a conversion returned is checked, run once in TFLM, and measured: only then is it a quantized model."""
+"""Checks the result of a conversion, runs it once in TFLM and measures its quality."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _LARGE_ARENA = 64 * 2**20
 
 @dataclass(frozen=True)
 class Quantized:
-    """A model as it goes onto a board, full-integer unless float32 was asked for, and its calibration data.
+    """A model for a board, full-integer unless float32 was requested, and its calibration data.
 
     Attributes:
         model: the .tflite.
-        calibration: arrays, one an input, samples first; empty when there are none.
-        labels: what the outputs stand for.
-        metrics: what the training measured on held-out data, by name; empty when nothing was trained.
-        quality: what quantization cost; None when the model came quantized.
-        record: where it comes from, as plain data for a project's manifest.
-        warnings: what its user should know.
-        float_bytes: size of the float .tflite that it was made from; 0 when it came quantized.
+        calibration: arrays, one per input, samples first; empty if there are none.
+        labels: the names of the output's elements.
+        metrics: metrics on held-out data, by name; empty if the model was not trained here.
+        quality: the loss by quantization; None if the model was already quantized.
+        record: the model's origin, as plain data for a project's manifest.
+        warnings: warnings for the user.
+        float_bytes: size of the float .tflite before quantization; 0 if the model was already quantized.
         frontend: the name of the frontend that it came through.
     """
 
@@ -59,12 +59,12 @@ class Quantized:
 
     @property
     def is_float(self) -> bool:
-        """Whether nothing of it was quantized, as was asked for."""
+        """Whether the model is in float32 because the scheme says so."""
         return self.record.get("scheme") == FLOAT32
 
     @property
     def is_destroyed(self) -> bool:
-        """Whether quantization left little more than noise at the output: below 10 dB."""
+        """Whether the output has less than 10 dB of signal to quantization noise."""
         return is_destroyed(self.quality)
 
     def to_json(self) -> dict[str, Any]:
@@ -92,20 +92,20 @@ def finish(
     labels: Sequence[str] = (),
     allow_float: bool = False,
 ) -> Quantized:
-    """Check what a conversion returned, and measure what it cost.
+    """Check the result of a conversion, and measure the loss.
 
     Args:
-        converted: what a frontend returned.
+        converted: the result of a frontend.
         name: the model's name.
-        kind: what it came as, for the record.
+        kind: the model's format, for the record.
         scheme: of the quantization.
-        limits: of the runtime that must run it.
-        labels: what the elements of the first output stand for, where that is known.
+        limits: the limits of the runtime that must run the model.
+        labels: the names of the first output's elements, if they are known.
         allow_float: see `quantize`.
 
     Raises:
         InputError: an operator does not run in TFLM; names its layer and what to use instead.
-        EngineError: an engine refused the model.
+        EngineError: an engine rejected the model.
     """
     model = parse(converted.tflite, name, "the converted model")
     layers, calibration = converted.layers, converted.calibration
@@ -148,10 +148,10 @@ def finish(
 def _targets(
     data: Calibration, output: Tensor, labels: Sequence[str]
 ) -> tuple[npt.NDArray[np.int64] | None, list[str]]:
-    """Return the output's element for each sample, and why there is none where one might be expected."""
+    """Return the expected output element for each sample, and a reason if there are none although there could be."""
     targets = data.targets
     if output.elements == 1:
-        return None, []  # values of a regression, or the two classes of one sigmoid: the largest output says nothing
+        return None, []  # a regression, or the two classes of one sigmoid: the largest element has no meaning
     if data.has_values:
         return None, ["the data's targets are values, not class numbers: accuracy not computed"]
     if targets is None:
@@ -168,16 +168,16 @@ def check_graph(
     *,
     allow_float: bool = False,
 ) -> tuple[str, ...]:
-    """Refuse operators that TFLM lacks and, unless that is allowed, those that were left in float32.
+    """Reject operators that TFLM lacks and, unless that is allowed, those that were left in float32.
 
-    QUANTIZE from one integer scale to another is an integer operator like any other, and is taken.
+    QUANTIZE from one integer scale to another is accepted like any integer operator.
 
     Args:
         model: the quantized model.
         layers: the names of its layers.
-        limits: of the runtime that must run it.
+        limits: the limits of the runtime that must run the model.
         scheme: of the quantization.
-        allow_float: take operators in float32 where TFLM has them.
+        allow_float: accept operators in float32 if TFLM has them.
 
     Returns:
         The layers that stay in float32, by name, with their operators.
@@ -219,11 +219,11 @@ def _excursions(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
 
 
 def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: LayerNames, scheme: str) -> None:
-    """Run one sample in TFLM: some operators are refused only there.
+    """Run one sample in TFLM: some operators are rejected only there.
 
     Raises:
-        InputError: TFLM names the operator that it refuses.
-        EngineError: it refuses without saying which.
+        InputError: TFLM names the operator that it rejects.
+        EngineError: TFLM rejects the model without naming an operator.
     """
     request = tflm.RunRequest(model.data, tuple(a[:1] for a in samples), _LARGE_ARENA)
     try:
@@ -240,7 +240,7 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: La
 
 
 def _blame_vanished(model: TfliteModel, layers: LayerNames) -> None:
-    """Say so where nothing but rounding is left of what goes into a SOFTMAX, which takes TFLM down.
+    """Report a SOFTMAX whose input has lost all but rounding noise, which crashes TFLM.
 
     TFLM's kernel needs a multiplier above 1 (`QuantizeMultiplierGreaterThanOne`), which is the input's scale times
     2^26 (kernels/internal/quantization_util.cc, `PreprocessSoftmaxScaling`).
@@ -258,7 +258,7 @@ def _blame_vanished(model: TfliteModel, layers: LayerNames) -> None:
 
 
 def _layer_of(graph: Subgraph, op: Operator, layers: LayerNames) -> str:
-    """Name an operator's layer, or its tensor where the layer is not known."""
+    """Return the name of an operator's layer, or of its tensor if the layer is not known."""
     tensor = graph.tensors[op.outputs[0]].name if op.outputs else ""
     layer = layers.of(tensor)
     # The converter joins the names of all that it fused.

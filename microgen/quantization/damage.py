@@ -1,13 +1,13 @@
-"""What quantization has destroyed, where it broke, and what may help."""
+"""Reports what quantization has destroyed, at which operator, and what may help."""
 
 from __future__ import annotations
 
 from ..tflite import TfliteModel
 from .quality import LayerQuality, Quality
 
-# Of the signal-to-noise ratio at the output: an ordinary int8 model has 30 dB and more.
+# Thresholds for the signal-to-noise ratio at the output; a usual int8 model has 30 dB and more.
 WARN_DB, DESTROYED_DB = 20.0, 10.0
-# Of an accuracy, before and after: more is a warning.
+# A larger loss of accuracy gives a warning.
 LOST_ACCURACY = 0.05
 
 
@@ -18,10 +18,10 @@ def is_destroyed(quality: Quality | None) -> bool:
 
 
 def damage(quality: Quality, model: TfliteModel, scheme: str) -> list[str]:
-    """Say what was lost, where, and what to try, for a user; nothing for an ordinary model.
+    """Return warnings: what was lost, where, and what to try; empty for a usual model.
 
     Args:
-        quality: what was measured.
+        quality: the measured quality.
         model: the quantized model.
         scheme: of its quantization.
     """

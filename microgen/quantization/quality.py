@@ -1,4 +1,4 @@
-"""How much a quantized model lost: layer by layer against its float twin, on its calibration data."""
+"""Measures a quantized model against its float twin, layer by layer, on the calibration data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..workers import LITERT, litert
 
 _DEADLINE_S = 300.0
 _SAMPLES = 50
-# Where both agree to the last bit there is no noise; more than this is not told apart.
+# Without noise the ratio is infinite; larger ratios than this are not distinguished.
 _MOST_DB = 120.0
 _WORST = 3
 _ORDINARY_DB = 40.0  # of an int8 layer
@@ -26,13 +26,13 @@ class LayerQuality:
     """One operator's first output, quantized against float.
 
     Attributes:
-        index, op, tensor: which operator.
-        layer: the Keras layer that it comes from, "" where that is not known.
+        index, op, tensor: the operator's index, name and first output.
+        layer: the Keras layer that it comes from, "" if that is not known.
         sqnr_db: signal-to-quantization-noise ratio, 10 log10(sum x^2 / sum (x - x')^2) over the samples, in dB,
             where x is the float value and x' the dequantized one; at most 120.
         saturated: the share of values, 0 to 1, that lie beyond what the tensor's scale and zero point can
             represent, by more than a step: a softmax reaches 1, its int8 255/256.
-        input_db: the lowest ratio among its inputs, which it cannot do better than; 120 where none was measured.
+        input_db: the lowest ratio among its inputs, which limits its own; 120 if none was measured.
         is_output: whether the model returns it.
     """
 
@@ -47,18 +47,18 @@ class LayerQuality:
 
     @property
     def title(self) -> str:
-        """What people call it: "CONV_2D 'layer'"."""
+        """Title for messages: "CONV_2D 'layer'"."""
         return f"{self.op} '{self.layer or self.tensor.partition(';')[0]}'"
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What quantization cost.
+    """The loss by quantization.
 
     Attributes:
-        samples: on how many samples of the calibration data it was measured.
-        layers: the operators that float and quantized model both have, in their order.
-        accuracy: share of samples whose class is right, in float and quantized, where the classes are known.
+        samples: number of samples of the calibration data used.
+        layers: the operators that both the float and the quantized model have, in their order.
+        accuracy: share of correctly classified samples, in float and quantized, if the classes are known.
     """
 
     samples: int
@@ -72,13 +72,13 @@ class Quality:
 
     @property
     def output_sqnr_db(self) -> float | None:
-        """The lowest ratio at the outputs; that of the last operator where no output was measured."""
+        """The lowest ratio at the outputs, or that of the last operator if no output was measured."""
         outputs = [x for x in self.layers if x.is_output] or list(self.layers[-1:])
         return min((x.sqnr_db for x in outputs), default=None)
 
     @property
     def breaking(self) -> LayerQuality | None:
-        """The operator that loses most against its inputs, or against what is ordinary where they are better."""
+        """The operator with the largest loss relative to its inputs, or to the usual ratio if they are better."""
         return max(self.layers, key=lambda x: min(x.input_db, _ORDINARY_DB) - x.sqnr_db, default=None)
 
     def to_json(self) -> dict[str, Any]:
@@ -104,13 +104,13 @@ def measure(
 
     Args:
         model: the quantized model.
-        twin: the float .tflite that it was made from, or with.
-        data, quantized: the calibration data, as floats and as the quantized model takes it.
-        targets: the class of each sample, None where it is not known.
-        layer_of: gives the Keras layer of a tensor by the tensor's name.
+        twin: the float .tflite that the model was made from, or together with.
+        data, quantized: the calibration data, as floats and quantized for the model's inputs.
+        targets: the class of each sample, None if it is not known.
+        layer_of: returns the Keras layer of a tensor, given the tensor's name.
 
     Raises:
-        EngineError: LiteRT refused one of the models.
+        EngineError: LiteRT rejected one of the models.
     """
     original = parse(twin, model.name, "the float model")
     by_name = {t.name: t for t in original.main.tensors}
@@ -156,7 +156,7 @@ def measure(
 
 
 def _arriving(model: TfliteModel, measured: Mapping[int, float]) -> dict[int, float]:
-    """Return, per operator, the lowest ratio among its inputs; operators that were not measured pass it on."""
+    """Return the lowest ratio among the inputs of each operator; unmeasured operators pass it on."""
     level: dict[int, float] = {}
     arriving = {}
     for op in model.main.operators:

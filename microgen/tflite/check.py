@@ -1,4 +1,4 @@
-"""Refuses, before anything is built, the models that no TFLM runs."""
+"""Rejects models that no TFLM can run, before anything is built."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _QUANTIZE_HINT = (
     f"quantize it to full int8: {command('build', 'MODEL.keras', option('calibration', 'DATA.npz'))}, "
     "or TFLiteConverter with a representative dataset and int8 input and output"
 )
-# Operators that only move values between float and integer; they may touch float tensors.
+# Operators that only convert between float and integer; they may have float tensors.
 _BOUNDARY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 
 
 @kept_for_model
 def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
-    """Refuse what no TFLM runs: dynamic shapes, hybrid models, other floats than float32, tensors beyond any memory.
+    """Reject what no TFLM runs: dynamic shapes, hybrid models, floats other than float32, tensors beyond any memory.
 
-    Models in float32 are refused too, unless they are asked for.
+    Models in float32 are rejected too, unless `allow_float` is set.
 
     Args:
         model: the model.
-        allow_float: take operators that compute in float32.
+        allow_float: accept operators that compute in float32.
 
     Raises:
         InputError: names the tensor or operator.
@@ -76,12 +76,12 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
 
 @kept_for_model
 def float_operators(model: TfliteModel) -> tuple[tuple[Subgraph, Operator], ...]:
-    """Return the operators that compute in float32; those that only move values between float and integer do not."""
+    """Return the operators that compute in float32; conversions between float and integer do not count."""
     return tuple((graph, op) for graph in model.subgraphs for op in graph.operators if computes_in_float(graph, op))
 
 
 def requantizing(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
-    """Return the QUANTIZE operators that bring integers from one scale to another."""
+    """Return the QUANTIZE operators that convert integers from one scale to another."""
     return [
         (graph, op)
         for graph in model.subgraphs
@@ -91,7 +91,7 @@ def requantizing(model: TfliteModel) -> list[tuple[Subgraph, Operator]]:
 
 
 def computes_in_float(graph: Subgraph, op: Operator) -> bool:
-    """Tell whether an operator computes in float32, and does not only move values between it and integers."""
+    """Return whether an operator computes in float32; conversions to and from integers do not count."""
     activations = [graph.tensors[i] for i in op.inputs if i >= 0 and not graph.tensors[i].is_constant]
     touched = (*activations, *(graph.tensors[i] for i in op.outputs))
     return op.name not in _BOUNDARY and any(t.dtype == "float32" for t in touched)

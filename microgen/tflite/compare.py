@@ -1,4 +1,4 @@
-"""In what one .tflite is not another, in words of the model."""
+"""Describes the difference between two .tflite models in terms of operators and tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Part = Operator | Tensor | Quantization
 
 
 def describe_difference(model: TfliteModel, other: bytes) -> str:
-    """Say what differs between a model and the bytes of another, as far as the parsed models tell; else "".
+    """Describe the first difference between a model and the bytes of another; "" if the parsed models agree.
 
     The first operator, tensor or constant that differs is named.
     """

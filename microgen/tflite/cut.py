@@ -15,7 +15,7 @@ _CALL_ONCE = "CALL_ONCE"
 
 @dataclass(frozen=True)
 class _Part:
-    """Some operators of a subgraph, with the tensors that they take from outside and give away."""
+    """Some operators of a subgraph, with the tensors that enter and leave them."""
 
     subgraph: int
     operators: tuple[int, ...]
@@ -49,7 +49,7 @@ class Cutter:
         return tuple(indices)
 
     def number(self, tensor: int, operator: int, subgraph: int) -> int:
-        """Return which tensor of the one-operator model a tensor of the operator becomes."""
+        """Return the index of an operator's tensor in the one-operator model."""
         return self._used(operator, subgraph).index(tensor)
 
     def _used(self, operator: int, subgraph: int) -> list[int]:
@@ -77,7 +77,7 @@ class Cutter:
         return tuple(i for i in taken if i not in read and i not in constants), tuple(read)
 
     def cut_variable(self, name: str) -> bytes:
-        """Return the bytes of a model that does nothing but keep a variable, from the start that it has in the whole.
+        """Return the bytes of a model that only keeps one variable, with the initial value from the whole model.
 
         Its inputs and outputs are what `variable` returns; it reads and assigns in the order of the main graph.
         """
@@ -140,7 +140,7 @@ class Cutter:
         tensor = schema.TensorT.InitFromObj(graph.Tensors(old))
         source = self._root.Buffers(tensor.buffer) if self._root.BuffersLength() else None
         tensor.buffer = 0
-        # The batch may be open in the whole model; alone, the operator has the shape that it ran with.
+        # The whole model may have an open batch; the single operator has the shape that it ran with.
         tensor.shapeSignature = None
         if old in shapes:
             tensor.shape = list(shapes[old])

@@ -1,4 +1,4 @@
-"""What a device reads of a model: the bytes that lie in a firmware's flash.
+"""Reduces a model to the bytes that a device reads, which lie in a firmware's flash.
 
 TensorFlow Lite Micro reads tensors, operators and constants. Names, descriptions, signatures, metadata and the range
 that calibration saw (min, max) are for people and converters; only the plan of an arena made by a tool is metadata that
@@ -19,13 +19,13 @@ from .reader import OFFLINE_PLAN, parse
 
 # The FlatBuffers objects of the generated schema have no types.
 _Object: TypeAlias = Any
-# What reading a damaged file without checks ends in.
+# The exceptions of reading a damaged file without checks.
 _UNREADABLE = (struct.error, ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 @kept_for_model
 def flashed(model: TfliteModel) -> TfliteModel:
-    """Return the model with the bytes that a firmware has of it.
+    """Return the model with the bytes that a firmware contains.
 
     Tensors keep their names and numbers; their `offset`, `size` and `buffer` are those in the new bytes. The larger of
     both files is never taken: a model that is small already stays as it is.
@@ -49,7 +49,7 @@ def flashed_bytes(model: TfliteModel) -> bytes:
 
 
 def is_flashed(array: bytes, model: TfliteModel) -> bool:
-    """Tell whether a firmware's array is this model.
+    """Return whether a firmware's array is this model.
 
     It is what a device reads of it, or, in projects of earlier versions, the whole file.
     """
@@ -73,7 +73,7 @@ def _stripped(data: bytes) -> bytes:
 
 
 def _read(data: bytes, schema: _Object) -> _Object:
-    """Return what is kept of a file."""
+    """Return the parts of a file that are kept."""
     root = schema.Model.GetRootAs(data, 0)
     whole = schema.ModelT()
     whole.version = root.Version()
@@ -102,7 +102,7 @@ def _read(data: bytes, schema: _Object) -> _Object:
 
 
 class _Buffers:
-    """The buffers that something names, each once; number 0 is the empty one."""
+    """The referenced buffers, each once; number 0 is the empty buffer."""
 
     def __init__(self, root: _Object, schema: _Object) -> None:
         self._root, self._schema = root, schema

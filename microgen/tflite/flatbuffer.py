@@ -1,4 +1,4 @@
-"""A FlatBuffers reader that trusts nothing: every offset is checked against the file before it is followed.
+"""A FlatBuffers reader for untrusted files: it checks every offset before it follows it.
 
 The format: a table starts with a signed offset back to its vtable, the vtable is a list of 16-bit field
 offsets, vectors and strings are a 32-bit length and their elements. Source: FlatBuffers' "internals" page.
@@ -69,11 +69,11 @@ class Table:
         return start + 4, length
 
     def has(self, index: int) -> bool:
-        """Tell whether a field is present."""
+        """Return whether a field is present."""
         return bool(self._field(index))
 
     def position(self, index: int) -> int:
-        """Return the byte offset of a field in the file, 0 where it is absent."""
+        """Return the byte offset of a field in the file, 0 if it is absent."""
         return self._field(index)
 
     def integer(self, index: int, fmt: str, default: int = 0) -> int:
@@ -82,12 +82,12 @@ class Table:
         return self._number(fmt, field) if field else default
 
     def real(self, index: int) -> float:
-        """Return a float32 field, 0.0 where it is absent."""
+        """Return a float32 field, 0.0 if it is absent."""
         field = self._field(index)
         return float(np.uint32(self._number("<I", field)).view(np.float32)) if field else 0.0
 
     def table(self, index: int) -> Table | None:
-        """Return a table field, or None where it is absent."""
+        """Return a table field, or None if it is absent."""
         field = self._field(index)
         return Table(self._data, self._follow(field)) if field else None
 
@@ -107,7 +107,7 @@ class Table:
         return tuple(self.array(index, "<i4").tolist())
 
     def span(self, index: int) -> tuple[int, int]:
-        """Return where a vector begins: (offset of its first element, number of them); (0, 0) where it is absent."""
+        """Return where a vector begins: (offset of its first element, number of them); (0, 0) if it is absent."""
         return self._vector(index, 1)
 
     def string(self, index: int) -> str:

@@ -1,4 +1,4 @@
-"""What float32 costs: how much smaller the same model would be in int8."""
+"""Estimates how much smaller a float32 model would be in int8."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .model import TfliteModel
 
 
 def float_cost(model: TfliteModel) -> str:
-    """Say how much smaller a model in float32 would be in int8; "" where nothing computes in float32.
+    """Describe how much smaller a float32 model would be in int8; "" if nothing computes in float32.
 
-    A weight takes a quarter in int8; a bias, of one dimension, stays as large. Scales are not counted.
+    A weight takes a quarter of its size in int8. A one-dimensional bias keeps its size. Scales are not counted.
     """
     if not float_operators(model):
         return ""

@@ -1,4 +1,4 @@
-"""Sound .tflite files of other tools, which no TFLM of a board runs: named as what they are."""
+"""Recognises valid .tflite files that other tools made for their own targets and that no TFLM runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..errors import InputError
 
-# By how the code of a custom operator begins.
+# By the prefix of a custom operator's code.
 _TOOLS = {
     "ethos-u": (
         "was compiled by Vela for an Ethos-U, an accelerator that no board here has",
@@ -17,10 +17,10 @@ _TOOLS = {
 
 
 def check_origin(source: str, custom_codes: Iterable[str]) -> None:
-    """Refuse a file that another tool made for a target of its own.
+    """Reject a file that another tool made for its own target.
 
     Args:
-        source: what to call the file.
+        source: the file's name for messages.
         custom_codes: the codes of its custom operators.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Joins quantized models over the same input into one: their operators one after the other, their outputs side by side.
+"""Joins quantized models with the same input into one that has all operators and all outputs.
 
 Nothing is computed anew, so each output keeps its bytes. What the models have in common, leading operators with the
 same weights and weights alone, is there once.
@@ -29,7 +29,7 @@ class Joined:
 
     Attributes:
         model: the model; its outputs are those of the first model, then those of the second, and so on.
-        shared: how many operators of the models are not there a second time.
+        shared: the number of operators that the models share.
     """
 
     model: TfliteModel
@@ -41,7 +41,7 @@ def join(models: Sequence[TfliteModel], name: str) -> Joined:
 
     Args:
         models: at least two, with one graph each; their names become the outputs'.
-        name: the name of the whole.
+        name: the name of the joined model.
 
     Raises:
         InputError: their inputs differ in shape, type, scale or zero point; one has control flow or named variables;
@@ -86,7 +86,7 @@ def _check_same_inputs(first: TfliteModel, other: TfliteModel) -> None:
 
 
 class _Whole:
-    """The model that is being put together."""
+    """The joined model under construction."""
 
     def __init__(self) -> None:
         from ai_edge_litert import schema_py_generated as schema
@@ -96,12 +96,12 @@ class _Whole:
         self._buffers: list[_Object] = [schema.BufferT()]
         self._graph = schema.SubGraphT()
         self._graph.tensors, self._graph.operators, self._graph.inputs, self._graph.outputs = [], [], [], []
-        # What is there already, by all that it is made of.
+        # Existing objects by their contents.
         self._known: dict[Any, Any] = {}
         self.shared = 0
 
     def add(self, model: TfliteModel) -> None:
-        """Add the operators of a model behind those that are there."""
+        """Append the operators of a model."""
         schema, graph = self._schema, self._graph
         source = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.data, 0))
         (part,) = source.subgraphs
@@ -150,11 +150,11 @@ class _Whole:
         return int(self._known[key])
 
     def _operator(self, source: _Object, part: _Object, op: _Object, place: dict[int, int]) -> None:
-        """Add an operator, unless the same one has the same inputs already; one with a state is always added."""
+        """Add an operator, unless an identical one has the same inputs; an operator with state is always added."""
         op.opcodeIndex = self._code(source.operatorCodes[op.opcodeIndex])
         has_state = False
         for i in (*op.inputs, *(op.intermediates if op.intermediates is not None else ())):
-            if int(i) not in place:  # a variable, or an intermediate: its own, in each model
+            if int(i) not in place:  # variables and intermediates are separate in each model
                 has_state = True
                 place[int(i)] = self._tensor(part.tensors[int(i)])
         op.inputs = [place[int(i)] for i in op.inputs]
@@ -179,12 +179,12 @@ class _Whole:
 
 
 def _kind(tensor: _Object) -> Any:  # noqa: ANN401
-    """Return what a tensor is, apart from its name and values."""
+    """Return a tensor's properties without its name and values."""
     return _plain({k: v for k, v in vars(tensor).items() if k not in ("name", "buffer")})
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return a schema object as nested tuples, to be compared."""
+    """Return a schema object as nested tuples, for comparison."""
     if isinstance(value, dict):
         return tuple((k, _plain(v)) for k, v in sorted(value.items()))
     if isinstance(value, (list, tuple, np.ndarray)):

@@ -1,4 +1,4 @@
-"""Results that are kept for the models that were last asked for: a command asks for each of them on many boards."""
+"""Caches results for the most recently used models: a command needs each result for many boards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ResultT = TypeVar("ResultT")
 
 
 class _Key:
-    """A model that is the same object, not one that is equal: to compare large models takes as long as to read them."""
+    """A key by identity, not equality: comparing large models takes as long as reading them."""
 
     def __init__(self, model: TfliteModel) -> None:
         self.model = model
@@ -34,7 +34,7 @@ class _Key:
 def kept_for_model(
     function: Callable[Concatenate[TfliteModel, P], ResultT],
 ) -> Callable[Concatenate[TfliteModel, P], ResultT]:
-    """Keep what a function of a model returns, which nobody may change; what it raises is not kept."""
+    """Cache the results of a function of a model. Callers must not change them. Exceptions are not cached."""
 
     def of_key(key: _Key, *args: Any, **kwargs: Any) -> ResultT:  # noqa: ANN401 - those of the function
         return function(key.model, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of each operator, from its shapes."""
+"""Counts the multiply-accumulates of each operator from its shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A .tflite as frozen objects: tensors, operators, subgraphs; `microgen.tflite.reader` makes them."""
+"""A .tflite as frozen objects (tensors, operators, subgraphs), which `microgen.tflite.reader` makes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .options import Options
 
 @dataclass(frozen=True)
 class Quantization:
-    """Affine quantization, real = scale * (q - zero_point); one scale a tensor, or one a channel."""
+    """Affine quantization, real = scale * (q - zero_point); one scale per tensor, or one per channel."""
 
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
@@ -38,7 +38,7 @@ class Tensor:
         index: its number in the subgraph.
         shape: its dimensions; `signature` is the same with -1 where a dimension is dynamic.
         dtype: its element type by name ("int8", "float32", ...).
-        offset, size: where its constant bytes lie in the file; size 0 when it has none.
+        offset, size: where its constant bytes lie in the file; size 0 if it has none.
         offline_offset: where it lies in the arena, if the file says so; -1 where TFLM chooses.
     """
 
@@ -72,17 +72,17 @@ class Tensor:
 
     @property
     def scale(self) -> float:
-        """Scale of the whole tensor, 0.0 when it is not quantized."""
+        """Scale of the whole tensor, 0.0 if it is not quantized."""
         return self.quantization.scales[0] if self.quantization else 0.0
 
     @property
     def zero_point(self) -> int:
-        """Zero point of the whole tensor, 0 when it is not quantized."""
+        """Zero point of the whole tensor, 0 if it is not quantized."""
         return self.quantization.zero_points[0] if self.quantization else 0
 
     @property
     def affine(self) -> str:
-        """How its numbers are meant, "real = 0.5 * (q + 3)"; "" when it is not quantized."""
+        """The mapping to real values, "real = 0.5 * (q + 3)"; "" if it is not quantized."""
         if not self.quantization:
             return ""
         zero = self.zero_point
@@ -111,14 +111,14 @@ class Operator:
 
     Attributes:
         name: "CONV_2D" and so on, or a custom operator's own code.
-        inputs, outputs, intermediates: tensors by index; -1 is an input left out.
+        inputs, outputs, intermediates: tensors by index; -1 is an omitted input.
         strides, dilations: (vertical, horizontal); strides are None for operators that have none.
         subgraphs: the subgraphs that control flow runs, in the order of its options.
         adjoint: for BATCH_MATMUL, whether the first and the second factor are stored transposed.
         activation: the activation fused into a FULLY_CONNECTED, MUL or LSTM, "" for none.
         time_major: for an LSTM, whether the steps are the first dimension, not the second.
         cell_clip: for an LSTM, where its cell state is cut; 0 for nowhere.
-        options: the rest of what its options say.
+        options: its other options.
     """
 
     index: int
@@ -151,11 +151,11 @@ class Subgraph:
 
 @dataclass(frozen=True)
 class TfliteModel:
-    """A .tflite file and what it says.
+    """A .tflite file and its contents.
 
     Attributes:
         name: a name for people and for the firmware.
-        data: the bytes of the file; a firmware may have fewer of them, see `microgen.tflite.flashed`.
+        data: the bytes of the file; a firmware may contain fewer, see `microgen.tflite.flashed`.
         subgraphs: the graphs; the first is the model, others are bodies of control flow.
         signatures: the names under which the file offers its graphs.
     """
@@ -207,7 +207,7 @@ class TfliteModel:
         return flat.reshape(tensor.shape)
 
     def describe_byte(self, offset: int) -> str:
-        """Say which tensor, and which operator reading it, a byte of the file belongs to."""
+        """Describe the tensor that a byte of the file belongs to, and the operator that reads it."""
         for graph in self.subgraphs:
             for tensor in graph.tensors:
                 if tensor.offset <= offset < tensor.offset + tensor.size:

@@ -1,4 +1,4 @@
-"""A copy of a model without the harmless quirks of old converters, for a reference that refuses them."""
+"""Removes harmless quirks of old converters from a copy of a model, for a reference that rejects them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .reader import is_benign_dimension
 
 @dataclass(frozen=True)
 class Normalised:
-    """The bytes of the copy, and what was changed in it, one line a change; no change, no copy."""
+    """The bytes of the copy, and its changes, one line per change; without changes, no copy is made."""
 
     data: bytes
     changes: tuple[str, ...]
 
 
 def normalise(model: TfliteModel) -> Normalised:
-    """Return a copy of the model that LiteRT takes.
+    """Return a copy of the model that LiteRT accepts.
 
     One quirk is known: the scales of a bias, which has one dimension, are said to go along dimension 3, as those of
-    the weights do. TFLM never looks at it; LiteRT refuses the model.
+    the weights do. TFLM never looks at it; LiteRT rejects the model.
     """
     data = bytearray(model.data)
     changes = []

@@ -1,4 +1,4 @@
-"""The options of operators, by the names that TensorFlow Lite's `schema.fbs` gives them."""
+"""The options of operators, named as in TensorFlow Lite's `schema.fbs`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .flatbuffer import Table
 
 @dataclass(frozen=True)
 class Options:
-    """What an operator's options say; a field that an operator has no use for keeps its default.
+    """An operator's options; fields that do not apply to the operator keep their defaults.
 
     Attributes:
         padding: "SAME" or "VALID".
@@ -27,7 +27,7 @@ class Options:
         block_size: of SPACE_TO_DEPTH and DEPTH_TO_SPACE.
         mode: of MIRROR_PAD: 0 reflect, 1 symmetric.
         keep_num_dims: of FULLY_CONNECTED: the output has the rank of the input.
-        container, shared_name: where a resource variable lies, None where that is not said, and its name.
+        container, shared_name: where a resource variable lies, None if that is not said, and its name.
     """
 
     padding: str = ""

@@ -13,10 +13,10 @@ _ALIGNMENT = 16
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Aligns vectors of bytes, which constants are, as the schema wants it (`force_align: 16`).
+    """Aligns vectors of bytes (constants) as the schema requires (`force_align: 16`).
 
-    The generated code does not. A Cortex-M0+ faults where an int32 lies at an odd address, and vector kernels are
-    slower, or wrong, where weights are not aligned.
+    The generated code does not. A Cortex-M0+ faults on an int32 at an odd address, and vector kernels are slower, or
+    wrong, with unaligned weights.
     """
 
     def CreateNumpyVector(self, x: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401 - overrides

@@ -1,4 +1,4 @@
-"""Reads a .tflite, and refuses what is not well-formed.
+"""Reads a .tflite, and rejects malformed files.
 
 TFLM itself accepts a wrong file identifier, a wrong schema version and weights that are too short, so these
 are checked here. Field numbers are those of TensorFlow Lite's `schema.fbs`.
@@ -29,7 +29,7 @@ OFFLINE_PLAN = "OfflineMemoryAllocation"
 
 
 class NotTflite(InputError):
-    """The bytes are no .tflite at all, rather than a damaged one."""
+    """The bytes are not a .tflite at all; a damaged .tflite is a plain InputError."""
 
 
 def load(path: str | Path, name: str | None = None) -> TfliteModel:
@@ -37,10 +37,10 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
 
     Args:
         path: the file.
-        name: a name for it; the file's stem otherwise.
+        name: a name for it; by default, the file's stem.
 
     Raises:
-        InputError: the file is missing, unreadable or not a sound .tflite; the message says what and where.
+        InputError: the file is missing, unreadable or not a valid .tflite; the message says what and where.
     """
     path = Path(path)
     try:
@@ -60,7 +60,7 @@ def parse(data: bytes, name: str = "model", source: str = "model") -> TfliteMode
     Args:
         data: the whole file.
         name: a name for the model.
-        source: what to call it in messages.
+        source: its name in messages.
 
     Raises:
         NotTflite: not a .tflite.
@@ -128,7 +128,7 @@ class _Reader:
         return None
 
     def _operator_code(self, table: Table) -> tuple[str, bool, int]:
-        # Files from before 2020 have only the byte-sized code; both are written since.
+        # Files from before 2020 have only the byte-sized code; newer files have both.
         code = max(table.integer(0, "<b"), table.integer(3, "<i"))
         name = schema.BUILTIN_OPERATORS.get(code)
         if name is None:
@@ -210,7 +210,7 @@ class _Reader:
             **_options(name, table, f"{where} operator {index} ({name})"),
             options=Options() if is_custom else read(name, table.table(4)),
         )  # fmt: skip
-        # -1 marks an input that is left out; an output is never left out.
+        # -1 marks an omitted input; outputs are never omitted.
         if any(not -1 <= i < tensors for i in (*operator.inputs, *operator.intermediates)) or any(
             not 0 <= i < tensors for i in operator.outputs
         ):
@@ -219,7 +219,7 @@ class _Reader:
 
 
 def _options(name: str, table: Table, what: str) -> dict[str, Any]:
-    """Read what this package uses of an operator's options."""
+    """Read the options of an operator that this package uses."""
     options = table.table(4)
     if control := schema.SUBGRAPH_FIELDS.get(name):
         kind, numbers = control
@@ -239,7 +239,7 @@ def _options(name: str, table: Table, what: str) -> dict[str, Any]:
             "time_major": bool(options.integer(3, "<B")),
         }
     if fields := schema.STRIDE_FIELDS.get(name):
-        # What is not in the file is 0 for a stride and 1 for a dilation.
+        # Missing in the file, a stride is 0 and a dilation is 1.
         steps = [1 if n is None else options.integer(n, "<i", int(k > 1)) for k, n in enumerate(fields)]
         if min(steps) < 1:
             raise Malformed(f"{what} has a stride or a dilation below 1")
@@ -248,7 +248,7 @@ def _options(name: str, table: Table, what: str) -> dict[str, Any]:
 
 
 def _check_calls(graphs: tuple[Subgraph, ...]) -> None:
-    """Check that control flow runs subgraphs that exist, and none that leads back to itself."""
+    """Check that control flow runs existing subgraphs, without recursion."""
     calls = {g.index: [s for op in g.operators for s in op.subgraphs] for g in graphs}
     open_, done = set[int](), set[int]()
 
@@ -290,7 +290,7 @@ def _quantization(table: Table | None, shape: tuple[int, ...], what: str) -> Qua
 
 
 def _check_order(graph: Subgraph, where: str) -> None:
-    """Check that each operator reads only what is there when it runs: this excludes cycles too."""
+    """Check that each operator reads only tensors that already have values; this also excludes cycles."""
     ready = {t.index for t in graph.tensors if t.is_constant or t.is_variable} | set(graph.inputs)
     for op in graph.operators:
         for i in op.inputs:
@@ -307,5 +307,5 @@ def _check_order(graph: Subgraph, where: str) -> None:
 
 
 def is_benign_dimension(dimension: int, shape: tuple[int, ...]) -> bool:
-    """Tell whether the channels of a bias are said to lie along a dimension of its weights, as old converters wrote."""
+    """Return whether a bias names a dimension of its weights as its channels, as old converters wrote."""
     return len(shape) == 1 and 0 < dimension < 4

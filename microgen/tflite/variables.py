@@ -1,4 +1,4 @@
-"""Variables beside the graph: those that VAR_HANDLE names, and READ_VARIABLE and ASSIGN_VARIABLE move."""
+"""Resource variables: VAR_HANDLE names them, READ_VARIABLE and ASSIGN_VARIABLE access them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def names(model: TfliteModel) -> tuple[str, ...]:
 
 
 def name_of(graph: Subgraph, op: Operator) -> str | None:
-    """Return the variable that READ_VARIABLE or ASSIGN_VARIABLE moves; None where its handle is not of this graph."""
+    """Return the variable that READ_VARIABLE or ASSIGN_VARIABLE accesses; None if its handle is not of this graph."""
     for other in graph.operators[: op.index]:
         if other.name == HANDLE and op.inputs[:1] == other.outputs:
             return other.options.shared_name
@@ -29,7 +29,7 @@ def value_of(graph: Subgraph, op: Operator) -> Tensor:
 
 
 def check_variables(model: TfliteModel) -> None:
-    """Refuse what TFLM would read or write beside a variable for, or crash on; it does not check any of it.
+    """Reject variables for which TFLM would access memory out of bounds, or crash; TFLM does not check them.
 
     Source: `micro_resource_variable.cc` of TensorFlow Lite Micro.
 

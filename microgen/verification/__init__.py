@@ -1,4 +1,4 @@
-"""Does the firmware compute what Python computes? Two comparisons, and a proof layer by layer when they part."""
+"""Verifies that the firmware computes what Python computes: two comparisons, and a layer proof if they differ."""
 
 from .judge import Judgement, judge
 from .run import (

@@ -1,4 +1,4 @@
-"""A small input that shows where TFLM and LiteRT part, in a file that can be reported to their authors."""
+"""Saves a small input on which TFLM and LiteRT differ, as a file for a bug report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS = 20.0
 
 
 def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | None:
-    """Shrink the inputs of the first operator beyond its bound, and save them with both answers.
+    """Shrink the inputs of the first operator that exceeds its bound, and save them with both outputs.
 
     The file has "in<k>", "tflm<k>", "litert<k>", and "model", the operator alone as the bytes of a .tflite.
 
@@ -32,7 +32,7 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
         path: the .npz to write.
 
     Returns:
-        The path, or None where no operator is beyond its bound, or none of the samples shows it in a fresh state.
+        The path, or None if no operator exceeds its bound, or no sample shows it in a fresh state.
 
     Raises:
         InputError: the file cannot be written.

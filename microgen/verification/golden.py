@@ -16,7 +16,7 @@ from .samples import Samples
 
 
 def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int, address: Address = ONLY) -> str:
-    """Say which golden vector of a project is not what TFLM answers; "" when all are, or there are none.
+    """Describe the first golden vector of a project that differs from TFLM; "" if none does, or there are none.
 
     Args:
         project: its sources.

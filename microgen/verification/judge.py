@@ -1,4 +1,4 @@
-"""Judges what engines and firmware answered to the same samples."""
+"""Compares the outputs of engines and firmware for the same samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .verdict import BIT_EXACT, DIVERGED, UNREFERENCED, WITHIN_BOUND, Verdict
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and the layer proof behind it where one was made."""
+    """A verdict, and the layer proof behind it if there is one."""
 
     verdict: Verdict
     proof: Proof | None = None
@@ -40,11 +40,11 @@ def judge(
     """Compare firmware with TFLM and TFLM with LiteRT.
 
     Args:
-        running: the model and its samples in LiteRT and TFLM; it is waited for.
-        firmware: what the firmware answered, None where it could not run.
+        running: the run of the model and its samples in LiteRT and TFLM; this function waits for it.
+        firmware: the firmware's outputs, None if it could not run.
         seed: seed of the samples, for the record.
-        obstacle: why the firmware could not run.
-        all_layers: make the layer proof in any case, and list every operator.
+        obstacle: the reason why the firmware could not run.
+        all_layers: always make the layer proof, and list every operator.
     """
     model, inputs, engines = running.model, running.inputs, running.result()
     common: dict[str, Any] = {
@@ -96,7 +96,7 @@ def judge(
     common["faulty_ops"] = faulty_references(model)
     common["looked_at"] = proof.samples
     common["rounded_share"] = float(np.mean(proof.rounded)) if proof.rounded else 0.0
-    # Equal outputs on these samples prove nothing where an operator is beyond its bound.
+    # Equal outputs on these samples prove nothing if an operator exceeds its bound.
     if proof.culprit is not None or (proof.objection and not engines_agree):
         return Judgement(Verdict(DIVERGED, **{**common, "reason": proof.objection}), proof)
     return Judgement(Verdict(agreed if engines_agree else WITHIN_BOUND, **common), proof)
@@ -111,7 +111,7 @@ def engine_versions() -> dict[str, str]:
 
 
 def _in_float32(bounds: Bounds) -> dict[str, Any]:
-    """Return what a verdict says of the bounds of a model in float32."""
+    """Return the verdict's fields for the bounds of a float32 model."""
     if not bounds.unproven:
         return {"float_bound": bounds.largest}
     warning = (
@@ -122,7 +122,7 @@ def _in_float32(bounds: Bounds) -> dict[str, Any]:
 
 
 def _firmware_fault(running: EngineRun, engines: Engines, firmware: FirmwareRun) -> str:
-    """Say in what the firmware is not the model run by TFLM; "" when it is, or as near as float32 can be."""
+    """Describe how the firmware differs from TFLM; "" if it does not, or stays within the float32 bounds."""
     model = running.model
     if firmware.array is not None and not is_flashed(firmware.array, model):
         return _array_fault(model, firmware.array)
@@ -147,7 +147,7 @@ def _firmware_fault(running: EngineRun, engines: Engines, firmware: FirmwareRun)
 
 
 def _first_difference(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str | None:
-    """Say which output of the firmware is not TFLM's, byte for byte; None where all are."""
+    """Describe the first output byte of the firmware that differs from TFLM; None if none does."""
     answers, reference = firmware.answers, engines.reference
     for how, actual, expected in (
         ("", answers.outputs, reference.outputs),
@@ -164,7 +164,7 @@ def _first_difference(model: TfliteModel, engines: Engines, firmware: FirmwareRu
 
 
 def _array_fault(model: TfliteModel, array: bytes) -> str:
-    """Say in what the compiled array is not the model."""
+    """Describe how the compiled array differs from the model."""
     model = model if len(array) == len(model.data) else flashed(model)
     if len(array) != len(model.data):
         return f"the compiled array has {len(array)} bytes, the model {len(model.data)} that a device reads"

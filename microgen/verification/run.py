@@ -1,4 +1,4 @@
-"""Runs the engines and the firmware on the same samples: what each of them answered."""
+"""Runs the engines and the firmware on the same samples."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _SEQUENCE = 32
 
 @dataclass(frozen=True)
 class Engines:
-    """What the two interpreters answered.
+    """The outputs of the two interpreters.
 
     Attributes:
-        reference: TFLM's answers, which are those of every runtime.
-        litert: LiteRT's answers, which are what Python computes; empty when it refused the model.
+        reference: TFLM's outputs, which every runtime must reproduce.
+        litert: LiteRT's outputs, the result in Python; empty if LiteRT rejected the model.
         arena_min_bytes: the smallest arena with which TFLM runs the model on this machine.
-        normalised: what was changed in the copy that LiteRT ran.
-        refusal: why LiteRT does not run the model, "" when it does.
+        normalised: the changes in the copy that LiteRT ran.
+        refusal: the reason why LiteRT does not run the model, "" if it does.
     """
 
     reference: Answers
@@ -59,9 +59,9 @@ class Engines:
     refusal: str = ""
 
     def differences(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Tell for each sample whether any output differs: each from a fresh state, and as one sequence.
+        """Return for each sample whether any output differs: each from a fresh state, and as one sequence.
 
-        Without answers of LiteRT, nothing differs.
+        Without outputs of LiteRT, nothing differs.
         """
         pairs = ((self.reference.outputs, self.litert.outputs), (self.reference.sequence, self.litert.sequence))
         ours, theirs = (
@@ -86,14 +86,14 @@ class _Measured:
 
 @dataclass(frozen=True)
 class FirmwareRun:
-    """What the firmware answered.
+    """The outputs of the firmware.
 
     Attributes:
         answers: one array per output, samples first.
         array: the model's bytes as they lie in the compiled program; None for a board, where nobody can look, and for
             a runtime whose firmware does not hold them.
-        device: what it ran on; None for a program that does not answer because its model is another one.
-        tensors: what each operator wrote in the first inferences; None where the firmware does not keep that.
+        device: the device; None for a program that does not answer because it has a different model.
+        tensors: what each operator wrote in the first inferences; None if the firmware does not keep that.
     """
 
     answers: Answers
@@ -103,13 +103,13 @@ class FirmwareRun:
 
 
 class EngineRun:
-    """Samples under way in LiteRT (BUILTIN_REF) and TFLM's wheel, each in a process of its own.
+    """Samples under way in LiteRT (BUILTIN_REF) and TFLM's wheel, each in its own process.
 
     The arena is measured first, so that firmware can be compiled while the samples run. Nothing is waited for before it
     is asked for. What the engines answered is kept: asking again costs nothing.
 
     Attributes:
-        model, inputs: the model, and one array an input, samples first.
+        model, inputs: the model, and one array per input, samples first.
     """
 
     def __init__(self, model: TfliteModel, inputs: Samples, vectors: int = 1, steps: int = 1) -> None:
@@ -117,7 +117,7 @@ class EngineRun:
 
         Args:
             model: the model.
-            inputs: one array an input, samples first.
+            inputs: one array per input, samples first.
             vectors, steps: how many golden vectors `first` is for, and how many samples each of them has.
         """
         self.model = model
@@ -150,18 +150,18 @@ class EngineRun:
         """The smallest arena with which TFLM runs the model on this machine; waited for.
 
         Raises:
-            EngineError: an engine refused the model, crashed or hung.
+            EngineError: an engine rejected the model, crashed or hung.
         """
         return self._measure().arena_min_bytes
 
     @property
     def first(self) -> Samples:
-        """What TFLM answers to the first samples, of which golden vectors are made: one array an output; waited for.
+        """What TFLM answers to the first samples, of which golden vectors are made: one array per output; waited for.
 
         The state is fresh before each vector.
 
         Raises:
-            EngineError: an engine refused the model, crashed or hung.
+            EngineError: an engine rejected the model, crashed or hung.
         """
         return self._measure().first
 
@@ -170,7 +170,7 @@ class EngineRun:
         """How far correct float32 kernels may be from `first`; None for a model that computes in integers.
 
         Raises:
-            EngineError: an engine refused the model, crashed or hung.
+            EngineError: an engine rejected the model, crashed or hung.
         """
         with self._lock:
             if self._bounds is None:
@@ -181,7 +181,7 @@ class EngineRun:
         return self._jobs.enter_context(workers.start(engine, target, request))
 
     def _measure(self) -> _Measured:
-        """Wait for the arena, and let TFLM run all samples in it; a failure stays one."""
+        """Wait for the arena, then run all samples in TFLM; a failure is kept."""
         with self._lock:
             if self._measured is None:
                 try:
@@ -197,7 +197,7 @@ class EngineRun:
         try:
             reply = self._arena.result(self._deadline)
         except EngineError:
-            # LiteRT refuses nearly all broken files in words, where TFLM may crash: its reason is the better one.
+            # LiteRT rejects nearly all broken files in words, where TFLM may crash: its reason is the better one.
             self._litert.result(self._deadline)
             raise
         size = reply.arena_min_bytes
@@ -214,7 +214,7 @@ class EngineRun:
         """Wait for both engines.
 
         Raises:
-            EngineError: TFLM does not run the model. That LiteRT does not is a finding, and is returned.
+            EngineError: TFLM does not run the model. If LiteRT does not run it, the result reports that.
         """
         with self._lock:
             if self._engines is None:
@@ -298,12 +298,12 @@ class EngineRuns:
 
 @dataclass(frozen=True)
 class Question:
-    """What a firmware is asked of one of its models.
+    """The samples for one of a firmware's models.
 
     Attributes:
         model: what it has.
-        inputs: one array an input, samples first.
-        before: how many inferences the firmware may run of it on its own, golden vectors at the start.
+        inputs: one array per input, samples first.
+        before: the number of inferences that the firmware may run by itself at the start, for golden vectors.
         address: of the model in the firmware.
     """
 
@@ -325,7 +325,7 @@ def run_models(project: Sources, questions: Sequence[Question], *, record: Path 
 
     Args:
         project: the project's sources.
-        questions: what to ask of each of its models.
+        questions: the samples for each of its models.
         record: file to write the session to.
 
     Raises:
@@ -346,7 +346,7 @@ def run_models(project: Sources, questions: Sequence[Question], *, record: Path 
             parts = zip(answered, compiled, tensors, strict=True)
             return [dataclasses.replace(run, array=array, tensors=kept) for run, array, kept in parts]
         except DeviceError:
-            # A firmware that has another model does not owe an answer: that it has is the finding.
+            # A firmware with a different model need not answer: the different model is the result.
             found = [array.read_bytes() if array.exists() else None for array in arrays]
             if any(a is not None and not is_flashed(a, q.model) for a, q in zip(found, questions, strict=True)):
                 return [FirmwareRun(Answers(()), array, None) for array in found]
@@ -361,13 +361,13 @@ def ask_firmware(client: Client, on: str, model: TfliteModel, inputs: Samples, c
 def ask_models(client: Client, on: str, questions: Sequence[Question], cpu: str = "") -> list[FirmwareRun]:
     """Feed samples to a firmware that runs somewhere.
 
-    Models take turns, sample by sample: what one does must not show in what another answers.
+    Models take turns, sample by sample: a model must not change the outputs of another.
 
     Args:
         client: the way to it.
-        on: what the user calls the place.
-        questions: what to ask of each of its models.
-        cpu: the emulated CPU that it runs on; "" where none is emulated.
+        on: the device, as the user named it.
+        questions: the samples for each of its models.
+        cpu: the emulated CPU that it runs on; "" if none is emulated.
 
     Raises:
         EngineError: the firmware crashed, hung or answered nonsense.
@@ -409,7 +409,7 @@ def ask_models(client: Client, on: str, questions: Sequence[Question], cpu: str 
 
 
 def output_arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
-    """Turn the raw bytes of answers into one array an output, samples first.
+    """Turn the raw bytes of answers into one array per output, samples first.
 
     Raises:
         EngineError: an output does not have the size that the model gives it.
@@ -424,7 +424,7 @@ def output_arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Sam
 
 
 def sequence_length(model: TfliteModel, inputs: Samples) -> int:
-    """Return how many samples are run as a sequence."""
+    """Return the number of samples that run as a sequence."""
     return min(_SEQUENCE, len(inputs[0])) if model.is_stateful else 0
 
 

@@ -23,13 +23,13 @@ _INDICES = {"bool", "int32", "int64", "uint32", "uint16", "uint64"}
 
 
 def sample_count(model: TfliteModel, wanted: int) -> int:
-    """Return how many samples a verification runs: as many as are wanted, or as fit into `MOST_BYTES`."""
+    """Return the number of samples of a verification: those requested, or as many as fit into `MOST_BYTES`."""
     size = sum(t.bytes for t in (*model.inputs, *model.outputs))
     return max(min(wanted, MOST_BYTES // max(size, 1)), 1)
 
 
 def sample_warning(model: TfliteModel, wanted: int) -> str:
-    """Say that a verification has fewer samples than were wanted; "" where it has not."""
+    """Return a warning if a verification has fewer samples than requested; else ""."""
     count = sample_count(model, wanted)
     if count == wanted:
         return ""
@@ -38,7 +38,7 @@ def sample_warning(model: TfliteModel, wanted: int) -> str:
 
 
 def check_count(samples: int) -> None:
-    """Refuse a number of samples that none can be, or that would take hours.
+    """Reject a number of samples that is invalid, or would take hours.
 
     Raises:
         InputError: it is below 1 or above `defaults.MOST_SAMPLES`.
@@ -66,9 +66,9 @@ def make_samples(
 
     Args:
         model: the model.
-        count: how many samples, at least 1.
+        count: number of samples, at least 1.
         seed: seed of the random values.
-        calibration: one array an input, samples first; see `quantize_samples`.
+        calibration: one array per input, samples first; see `quantize_samples`.
 
     Returns:
         One array an input, of shape (count, *input shape) and the input's dtype.
@@ -100,14 +100,14 @@ def make_samples(
 
 
 def quantize_samples(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Samples:
-    """Bring data to the dtype and shape of the model's inputs.
+    """Convert data to the dtype and shape of the model's inputs.
 
     Float data goes into a quantized input as `quantize` says; data of its dtype is quantized already. An input that is
     not quantized, such as one of indices, takes the same numbers of any type.
 
     Args:
         model: the model.
-        data: one array an input, samples first.
+        data: one array per input, samples first.
 
     Raises:
         InputError: number of arrays, shape or dtype does not fit.
@@ -146,7 +146,7 @@ def _check_data(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> None:
 
 
 def _is_taken(tensor: Tensor, values: npt.NDArray[Any]) -> bool:
-    """Tell whether values go into an input as they are: its own type, or the same numbers of another.
+    """Return whether an input takes values unchanged: of its own type, or equal numbers of a different type.
 
     Of another type, those of a quantized input could be meant as quantized or as real ones.
     """
@@ -156,7 +156,7 @@ def _is_taken(tensor: Tensor, values: npt.NDArray[Any]) -> bool:
 
 
 def _has_all(dtype: np.dtype[Any], values: npt.NDArray[Any]) -> bool:
-    """Tell whether a type of integers, or bool, has each of these numbers."""
+    """Return whether a type of integers, or bool, has each of these numbers."""
     if dtype.kind not in "iub" or values.dtype.kind not in "iubf":
         return False
     if values.dtype.kind == "f" and not (values == np.round(values)).all():
@@ -235,7 +235,7 @@ def value_range(model: TfliteModel, tensor: Tensor) -> tuple[float, float]:
 
 
 def output_lsb(model: TfliteModel, tensor: Tensor) -> float:
-    """Return what one step of an output is: 1 for integers, the scale behind DEQUANTIZE for floats."""
+    """Return the size of one step of an output: 1 for integers; for floats, the scale of the DEQUANTIZE's input."""
     if tensor.dtype != "float32":
         return 1.0
     for op in model.main.operators:

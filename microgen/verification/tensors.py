@@ -1,4 +1,4 @@
-"""Every tensor that a firmware's operators write, held against TFLM's."""
+"""Compares every tensor that a firmware's operators write with TFLM's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import DeviceError
 from ..tflite import TfliteModel
 from .samples import Samples
 
-# So many samples have their tensors kept; outputs are compared on all.
+# The number of samples whose tensors are kept; outputs are compared on all samples.
 TENSOR_SAMPLES = 4
 _HEAD = struct.Struct("=IIII")
 _INPUTS = 2**16 - 1  # MODEL_INPUT_VALUES of the generated model.h
@@ -29,7 +29,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class KeptInference:
-    """What one inference was given, and what each operator wrote, by operator and tensor."""
+    """The inputs of one inference, and the tensors that each operator wrote, by operator and tensor."""
 
     inputs: Mapping[int, bytes]
     written: Mapping[tuple[int, int], Kept]
@@ -88,7 +88,7 @@ def tensor_fault(
     pairs: Sequence[tuple[int, int]],
     reference: Sequence[Samples],
 ) -> str:
-    """Say where a tensor of the firmware is not TFLM's; "" where all are equal.
+    """Describe the first tensor of the firmware that differs from TFLM; "" if all are equal.
 
     Args:
         inputs: one array per input, samples first.
@@ -113,7 +113,7 @@ def tensor_fault(
 
 
 def _is_given(inference: KeptInference, given: Mapping[int, bytes]) -> bool:
-    """Tell whether an inference had these inputs; one that no operator reads is not kept."""
+    """Return whether an inference had these inputs; one that no operator reads is not kept."""
     return all(given[tensor] == data for tensor, data in inference.inputs.items() if tensor in given)
 
 

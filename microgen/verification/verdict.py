@@ -1,4 +1,4 @@
-"""What a verification found."""
+"""The result of a verification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _unit(dtype: str) -> str:
 
 
 def _incomparable(difference: float) -> str:
-    """Say why a difference is no number; "" when it is one."""
+    """Return the reason why a difference is not a number; "" if it is one."""
     return "" if math.isfinite(difference) else _INCOMPARABLE
 
 
@@ -28,19 +28,19 @@ class Layer:
     """One operator, given the same inputs in TFLM and in LiteRT.
 
     Attributes:
-        index, op, tensor, shape: which one, and its first output.
+        index, op, tensor, shape: the operator's index and name, and its first output.
         max_abs_diff_lsb: the largest difference, in steps of its output, or in real values where that is float32;
-            infinite where answers cannot be compared.
-        bound_lsb: what is allowed.
+            infinite if answers cannot be compared.
+        bound_lsb: the largest difference allowed.
         subgraph: where the operator is.
         dtype, scale, zero_point: of its first output.
-        differing_elements, elements: how many of the values that it gave differ, and how many there were.
-        saturated: the part of its first output's values that lie at the edge of their type.
-        exact_error_lsb: the larger distance of both interpreters from the exact rational result, None where the
+        differing_elements, elements: number of output values that differ, and in total.
+        saturated: the share of its first output's values at the limits of their type.
+        exact_error_lsb: the larger distance of both interpreters from the exact rational result, None if the
             bound does not come from rounding.
         exact_allowed_lsb: the largest distance that any value may have.
-        exact_within: whether each value keeps to what it may have.
-        faults: what the interpreters are known to get wrong in such an operator.
+        exact_within: whether each value is within its limit.
+        faults: known faults of the interpreters in such an operator.
     """
 
     index: int
@@ -68,7 +68,7 @@ class Layer:
 
     @property
     def unit(self) -> str:
-        """What differences are counted in, as a word behind a number: " LSB", or "" for real values."""
+        """The unit of differences, as a suffix: " LSB", or "" for real values."""
         return _unit(self.dtype)
 
     @property
@@ -77,7 +77,7 @@ class Layer:
         return self.max_abs_diff_lsb <= self.bound_lsb and self.exact_within
 
     def complaint(self) -> str:
-        """Say in one line what is wrong with an operator that is not within its bound."""
+        """Describe an operator that exceeds its bound, in one line."""
         what = f"operator {self.index} ({self.op}, '{self.tensor}' {list(self.shape)})"
         if self.subgraph:
             what = f"subgraph {self.subgraph} {what}"
@@ -97,16 +97,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Device:
-    """What the firmware ran on.
+    """The device that the firmware ran on.
 
     Attributes:
         name: the board, as the firmware names it.
-        on: "host", "emulator", or the port that it was reached by.
-        model_sha256: the model that the firmware says it has.
-        arena_used_bytes, arena_bytes: what of the tensor arena is in use there, and its size.
+        on: "host", "emulator", or the port.
+        model_sha256: the model's hash, as the firmware reports it.
+        arena_used_bytes, arena_bytes: bytes of the tensor arena in use, and its size.
         inference_us: median time of an inference on the device, in microseconds.
-        retries: how often something was damaged on its way and sent again.
-        cpu: the emulated CPU; "" where none is emulated.
+        retries: number of damaged transmissions that were repeated.
+        cpu: the emulated CPU; "" if none is emulated.
     """
 
     name: str
@@ -126,33 +126,33 @@ class Verdict:
     Attributes:
         status: "bit-exact", "within-bound", "diverged", "unreferenced" (TFLM runs the model, LiteRT does not) or
             "not-verified".
-        samples, seed: what it was found on.
-        differing_samples: on how many of them TFLM's outputs differ from LiteRT's.
+        samples, seed: the number of samples, and their seed.
+        differing_samples: number of samples on which TFLM's outputs differ from LiteRT's.
         max_abs_diff_lsb: the largest difference at an output, in steps of it, or in real values where that is float32;
-            infinite where it cannot be compared.
+            infinite if it cannot be compared.
         ops: the operators that differ, by name.
         layers: the operators that differ, one by one, or all of them where the layer proof was asked for; empty when
             all outputs are equal and it was not.
-        sequence: how many samples were also run one after the other without a reset, for a model with state.
-        normalised: what was changed in the copy that LiteRT ran, so that it takes the model.
-        faults: what the interpreters themselves are known to get wrong in this model.
+        sequence: number of samples that also ran as one sequence without a reset, for a model with state.
+        normalised: the changes in the copy that LiteRT ran, so that it accepts the model.
+        faults: known faults of the interpreters that concern this model.
         firmware: "equal" (to TFLM's wheel, every byte), "within-bound" (of what float32 kernels may answer), "differs",
             or "not-run".
-        tensors: how many tensors of the firmware, with those between the operators, were held against TFLM's, on the
-            first few samples; 0 where the firmware does not keep them.
-        reason: why it is diverged or not verified, or what could not be run; "" otherwise.
-        engines: the versions that were compared.
-        counterexample: the file with a small input that shows the difference, "" when none was saved.
-        device: what the firmware ran on; None when it did not.
+        tensors: how many tensors of the firmware, with those between the operators, were compared with TFLM's, on the
+            first few samples; 0 if the firmware does not keep them.
+        reason: why it is diverged or not verified, or what could not run; "" otherwise.
+        engines: versions of the engines.
+        counterexample: the file with a small input that shows the difference, "" if none was saved.
+        device: the device; None if the firmware did not run.
         accuracy: what labelled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
-            answer), "litert_accuracy"; None where there were none, or where their classes are not the model's.
-        warnings: what to know about the accuracy, or why it was not computed; that fewer samples than wanted were run.
-        faulty_ops: the operators for which LiteRT's reference kernels are known to be wrong; where there are any,
-        looked_at: how many samples the layer proof looked at; 0 where none was made.
-        rounded_share: the share of them on which an operator rounds otherwise, too.
-        dtype: of the outputs, where one is float32.
-        float_bound: of a model in float32: how far any correct kernels, whatever the order in which they sum, may be
-            from TFLM's outputs, on the golden vectors; None where nothing is proven.
+            answer), "litert_accuracy"; None without labelled samples, or if their classes are not the model's.
+        warnings: facts about the accuracy, or why it was not computed; a smaller number of samples than requested.
+        faulty_ops: the operators for which LiteRT's reference kernels are known to be wrong.
+        looked_at: number of samples in the layer proof; 0 without a layer proof.
+        rounded_share: the share of these samples on which an operator also rounds differently.
+        dtype: "float32" if an output is in float32.
+        float_bound: for a float32 model, the largest distance of correct kernels, for any order of their sums, from
+            TFLM's outputs on the golden vectors; None if nothing is proven.
     """
 
     status: str
@@ -181,7 +181,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found against the firmware."""
+        """Whether the firmware passed."""
         return self.status not in (DIVERGED, UNREFERENCED)
 
     def to_json(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Image:
         return total(linked for source, linked in self.parts.items() if source.is_relative_to(folder))
 
     def functions(self, addresses: Sequence[int]) -> list[str]:
-        """Return the name of the function that each address lies in; "" where it lies in none."""
+        """Return the name of the function that each address lies in; "" if it lies in none."""
         assert self.cpu.compiler is not None
         listed = _output_of([f"{self.cpu.compiler.prefix}nm", "-nC", "--defined-only", str(self.elf)])
         matches = re.findall(r"^([0-9a-f]+) [tTwW] (.+)$", listed, re.M)

@@ -29,7 +29,7 @@ def mnemonics(cpu: Cpu, elf: Path) -> Counter[str]:
 
 
 def check_instructions(cpu: Cpu, elf: Path) -> None:
-    """Refuse a firmware with an instruction that its CPU lacks.
+    """Reject a firmware with an instruction that its CPU lacks.
 
     Raises:
         InputError: names the instruction.

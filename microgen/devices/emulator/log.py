@@ -74,7 +74,7 @@ class Log:
         return result
 
     def fault(self) -> Fault | None:
-        """Return why the firmware stopped; None where it reported nothing."""
+        """Return why the firmware stopped; None if it reported nothing."""
         match = re.search(r"^fault: ([^;\n]+);?(.*)$", self._text(), re.M)
         if match is None:
             return None

@@ -17,7 +17,7 @@ _PROBE = "#include <cstddef>\n#include <cstring>\n#include <new>\n"
 
 
 def require_tools(cpu: Cpu) -> None:
-    """Refuse a CPU that this machine cannot emulate.
+    """Reject a CPU that this machine cannot emulate.
 
     Raises:
         SetupError: names what is missing, and the command that installs it.

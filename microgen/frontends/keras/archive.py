@@ -38,7 +38,7 @@ def _rebuilt(model: Any) -> Any:  # noqa: ANN401
     """Return a quantization-aware tf_keras model as it comes out of a file.
 
     After its training the wrappers list a weight twice that they list once when they are loaded, and tf_keras would
-    refuse to load what it saved.
+    reject to load what it saved.
     """
     from tensorflow_model_optimization.quantization.keras import quantize_scope
 

@@ -21,7 +21,7 @@ _HINT = "build it with tf_keras and save it as .h5, or use layers that tf_keras 
 
 
 def unsupported(model: Any) -> list[str]:  # noqa: ANN401 - Keras has no types
-    """Return what of a Keras 3 model cannot be carried over, one line a layer; empty when all can."""
+    """Return the parts of a Keras 3 model that cannot be carried over, one line per layer; empty if all can."""
     import keras
 
     titles = []

@@ -1,4 +1,4 @@
-"""Gives the cell states of LSTMs a range that LiteRT computes with."""
+"""Gives the cell states of LSTMs a range that LiteRT supports."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from . import rules
 from .cells import widen_cells
 from .loading import Loaded, load
 
-# Where the ranges of a model come from that was trained quantization-aware.
+# The origin of the ranges of a model trained with quantization in the loop.
 LEARNED = "quantization-aware training"
-# Data that is smaller than this after a model's own scaling was most likely scaled before, too.
+# Smaller data after the model's own scaling was most likely scaled twice.
 _DROWNED = 0.1
 _LOOPS = ("While", "StatelessWhile")
 
@@ -33,9 +33,9 @@ class ConvertRequest:
 
     Attributes:
         path: of the file or folder, as for `loading.load`.
-        calibration: the data that its ranges come from; None where the model has learned its ranges, or keeps float32.
+        calibration: the data that its ranges come from; None if the model has learned its ranges, or keeps float32.
         scheme, per_channel_dense, allow_float: as for `convert`.
-        seed: of everything random.
+        seed: seed of all random generators.
     """
 
     path: Path
@@ -115,13 +115,13 @@ def convert(
 
     Args:
         loaded: the float model.
-        data: the representative dataset, one array an input.
+        data: the representative dataset, one array per input.
         scheme: "int8", "int16x8" for int16 activations and int8 weights, or "float32", which quantizes nothing.
-        per_channel_dense: whether FULLY_CONNECTED gets one weight scale a channel.
+        per_channel_dense: whether FULLY_CONNECTED gets one weight scale per channel.
         allow_float: let operators stay in float32 that have no integer kernel.
 
     Raises:
-        EngineError: the converter refuses; names layers where its words do.
+        EngineError: the converter rejects the model; names the layers that its message names.
         InputError: the model has a loop that the converter would crash on, or has learned the ranges of another
             scheme.
     """

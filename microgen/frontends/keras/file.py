@@ -1,6 +1,6 @@
-"""Reads what a .keras or .h5 file says of itself, and refuses one that would run code when Keras loads it.
+"""Reads the description of a .keras or .h5 file, and rejects files that would run code when Keras loads them.
 
-A Keras file names the Python classes that make its layers, and may hold Python bytecode. Keras 3 refuses most of that
+A Keras file names the Python classes that make its layers, and may hold Python bytecode. Keras 3 rejects most of that
 (`safe_mode`); Keras 2, which reads older files, runs the bytecode of an .h5 and imports any module that a file names.
 So the description is checked first, by the same rules for all: classes of Keras, no bytecode, no functions as layers
 other than those of `functions.PURE`.
@@ -39,7 +39,7 @@ _TRUSTED = "use Keras's own layers; if you trust the file, load it and give the 
 
 @dataclass(frozen=True)
 class KerasFile:
-    """What a file says of itself.
+    """The description of a file.
 
     Attributes:
         is_legacy: whether Keras 2 wrote it.
@@ -109,7 +109,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 - HDF5 stores either
 
 
 def _refuse_foreign_classes(file: str, config: Any) -> None:  # noqa: ANN401 - JSON
-    """Walk a description and refuse what is not made of Keras's own classes."""
+    """Walk a description and reject what is not made of Keras's own classes."""
     waiting = [(config, "", False)]
     while waiting:
         value, layer, is_layer = waiting.pop()

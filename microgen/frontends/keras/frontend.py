@@ -1,4 +1,4 @@
-"""Keras files and model objects as a frontend."""
+"""The frontend for Keras files and model objects."""
 
 from __future__ import annotations
 

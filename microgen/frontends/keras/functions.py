@@ -1,4 +1,4 @@
-"""Layers of Keras 2 that call what they name, and the functions of TensorFlow that they may call.
+"""Layers of Keras 2 that call functions by name, and the TensorFlow functions that they may call.
 
 A Keras 2 model that was made with TensorFlow's functions stores each call as a layer, with the public name of the
 function: whoever writes the file chooses any function of TensorFlow, and Keras calls it while it loads the file.

@@ -176,7 +176,7 @@ def _saved_model(path: Path) -> Loaded:
 
 
 def _layers_of(signature: Any) -> LayerNames:  # noqa: ANN401
-    """Find out the Keras layers of a SavedModel, which no longer has them, from its variables' and operators' names.
+    """Derive the Keras layers of a SavedModel from the names of its variables and operators.
 
     Keras names a variable "model/layer/kernel:0" or "layer/kernel:0", and an operator "model/layer/MatMul", where Keras
     3 adds a number to both scopes.

@@ -1,4 +1,4 @@
-"""Finds the layers of a Keras file on which the converter's process may end; the job runs in a worker."""
+"""Finds the layers of a Keras file that may crash the converter; the job runs in a worker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .file import layers_of, read_keras_file
 
-# What unrolls into a loop, or masks steps of one: the converter's process ends on some of them.
+# Layers that unroll into a loop, or mask steps of one: some of them crash the converter.
 _LOOPING = frozenset(
     {"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "GRU", "LSTM", "Masking", "RNN", "SimpleRNN", "TimeDistributed"}
 )

@@ -1,4 +1,4 @@
-"""The table of what does not convert (rules.toml), and how operators lead back to the layers they come from."""
+"""The table of layers that do not convert (rules.toml), and the way from operators back to layers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table() -> dict[str, Any]:
 
 
 def check_layers(layers: Sequence[Layer], scheme: str) -> None:
-    """Refuse layers that the converter crashes on, or does not quantize to a scheme.
+    """Reject layers that the converter crashes on, or does not quantize to a scheme.
 
     Raises:
         InputError: names the layer, the reason and what to use instead.
@@ -51,7 +51,7 @@ def check_layers(layers: Sequence[Layer], scheme: str) -> None:
 
 
 def needs_carrying(layers: Sequence[Layer]) -> bool:
-    """Tell whether a Keras 3 model must be carried over to tf_keras to convert well."""
+    """Return whether a Keras 3 model must be carried over to tf_keras to convert well."""
     return any(layer.kind in table()["carried"] for layer in layers)
 
 

@@ -1,4 +1,4 @@
-"""Refuses HDF5 files whose weights lie elsewhere: they could be any file of whoever reads them. Runs in a worker.
+"""Rejects HDF5 files whose weights lie in other files, which could be any file of the user. Runs in a worker.
 
 HDF5 follows three kinds of reference by itself: external storage (the values of a dataset are bytes of another file),
 external links (a name stands for an object in another file), and virtual datasets (parts of others, in any file).
@@ -24,7 +24,7 @@ _WHOLE = "save the model again where its weights are, whole: model.save('model.k
 
 
 def check_weights(path: Path) -> None:
-    """Refuse a Keras file or a SavedModel with weights by reference.
+    """Reject a Keras file or a SavedModel with weights by reference.
 
     Args:
         path: an .h5; a .keras, of which each member that is HDF5 is checked; the folder of a SavedModel likewise.

@@ -1,4 +1,4 @@
-"""What correct float32 kernels may answer, in whatever order they sum: a proven interval for each value."""
+"""Proven intervals for the results of correct float32 kernels, for any order of their sums."""
 
 from .case import Unproven
 from .enclose import Bounds, Enclosure, bounds, first_outside

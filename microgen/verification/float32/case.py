@@ -13,7 +13,7 @@ from .interval import Interval
 
 
 class Unproven(Exception):
-    """No rule says what an operator may answer."""
+    """No rule gives the interval of an operator."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Case:
 
     Attributes:
         model, graph, op: the operator and where it is.
-        inputs: by position; None where an input is left out or has no real values.
+        inputs: by position; None if an input is left out or has no real values.
         state: what is kept between inferences, by tensor of this graph or by the name of a variable; rules change it.
     """
 
@@ -48,7 +48,7 @@ class Case:
         return value
 
     def optional(self, position: int) -> Interval | None:
-        """Return an input, None where it is left out."""
+        """Return an input, None if it is left out."""
         return self.inputs[position] if position < len(self.inputs) else None
 
     def constant(self, position: int) -> npt.NDArray[Any]:

@@ -45,7 +45,7 @@ class Enclosure:
         """Return the intervals of the outputs of one inference.
 
         Args:
-            inputs: one array an input, of its shape.
+            inputs: one array per input, of its shape.
 
         Raises:
             Unproven: an operator has no rule; names it.
@@ -97,7 +97,7 @@ class Enclosure:
             with np.errstate(all="ignore"):
                 result = _RULES[op.name](case)
         except (Unproven, ValueError, IndexError, TypeError, ZeroDivisionError):
-            # NumPy refuses shapes and types that contradict each other, and some kernels of TFLM never look at.
+            # NumPy rejects shapes and types that contradict each other, and some kernels of TFLM never look at.
             raise Unproven(f"operator {op.index} ({op.name})") from None
         intervals = result if isinstance(result, tuple) else (result,)
         if [i.shape for i in intervals] != [graph.tensors[i].shape for i in op.outputs]:
@@ -110,7 +110,7 @@ def _unknown(graph: Subgraph) -> Interval:
 
 
 def _is_float32(graph: Subgraph, op: Operator) -> bool:
-    """Tell whether an operator computes in float32, or moves such values; DEQUANTIZE turns others into them."""
+    """Return whether an operator computes in float32, or moves such values; DEQUANTIZE turns others into them."""
     read = [graph.tensors[i] for i in op.inputs if i >= 0 and not graph.tensors[i].is_constant]
     touched = [*read, *(graph.tensors[i] for i in op.outputs)]
     if op.name == "DEQUANTIZE":
@@ -126,8 +126,8 @@ class Bounds:
 
     Attributes:
         tolerances: for each sample, for each output, the largest distance of any element, in the output's real values.
-        outside: the first sample that TFLM's own answer is outside of its interval on; None where there is none.
-        unproven: the operator that has no rule, so that nothing is known; "" where all have.
+        outside: the first sample that TFLM's own answer is outside of its interval on; None if there is none.
+        unproven: the operator that has no rule, so that nothing is known; "" if all have.
     """
 
     tolerances: tuple[tuple[float, ...], ...] = ()
@@ -136,7 +136,7 @@ class Bounds:
 
     @property
     def largest(self) -> float | None:
-        """The largest tolerance; None where none is known."""
+        """The largest tolerance; None if none is known."""
         return max((t for sample in self.tolerances for t in sample), default=None)
 
 
@@ -145,8 +145,8 @@ def bounds(model: TfliteModel, inputs: Sequence[Array], answers: Sequence[Array]
 
     Args:
         model: the model.
-        inputs: one array an input, samples first.
-        answers: TFLM's to the first of them, one array an output.
+        inputs: one array per input, samples first.
+        answers: TFLM's to the first of them, one array per output.
         steps: after how many samples the state is fresh again.
     """
     if not float_operators(model):
@@ -168,7 +168,7 @@ def bounds(model: TfliteModel, inputs: Sequence[Array], answers: Sequence[Array]
 
 
 def first_outside(model: TfliteModel, inputs: Sequence[Array], answers: Sequence[Array], steps: int = 1) -> int | None:
-    """Return the first sample with an answer that no correct float32 kernels give, None where there is none.
+    """Return the first sample with an answer that no correct float32 kernels give, None if there is none.
 
     Args:
         model, inputs, answers, steps: as for `bounds`.

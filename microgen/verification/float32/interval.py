@@ -1,4 +1,4 @@
-"""Intervals that hold whatever float32 arithmetic may make of a real value.
+"""Intervals that contain every result of float32 arithmetic for a real value.
 
 A float32 operation returns the exact result within a relative error of U, or within TINY where that is too small for a
 normal number and a board may take it for zero. k operations in a row, in any order, stay within gamma(k) of the sum of
@@ -80,7 +80,7 @@ class Interval:
         return Interval(np.where(lower < -LARGEST, -np.inf, lower), np.where(upper > LARGEST, np.inf, upper))
 
     def contains(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Tell for each value whether it is inside; one that is no number never is."""
+        """Return for each value whether it is inside; one that is no number never is."""
         real = values.reshape(self.shape).astype(np.float64)
         return np.asarray((self.lower <= real) & (real <= self.upper))
 

@@ -1,4 +1,4 @@
-"""The exact, rational result of an operator, which both interpreters are held against."""
+"""The exact, rational result of an operator, which both interpreters are compared with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...tflite import Operator, Subgraph, Tensor, TfliteModel
 from . import recurrent
 
 Array = npt.NDArray[Any]
-# So many values are held against their exact result at once: they take a hundred bytes each meanwhile.
+# So many values are compared with their exact result at once: they take a hundred bytes each meanwhile.
 _CHUNK = 2**20
 
 
@@ -27,7 +27,7 @@ class Exact:
         tflm, litert: the largest distance of each interpreter.
         allowed: 1/2 and the epsilon, the largest that any element may have.
         is_within: whether every element of both keeps to its own epsilon.
-        bound_lsb: how far the interpreters may be apart where that is computed, None where bounds.toml says it.
+        bound_lsb: how far the interpreters may be apart where that is computed, None if bounds.toml says it.
 
     For an operator in float32 all of them are real values, and `allowed` is half of the widest interval.
     """
@@ -78,12 +78,12 @@ class Case:
         return (_nibbles(self.model, tensor) if tensor.dtype == "int4" else self.model.constant(tensor))[None]
 
     def has(self, position: int) -> bool:
-        """Tell whether the operator has an input at this position."""
+        """Return whether the operator has an input at this position."""
         return position < len(self.op.inputs) and self.op.inputs[position] >= 0
 
 
 def _nibbles(model: TfliteModel, tensor: Tensor) -> Array:
-    """Return int4 values, two a byte, the lower half first."""
+    """Return int4 values, two per byte, the lower half first."""
     stored = np.frombuffer(model.data, np.uint8, tensor.bytes, tensor.offset).astype(np.int64)
     halves = np.stack([stored & 15, stored >> 4], axis=1).reshape(-1)[: tensor.elements]
     return np.asarray(halves - 16 * (halves > 7)).reshape(tensor.shape)
@@ -93,13 +93,13 @@ def compare(case: Case) -> Exact | None:
     """Hold the answers of both interpreters against the exact result.
 
     Returns:
-        None where the rule of bounds.toml does not hold for such an operator: the axes of a SUM are not constant, say.
+        None if the rule of bounds.toml does not hold for such an operator: the axes of a SUM are not constant, say.
     """
     return _RULES[case.rule["exact"]](case)
 
 
 def _fully_connected(case: Case) -> Exact | None:
-    """Hold FULLY_CONNECTED against sum((q - z) * (w - z_w)) + bias, times s_in * s_w / s_out, plus z_out.
+    """Compare FULLY_CONNECTED with sum((q - z) * (w - z_w)) + bias, times s_in * s_w / s_out, plus z_out.
 
     TFLM takes no weights but int8, and int4 with int8 activations.
 
@@ -129,7 +129,7 @@ def _fully_connected(case: Case) -> Exact | None:
 
 
 def _sum(case: Case) -> Exact | None:
-    """Hold SUM against sum(q - z) times s_in / s_out, plus z_out; epsilon as for FULLY_CONNECTED, without 2^-24."""
+    """Compare SUM with sum(q - z) times s_in / s_out, plus z_out; epsilon as for FULLY_CONNECTED, without 2^-24."""
     source, axis, output = case.tensor(0), case.tensor(1), case.output
     if not axis.is_constant or not source.scale or not output.scale:
         return None
@@ -139,7 +139,7 @@ def _sum(case: Case) -> Exact | None:
 
 
 def _mul(case: Case) -> Exact | None:
-    """Hold MUL against (q_1 - z_1) * (q_2 - z_2) times s_1 * s_2 / s_out, plus z_out; epsilon as for SUM."""
+    """Compare MUL with (q_1 - z_1) * (q_2 - z_2) times s_1 * s_2 / s_out, plus z_out; epsilon as for SUM."""
     first, second, output = case.tensor(0), case.tensor(1), case.output
     if not first.scale or not second.scale or not output.scale:
         return None
@@ -151,7 +151,7 @@ def _mul(case: Case) -> Exact | None:
 
 
 def _leaky_relu(case: Case) -> Exact | None:
-    """Hold LEAKY_RELU against (q - z) times s_in / s_out, and alpha below the zero point, plus z_out.
+    """Compare LEAKY_RELU with (q - z) times s_in / s_out, and alpha below the zero point, plus z_out.
 
     Epsilon as for SUM, and |v| * 2^-22, since both interpreters multiply scale and alpha as float32, and divide so.
     """
@@ -171,12 +171,12 @@ def _leaky_relu(case: Case) -> Exact | None:
 
 
 def _logistic(case: Case) -> Exact | None:
-    """Hold LOGISTIC against 1 / (1 + exp(-x)); see `_curve`."""
+    """Compare LOGISTIC with 1 / (1 + exp(-x)); see `_curve`."""
     return _curve(case, lambda x: 1 / (1 + np.exp(-x)), 2.0**-8, -128)
 
 
 def _tanh(case: Case) -> Exact | None:
-    """Hold TANH against tanh(x); see `_curve`."""
+    """Compare TANH with tanh(x); see `_curve`."""
     return _curve(case, np.tanh, 2.0**-7, 0)
 
 
@@ -197,7 +197,7 @@ def _curve(case: Case, function: Callable[[Array], Array], scale: float, zero_po
 
 
 def _svdf(case: Case) -> Exact | None:
-    """Hold SVDF against `recurrent.svdf`, the same interval for both interpreters."""
+    """Compare SVDF with `recurrent.svdf`, the same interval for both interpreters."""
     tube = recurrent.svdf(case.model, case.graph, case.op, case.inputs)
     return _enclosed(case, ((tube, case.tflm),), ((tube, case.litert),)) if tube is not None else None
 
@@ -223,7 +223,7 @@ def _enclosed(case: Case, tflm: Sequence[_Enclosed], litert: Sequence[_Enclosed]
     """Hold what each interpreter answered, and then what it kept, against the intervals that it must be in.
 
     Returns:
-        None where an interval of the answers spans more than bounds.toml says, so that being inside proves little.
+        None if an interval of the answers spans more than bounds.toml says, so that being inside proves little.
     """
     answers = (tflm[0], litert[0])
     if any(float((tube.upper - tube.lower).max()) > case.rule["widest"] for tube, _ in answers):
@@ -240,7 +240,7 @@ def _enclosed(case: Case, tflm: Sequence[_Enclosed], litert: Sequence[_Enclosed]
 
 
 def _in_chunks(sums: Array, factor: Fraction, case: Case) -> Exact:
-    """Hold all answers against accumulators, one a row, times one factor."""
+    """Compare all answers with accumulators, one per row, times one factor."""
     answers = [a.reshape(-1, 1) for a in (case.tflm, case.litert)]
     starts = range(0, len(sums), _CHUNK)
     chunks = (slice(start, start + _CHUNK) for start in starts)
@@ -260,7 +260,7 @@ def _all_of(parts: Sequence[Exact]) -> Exact:
 def _rescaled(
     sums: Array, factors: Sequence[Fraction], case: Case, factor_error: float, answers: Sequence[Array]
 ) -> Exact:
-    """Hold answers against accumulators, one column a factor, times that factor.
+    """Compare answers with accumulators, one column per factor, times that factor.
 
     Args:
         factor_error: how far the factor itself may be off, relative.

@@ -33,7 +33,7 @@ class Fault:
     instead: str = ""
 
     def meets(self, graph: Subgraph, op: Operator) -> bool:
-        """Tell whether an operator meets the fault."""
+        """Return whether an operator meets the fault."""
         return op.name in self.ops and _CONDITIONS[self.when](graph, op)
 
 
@@ -61,7 +61,7 @@ def faulty_references(model: TfliteModel) -> tuple[str, ...]:
 
 
 def model_faults(model: TfliteModel) -> tuple[str, ...]:
-    """Return the known faults that a model meets, one line an operator."""
+    """Return the known faults that a model meets, one line per operator."""
     return tuple(
         f"operator {op.index} ({op.name}): {fault.text}"
         for graph in model.subgraphs
@@ -76,7 +76,7 @@ def _input(graph: Subgraph, op: Operator, position: int) -> Tensor | None:
 
 
 def _differs_from_output(graph: Subgraph, op: Operator, position: int) -> bool:
-    """Tell whether an input is there, and quantized otherwise than the first output."""
+    """Return whether an input is there, and quantized differently from the first output."""
     tensor = _input(graph, op, position)
     if tensor is None or not op.outputs:
         return False

@@ -1,4 +1,4 @@
-"""The layer proof: each operator alone, on the inputs that it has in TFLM, in both interpreters."""
+"""The layer proof: runs each operator alone in both interpreters, on the inputs that it has in TFLM."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Proof:
 
     Attributes:
         layers: every operator that was compared, in its order.
-        objection: why this is no proof that all differences are allowed, "" when it is one.
-        culprit: the first operator beyond its bound, None when there is none.
+        objection: why this does not prove that all differences are allowed, "" if it does.
+        culprit: the first operator that exceeds its bound, None if none does.
         inputs: for the culprit, its inputs on the samples looked at, samples first.
         cut: the culprit as a model of its own.
-        samples: how many were looked at.
-        rounded: on which of them an operator rounds otherwise than its reference.
+        samples: number of samples used.
+        rounded: the samples on which an operator rounds differently from its reference.
     """
 
     layers: tuple[Layer, ...]
@@ -243,7 +243,7 @@ def _layer(model: TfliteModel, comparison: _Comparison) -> Layer:
         held = _hold_against_exact(model, comparison)
     allowed: Any = COMPUTED if is_float else bound.get(tensor.dtype, 0)
     if held is None and ("exact" in bound or is_float):
-        allowed = 0  # what cannot be held against the exact result is not proven
+        allowed = 0  # what cannot be compared with the exact result is not proven
     elif held is not None and allowed == COMPUTED:
         allowed = held.bound_lsb or 0.0
     return Layer(
@@ -277,7 +277,7 @@ def _hold_against_exact(model: TfliteModel, comparison: _Comparison) -> exact.Ex
 
 
 def _hold_in_intervals(model: TfliteModel, comparison: _Comparison) -> exact.Exact | None:
-    """Hold an operator in float32 against all that rounding may make of its exact result; None where no rule says."""
+    """Compare an operator in float32 with the interval of its exact result; None without a rule."""
     place = comparison.place
     enclosure, sides = Enclosure(model), (comparison.tflm.outputs, comparison.litert.outputs)
     inside, distances, radius = True, [0.0, 0.0], 0.0
@@ -299,7 +299,7 @@ def _hold_in_intervals(model: TfliteModel, comparison: _Comparison) -> exact.Exa
 
 
 def _saturated(values: npt.NDArray[Any]) -> float:
-    """Return the part of the values that lie at the edge of their type."""
+    """Return the share of the values at the limits of their type."""
     if values.dtype.kind != "i" or not values.size:
         return 0.0
     limits = np.iinfo(values.dtype)
@@ -307,7 +307,7 @@ def _saturated(values: npt.NDArray[Any]) -> float:
 
 
 def _rounded(model: TfliteModel, comparisons: Sequence[_Comparison], samples: int) -> npt.NDArray[np.bool_]:
-    """Tell for each sample whether the difference of some operator explains that outputs differ."""
+    """Return for each sample whether the difference of some operator explains that outputs differ."""
     explained = np.zeros(samples, np.bool_)
     for ours, theirs in (pair for c in comparisons if not c.litert.refusal for pair in c.outputs):
         differs = sample_differs(ours, theirs)
@@ -317,7 +317,7 @@ def _rounded(model: TfliteModel, comparisons: Sequence[_Comparison], samples: in
 
 
 def _objection(comparisons: Sequence[_Comparison], unexplained: npt.NDArray[np.bool_]) -> str:
-    """Return what stands against a proof in which every operator is within its bound; "" when nothing does."""
+    """Return what stands against a proof in which every operator is within its bound; "" if nothing does."""
     unfaithful = [c for c in comparisons if not c.tflm.is_faithful] + [
         c for c in comparisons if not c.litert.is_faithful
     ]

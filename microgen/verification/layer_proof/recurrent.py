@@ -56,7 +56,7 @@ class Steps:
 
 
 def steps_of(graph: Subgraph, op: Operator) -> Steps | None:
-    """Return the steps of an operator, None where it is not taken apart."""
+    """Return the steps of an operator, None if it is not taken apart."""
     if op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM" or not _is_plain_lstm(graph, op):
         return None
     axis = 0 if op.time_major else 1
@@ -124,7 +124,7 @@ def _rounding(factor: float) -> float:
 
 
 def _rescaled(sums: Array, factor: float) -> _Interval | None:
-    """Rescale accumulators; None where they do not fit the 32 bits that both interpreters have."""
+    """Rescale accumulators; None if they do not fit the 32 bits that both interpreters have."""
     if float(np.abs(sums).max()) * max(1.0, 2.0 ** np.frexp(factor)[1]) >= 2.0**31:
         return None
     value = sums.astype(np.float64) * factor
@@ -132,7 +132,7 @@ def _rescaled(sums: Array, factor: float) -> _Interval | None:
 
 
 def _constants(model: TfliteModel, tensors: list[Tensor]) -> list[Array] | None:
-    """Return the values of constant tensors; None where one is not constant, or has a zero point or many scales."""
+    """Return the values of constant tensors; None if one is not constant, or has a zero point or many scales."""
     for tensor in tensors:
         quantization = tensor.quantization
         if not tensor.is_constant or quantization is None or any(quantization.zero_points) or quantization.per_channel:
@@ -183,7 +183,7 @@ def lstm(
         kernels: the interpreter's.
 
     Returns:
-        Where the answers, and where the cell states may lie, one row a step; None where the operator's weights are
+        Where the answers, and where the cell states may lie, one row per step; None if the operator's weights are
         not constant, or its accumulators too large.
     """
     at = [graph.tensors[i] for i in op.inputs[: _CELL + 1]]
@@ -250,7 +250,7 @@ def svdf(model: TfliteModel, graph: Subgraph, op: Operator, inputs: Mapping[int,
         inputs: what it was given, by tensor, samples first.
 
     Returns:
-        None where the state is not int16, or the batch is not 1.
+        None if the state is not int16, or the batch is not 1.
     """
     if len(op.inputs) != 5 or any(i < 0 for k, i in enumerate(op.inputs) if k != _SVDF_BIAS):
         return None
