@@ -100,7 +100,7 @@ class _CArray(Frontend):
     name = "c_array"
     title = "a C array"
     suffixes = (".h", ".c", ".cc", ".cpp")
-    trust = "read as text, in time that grows with its size, and never compiled; its bytes then as a `.tflite`"
+    trust = "read as text in time proportional to its size, never compiled; its bytes are then treated as a `.tflite`"
     packages = ()
     extra = ""
 

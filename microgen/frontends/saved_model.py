@@ -19,8 +19,8 @@ class _SavedModel(Frontend):
     title = "the folder of a SavedModel (it has a saved_model.pb)"
     suffixes = ()
     trust = (
-        "nothing: a SavedModel is a program, and TensorFlow may run parts of it when it loads it; only HDF5 files in "
-        "it that refer to other files are refused"
+        "no protection: a SavedModel is a program, and TensorFlow may run parts of it when it loads it; microgen "
+        "rejects only HDF5 files in it that refer to other files"
     )
     packages = PACKAGES
     extra = EXTRA

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .converted import AlreadyQuantized
 
 SUFFIXES = (".tflite",)
-TRUST = "a reader in Python that checks every offset and number before use, then engines in processes of their own"
+TRUST = "a Python reader checks every offset and number before use; the engines run in separate processes"
 
 
 def is_float(model: TfliteModel) -> bool:

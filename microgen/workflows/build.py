@@ -156,8 +156,8 @@ def build(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, example=example,
         accept_noise=accept_noise, recipe=recipe, phrase=phrase, samples=samples, seed=seed, verify=verify,
-        verify_on=verify_on, compile=compile, force=force, accept_interface=accept_interface, check=check, mlperf=mlperf,
-        selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
+        verify_on=verify_on, compile=compile, force=force, accept_interface=accept_interface, check=check,
+        mlperf=mlperf, selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
         flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
         application_options=application_options,
     )  # fmt: skip

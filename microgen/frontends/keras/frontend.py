@@ -27,9 +27,9 @@ class _Keras(Frontend):
     title = "a Keras model"
     suffixes = (".keras", ".h5", ".hdf5")
     trust = (
-        "read first, as JSON: Python code (Lambda layers), classes or functions that are not Keras's, layers that call "
-        "other than known, pure functions of TensorFlow, and weights that lie in other files are refused before Keras "
-        "sees the file, then Keras runs in a process of its own"
+        "read as JSON before Keras sees the file; microgen rejects Python code (Lambda layers), classes and "
+        "functions that are not Keras's, layers that call TensorFlow functions outside a list of pure ones, and "
+        "weights in other files; Keras then runs in a separate process"
     )
     packages = PACKAGES
     extra = EXTRA

@@ -21,9 +21,9 @@ class _PyTorch(Frontend):
     title = "a PyTorch program (.pt2) or module"
     suffixes = (".pt2", ".pt", ".pth")
     trust = (
-        "never given to PyTorch's loader, which may run code of the file: its JSON is read as JSON and its weights as "
-        "numbers, every operator must be one of a list, and pickled parts, TorchScript and whole modules are refused; "
-        "what was read is then built anew in a process of its own"
+        "PyTorch's loader, which may run code of the file, never sees it; microgen reads its JSON as JSON and its "
+        "weights as numbers, permits only listed operators, and rejects pickled parts, TorchScript and whole "
+        "modules; a separate process then rebuilds the model"
     )
     packages = ("torch", "litert_torch", "ai_edge_quantizer")
     extra = "torch"
