@@ -83,7 +83,6 @@ def prepare(path: Path) -> Prepared:
         EngineError: onnxruntime refuses it.
     """
     import onnx
-    import onnxruntime
 
     try:
         model = onnx.load(str(path), load_external_data=False)
@@ -116,21 +115,29 @@ def prepare(path: Path) -> Prepared:
             "the file is quantized already: its weights keep their values, and the ranges of what it computes are "
             "measured anew on the calibration data"
         )
+    # Twice: what the first pass makes of functions (GroupNormalization) has sizes to compute, too.
+    result = _folded(_folded(model))
+    opsets = [o.version for o in result.opset_import if o.domain in ("", "ai.onnx")]
+    return Prepared(result, opsets[0] if opsets else opset, shapes, dtypes, tuple(warnings))
+
+
+def _folded(model: Proto) -> Proto:
+    """Return a model after onnxruntime has computed what depends on constants only."""
+    import onnx
+    import onnxruntime
+
+    # What moves pairs of QuantizeLinear and DequantizeLinear would need operators of onnxruntime's own.
+    disabled = ["QDQS8ToU8Transformer", "QDQPropagationTransformer", "ConstantFoldingDQ", "TransposeOptimizer"]
     with tempfile.TemporaryDirectory(prefix="microgen-onnx-") as folder:
-        folded = Path(folder) / "folded.onnx"
+        path = Path(folder) / "folded.onnx"
         options = _options(fold=True)
-        options.optimized_model_filepath = str(folded)
-        # What folds pairs of QuantizeLinear and DequantizeLinear would need operators of onnxruntime's own.
-        disabled = ["QDQS8ToU8Transformer", "QDQPropagationTransformer", "ConstantFoldingDQ", "TransposeOptimizer"]
+        options.optimized_model_filepath = str(path)
         try:
             onnxruntime.InferenceSession(model.SerializeToString(), options, _PROVIDERS, disabled_optimizers=disabled)
         except Exception as error:
-            raise EngineError(
-                "onnxruntime", (str(error).splitlines() or ["no reason"])[0][:300], f"export it again: {_EXPORT}"
-            ) from None
-        result = onnx.load(str(folded))
-    opsets = [o.version for o in result.opset_import if o.domain in ("", "ai.onnx")]
-    return Prepared(result, opsets[0] if opsets else opset, shapes, dtypes, tuple(warnings))
+            reason = (str(error).splitlines() or ["no reason"])[0][:300]
+            raise EngineError("onnxruntime", reason, f"export it again: {_EXPORT}") from None
+        return onnx.load(str(path))
 
 
 def _load_external(path: Path, model: Proto) -> None:

@@ -1,0 +1,303 @@
+"""ONNX files: each operator against onnxruntime, what is refused, and a file to a verified project."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import microgen
+from microgen.errors import InputError
+from microgen.projects import open_project
+from tests.support.onnx_tools import Graph, network, onnx
+from tests.support.tools import needs_host
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(60, 3, 8, 8)).astype(np.float32)
+f32 = np.float32
+
+
+def w(*shape):
+    return RNG.normal(size=shape).astype(f32)
+
+
+def i64(*values):
+    return np.array(values, np.int64)
+
+
+def check(path, *data):
+    """Hold the interpretation of a file against onnxruntime; return its operators."""
+    from microgen.frontends.onnx.module import check_reading, traced
+    from microgen.frontends.onnx.reading import prepare
+
+    prepared = prepare(path)
+    graph = traced(path.name, prepared)
+    check_reading(path.name, prepared, graph, data)
+    return [step.operator for step in graph.steps]
+
+
+# Operators of one tensor, by the shape of their input (without the batch) and their attributes.
+UNARY = """
+Abs Ceil Cos Elu Erf Exp Floor HardSwish Identity LeakyRelu Neg Relu Round Sigmoid Sign Sin Softplus Softsign Tan Tanh
+Celu Selu ThresholdedRelu HardSigmoid Mish LpNormalization Reciprocal
+"""
+
+
+@pytest.mark.parametrize("operator", UNARY.split())
+def test_an_operator_of_one_tensor(tmp_path, operator):
+    g = Graph(18)
+    y = g(operator, "x")
+    x = np.abs(w(4, 3, 8)) + 0.5 if operator == "Reciprocal" else w(4, 3, 8) * 2
+    assert check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 8]}, [y]), x)
+
+
+@pytest.mark.parametrize(("operator", "opset"), [("Gelu", 20), ("Sqrt", 11), ("Log", 13), ("Not", 13)])
+def test_more_operators_of_one_tensor(tmp_path, operator, opset):
+    g = Graph(opset)
+    y = g("Cast", g("Not", g("Greater", "x", f32(0))), to=1) if operator == "Not" else g(operator, "x")
+    check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 8]}, [y]), np.abs(w(4, 3, 8)) + 0.1)
+
+
+REDUCTIONS = "ReduceMean ReduceSum ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceProd"
+
+
+@pytest.mark.parametrize("opset", [11, 13, 18, 21])
+@pytest.mark.parametrize("operator", REDUCTIONS.split())
+def test_reductions_in_all_their_versions(tmp_path, operator, opset):
+    g = Graph(opset)
+    as_input = opset >= 18 or (operator == "ReduceSum" and opset >= 13)
+    y = g(operator, "x", i64(1, -1), keepdims=0) if as_input else g(operator, "x", axes=[1, -1], keepdims=0)
+    check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 4, 5]}, [y]), w(3, 3, 4, 5))
+
+
+def cases():
+    """Yield a name, a function that adds nodes to a graph, and the shape of x."""
+    square = [1, 8, 8, 8]  # equal dimensions on purpose: what is mixed up there shows here
+    yield "conv", lambda g: g("Conv", "x", w(8, 8, 3, 3), w(8), pads=[1, 0, 2, 1], strides=[2, 1]), square
+    yield "same", lambda g: g("Conv", "x", w(8, 8, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]), square
+    yield "lower", lambda g: g("Conv", "x", w(8, 8, 3, 3), auto_pad="SAME_LOWER", strides=[2, 2]), square
+    yield "groups", lambda g: g("Conv", "x", w(8, 2, 3, 3), group=4, dilations=[2, 2]), square
+    yield "conv1d", lambda g: g("Conv", "x", w(8, 8, 3), pads=[2, 0]), [1, 8, 8]
+    yield "deconv", lambda g: g("ConvTranspose", "x", w(8, 4, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1]), square
+    yield "deconv odd", lambda g: g("ConvTranspose", "x", w(8, 4, 3, 3), strides=[2, 2], pads=[0, 0, 1, 1]), square
+    yield "maxpool", lambda g: g("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), square
+    yield "max odd", lambda g: g("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]), square
+    yield "max ceil", lambda g: g("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), square
+    yield "average", lambda g: g("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), square
+    yield "avg odd", lambda g: g("AveragePool", "x", kernel_shape=[3, 3], pads=[0, 0, 1, 1], strides=[2, 2]), square
+    yield (
+        "avg all",
+        lambda g: g("AveragePool", "x", kernel_shape=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1),
+        square,
+    )
+    yield "global", lambda g: g("Add", g("GlobalAveragePool", "x"), g("GlobalMaxPool", "x")), square
+    yield "batchnorm", lambda g: g("BatchNormalization", "x", w(8), w(8), w(8), np.abs(w(8))), square
+    yield "instance", lambda g: g("InstanceNormalization", "x", w(8), w(8)), square
+    yield "layernorm", lambda g: g("LayerNormalization", "x", w(8), w(8)), square
+    yield "group 18", lambda g: g("GroupNormalization", "x", w(4), w(4), num_groups=4), square
+    yield "gemm", lambda g: g("Gemm", "x", w(8, 8), w(1, 8), alpha=0.5, beta=2.0), [1, 8]
+    yield "matmul", lambda g: g("MatMul", "x", w(8, 8)), square
+    yield "tokens", lambda g: g("MatMul", w(1, 8, 8), "x"), [1, 8, 8]
+    yield (
+        "attention",
+        lambda g: g("MatMul", g("Softmax", g("MatMul", "x", g("Transpose", "x", perm=[0, 2, 1]))), "x"),
+        [1, 8, 8],
+    )
+    yield "einsum", lambda g: g("Einsum", "x", w(8, 8), equation="bij,kj->bik"), [1, 8, 8]
+    yield "flatten", lambda g: g("Flatten", "x", axis=2), square
+    yield "reshape", lambda g: g("Reshape", "x", i64(0, 4, -1, 8)), square
+    yield "squeeze", lambda g: g("Unsqueeze", g("Squeeze", g("ReduceMean", "x", i64(2)), i64(2)), i64(-1)), square
+    yield "concat", lambda g: g("Concat", "x", g("Relu", "x"), axis=-2), square
+    yield "slice", lambda g: g("Slice", "x", i64(1, -3), i64(7, 2**62), i64(2, 3), i64(2, 1)), square
+    yield "backwards", lambda g: g("Slice", "x", i64(-1), i64(-(2**62)), i64(2), i64(-2)), square
+    yield "gather", lambda g: g("Gather", "x", i64(3, -1, 0), axis=2), square
+    yield "one", lambda g: g("Gather", "x", np.int64(-2), axis=1), square
+    yield "pad", lambda g: g("Pad", "x", i64(0, 0, 1, 2, 0, 0, 3, 0), f32(1.5)), square
+    yield "reflect", lambda g: g("Pad", "x", i64(0, 0, 1, 2, 0, 0, 3, 0), mode="reflect"), square
+    yield "edge", lambda g: g("Pad", "x", i64(0, 0, 1, 2, 0, 0, 3, 0), mode="edge"), square
+    yield "expand", lambda g: g("Expand", "x", i64(1, 8, 3)), [1, 8, 1]
+    yield "tile", lambda g: g("Tile", "x", i64(1, 2, 3)), [1, 8, 2]
+    yield "nearest", lambda g: g("Resize", "x", "", f32([1, 1, 2, 3]), mode="nearest", nearest_mode="floor",
+                                 coordinate_transformation_mode="asymmetric"), square  # fmt: skip
+    yield "linear", lambda g: g("Resize", "x", "", f32([1, 1, 2, 1.5]), mode="linear"), square
+    yield "corners", lambda g: g("Resize", "x", "", "", i64(1, 8, 5, 12), mode="linear",
+                                 coordinate_transformation_mode="align_corners"), square  # fmt: skip
+    yield "depth DCR", lambda g: g("DepthToSpace", "x", blocksize=2), square
+    yield "depth CRD", lambda g: g("DepthToSpace", "x", blocksize=2, mode="CRD"), square
+    yield "space", lambda g: g("SpaceToDepth", "x", blocksize=2), square
+    yield "prelu", lambda g: g("PRelu", "x", w(8, 1, 1)), square
+    yield "clip", lambda g: g("Clip", "x", f32(-0.5), f32(0.25)), square
+    yield "where", lambda g: g("Where", g("Less", "x", f32(0)), g("Mul", "x", f32(0.1)), "x"), square
+    yield (
+        "logic",
+        lambda g: g("Cast", g("And", g("LessOrEqual", "x", f32(1)), g("GreaterOrEqual", "x", f32(-1))), to=1),
+        square,
+    )
+    yield "sums", lambda g: g("Max", g("Sum", "x", "x"), g("Mean", "x", f32(1)), g("Min", "x", f32(0))), square
+    yield "powers", lambda g: g("Sub", g("Pow", "x", f32(2)), g("Div", "x", f32(3))), square
+    yield "argmax", lambda g: g("Cast", g("ArgMax", "x", axis=1), to=1), square
+    yield "cumsum", lambda g: g("CumSum", "x", np.int64(2)), square
+    yield "trilu", lambda g: g("Trilu", "x", np.int64(1), upper=0), square
+    yield "mod", lambda g: g("Mod", "x", f32(0.7), fmod=1), square
+    yield "shape", lambda g: g("Mul", "x", g("Cast", g("Gather", g("Shape", "x"), np.int64(2)), to=1)), square
+    yield "constant", lambda g: g("Add", "x", g("ConstantOfShape", i64(8))), square
+    yield "lrn", lambda g: g("LRN", "x", size=3, alpha=0.1), square
+    yield "dropout", lambda g: g("Dropout", "x"), square
+    yield "logsoftmax", lambda g: g("LogSoftmax", "x", axis=1), square
+    yield "lstm", lambda g: g("LSTM", "x", w(1, 32, 8), w(1, 32, 8), w(1, 64), hidden_size=8, outputs=3)[0], [1, 1, 8]
+    yield "gru", lambda g: g("GRU", "x", w(1, 24, 8), w(1, 24, 8), w(1, 48), hidden_size=8, linear_before_reset=1,
+                             outputs=2)[0], [1, 1, 8]  # fmt: skip
+    yield "rnn both", lambda g: g("RNN", "x", w(2, 8, 8), w(2, 8, 8), w(2, 16), hidden_size=8,
+                                  direction="bidirectional", outputs=2)[0], [1, 1, 8]  # fmt: skip
+
+
+@pytest.mark.parametrize(("add", "shape"), [pytest.param(a, s, id=name) for name, a, s in cases()])
+def test_an_operator_equals_onnxruntime(tmp_path, add, shape):
+    g = Graph(18)
+    y = add(g)
+    data = w(4, *shape[1:])
+    assert check(g.save(tmp_path / "m.onnx", {"x": shape}, [y]), data)
+
+
+@pytest.mark.parametrize("opset", range(11, 24))
+def test_a_network_of_each_opset(tmp_path, opset):
+    from microgen.frontends.onnx.reading import prepare
+
+    path = network(tmp_path / "m.onnx", opset)
+    assert prepare(path).shapes == ((1, 3, 8, 8),), "a free batch is one"
+    assert check(path, IMAGES) == ["Conv", "Relu", "MaxPool", "Flatten", "Gemm", "Softmax"]
+
+
+def test_softmax_before_opset_13_is_over_all_that_follows(tmp_path):
+    g = Graph(11)
+    check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 4]}, [g("Softmax", "x", axis=1)]), w(4, 3, 4))
+
+
+def test_split_in_all_its_versions(tmp_path):
+    for opset, inputs, attributes in ((11, [], {"split": [2, 6]}), (13, [i64(2, 6)], {}), (18, [], {"num_outputs": 2})):
+        g = Graph(opset)
+        a, b = g("Split", "x", *inputs, outputs=2, axis=1, **attributes)
+        check(g.save(tmp_path / f"{opset}.onnx", {"x": [1, 8, 4]}, [a, b]), w(4, 8, 4))
+
+
+def test_a_file_becomes_a_verified_project(tmp_path):
+    onnx()
+    needs_host()
+    import onnxruntime
+
+    path = network(tmp_path / "net.onnx")
+    result = microgen.build(path, "pico", calibration=IMAGES, out=tmp_path / "p", samples=8)
+    assert result.verdict.passed and result.deployment.model.inputs[0].shape == (1, 8, 8, 3)
+    manifest = open_project(tmp_path / "p").manifest
+    assert manifest["frontend"] == manifest["source"]["kind"] == "onnx"
+    session = onnxruntime.InferenceSession(str(path))
+    wanted = np.concatenate([session.run(None, {"image": x[None]})[0] for x in IMAGES[:12]])
+    got = np.stack([p.outputs[0] for p in microgen.predict(tmp_path / "p", IMAGES[:12])])
+    assert np.abs(got - wanted).max() < 0.05 and (got.argmax(1) == wanted.argmax(1)).mean() > 0.9
+
+
+def test_labels_and_names_of_classes_are_left_out(tmp_path):
+    from microgen.frontends.onnx.reading import prepare
+
+    g = Graph(15)
+    probabilities = g("Softmax", g("MatMul", "x", w(4, 3)), axis=1)
+    label = g("ArgMax", probabilities, axis=1, keepdims=0)
+    names = g("ZipMap", probabilities, domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2])
+    path = g.save(tmp_path / "m.onnx", {"x": ["n", 4]}, [(label, 7), names])
+    prepared = prepare(path)
+    assert [o.name for o in prepared.model.graph.output] == [probabilities]
+    assert any("label, is left out" in x for x in prepared.warnings) and any("ZipMap" in x for x in prepared.warnings)
+    assert "ArgMax" not in check(path, w(5, 4))
+
+
+def test_weights_beside_the_model_are_read_and_others_are_not(tmp_path):
+    package = onnx()
+    whole = network(tmp_path / "whole.onnx")
+    model = package.load(str(whole))
+    package.save_model(model, str(tmp_path / "m.onnx"), save_as_external_data=True, location="m.onnx.data",
+                       size_threshold=0)  # fmt: skip
+    assert check(tmp_path / "m.onnx", IMAGES[:4])
+    (tmp_path / "m.onnx.data").rename(tmp_path / "elsewhere.data")
+    with pytest.raises(InputError, match=r"its weights are in m\.onnx\.data, which is missing"):
+        check(tmp_path / "m.onnx", IMAGES[:4])
+    (tmp_path / "m.onnx.data").symlink_to(tmp_path / "elsewhere.data")
+    with pytest.raises(InputError, match="its weights lie outside its folder"):
+        check(tmp_path / "m.onnx", IMAGES[:4])
+    for place in ("../secret", "/etc/passwd"):
+        damaged = package.load(str(tmp_path / "m.onnx"), load_external_data=False)
+        for tensor in damaged.graph.initializer:
+            for entry in tensor.external_data:
+                entry.value = place if entry.key == "location" else entry.value
+        (tmp_path / "bad.onnx").write_bytes(damaged.SerializeToString())
+        with pytest.raises(InputError, match="its weights lie outside its folder"):
+            check(tmp_path / "bad.onnx", IMAGES[:4])
+
+
+def test_a_quantized_file_is_measured_anew_and_says_so(tmp_path):
+    from microgen.frontends.onnx.reading import prepare
+
+    g = Graph(13)
+    scale, zero = f32(0.05), np.int8(0)
+    x = g("DequantizeLinear", g("QuantizeLinear", "x", scale, zero), scale, zero)
+    weight = g("DequantizeLinear", RNG.integers(-127, 128, (3, 4)).astype(np.int8), f32([0.1, 0.2, 0.3]),
+               np.zeros(3, np.int8), axis=0)  # fmt: skip
+    path = g.save(tmp_path / "m.onnx", {"x": [1, 4]}, [g("Gemm", x, weight, transB=1)])
+    assert any("is quantized already" in warning for warning in prepare(path).warnings)
+    data = (RNG.integers(-100, 100, (6, 4)) * 0.05).astype(f32)  # on its grid nothing is lost
+    check(path, data)
+
+
+@pytest.mark.parametrize(
+    ("add", "words", "remedy"),
+    [
+        (lambda g: g("TreeEnsembleRegressor", "x", domain="ai.onnx.ml"), "TreeEnsembleRegressor", "emlearn"),
+        (lambda g: g("Mine", "x", domain="my.ops"), r"custom operator my\.ops\.Mine", "operators of ONNX"),
+        (lambda g: g("Resize", "x", "", f32([1, 1, 2, 2]), mode="cubic"), "bicubically", "linear"),
+        (lambda g: g("Resize", "x", "", "", i64(1, 4, 9, 9), nearest_mode="floor"), "no integer", "whole multiple"),
+        (lambda g: g("ConvTranspose", "x", w(4, 4, 3, 3), output_padding=[1, 1]), "output_padding", "Resize"),
+        (lambda g: g("NonZero", "x"), "NonZero", "after the model"),
+        (lambda g: g("RandomUniformLike", "x"), "RandomUniformLike", "as an input"),
+        (lambda g: g("Hardmax", "x"), "Hardmax", "other layers"),
+        (lambda g: g("BatchNormalization", "x", w(4), w(4), w(4), np.abs(w(4)), training_mode=1, outputs=3)[0],
+         "train mode", "eval mode"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_converted_is_refused(tmp_path, add, words, remedy):
+    g = Graph(18)
+    path = g.save(tmp_path / "m.onnx", {"x": [1, 4, 6, 6]}, [add(g)])
+    with pytest.raises(InputError, match=words) as caught:
+        check(path, w(2, 4, 6, 6))
+    assert remedy in caught.value.hint
+
+
+def test_sizes_opsets_and_damage_are_refused(tmp_path):
+    from microgen.frontends.onnx.reading import prepare
+
+    def save(name, shape, opset=18):
+        g = Graph(opset)
+        return g.save(tmp_path / name, {"x": shape}, [g("Relu", "x")])
+
+    with pytest.raises(InputError, match="has a batch of 4"):
+        prepare(save("batch.onnx", [4, 3]))
+    with pytest.raises(InputError, match="has a dynamic size in dimension 2"):
+        prepare(save("open.onnx", ["n", 3, "width"]))
+    for opset in (10, 24):
+        with pytest.raises(InputError, match=f"has the operators of opset {opset}; 11 to 23 are read"):
+            prepare(save(f"{opset}.onnx", [1, 3], opset))
+    for name, data in (
+        ("text.onnx", b"nothing"),
+        ("empty.onnx", b""),
+        ("cut.onnx", save("a.onnx", [1, 3]).read_bytes()[:40]),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(InputError) as caught:
+            prepare(tmp_path / name)
+        assert "torch.onnx.export" in caught.value.hint
+
+
+def test_double_becomes_float32_with_a_word(tmp_path):
+    from microgen.frontends.onnx.reading import prepare
+
+    g = Graph(18)
+    path = g.save(tmp_path / "m.onnx", {"x": ([1, 4], 11)}, [(g("MatMul", "x", RNG.normal(size=(4, 3))), 11)])
+    assert any("computes in float64 in ONNX" in warning for warning in prepare(path).warnings)
+    check(path, w(5, 4))
