@@ -47,7 +47,8 @@ class Platform:
         if deployment.sensor is None:
             return own
         driver = deployment.sensor.driver
-        return own | self._drivers(self.beside) | {driver: self._drivers()[driver]}
+        shared = copies("platform/sensors", f"{driver.removesuffix('.cc')}.*")
+        return own | shared | self._drivers(self.beside) | {driver: self._drivers()[driver]}
 
     def _check(self, kind: str, sensor: Sensor, application: Application) -> None:
         drivers = self._drivers()

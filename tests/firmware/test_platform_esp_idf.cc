@@ -1,10 +1,13 @@
 // platform.h and the drivers of microphones with ESP-IDF, whose ports a test fills.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "driver/i2c_master.h"
 #include "driver/i2s_pdm.h"
 #include "driver/i2s_std.h"
 #include "driver/uart.h"
@@ -14,11 +17,14 @@
 #include "platform.h"
 #include "platform_sensor.h"
 #include "sdkconfig.h"
+#include "sensor_schedule.h"
 
 #define MICROPHONE_BCLK 26
 #define MICROPHONE_WS 25
 #define MICROPHONE_CLK 42
 #define MICROPHONE_DATA 33
+#define MOTION_SDA 21
+#define MOTION_SCL 22
 namespace uart {
 #include "../../firmware/platform/esp_idf/platform.cc"
 }
@@ -33,6 +39,10 @@ namespace i2s {
 }
 namespace pdm {
 #include "../../firmware/platform/esp_idf/sensors/pdm_esp32.cc"
+}
+
+namespace motion {
+#include "../../firmware/platform/esp_idf/sensors/mpu6050.cc"
 }
 
 namespace {
@@ -55,6 +65,8 @@ const uint8_t kBytes[] = {0, 10, 13, 255, '%'};
 const std::string kSent("\0\n\r\xff%", 5);
 
 }  // namespace
+
+uint64_t platform_micros(void) { return uart::platform_micros(); }
 
 TEST_CASE("a UART gives and takes bytes as they are") {
   uart::platform_begin();
@@ -119,6 +131,23 @@ TEST_CASE("PDM: samples from the first port") {
   CHECK(pdm::sensor_missed() == 0);
 }
 
+TEST_CASE("MPU6050 by its registers") {
+  REQUIRE(motion::sensor_begin(100, 6, OnValues) == nullptr);
+  CHECK(g_stand_in.pins == std::vector<int>{21, 22});
+  CHECK(g_stand_in.address == 0x68);
+  CHECK(g_stand_in.registers[0x1C] == 0x10);
+  CHECK(g_stand_in.registers[0x1B] == 0x18);
+  CHECK(g_stand_in.registers[0x6B] == 0);
+  const uint8_t measured[14] = {0x10, 0, 0xF0, 0, 0, 1, 9, 9, 0, 41, 0xFF, 0xD7, 0, 0};
+  std::copy(std::begin(measured), std::end(measured), g_stand_in.registers + 0x3B);
+  g_stand_in.time_us += 10000;
+  motion::sensor_poll();
+  CHECK(Given() == std::vector<int16_t>{4096, -4096, 1, 40, -40, 0});
+  motion::sensor_poll();
+  CHECK(Given().empty());
+  CHECK(motion::sensor_missed() == 0);
+}
+
 TEST_CASE("what does not start says so") {
   g_stand_in.makes_tasks = false;
   CHECK(std::string(i2s::sensor_begin(16000, 1, OnValues)).find("memory") != std::string::npos);
@@ -126,5 +155,6 @@ TEST_CASE("what does not start says so") {
   g_stand_in.starts = false;
   CHECK(std::string(i2s::sensor_begin(16000, 1, OnValues)).find("I2S") != std::string::npos);
   CHECK(std::string(pdm::sensor_begin(16000, 1, OnValues)).find("PDM") != std::string::npos);
+  CHECK(std::string(motion::sensor_begin(100, 6, OnValues)).find("MPU6050") != std::string::npos);
   g_stand_in.starts = true;
 }

@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 
 import microgen
+from microgen.applications import choose_application
 from microgen.boards import list_boards, load_board
+from microgen.deployment import deploy
 from microgen.errors import InputError, SetupError
 from microgen.projects import open_project
 from microgen.projects.esp_idf import tool
 from microgen.projects.kind import Compiled
 from microgen.support import resources
 from microgen.support.render import yaml_string
+from microgen.tflite import parse
+from tests.applications import test_motion
 from tests.applications.test_microphone import scoring
 from tests.deployment.test_fit import deployed
 from tests.projects.test_c_library import HOSTILE, run
@@ -92,6 +96,15 @@ def test_a_microphone_application_compiles_with_its_driver(runtime, board, tmp_p
     objects = [f"{p.relative_to(out / COMPONENT)}.o" for p in wanted]
     assert f"platform/{driver}.o" in objects
     run(out / "build" / COMPONENT, "make", "-j2", "model/model_runner.cc.o", *objects)
+
+
+def test_a_motion_application_has_its_driver_and_pins():
+    feeling = choose_application("motion", test_motion.OPTIONS)
+    board = load_board("esp32s3")
+    deployment = deploy("g", parse(test_motion.scoring(), "g"), board, application=feeling, runtime="compiled")
+    files = project_files(deployment, "esp-idf")
+    assert {f"{COMPONENT}/platform/mpu6050.{ending}" for ending in ("cc", "inc")} <= set(files)
+    assert b'"-DMOTION_SDA=8"\n  "-DMOTION_SCL=9"\n' in files[f"{COMPONENT}/CMakeLists.txt"]
 
 
 def test_the_component_manager_packs_it(project):
@@ -167,7 +180,7 @@ def test_the_program_s_partition_is_what_the_board_s_figures_are_of(board):
     ("board", "options", "message", "hint"),
     [
         ("pico", {}, "ESP-IDF does not know Raspberry Pi Pico", "esp32s3"),
-        ("esp32", {"application": "motion"}, r"no driver for the board's motion \(mpu6050.cc\)", "platformio"),
+        ("esp32cam", {"application": "camera"}, r"no driver for the board's camera \(esp_camera.cc\)", "platformio"),
     ],
 )
 def test_what_it_cannot_build_is_refused(board, options, message, hint, tmp_path):

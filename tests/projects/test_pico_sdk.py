@@ -161,10 +161,15 @@ def blocks(path: Path) -> list[tuple[int, int]]:
 
 
 def test_an_image_for_a_pico_2(built, sdk, tmp_path, monkeypatch):
-    """Linked, not run: no emulator of an RP2350 is to be had. Without USB, whose sources are a third of the SDK's."""
+    """With the driver of its motion sensor. Linked, not run: no emulator of an RP2350 is to be had.
+
+    Without USB, whose sources are a third of the SDK's.
+    """
     monkeypatch.setenv("PICO_SDK_PATH", sdk)
     project = tmp_path / "p"
-    microgen.build(built[0] / "m.tflite", "pico2", out=project, verify=False, **built[1])
+    (tmp_path / "m.tflite").write_bytes(test_motion.scoring())
+    feeling = {"application": "motion", "application_options": test_motion.OPTIONS, "labels": None}
+    microgen.build(tmp_path / "m.tflite", "pico2", out=project, verify=False, **{**built[1], **feeling})
     run(project, "cmake", "-B", "build", "-D", "SERIAL_USB=OFF")
     assert "warning:" not in run(project, "cmake", "--build", "build", "-j")
     elf = project / "build/m_firmware.elf"
@@ -205,10 +210,10 @@ def test_its_sources_compile_with_tflm(tmp_path, sdk, monkeypatch):
 
 
 def test_an_application_without_a_driver_is_refused(tmp_path):
-    (tmp_path / "m.tflite").write_bytes(test_motion.scoring())
-    options = {"application": "motion", "application_options": test_motion.OPTIONS}
-    with pytest.raises(InputError, match=r"no driver for the board's motion \(mpu6050\.cc\)") as caught:
-        microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="pico-sdk", **options)
+    (tmp_path / "m.tflite").write_bytes(scoring(3, 5))
+    options = {"project_kind": "pico-sdk", **HEARING}
+    with pytest.raises(InputError, match=r"no driver for the board's microphone \(pdm\.cc\)") as caught:
+        microgen.build(tmp_path / "m.tflite", "nano-rp2040", out=tmp_path / "p", **options)
     assert "project_kind=platformio" in caught.value.hint and not (tmp_path / "p").exists()
 
 

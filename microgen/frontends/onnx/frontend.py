@@ -18,8 +18,8 @@ class _Onnx(Frontend):
     title = "an ONNX model"
     suffixes = (".onnx",)
     trust = (
-        "read as protocol buffers; microgen rejects custom operators and weights outside the file's folder; onnxruntime "
-        "folds constants in a separate process"
+        "read as protocol buffers; microgen rejects custom operators and weights outside the file's folder; "
+        "onnxruntime folds constants in a separate process"
     )
     packages = ("onnx", "onnxruntime", "torch", "litert_torch", "ai_edge_quantizer")
     extra = "torch"
