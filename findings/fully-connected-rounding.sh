@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# int8 FULLY_CONNECTED is not always rounded to the nearest integer, and three kernels of it differ.
+# int8 FULLY_CONNECTED does not always round to the nearest integer, and its three kernels differ.
 #
 # Versions: ai-edge-litert 2.3.0 (BUILTIN_REF and BUILTIN_WITHOUT_DEFAULT_DELEGATES: its reference and optimized
 # kernels), tflite-micro 0.dev20261023182759 (reference kernels).
@@ -8,8 +8,8 @@
 # Expected: the integer nearest to accumulator * 0.0213 * 0.00517 / 0.0489, computed here with exact fractions.
 # Output seen: LiteRT's reference kernels are right on all 65280 outputs; its optimized kernels are 1 too high on 189;
 # tflite-micro is 1 too high on 168 and 1 too low on 168. The wrong ones lie up to 0.0019 from a half.
-# The model below gives all outputs of tflite-micro: a product in fixed point, rounded, shifted, and rounded again
-# (halves away from zero).
+# The code below reproduces all outputs of tflite-micro: a product in fixed point, rounded, shifted, and
+# rounded again (halves away from zero).
 #
 # Why it matters: a byte-for-byte comparison of TensorFlow Lite Micro with the Python interpreter fails on correct
 # models, on so few outputs (0.5 %) that a handful of samples may not show it, and later layers can amplify it.

@@ -10,7 +10,7 @@
 # value is 0.4999975 and it answers 1, for q = -1 it answers -1. Its fixed-point arithmetic is off by some 1e-5 of a step.
 #
 # Why it matters: both are meant to be bit-exact reference kernels of one specification, and on most scales they are.
-# A byte-for-byte comparison fails on scales that are powers of two, which fixed-point designs like, and passes on others.
+# A byte-for-byte comparison fails on scales that are powers of two, which fixed-point designs prefer; it passes on others.
 
 set -eu
 

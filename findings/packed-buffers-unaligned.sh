@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# The Python schema of .tflite packs buffers without the alignment that the schema asks for.
+# The Python schema of .tflite packs buffers without the alignment that the schema requires.
 #
 # Versions: ai-edge-litert 2.3.0 (schema_py_generated), flatbuffers 25.12.19, Python 3.11.
 # Model: four additions of float32 constants of 1, 4, 1 and 3 values. It runs in LiteRT.
 # Expected: the data of each buffer starts at a multiple of 16 bytes, because the schema has
-# "data:[ubyte] (force_align: 16)"; the C++ object API writes them so.
+# "data:[ubyte] (force_align: 16)"; the C++ object API aligns them.
 # Output seen: the packed data start at 12, 8, 8 and 0 bytes above a multiple of 16. The object API of Python writes a
 # vector of bytes and drops force_align.
 #
-# Why it matters: a tool that edits a model in Python gives a file whose weights no longer lie where a reader that
-# takes them in place expects them: kernels with wide loads, DMA, and memory-mapped flash rely on the 16 bytes.
+# Why it matters: a tool that edits a model in Python writes unaligned weights. Readers that use the weights in place
+# rely on the 16 bytes: kernels with wide loads, DMA, and memory-mapped flash.
 
 set -eu
 

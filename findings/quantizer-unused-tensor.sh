@@ -2,13 +2,13 @@
 # ai-edge-quantizer refuses a float model that has a tensor which no operator uses.
 #
 # Versions: ai-edge-quantizer 0.10.0, ai-edge-litert 2.3.0, Python 3.11.
-# Model: one float32 FULLY_CONNECTED; then the same with one tensor more, which is no input, no output and no constant.
-# Expected: both are calibrated and quantized to int8, as both run in LiteRT with the same output.
+# Model: one float32 FULLY_CONNECTED; then the same with one more tensor that is not an input, output or constant.
+# Expected: both can be calibrated and quantized to int8, because both run in LiteRT with the same output.
 # Output seen: the first is quantized; the second ends in ValueError "Tensor data is null. Run allocate_tensors()
-# first", while it is calibrated. The tensor is not named.
+# first" during calibration. The message does not name the tensor.
 #
-# Why it matters: converters and graph editors leave such tensors behind (a fused activation's, a removed branch's).
-# The message speaks of a call that was made.
+# Why it matters: converters and graph editors leave such tensors behind (of a fused activation or a removed branch).
+# The message asks for a call that has already been made.
 
 set -eu
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pillow inverts a grey TIFF of 8 bits whose zero is white, and not one of 16 bits.
+# Pillow inverts a grey TIFF whose zero is white if it has 8 bits, but not if it has 16 bits.
 #
 # Versions: Pillow 13.0.0, tifffile 2026.3.3, numpy 2.4.6, Python 3.11.
 # Images: three grey pixels (0, a quarter, the highest value), written by tifffile as "min is black" and as "min is
@@ -8,7 +8,7 @@
 # Output seen: with 8 bits [255, 191, 0], inverted; with 16 bits [0, 16384, 65535], as "min is black" gives.
 #
 # Why it matters: scanners and microscopes write such files. A network that is calibrated or tested with the 16-bit
-# ones sees negatives, and no error says so.
+# files sees negatives, without any error.
 
 set -eu
 

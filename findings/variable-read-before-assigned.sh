@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A variable that nothing has assigned yet: LiteRT refuses to read it, TensorFlow Lite Micro starts it at zero.
+# LiteRT refuses to read a variable before its first assignment; TensorFlow Lite Micro starts it at zero.
 #
 # Versions: ai-edge-litert 2.3.0 (BUILTIN_REF), tflite-micro 0.dev20261023182759.
-# Model: one int8 variable of scale 1; each inference reads it, adds the input, assigns the sum and returns it. There is
-# no CALL_ONCE that would initialise it.
+# Model: one int8 variable of scale 1; each inference reads it, adds the input, assigns the sum and returns it. No
+# CALL_ONCE initialises it.
 # Input: 1, three times.
 # Expected: the same from both interpreters; 1, 2, 3 if a variable starts at zero.
 # Output seen: LiteRT raises "variable != nullptr was not true" from READ_VARIABLE at the first inference;
