@@ -81,7 +81,7 @@ def train(
     heads, rows = trained_rows(trained)
     table(heads, rows, right=(1, 2, 3))
     labels = {"labels": f"{path}/labels.txt"} if trained.recipe.labels else {}
-    made_for = next(iter(trained.recipe.applications), "") if trained.data else ""
+    made_for = next(iter(trained.recipe.applications), "") if trained.data or trained.recipe.streaming else ""
     apps = {"application": made_for} if made_for else {}
     next_step = command_line(
         "build", f"{path}/{trained.recipe.name}.tflite", **labels, calibration=f"{path}/calibration.npy", **apps,
