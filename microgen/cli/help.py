@@ -36,7 +36,7 @@ EXAMPLES = {
         "microgen build model.tflite --board pico --runtime compiled",
         "microgen build wake.tflite person.tflite --board esp32s3",
         "microgen build --recipe keyword --board esp32s3",
-        'microgen build --recipe wakeword --phrase "hey robot" --app microphone --board nano33ble',
+        'microgen build --recipe wakeword --phrase "hey robot" --app microphone',
     ),
     "quantize": ("microgen quantize model.keras --calibration samples.npy -o model_int8.tflite",),
     "train": (

@@ -35,7 +35,7 @@ OTHER = "other"
 _STEP = 3  # frames of 10 ms that an inference takes
 _UNIT = 25.6  # of the front end "microwakeword"
 _AVERAGE, _CUTOFF, _REFRACTORY_S = 5, 0.9, 1.0
-_EPOCHS, _BATCH = 14, 64
+_EPOCHS, _QUICK_EPOCHS, _BATCH = 14, 24, 64
 _FRONT = LogMel()
 _LONGEST = 40
 _PHRASE = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,5}")
@@ -127,8 +127,13 @@ def recipe(phrase: str = PHRASE, sizes: _Sizes = _Sizes(), epochs: int = _EPOCHS
             }
         },
         streaming=Streaming(_STEP, task.recordings, _AVERAGE, _CUTOFF, round(_REFRACTORY_S * 100 / _STEP)),
-        variant=lambda other, quick: recipe(other or PHRASE, _QUICK, 24) if quick else recipe(other or PHRASE),
+        variant=_variant,
     )
+
+
+def _variant(phrase: str | None, quick: bool) -> Recipe:
+    asked = PHRASE if phrase is None else phrase
+    return recipe(asked, _QUICK, _QUICK_EPOCHS) if quick else recipe(asked)
 
 
 @dataclass(frozen=True)
