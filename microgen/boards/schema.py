@@ -237,6 +237,7 @@ class Core(_Model):
     Attributes:
         flash_bytes, ram_bytes: as its build reported them.
         stack_bytes: of the thread that runs loop(), where it lies in the RAM counted here; 0 if it has its own.
+        stack_in: where it is then: "the core's figure", "RAM of its own".
         error_percent: the error of flash and RAM.
         source: source of the figures.
         note: under which conditions.
@@ -245,6 +246,7 @@ class Core(_Model):
     flash_bytes: PositiveInt
     ram_bytes: PositiveInt
     stack_bytes: NonNegativeInt
+    stack_in: _Text = "the RAM counted here"
     error_percent: PositiveInt
     source: _Url
     note: _Text

@@ -8,6 +8,8 @@ from ..tflite import float_cost
 from .text import Pairs, counted, place, size, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from ..applications.application import Application
     from ..boards import Board
     from ..quantization import Quantized
@@ -130,19 +132,51 @@ def inspect_lines(inspection: Inspection) -> Pairs:
         ("sha256", document["sha256"]),
         *(("fault", text) for text in document["faults"]),
         *([("project", document["project"])] if document.get("project") else []),
-        *(_fit_lines(document, inspection.deployment.arena.origin) if inspection.deployment else []),
-        *(
-            application_lines(inspection.deployment.application, inspection.model)
-            if inspection.deployment and inspection.application
-            else []
-        ),
-        *(_listening_lines(inspection.application) if inspection.application else []),
+        *_deployed_lines(inspection, document),
         *_runtime_lines(inspection),
     ]
 
 
-def _fit_lines(document: dict[str, Any], origin: str) -> Pairs:
-    """Return how a model lies on a board; `origin` says what its arena consists of."""
+def _deployed_lines(inspection: Inspection, document: dict[str, Any]) -> Pairs:
+    deployment = inspection.deployment
+    if deployment is None:
+        return []
+    stack, uncounted = _stack_there(deployment.board), inspection.uncounted or "it does not fit"
+    lines = _fit_lines(document, deployment.arena.origin, stack, uncounted)
+    if inspection.application is None:
+        return lines
+    application = application_lines(deployment.application, inspection.model)
+    return [*lines, *application, *_listening_lines(inspection.application)]
+
+
+def parts_text(parts: Iterable[tuple[str, int, str]]) -> str:
+    """Return the parts of a memory, each by name, bytes and source; one without bytes says where it is."""
+    return ", ".join(f"{name} {size:,}" if size or not source.startswith("in ") else f"{name} {source}"
+                     for name, size, source in parts)  # fmt: skip
+
+
+def release_text(release: Mapping[str, int]) -> str:
+    """Say what a release build takes."""
+    return (
+        f"flash {release['flash_bytes']:,} +-{release['flash_error_bytes']:,}, RAM {release['ram_bytes']:,} "
+        f"+-{release['ram_error_bytes']:,} bytes, without serial commands and golden vectors"
+    )
+
+
+def _stack_there(board: Board) -> str:
+    core = board.core
+    return f"the core has {core.stack_bytes:,} for it" if core.stack_bytes else f"it lies in {core.stack_in}"
+
+
+def _fit_lines(document: dict[str, Any], origin: str, stack_there: str, uncounted: str) -> Pairs:
+    """Return how a model lies on a board.
+
+    Args:
+        document: the inspection as plain data.
+        origin: what the arena consists of.
+        stack_there: what the board's core has of stack.
+        uncounted: why no inference was counted; "" where one was.
+    """
     memory, fit = document["memory"], document["fit"]
     peak = memory["peak"]
     lines = [
@@ -162,10 +196,16 @@ def _fit_lines(document: dict[str, Any], origin: str) -> Pairs:
         others = f"{', '.join(document['models'])} together: {shared['bytes']:,} bytes of arena"
         lines.append(("models", f"{others}, {shared['shared_bytes']:,} of them shared"))
     for m in fit["memories"]:
-        parts = ", ".join(f"{p['name']} {p['bytes']:,}" for p in m["parts"])
+        parts = parts_text((p["name"], p["bytes"], p["source"]) for p in m["parts"])
         total = f"{m['bytes']:,} of {m['limit_bytes']:,} bytes, +-{m['error_bytes']:,}: {m['outcome']}"
         lines.append((m["name"], f"{total} ({parts})"))
+    lines.append(("release", release_text(fit["release"])))
     if counts := document["counts"]:
+        needed = f"{counts['stack_bytes']:,} bytes an inference, {counts['firmware_stack_bytes']:,} the whole firmware"
+        lines.append(("stack", f"{needed}, on an emulated {counts['cpu']}; {stack_there}"))
+    else:
+        lines.append(("stack", f"what an inference needs was not counted: {uncounted}; {stack_there}"))
+    if counts:
         lines.append(
             (
                 "time",

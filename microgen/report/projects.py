@@ -10,7 +10,7 @@ from ..devices import HOST
 from ..projects import PROJECTS
 from ..tflite import float_cost
 from .accuracy import changed_line
-from .models import application_lines, quality_lines
+from .models import application_lines, parts_text, quality_lines
 from .text import Pairs, counted, microseconds, place, short_name, table
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def fit_lines(fit: Fit) -> Pairs:
         (
             m.name,
             f"{m.outcome}: {m.bytes:,} of {m.limit_bytes:,} bytes, +-{m.error_bytes:,} ("
-            + ", ".join(f"{p.name} {p.bytes:,}" for p in m.parts)
+            + parts_text((p.name, p.bytes, p.source) for p in m.parts)
             + ")",
         )
         for m in fit.memories

@@ -168,6 +168,11 @@ class Inspection:
     application: ApplicationCounts | None = None
 
     @property
+    def uncounted(self) -> str:
+        """Why no inference was counted where there is a board; "" where one was, or where the model does not fit."""
+        return "" if self.deployment is None or self.counts else uncounted(self.whole or self.deployment)
+
+    @property
     def memory(self) -> dict[str, Any] | None:
         """The arena as plain data: its figures, its peak, and where each buffer lies; None without a board."""
         if self.deployment is None:

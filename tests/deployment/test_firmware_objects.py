@@ -11,7 +11,7 @@ import pytest
 
 import microgen
 from microgen.boards import list_boards
-from microgen.deployment.fit import memory_fit
+from microgen.deployment.fit import memory_fit, release_fit
 from microgen.support import resources
 from microgen.tflite import flashed, parse
 from tests.deployment.test_fit import deployed
@@ -87,6 +87,12 @@ def test_it_compiles_without_a_warning_and_is_as_small_as_recorded(cpu, project,
     own = {name: text for name, (text, _) in sizes.items() if name in TEXT_BYTES[cpu]}
     assert set(own) == set(TEXT_BYTES[cpu])
     assert not {name: text for name, text in own.items() if text > TEXT_BYTES[cpu][name]}
+    commands = sizes["session.o"][0] + sizes["session_load.o"][0]
+    usual = memory_fit(deployed(microgen.load_board("pico")))
+    saved = usual.flash.bytes - release_fit(usual).flash_bytes
+    golden = sum(p.bytes for p in usual.flash.parts if p.name == "golden vectors")
+    error = release_fit(usual).flash_error_bytes - usual.flash.error_bytes
+    assert abs(commands - (saved - golden)) <= error, "what a release build is said to leave out"
     assert 0 <= sizes["model_data.o"][0] - len(flashed(parse(models.fully_connected())).data) <= 32
 
 

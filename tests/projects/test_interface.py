@@ -39,11 +39,7 @@ LABELS = ["a", "b", "c", "d"]
     ("data", "labels", "says"),
     [
         (models.fully_connected(width=12), LABELS, ["input 0: int8 [1, 8], now int8 [1, 12]"]),
-        (
-            models.fully_connected(units=3),
-            ["a", "b", "c"],
-            ["output 0: int8 [1, 4], now int8 [1, 3]", "label 3: d, now"],
-        ),
+        (models.fully_connected(units=3), ["a", "b", "c"], ["output 0: int8 [1, 4], now int8 [1, 3]", "label 3: d"]),
         (models.fully_connected(), ["a", "c", "b", "d"], ["label 1: b, now c", "label 2: c, now b"]),
         (models.fully_connected(), None, ["labels: 4, now none"]),
         (models.fully_connected(dtype="int16"), LABELS, ["input 0: int8 [1, 8], now int16 [1, 8]"]),
