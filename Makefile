@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE =
 TORCH_INDEX ?=
 EXTRAS := train,flash$(if $(COMPILER),,$(COMMA)compiler)
 # What some tests compile with; they skip with a reason where it is missing and cannot be installed.
-DEBIAN := g++ clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
+DEBIAN := g++ chromium clang cmake cppcheck libclang-rt-dev doctest-dev espeak-ng fish gcc-arm-none-eabi \
 	gcc-riscv64-unknown-elf gcc-xtensa-lx106 libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib picolibc-riscv64-unknown-elf pkg-config qemu-system-arm \
 	qemu-system-misc shellcheck xxd zsh
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._version import __version__
 from ..support.files import write_file
 from ..support.render import render
+from .accuracy import changed_line
 from .text import short_name
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ROW, _BOX, _LANE = 30, 230, 9
 _STEP, _HEIGHT = 26, 260
 _LONGEST_PICTURE = 400
+_DARKEST = 0.5  # how much of a cell's colour covers the page
 
 
 def write_report(
@@ -169,11 +171,17 @@ def _confusion(document: dict[str, Any]) -> dict[str, Any] | None:
     names = document.get("labels") or []
     if len(names) != classes:  # a single output, which may have one label, tells two classes apart
         names = [str(k) for k in range(classes)]
-    rows = [
-        {
-            "name": name,
-            "cells": [{"count": c, "shade": round(c / max(sum(row), 1), 3)} for c in row],
-        }
-        for name, row in zip(names, accuracy["confusion"], strict=True)
+    twin = accuracy.get("float")
+    matrices = [("" if twin is None else ", int8 in TFLM", _shaded(names, accuracy["confusion"]))]
+    if twin is None:
+        return {**accuracy, "names": names, "matrices": matrices}
+    matrices.insert(0, (", float", _shaded(names, twin["confusion"])))
+    return {**accuracy, "names": names, "matrices": matrices, "changed": changed_line(twin)}
+
+
+def _shaded(names: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Return the rows of a matrix; the shade of a cell is its part of the row, light enough for its digits."""
+    return [
+        {"name": name, "cells": [{"count": c, "shade": round(_DARKEST * c / max(sum(row), 1), 3)} for c in row]}
+        for name, row in zip(names, confusion, strict=True)
     ]
-    return {**accuracy, "names": names, "rows": rows}
