@@ -17,7 +17,7 @@ using model::Status;
     kGoldenHasTolerances ? g_golden_tolerances : nullptr)
 #endif
 #define GOLDEN_VECTORS(INPUTS, OUTPUTS, COUNT, STEPS, TOLERANCES) \
-  {INPUTS[0], OUTPUTS[0], COUNT, STEPS, TOLERANCES},
+  {(INPUTS)[0], (OUTPUTS)[0], COUNT, STEPS, TOLERANCES},
 constexpr Vectors kBuiltIn[] = {GOLDEN_LIST(GOLDEN_VECTORS)};
 Vectors g_vectors[] = {GOLDEN_LIST(GOLDEN_VECTORS)};
 

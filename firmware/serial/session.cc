@@ -40,8 +40,9 @@ uint8_t* Copies() { return g_copies; }
 int Decimals(const TensorInfo& tensor) {
   if (tensor.type == model::ElementType::kFloat32) return 9;
   int decimals = 3;
-  for (float step = 1e-3f; tensor.scale > 0 && step > tensor.scale / 2 && decimals < 12;
-       step /= 10) {
+  float step = 1e-3f;
+  while (tensor.scale > 0 && step > tensor.scale / 2 && decimals < 12) {
+    step /= 10;
     ++decimals;
   }
   return decimals;

@@ -45,7 +45,10 @@ Writer& Writer::Decimal(float value, int decimals) {
 
   int exponent = 0;
   if (magnitude >= 1e9) {
-    for (; magnitude >= 10; magnitude /= 10) ++exponent;
+    while (magnitude >= 10) {
+      magnitude /= 10;
+      ++exponent;
+    }
     decimals = 8;  // with the digit before the point, all that a float can tell apart
   }
   uint64_t unit = 1;
