@@ -158,5 +158,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name in _LAZY:
         import importlib
 
+        from .support.system import check_system
+
+        check_system()
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'microgen' has no attribute '{name}'")

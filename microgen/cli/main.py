@@ -11,7 +11,7 @@ from typing import NoReturn
 # The exit code that a shell reports for a program that SIGPIPE ended: 128 + 13.
 _PIPE_CLOSED = 141
 # What ends a command from outside: it cleans up as after Ctrl-C, and exits as a shell reports the signal, 128 + number.
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 
 
 def _heed_signals() -> list[int]:
@@ -40,12 +40,16 @@ def main() -> NoReturn:
     _open_streams()
     from ..errors import MicrogenError, one_line
     from ..report.text import until_closed
-    from . import app
+    from ..support.system import check_system
     from .spelling import SHELL
 
-    received = _heed_signals()
+    received: list[int] = []
     code: object = _PIPE_CLOSED
     try:
+        check_system()
+        from . import app
+
+        received = _heed_signals()
         with until_closed(sys.stdout):
             code = app(standalone_mode=False)
         with until_closed(sys.stdout):

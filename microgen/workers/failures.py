@@ -9,9 +9,11 @@ from typing import Any, cast
 
 from .. import errors
 from ..errors import EngineError, ErrorData, MicrogenError, last_words
+from ..support.system import missing_package
 from .engine import Engine
 from .log import FLOOD
 
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
 _MEMORY_WORDS = re.compile(r"std::bad_alloc|Cannot allocate memory|Unable to allocate|MemoryError")
 
 
@@ -92,6 +94,8 @@ def raised(engine: Engine, failure: Failure, log: str) -> MicrogenError:
         error: MicrogenError = kind(failure.message, failure.hint)
         vars(error).update(failure.data)
         return error
+    if missing := _NO_MODULE.match(failure.message):
+        return missing_package(missing[1])
     # TFLM prints its reason and raises a bare status; the printed line is the better message.
     reason = failure.message.removeprefix(f"{engine.name}: ")
     printed = last_words(log[: log.rfind("Traceback")] if "Traceback" in log else log)
