@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ...datasets import Calibration, ChannelsFirst, InputSpec, Request
 from ...errors import EngineError, InputError
 from .layout import channels_first
+from .movement import without_moves
 from .naming import named
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def convert_graph(
         ).arrays  # fmt: skip
         check(first.owned_inputs(data))
         try:
-            tflite = _convert(module, graph, first)
+            tflite = without_moves(_convert(module, graph, first))
         except Exception as error:
             print(error)
             raise EngineError("litert-torch", _reason(error), _refusal_hint(graph, error)) from None
