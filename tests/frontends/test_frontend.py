@@ -95,6 +95,9 @@ def float_model():
         ("m.hdf5", b"", "keras", "h5", None),
         ("folder/saved_model.pb", b"", "saved_model", "saved-model", True),
         ("m.cc", b"", "c_array", "c-array", None),
+        ("m.pt2", b"", "pytorch", "pt2", None),
+        ("m.pth", b"", "pytorch", "pt2", None),
+        ("m.onnx", b"", "onnx", "onnx", True),
         ("m.tflite", b"damaged", "tflite", "tflite", False),
     ],
 )
@@ -117,8 +120,8 @@ def test_a_path_without_a_model_is_refused_with_all_that_is_taken(tmp_path, name
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("m.keras", "microgen quantize"), ("m.H5", "microgen quantize"), ("m.onnx", "onnx2tf"),
-                       ("m.pt", "PyTorch"), ("m.pb", "folder"), ("m.zip", "unpack it"), ("m.bin", ".keras, .h5")]
+    ("name", "says"), [("m.keras", "microgen quantize"), ("m.H5", "microgen quantize"), ("m.onnx", "microgen quantize"),
+                       ("m.pt2", "microgen quantize"), ("m.pb", "folder"), ("m.zip", "unpack it"), ("m.bin", ".keras, .h5")]
 )  # fmt: skip
 def test_a_model_of_another_kind_is_told_its_way(name, says, tmp_path):
     (tmp_path / name).write_bytes(b"something else entirely")
