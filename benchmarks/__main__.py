@@ -23,6 +23,7 @@ from . import (
     outcome,
     peers,
     protocol,
+    pytorch,
     report,
     speed,
 )
@@ -102,6 +103,10 @@ def _conversion(s: Session, problems: list[str]) -> None:
     s.results.rows += conversion.rows(s.runs, problems)
 
 
+def _pytorch(s: Session, problems: list[str]) -> None:
+    s.results.rows += pytorch.rows(s.runs, problems)
+
+
 def _inferences(s: Session, problems: list[str]) -> None:
     resnet = models.SHARED / "pretrainedResnet_quant.tflite"
     if resnet.is_file():
@@ -145,6 +150,7 @@ TOPICS: dict[str, Callable[[Session, list[str]], None]] = {
     "commands": _commands,
     "arrays": _arrays,
     "conversion": _conversion,
+    "pytorch": _pytorch,
     "inferences": _inferences,
     "boards": _boards,
     "profile": _profile,

@@ -121,7 +121,8 @@ def test_a_path_without_a_model_is_refused_with_all_that_is_taken(tmp_path, name
 
 @pytest.mark.parametrize(
     ("name", "says"), [("m.keras", "microgen quantize"), ("m.H5", "microgen quantize"), ("m.onnx", "microgen quantize"),
-                       ("m.pt2", "microgen quantize"), ("m.pb", "folder"), ("m.zip", "unpack it"), ("m.bin", ".keras, .h5")]
+                       ("m.pt2", "microgen quantize"), ("m.pb", "folder"),
+                       ("m.zip", "unpack it"), ("m.bin", ".keras, .h5")]
 )  # fmt: skip
 def test_a_model_of_another_kind_is_told_its_way(name, says, tmp_path):
     (tmp_path / name).write_bytes(b"something else entirely")

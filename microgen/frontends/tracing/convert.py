@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...datasets import Calibration, ChannelsFirst, InputSpec, Request
 from ...errors import EngineError, InputError
+from ..rewriting.graph import Graph
 from .layout import channels_first
 from .movement import without_moves
 from .naming import named
@@ -80,6 +81,7 @@ class FloatModel:
         channels_first: which inputs and outputs have channels first where they come from, and last in the model.
         layers: the modules that tensors are named after.
         difference: from the original on the data, as a part of its largest value.
+        warnings: what its user should know.
     """
 
     tflite: bytes
@@ -87,6 +89,7 @@ class FloatModel:
     channels_first: ChannelsFirst
     layers: tuple[str, ...]
     difference: float
+    warnings: tuple[str, ...] = ()
 
 
 def convert_graph(
@@ -138,7 +141,20 @@ def convert_graph(
     paths = [step.path for step in graph.steps]
     makers = {name: step.path for step in graph.steps for name in step.writes}
     tflite, layers = named(tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths)
-    return FloatModel(tflite, calibration, first, layers, off)
+    return FloatModel(tflite, calibration, first, layers, off, tuple(_unrolled(graph, tflite)))
+
+
+_RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "LSTM", "GRU", "RNN"})
+
+
+def _unrolled(graph: Traced, tflite: bytes) -> Iterator[str]:
+    """Say what recurrent layers take: litert-torch writes the operators of each step."""
+    layers = [step.title for step in graph.steps if step.operator in _RECURRENT]
+    if layers:
+        yield (
+            f"{', '.join(layers)}: unrolled, which gives the model {len(Graph(tflite).operators)} operators; fewer "
+            "steps, or convolutions over time, take less flash and time"
+        )
 
 
 def _read(graph: Traced, first: ChannelsFirst, request: Request | None, seed: int, *, must_vary: bool) -> Calibration:

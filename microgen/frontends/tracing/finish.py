@@ -39,6 +39,6 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
     return replace(
         result,
         layers=LayerNames(converted.layers),
-        warnings=(*warnings, *told, *result.warnings),
+        warnings=(*warnings, *told, *converted.warnings, *result.warnings),
         channels_first=first,
     )
