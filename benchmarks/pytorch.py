@@ -1,4 +1,4 @@
-"""Times the way of a PyTorch program of DS-CNN: ours to a verified project, and litert-torch's alone to a float .tflite.
+"""Times a PyTorch program of DS-CNN: ours to a verified project, and litert-torch's alone to a float .tflite.
 
 Both are whole processes, and begin with a .pt2. Ours includes what litert-torch does, the comparison with PyTorch, the
 quantization, and the firmware, compiled and compared.

@@ -10,7 +10,8 @@ REFUSED = {
     "gmax": "adaptive_max_pool2d",
 }
 # What is in float32 alone, because no TFLM has it in int8.
-FLOAT_ONLY = ("gelu", "mish", "elu", "selu", "softplus", "argmax", "logsoft")
+ACTIVATIONS = ("gelu", "mish", "elu", "selu", "softplus")
+FLOAT_ONLY = ("argmax", "logsoft")
 
 
 def modules():

@@ -117,6 +117,7 @@ def convert_graph(
     """
     import torch
 
+    _check_activations(file, graph)
     torch.manual_seed(seed)
     module = graph.module(None, None).eval()
     with torch.no_grad(), warnings.catch_warnings():
@@ -142,6 +143,30 @@ def convert_graph(
     makers = {name: step.path for step in graph.steps for name in step.writes}
     tflite, layers = named(tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths)
     return FloatModel(tflite, calibration, first, layers, off, tuple(_unrolled(graph, tflite)))
+
+
+# Activations that the converter writes as operators which no TFLM has in integers, or at all, by both frameworks' names.
+_ACTIVATIONS = {
+    **dict.fromkeys(("gelu", "Gelu", "Erf", "erf"), "GELU"),
+    **dict.fromkeys(("elu", "elu_", "Elu"), "ELU"),
+    **dict.fromkeys(("celu", "celu_", "Celu"), "CELU"),
+    **dict.fromkeys(("selu", "selu_", "Selu"), "SELU"),
+    **dict.fromkeys(("mish", "mish_", "Mish"), "Mish"),
+    **dict.fromkeys(("softplus", "Softplus"), "Softplus"),
+}
+
+
+def _check_activations(file: str, graph: Traced) -> None:
+    """Refuse activations that cannot be computed on a device, before anything is converted."""
+    for step in graph.steps:
+        if name := _ACTIVATIONS.get(step.operator):
+            where = f"module '{step.path}' is " if step.path else ""
+            raise InputError(
+                f"{file}: {where}{name}, for which TFLM has no operator",
+                "use ReLU6, LeakyReLU, Hardswish or SiLU, and train again: these run in integers",
+                operator=step.operator,
+                layer=step.path or None,
+            )
 
 
 _RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "LSTM", "GRU", "RNN"})

@@ -181,10 +181,14 @@ def _binary(graph: Graph, op: Object) -> bool:
     inputs, (target,) = graph.inputs(op), graph.outputs(op)
     moves = [_is_move(graph, i) for i in inputs]
     numbers = [graph.constant(i) for i in inputs]
-    first = next((k for k in (0, 1) if moves[k] is not None), -1)
-    if first < 0 or graph.shape(inputs[first]) != graph.shape(target) or not _is_read_here_only(graph, inputs[first]):
-        return False
+    first = 0 if moves[0] is not None else 1
     move, other = moves[first], 1 - first
+    if (
+        move is None
+        or graph.shape(inputs[first]) != graph.shape(target)
+        or not _is_read_here_only(graph, inputs[first])
+    ):
+        return False
     constant = numbers[other]
     source = graph.inputs(move)[0]
     read = list(inputs)
@@ -235,8 +239,8 @@ def _same(graph: Graph, a: Object, b: Object) -> bool:
         return False
     if graph.name(a) == "RESHAPE":
         return True
-    orders = [graph.constant(graph.inputs(op)[1]) for op in (a, b)]
-    return all(o is not None for o in orders) and len(shape) > 0 and bool((orders[0] == orders[1]).all())
+    one, other = (graph.constant(graph.inputs(op)[1]) for op in (a, b))
+    return one is not None and other is not None and len(shape) > 0 and one.tolist() == other.tolist()
 
 
 def _swap(graph: Graph, first: Object, second: Object) -> None:
