@@ -9,7 +9,7 @@ REFUSED = {
     "upnear_bad": "upsample_nearest2d of module '1' to something else",
     "gmax": "adaptive_max_pool2d",
 }
-# What is in float32 alone, because no TFLM has it in int8.
+# What no TFLM has, or not in int8.
 ACTIVATIONS = ("gelu", "mish", "elu", "selu", "softplus")
 FLOAT_ONLY = ("argmax", "logsoft")
 

@@ -145,7 +145,7 @@ def convert_graph(
     return FloatModel(tflite, calibration, first, layers, off, tuple(_unrolled(graph, tflite)))
 
 
-# Activations that the converter writes as operators which no TFLM has in integers, or at all, by both frameworks' names.
+# Activations that become operators which no TFLM has in integers, or at all, by both frameworks' names.
 _ACTIVATIONS = {
     **dict.fromkeys(("gelu", "Gelu", "Erf", "erf"), "GELU"),
     **dict.fromkeys(("elu", "elu_", "Elu"), "ELU"),
