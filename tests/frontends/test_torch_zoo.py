@@ -18,7 +18,7 @@ from tests.support.onnx_tools import onnx
 from tests.support.torch_tools import export, torch
 from tests.support.torch_zoo import ACTIVATIONS, FLOAT_ONLY, REFUSED, modules
 
-COUNT = 62
+COUNT = 61
 # Of the exporter's: operators that it does not have, or writes wrongly.
 NOT_EXPORTED = {"shuffle", "tx", "rms", "f64", "half"}
 
