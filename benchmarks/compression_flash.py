@@ -1,11 +1,11 @@
-"""What compressed weights take on a board: flash, RAM, instructions and accuracy against dense int8, over several seeds.
+"""What compressed weights take on a board against dense int8: flash, RAM, instructions, accuracy, over several seeds.
 
     python -m benchmarks.compression_flash [--recipe digits] [--seeds 11,12,13] [--folder FOLDER]
     python -m benchmarks.compression_flash --models DENSE.tflite COMPRESSED.tflite...
 
-Each seed holds its own samples out and trains its own network on the others. Every model is compiled for a Cortex-M4F, dense
-and as it is stored, and run in QEMU on the same inputs as TFLM: outputs must be equal, bit by bit. Instructions are
-exact. What is in FOLDER already is not made again.
+Each seed holds its own samples out and trains its own network on the others. Every model is compiled for a Cortex-M4F
+and run in QEMU on the same inputs as in TFLM: outputs must be equal, bit by bit. Instructions are exact. What is in
+FOLDER already is not made again.
 """
 
 from __future__ import annotations
@@ -141,11 +141,12 @@ def _models(paths: Sequence[Path]) -> list[str]:
     first = found[paths[0].stem]
     lines: list[str] = []
     for optimize in get_args(Optimize):
-        cells = [
-            [name, *(f"{f[optimize][k]:,} ({f[optimize][k] / first[optimize][k]:.2f})" for k in
-                     ("weights_bytes", "instructions")), f"{f[optimize]['ram_bytes'] - first[optimize]['ram_bytes']:+d}"]
-            for name, f in found.items()
-        ]  # fmt: skip
+        dense = first[optimize]
+        cells = []
+        for name, figures in found.items():
+            own = figures[optimize]
+            shares = [f"{own[k]:,} ({own[k] / dense[k]:.2f})" for k in ("weights_bytes", "instructions")]
+            cells.append([name, *shares, f"{own['ram_bytes'] - dense['ram_bytes']:+d}"])
         lines += [f"`--optimize {optimize}`:", "", *table(["", "weights", "instructions", "RAM"], cells), ""]
     return lines
 

@@ -104,7 +104,7 @@ class Blocks:
         return len(self.weights)
 
     def gaps(self, factor: int = 1, more: int = 0, end: int = 0) -> _Bytes:
-        """Return the bytes of the gaps, `end` after each pair: factor * (distance + more), the first without `more`."""
+        """Return the gaps as bytes, `end` behind each pair: factor * (distance + more), `more` not for the first."""
         parts = []
         for places in self.places:
             distance = np.diff(places, prepend=-1)
