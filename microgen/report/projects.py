@@ -39,6 +39,7 @@ def build_lines(result: BuildResult) -> Pairs:
         lines.append(("runtime", f"{d.plan.runtime}: {result.runtime_reason}"))
     lines += fit_lines(result.fit)
     lines += application_lines(d.application, d.model)
+    lines += [("stored", line) for m in result.models for line in m.deployment.plan.stored()]
     if result.compiled and result.compiled.flash_bytes is not None:
         c = result.compiled
         lines.append(

@@ -100,7 +100,8 @@ class RuntimeFigures:
         memory: what of that is the model with the code that computes it.
         counts: what an inference takes; None where it was not counted.
         uncounted: why it was not; "" where it was.
-        notes: what the kernels are known to get wrong in the model, and what else is unknown.
+        notes: what the kernels are known to get wrong in the model, what else is unknown, and which weights are not stored
+            as they are in the model.
     """
 
     runtime: str
@@ -299,7 +300,7 @@ def _figures(candidate: Candidate, counts: Counts | None) -> RuntimeFigures:
         model_memory(deployment, counts),
         counts,
         "" if counts else uncounted(deployment) or "it does not fit",
-        deployment.plan.warnings,
+        (*deployment.plan.warnings, *deployment.plan.stored()),
     )
 
 
