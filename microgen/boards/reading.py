@@ -55,6 +55,11 @@ def board_file(name_or_path: str) -> Path:
     if name := known.get(wanted):
         return _shipped(name)
     hint = nearest(wanted, known, "a file of your own ends with .toml;")
+    own = Path(f"{name_or_path}.toml")
+    if own.is_file():
+        hint = f"its file lies here: {option('board', own)};"
+    elif wanted.startswith(("my-", "my_")):
+        hint = f"a board of your own has a file: {option('board', own)};"
     if "," in wanted:
         hint = f"name each board with an option of its own: {option('board', 'pico')} {option('board', 'esp32')};"
     raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}", option="board")

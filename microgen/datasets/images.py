@@ -26,6 +26,7 @@ _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _BYTES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # Tags of TIFF: bits of a sample, and whether 0 is white (TIFF 6.0, section 8).
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_WHITE_IS_ZERO = 258, 262, 0
+_NARROWEST = 8  # pixels of an image that has no dimension of channels: fewer are the axes of a sensor
 _REPAIR = "remove or repair the file"
 
 
@@ -70,6 +71,11 @@ def read_image_files(files: Sequence[Path], spec: InputSpec, value_range: Sequen
             "a folder of images needs an input of height, width and 1 or 3 channels",
         )
     height, width, channels = (int(d or 0) for d in shape)
+    if len(spec.shape) == 2 and min(height, width) < _NARROWEST:
+        raise InputError(
+            f"input '{spec.name}' takes {list(spec.shape)}: that is a time series, and the data is images",
+            "give its values, a CSV or an .npz; an image has a third dimension, of channels",
+        )
     low, high = value_range
     images = [_read(file, height, width, channels) * np.float32(high - low) + np.float32(low) for file in files]
     return np.stack(images).reshape(len(images), *(int(d or 0) for d in spec.shape))

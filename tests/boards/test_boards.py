@@ -432,3 +432,15 @@ def test_every_scratch_table_says_where_it_was_read() -> None:
     for name in SNAPSHOTS:
         path = FOLDER / "tflm" / f"{name}.toml"
         assert all(url.startswith("https://github.com/") for url in toml.load(path)["sources"])
+
+
+def test_a_board_of_ones_own_is_not_taken_for_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        load_board("my-nrf52840")
+    assert "my-nrf52840.toml" in caught.value.hint
+    assert "did you mean" not in caught.value.hint
+    (tmp_path / "picoo.toml").write_text("")
+    with pytest.raises(InputError) as caught:
+        load_board("picoo")
+    assert "its file lies here" in caught.value.hint

@@ -133,3 +133,9 @@ def test_ghostscript_is_not_started(tmp_path, monkeypatch):
     with pytest.raises(InputError):
         read(tmp_path)
     assert not started
+
+
+def test_images_are_not_taken_for_a_time_series(tmp_path):
+    image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"takes \[100, 6\]: that is a time series"):
+        resolve(request(tmp_path), [InputSpec("x", (100, 6))])
