@@ -1,6 +1,6 @@
-"""Calibration data, whatever it comes as: arrays, .npy, .npz, .csv, a folder of images or of WAV files.
+"""Calibration data of any format: arrays, .npy, .npz, .csv, a folder of images or of WAV files.
 
-It is read in two steps, because only who has loaded the model knows what its inputs take: `request` turns what
+It is read in two steps, because only the worker that loads the model knows its inputs: `request` turns what
 the user gave into plain values that can cross into a worker, `resolve` reads it to the model's inputs there.
 """
 
@@ -54,11 +54,11 @@ _KINDS = "give an .npz, .npy or .csv, a folder of images or of WAV files, or ran
 
 @dataclass(frozen=True)
 class Request:
-    """Calibration data that was asked for and not read yet; `values` is JSON.
+    """A request for calibration data that has not been read yet; `values` is JSON.
 
     Attributes:
         values: "kind" (arrays, file, random, images, wav, csv), "path", "origin", "range", "sample_rate".
-        arrays: the arrays by name, where they came as such.
+        arrays: the arrays by name, if the data is arrays.
     """
 
     values: dict[str, Any]
@@ -105,10 +105,10 @@ class Calibration:
     """A representative dataset.
 
     Attributes:
-        arrays: one an input, samples first, in the dtype of the input.
-        targets: the class of each sample, where it is known.
-        classes: the names of the classes, where they are known.
-        origin: where it comes from, for the record; "random" when the values are made up.
+        arrays: one per input, samples first, in the dtype of the input.
+        targets: the class of each sample, if it is known.
+        classes: the names of the classes, if they are known.
+        origin: the data's source, for the record; "random" for random values.
         has_values: it came with targets that are no classes, as those of a regression; they are left out.
     """
 
@@ -129,13 +129,13 @@ def request(
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
 ) -> Request:
-    """Say what calibration data is wanted, and check that it is there.
+    """Make a request for calibration data, and check that it exists.
 
     Args:
         source: "random", the path of an .npy, .npz or .csv file or of a folder of images or WAV files, an array,
             arrays by input name, or an iterable of samples (arrays, or dictionaries of arrays by input name).
-        value_range: what black and white of an image become.
-        sample_rate: what WAV files must have, in Hz: that of the audio that the model takes.
+        value_range: the values of black and white in an image.
+        sample_rate: sample rate of the model's audio in Hz; WAV files must have the same.
 
     Raises:
         InputError: it is missing, of no known kind, empty, or larger than what is read.
@@ -163,13 +163,13 @@ def request(
 def resolve(
     wanted: Request, inputs: Sequence[InputSpec], *, seed: int = 0, must_vary: bool = True, every: bool = False
 ) -> Calibration:
-    """Read the data to the inputs of a model.
+    """Read the data for the inputs of a model.
 
     Args:
         wanted: what `request` returned.
         inputs: the model's inputs.
         seed: seed of "random", and of the choice where there are more than 500 samples.
-        must_vary: refuse an input that always has the same value, from which no range can be measured.
+        must_vary: reject an input that always has the same value, from which no range can be measured.
         every: take all samples, as a training does.
 
     Raises:
@@ -235,7 +235,7 @@ def _request_path(path: Path, value_range: tuple[float, float], sample_rate: int
 
 
 def _collect(samples: Iterable[Any]) -> dict[str, Array]:
-    """Stack an iterable of samples; one that never ends is cut."""
+    """Stack an iterable of samples; an endless iterable is cut."""
     try:
         taken = list(islice(samples, MAX_SAMPLES))
     except TypeError:
@@ -286,7 +286,7 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
             "so its range cannot be measured",
             "give samples as the model meets them in use",
         )
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+    with np.errstate(over="ignore"):  # values out of range become infinite, and are rejected
         fitted = values.astype(dtype)
     if dtype.kind == "f" and not np.isfinite(fitted).all():
         raise InputError(f"input '{spec.name}': the data has values beyond the range of {spec.dtype}", "scale it first")

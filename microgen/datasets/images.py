@@ -54,7 +54,7 @@ def read_image_files(files: Sequence[Path], spec: InputSpec, value_range: Sequen
 
     Args:
         files: their files.
-        spec: the input.
+        spec: the model's input.
         value_range: what black and white become.
 
     Returns:

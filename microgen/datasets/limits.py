@@ -1,6 +1,6 @@
-"""How much of calibration data is read: what comes from strangers may claim any size.
+"""Limits on calibration data: an untrusted file may declare any size.
 
-Sizes that a file declares are compared with these before anything is read, decoded or unpacked.
+Declared sizes are compared with these limits before anything is read, decoded or unpacked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SAMPLES = 10_000_000
 # A text file is read a line at a time; each number of a line takes 60 bytes meanwhile.
 TEXT_BYTES = 2**28
 LINE_BYTES = 2**24
-# Pillow takes four bytes a pixel; the copies that decoding, turning and converting make stay below 1 GiB.
+# Pillow takes four bytes per pixel; the copies that decoding, turning and converting make stay below 1 GiB.
 IMAGE_PIXELS = 50_000_000
 # Audio of one sample.
 AUDIO_S = 600
@@ -47,7 +47,7 @@ def sample_limit(inputs: Sequence[InputSpec], most: int = MAX_SAMPLES) -> int:
 
 
 def check_samples(count: int, path: Path) -> None:
-    """Refuse more samples than are drawn from.
+    """Reject data with too many samples to draw from.
 
     Raises:
         InputError: there are more.
@@ -59,7 +59,7 @@ def check_samples(count: int, path: Path) -> None:
 
 
 def check_regular(path: Path, hint: str) -> None:
-    """Refuse what is not a file that ends: a pipe or a device.
+    """Reject endless files: pipes and devices.
 
     Raises:
         InputError: says which of these.

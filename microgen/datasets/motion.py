@@ -1,4 +1,4 @@
-"""A CSV file of what a motion sensor measured, as the firmware reads it."""
+"""Reads a CSV file of motion sensor data as the firmware would."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOLERANCE = 0.02  # of the rate
 
 
 def read_motion(path: Path, window: Window) -> Recording:
-    """Read a CSV file with one moment a line.
+    """Read a CSV file with one moment per line.
 
     A first line may name the columns: ax, ay, az, gx, gy, gz, in the units of the window, and t, in seconds. Without
     names there are as many columns as the window has axes. Other columns, labels say, are not looked at. With times,
@@ -63,7 +63,7 @@ def read_motion(path: Path, window: Window) -> Recording:
 
 
 def _read(path: Path, wanted: Sequence[str]) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Return the names of the wanted columns, none where the first line is numbers, and the numbers."""
+    """Return the names of the wanted columns, none if the first line is numbers, and the numbers."""
     names: list[str] = []
     taken: list[int] = []
     rows: list[list[float]] = []

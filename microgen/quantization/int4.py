@@ -81,7 +81,7 @@ def with_int4_weights(quantized: Quantized, on_step: Callable[[str], None] = lam
 
 
 def _is_able(model: TfliteModel, op: Operator) -> bool:
-    """Tell whether a layer has int8 weights of its own and an int8 input."""
+    """Return whether a layer has int8 weights of its own and an int8 input."""
     if op.name not in _OPERATORS or op.is_custom:
         return False
     graph = model.main
@@ -131,7 +131,7 @@ def four_bits(w: npt.NDArray[np.int8], scales: int) -> tuple[npt.NDArray[np.int8
 
     Args:
         w: weights, output channels first.
-        scales: how many scales they have: one, or one a channel. Each is the best of some by the squared error.
+        scales: how many scales they have: one, or one per channel. Each is the best of some by the squared error.
     """
     flat = w.reshape(scales, -1).astype(np.float64)
     largest = np.maximum(np.abs(flat).max(1), 1.0) / _LARGEST

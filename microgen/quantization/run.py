@@ -1,4 +1,4 @@
-"""From a model of any kind to a full-integer .tflite that TFLM was seen to run, with a report of what it lost."""
+"""Quantizes a model of any kind to a full-integer .tflite that has run in TFLM, and reports the loss."""
 
 from __future__ import annotations
 
@@ -57,34 +57,34 @@ def quantize(
     force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Quantized:
-    """Bring a model to full integer, and check that TFLM runs every operator of it.
+    """Quantize a model to full integer, and check that TFLM runs all of its operators.
 
     Args:
         model: a file or folder that a frontend takes (a .keras, .h5, .pt2 or .tflite, a SavedModel, a C array of a
             .tflite), or a model object: Keras 3, tf_keras, or a torch.nn.Module in eval mode. A quantized .tflite is
-            taken as it is.
-        calibration: the representative dataset; see `microgen.datasets.request`. "random" makes up values.
+            used unchanged.
+        calibration: the representative dataset; see `microgen.datasets.request`. "random" generates values.
         scheme: "int8", "int16x8" for int16 activations with int8 weights, or "float32", which quantizes nothing and
             needs no calibration data.
         weights: "int8", or "int4" for weights of four bits in the layers that bear it (`int4.with_int4_weights`).
-        board: the board that must run it; without one, what every board runs is chosen.
-        runtime: what must run it there.
-        out: where to write the .tflite; None writes nothing.
-        name: the model's name; from the file otherwise.
-        labels: what the elements of the first output stand for.
-        value_range: what black and white of an image become.
-        sample_rate: of the audio that the model takes, in Hz; WAV files must have it.
+        board: the board that must run the model; by default, the result runs on every board.
+        runtime: the runtime that must run it there.
+        out: the .tflite to write; None writes nothing.
+        name: the model's name; by default, from the file.
+        labels: the names of the first output's elements.
+        value_range: the values of black and white in an image.
+        sample_rate: sample rate of the model's audio in Hz; WAV files must have the same.
         allow_float: let layers that have no integer operator stay in float32, where TFLM runs them so; the result
             names them. Without calibration data nothing is quantized: the scheme is then "float32".
         example: of a torch.nn.Module: an input, or a tuple of several, of which one sample is taken; otherwise the
             first sample of `calibration`, where that is an array.
-        seed: seed of everything random.
+        seed: seed of all random generators.
         force: overwrite `out`.
-        on_step: called with what is done next.
+        on_step: called with the name of the next step.
 
     Raises:
-        InputError: the model or the data cannot be used, or `out` is there already; nothing was written.
-        EngineError: the converter or TFLM refused or crashed.
+        InputError: the model or the data cannot be used, or `out` already exists; nothing was written.
+        EngineError: the converter or TFLM rejected the model or crashed.
         SetupError: a package is missing.
     """
     if scheme not in SCHEMES:
@@ -123,7 +123,7 @@ def quantize(
 
 
 def _example(given: Any, calibration: calibrations.Source | None) -> Any:  # noqa: ANN401
-    """Return an example of a model's input: the one that was given, or the first sample of an array."""
+    """Return an example input: the one given, or the first sample of an array."""
     if given is not None or not isinstance(calibration, np.ndarray) or calibration.ndim < 2:
         return given
     first = calibration[:1]
@@ -174,7 +174,7 @@ def _from_source(
             allow_float=options.allow_float,
         )  # fmt: skip
     record = quantized.record
-    # Whoever reads images or audio again must take them as for this model.
+    # Later commands must read images or audio in the same way as for this model.
     if wanted is not None and wanted.values["kind"] == "images":
         record = {**record, "value_range": list(options.value_range)}
     elif wanted is not None and wanted.values["kind"] == "wav":
@@ -190,7 +190,7 @@ def _as_it_is(taken: AlreadyQuantized, name: str, kind: str) -> Quantized:
 
 
 def _beyond(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Iterator[str]:
-    """Warn of values that a quantized input cannot represent: data that was scaled otherwise, most likely."""
+    """Warn of values that a quantized input cannot represent, most likely because of a different scaling."""
     for tensor, values in zip(model.inputs, data, strict=False):
         if values.dtype.kind != "f" or not tensor.quantization:
             continue

@@ -1,4 +1,4 @@
-"""Float .tflite files as a frontend."""
+"""The frontend for float .tflite files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request | None, o
 
     Raises:
         InputError: it has an input of a dynamic shape, or the data does not fit.
-        EngineError: ai-edge-quantizer refused it.
+        EngineError: ai-edge-quantizer rejected it.
         SetupError: ai-edge-quantizer is not installed.
     """
     from ...datasets import Calibration, resolve
@@ -87,7 +87,7 @@ def quantize_model(
 
     Raises:
         InputError: a rewrite computes something else on the data.
-        EngineError: ai-edge-quantizer refused it.
+        EngineError: ai-edge-quantizer rejected it.
         SetupError: ai-edge-quantizer is not installed.
     """
     from ...workers import converter

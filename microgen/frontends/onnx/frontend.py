@@ -1,4 +1,4 @@
-"""ONNX files as a frontend."""
+"""The frontend for ONNX files."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ class ConvertRequest:
     Attributes:
         path: of the file.
         calibration: the data that it is compared with onnxruntime on; None: made-up values.
-        seed: of everything random.
-        must_vary: refuse data in which an input always has the same value.
+        seed: seed of all random generators.
+        must_vary: reject data in which an input always has the same value.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class ConvertRequest:
 
 @dataclass(frozen=True)
 class ConvertReply:
-    """A float model, and what its user should know."""
+    """A float model, and warnings for the user."""
 
     model: FloatModel
     warnings: tuple[str, ...]

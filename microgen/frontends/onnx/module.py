@@ -1,4 +1,4 @@
-"""A prepared ONNX model as a torch module, held against onnxruntime. Runs in a worker."""
+"""A prepared ONNX model as a torch module, compared with onnxruntime. Runs in a worker."""
 
 from __future__ import annotations
 

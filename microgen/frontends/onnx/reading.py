@@ -1,4 +1,4 @@
-"""Reads an ONNX file: what cannot be converted is refused, sizes are fixed, constants are folded. Runs in a worker."""
+"""Reads an ONNX file: rejects what cannot be converted, fixes sizes, folds constants. Runs in a worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Prepared:
         model: the ONNX model.
         opset: the version of its operators.
         shapes, dtypes: of the inputs, as ONNX's numbers of types.
-        warnings: what its user should know.
+        warnings: warnings for the user.
     """
 
     model: Proto
@@ -42,7 +42,7 @@ class Prepared:
         """Run one sample in onnxruntime.
 
         Args:
-            inputs: one array an input, with the batch.
+            inputs: one array per input, with the batch.
             outputs: names of values to return; empty for the outputs.
         """
         import onnx
@@ -80,7 +80,7 @@ def prepare(path: Path) -> Prepared:
 
     Raises:
         InputError: it is damaged, or cannot be converted.
-        EngineError: onnxruntime refuses it.
+        EngineError: onnxruntime rejects it.
     """
     import onnx
 

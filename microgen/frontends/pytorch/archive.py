@@ -87,7 +87,7 @@ def _read(file: str, archive: zipfile.ZipFile) -> Program:
 
 
 def _check_kind(file: str, names: list[str]) -> None:
-    """Refuse the other kinds of PyTorch's archives."""
+    """Reject the other kinds of PyTorch's archives."""
     ends = {name.partition("/")[2] for name in names}
     if any(name.startswith("code/") for name in ends):
         raise InputError(f"{file}: is TorchScript, which is Python code that PyTorch runs", _AGAIN)
@@ -292,7 +292,7 @@ class _Reader:
         return f"aten.{name}.{overload or 'default'}"
 
     def _check_node(self, node: Node) -> None:
-        """Refuse a program that was exported as it trains, and what is converted wrongly."""
+        """Reject a program that was exported as it trains, and what is converted wrongly."""
         name, given = operators.base_name(node.operator), dict(node.arguments)
         where = f"{self._file}: {_at(node.path)}"
         if name == "batch_norm" and given.get("training") is True:

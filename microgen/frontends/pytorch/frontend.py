@@ -1,4 +1,4 @@
-"""PyTorch programs (.pt2) and nn.Module objects as a frontend."""
+"""The frontend for PyTorch programs (.pt2) and nn.Module objects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _PyTorch(Frontend):
     def needs_calibration(self, source: Source) -> bool:
         from .archive import read_program
 
-        read_program(source.path)  # what cannot be converted is refused before data is asked for
+        read_program(source.path)  # what cannot be converted is rejected before data is asked for
         return True
 
     def _prepare(self) -> None:

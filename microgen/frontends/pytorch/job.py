@@ -18,8 +18,8 @@ class ConvertRequest:
     Attributes:
         path: of the file.
         calibration: the data that it is compared with PyTorch on; None: made-up values.
-        seed: of everything random.
-        must_vary: refuse data in which an input always has the same value.
+        seed: seed of all random generators.
+        must_vary: reject data in which an input always has the same value.
     """
 
     path: Path

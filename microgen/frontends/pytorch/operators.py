@@ -1,7 +1,7 @@
-"""Which operators of ATen a program may call: functions of their arguments alone.
+"""The ATen operators that a program may call: functions of their arguments alone.
 
-What is not in this list is refused by name, so that a file cannot call what reads files, draws random numbers or runs
-code. The kinds say how an operator treats the dimensions of an image, see `microgen.frontends.tracing.layout`.
+Other operators are rejected by name, so that a file cannot read files, draw random numbers or run code. The kinds
+say how an operator treats the dimensions of an image, see `microgen.frontends.tracing.layout`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Node:
         operator: "aten.conv2d.default", or "operator.floordiv" of Python for sizes.
         arguments: by name; numbers, text, None, `Ref`, `DType`, and lists of them.
         outputs: the names of what it returns, "" for one that nobody reads; a list of tensors counts as several.
-        path: the module that it belongs to ("features.0"), "" where the file does not say.
+        path: the module that it belongs to ("features.0"), "" if the file does not say.
     """
 
     operator: str
@@ -68,7 +68,7 @@ class Program:
         nodes: in the order of their running.
         weights: parameters, buffers and constants by the names that the nodes use.
         torch_version: what wrote it.
-        warnings: what its user should know.
+        warnings: warnings for the user.
     """
 
     inputs: tuple[Input, ...]

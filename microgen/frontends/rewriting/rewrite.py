@@ -29,7 +29,7 @@ class RewriteRequest:
 
     Attributes:
         model: the .tflite.
-        inputs: one array an input, samples first, as real values or in the input's dtype; none for made-up ones.
+        inputs: one array per input, samples first, as real values or in the input's dtype; none for made-up ones.
         seed: of the made-up ones.
     """
 
@@ -44,7 +44,7 @@ class RewriteReply:
 
     Attributes:
         model: the .tflite; the one that came where nothing was rewritten.
-        changes: what was rewritten, one line a change.
+        changes: what was rewritten, one line per change.
         difference: the largest difference from the original at an output, see `difference`.
     """
 
@@ -54,7 +54,7 @@ class RewriteReply:
 
 
 def needs_rewriting(model: TfliteModel) -> bool:
-    """Tell whether a model has something that a rule may rewrite; of a quantized one, only what TFLM cannot run."""
+    """Return whether a model has something that a rule may rewrite; of a quantized one, only what TFLM cannot run."""
     graph = model.main
     if any(d < 0 for t in graph.tensors for d in t.signature[1:]):
         return True
@@ -129,7 +129,7 @@ def rewrite(request: RewriteRequest) -> RewriteReply:
 def difference(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
     """Return the largest difference of two outputs, any shapes: for floats, as a part of the largest finite value.
 
-    It is infinite where sizes differ, and where one alone is NaN or infinite; what is NaN in both is equal.
+    It is infinite if sizes differ, and where one alone is NaN or infinite; what is NaN in both is equal.
     """
     if ours.size != theirs.size:
         return float("inf")
@@ -142,7 +142,7 @@ def difference(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
 
 
 def _samples(graph: Graph, request: RewriteRequest) -> list[list[npt.NDArray[Any]]]:
-    """Return samples, each one array an input, in the inputs' types."""
+    """Return samples, each one array per input, in the inputs' types."""
     rng = np.random.default_rng(request.seed)
     numbers = [int(i) for i in graph.main.inputs]
     count = min(len(request.inputs[0]), _SAMPLES) if request.inputs else _SAMPLES

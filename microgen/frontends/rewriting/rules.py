@@ -168,7 +168,7 @@ def reduce_window(graph: Graph, op: Object) -> bool:
 def _is_same(
     shape: Sequence[int], pads: Sequence[Sequence[int]], window: Sequence[int], strides: Sequence[int]
 ) -> bool:
-    """Tell whether paddings are those of TensorFlow's SAME: the smaller half in front."""
+    """Return whether paddings are those of TensorFlow's SAME: the smaller half in front."""
     wanted = []
     for size, length, stride in zip(shape[1:3], window, strides, strict=True):
         total = max((-(-size // stride) - 1) * stride + length - size, 0)

@@ -11,14 +11,14 @@ from .graph import Graph
 
 
 def has_open_shapes(graph: Graph) -> bool:
-    """Tell whether a tensor has an open dimension, and the inputs have none but their batch."""
+    """Return whether a tensor has an open dimension, and the inputs have none but their batch."""
     opened = [_signature(graph, i) for i in range(len(graph.main.tensors))]
     inputs = [opened[int(i)] for i in graph.main.inputs]
     return any(-1 in s for s in opened) and not any(-1 in s[1:] for s in inputs)
 
 
 def is_computed(graph: Graph) -> bool:
-    """Tell whether shapes are computed from an open batch while the model runs."""
+    """Return whether shapes are computed from an open batch while the model runs."""
     return any(graph.name(op) == "SHAPE" for op in graph.operators) or any(
         -1 in _signature(graph, i)[1:] for i in range(len(graph.main.tensors))
     )
@@ -29,7 +29,7 @@ def fix_batch(graph: Graph, inputs: list[npt.NDArray[Any]]) -> None:
 
     Args:
         graph: the model; its operators are changed.
-        inputs: one sample: one array an input, with a batch of 1.
+        inputs: one sample: one array per input, with a batch of 1.
 
     Raises:
         RuntimeError, ValueError: LiteRT does not run it.

@@ -1,1 +1,1 @@
-"""What PyTorch and ONNX have in common: a graph as a torch module, through litert-torch to a checked float .tflite."""
+"""The shared part of PyTorch and ONNX: converts a graph with litert-torch to a checked float .tflite."""

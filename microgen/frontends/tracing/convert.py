@@ -1,4 +1,4 @@
-"""A graph of torch operators through litert-torch to a float .tflite, held against PyTorch. Runs in a worker."""
+"""A graph of torch operators through litert-torch to a float .tflite, compared with PyTorch. Runs in a worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 # Largest difference from PyTorch's values, as a part of the largest of them.
 TOLERANCE = 1e-4
-# On so many samples the converted model is held against PyTorch.
+# The number of samples on which the converted model is compared with PyTorch.
 COMPARED = 16
 
 
@@ -35,7 +35,7 @@ class Step:
     Attributes:
         kind: see `layout.Step`.
         reads, writes: names of values.
-        path: the module that it belongs to, "" where that is not known.
+        path: the module that it belongs to, "" if that is not known.
         operator: its name, for people.
     """
 
@@ -47,7 +47,7 @@ class Step:
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """The name in messages."""
         return f"{self.operator} of module '{self.path}'" if self.path else self.operator
 
 
@@ -104,16 +104,16 @@ def convert_graph(
     """Convert a graph, and compare the result with PyTorch on the calibration data.
 
     Args:
-        file: what messages call the model.
-        graph: what to convert.
-        request: the calibration data; None: made-up values are compared.
+        file: the model's name in messages.
+        graph: the graph to convert.
+        request: the calibration data; None: random values.
         seed: of what is random.
         must_vary: see `microgen.datasets.resolve`.
         check: called with the data, in its owner's order, before anything is converted.
 
     Raises:
-        InputError: the data does not fit, or the converted model computes something else.
-        EngineError: litert-torch refused it.
+        InputError: the data does not fit, or the converted model gives different results.
+        EngineError: litert-torch rejected it.
     """
     import torch
 
@@ -248,7 +248,7 @@ def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, da
 
 
 def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsFirst, off: float) -> InputError:
-    """Return the refusal of a model that was converted to another, with the first operator that differs."""
+    """Return the error for a wrong conversion, with the first operator that differs."""
     own = first.owned_inputs(data)
 
     def differs(count: int) -> bool:

@@ -1,4 +1,4 @@
-"""From a float model that was held against its original to a quantized one."""
+"""Quantizes a converted float model that was compared with its original."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
     Args:
         converted: the model, and its data.
         name: of the model, for messages.
-        warnings: what its user should know already.
+        warnings: the warnings so far.
         options: as for `Frontend.convert`.
 
     Raises:

@@ -19,7 +19,7 @@ def named(
     Args:
         tflite: the model; its tensors are named after modules "n3" for the node 3.
         inputs, outputs: what these are to be called.
-        paths: the module of each node, "" where it is not known.
+        paths: the module of each node, "" if it is not known.
     """
     from ..rewriting.graph import Graph
 
