@@ -17,9 +17,8 @@ parser.add_argument("--epochs", type=int, help="instead of the recipe's own numb
 parser.add_argument("--quick", action="store_true", help="a small part of the data, for a quick try")
 options = parser.parse_args()
 
-trained = microgen.train(
-    "wakeword", out="wakeword", phrase=options.phrase, board=options.board, epochs=options.epochs, quick=options.quick
-)
+how = {"board": options.board, "epochs": options.epochs, "quick": options.quick}
+trained = microgen.train("wakeword", out="wakeword", phrase=options.phrase, **how)
 for name, value in trained.parameters.items():
     print(f"{name}: {value:g}")
 
