@@ -37,10 +37,17 @@ def inspect(
     name: Model = None,
     optimize: Optimize = None,
     flash_budget: FlashBudget = None,
+    memory: Annotated[
+        bool,
+        typer.Option("--map", help="Of a project: compile it, and list what takes flash and RAM, by part and symbol."),
+    ] = False,
     report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
     """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
+    if memory:
+        _print_maps(model, as_json=as_json)
+        return
     from ..workflows.inspect import inspect as run
 
     inspection = run(model, board, runtime, name=name, optimize=optimize, flash_budget=flash_budget)
@@ -57,3 +64,15 @@ def inspect(
     if inspection.runtimes:
         runtimes_table(inspection)
     inspect_table(inspection)
+
+
+def _print_maps(project: Path, *, as_json: bool) -> None:
+    """Print the memory maps of a project's usual and its release build."""
+    from ..report.models import map_tables
+    from ..workflows.memory_map import memory_map
+
+    maps = [memory_map(project, release=release) for release in (False, True)]
+    if as_json:
+        print_json([m.to_json() for m in maps])
+    else:
+        map_tables(*maps)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..training.train import Trained
     from ..workflows.count import ApplicationCounts, Counts
     from ..workflows.inspect import Inspection, RuntimeFigures
+    from ..workflows.memory_map import MemoryMap
 
 
 def quantized_lines(quantized: Quantized, path: str) -> Pairs:
@@ -261,6 +262,18 @@ def _runtime_lines(inspection: Inspection) -> Pairs:
             lines.append((r.runtime, f"instructions not counted: {r.uncounted}"))
         lines += [(r.runtime, note) for note in r.notes]
     return lines
+
+
+def map_tables(usual: MemoryMap, release: MemoryMap) -> None:
+    """Print what takes flash and RAM of a firmware and of its release build, by part, and the largest symbols."""
+    heads = [f"linked for {usual.cpu}", "flash", "RAM", "flash, release", "RAM, release"]
+    rows = [
+        [name, f"{flash:,}", f"{ram:,}", f"{released[1]:,}", f"{released[2]:,}"]
+        for (name, flash, ram), released in zip(usual.parts, release.parts, strict=True)
+    ]
+    table(heads, rows, right=(1, 2, 3, 4))
+    symbols = [[name, f"{size:,}", memory] for name, size, memory in usual.symbols]
+    table(["largest symbols", "bytes", "in"], symbols, right=(1,))
 
 
 def inspect_table(inspection: Inspection) -> None:
