@@ -96,7 +96,7 @@ def recipe_lines(recipe: Recipe) -> Pairs:
         ("labels", ", ".join(recipe.labels) or "-"),
         ("reaches", f"{recipe.metric.name} {recipe.bound:g} or {'more' if recipe.metric.higher_is_better else 'less'}"),
         ("epochs", str(recipe.epochs)),
-        *([("--data", recipe.takes)] if recipe.takes else []),
+        *([("own data", recipe.takes)] if recipe.takes else []),
     ]
 
 
