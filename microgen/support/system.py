@@ -34,5 +34,5 @@ def missing_package(name: str) -> SetupError:
         return SetupError(f"the Python package {name} is not installed", "pip install microgen brings it")
     return SetupError(
         f"the Python package {name} is not installed: there may be none for this machine ({machine})",
-        f"use Linux on x86-64, a container (--platform linux/amd64) or a virtual machine; {_GUIDE}",
+        f"use Linux on x86-64, a container for linux/amd64 or a virtual machine; {_GUIDE}",
     )
