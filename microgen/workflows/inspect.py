@@ -100,8 +100,8 @@ class RuntimeFigures:
         memory: what of that is the model with the code that computes it.
         counts: what an inference takes; None where it was not counted.
         uncounted: why it was not; "" where it was.
-        notes: what the kernels are known to get wrong in the model, what else is unknown, and which weights are not stored
-            as they are in the model.
+        notes: what the kernels are known to get wrong in the model, what else is unknown, and which weights are stored
+            in another form than in the model.
     """
 
     runtime: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ...boards import Board
@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...tflite import TfliteModel
 from ..memory import align
 from .planner import KernelBytes, MemoryPlan, Target, plan
-from .snapshot import operator_kinds, snapshot_of
+from .snapshot import OperatorKind, operator_kinds, snapshot_of
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,13 @@ def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
     """
     snapshot = snapshot_of(board)
 
-    def asked(size: Callable[[str, OpShape], int]) -> _Asked:
-        sizes = [(kind, size(kind.name, kind.shape)) for kind in operator_kinds(model)]
+    def asked(size: Callable[[str, OpShape], int], kinds: Iterable[OperatorKind]) -> _Asked:
+        sizes = [(kind, size(kind.name, kind.shape)) for kind in kinds]
         return tuple(sorted((place, count) for kind, count in sizes if count for place in kind.places))
 
-    kernels = asked(snapshot.scratch_bytes), asked(snapshot.persistent_bytes)
-    return _planned(_Wanted(model.sha256, target_of(board), *kernels, model))
+    scratch = asked(snapshot.scratch_bytes, operator_kinds(model))
+    persistent = asked(snapshot.persistent_bytes, operator_kinds(model, in_float=True))
+    return _planned(_Wanted(model.sha256, target_of(board), scratch, persistent, model))
 
 
 def plan_reference(model: TfliteModel, target: Target) -> MemoryPlan:

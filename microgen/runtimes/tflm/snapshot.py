@@ -68,14 +68,17 @@ class OperatorKind:
 
 
 @kept_for_model
-def operator_kinds(model: TfliteModel) -> tuple[OperatorKind, ...]:
+def operator_kinds(model: TfliteModel, *, in_float: bool = False) -> tuple[OperatorKind, ...]:
     """Return the operators of a model by what a kernel library's memory and faults depend on.
 
-    Operators in float32 are left out: no optimised library has kernels for them, so the reference kernels run.
+    Args:
+        model: the model.
+        in_float: also return operators in float32. No optimised library has kernels for them, so its faults and scratch
+            memory do not matter, but they keep the library's own structs.
     """
     places: dict[tuple[str, OpShape], list[tuple[int, int]]] = {}
     for graph in model.subgraphs:
-        for op in (op for op in graph.operators if not computes_in_float(graph, op)):
+        for op in (op for op in graph.operators if in_float or not computes_in_float(graph, op)):
             places.setdefault((op.name, op_shape(graph, op)), []).append((graph.index, op.index))
     return tuple(OperatorKind(name, shape, tuple(found)) for (name, shape), found in places.items())
 

@@ -82,6 +82,40 @@ def test_the_arena_of_a_cortex_m4_is_met_within_3_percent_and_never_below(name, 
     assert CORTEX_M4[name] <= found <= 1.03 * CORTEX_M4[name]
 
 
+# The smallest arena that worked in QEMU's Cortex-M4 with pico-tflmicro's kernels (CMSIS-NN). In a long chain, what the
+# library's structs have more than those of the reference kernels adds up.
+PICO_TFLMICRO = {
+    "hello_world_int8": 1168,
+    "hello_world_float": 1168,
+    "ad01_int8": 3024,
+    "micro_speech_quantized": 6848,
+    "kws_ref_model": 22832,
+    "pretrainedResnet_quant": 55008,
+}
+
+
+@pytest.mark.parametrize("name", PICO_TFLMICRO)
+def test_the_arena_of_a_board_with_its_own_kernels_is_met_within_3_percent(name, shared_models):
+    model, board = load(shared_models / f"{name}.tflite"), load_board("pico2")
+    needed = PICO_TFLMICRO[name]
+    assert needed <= plan_board(model, board).arena_min_bytes <= 1.03 * needed
+
+
+@pytest.mark.parametrize(("layers", "needed"), [(1, 656), (10, 3024), (40, 10960)])
+def test_the_structs_of_a_librarys_own_kernels_add_up(layers, needed):
+    b = models.ModelBuilder()
+    first = x = b.tensor("x", [1, 16])
+    for k in range(layers):
+        w = b.tensor(f"w{k}", [16, 16], scale=1 / 256, values=np.ones((16, 16), np.int8))
+        bias = b.tensor(f"b{k}", [16], "int32", 0.05 / 256, values=np.zeros(16))
+        y = b.tensor(f"y{k}", [1, 16])
+        b.op("FULLY_CONNECTED", [x, w, bias], [y], schema.FullyConnectedOptionsT())
+        x = y
+    model, board = parse(b.build([first], [x])), load_board("pico2")
+    assert needed <= plan_board(model, board).arena_min_bytes <= 1.03 * needed
+    assert needed <= deploy("chain", model, board).arena.bytes <= 1.03 * needed + 64
+
+
 def test_ints_for_enums_never_take_less(shared_models):
     for path in shared_models.glob("*.tflite"):
         model = load(path)
