@@ -19,7 +19,7 @@ def check_system() -> None:
     if sys.platform == "win32":
         raise SetupError(
             "microgen does not run on Windows itself",
-            f"install it in WSL 2 (wsl --install), where all of it runs; {_GUIDE}",
+            f"install it in WSL 2, the Linux of Windows, where all of it runs; {_GUIDE}",
         )
 
 

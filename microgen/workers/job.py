@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from ..errors import MicrogenError
 from . import child, failures, wire
 from .engine import Engine
 from .fork_server import server_of
@@ -60,6 +61,7 @@ class Job(Generic[ReplyT]):
         self._started = time.monotonic()
         self._progress = ""
         self._stopping = threading.RLock()
+        self._failure: MicrogenError | None = None  # a second thread that asks gets the same
 
     def __enter__(self) -> Job[ReplyT]:
         return self
@@ -93,6 +95,8 @@ class Job(Generic[ReplyT]):
             EngineError: it crashed, hung, or the engine raised; the message has the reason.
             MicrogenError: the job raised one itself; it is raised again here.
         """
+        if self._failure is not None:
+            raise self._failure
         folder = Path(self._folder.name)
         deadline = Deadline(self._process.pid, deadline_s or self._engine.deadline_s, self._started)
         try:
@@ -106,6 +110,9 @@ class Job(Generic[ReplyT]):
             if code != 0 or not (folder / f"{child.REPLY}.json").exists():
                 raise failures.crashed(self._engine, code, log)
             return wire.load(folder, child.REPLY, self._kind)
+        except MicrogenError as error:
+            self._failure = error
+            raise
         finally:
             self.stop()
 
