@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import microgen
+from microgen.deployment import device_cost
 from microgen.errors import InputError, SetupError
 from microgen.report.compression import best_row, sweep_lines, sweep_rows
 from microgen.support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
@@ -80,6 +81,31 @@ def test_a_candidate_that_the_board_lacks_an_operator_for_keeps_its_price(cheap,
     assert sweep_rows(found)[1][-2:] == ["-", row.error[0]] and ("candidates", "2: 0 were there already, 1 failed") in (
         sweep_lines(found)
     )
+
+
+def test_limits_make_a_sweep_look_for_what_fits(cheap, tmp_path, monkeypatch):
+    """What scores best of what keeps to the limits is found between the amounts that were given, and found again."""
+    costs = {}
+
+    def cost(model, board):
+        # 40,000 bytes without an amount, nothing with all of it; named after its candidate.
+        amount = re.search(r"prune\D*([\d\D]+)", model.name)
+        share = 1 - float(re.sub(r"\D+", ".", amount[1])) if amount else 1
+        found = device_cost(model, board)
+        costs[model.name] = round(40_000 * share)
+        return replace(found, weights_bytes=costs[model.name], code_bytes=0)
+
+    monkeypatch.setattr(run, "device_cost", cost)
+    found = sweep_tools.sweep(tmp_path, "prune:0.1,prune:0.5", jobs=1, picture=None, fit="board=pico,flash=29000")
+    names = [row.name for row in found.rows]
+    assert names == ["original", "prune:0.1", "prune:0.5", "prune:0.3", "prune:0.2"]
+    assert found.board.name == "pico" and best_row(found).name == "prune:0.3"
+    assert [row.breaks for row in found.rows] == ["flash", "flash", "", "", "flash"]
+    assert sweep_rows(found)[1][-2] == "no: flash" and ("limits", "flash 29,000 bytes") in sweep_lines(found)
+    ran = len(cheap())
+    again = sweep_tools.sweep(tmp_path, "prune:0.1,prune:0.5", jobs=1, picture=None, fit="board=pico,flash=29000")
+    assert len(cheap()) == ran and [row.name for row in again.rows] == names
+    assert {"flash_bytes", "ram_bytes", "instructions"} <= set(found.to_json()["axes"])
 
 
 def test_the_command_prints_what_is_worth_it(cheap, tmp_path):
