@@ -37,7 +37,7 @@ from .report import table
 from .semihosting import CPUS
 
 # None of these was looked at while methods, amounts and kernels were made.
-SEEDS = (41, 42, 43)
+SEEDS = (41, 42)
 METHODS = ("cluster:16", "prune:0.8", "block-prune:0.6")
 DENSE, INT4 = "int8, dense", "int4"
 _CPU = "m4f"
