@@ -165,7 +165,7 @@ def test_the_folder_of_another_recipe_is_not_mixed_with_this_one(tmp_path):
     ("out", "says"), [("file", "is a file"), ("file/below", "file is a file"), ("/proc/t", "cannot be written")]
 )
 def test_a_place_that_cannot_be_written_is_refused_before_training(out, says, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.converter, "run", lambda *_, **__: pytest.fail("it trains"))
+    monkeypatch.setattr(TRAINERS, "get", lambda name: pytest.fail("it trains"))
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match=says) as caught:
         microgen.train("sine", out=tmp_path / out)
@@ -175,7 +175,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(out, says, tm
 def test_a_training_replaces_an_earlier_one_and_a_folder_that_is_lost_meanwhile_is_told(tmp_path):
     quantized = SimpleNamespace(model=SimpleNamespace(data=b"tflite"), calibration=[np.zeros((5, 1))])
     trained = SimpleNamespace(
-        recipe=load_recipe("digits"), keras=b"keras", quantized=quantized, to_json=lambda: {"seed": 1}
+        recipe=load_recipe("digits"), saved=b"keras", quantized=quantized, to_json=lambda: {"seed": 1}
     )
     out = tmp_path / "t"
     out.mkdir()

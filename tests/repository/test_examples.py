@@ -13,12 +13,14 @@ import pytest
 from microgen.recipes import recipe_names
 from tests.support import models
 from tests.support.tools import needs, needs_host
+from tests.support.torch_tools import torch
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # What each says in the end, with a training that is enough for it.
 TRAINED = {
     "sine": (20, r"sin\(1\.40\) =  0\.98, the firmware says  (0\.[89]|1\.0)"),
     "digits": (1, r"a 0; the firmware reads 0 \([01]\.\d\d\)"),
+    "digits_torch": (1, r"a 0; the firmware reads 0 \([01]\.\d\d\)"),
     "keyword_spotting": (2, r"the firmware hears '\w+' \([01]\.\d\d\)"),
     "gesture": (6, r"Running: the firmware says Running, in \d+ us here"),
     "anomaly": (3, r"(?s)normal: error 0\.\d+, fine.*faulty: error \d+\.\d+, ALARM"),
@@ -39,7 +41,7 @@ def run(cwd: Path, name: str, *arguments: str) -> str:
 
 def test_every_recipe_has_an_example_and_every_example_is_run():
     assert {p.stem for p in EXAMPLES.glob("*.py")} == {*TRAINED, "own_tflite"}
-    trained = {re.search(r'microgen.train\("(\w+)"', p.read_text()) for p in EXAMPLES.glob("*.py")}
+    trained = {re.search(r'microgen.train\("([\w-]+)"', p.read_text()) for p in EXAMPLES.glob("*.py")}
     assert {found[1] for found in trained if found} == set(recipe_names())
 
 
@@ -48,6 +50,8 @@ def test_every_recipe_has_an_example_and_every_example_is_run():
 def test_an_example_trains_builds_and_predicts(name, tmp_path):
     if not importlib.util.find_spec("tensorflow"):
         pytest.skip("TensorFlow is not installed (pip install 'microgen[train]')")
+    if name == "digits_torch":
+        torch()
     if name in ("keyword_spotting", "wake_word"):
         needs("espeak-ng", "espeak-ng")
     epochs, says = TRAINED[name]
