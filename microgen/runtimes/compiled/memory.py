@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,10 +77,14 @@ def plan(program: Program, codes: Mapping[int, Code], *, state_apart: bool = Fal
 def alive(program: Program, codes: Mapping[int, Code]) -> dict[int, int]:
     """Return how many bytes of values are kept while each step runs, by `Step.index`: without scratch or overlaps."""
     items, _ = _items(program, codes, _roots(program))
-    values = [i for i in items if i.key >= 0]
-    return {
-        step.index: sum(_up(i.bytes) for i in values if i.born <= k <= i.dies) for k, step in enumerate(program.steps)
-    }
+    count = len(program.steps)
+    change = [0] * (count + 1)
+    for item in items:
+        born, dies = max(item.born, 0), min(item.dies, count - 1)
+        if item.key >= 0 and born <= dies:
+            change[born] += _up(item.bytes)
+            change[dies + 1] -= _up(item.bytes)
+    return dict(zip((step.index for step in program.steps), itertools.accumulate(change), strict=False))
 
 
 def _up(x: int) -> int:

@@ -16,26 +16,32 @@ from .steps import Conv, Step
 
 def early(program: Program) -> Program:
     """Return the program with its convolutions moved up where that keeps fewer bytes, and the most never more."""
-    kept = _kept(program)
+    places, kept = _Places(program.steps), None
     for step in program.steps:
-        if not isinstance(step, Conv):
+        if not isinstance(step, Conv) or (earliest := places.earliest(step)) == places.now(step):
             continue
-        moved = replace(program, steps=_moved(program.steps, step))
-        if moved.steps == program.steps:
-            continue
-        now = _kept(moved)
+        rest = [s for s in program.steps if s is not step]
+        moved = replace(program, steps=(*rest[:earliest], step, *rest[earliest:]))
+        kept, now = kept or _kept(program), _kept(moved)
         if max(now.values()) <= max(kept.values()) and sum(now.values()) < sum(kept.values()):
-            program, kept = moved, now
+            program, kept, places = moved, now, _Places(moved.steps)
     return program
 
 
-def _moved(steps: Sequence[Step], step: Conv) -> tuple[Step, ...]:
-    """Return the steps with one of them right behind what it needs."""
-    rest = [s for s in steps if s is not step]
-    read = {v.index for v in step.inputs}
-    made = [k for k, s in enumerate(rest) if any(v.index in read for v in s.outputs)]
-    at = max(made, default=-1) + 1
-    return (*rest[:at], step, *rest[at:])
+class _Places:
+    """Where steps are among the others."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = {step.index: k for k, step in enumerate(steps)}
+        self._made = {v.index: k for k, step in enumerate(steps) for v in step.outputs}
+
+    def now(self, step: Step) -> int:
+        """Return the place of a step."""
+        return self._steps[step.index]
+
+    def earliest(self, step: Step) -> int:
+        """Return the place right after the last step that makes one of its inputs."""
+        return max((self._made.get(v.index, -1) for v in step.inputs), default=-1) + 1
 
 
 def _kept(program: Program) -> Mapping[int, int]:
