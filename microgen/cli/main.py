@@ -39,7 +39,7 @@ def main() -> NoReturn:
     """
     _open_streams()
     from ..errors import MicrogenError, one_line
-    from ..report.text import until_closed
+    from ..report.text import discard, until_closed
     from ..support.system import check_system
     from .spelling import SHELL
 
@@ -62,6 +62,10 @@ def main() -> NoReturn:
         # typer and rich exit with 1 when the output is closed, and 1 means diverged here. Commands return their code.
         code = _PIPE_CLOSED if left.code == 1 else left.code
     except (OSError, MemoryError) as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            discard(sys.stdout)
         _fail(*_of_system(error))
     except Exception as error:
         # Errors of the command line come with their own message and the command that they belong to.

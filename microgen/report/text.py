@@ -134,7 +134,11 @@ def until_closed(stream: TextIO) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # What the stream still buffers must go somewhere, or Python fails at its exit.
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+        discard(stream)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what a stream still buffers nowhere: where it cannot be written, Python would fail at its exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from microgen import workers
-from microgen.errors import EngineError, InputError
+from microgen.errors import EngineError, InputError, SetupError
 from microgen.workers import LITERT, TFLM, Engine, firmware
 from microgen.workers.fork_server import server_of
 from microgen.workers.limits import cpu_seconds
@@ -397,7 +397,7 @@ def test_a_server_that_was_killed_is_replaced():
 def test_a_module_that_does_not_load_is_reported_by_the_job_that_needs_it():
     engine = Engine("x", preload=("no_such_module", "tests.workers.test_job"))
     assert workers.run(engine, echo, Given("a")).text == "a!"
-    with pytest.raises(EngineError, match="No module named 'no_such_module'"):
+    with pytest.raises(SetupError, match="package no_such_module is not installed"):
         workers.run(engine, import_missing, Nothing())
 
 
