@@ -246,7 +246,8 @@ model::Status Infer() {
 // complete.
 void Step(const char* hex) {
   auto* bytes = reinterpret_cast<uint8_t*>(g_fed);
-  for (; *hex != '\0' && g_feed.waiting < sizeof(g_fed); hex += 2, ++g_feed.bytes) {
+  constexpr size_t kFedBytes = sizeof(g_fed);
+  for (; *hex != '\0' && g_feed.waiting < kFedBytes; hex += 2, ++g_feed.bytes) {
     const auto byte =
         static_cast<uint8_t>(serial::HexDigit(hex[0]) << 4 | serial::HexDigit(hex[1]));
     g_feed.crc = serial::Crc32(g_feed.crc, &byte, 1);
