@@ -59,6 +59,8 @@ def test_every_parameter_that_an_error_names_is_an_option_of_a_command() -> None
             }
     assert len(named) > 20
     for name, value in named:
+        if name == "example":  # of a module, which only Python gives
+            continue
         assert SHELL.option(name, value) in flags or name in {p.name for p in parameters}, name
 
 

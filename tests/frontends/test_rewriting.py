@@ -54,6 +54,19 @@ def float16_weights():
     return b.build([x], [y])
 
 
+def joined(count):
+    """CONCATENATION of so many tensors, each another shift of the input."""
+    b = Float()
+    x = b.add([1, 2, 3])
+    parts = [b.add([1, 2, 3]) for _ in range(count)]
+    for k, part in enumerate(parts):
+        b.op("ADD", [x, b.const(np.float32([k]))], [part], schema.AddOptionsT())
+    y, options = b.add([1, 2 * count, 3]), schema.ConcatenationOptionsT()
+    options.axis = -2
+    b.op("CONCATENATION", parts, [y], options)
+    return b.build([x], [y])
+
+
 def embedding(select="SELECT_V2", rows=5, dtype="float32", of=5):
     b = Float()
     table = b.tensor("table", [of, 2], dtype, 0.1, values=RNG.normal(size=(of, 2)) * 9)
@@ -155,6 +168,8 @@ REWRITTEN = {
     "padded-pool": (padded_pool(LOWEST, size=5), ["MAX_POOL_2D"]),
     "window": (window(), ["MAX_POOL_2D"]),
     "window-padded-behind": (window((0, 1), size=3), ["MAX_POOL_2D"]),
+    "joined": (joined(21), ["ADD"] * 21 + ["CONCATENATION"] * 3),
+    "joined-twice": (joined(101), ["ADD"] * 101 + ["CONCATENATION"] * 12),
     "open-batch": (open_dense(), ["RESHAPE", "RELU"]),
     "open-batch-int8": (open_dense("int8"), ["RESHAPE", "RELU"]),
 }  # fmt: skip
@@ -253,6 +268,10 @@ def test_a_signature_goes_with_its_graph_and_is_mentioned(tmp_path):
     (tmp_path / "m.tflite").write_bytes(data)
     found = microgen.quantize(tmp_path / "m.tflite", RNG.normal(size=(20, 4, 4, 3)).astype(np.float32))
     assert any("the signatures serving_default, other" in warning for warning in found.warnings)
+
+
+def test_as_many_tensors_as_tflm_joins_stay_together():
+    assert not needs_rewriting(parse(joined(10))) and needs_rewriting(parse(joined(11)))
 
 
 @pytest.mark.parametrize("kind", ["float16", "window"])

@@ -11,7 +11,7 @@ REFUSED = {
 }
 # What no TFLM has, or not in int8.
 ACTIVATIONS = ("gelu", "mish", "elu", "selu", "softplus")
-FLOAT_ONLY = ("argmax", "logsoft")
+FLOAT_ONLY = ("argmax", "logsoft", "lrelu")
 
 
 def modules():

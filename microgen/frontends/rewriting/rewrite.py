@@ -61,7 +61,7 @@ def needs_rewriting(model: TfliteModel) -> bool:
     if any(t.quantization for t in graph.tensors):
         return any(op.name in _REFUSED for op in graph.operators)
     read = {i for op in graph.operators for i in op.inputs} | set(graph.outputs)
-    return any(op.name in rules.RULES or (op.outputs and not read.intersection(op.outputs)) for op in graph.operators)
+    return any(rules.may_apply(op) or (op.outputs and not read.intersection(op.outputs)) for op in graph.operators)
 
 
 def rewritten(

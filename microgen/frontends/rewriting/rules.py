@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...tflite import Operator
 from .graph import Graph, Object
 
 # TFLM's CONCATENATION takes no more (kMaxInputNum of its kernel).
@@ -137,6 +138,35 @@ def padv2(graph: Graph, op: Object) -> bool:
     return True
 
 
+def concatenation(graph: Graph, op: Object) -> bool:
+    """CONCATENATION of more tensors than TFLM joins at once is one of joined groups."""
+    parts, (target,) = graph.inputs(op), graph.outputs(op)
+    if len(parts) <= _MAX_JOINED:
+        return False
+    axis = op.builtinOptions.axis % len(graph.shape(target))
+    made: list[Object] = []
+
+    def join(sources: Sequence[int], into: int) -> None:
+        options = graph.schema.ConcatenationOptionsT()
+        options.axis = axis
+        made.append(graph.operator("CONCATENATION", sources, [into], options))
+
+    while len(parts) > _MAX_JOINED:
+        groups = [parts[k : k + _MAX_JOINED] for k in range(0, len(parts), _MAX_JOINED)]
+        parts = []
+        for k, group in enumerate(groups):
+            if len(group) == 1:
+                parts += group
+                continue
+            shape = graph.shape(target)
+            shape[axis] = sum(graph.shape(i)[axis] for i in group)
+            parts.append(graph.add_tensor(f"{graph.label(target)}/joined{len(made)}_{k}", target, shape))
+            join(group, parts[-1])
+    join(parts, target)
+    graph.replace(op, made)
+    return True
+
+
 def reduce_window(graph: Graph, op: Object) -> bool:
     """STABLEHLO_REDUCE_WINDOW of a maximum over height and width is MAX_POOL_2D."""
     options = op.builtinOptions2
@@ -200,7 +230,13 @@ RULES: dict[str, Callable[[Graph, Object], bool]] = {
     "BATCH_MATMUL": batch_matmul,
     "PADV2": padv2,
     "STABLEHLO_REDUCE_WINDOW": reduce_window,
+    "CONCATENATION": concatenation,
 }
+
+
+def may_apply(op: Operator) -> bool:
+    """Tell from an operator alone whether a rule may rewrite it."""
+    return op.name in RULES and (op.name != "CONCATENATION" or len(op.inputs) > _MAX_JOINED)
 
 
 def apply(graph: Graph) -> list[str]:

@@ -163,7 +163,7 @@ def _check_activations(file: str, graph: Traced) -> None:
             where = f"module '{step.path}' is " if step.path else ""
             raise InputError(
                 f"{file}: {where}{name}, for which TFLM has no operator",
-                "use ReLU6, LeakyReLU, Hardswish or SiLU, and train again: these run in integers",
+                "use ReLU6, Hardswish or SiLU, and train again: these run in integers",
                 operator=step.operator,
                 layer=step.path or None,
             )

@@ -1,6 +1,6 @@
 """About how many instructions steps take: for choosing how weights are stored, and for what people read.
 
-Measured in QEMU, as `python -m benchmarks.instructions --operators` does, on layers of several shapes. A whole model is
+Measured in QEMU, operator by operator (`benchmarks/instructions.py`), on layers of several shapes. A whole model is
 off by up to 15 % on Armv7E-M, and by up to 40 % elsewhere, where one set of numbers stands for several CPUs.
 """
 
