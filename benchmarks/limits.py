@@ -83,6 +83,7 @@ def watch(argv: Sequence[str], cwd: Path, deadline_s: float = _DEADLINE_S) -> tu
     """Run a command; return wall seconds, peak MB of all its processes together, exit code, and its last words."""
     started = time.perf_counter()
     environment = {**os.environ, "MICROGEN_NO_CACHE": "1", "COLUMNS": "500", "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps its bytecode
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(argv, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, env=environment)
         peak = _Peak(process.pid)

@@ -181,7 +181,7 @@ def test_inspect_estimates_the_time_before_anything_is_flashed(project, tmp_path
     assert (plain["cpu"], plain["instructions"]) == ("Cortex-M4F", counts.instructions)
     # The arena's line is of TFLM alone.
     shown = {**microgen.inspect(built("nano33ble", tmp_path, "tflm")).to_json(), "counts": plain}
-    [line] = [text for name, text in _fit_lines(shown, "planned") if name == "time"]
+    [line] = [text for name, text in _fit_lines(shown, "planned", "", "") if name == "time"]
     assert line.endswith(f"ms per inference, +-35 % ({counts.instructions:,} instructions on an emulated Cortex-M4F)")
 
 
