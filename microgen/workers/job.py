@@ -16,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -58,8 +57,6 @@ class Job(Generic[ReplyT]):
         self._kind = kind
         self._folder = folder
         self._process = process
-        # Before the folder's own, where an interrupted command ends without `stop`: a worker writes into it.
-        self._ending = weakref.finalize(self, _end, process)
         self._log = Log(process)
         self._started = time.monotonic()
         self._progress = ""
@@ -80,8 +77,9 @@ class Job(Generic[ReplyT]):
     def stop(self) -> None:
         """Kill the worker if it still runs, and remove its files."""
         with self._stopping:  # a thread that waits for the result stops it, too
-            if self._ending.detach() is not None:
-                _end(self._process)
+            if self._process.poll() is None:
+                kill(self._process)
+            self._process.wait()
             self._process.close()
             self._folder.cleanup()
 
@@ -135,13 +133,6 @@ class Job(Generic[ReplyT]):
             if deadline.has_passed:
                 return False
         return True
-
-
-def _end(process: Process) -> None:
-    """Kill a worker if it still runs, and wait for its end."""
-    if process.poll() is None:
-        kill(process)
-    process.wait()
 
 
 def start(engine: Engine, target: Callable[[RequestT], ReplyT], request: RequestT) -> Job[ReplyT]:
