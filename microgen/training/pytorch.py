@@ -85,7 +85,8 @@ def train_job(request: TrainRequest) -> _Fitted:
     """Train a recipe, and convert it to a float .tflite. Runs in a worker."""
     import torch
 
-    from ..frontends.pytorch.job import ConvertRequest, convert
+    from ..frontends.pytorch.job import convert
+    from ..frontends.tracing.request import ConvertRequest
 
     recipe = load_recipe(request.recipe, request.phrase, request.quick)
     seed, epochs = request.seed, request.epochs

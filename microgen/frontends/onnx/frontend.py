@@ -38,7 +38,8 @@ class _Onnx(Frontend):
         from ..frontend import FLOAT32
         from ..tracing.finish import quantized
         from ..tracing.packages import ENGINE
-        from .job import ConvertRequest, convert
+        from ..tracing.request import ConvertRequest
+        from .job import convert
 
         options.on_step("converting the model, and comparing it with onnxruntime")
         request = ConvertRequest(source.path.absolute(), calibration, options.seed, options.scheme != FLOAT32)

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from ...datasets import Request
 from ..tracing.convert import FloatModel, convert_graph
+from ..tracing.request import ConvertRequest
 from .module import check_reading, traced
 from .reading import prepare
-
-
-@dataclass(frozen=True)
-class ConvertRequest:
-    """An ONNX file to convert.
-
-    Attributes:
-        path: of the file.
-        calibration: the data that it is compared with onnxruntime on; None: made-up values.
-        seed: seed of all random generators.
-        must_vary: reject data in which an input always has the same value.
-    """
-
-    path: Path
-    calibration: Request | None
-    seed: int
-    must_vary: bool
 
 
 @dataclass(frozen=True)

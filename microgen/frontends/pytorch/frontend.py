@@ -55,8 +55,9 @@ class _PyTorch(Frontend):
         from ..frontend import FLOAT32
         from ..tracing.finish import quantized
         from ..tracing.packages import ENGINE
+        from ..tracing.request import ConvertRequest
         from .archive import read_program
-        from .job import ConvertRequest, convert
+        from .job import convert
 
         warnings = read_program(source.path).warnings
         options.on_step("converting the model, and comparing it with PyTorch")
