@@ -10,8 +10,12 @@ kept in part.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
+import os
 import select
+import shutil
 import sys
 import tempfile
 import threading
@@ -33,6 +37,10 @@ ReplyT = TypeVar("ReplyT")
 OnProgress = Callable[[int, int], None]
 
 _PROGRESS_S = 0.2
+_REMOVALS = 20  # of a folder in which a process that was killed still creates files, 50 ms apart
+
+# Jobs that nobody has stopped: what an interrupted command leaves when it ends, with the process that started them.
+_running: dict[Job[Any], int] = {}
 
 
 class Job(Generic[ReplyT]):
@@ -42,7 +50,7 @@ class Job(Generic[ReplyT]):
         self,
         engine: Engine,
         kind: type[ReplyT],
-        folder: tempfile.TemporaryDirectory[str],
+        folder: Path,
         process: Process,
     ) -> None:
         """Take over a worker that `start` has started.
@@ -62,6 +70,7 @@ class Job(Generic[ReplyT]):
         self._progress = ""
         self._stopping = threading.RLock()
         self._failure: MicrogenError | None = None  # a second thread that asks gets the same
+        _running[self] = os.getpid()
 
     def __enter__(self) -> Job[ReplyT]:
         return self
@@ -81,7 +90,8 @@ class Job(Generic[ReplyT]):
                 kill(self._process)
             self._process.wait()
             self._process.close()
-            self._folder.cleanup()
+            _remove(self._folder)
+            _running.pop(self, None)
 
     def result(self, deadline_s: float | None = None, on_progress: OnProgress | None = None) -> ReplyT:
         """Wait for the worker and return its reply.
@@ -97,7 +107,7 @@ class Job(Generic[ReplyT]):
         """
         if self._failure is not None:
             raise self._failure
-        folder = Path(self._folder.name)
+        folder = self._folder
         deadline = Deadline(self._process.pid, deadline_s or self._engine.deadline_s, self._started)
         try:
             if not self._wait(deadline, on_progress):
@@ -118,7 +128,7 @@ class Job(Generic[ReplyT]):
 
     def _wait(self, deadline: Deadline, on_progress: OnProgress | None) -> bool:
         """Wait for the worker's end, and pass on its progress meanwhile; False when the deadline has passed."""
-        path = Path(self._folder.name, child.PROGRESS)
+        path = self._folder / child.PROGRESS
         written = 0
         while not select.select([self._process.ended], [], [], _PROGRESS_S)[0]:
             stamp = path.stat().st_mtime_ns if path.exists() else 0
@@ -147,16 +157,33 @@ def start(engine: Engine, target: Callable[[RequestT], ReplyT], request: Request
         TypeError: the request is not what the target declares, or cannot cross.
     """
     request_kind, reply_kind = wire.signature(target)
-    folder = tempfile.TemporaryDirectory(prefix="microgen-")
-    path = Path(folder.name)
+    folder = Path(tempfile.mkdtemp(prefix="microgen-"))
     try:
-        (path / child.TARGET).write_text(json.dumps(_place_of(target)))
-        wire.save(path, child.REQUEST, request_kind, request)
-        process = _start(engine, path)
+        (folder / child.TARGET).write_text(json.dumps(_place_of(target)))
+        wire.save(folder, child.REQUEST, request_kind, request)
+        process = _start(engine, folder)
     except BaseException:
-        folder.cleanup()
+        _remove(folder)
         raise
     return Job(engine, reply_kind, folder, process)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of a job that was stopped, in which what it started may still write as it dies."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Stop what still runs when this process ends, in no process that was forked from it."""
+    for job, owner in list(_running.items()):
+        if owner == os.getpid():
+            with contextlib.suppress(Exception):
+                job.stop()
 
 
 def _start(engine: Engine, folder: Path) -> Process:

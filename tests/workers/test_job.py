@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from microgen import workers
 from microgen.errors import EngineError, InputError, SetupError
-from microgen.workers import LITERT, TFLM, Engine, firmware
+from microgen.workers import LITERT, TFLM, Engine, child, firmware
 from microgen.workers.fork_server import server_of
 from microgen.workers.limits import cpu_seconds
 
@@ -59,6 +60,11 @@ class Abort(BaseException):
 
 def abort(given: Given) -> Nothing:
     raise SystemExit(int(given.number)) if given.number else Abort("no more")
+
+
+def litter(request: Nothing) -> Nothing:
+    for number in itertools.count():
+        (child._folder / str(number)).touch()
 
 
 def hang(given: Nothing) -> Nothing:
@@ -369,6 +375,21 @@ def test_a_worker_dies_with_its_parent(engine):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert _ends(int(done.stdout))
+
+
+@pytest.mark.parametrize("engine", ["X", "FORKED"])
+def test_a_job_that_still_writes_when_its_program_ends_is_stopped_and_its_files_go(engine, tmp_path):
+    code = (
+        f"from microgen import workers; from tests.workers.test_job import {engine}, Nothing, litter\n"
+        f"job = workers.start({engine}, litter, Nothing())\n"
+        "while not (job._folder / '9').exists(): pass\n"
+        "print(job._process.pid)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _ends(int(done.stdout)) and not list(tmp_path.iterdir())
 
 
 @both
