@@ -33,8 +33,6 @@ NAMES = (
     "sweep",
     "merge",
 )
-# They run models whatever else they do: LiteRT and TFLM are loaded beside the command's own packages.
-_RUN_MODELS = ("build", "verify")
 _Command = Any  # typer has no public type of a command, nor of what formats help
 
 
@@ -73,16 +71,6 @@ class CommandGroup(TyperGroup):
             raise typer.Exit(2)
         rest: list[str] = super().parse_args(ctx, args)
         return rest
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, _Command, list[str]]:  # noqa: ANN401
-        """Return the name of the command that the arguments begin with, the command, and its arguments."""
-        is_run = not ctx.resilient_parsing and not {"-h", "--help"}.intersection(args)  # rather than completed
-        if is_run and args[0] in _RUN_MODELS:
-            from .. import workers
-
-            workers.prepare(workers.TFLM)
-        resolved: tuple[str | None, _Command, list[str]] = super().resolve_command(ctx, args)
-        return resolved
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Write the list of commands, each with its whole summary."""

@@ -7,12 +7,15 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 # The exit code that a shell reports for a program that SIGPIPE ended: 128 + 13.
 _PIPE_CLOSED = 141
 # What ends a command from outside: it cleans up as after Ctrl-C, and exits as a shell reports the signal, 128 + number.
 _ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
+# The commands that run models whatever else they do.
+_RUN_MODELS = ("build", "verify")
 
 
 def _heed_signals() -> list[int]:
@@ -50,6 +53,7 @@ def main() -> NoReturn:
     code: object = _PIPE_CLOSED
     try:
         check_system()
+        _prepare_engines(sys.argv[1:])
         from . import app
 
         received = _heed_signals()
@@ -86,6 +90,14 @@ def main() -> NoReturn:
     if received:
         code = 128 + received[0]
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_engines(arguments: Sequence[str]) -> None:
+    """Let LiteRT and TFLM be loaded beside the command line's own packages, for a command that runs models."""
+    if arguments[:1] and arguments[0] in _RUN_MODELS and not {"-h", "--help"}.intersection(arguments):
+        from .. import workers
+
+        workers.prepare(workers.TFLM)
 
 
 def _open_streams() -> None:

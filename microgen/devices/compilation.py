@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import one_line
-from .object_cache import ObjectCache, cache_folder, digest
+from ..support.cache import Cache, cache_folder, digest
 
 _TIMEOUT_S = 120
 # What such a source gives depends on the time, or on files that the compiler does not report.
@@ -58,7 +58,7 @@ class Compilation:
         includes: Sequence[Path],
         beside: Sequence[Path] = (),
     ) -> None:
-        self._work, self._roots, self._cache = work, dict(roots), ObjectCache(cache_folder())
+        self._work, self._roots, self._cache = work, dict(roots), Cache(cache_folder("objects"))
         self._includes = [f"-I{p}" for p in includes]
         self._has_compiled = False
         identities = [word for command in compilers for word in _identity(command)]

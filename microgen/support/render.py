@@ -6,13 +6,16 @@ import functools
 import io
 import json
 import re
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from . import byte_lines, resources
+from .cache import Cache, cache_folder, digest
 
 _BYTES_AT_ONCE = byte_lines.BYTES_PER_LINE * 2**14
 # Stands in a rendered text for an array of bytes that is written there afterwards.
@@ -118,6 +121,27 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def _template_cache() -> Any:  # noqa: ANN401 - of jinja2
+    """Return a cache of compiled templates: to compile those of one project takes 50 ms."""
+    from jinja2 import BytecodeCache, __version__
+    from jinja2.bccache import Bucket
+
+    cache = Cache(cache_folder("templates"))
+    # A template is compiled with the environment below and, where they are applied to constants, with its filters.
+    circumstances = digest(__version__, sys.version, Path(__file__).read_bytes())
+
+    class Templates(BytecodeCache):
+        def load_bytecode(self, bucket: Bucket) -> None:
+            if (data := cache.load(digest(circumstances, bucket.key, bucket.checksum))) is not None:
+                bucket.bytecode_from_string(data)
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            cache.store(digest(circumstances, bucket.key, bucket.checksum), bucket.bytecode_to_string())
+            cache.prune()
+
+    return Templates()
+
+
 @functools.cache
 def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when something is rendered
     import jinja2
@@ -131,6 +155,7 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2 is imported only when someth
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.bytecode_cache = _template_cache()
     environment.filters["c_bytes"] = jinja2.pass_context(_blob)
     for filter_ in (
         c_string,

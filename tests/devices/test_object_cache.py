@@ -15,8 +15,8 @@ import microgen
 from microgen.devices import compilation
 from microgen.devices import host_build as hostbuild
 from microgen.devices.connection import host_firmware
-from microgen.devices.object_cache import ObjectCache, cache_folder, digest
 from microgen.errors import InputError
+from microgen.support.cache import Cache, cache_folder, digest
 from tests.support import models
 from tests.support.projects import sources
 from tests.support.tools import compiler, needs, needs_host
@@ -181,7 +181,7 @@ def test_damaged_entries_are_compiled_again(compile_, project):
 
 
 def test_an_entry_under_the_name_of_another_is_damaged(tmp_path):
-    cache = ObjectCache(tmp_path)
+    cache = Cache(tmp_path)
     one, two = digest("one"), digest("two")
     cache.store(one, b"object")
     (tmp_path / one).rename(tmp_path / two)
@@ -201,17 +201,17 @@ def test_the_folder_is_that_of_the_platform(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     for unset in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", unset)
-        assert cache_folder() == tmp_path / ".cache/microgen/objects"
+        assert cache_folder("objects") == tmp_path / ".cache/microgen/objects"
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert cache_folder() == Path("/elsewhere/microgen/objects")
+    assert cache_folder("objects") == Path("/elsewhere/microgen/objects")
     monkeypatch.setenv("MICROGEN_NO_CACHE", "0")
-    assert cache_folder() is not None
+    assert cache_folder("objects") is not None
     monkeypatch.setenv("MICROGEN_NO_CACHE", "1")
-    assert cache_folder() is None
+    assert cache_folder("objects") is None
 
 
 def test_the_oldest_leave_a_full_cache(tmp_path):
-    cache = ObjectCache(tmp_path, limit_bytes=10_000)
+    cache = Cache(tmp_path, limit_bytes=10_000)
     keys = [digest(str(k)) for k in range(9)]
     for age, key in enumerate(keys):
         cache.store(key, bytes(1000))
@@ -227,7 +227,7 @@ def test_the_oldest_leave_a_full_cache(tmp_path):
 
 def test_builds_at_the_same_time_see_whole_entries(tmp_path):
     """Threads that write, read and remove the same entries."""
-    cache = ObjectCache(tmp_path, limit_bytes=400_000)
+    cache = Cache(tmp_path, limit_bytes=400_000)
     contents = {digest(str(k)): bytes([k]) * 50_000 for k in range(10)}
     wrong, hits = [], []
 

@@ -4,12 +4,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgen.errors import InputError
+from microgen.support import render, resources
 from microgen.support.render import c_bytes, c_comment, c_float, c_string, ini_value, markdown
 from tests.support.tools import compiler
 
@@ -81,3 +83,27 @@ def test_ini_values_stay_on_their_line(text):
 
 def test_markdown_is_inert():
     assert markdown("<script>a|b</script>\n# x") == "&lt;script&gt;a\\|b&lt;/script&gt; \\# x"
+
+
+def test_a_compiled_template_is_kept_and_made_anew_when_it_is_damaged(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept = tmp_path / "microgen/templates"
+    values = {"text": "a"}
+    monkeypatch.setattr(resources, "path", lambda name: tmp_path / name)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/one.j2").write_text("first {{ text }}\n")
+    compiled, generate = [], jinja2.Environment._generate
+    monkeypatch.setattr(
+        jinja2.Environment, "_generate", lambda *args, **more: compiled.append(1) or generate(*args, **more)
+    )
+    for damage, times in ((False, 1), (False, 1), (True, 2)):
+        if damage:
+            for path in kept.iterdir():
+                path.write_bytes(path.read_bytes()[:-1] + b"x")
+        render._environment.cache_clear()
+        assert render.render("one.j2", **values) == b"first a\n"
+        assert len(compiled) == times
+    (tmp_path / "templates/one.j2").write_text("second {{ text }}\n")
+    render._environment.cache_clear()
+    assert render.render("one.j2", **values) == b"second a\n"
+    render._environment.cache_clear()

@@ -1,8 +1,8 @@
-"""Caches compiled C++ objects between builds, in the user's cache folder.
+"""Caches what is slow to make between commands, in the user's cache folder: compiled C++ objects, Jinja2's templates.
 
 An entry's name is the SHA-256 of all that it was made from, so one that exists is right whatever project asks for it.
 Entries are written beside their place and renamed, so builds at the same time do not see halves; each has a checksum,
-and a damaged one counts as missing. Whatever goes wrong with the folder makes a build slower, never wrong.
+and a damaged one counts as missing. Whatever goes wrong with the folder makes a command slower, never wrong.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ LIMIT_BYTES = 64 * 2**20
 _CHECKSUM_BYTES = 32
 
 
-def cache_folder() -> Path | None:
-    """Return where objects are kept, by the XDG Base Directory Specification; None if MICROGEN_NO_CACHE says so."""
+def cache_folder(kind: str) -> Path | None:
+    """Return where entries of a kind are kept, by the XDG Base Directory Specification.
+
+    Returns:
+        None if MICROGEN_NO_CACHE says so, or where there is no such folder.
+    """
     if os.environ.get("MICROGEN_NO_CACHE", "0") not in ("", "0"):
         return None
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
@@ -28,7 +32,7 @@ def cache_folder() -> Path | None:
             base = Path.home() / ".cache"
         except RuntimeError:
             return None
-    return base / "microgen" / "objects"
+    return base / "microgen" / kind
 
 
 def digest(*parts: bytes | str) -> str:
@@ -40,7 +44,7 @@ def digest(*parts: bytes | str) -> str:
     return result.hexdigest()
 
 
-class ObjectCache:
+class Cache:
     """Files by the digest of what they were made from. Without a folder it is always empty."""
 
     def __init__(self, folder: Path | None, limit_bytes: int = LIMIT_BYTES) -> None:
