@@ -63,8 +63,9 @@ def firmware_files(parts: Parts, layout: Layout) -> Files:
 
 def kept_files(kind: ProjectKind, parts: Parts) -> Files:
     """Return the user's program, and the .gitignore of the kind's templates."""
+    application = parts.deployment.application
     ignored = resources.path("templates") / kind.name / "gitignore"
-    return {kind.layout.main: parts.deployment.application.program(), ".gitignore": ignored.read_bytes()}
+    return {kind.layout(application).main: application.program(), ".gitignore": ignored.read_bytes()}
 
 
 def readme(kind: ProjectKind, parts: Parts, verdicts: Sequence[Verdict], **values: object) -> bytes:
@@ -85,7 +86,7 @@ def readme(kind: ProjectKind, parts: Parts, verdicts: Sequence[Verdict], **value
         board=deployment.board,
         fit=memory_fit(deployment),
         float_cost=float_cost(deployment.model),
-        layout=kind.layout,
+        layout=kind.layout(deployment.application),
         verdicts=verdicts,
         **values,
     )

@@ -108,10 +108,6 @@ class ProjectKind(Protocol):
         """The name that users and manifests have for it: "platformio"."""
 
     @property
-    def layout(self) -> Layout:
-        """Where the parts of its projects lie."""
-
-    @property
     def tool(self) -> Tool | None:
         """What compiles and flashes its projects; None where that is up to `built_by`."""
 
@@ -122,6 +118,13 @@ class ProjectKind(Protocol):
     @property
     def takes_several(self) -> bool:
         """Whether its projects may have several models."""
+
+    def layout(self, application: Application) -> Layout:
+        """Return where the parts of a project lie.
+
+        Args:
+            application: what its firmware does.
+        """
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Refuse a board, a runtime or an application that it cannot build for.

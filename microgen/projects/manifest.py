@@ -53,7 +53,7 @@ def manifest(
         "runtime": deployment.plan.runtime,
         **deployment.plan.record(),
         "project": kind.name,
-        "layout": kind.layout.to_json(),
+        "layout": kind.layout(deployment.application).to_json(),
         "application": deployment.application.name,
         "application_options": dict(deployment.application.options),
         "selftest_at_boot": deployment.selftest_at_boot,

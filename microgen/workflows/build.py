@@ -29,7 +29,7 @@ from ..deployment import (
 )
 from ..deployment.fit import DoesNotFit, Fit, memory_fit
 from ..deployment.labels import read_labels
-from ..devices import HOST, Sources
+from ..devices import HOST, Layout, Sources
 from ..devices import host_build as hostbuild
 from ..devices.emulator import EMULATOR
 from ..errors import InputError, option
@@ -263,6 +263,11 @@ class _Setting:
     host: HostBuild
     tool: Tool | None
     claim: project.Claim
+
+    @property
+    def layout(self) -> Layout:
+        """Where the parts of the project lie."""
+        return self.kind.layout(self.application)
 
     @property
     def obstacle(self) -> str:
@@ -504,7 +509,7 @@ def _render(setting: _Setting, parts: Parts) -> _Rendered:
 
 def _run_firmware(setting: _Setting, rendered: _Rendered, running: Sequence[EngineRun]) -> list[FirmwareRun]:
     """Phase 4, continued: compile the project with the user's own main program, and run it."""
-    layout = setting.kind.layout
+    layout = setting.layout
     program = {layout.main: rendered.user_files[layout.main], **_kept_program(setting, rendered)}
     with tempfile.TemporaryDirectory(prefix="microgen-build-") as folder:
         project.write_all(Path(folder), {**rendered.files, **program})
@@ -521,7 +526,7 @@ def _run_firmware(setting: _Setting, rendered: _Rendered, running: Sequence[Engi
 
 def _kept_program(setting: _Setting, rendered: _Rendered) -> dict[str, bytes]:
     """Return the user's own files of the program, by their path in the project: main.cpp and what lies beside it."""
-    main = setting.kind.layout.main
+    main = setting.layout.main
     folder = (setting.path / main).parent
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
     names = {p.relative_to(setting.path).as_posix(): p for p in files}

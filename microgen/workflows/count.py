@@ -154,7 +154,7 @@ def count_inferences(deployment: Deployment) -> list[Counts | None]:
     parts = Parts(deployment, first, tuple(others))
     with tempfile.TemporaryDirectory(prefix="microgen-count-") as folder:
         write_all(Path(folder), {**kind.files(parts), **kind.user_files(parts)})
-        whole = firmware_to_be(Path(folder), kind.layout, deployment)
+        whole = firmware_to_be(Path(folder), kind.layout(deployment.application), deployment)
         counts: list[Counts | None] = []
         with emulated(whole[0]) as (client, board):
             for firmware in whole:
@@ -221,7 +221,7 @@ def count_application(deployment: Deployment, counts: Counts | None) -> Applicat
     with tempfile.TemporaryDirectory(prefix="microgen-count-") as folder:
         whole = Parts(deployment, _zeros(model))
         write_all(Path(folder), {**kind.files(whole), **kind.user_files(whole)})
-        (firmware,) = firmware_to_be(Path(folder), kind.layout, deployment)
+        (firmware,) = firmware_to_be(Path(folder), kind.layout(deployment.application), deployment)
         work = Path(folder) / "work"
         work.mkdir()
         trace = read_trace(emulate(firmware, work, recording)[1])

@@ -15,7 +15,7 @@ from microgen.projects.manifest import Project
 from microgen.verification import Verdict
 
 _SOURCES = "source"
-_LAYOUT = Layout("app/program.cpp", _SOURCES, _SOURCES, _SOURCES, _SOURCES, "board")
+LAYOUT = Layout("app/program.cpp", _SOURCES, _SOURCES, _SOURCES, _SOURCES, "board")
 
 
 @dataclass
@@ -43,10 +43,12 @@ class Makefile:
     """All sources in one folder, the user's program in another."""
 
     name: str = "makefile"
-    layout: Layout = _LAYOUT
     tool: Tool | None = field(default_factory=Make)
     built_by: str = "make"
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        return LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         if board.name == "teensy41":
@@ -54,10 +56,10 @@ class Makefile:
 
     def files(self, parts: Parts) -> Files:
         header = {f"board/{name}": data for name, data in copies("platform", "*.h").items()}
-        return {**firmware_files(parts, self.layout), **header, "Makefile": b"all:\n"}
+        return {**firmware_files(parts, LAYOUT), **header, "Makefile": b"all:\n"}
 
     def user_files(self, parts: Parts) -> Files:
-        return {self.layout.main: parts.deployment.application.program()}
+        return {LAYOUT.main: parts.deployment.application.program()}
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         return f"{parts.deployment.name}: {verdicts[0].summary()}\n".encode()

@@ -30,6 +30,7 @@ from tests.support.projects import project_files
 from tests.support.tools import needs, needs_cpu, needs_host
 
 TITLE = 'My "Nano" ${x} \\ #= <é>; '
+STAND_INS = Path(__file__).parents[1] / "firmware/fixtures/sensors"
 # An Arduino core on a PC: what a core's Arduino.h declares of what the library uses.
 CORE = {
     "Arduino.h": """#pragma once
@@ -129,7 +130,7 @@ def test_it_is_what_the_specification_asks_for(built, library):
     # What is packed is what lies beside it, with the example as it was written first.
     project = contents(built[0] / "p")
     assert {name: project[name] for name in files} == files
-    for name in ("library.properties", "examples/Firmware/Firmware.ino", "src/m_model.h"):
+    for name in ("library.properties", "examples/Serial/Serial.ino", "src/m_model.h"):
         rest = {n: data for n, data in files.items() if n != name}
         assert arduino_spec.problems(library.name, rest), name
 
@@ -156,29 +157,97 @@ def test_a_tflm_that_is_no_arduino_library_is_refused(tmp_path):
     assert "runtime=compiled" in caught.value.hint and not (tmp_path / "p").exists()
 
 
-def test_its_example_passes_the_golden_vectors_on_a_core_of_its_own(library, tmp_path):
-    """Compiled as the IDE does: all of src/ and of the sketch; headers are in src/ and in the core."""
+def sketches(library: Path, folder: Path, *stand_ins: str) -> dict[str, str]:
+    """What each example answers, compiled as the IDE does: all of src/ and the sketch, with a core of the test's own.
+
+    Args:
+        library: as the IDE unpacks it.
+        folder: an existing one, for core and objects.
+        stand_ins: headers of the libraries that drivers call.
+    """
     compiler = needs("g++", "g++")
-    core = tmp_path / "core"
+    core = folder / "core"
     core.mkdir()
     for name, text in CORE.items():
         (core / name).write_text(text)
-    sketch = library / "examples/Firmware"
-    (sketch / "Firmware.ino.cpp").write_text(f"#include <Arduino.h>\n{(sketch / 'Firmware.ino').read_text()}")
-    folders = ["-I", core, "-I", library / "src"]
-    sources = [p for p in library.rglob("*") if p.suffix in (".cc", ".cpp")]
-    objects = []
-    for source in (p for p in library.rglob("*") if p.suffix in (".c", ".S")):
-        objects.append(tmp_path / f"{len(objects)}.o")
-        command = ["gcc", "-std=gnu11", "-Os", "-Wall", "-Werror", *folders, "-c", source, "-o", objects[-1]]
-        subprocess.run(command, check=True)
-    flags = ["-std=gnu++17", "-Os", "-DARDUINO=10819", "-Wall", "-Wextra", "-Werror"]
-    program = tmp_path / "program"
-    link = [compiler, *flags, "-Wl,--fatal-warnings", *folders, *sources, core / "core.cpp", *objects, "-o", program]
-    subprocess.run(link, check=True)
-    asked = "name%selftest%"
-    done = subprocess.run([program], input=asked, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "m-name-dut-[mine]" in done.stdout and "m-selftest-[pass,4]" in done.stdout
+    for name in stand_ins:
+        shutil.copy(STAND_INS / name, core)
+    flags = ["-Os", "-DARDUINO=10819", "-Wall", "-Wextra", "-Werror", "-I", core, "-I", library / "src"]
+    objects: list[Path] = []
+    sources = [p for p in library.glob("src/**/*") if p.suffix in (".c", ".S", ".cc", ".cpp")]
+    for source in (*sources, core / "core.cpp"):
+        objects.append(folder / f"{len(objects)}.o")
+        language = ["gcc", "-std=gnu11"] if source.suffix in (".c", ".S") else [compiler, "-std=gnu++17"]
+        subprocess.run([*language, *flags, "-c", source, "-o", objects[-1]], check=True)
+    answers = {}
+    for sketch in library.glob("examples/*"):
+        ino = sketch / f"{sketch.name}.ino"
+        ino.with_suffix(".ino.cpp").write_text(f"#include <Arduino.h>\n{ino.read_text()}")
+        program = folder / sketch.name
+        link = [compiler, "-std=gnu++17", *flags, "-Wl,--fatal-warnings", *sketch.glob("*.cpp"), *objects]
+        subprocess.run([*link, "-o", program], check=True)
+        done = subprocess.run([program], input="name%selftest%", capture_output=True, text=True, timeout=60)
+        assert done.returncode in (0, 1), "ended with its input; 1: at another speed of the port than 9600"
+        answers[sketch.name] = done.stdout
+    return answers
+
+
+def test_its_example_passes_the_golden_vectors_on_a_core_of_its_own(library, tmp_path):
+    answers = sketches(library, tmp_path)
+    assert set(answers) == {"Serial"} and "m-name-dut-[mine]" in answers["Serial"]
+    assert "m-selftest-[pass,4]" in answers["Serial"]
+
+
+SENSING = {
+    "microphone": (scoring(3, 5), {"front_end": "mfcc", "coefficients": "5"}, "PDM.h"),
+    "motion": (test_motion.scoring(), test_motion.OPTIONS, "Arduino_LSM9DS1.h"),
+}
+
+
+@pytest.fixture(scope="module", params=SENSING)
+def sensing(request, tmp_path_factory):
+    """The library of an application with a sensor, as the IDE unpacks its .zip."""
+    needs_host()
+    folder = tmp_path_factory.mktemp(request.param)
+    model, options, _ = SENSING[request.param]
+    (folder / "m.tflite").write_bytes(model)
+    given = {"application": request.param, "application_options": options, "runtime": "compiled", "samples": 4}
+    microgen.build(folder / "m.tflite", "nano33ble", out=folder / "p", project_kind="arduino-library", **given)
+    with zipfile.ZipFile(folder / "p/m_model.zip") as packed:
+        packed.extractall(folder)
+    return request.param, folder / "m_model"
+
+
+def test_an_application_is_a_second_example(sensing, tmp_path):
+    application, library = sensing
+    assert arduino_spec.problems(library.name, contents(library)) == []
+    answers = sketches(Path(shutil.copytree(library, tmp_path / library.name)), tmp_path, SENSING[application][2])
+    assert set(answers) == {"Serial", application.capitalize()}
+    assert all("m-selftest-[pass,4]" in answer for answer in answers.values())
+    assert ["listening" in answers[name] for name in sorted(answers)] == [True, False]
+
+
+@pytest.mark.parametrize("sensing", ["microphone"], indirect=True)
+def test_platformio_compiles_it_as_a_library_of_an_example(sensing, tmp_path):
+    """A project of the user's with the .zip in lib/, whose program is an example's.
+
+    This machine has no framework, so that nothing may be asked of the library's.
+    """
+    application, library = sensing
+    project = tmp_path / "mine"
+    shutil.copytree(library, project / "lib" / library.name)
+    shutil.copytree(library / "examples" / application.capitalize(), project / "src")
+    (project / "lib/core").mkdir()
+    for name, text in CORE.items():
+        (project / "lib/core" / name).write_text(text)
+    shutil.copy(STAND_INS / SENSING[application][2], project / "lib/core")
+    settings = ("platform = native", "lib_compat_mode = off", "build_flags = -DARDUINO=10819 -std=gnu++17 -O0")
+    (project / "platformio.ini").write_text("\n".join(("[env:native]", *settings)))
+    done = pio.Pio(pio.core(tmp_path / "pio"), {})(project, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    program = project / ".pio/build/native/program"
+    answer = subprocess.run([program], input="selftest%", capture_output=True, text=True, timeout=60).stdout
+    assert "listening" in answer and "m-selftest-[pass,4]" in answer
 
 
 def test_it_compiles_for_its_board_as_the_core_does(library, tmp_path):
@@ -204,14 +273,13 @@ def test_an_application_s_driver_pins_and_library_come_with_it(tmp_path):
         packed.extractall(tmp_path)
     library = tmp_path / "m_model"
     assert arduino_spec.problems(library.name, contents(library)) == []
-    assert "OnDetection" in (library / "examples/Firmware/main.cpp").read_text()
+    assert "OnDetection" in (library / "examples/Microphone/main.cpp").read_text()
     readme = (out / "README.md").read_text()
-    assert "m_model > Firmware is the sketch: it answers the serial commands, and\nreads its microphone" in readme
+    assert "m_model > Microphone is the sketch: it answers the serial commands, and\nreads its microphone." in readme
     # The driver is compiled with no flag; the first line of its header's macros is the board's wiring.
     compiler = needs("g++", "g++")
-    stand_ins = Path(__file__).parents[1] / "firmware/fixtures/sensors"
     flags = ["-std=gnu++17", "-DARDUINO=10819", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
-    folders = ["-I", stand_ins, "-I", library / "src"]
+    folders = ["-I", STAND_INS, "-I", library / "src"]
     driver = library / "src/platform/i2s_esp32.cc"
     subprocess.run([compiler, *flags, *folders, driver, *library.glob("src/sensing.cc")], check=True)
     header = (library / "src/platform_sensor.h").read_text()
@@ -240,7 +308,7 @@ def test_the_serial_commands_run_on_an_emulated_cpu(built):
 def test_a_rebuild_gives_the_same_zip_and_keeps_the_sketch(built, tmp_path):
     folder, options = built
     project = Path(shutil.copytree(folder / "p", tmp_path / "copied"))
-    sketch = project / "examples/Firmware/main.cpp"
+    sketch = project / "examples/Serial/main.cpp"
     sketch.write_text(sketch.read_text() + "// mine\n")
     check = {**options, "out": project, "check": True}
     assert not microgen.build(folder / "m.tflite", folder / "mine.toml", **check).drift

@@ -10,7 +10,7 @@ import microgen
 from microgen.devices import connected
 from microgen.errors import InputError
 from microgen.projects import PROJECTS, open_project
-from tests.plugin.project import Makefile
+from tests.plugin.project import LAYOUT, Makefile
 from tests.projects.test_project import tree
 from tests.support import models
 from tests.support.projects import sources
@@ -42,7 +42,7 @@ def test_it_is_built_and_verified_where_its_layout_says(kind, model, tmp_path):
     assert {"Makefile", "board/platform.h", "README.md", "model.tflite", "microgen.json"} <= names
     assert not [n for n in names if n.startswith(("lib/", "src/")) or "platformio" in n]
     manifest = open_project(out).manifest
-    assert manifest["project"] == "makefile" and manifest["layout"] == kind.layout.to_json()
+    assert manifest["project"] == "makefile" and manifest["layout"] == LAYOUT.to_json()
     assert manifest["user_files"] == ["app/program.cpp"]
 
     program = out / "app/program.cpp"

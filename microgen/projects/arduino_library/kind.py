@@ -11,6 +11,7 @@ from typing import Any
 
 from ..._version import __version__
 from ...applications.application import Application
+from ...applications.serial import serial_program
 from ...boards import Board, Component
 from ...devices import Layout
 from ...support.render import render
@@ -23,17 +24,9 @@ from ..refusals import wrong_runtime
 
 _TFLM, _COMPILED = "tflm", "compiled"
 _SOURCES = "src"
-_NAME, _SKETCH = "Firmware", "examples/Firmware"
+_EXAMPLES = "examples"
+_SERIAL = "Serial"
 _PLATFORM = Platform("arduino")
-# The IDE looks for headers in src/ alone, so all lie there.
-_LAYOUT = Layout(
-    main=f"{_SKETCH}/main.cpp",
-    model=_SOURCES,
-    serial=_SOURCES,
-    golden=_SOURCES,
-    application=_SOURCES,
-    platform=f"{_SOURCES}/platform",
-)
 # A library of PlatformIO's registry, which has what Arduino's Library Manager has: OWNER/NAME@VERSION.
 _REGISTERED = re.compile(r"[^/=]+/(?P<name>[^@]+)@.+")
 # The headers before all that look at a macro, and what flags of a board may be macros.
@@ -53,10 +46,20 @@ class _ArduinoLibrary:
     """See `ProjectKind`."""
 
     name: str = "arduino-library"
-    layout: Layout = _LAYOUT
     tool: Tool | None = None
     built_by: str = "the Arduino IDE"
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        """Return src/ for all, where alone the IDE looks for headers; the sketch is an example."""
+        return Layout(
+            main=f"{_EXAMPLES}/{sketch_name(application)}/main.cpp",
+            model=_SOURCES,
+            serial=_SOURCES,
+            golden=_SOURCES,
+            application=_SOURCES,
+            platform=f"{_SOURCES}/platform",
+        )
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board, with TFLM where it comes with the core or as a library of Arduino's own format."""
@@ -68,14 +71,16 @@ class _ArduinoLibrary:
         _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
-        values = _values(parts)
+        values, application = _values(parts), parts.deployment.application
+        layout, sketch = self.layout(application), sketch_name(application)
         platform = _PLATFORM.files(parts.deployment)
         name, words = values["library"], {"types": _TYPES, "functions": _FUNCTIONS, "constants": _CONSTANTS}
         library = {
-            **firmware_files(parts, self.layout),
-            **{f"{_SOURCES if n.endswith('.h') else self.layout.platform}/{n}": data for n, data in platform.items()},
+            **firmware_files(parts, layout),
+            **{f"{_SOURCES if n.endswith('.h') else layout.platform}/{n}": data for n, data in platform.items()},
             f"{_SOURCES}/{name}.h": _render("library.h", values),
-            f"{_SKETCH}/{_NAME}.ino": _render("sketch.ino", values),
+            f"{_EXAMPLES}/{sketch}/{sketch}.ino": _render("sketch.ino", values),
+            **(_serial_example(values) if application.sensor else {}),
             "library.properties": _render("library.properties", values),
             "keywords.txt": _render("keywords.txt", values | words),
         }
@@ -89,11 +94,18 @@ class _ArduinoLibrary:
         return {**library, f"{name}.zip": archive(name, packed)}
 
     def user_files(self, parts: Parts) -> Files:
-        return {self.layout.main: parts.deployment.application.program()}
+        application = parts.deployment.application
+        return {self.layout(application).main: application.program()}
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         library, needed = library_name(parts.deployment.name), _depends(parts)
-        return readme(self, parts, verdicts, library=library, depends=needed, sketch=_NAME)
+        sketch = sketch_name(parts.deployment.application)
+        return readme(self, parts, verdicts, library=library, depends=needed, sketch=sketch, serial=_SERIAL)
+
+
+def sketch_name(application: Application) -> str:
+    """Return what the example is called that is an application's program: a name that a sketch may have."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", application.name).strip("_").capitalize() or _SERIAL
 
 
 def library_name(name: str) -> str:
@@ -133,6 +145,13 @@ def archive(folder: str, files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def _serial_example(values: Mapping[str, Any]) -> Files:
+    """Return the sketch that answers the serial commands and reads no sensor."""
+    folder = f"{_EXAMPLES}/{_SERIAL}"
+    ino = _render("sketch.ino", {**values, "sensor": None})
+    return {f"{folder}/main.cpp": serial_program(), f"{folder}/{_SERIAL}.ino": ino}
+
+
 def _configured(header: bytes, parts: Parts) -> bytes:
     """Return a header with the macros that other kinds give to the compiler: the IDE takes no flags of a library."""
     board = parts.deployment.board
@@ -153,6 +172,7 @@ def _values(parts: Parts) -> dict[str, Any]:
         "model": deployment.model,
         "board": deployment.board,
         "library": library_name(deployment.name),
+        "sensor": deployment.sensor,
         "depends": _depends(parts),
     }
 

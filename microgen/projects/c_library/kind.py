@@ -50,10 +50,12 @@ class _CLibrary:
     """See `ProjectKind`."""
 
     name: str = "c-library"
-    layout: Layout = _LAYOUT
     tool: Tool | None = None
     built_by: str = "your own CMake build"
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        return _LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board with the runtime that is C and needs no library, and no sensor."""
@@ -90,7 +92,7 @@ class _CLibrary:
             **placed("test", test),
             **placed("cmake", cmake),
             **placed(_EMULATOR, stand_in),
-            **placed(self.layout.platform, copies("platform", "*.h")),
+            **placed(_LAYOUT.platform, copies("platform", "*.h")),
             "CMakeLists.txt": _render("CMakeLists.txt", parts, **values),
         }
 

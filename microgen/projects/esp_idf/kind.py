@@ -53,10 +53,12 @@ class _EspIdf:
     """See `ProjectKind`."""
 
     name: str = "esp-idf"
-    layout: Layout = _LAYOUT
     tool: Tool = TOOL
     built_by: str = TOOL.title
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        return _LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take the boards that ESP-IDF knows, with TFLM where it is a component."""
@@ -67,7 +69,7 @@ class _EspIdf:
         _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
-        flashed = firmware_files(parts, self.layout) | placed(self.layout.platform, _PLATFORM.files(parts.deployment))
+        flashed = firmware_files(parts, _LAYOUT) | placed(_LAYOUT.platform, _PLATFORM.files(parts.deployment))
         values = _values(parts, flashed)
         bill = bill_files(parts, flashed, _AROUND)
         component = {name: render(f"esp-idf/component/{name}.j2", **values) for name in _COMPONENT_FILES}

@@ -61,10 +61,12 @@ class _EspHome:
     """See `ProjectKind`."""
 
     name: str = "esphome"
-    layout: Layout = _LAYOUT
     tool: Tool | None = None
     built_by: str = "ESPHome"
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        return _LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take an ESP32 with TFLM, which ESPHome brings, and the application that listens as ESPHome does."""
@@ -86,8 +88,8 @@ class _EspHome:
         check_streaming(deployment.model)
         libraries = [c.model_copy(update={"version": ""}) for c in deployment.plan.library.components]
         return {
-            **firmware_files(parts, self.layout),
-            **placed(self.layout.platform, copies("platform", "*.h")),
+            **firmware_files(parts, _LAYOUT),
+            **placed(_LAYOUT.platform, copies("platform", "*.h")),
             _MANIFEST: json_text(_manifest(deployment)).encode(),
             **bill_files(parts, {}, [_ESPHOME], libraries),
         }

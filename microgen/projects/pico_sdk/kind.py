@@ -76,10 +76,12 @@ class _PicoSdk:
     """See `ProjectKind`."""
 
     name: str = "pico-sdk"
-    layout: Layout = _LAYOUT
     tool: Tool = TOOL
     built_by: str = TOOL.title
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        return _LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take the boards that the SDK knows, with every runtime whose library is a checkout."""
@@ -87,7 +89,7 @@ class _PicoSdk:
         _PLATFORM.check(self.name, board, application)
 
     def files(self, parts: Parts) -> Files:
-        flashed = firmware_files(parts, self.layout) | placed(self.layout.platform, _PLATFORM.files(parts.deployment))
+        flashed = firmware_files(parts, _LAYOUT) | placed(_LAYOUT.platform, _PLATFORM.files(parts.deployment))
         templates = resources.path("templates") / self.name
         return {
             **flashed,

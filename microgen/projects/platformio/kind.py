@@ -31,10 +31,12 @@ class _PlatformIO:
     """See `ProjectKind`."""
 
     name: str = "platformio"
-    layout: Layout = _LAYOUT
     tool: Tool = TOOL
     built_by: str = TOOL.title
     takes_several: bool = True
+
+    def layout(self, application: Application) -> Layout:
+        return _LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board, each names its platform, and every runtime, each names its libraries."""
@@ -42,7 +44,7 @@ class _PlatformIO:
 
     def files(self, parts: Parts) -> Files:
         plan, header = parts.deployment.firmware, copies("platform", "*.h")
-        platform = placed(self.layout.platform, _PLATFORM.files(parts.deployment))
+        platform = placed(_LAYOUT.platform, _PLATFORM.files(parts.deployment))
         beside = {}
         if not plan.native_obstacle:
             asked = _asked_of_a_board(plan.native.requirements)
@@ -50,7 +52,7 @@ class _PlatformIO:
         emulated = emulator.emulation(parts.deployment)
         beside["test"] = copies("test", "*.py")
         beside["test/test_golden"] = copies("test", "*.cpp")
-        flashed = {**firmware_files(parts, self.layout), **platform}
+        flashed = {**firmware_files(parts, _LAYOUT), **platform}
         return {
             **flashed,
             **{name: data for folder, files in beside.items() for name, data in placed(folder, files).items()},

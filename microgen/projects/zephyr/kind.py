@@ -47,10 +47,12 @@ class _Zephyr:
     """See `ProjectKind`."""
 
     name: str = "zephyr"
-    layout: Layout = _LAYOUT
     tool: Tool | None = None
     built_by: str = "west"
     takes_several: bool = False
+
+    def layout(self, application: Application) -> Layout:
+        return _LAYOUT
 
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take the boards that Zephyr knows, with the runtime that needs no library.
@@ -69,7 +71,7 @@ class _Zephyr:
 
     def files(self, parts: Parts) -> Files:
         _check_placement(parts.deployment)
-        flashed = firmware_files(parts, self.layout) | placed(self.layout.platform, _PLATFORM.files(parts.deployment))
+        flashed = firmware_files(parts, _LAYOUT) | placed(_LAYOUT.platform, _PLATFORM.files(parts.deployment))
         values = _values(parts.deployment, flashed)
         return {
             **flashed,
