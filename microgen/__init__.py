@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .preprocessing.image import Image, to_rgb565
     from .preprocessing.log_mel import LogMel, to_int16
     from .preprocessing.mfcc import Mfcc
+    from .preprocessing.spectrogram import Spectrogram
     from .preprocessing.window import Window
     from .projects.drift import Drift
     from .quantization import Quantized, quantize
@@ -69,6 +70,7 @@ _LAZY = {
     "to_rgb565": "preprocessing.image",
     "LogMel": "preprocessing.log_mel",
     "Mfcc": "preprocessing.mfcc",
+    "Spectrogram": "preprocessing.spectrogram",
     "to_int16": "preprocessing.log_mel",
     "Window": "preprocessing.window",
     "Prediction": "workflows.predict",
@@ -116,6 +118,7 @@ __all__ = [
     "Quantized",
     "SetupError",
     "Simulation",
+    "Spectrogram",
     "Sweep",
     "TfliteModel",
     "Trained",

@@ -89,7 +89,7 @@ class _Camera:
 
         image = sensing.read_settings(Image, among(_IMAGE), self.image)
         shots = sensing.read_settings(_Shots, among(_SHOTS), self.shots)
-        detection = sensing.read_settings(Detection, among(_DETECTION), self.detection)
+        detection = sensing.read_detection(among(_DETECTION), self.detection)
         spread = max(abs(shots.low), abs(shots.high)) <= 1000 and shots.low != shots.high
         if not 1 <= shots.images_per_s <= 100 or not spread:
             raise InputError(
@@ -113,7 +113,7 @@ class _Camera:
                 option="application_options",
                 tensor=first.name,
             )
-        sensing.check_edges(_NAME, model, image.width * image.channels, image.width)
+        sensing.check_edges(_NAME, model, image.width * image.channels, self.detection, image.width)
         sensing.check_ignored(model, self.detection, labels)
 
     def sources(self) -> Files:

@@ -56,14 +56,13 @@ class _Motion:
         lists: dict[str, Any] = {name: sensing.read_list(name, options[name]) for name in _LISTS if name in options}
         plain = {name: text for name, text in options.items() if name in _WINDOW and name not in _LISTS}
         values = sensing.read_values(self.window, plain)
-        detection = sensing.read_settings(
-            Detection, {name: text for name, text in options.items() if name in _DETECTION}, self.detection
-        )
+        given = {name: text for name, text in options.items() if name in _DETECTION}
+        detection = sensing.read_detection(given, self.detection)
         return replace(self, window=replace(self.window, **values, **lists), detection=detection)
 
     def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         window = self.window
-        sensing.check_edges(_NAME, model, window.axes)
+        sensing.check_edges(_NAME, model, window.axes, self.detection)
         sensing.check_ignored(model, self.detection, labels)
         if model.inputs[0].elements != window.length * window.axes:
             raise InputError(

@@ -20,6 +20,7 @@ from .serial import firmware_files
 
 _ONE = 65536  # the score 1 in C++
 _MOST = 2**31 - 1
+_MOST_ERROR = 1e9
 # Bytes of code, the largest that GCC 12.2 makes of it with -O2 for Cortex-M0+, M4F and RV32IMC.
 CODE_BYTES = 4_600
 _SHARED = ("detector.h", "ring.h", "sensing.cc", "sensing.h", "stage.h")
@@ -51,7 +52,10 @@ inline constexpr uint32_t kCutoff = {cutoff};  // 65536 is 1
 inline constexpr uint32_t kConsecutive = {consecutive};
 inline constexpr uint32_t kRefractoryMs = {refractory_ms};
 
-// What the only element of an output without labels stands for.
+// Of an autoencoder, the mean squared error at which its score is a half; 0: the outputs are scores.
+inline constexpr double kThreshold = {threshold!r};
+
+// What a single score stands for that has no label.
 inline constexpr char kLabel[] = {label};
 inline constexpr const char* kIgnoredLabels[] = {{{ignored}}};
 
@@ -74,6 +78,8 @@ class Detection:
         label: what the only element of an output without labels stands for.
         ignore: labels that are never detected, between commas.
         queue_ms: what the queue between sensor and model holds: the longest inference has to be shorter.
+        threshold: of an autoencoder, the mean squared error of its output against its input at which its score is a
+            half; 0: the outputs are scores.
     """
 
     stride_ms: int = 100
@@ -84,6 +90,7 @@ class Detection:
     label: str = "detected"
     ignore: str = ""
     queue_ms: int = 250
+    threshold: float = 0.0
 
     def __post_init__(self) -> None:
         for name, allowed, hint in (
@@ -93,6 +100,7 @@ class Detection:
             ("consecutive", 1 <= self.consecutive <= 1000, "take 1 to 1000"),
             ("refractory_ms", 0 <= self.refractory_ms <= 600_000, "take 0 to 600000"),
             ("label", bool(self.label.strip()) and self.label.isprintable(), "give it a name"),
+            ("threshold", 0 <= self.threshold <= _MOST_ERROR, f"take 0 to {_MOST_ERROR:g}"),
             ("queue_ms", 20 <= self.queue_ms <= 10_000, "take 20 to 10000"),
         ):
             if not allowed:
@@ -157,6 +165,16 @@ def read_values(base: Any, options: Mapping[str, str]) -> dict[str, Any]:  # noq
     return {name: _READERS[type(getattr(base, name))](name, text) for name, text in options.items()}
 
 
+def read_detection(options: Mapping[str, str], start: Detection) -> Detection:
+    """Return detection with options; an autoencoder's threshold is one, where no other cutoff is given.
+
+    Raises:
+        InputError: see `read_settings`.
+    """
+    is_error = _real("threshold", options.get("threshold", "0")) > 0
+    return read_settings(Detection, {"cutoff": "0.5", **options} if is_error else options, start)
+
+
 def read_list(name: str, text: str) -> tuple[float, ...]:
     """Read numbers between commas; none where there is nothing.
 
@@ -190,13 +208,14 @@ def check_names(application: str, options: Mapping[str, str], known: tuple[str, 
             )
 
 
-def check_edges(application: str, model: TfliteModel, elements: int, frame: int = 0) -> None:
-    """Refuse a model that takes no frames, or gives no scores.
+def check_edges(application: str, model: TfliteModel, elements: int, detection: Detection, frame: int = 0) -> None:
+    """Refuse a model that takes no frames, or gives no scores and is no autoencoder.
 
     Args:
         application: its name, for messages.
         model: the model.
         elements: numbers of a frame.
+        detection: whether it is an autoencoder, whose frames may lie one after another.
         frame: the size of the input's dimension that they are; 0: `elements` itself.
 
     Raises:
@@ -209,19 +228,29 @@ def check_edges(application: str, model: TfliteModel, elements: int, frame: int 
             + ", ".join(f"{t.dtype} {list(t.shape)}" for t in model.inputs),
             "quantize the model to int8",
         )
-    if first.elements % elements or (frame or elements) not in first.shape:
+    is_flat = bool(detection.threshold) and first.shape[-1] == first.elements
+    if first.elements % elements or not (is_flat or (frame or elements) in first.shape):
         raise InputError(
             f"{model.name}: its input {list(first.shape)} is not made of frames of {elements} numbers",
             "set the application's options as the model was trained",
             option="application_options",
             tensor=first.name,
         )
-    if scores.scale:
+    if detection.threshold:
+        if scores.elements != first.elements or scores.dtype not in _QUANTIZED or not scores.scale:
+            raise InputError(
+                f"{model.name}: output '{scores.name}' is {scores.dtype} {list(scores.shape)}, with which no input of "
+                f"{list(first.shape)} can be compared",
+                "leave out threshold, which is for autoencoders, or quantize the model",
+                option="application_options",
+                tensor=scores.name,
+            )
+    elif scores.scale:
         low, high = (scores.scale * (q - scores.zero_point) for q in _range(scores.dtype))
         if low < -0.01 or high > 1.01:
             raise InputError(
                 f"{model.name}: output '{scores.name}' goes from {low:.3g} to {high:.3g}: no scores of 0 to 1",
-                "end the model in a softmax or a sigmoid",
+                "end the model in a softmax or a sigmoid; an autoencoder is given a threshold",
                 tensor=scores.name,
             )
 
@@ -259,6 +288,7 @@ def shared_files(stream: Stream, detection: Detection, *stages: str) -> Files:
         | {
             "queued": stream.queued(detection),
             "unit": float(stream.unit),
+            "threshold": float(detection.threshold),
             "cutoff": math.floor(detection.cutoff * _ONE),
             "label": c_string(detection.label),
             "ignored": ", ".join(map(c_string, detection.ignored)) or "nullptr",
@@ -298,7 +328,7 @@ def shared_parts(
     model: TfliteModel, stream: Stream, detection: Detection
 ) -> tuple[ApplicationPart, ApplicationPart, ApplicationPart]:
     """Return what applications with a sensor share: queue, window of frames, and the rest, detection above all."""
-    classes = model.outputs[0].elements
+    classes = 1 if detection.threshold else model.outputs[0].elements
     queue = 2 * stream.axes * (stream.queued(detection) + 1)
     fed = 2 * max(24, stream.axes)
     return (

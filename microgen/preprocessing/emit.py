@@ -21,7 +21,7 @@ return short signed sizeof static static_assert static_cast struct switch templa
 typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
 """
 # What firmware/preprocessing/ calls its files, types and functions.
-_TAKEN = ("logmel", "mfcc")
+_TAKEN = ("logmel", "mfcc", "spectrogram")
 _HEADER = """\
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log-mel features, written by microgen: {rate} Hz, {window} samples every {step}, {channels} channels.
@@ -92,6 +92,33 @@ _MFCC_SOURCE = """\
 const mfcc_tables {name} = {{{channels}, {coefficients}, {name}_cosines}};
 """
 
+_SPECTROGRAM_HEADER = """\
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Levels of {channels} channels, written by microgen. */
+#ifndef {up}_H
+#define {up}_H
+#include "spectrogram.h"
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+extern const spectrogram_tables {name};
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+"""
+_SPECTROGRAM_SOURCE = """\
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Constants of {name}, written by microgen. */
+#include "{name}.h"
+
+{arrays}
+const spectrogram_tables {name} = {{{channels}, {name}_offsets}};
+"""
+
 
 def files(front: Settings, tables: Tables, name: str) -> dict[str, str]:
     """Return header and source of a front end, by file name; see `LogMel.emit`."""
@@ -143,6 +170,17 @@ def mfcc_files(cosines: Ints, name: str) -> dict[str, str]:
         "arrays": _array("int16_t", f"{name}_cosines", _values(cosines.reshape(-1))),
     }
     return {f"{name}.h": _MFCC_HEADER.format(**text), f"{name}.c": _MFCC_SOURCE.format(**text)}
+
+
+def spectrogram_files(offsets: Ints, name: str) -> dict[str, str]:
+    """Return header and source of what is added to channels, by file name."""
+    text = {
+        "name": name,
+        "up": name.upper(),
+        "channels": len(offsets),
+        "arrays": _array("int16_t", f"{name}_offsets", _values(offsets)),
+    }
+    return {f"{name}.h": _SPECTROGRAM_HEADER.format(**text), f"{name}.c": _SPECTROGRAM_SOURCE.format(**text)}
 
 
 def _arrays(front: Settings, tables: Tables) -> dict[str, tuple[str, list[int]]]:

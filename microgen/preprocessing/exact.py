@@ -32,6 +32,7 @@ _CONTEXT = Context(
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
 PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+_KNEE = 1000  # Hz, where Slaney's scale becomes logarithmic
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -90,6 +91,22 @@ def log1p(x: np.float32) -> np.float32:
     if not whole:
         return f32(f - f32(half_square - inner))
     return f32(high - f32(f32(half_square - f32(inner + low)) - f))
+
+
+def slaney(hertz: np.float32) -> np.float32:
+    """Return a frequency on Slaney's mel scale as float32: 3 mel in 200 Hz up to 1 kHz, then 27 in 6.4 times."""
+    f = Decimal(float(hertz))
+    return _float32(f * 3 / 200 if f < _KNEE else 15 + 27 * (f / _KNEE).ln() / Decimal("6.4").ln())
+
+
+def hertz_of_slaney(mel: Decimal) -> Decimal:
+    """Return the frequency at a place of Slaney's mel scale."""
+    return mel * 200 / 3 if mel < 15 else _KNEE * ((mel - 15) * Decimal("6.4").ln() / 27).exp()
+
+
+def hertz_of_htk(mel: Decimal) -> Decimal:
+    """Return the frequency at a place of HTK's mel scale, 1127 ln(1 + f / 700)."""
+    return 700 * ((mel / 1127).exp() - 1)
 
 
 def log2(numerator: int, denominator: int) -> Decimal:

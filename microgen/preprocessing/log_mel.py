@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from . import emit, fft, levels
 from .settings import Settings, check_whole
-from .tables import Tables, interpolated_gain, tables
+from .tables import SCALES, Tables, interpolated_gain, tables
 
 Samples = npt.NDArray[np.int16]
 _MIN_WINDOW, _MAX_WINDOW = 16, 8192
@@ -33,13 +33,15 @@ class LogMel(Settings):
         sample_rate: in Hz.
         window_ms, step_ms: length of a frame and distance between two, in milliseconds; the step is at most a window.
         channels: mel channels, 1 to 512.
-        low_hz, high_hz: the band that they cover; the upper end is below half the sample rate.
+        low_hz, high_hz: the band that they cover; the upper end is at most half the sample rate.
         noise_reduction: subtract an estimate of each channel's noise.
         even_smoothing, odd_smoothing: how fast the estimate follows, 0 to 1, of channels 0, 2, ... and 1, 3, ...
         min_signal_remaining: the part of a channel that is left at least, 0 to 1.
         pcan: normalize each channel by its noise estimate (per-channel amplitude normalization).
         pcan_strength, pcan_offset: the exponent, and what is added to the estimate.
         log: 64 ln(x) at the end; without it, values are amplitudes, 65535 at most.
+        mel: the scale, "htk": 1127 ln(1 + f / 700), or "slaney": linear below 1 kHz, logarithmic above (M. Slaney,
+            "Auditory Toolbox", 1998), which librosa has.
 
     Raises:
         InputError: settings that exclude each other, or of which no integer tables can be made.
@@ -56,20 +58,18 @@ class LogMel(Settings):
             ("step_ms", 1 <= self.step <= self.window, "take one sample to a whole window"),
             ("channels", 1 <= self.channels <= _MAX_CHANNELS, f"take 1 to {_MAX_CHANNELS}"),
             ("low_hz", 0 <= self.low_hz < nyquist, f"take 0 Hz to half the sample rate, {nyquist:g}"),
-            ("high_hz", self.low_hz < self.high_hz < nyquist, f"take {self.low_hz:g} to {nyquist:g} Hz, ends excluded"),
+            ("high_hz", self.low_hz < self.high_hz <= nyquist, f"take {self.low_hz:g} to {nyquist:g} Hz"),
             ("even_smoothing", 0 <= self.even_smoothing <= 1, "take 0 to 1"),
             ("odd_smoothing", 0 <= self.odd_smoothing <= 1, "take 0 to 1"),
             ("min_signal_remaining", 0 <= self.min_signal_remaining <= 1, "take 0 to 1"),
             ("pcan_strength", 0 <= self.pcan_strength <= 10, "take 0 to 10"),
             ("pcan_offset", 0 < self.pcan_offset <= 1e9, "take a positive number"),
+            ("mel", self.mel in SCALES, f"take {' or '.join(SCALES)}"),
         ):
             if not allowed:
                 raise InputError(f"{name}={getattr(self, name)}: cannot be computed", hint)
-        made = tables(self)
-        if made.first_bin + len(made.weights) > made.half:
-            raise InputError(f"high_hz={self.high_hz}: lies within the last bin of the FFT", "take a lower one")
         if self.pcan:
-            _check_gains(self, made)
+            _check_gains(self, tables(self))
 
     def frames(self, samples: Samples) -> npt.NDArray[np.uint16]:
         """Compute the features of a signal, from a front end in its initial state.

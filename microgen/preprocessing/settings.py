@@ -25,6 +25,7 @@ class Settings:
     pcan_strength: float = 0.95
     pcan_offset: float = 80.0
     log: bool = True
+    mel: str = "htk"
 
     @property
     def window(self) -> int:

@@ -146,18 +146,23 @@ def _twiddle(numerator: int, denominator: int) -> tuple[int, int]:
     return exact.half_up(cosine * _TWIDDLE_MAX), exact.half_up(sine * _TWIDDLE_MAX)
 
 
-def _filters(front: Settings, half: int) -> tuple[int, Ints, Ints]:
+def _htk(hertz: np.float32) -> np.float32:
     f = np.float32
+    return f(f(1127) * exact.log1p(f(hertz / f(700))))
 
-    def mel(hertz: np.float32) -> np.float32:
-        return f(f(1127) * exact.log1p(f(hertz / f(700))))
 
+SCALES = {"htk": _htk, "slaney": exact.slaney}
+
+
+def _filters(front: Settings, half: int) -> tuple[int, Ints, Ints]:
+    f, mel = np.float32, SCALES[front.mel]
     low, high = mel(f(front.low_hz)), mel(f(front.high_hz))
     spacing = f(f(high - low) / f(front.channels + 1))
     centers = [f(low + f(spacing * f(i + 1))) for i in range(front.channels + 1)]
     hertz = f(f(f(0.5) * f(front.sample_rate)) / f(half))
     first_bin = int(f(1.5) + f(front.low_hz) / hertz)
-    mels = [mel(f(f(b) * hertz)) for b in range(first_bin, half + 1)]
+    # The last bin, at half the sample rate, has no energy here, and no weight.
+    mels = [mel(f(f(b) * hertz)) for b in range(first_bin, half)]
     widths, weights = [], []
     used = 0
     for center, before in zip(centers, [low, *centers], strict=False):

@@ -140,10 +140,12 @@ def _labels(opened: project.Project) -> tuple[str, ...]:
     """Return what the scores of a project's model stand for, as its firmware calls them."""
     labels = tuple(map(str, opened.manifest.get("labels", ())))
     classes = project_model(opened).outputs[0].elements
-    if len(labels) == classes:
+    options = opened.manifest["application_options"]
+    is_error = float(options.get("threshold", 0)) > 0
+    if len(labels) == classes and not is_error:
         return labels
-    if classes == 1:
-        return (str(opened.manifest["application_options"]["label"]),)
+    if classes == 1 or is_error:
+        return (str(options["label"]),)
     return tuple(f"class {number:05}" for number in range(classes))
 
 

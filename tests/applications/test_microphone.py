@@ -61,6 +61,10 @@ def test_its_options_are_recorded_whole_and_read_back():
         ({"front_end": "keyword", "coefficients": "41"}, "coefficients=41"),
         ({"unit": "0"}, "unit: not above 0"),
         ({"front_end": "keyword", "first_offset": "-9"}, "first_offset=-9.0: cannot be"),
+        ({"front_end": "decibels", "coefficients": "9"}, "spectrogram=on, coefficients=9: exclude"),
+        ({"front_end": "decibels", "mel": "bark"}, "mel=bark: cannot be"),
+        ({"front_end": "decibels", "threshold": "-1"}, "threshold=-1.0: cannot be"),
+        ({"front_end": "decibels", "threshold": "high"}, "threshold=high: cannot be"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message):
@@ -107,6 +111,7 @@ def test_models_and_boards_that_it_cannot_work_with_are_refused():
         (scoring(), chosen(), "what features it was trained with is not known"),
         (scoring(elements=40), mfcc, "not made of frames of 10"),
         (scoring(scale=0.1, zero_point=0), mfcc, "no scores of 0 to 1"),
+        (scoring(), chosen(front_end="mfcc", threshold="9"), "with which no input of .* can be compared"),
         (models.two_by_two(width=10), mfcc, "needs one input"),
         (models.float_edges(), mfcc, "needs one input"),
     ):

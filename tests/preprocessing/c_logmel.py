@@ -11,16 +11,19 @@ import numpy as np
 from benchmarks import semihosting
 from microgen.preprocessing.log_mel import LogMel
 from microgen.preprocessing.mfcc import Mfcc
+from microgen.preprocessing.spectrogram import Spectrogram
 from microgen.preprocessing.tables import tables
 from microgen.support import resources
 
 CODE = resources.path("firmware") / "preprocessing"
 PROGRAMS = Path(__file__).parent / "programs"
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Werror"]
+_PROGRAMS: dict[type, str] = {LogMel: "stream.c", Mfcc: "coefficients.c", Spectrogram: "levels.c"}
+Front = LogMel | Mfcc | Spectrogram
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def compile_stream(folder: Path, front: LogMel | Mfcc, command: Sequence[str]) -> Path:
+def compile_stream(folder: Path, front: Front, command: Sequence[str]) -> Path:
     """Compile what is emitted with a program that streams samples through it."""
     return _compile(folder, command, _written(folder, front))
 
@@ -51,9 +54,7 @@ def frames_of(program: Path, front: LogMel, samples: np.ndarray) -> np.ndarray:
     return frames(program, samples, front.channels, before=blob)
 
 
-def emulated_frames(
-    folder: Path, front: LogMel | Mfcc, cpu: semihosting.Cpu, level: str, samples: np.ndarray
-) -> np.ndarray:
+def emulated_frames(folder: Path, front: Front, cpu: semihosting.Cpu, level: str, samples: np.ndarray) -> np.ndarray:
     """Compile for an emulated CPU, and run it there."""
     semihosting.build(folder, cpu, "run.elf", [level, f"-I{CODE}"], _written(folder, front))
     (folder / "in.bin").write_bytes(samples.tobytes())
@@ -61,6 +62,8 @@ def emulated_frames(
     answer = (folder / "out.bin").read_bytes()
     if isinstance(front, Mfcc):
         return np.frombuffer(answer, np.int16).reshape(-1, front.coefficients)
+    if isinstance(front, Spectrogram):
+        return np.frombuffer(answer, np.int16).reshape(-1, front.front.channels)
     return np.frombuffer(answer, np.uint16).reshape(-1, front.channels)
 
 
@@ -76,13 +79,12 @@ def _sources(main: str) -> list[str]:
     return [str(path) for path in (PROGRAMS / main, *sorted(CODE.glob("*.c")))]
 
 
-def _written(folder: Path, front: LogMel | Mfcc) -> list[str]:
+def _written(folder: Path, front: Front) -> list[str]:
     """Write what is emitted; return all sources, the program's first."""
     emitted = front.emit()
     for name, text in emitted.items():
         (folder / name).write_text(text)
-    main = "coefficients.c" if isinstance(front, Mfcc) else "stream.c"
-    return [*_sources(main), *(name for name in emitted if name.endswith(".c"))]
+    return [*_sources(_PROGRAMS[type(front)]), *(name for name in emitted if name.endswith(".c"))]
 
 
 def _compile(folder: Path, command: Sequence[str], sources: Sequence[str]) -> Path:

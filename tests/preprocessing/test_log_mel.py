@@ -177,7 +177,7 @@ def test_tables_are_those_of_any_decimal_context():
     ("option", "value"),
     [("sample_rate", 16000.0), ("window_ms", np.int16(30)), ("step_ms", 10.5), ("channels", True),
      ("sample_rate", 0), ("window_ms", 0), ("window_ms", 600), ("step_ms", 0), ("step_ms", 31), ("channels", 0),
-     ("low_hz", -1), ("low_hz", float("nan")), ("high_hz", 100), ("high_hz", 8000), ("high_hz", 7999.9999),
+     ("low_hz", -1), ("low_hz", float("nan")), ("high_hz", 100), ("high_hz", 8000.5), ("mel", "bark"),
      ("even_smoothing", 1.1), ("odd_smoothing", -0.1), ("min_signal_remaining", 2), ("pcan_strength", -1),
      ("pcan_offset", 0)],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from microgen.preprocessing.scaling import to_input
 from microgen.report.simulation import simulation_lines
 from tests.applications.test_microphone import scoring
 from tests.datasets.test_recording import sine, write
+from tests.support import models
 from tests.support.audio import signals
 from tests.support.speech import conversation
 from tests.support.tools import needs, needs_host
@@ -55,6 +56,32 @@ def test_the_self_test_holds_what_becomes_of_known_samples_against_python(listen
     config.write_text(config.read_text().replace("kUnit = 64.0", "kUnit = 65.0"))
     failed = microgen.selftest(project)
     assert not failed.passed and failed.fault.startswith("the sensor's values become another input: step 0 byte ")
+
+
+def test_an_autoencoder_s_error_becomes_a_score(tmp_path):
+    """Of two frames of eight levels that a RELU gives back: the error is that of the negative ones."""
+    needs_host()
+    builder = models.ModelBuilder()
+    fed, read = (builder.tensor(name, [1, 16], "int8", scale, 20) for name, scale in (("x", 0.7), ("y", 0.35)))
+    builder.op("RELU", [fed], [read])
+    (tmp_path / "m.tflite").write_bytes(builder.build([fed], [read]))
+    options = {"front_end": "decibels", "channels": "8", "threshold": "400", "stride_ms": "64", "label": "fault"}
+    project = microgen.build(
+        tmp_path / "m.tflite", "nano33ble", out=tmp_path / "p", verify=False, application="microphone",
+        application_options={**options, "average": "1", "refractory_ms": "0"}, runtime="compiled", samples=4,
+    ).project  # fmt: skip
+    samples = signals(16000)["bursts"]
+    result = microgen.simulate_input(project, write(tmp_path / "a.wav", samples))
+    front = microgen.LogMel(16000, 64, 32, 8, 0, 8000, noise_reduction=False, pcan=False, mel="slaney")
+    expected = to_input(microgen.Spectrogram(front).frames(samples), 7.3683, 0.7, 20, "int8")
+    assert (result.frames == expected).all()
+    windows = (expected[: 2 * (len(expected) // 2)].reshape(-1, 16).astype(float) - 20) * 0.7
+    errors = (np.minimum(windows, 0) ** 2).mean(axis=1)
+    assert result.labels == ("fault",) and errors.min() < 400 < errors.max()
+    np.testing.assert_allclose(result.trace.scores[:, 0], errors / (errors + 400), atol=2e-3)
+    wanted = errors > 400  # the cutoff is a half, where no other is given
+    assert len(result.trace.detected) == wanted.sum() and {d.label for d in result.trace.detected} == {"fault"}
+    assert microgen.selftest(project).passed
 
 
 def test_what_cannot_be_simulated_is_refused(listening, tmp_path):

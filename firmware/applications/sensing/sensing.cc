@@ -70,11 +70,35 @@ constexpr bool IgnoresLabelsOnly() {
 }
 static_assert(IgnoresLabelsOnly(), "the application is to ignore a label that the model lacks");
 
+// An autoencoder has one score, made of its error, in fixed point: a difference has 20 bits at
+// most.
+constexpr bool kReconstructs = kThreshold > 0;
+constexpr size_t kScores = kReconstructs ? 1 : kOutput.elements;
+static_assert(!kReconstructs ||
+                  (kOutput.elements == kInput.elements && model::IsQuantized(kOutput)),
+              "the model is no autoencoder");
+
+constexpr double Span(const model::TensorInfo& tensor) {
+  return static_cast<double>(tensor.scale) * (model::ElementBytes(tensor) == 2 ? 65535 : 255);
+}
+constexpr double kWidest = Span(kInput) > Span(kOutput) ? Span(kInput) : Span(kOutput);
+constexpr double kStepsOfOne = (1 << 19) / (kWidest > 0 ? kWidest : 1);  // steps that 1 has
+constexpr int kScaleBits = 16;
+constexpr auto kInputSteps =
+    static_cast<int64_t>(static_cast<double>(kInput.scale) * kStepsOfOne * (1 << kScaleBits) + 0.5);
+constexpr auto kOutputSteps = static_cast<int64_t>(
+    static_cast<double>(kOutput.scale) * kStepsOfOne * (1 << kScaleBits) + 0.5);
+constexpr double kLimit = 70368744177664.0;  // 2^46, more than any error
+constexpr double kHalf = kThreshold * kStepsOfOne * kStepsOfOne;
+constexpr uint64_t kHalfError = kHalf < 1        ? 1
+                                : kHalf > kLimit ? static_cast<uint64_t>(kLimit)
+                                                 : static_cast<uint64_t>(kHalf + 0.5);
+
 constexpr uint64_t kPauseUs = 10000000;
 constexpr uint64_t kReportUs = 1000000;
 
 Ring<kQueuedMoments + 1, kAxes> g_queue;
-Detector<kOutput.elements, kAverage> g_detector;
+Detector<kScores, kAverage> g_detector;
 OnDetection g_on_detection = nullptr;
 bool g_runs = false;
 bool g_paused = false;
@@ -195,8 +219,9 @@ void FillGolden(GoldenValues* golden, int16_t* values) {
 }
 
 const char* Label(size_t index) {
+  if (kReconstructs) return kLabel;
   if (model::kLabelCount > 0) return model::kLabels[index];
-  if (kOutput.elements == 1) return kLabel;
+  if (kScores == 1) return kLabel;
   static char number[] = "class 00000";
   for (size_t digit = sizeof(number) - 2; digit >= 6; --digit, index /= 10) {
     number[digit] = static_cast<char>('0' + index % 10);
@@ -209,16 +234,42 @@ uint32_t Score(const uint8_t* bytes, size_t index) {
   return score >= 1 ? kOne : score > 0 ? static_cast<uint32_t>(score * float{kOne}) : 0;
 }
 
+// What one quantized number is, in steps, without its zero point.
+int64_t Number(const model::TensorInfo& tensor, const uint8_t* bytes, size_t index) {
+  if (model::ElementBytes(tensor) == 1) {
+    const int32_t value = tensor.type == model::ElementType::kUInt8
+                              ? bytes[index]
+                              : static_cast<int8_t>(bytes[index]);
+    return value - tensor.zero_point;
+  }
+  int16_t value;
+  std::memcpy(&value, bytes + 2 * index, sizeof(value));
+  return value - tensor.zero_point;
+}
+
+// The score of an autoencoder's mean squared error: a half at the threshold, near 1 far above.
+uint32_t ErrorScore(const uint8_t* output) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < kInput.elements; ++i) {
+    const int64_t difference =
+        (Number(kInput, g_window, i) * kInputSteps - Number(kOutput, output, i) * kOutputSteps) >>
+        kScaleBits;
+    sum += static_cast<uint64_t>(difference * difference);
+  }
+  const uint64_t mean = sum / kInput.elements;
+  return static_cast<uint32_t>(mean * kOne / (mean + kHalfError));
+}
+
 void Judge(const uint8_t* output) {
-  uint32_t scores[kOutput.elements];
-  bool ignored[kOutput.elements] = {};
-  for (size_t i = 0; i < kOutput.elements; ++i) {
-    scores[i] = Score(output, i);
-    if (model::kLabelCount > 0) ignored[i] = IsIgnored(model::kLabels[i]);
+  uint32_t scores[kScores];
+  bool ignored[kScores] = {};
+  for (size_t i = 0; i < kScores; ++i) {
+    scores[i] = kReconstructs ? ErrorScore(output) : Score(output, i);
+    if (!kReconstructs && model::kLabelCount > 0) ignored[i] = IsIgnored(model::kLabels[i]);
   }
   g_found = g_detector.Push(scores, ignored, kRule);
   Trace("scores", scores, sizeof(scores));
-  for (size_t i = 0; i < kOutput.elements; ++i) scores[i] = g_detector.Mean(i);
+  for (size_t i = 0; i < kScores; ++i) scores[i] = g_detector.Mean(i);
   Trace("means", scores, sizeof(scores));
   if (g_found < 0) return;
   const auto index = static_cast<size_t>(g_found);
@@ -289,7 +340,7 @@ void TellStep(serial::Writer* out) {
   for (size_t i = 0; i < kFrameBytes; ++i) out->Hex(g_window[last * kFrameBytes + i], 2);
   out->Char(']').Line();
   if (!g_feed.inferred) return;
-  for (size_t i = 0; i < kOutput.elements; ++i) {
+  for (size_t i = 0; i < kScores; ++i) {
     out->Text(i == 0 ? "m-scores-[" : ",").Unsigned(g_detector.Last(i));
     out->Char(',').Unsigned(g_detector.Mean(i));
   }
