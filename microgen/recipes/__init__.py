@@ -63,14 +63,16 @@ class Streaming:
     Attributes:
         step: frames of one inference.
         recordings: makes the recordings from a seed.
-        average, cutoff, refractory: label 0 is heard when its mean score of `average` inferences is above `cutoff`; not
-            again for `refractory` inferences.
+        checked: the same of other voices, by which the cutoff is chosen.
+        average, cutoffs, refractory: label 0 is heard when its mean score of `average` inferences is above one of
+            `cutoffs`; not again for `refractory` inferences.
     """
 
     step: int
     recordings: Callable[[int], Recordings]
+    checked: Callable[[int], Recordings]
     average: int
-    cutoff: float
+    cutoffs: tuple[float, ...]
     refractory: int
 
 
@@ -90,7 +92,8 @@ class Recipe:
         packages: what its data comes from, by import name.
         parameters: from outputs, inputs and targets of the validation data, figures that the firmware needs besides
             the model, such as a threshold.
-        applications: options by the name of an application that its model goes with.
+        applications: options by the name of an application that its model goes with. An option that is called as one
+            of the parameters gets its value once the model is trained.
         framework: what trains it (`microgen.training`).
         streaming: how its model takes frames as they come; None: it takes whole samples.
         variant: makes the recipe for a phrase, None for its own, from all data or a small part of them; None: it learns

@@ -34,7 +34,8 @@ PHRASE = "hey robot"
 OTHER = "other"
 _STEP = 3  # frames of 10 ms that an inference takes
 _UNIT = 25.6  # of the front end "microwakeword"
-_AVERAGE, _CUTOFF, _REFRACTORY_S = 5, 0.9, 1.0
+_AVERAGE, _REFRACTORY_S = 5, 1.0
+_CUTOFFS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98)
 _EPOCHS, _QUICK_EPOCHS, _BATCH = 14, 24, 64
 _FRONT = LogMel()
 _LONGEST = 40
@@ -121,12 +122,14 @@ def recipe(phrase: str = PHRASE, sizes: _Sizes = _Sizes(), epochs: int = _EPOCHS
             "microphone": {
                 "front_end": "microwakeword",
                 "average": f"{_AVERAGE}",
-                "cutoff": f"{_CUTOFF}",
+                "cutoff": f"{_CUTOFFS[0]}",
                 "refractory_ms": f"{round(1000 * _REFRACTORY_S)}",
                 "ignore": OTHER,
             }
         },
-        streaming=Streaming(_STEP, task.recordings, _AVERAGE, _CUTOFF, round(_REFRACTORY_S * 100 / _STEP)),
+        streaming=Streaming(
+            _STEP, task.recordings, task.checked, _AVERAGE, _CUTOFFS, round(_REFRACTORY_S * 100 / _STEP)
+        ),
         variant=_variant,
     )
 
@@ -202,17 +205,24 @@ class _Task:
         return network
 
     def recordings(self, seed: int) -> Recordings:
-        """Return the phrase after sentences, phrases like it, and ordinary speech, in voices not trained on."""
-        rng, sizes = np.random.default_rng([seed, 1]), self.sizes
+        """Return the phrase after sentences, phrases like it, and ordinary speech, in voices not heard before."""
+        return self._recordings(TEST_VARIANTS, np.random.default_rng([seed, 1]))
+
+    def checked(self, seed: int) -> Recordings:
+        """Return the same in the voices that the recipe was chosen by."""
+        return self._recordings(VALID_VARIANTS, np.random.default_rng([seed, 2]))
+
+    def _recordings(self, variants: tuple[str, ...], rng: np.random.Generator) -> Recordings:
+        sizes = self.sizes
         texts = [self.phrase] * sizes.tested + [self.near[k % len(self.near)] for k in range(sizes.tested)]
-        sayings = [draw(text, TEST_VARIANTS, rng) for text in texts]
-        before = [draw(str(rng.choice(_SENTENCES)), TEST_VARIANTS, rng) for _ in texts]
+        sayings = [draw(text, variants, rng) for text in texts]
+        before = [draw(str(rng.choice(_SENTENCES)), variants, rng) for _ in texts]
         heads = speak_all(before)
         parts = [_stream([(o.text, a), (s.text, b)], rng) for o, a, s, b in
                  zip(before, heads, sayings, speak_all(sayings), strict=True)]  # fmt: skip
         ordinary: list[_Stream] = []
         while sum(map(_Stream.__len__, ordinary)) < sizes.minutes * 6000:
-            some = [draw(_ordinary(rng), TEST_VARIANTS, rng) for _ in range(40)]
+            some = [draw(_ordinary(rng), variants, rng) for _ in range(40)]
             spoken = speak_all(some)
             ordinary += [
                 _stream([(s.text, a) for s, a in zip(some[k : k + 4], spoken[k : k + 4], strict=True)], rng)

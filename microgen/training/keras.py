@@ -59,5 +59,6 @@ def train_job(request: TrainRequest) -> TrainReply:
         data.valid_x,
         data.valid_y,
         recipe.streaming.recordings(seed) if recipe.streaming else None,
+        recipe.streaming.checked(seed) if recipe.streaming else None,
         ReadOfData.of(own) if own else None,
     )

@@ -175,10 +175,11 @@ def train(
         validation = score(answers, valid_x, valid_y)
         if chosen.parameters is not None:
             parameters = chosen.parameters(answers, valid_x, valid_y)
-    if chosen.streaming is not None and reply.recordings is not None:
+    if chosen.streaming is not None and reply.recordings is not None and reply.checked is not None:
         on_step("running TFLM on recordings")
-        quantized, heard = stream(quantized, chosen.streaming, reply.recordings)
+        quantized, heard = stream(quantized, chosen.streaming, reply.checked, reply.recordings)
         parameters |= heard
+    chosen = replace(chosen, applications=_with_parameters(chosen, parameters))
     trained = Trained(
         chosen,
         quantized,
@@ -265,6 +266,15 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
         )
 
 
+def _with_parameters(recipe: Recipe, parameters: Mapping[str, float]) -> dict[str, dict[str, str]]:
+    """Return a recipe's options of applications, with those that the training found."""
+    found = {name: f"{value:.6g}" for name, value in parameters.items()}
+    return {
+        name: {option: found.get(option, value) for option, value in options.items()}
+        for name, options in recipe.applications.items()
+    }
+
+
 def _plain(recipe: Recipe) -> dict[str, dict[str, str]]:
     return {name: dict(options) for name, options in recipe.applications.items()}
 
@@ -287,11 +297,8 @@ def _with_record(trained: Trained) -> Trained:
         "seed": trained.seed,
         "epochs": trained.epochs,
         "parameters": trained.parameters,
-        **(
-            {"data": trained.data, "prepared": dict(trained.prepared), "applications": _plain(trained.recipe)}
-            if trained.data
-            else {}
-        ),
+        **({"data": trained.data, "prepared": dict(trained.prepared)} if trained.data else {}),
+        **({"applications": _plain(trained.recipe)} if trained.data or trained.recipe.streaming else {}),
     }
     metrics = {f"{name}, {k}": v for k, v in scores.items()}
     return replace(

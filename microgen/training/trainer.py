@@ -60,6 +60,7 @@ class TrainReply:
         test_float: what the float model answers to it.
         valid_x, valid_y: the data to choose by; None where the recipe has none.
         recordings: what a listening model is measured on; None for any other.
+        checked: what its cutoff is chosen by.
         own: of the user's own data; None for the recipe's.
     """
 
@@ -71,6 +72,7 @@ class TrainReply:
     valid_x: npt.NDArray[Any] | None
     valid_y: npt.NDArray[Any] | None
     recordings: Recordings | None = None
+    checked: Recordings | None = None
     own: ReadOfData | None = None
 
 

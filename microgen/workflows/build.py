@@ -181,6 +181,7 @@ def _run_build(request: BuildRequest, cache: BuildCache, progress: Progress, cla
     clock = Clock()
     setting = _prepare(request, claim)
     sources = [_make_source(setting, number, cache, progress) for number in range(len(setting.of_models))]
+    setting = _with_training(setting, sources[0])
     models = [source.model for source in sources]
     setting, reason = _choose_runtime(setting, sources)
     for source in sources:
@@ -354,6 +355,15 @@ def _usual_options(request: BuildRequest) -> Mapping[str, Mapping[str, str]]:
         return {str(name): options for name, options in recorded.items() if isinstance(options, dict)}
     name = record.get("recipe")
     return load_recipe(name).applications if name in recipe_names() else {}
+
+
+def _with_training(setting: _Setting, source: quantization.Quantized) -> _Setting:
+    """Set the application as the training of a recipe found it: a cutoff, a threshold."""
+    request, found = setting.request, source.record.get("applications")
+    if request.model is not None or not isinstance(found, dict):
+        return setting
+    application = choose_application(request.application, request.application_options, request.mlperf, usual=found)
+    return replace(setting, application=application)
 
 
 def _check_several(kind: ProjectKind, application: Application) -> None:

@@ -12,6 +12,7 @@ import microgen
 from microgen.errors import InputError
 from microgen.recipes import Recordings, load_recipe
 from microgen.training import listening
+from microgen.training.train import _with_parameters
 from tests.recipes import on_device
 from tests.support.tools import needs_host
 
@@ -61,6 +62,17 @@ def test_what_is_heard_is_counted():
     assert listening.heard([], recordings)["at most, 95 % sure"] == pytest.approx(3, abs=0.01)
 
 
+def test_the_cutoff_is_that_of_the_fewest_errors():
+    def heard(missed: int, taken: int, false: int) -> dict[str, float]:
+        return {"missed": missed, "taken for it": taken, "false accepts": false}
+
+    found = {0.5: heard(0, 9, 1), 0.8: heard(2, 3, 0), 0.9: heard(4, 1, 0), 0.95: heard(9, 0, 0)}
+    assert listening.best_cutoff(found) == 0.9, "the higher one of two that are as good"
+    recipe = load_recipe("wakeword")
+    options = _with_parameters(recipe, {"cutoff": 0.925, "missed": 7.0})["microphone"]
+    assert options == {**recipe.applications["microphone"], "cutoff": "0.925"}
+
+
 @pytest.mark.slow
 def test_a_quick_one_is_trained_and_heard_on_an_emulated_board(tmp_path):
     if importlib.util.find_spec("tensorflow") is None or shutil.which("espeak-ng") is None:
@@ -70,5 +82,8 @@ def test_a_quick_one_is_trained_and_heard_on_an_emulated_board(tmp_path):
     assert trained.tflm_score > 0.85 and trained.quantized.model.is_stateful
     assert trained.quantized.model.inputs[0].shape == (1, 3, 1, 40)
     told = trained.to_json()
+    cutoff = f"{told['parameters']['cutoff']:.6g}"
+    assert told["applications"]["microphone"]["cutoff"] == trained.recipe.applications["microphone"]["cutoff"] == cutoff
+    assert trained.quantized.record["applications"]["microphone"]["cutoff"] == cutoff
     assert told["phrase"] == PHRASE and told["parameters"]["words"] == 8 and told["parameters"]["missed"] <= 4
     on_device.hears(tmp_path / "t", trained.recipe, (PHRASE,), 0.7, missed=1)
