@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..datasets.audio import read_wav
+from ..datasets.limits import AUDIO_S
 from ..errors import InputError, option
+from ..preprocessing.log_mel import LogMel, to_int16
+from ..preprocessing.spectrogram import DECIBEL, Spectrogram
 from ..support.metrics import AUC, reconstruction_error
 from . import Data, Recipe
-from ._own import Own, OwnData, read_moments
+from ._own import Own, OwnData, classes_of_folder, read_moments
 
 _WINDOW = 64
 _TRAINED_SERIES = 140  # of 208
 _EPOCHS, _BATCH = 30, 64
 _DRAWN = 5000  # windows of own data, repeated where there are fewer
 _FAULT_STEPS = 12  # the shortest fault in a window
+# Of sounds: levels as MLPerf Tiny's anomaly detection takes them, but fewer; and how many inferences are averaged.
+_FRONT = LogMel(16000, 64, 32, 40, 0, 8000, noise_reduction=False, pcan=False, mel="slaney")
+_SPECTROGRAM = Spectrogram(_FRONT)
+_STACKED, _AVERAGE, _LEAST_FILES = 5, 6, 5
 _NORMAL = ("normal", "ok", "good", "0", "")
 Array = npt.NDArray[Any]
 
@@ -48,7 +57,11 @@ def own(wanted: OwnData, seed: int) -> Own:
 
     Trained is on the beginning of each normal recording; a fifth is to choose by, and the last fifth is held out. Where
     the file labels no faults, half of these windows have one injected, as in the recipe's own data.
+
+    Of a folder of WAV files: stacks of frames of levels, see `_sounds`.
     """
+    if wanted.path.is_dir():
+        return _sounds(wanted, seed)
     length, stride = wanted.steps(_WINDOW)
     moments = read_moments(wanted, unlabelled=_NORMAL[0])
     normal = [run.values for run in moments.runs if run.label.lower() in _NORMAL]
@@ -111,19 +124,97 @@ def own(wanted: OwnData, seed: int) -> Own:
     )
 
 
-def _network(values: int, samples: int) -> Any:  # noqa: ANN401
+def _sounds(wanted: OwnData, seed: int) -> Own:
+    """Return stacks of five frames of levels of sounds, from a folder "normal" and others with faults.
+
+    Trained is on three fifths of the normal files, a fifth is to choose by, and a fifth is held out; of the files with
+    faults, each second one.
+
+    Raises:
+        InputError: there are too few files, or of another rate.
+    """
+    front = _FRONT
+    if wanted.sample_rate != front.sample_rate:
+        raise InputError(
+            f"the recipe listens at {front.sample_rate} Hz", "convert the files", option="sample_rate",
+            value=wanted.sample_rate,
+        )  # fmt: skip
+    files, numbers, names = classes_of_folder(wanted.path, "wav")
+    rng = np.random.default_rng(seed)
+    mixed = [files[k] for k in rng.permutation(len(files))]
+    is_normal = {file: names[number].lower() in _NORMAL for file, number in zip(files, numbers, strict=True)}
+    normal, faulty = ([file for file in mixed if is_normal[file] == wanted_one] for wanted_one in (True, False))
+    if len(normal) < _LEAST_FILES or len(faulty) < 2:
+        raise InputError(
+            f"{wanted.path}: has {len(normal)} normal files and {len(faulty)} with faults",
+            f"give {_LEAST_FILES} or more in a folder 'normal', and two or more in another",
+            path=wanted.path,
+        )
+    first, second = round(0.6 * len(normal)), round(0.8 * len(normal))
+    parts = [(normal[first:second], faulty[::2]), (normal[second:], faulty[1::2])]
+    learned = rng.permutation(_stacks(normal[:first], 1))[:10000]
+    held = []
+    for good, bad in parts:
+        stacks = [_stacks(some, _STACKED) for some in (good, bad)]
+        held.append((np.concatenate(stacks), np.repeat([0, 1], [len(s) for s in stacks])))
+    learned = np.tile(learned, (max(1, -(-_DRAWN // len(learned))), 1))
+    level = float(learned.mean())
+    return Own(
+        Data(learned, learned, *held[1], *held[0]),
+        lambda: _network(learned.shape[1], len(learned), level),
+        (),
+        f"{_STACKED} frames of {front.channels} levels in decibels, microgen.Spectrogram, one after another",
+        "files of which nothing was trained on",
+        {},
+        {
+            "microphone": {
+                "front_end": "decibels",
+                "channels": f"{front.channels}",
+                "threshold": "1",
+                "cutoff": "0.5",
+                "average": f"{_AVERAGE}",
+                "stride_ms": f"{_STACKED * front.step_ms}",
+                "label": "fault",
+            }
+        },
+    )
+
+
+def _stacks(files: Sequence[Path], step: int) -> npt.NDArray[np.float32]:
+    """Return stacks of frames of sounds, shape (stacks, frames x channels), a stack every `step` frames.
+
+    Raises:
+        InputError: a file cannot be read, or is too short.
+    """
+    front, made = _FRONT, []
+    for file in files:
+        samples = read_wav(file, front.sample_rate, AUDIO_S * front.sample_rate)
+        if len(samples) < front.samples_of(_STACKED):
+            raise InputError(
+                f"{file}: is shorter than {front.samples_of(_STACKED) / front.sample_rate:.2f} s",
+                "remove it, or record a longer one",
+                path=file,
+            )
+        levels = (_SPECTROGRAM.frames(to_int16(samples)) / round(DECIBEL, 4)).astype(np.float32)
+        stacks = np.lib.stride_tricks.sliding_window_view(levels, _STACKED, axis=0)[::step]
+        made.append(stacks.transpose(0, 2, 1).reshape(len(stacks), -1))
+    return np.concatenate(made)
+
+
+def _network(values: int, samples: int, level: float | None = None) -> Any:  # noqa: ANN401
+    """Return an untrained autoencoder; of decibels, whose mean is `level`, it scales each layer's outputs itself."""
     import keras
 
     layers = keras.layers
-    network = keras.Sequential(
-        [
-            keras.Input((values,), name="window"),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(12, activation="relu"),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(values, name="rebuilt"),
-        ]
-    )
+    network = keras.Sequential([keras.Input((values,), name="window")])
+    for units in (64, 12, 64):
+        if level is None:
+            network.add(layers.Dense(units, activation="relu"))
+        else:
+            network.add(layers.Dense(units, use_bias=False))
+            network.add(layers.BatchNormalization(momentum=0.9))
+            network.add(layers.ReLU())
+    network.add(layers.Dense(values, bias_initializer=keras.initializers.Constant(level or 0.0), name="rebuilt"))
     rate = keras.optimizers.schedules.CosineDecay(3e-3, _EPOCHS * samples // _BATCH)
     network.compile(keras.optimizers.Adam(rate), "mse")
     return network
@@ -183,5 +274,6 @@ RECIPE = Recipe(
     parameters=parameters,
     packages=("pyts",),
     own=own,
-    takes="a CSV with a time step a line; a column 'label', where faults are known",
+    takes="a CSV with a time step a line; a column 'label', where faults are known; or a folder of WAV files, the "
+    "normal ones in a folder 'normal', faults in others",
 )

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import microgen
+from microgen.applications import choose_application
+from microgen.datasets.recording import read_sound
 from microgen.errors import InputError
 from microgen.preprocessing.window import Window
 from microgen.recipes import OwnData, anomaly, digits, gesture, keyword, text
@@ -118,6 +120,31 @@ def test_anomalies_are_labelled_or_injected(labelled, tmp_path):
         assert set(y.tolist()) == {0, 1} and len(x) == len(y)
         assert np.abs(x[y == 1]).max(axis=1).mean() > np.abs(x[y == 0]).max(axis=1).mean() + 0.5
     assert ("injected" in own.held_out) != labelled
+
+
+def test_anomalies_of_sounds_are_levels_as_the_application_computes_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(anomaly, "_DRAWN", 30)
+    rng = np.random.default_rng(0)
+    for name, count, loud in (("Normal", 5, 300), ("worn", 2, 9000)):
+        (tmp_path / name).mkdir()
+        for k in range(count):
+            with wave.open(str(tmp_path / f"{name}/{k}.wav"), "wb") as out:
+                out.setnchannels(1), out.setsampwidth(2), out.setframerate(16000)
+                out.writeframes((loud * rng.normal(0, 1, 5120 + 512 * k)).clip(-32768, 32767).astype("<i2").tobytes())
+    own = anomaly.own(OwnData(tmp_path), 0)
+    data = own.data
+    assert data.train_x.shape[1] == 200 and len(data.train_x) >= 30
+    for x, y in ((data.valid_x, data.valid_y), (data.test_x, data.test_y)):
+        # Of normal files one, of the others one, each of ten frames or of some more.
+        assert set(y.tolist()) == {0, 1} and len(x) <= 6
+        assert x[y == 1].mean() - x[y == 0].mean() == pytest.approx(20 * np.log10(30), abs=1.5)
+    application = choose_application("microphone", own.applications["microphone"])
+    (loudest,) = (p for p in (tmp_path / "worn").iterdir() if p.name == "1.wav")
+    frames = application.front.frames(read_sound(loudest, 16000).values[:, 0])[:5] / application.features.unit
+    assert any(np.allclose(frames.reshape(-1), stack) for x in (data.valid_x, data.test_x) for stack in x)
+    (tmp_path / "worn/0.wav").unlink()
+    with pytest.raises(InputError, match="5 normal files and 1 with faults"):
+        anomaly.own(OwnData(tmp_path), 0)
 
 
 def test_digits_and_keyword_take_folders(tmp_path, monkeypatch):
