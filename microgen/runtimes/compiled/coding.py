@@ -1,6 +1,6 @@
-"""Forms in which weights lie in flash, decoded where they are used: runs of what is not zero, indices into books.
+"""Forms in which weights lie in flash, decoded where they are used: runs, indices into books, blocks, nibbles.
 
-The layouts are those that firmware/runtimes/compiled/runs.h and indexed.h describe.
+The layouts are those that runs.h, indexed.h, blocks.h and armv7em/nibbles.inc in firmware/runtimes/compiled/ describe.
 """
 
 from __future__ import annotations
@@ -116,7 +116,33 @@ class Blocks:
         return "blocks"
 
 
-Coding = Runs | Indexed | Blocks
+@dataclass(frozen=True, eq=False)
+class Nibbles:
+    """Weights from -8 to 7, of two channels and four elements in a word.
+
+    Attributes:
+        words: [pairs of channels, fours of elements].
+        even: the sum of the weights of elements with even numbers, of each channel: the kernels multiply these by what
+            is 128 less than the element.
+    """
+
+    words: Int64
+    even: Int64
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in flash."""
+        return 4 * int(self.words.size)
+
+    def bias(self, bias: Int64) -> Int64:
+        """Return what accumulators have besides the sums that the kernels make."""
+        return np.asarray(bias + 128 * self.even)
+
+    def __str__(self) -> str:
+        return "4 bits"
+
+
+Coding = Runs | Indexed | Blocks | Nibbles
 
 
 def runs(w: Int8) -> Runs | None:
@@ -189,6 +215,29 @@ def decoded_blocks(coded: Blocks, channels: int, elements: int) -> Int8:
         pair[places] = coded.weights[begin : begin + len(places)]
         begin += len(places)
     return fours.transpose(0, 3, 1, 2).reshape(2 * len(fours), -1)[:channels, :elements]
+
+
+# Zeros of two channels at four elements.
+NO_NIBBLES = 0x08880888
+
+
+def nibbles(w: Int8) -> Nibbles | None:
+    """Return weights [channels, elements] as nibbles; None where one is not between -8 and 7."""
+    if w.min(initial=0) < -8 or w.max(initial=0) > 7:
+        return None
+    filled = np.pad(w.astype(np.int64), ((0, len(w) % 2), (0, -w.shape[1] % 4)))
+    a, b = (part.reshape(len(part), -1, 2, 2) for part in (filled[::2], filled[1::2]))
+    halves = (a[..., 1] + 8) | (b[..., 1] + 8) << 4 | (a[..., 0] + 8) << 8 | (b[..., 0] & 15) << 12
+    return Nibbles(halves[..., 0] | halves[..., 1] << 16, w[:, ::2].astype(np.int64).sum(1))
+
+
+def decoded_nibbles(coded: Nibbles, elements: int) -> Int8:
+    """Return the weights that nibbles stand for, [channels, elements]."""
+    halves = np.stack([coded.words & 0xFFFF, coded.words >> 16], axis=-1)
+    odd, even = ([(halves >> k & 15) - 8 for k in (bit, bit + 4)] for bit in (0, 8))
+    even[1] = np.where(even[1] < 0, even[1] + 8, even[1] - 8)
+    pairs = np.stack([np.stack([e, o], axis=-1) for e, o in zip(even, odd, strict=True)], axis=1)
+    return np.asarray(pairs.reshape(2 * len(coded.words), -1)[: len(coded.even), :elements], np.int8)
 
 
 def indexed(w: Int8) -> Indexed | None:

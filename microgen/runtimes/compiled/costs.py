@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .coding import Blocks, Coding, Indexed, Runs
+from .coding import Blocks, Coding, Indexed, Nibbles, Runs
 from .steps import (
     Alias,
     Conv,
@@ -48,6 +48,8 @@ class Costs:
         output: of an output's requantization; run_output: of one whose sum came from runs.
         run: of one weight of a run and one pixel; dense_run: in a fully connected layer.
         index: of decoding a weight; dense_index: of decoding it and multiplying with it.
+        nibble: of a multiplication in a convolution with weights of four bits; dense_nibble: in a fully connected
+            layer; 0 where the CPU has no kernel for them.
         block: of a block and one pixel; dense_block: in a fully connected layer.
         depthwise: of a multiplication in a depthwise convolution.
         element: of an output of any other step, times `_ELEMENTS`.
@@ -64,6 +66,8 @@ class Costs:
     dense_run: float
     index: float
     dense_index: float
+    nibble: float
+    dense_nibble: float
     block: float
     dense_block: float
     depthwise: float
@@ -99,6 +103,10 @@ class Costs:
             return pixels * (self.run * coding.tokens + self.field4 * elements + self.run_output * channels)
         if isinstance(coding, Blocks):
             return pixels * (self.block * coding.count + self.field * elements) + outputs
+        if isinstance(coding, Nibbles):
+            # What sums begin with takes about as much as one more channel, and a little for each pixel.
+            whole = -(-elements // 8) * 8 * self.nibble * (channels + 1)
+            return pixels * (whole + self.field * elements + 1.5 * self.output) + outputs
         times = -(-channels // coding.chunk) if coding and coding.chunk else 1
         decoding = self.index * channels * elements if coding else 0
         whole = pixels * elements * (self.mac * channels + self.field * times) + outputs + decoding
@@ -111,15 +119,18 @@ class Costs:
             return step.batches * (self.dense_run * coding.tokens + outputs)
         if isinstance(coding, Blocks):
             return step.batches * (self.dense_block * coding.count + outputs)
+        if isinstance(coding, Nibbles):
+            return step.batches * (self.dense_nibble * (units + 2) * depth + 2 * outputs)
         each = self.dense_index if isinstance(coding, Indexed) else self.dense_mac
         return step.batches * (each * units * depth + outputs)
 
 
 GENERIC = Costs(
     mac=3.2, dense_mac=3.5, field=4, field4=3.5, output=20, run=6.5, run_output=60, dense_run=12, index=12,
-    dense_index=12, block=17, dense_block=30, depthwise=10, element=15, error_percent=40,
+    dense_index=12, nibble=0, dense_nibble=0, block=17, dense_block=30, depthwise=10, element=15, error_percent=40,
 )  # fmt: skip
 ARMV7EM = Costs(
     mac=0.71, dense_mac=0.9, field=2, field4=2.6, output=14, run=2.4, run_output=46, dense_run=7, index=3.5,
-    dense_index=3.8, block=7.2, dense_block=25, depthwise=1.6, element=5, error_percent=15,
+    dense_index=3.8, nibble=0.725, dense_nibble=1.3, block=7.2, dense_block=25, depthwise=1.6, element=5,
+    error_percent=15,
 )  # fmt: skip

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from . import coding, memory
-from .coding import Coding, Indexed
+from .coding import Coding, Indexed, Nibbles
 from .costs import Costs, is_winograd
 from .memory import Layout
 from .path import Code, Options, Program
@@ -24,7 +26,8 @@ _GROWTH: Mapping[str, float] = {"speed": 0.02, "balanced": 0.10, "size": float("
 # A byte is worth no more.
 _MOST_INSTRUCTIONS = 250
 # About what a kernel takes, and the least that is worth one.
-_KERNEL_BYTES = 700
+_KERNEL_BYTES: Mapping[tuple[type, type], int] = {(Conv, Nibbles): 1_500}
+_USUAL_KERNEL_BYTES = 700
 _Layer = Conv | FullyConnected
 
 
@@ -54,7 +57,7 @@ def choose(
     if not layers or options.storage == "dense":
         return {}
     if options.storage == "coded":
-        return _everywhere(layers)
+        return _everywhere(layers, costs)
     alive = memory.alive(program, codes)
     spare = layout.bytes + layout.state_bytes + EXTRA_RAM
     total = 0.0
@@ -64,7 +67,7 @@ def choose(
         is_fast = is_winograd(step, _weight_bytes(code))
         dense = costs.layer(step, None, is_winograd=is_fast)
         total += dense
-        for coded in _codings(step, spare - alive[step.index] - code.scratch_bytes - 8):
+        for coded in _codings(step, spare - alive[step.index] - code.scratch_bytes - 8, costs):
             saved = _weight_bytes(code) - coded.bytes - 8 * len(step.filter)
             added = costs.layer(step, coded) - dense
             if saved > 0 and added < _MOST_INSTRUCTIONS * saved:
@@ -95,11 +98,11 @@ def _able(steps: Iterable[Step]) -> list[_Layer]:
     return [s for s in layers if s.filter.size and s.output.elements and s.input.dtype == s.output.dtype == "int8"]
 
 
-def _everywhere(layers: Sequence[_Layer]) -> dict[int, Coding]:
+def _everywhere(layers: Sequence[_Layer], costs: Costs) -> dict[int, Coding]:
     """Return a form for each layer that has one, each in turn, with as small a buffer as there is."""
     chosen: dict[int, Coding] = {}
     for step in layers:
-        found = list(_codings(step, 2**31, everything=True))
+        found = list(_codings(step, 2**31, costs, everything=True))
         if found:
             coded = found[step.index % len(found)]
             small = isinstance(coded, Indexed) and coded.chunk > 4 and step.index % 4
@@ -111,7 +114,7 @@ def _weight_bytes(code: Code) -> int:
     return sum(c.bytes for c in code.constants)
 
 
-def _codings(step: _Layer, free: int, *, everything: bool = False) -> Iterator[Coding]:
+def _codings(step: _Layer, free: int, costs: Costs, *, everything: bool = False) -> Iterator[Coding]:
     """Yield the forms that a layer's weights have; `free`: bytes of RAM that a buffer may take; everything:
     those that take more bytes, too."""
     w = _matrix(step)
@@ -122,6 +125,9 @@ def _codings(step: _Layer, free: int, *, everything: bool = False) -> Iterator[C
     as_blocks = coding.blocks(w)
     if as_blocks.bytes < 0.9 * w.size or everything:
         yield as_blocks
+    as_nibbles = coding.nibbles(w) if costs.nibble else None
+    if as_nibbles and _fits_nibbles(step, as_nibbles):
+        yield as_nibbles
     as_indices = coding.indexed(w)
     if as_indices is None:
         return
@@ -129,6 +135,18 @@ def _codings(step: _Layer, free: int, *, everything: bool = False) -> Iterator[C
         yield as_indices
     elif chunk := _chunk(len(w), as_indices.fours, free):
         yield replace(as_indices, chunk=chunk)
+
+
+def _fits_nibbles(step: _Layer, coded: Nibbles) -> bool:
+    """Tell whether 4,096 times what the kernels add up fits int32."""
+    r, bias = step.requantization, coded.bias(step.bias)
+    most = max(np.abs(r.acc_low - bias).max(initial=0), np.abs(r.acc_high - bias).max(initial=0))
+    return bool(most < 2**19) and (isinstance(step, FullyConnected) or _is_shallow(step))
+
+
+def _is_shallow(step: Conv) -> bool:
+    """Tell whether shapes fit the parameters of the kernels."""
+    return max(*step.input.shape, *step.output.shape, int(step.filter[0].size)) < 2**15
 
 
 def _is_readable(step: FullyConnected) -> bool:
@@ -166,7 +184,7 @@ def _worth(chosen: Sequence[_Choice]) -> list[_Choice]:
     saved: dict[tuple[type, type], int] = {}
     for c in chosen:
         saved[c.kernel] = saved.get(c.kernel, 0) + c.saved
-    return [c for c in chosen if saved[c.kernel] > _KERNEL_BYTES]
+    return [c for c in chosen if saved[c.kernel] > _KERNEL_BYTES.get(c.kernel, _USUAL_KERNEL_BYTES)]
 
 
 def _matrix(step: _Layer) -> Int8:

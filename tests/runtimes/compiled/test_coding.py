@@ -30,6 +30,15 @@ def test_every_form_gives_its_weights_back(zeros):
         assert as_runs is None or np.array_equal(coding.decoded_runs(as_runs, w.shape[1]), w)
 
 
+def test_nibbles_give_their_weights_back():
+    rng = np.random.default_rng(8)
+    for _ in range(40):
+        w = rng.integers(-8, 8, (rng.integers(1, 9), rng.integers(1, 60))).astype(np.int8)
+        coded = coding.nibbles(w)
+        assert coded is not None and np.array_equal(coding.decoded_nibbles(coded, w.shape[1]), w)
+    assert coding.nibbles(np.array([[8, 0]], np.int8)) is None and coding.nibbles(np.array([[-9]], np.int8)) is None
+
+
 def test_runs_want_a_zero_to_fill_up_an_odd_channel():
     assert coding.runs(np.full((1, 3), 5, np.int8)) is None
     assert coding.runs(np.full((1, 4), 5, np.int8)) is not None

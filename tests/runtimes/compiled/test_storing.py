@@ -25,6 +25,8 @@ def model(kind):
         w = rng.normal(0, 40, shape)
         if kind == "clustered":
             w = rng.choice([-90, -60, -45, -30, -20, -12, -6, -2, 1, 5, 11, 19, 31, 46, 66, 127], shape)
+        elif kind == "int4":
+            w = rng.integers(-7, 8, shape)
         elif kind == "pruned":
             w[rng.random(shape) < 0.8] = 0
         elif kind == "blocks":
@@ -56,6 +58,14 @@ def test_each_kind_of_weights_has_its_form(kind, path):
     assert stored.weights_bytes <= LARGEST[kind] * dense.weights_bytes
     assert stored.ram_bytes <= dense.ram_bytes + EXTRA_RAM
     assert sum(row.dense_bytes for row in stored.layers) == dense.weights_bytes
+
+
+def test_four_bits_need_no_buffer_on_dsp_instructions():
+    compressed = model("int4")
+    dense, stored = (compile_model(compressed, Armv7emPath(), Options("size", storage=s)) for s in ("dense", "best"))
+    assert [row.stored for row in stored.layers] == ["4 bits"] * 3
+    assert stored.weights_bytes <= 0.53 * dense.weights_bytes and stored.instructions <= 1.05 * dense.instructions
+    assert stored.ram_bytes <= dense.ram_bytes + 48
 
 
 @pytest.mark.parametrize("kind", FORMS)

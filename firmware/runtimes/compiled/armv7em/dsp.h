@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* See conv.inc, dot.inc, depthwise.inc, winograd.inc, sum.inc, widen.S, pool.S and
- * winograd_input.S. */
+/* See conv.inc, nibbles.inc, dot.inc, depthwise.inc, winograd.inc, sum.inc, nibbles.S, widen.S,
+ * pool.S and winograd_input.S. */
 typedef void mg_conv3_kernel(const uint32_t* x, const int32_t* w, const int32_t* w_end, int8_t* out,
                              int32_t second, int32_t third, uintptr_t steps);
 typedef void mg_dot4_kernel(const void* x, const int32_t* w, const int32_t* w_end, void* out,
@@ -26,9 +26,16 @@ typedef void mg_winograd_kernel(const uint32_t* v, const int32_t* w, const int32
                                 int8_t* out, int32_t* m, int32_t pixel, int32_t row);
 void mg_widen3(uint32_t* d, const int8_t* const from[3], const int32_t down[3], uint32_t rows,
                uint32_t fours);
+void mg_split3(uint32_t* d, const int8_t* const from[3], const int32_t down[3], uint32_t rows,
+               uint32_t fours);
 void mg_copy_rows(int8_t* d, const int8_t* s, int32_t d_row, int32_t s_row, int32_t rows,
                   int32_t n);
 void mg_widen1(void* d, const int8_t* p, uint32_t fours);
+void mg_nibbles_start(const int8_t* x, const int8_t* x_end, int32_t sums[2]);
+void mg_nibbles4(const int8_t* x, const uint32_t* w, const int8_t* x_end, int32_t second,
+                 int32_t sums[4]);
+void mg_nibbles2(const int8_t* x, const uint32_t* w, const int8_t* x_end, int32_t second,
+                 int32_t sums[4]);
 void mg_window_sum(const int8_t* p, int32_t pixel, int32_t row, uint32_t rows, uint32_t columns,
                    int32_t sums[4]);
 uint32_t mg_window_max(const int8_t* p, int32_t pixel, int32_t row, uint32_t rows,
@@ -70,6 +77,16 @@ typedef struct {
   int32_t depth, part, units;
 } mg_dsp_dense_params;
 
+/* A fully connected layer with four bits a weight: words of nibbles.inc, [pairs of channels][fours
+ * of a row]. in: readable up to the next multiple of 4. channels: as many as units, their biases as
+ * nibbles.inc says. No scratch; never in place. */
+typedef struct {
+  const uint32_t* weights;
+  const void* channels;
+  int32_t batches, depth, units;
+  int16_t zero; /* twice the output's zero point, and 1 */
+} mg_dsp_dense_nibbles_params;
+
 /* Depthwise convolution up to 3x3, of `channels` inputs with `multiplier` outputs each. weights:
  * five words per output channel, see depthwise.inc; zero: twice the output's zero point, and 1.
  * Scratch: rows * columns halfwords, columns even. `first`: where the first pixel of the image lies
@@ -102,8 +119,13 @@ typedef struct {
 } mg_dsp_pool_params;
 
 void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p);
+/* The same with a stream of nibbles.inc. Scratch: 24 bytes for each two steps that are begun,
+ * twice, and 24; the rest as above. */
+void mg_dsp_conv_nibbles(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p);
 void mg_dsp_dense(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_dense_params* p);
 void mg_dsp_dense_wide(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_dense_params* p);
+void mg_dsp_dense_nibbles(const int8_t* in, int8_t* out, const mg_dsp_dense_nibbles_params* p);
+void mg_dsp_dense_nibbles_wide(const int8_t* in, int8_t* out, const mg_dsp_dense_nibbles_params* p);
 void mg_dsp_depthwise(const int8_t* in, int8_t* out, void* scratch,
                       const mg_dsp_depthwise_params* p);
 void mg_dsp_winograd(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_winograd_params* p);

@@ -1,5 +1,18 @@
 #include "dsp_compact.h"
 
+/* For nibbles.inc: fields in another form, an even number of steps, and six words behind them. */
+#ifdef MG_NIBBLES
+#define MG_FUNCTION mg_dsp_conv_nibbles
+#define MG_SPREAD mg_split3
+#define MG_STEPS(p) (((p)->steps + 1) & ~1)
+#define MG_WORDS(p) (6 * MG_STEPS(p) + 6)
+#else
+#define MG_FUNCTION mg_dsp_conv
+#define MG_SPREAD mg_widen3
+#define MG_STEPS(p) ((p)->steps)
+#define MG_WORDS(p) (6 * (p)->steps)
+#endif
+
 /* The first tap of a pixel's field. */
 typedef struct {
   int32_t y, x;
@@ -32,10 +45,17 @@ static void field(int8_t* d, const int8_t* in, const tap* at, const mg_dsp_conv_
   }
 }
 
-void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p) {
+void MG_FUNCTION(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p) {
   uint32_t* const x = scratch;
   const int32_t c = p->out_c, gap = p->pixel + c % 2;
-  int8_t* const fields = (int8_t*)(x + 6 * p->steps);
+  int8_t* const fields = (int8_t*)(x + MG_WORDS(p));
+#ifdef MG_NIBBLES
+  /* The words of a step that has no elements. */
+  if (p->steps % 2) {
+    uint32_t* const last = x + 6 * p->steps;
+    for (int32_t i = 0; i < 3; i++) last[i] = 0, last[3 + i] = 0xff80ff80u;
+  }
+#endif
   for (int32_t batch = p->batches; batch > 0; batch--) {
     tap at = {-p->pad_h, -p->pad_w};
     int32_t column = p->out_w;
@@ -70,10 +90,10 @@ void mg_dsp_conv(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv
           at.y += p->stride_h;
         }
       }
-      mg_widen3(x, from, down, (uint32_t)p->rows, (uint32_t)p->fours);
+      MG_SPREAD(x, from, down, (uint32_t)p->rows, (uint32_t)p->fours);
       const int32_t second = n > 1 ? gap : 0;
       p->kernel(x, p->weights, p->end, c % 2 == 0 ? out : fields, second, n > 2 ? 2 * gap : second,
-                p->gaps ? (uintptr_t)p->gaps : (uintptr_t)p->steps);
+                p->gaps ? (uintptr_t)p->gaps : (uintptr_t)MG_STEPS(p));
       for (int32_t i = 0; c % 2 && i < n * c; i++) out[i] = fields[i + i / c];
       out += n * p->pixel;
     }

@@ -6,17 +6,23 @@
  *
  * Of `rows` rows of 4 fours bytes at each of three places, which are down[] bytes apart there: writes for each four bytes
  * the elements 0 and 2 of the three places, then 1 and 3; 6 words. Places may have any alignment; d is aligned to 4; rows
- * and fours are positive. 12 instructions for 12 bytes, and 11 per row; stack 48 bytes. */
-  .section .text.mg_widen3, "ax", %progbits
-  .balign 4
-  .global mg_widen3
-  .type mg_widen3, %function
-  .thumb_func
-mg_widen3:
-  .macro mg_widen3_four
+ * and fours are positive. 12 instructions for 12 bytes, and 11 per row; stack 48 bytes.
+ *
+ * mg_split3 writes halfwords for nibbles.inc: 256 e1 and 256 e3 of the three places, then e0 - 256 e1 - 128 and
+ * e2 - 256 e3 - 128, which are the bytes with some bits inverted. */
+  .macro mg_widen3_four split
   ldr r4, [r1], #4
   ldr r5, [r2], #4
   ldr r6, [r3], #4
+  .if \split
+  and r7, r4, #0xff00ff00
+  and r8, r5, #0xff00ff00
+  and r9, r6, #0xff00ff00
+  stmia r0!, {r7-r9}
+  eor r4, r4, r12
+  eor r5, r5, r12
+  eor r6, r6, r12
+  .else
   sxtb16 r7, r4
   sxtb16 r8, r5
   sxtb16 r9, r6
@@ -24,12 +30,25 @@ mg_widen3:
   sxtb16 r4, r4, ror #8
   sxtb16 r5, r5, ror #8
   sxtb16 r6, r6, ror #8
+  .endif
   stmia r0!, {r4-r6}
   .endm
+
+  .macro mg_rows3 name, split
+  .section .text.\name, "ax", %progbits
+  .balign 4
+  .global \name
+  .type \name, %function
+  .thumb_func
+\name:
   push {r4-r11, lr}
   sub sp, #12
   mov r11, r3
   ldr r10, [sp, #48]
+  .if \split
+  mvn r12, #0x00ff00ff
+  eor r12, r12, #0x00800080
+  .endif
   ldm r2, {r4-r6}
   sub r4, r4, r10, lsl #2
   sub r5, r5, r10, lsl #2
@@ -39,12 +58,12 @@ mg_widen3:
 1:
   lsrs lr, r10, #1
   bcc 2f
-  mg_widen3_four
+  mg_widen3_four \split
   cmp lr, #0
   beq 4f
 2:
-  mg_widen3_four
-  mg_widen3_four
+  mg_widen3_four \split
+  mg_widen3_four \split
   subs lr, lr, #1
   bne 2b
 4:
@@ -56,7 +75,11 @@ mg_widen3:
   bne 1b
   add sp, #12
   pop {r4-r11, pc}
-  .size mg_widen3, . - mg_widen3
+  .size \name, . - \name
+  .endm
+
+  mg_rows3 mg_widen3, 0
+  mg_rows3 mg_split3, 1
 
 /* void mg_widen1(void *d, const int8_t *p, uint32_t fours);
  *

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from .. import costs
-from ..coding import Blocks, Indexed
+from ..coding import Blocks, Coding, Indexed, Nibbles
 from ..pack import dense_beside_convs
 from ..pack.matrix import rows_as_conv
 from ..path import Code, Options, Program
@@ -53,6 +54,7 @@ class _Plan:
         self._convs: dict[int, Conv] = {}
         self._coded: dict[int, Conv] = {}
         self._dense: dict[int, FullyConnected] = {}
+        self._nibbles: dict[int, FullyConnected] = {}
         self._depthwise: dict[int, Depthwise] = {}
         for step in program.steps:
             if isinstance(step, _Layer) and _is_int8(step):
@@ -69,8 +71,7 @@ class _Plan:
 
     def _take(self, step: _Layer) -> None:
         if isinstance(step, Conv | FullyConnected) and step.coding is not None:
-            if isinstance(step, Conv) and isinstance(step.coding, Indexed | Blocks) and _fits(step.filter):
-                self._coded[step.index] = step
+            self._take_coded(step, step.coding)
             return
         if isinstance(step, Depthwise) and step.input.shape[-1] == 1:
             step = layers.as_conv(step)
@@ -84,6 +85,17 @@ class _Plan:
                 self._dense[step.index] = step
         elif _is_small(step) and layers.depthwise_plane(step)[1] <= _MOST_COLUMNS:
             self._depthwise[step.index] = step
+
+    def _take_coded(self, step: Conv | FullyConnected, coding: Coding) -> None:
+        if isinstance(coding, Nibbles):
+            step = replace(step, bias=coding.bias(step.bias))
+            if isinstance(step, FullyConnected):
+                self._nibbles[step.index] = step
+                return
+        elif not isinstance(coding, Indexed | Blocks) or not _fits(step.filter):
+            return
+        if isinstance(step, Conv):
+            self._coded[step.index] = step
 
     def codes(self) -> Mapping[int, Code]:
         codes = self._winograd()
@@ -102,6 +114,7 @@ class _Plan:
             if common is not None:
                 codes[k] = self._coded_conv(self._coded[k], common, unroll)
         codes |= self._dense_codes()
+        codes |= {k: layers.dense_nibbles(s) for k, s in self._nibbles.items()}
         for k, c in self._constants(self._depthwise).items():
             depthwise = self._depthwise[k]
             unroll = _divisor(depthwise.output.shape[2] // 2, self._unroll({k: depthwise}, 4, 1))
@@ -115,8 +128,9 @@ class _Plan:
 
     @staticmethod
     def _coded_conv(step: Conv, c: Constants, unroll: int) -> Code:
-        is_blocks = isinstance(step.coding, Blocks)
-        return layers.conv_blocks(step, c) if is_blocks else layers.conv_indexed(step, c, unroll)
+        if isinstance(step.coding, Nibbles):
+            return layers.conv_nibbles(step, c, unroll)
+        return layers.conv_blocks(step, c) if isinstance(step.coding, Blocks) else layers.conv_indexed(step, c, unroll)
 
     @staticmethod
     def _without_dead(step: Conv, c: Constants) -> Constants | None:

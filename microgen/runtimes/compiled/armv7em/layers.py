@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import linear
-from ..coding import Blocks, Indexed
+from ..coding import Blocks, Indexed, Nibbles
 from ..pack.coded import indexed_constants, indexed_text
 from ..pack.matrix import Channels, clamp_call, conv_overlap, is_narrow
 from ..pack.text import fields as text_of
@@ -22,6 +22,8 @@ from .constants import Constants
 _FOLDER = "armv7em"
 # So many products of bytes fit 24 bits.
 _PART = 508
+# Passes of nibbles.inc cost more than those of conv.inc.
+_NIBBLES_UNROLL = 8
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,51 @@ def conv_blocks(step: Conv, c: Constants) -> Code:
         scratch_bytes=scratch,
         overlaps=(conv_overlap(step),),
         proven=len(step.filter),
+    )
+
+
+def conv_nibbles(step: Conv, c: Constants, unroll: int) -> Code:
+    """CONV_2D without groups on nibbles.inc; the step's bias is that of the coded sums."""
+    k, coded = step.index, step.coding
+    assert isinstance(coded, Nibbles)
+    stream = streams.nibbles3(coded, step.bias, c, step.requantization)
+    fields, _, scratch = _conv_fields(step, c, 1)
+    kernel = Instance("mg_nibbles3", "nibbles.inc", (immediate(c), max(unroll, _NIBBLES_UNROLL)))
+    fields |= {"kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}"}
+    return Code(
+        call=f"mg_dsp_conv_nibbles({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
+        + clamp_call(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream),),
+        declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
+        shared=(kernel.declaration("mg_conv3_kernel"),),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("dsp_conv.c", "dsp_conv_nibbles.c", "widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=scratch + 24 * (coded.words.shape[1] % 2) + 24,
+        overlaps=(conv_overlap(step),),
+        proven=len(step.filter),
+    )
+
+
+def dense_nibbles(step: FullyConnected) -> Code:
+    """FULLY_CONNECTED with nibbles; the step's bias is that of the coded sums."""
+    k, coded = step.index, step.coding
+    assert isinstance(coded, Nibbles)
+    units, depth = step.filter.shape
+    table = Channels.of(step.requantization)
+    params = struct("mg_dsp_dense_nibbles_params", f"dense{k}", {
+        "weights": f"words{k}", "channels": f"channels{k}", "batches": step.batches, "depth": depth, "units": units,
+        "zero": table.zero,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_dsp_dense_nibbles{table.suffix}({{input0}}, {{output0}}, &dense{k});"
+        + clamp_call(step, step.requantization),
+        constants=(Constant(f"words{k}", "uint32_t", coded.words), table.constant(f"channels{k}", step.bias)),
+        declarations=(params,),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files("nibbles.S", f"dsp_dense_nibbles{table.suffix}.c", clamp=step.requantization),
+        proven=table.proven,
+        exact=table.exact,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..coding import Blocks
+from ..coding import NO_NIBBLES, Blocks, Nibbles
 from ..requantize import Uniform
 from ..values import Int64, Requantization
 from .constants import Constants
@@ -39,6 +39,13 @@ def blocks3(coded: Blocks, bias: Int64, c: Constants, r: Requantization) -> Int6
         parts += [steps[begin : begin + len(places)].reshape(-1), own]
         begin += len(places)
     return _with_head(np.concatenate(parts), c, r)
+
+
+def nibbles3(coded: Nibbles, bias: Int64, c: Constants, r: Requantization) -> Int64:
+    """Return the stream of nibbles.inc; `bias` is that of the coded sums."""
+    words = _filled(_words(bias, c), 2).reshape(len(coded.words), -1)
+    steps = np.pad(coded.words, ((0, 0), (0, coded.words.shape[1] % 2)), constant_values=NO_NIBBLES)
+    return _with_head(np.concatenate([steps, words], axis=1), c, r)
 
 
 def constants(bias: Int64, c: Constants) -> Int64:

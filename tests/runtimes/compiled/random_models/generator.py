@@ -114,9 +114,10 @@ class Generator:
         if compressed < 0.2:
             w[self.rng.random(shape) < self.pick(0.3, 0.6, 0.8, 0.97)] = 0
         elif compressed < 0.4:
-            w = self.rng.choice(self.rng.integers(-127, 128, self.pick(1, 2, 3, 7, 8, 16, 16, 30, 64)), shape).astype(
-                np.int8
-            )
+            few = self.rng.integers(-127, 128, self.pick(1, 2, 3, 7, 8, 16, 16, 30, 64))
+            if few[0] % 2:
+                few //= 16  # what four bits hold
+            w = self.rng.choice(few, shape).astype(np.int8)
         if len(shape) == 4 and self.rng.random() < 0.3:  # channels that are constant, or that nobody reads
             w[:, :, :, self.rng.random(shape[3]) < 0.4] = 0
             w[self.rng.random(shape[0]) < 0.3] = 0

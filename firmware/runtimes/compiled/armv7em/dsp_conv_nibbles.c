@@ -1,0 +1,2 @@
+#define MG_NIBBLES
+#include "dsp_conv.c"
