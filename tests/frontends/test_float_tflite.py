@@ -89,8 +89,6 @@ def of_operator(name):
         inputs.append(b.tensor("axis", [], "int32", (), values=np.array(1)))
         options = models.schema.ArgMaxOptionsT()
         options.outputType = models.TYPES["int32"]
-    elif name == "LEAKY_RELU":
-        options = models.schema.LeakyReluOptionsT()
     out = b.tensor("out", [1], "int32", ()) if name == "ARG_MAX" else b.tensor("out", [1, 4], "float32")
     b.op(name, inputs, [out], options)
     return b.build([x], [out])
@@ -101,7 +99,7 @@ KERAS = "give the Keras model (.keras, .h5) that it was made from, which is conv
 
 @pytest.mark.parametrize(
     ("operator", "scheme", "hint"),
-    [("LEAKY_RELU", "int8", KERAS), ("LEAKY_RELU", "int16x8", KERAS), ("LOG_SOFTMAX", "int8", KERAS),
+    [("LOG_SOFTMAX", "int8", KERAS),
      ("LOG_SOFTMAX", "int16x8", f"{KERAS}, and quantize to int8 (scheme=int8)"),
      ("ARG_MAX", "int16x8", "use the scores themselves, of which the firmware takes the largest")],
 )  # fmt: skip

@@ -425,6 +425,26 @@ def lstm(
     return b.build([0], [y])
 
 
+def append_table(b: ModelBuilder, source: int, entries: int, target: int, offset: int = 128) -> None:
+    """Add what a table of 256 bytes is in a .tflite: CAST to int32, ADD, GATHER."""
+    shape = list(b.graph.tensors[source].shape)
+    signed, index = (b.tensor(f"{name}{target}", shape, "int32", ()) for name in ("signed", "index"))
+    cast = schema.CastOptionsT()
+    cast.inDataType, cast.outDataType = TYPES["int8"], TYPES["int32"]
+    b.op("CAST", [source], [signed], cast)
+    b.op("ADD", [signed, b.tensor(f"offset{target}", [], "int32", (), values=offset)], [index], schema.AddOptionsT())
+    b.op("GATHER", [entries, index], [target], schema.GatherOptionsT())
+
+
+def table(offset: int = 128) -> bytes:
+    """A table of 256 random bytes; with another offset it is none that the compiled runtime knows."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", [1, 8, 32], zero_point=3), b.tensor("y", [1, 8, 32], scale=0.02, zero_point=-7)
+    values = np.random.default_rng(3).integers(-128, 128, 256)
+    append_table(b, x, b.tensor("entries", [256], scale=0.02, zero_point=-7, values=values), y, offset)
+    return b.build([x], [y])
+
+
 def product(dtype: str = "int16") -> bytes:
     """MUL of an input with another, and with a constant that is broadcast."""
     b = ModelBuilder()

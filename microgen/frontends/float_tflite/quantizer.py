@@ -36,6 +36,8 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
     from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
 
+    from .standins import Standins
+
     bits = {"int8": 8, "int16x8": 16}[request.scheme]
     manager = recipe_manager.RecipeManager()
     # Inputs and outputs count as operators too, so integers go in and come out.
@@ -48,12 +50,20 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
         {name: array[i : i + 1] for name, array in zip(names, request.data, strict=True)}
         for i in range(len(request.data[0]))
     ]
+    standins = Standins(source, bits)
     # The range of each tensor over all samples: the moving average that Quantizer.calibrate takes instead forgets,
     # and let 9 % of a small CNN's values saturate.
-    ranges = calibrator.Calibrator(source, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
-    ranges.calibrate({key: samples}, manager)
-    result = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges.get_model_qsvs())
-    return QuantizeReply(_in_one_flatbuffer(bytes(result.quantized_model)))
+    ranges = {}
+    if not standins.has_state:  # which the calibrator does not reset between samples
+        measured = calibrator.Calibrator(source, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
+        measured.calibrate({key: samples}, manager)
+        ranges = measured.get_model_qsvs()
+    if standins:
+        standins.measure(request.data, ranges)
+        source = standins.model()
+    result = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges)
+    model = _in_one_flatbuffer(bytes(result.quantized_model))
+    return QuantizeReply(standins.restored(model) if standins else model)
 
 
 def _with_codes(model: bytes) -> bytes:

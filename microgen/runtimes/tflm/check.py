@@ -70,6 +70,13 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
                 f"quantize the float model to int8 ({option('scheme', 'int8')})",
                 operator=op.name,
             )
+    for op in _int32_sums(model):
+        raise InputError(
+            f"{model.name}: operator {op.index} (ADD) computes in int32, as an index into a table does: "
+            f"{snapshot.title} has no kernel for it",
+            "use an activation that TFLM has in int8 (ReLU, LeakyReLU, Hardswish, SiLU, ...)",
+            operator=op.name,
+        )
     for op, dtype in _per_channel_dense(model):
         support = {
             "int8": snapshot.per_channel_fully_connected,
@@ -95,6 +102,21 @@ def _used(model: TfliteModel) -> frozenset[tuple[str, bool]]:
 def _wide(model: TfliteModel) -> tuple[Operator, ...]:
     """Return the operators on int16, but for those of TFLM's audio front end: they are int16 by nature."""
     return tuple(op for graph in model.subgraphs for op in graph.operators if not op.is_custom and _is_wide(graph, op))
+
+
+@kept_for_model
+def _int32_sums(model: TfliteModel) -> tuple[Operator, ...]:
+    """Return the ADD operators on int32, such as the index into a table.
+
+    TFLM's reference kernel has them; those of CMSIS-NN and ESP-NN, which all boards' libraries take instead, do not
+    (`EvalAdd` of kernels/cmsis_nn/add.cc and kernels/esp_nn/add.cc).
+    """
+    return tuple(
+        op
+        for graph in model.subgraphs
+        for op in graph.operators
+        if op.name == "ADD" and op.outputs and graph.tensors[op.outputs[0]].dtype == "int32"
+    )
 
 
 @kept_for_model

@@ -7,13 +7,13 @@ from ....tflite import Operator, TfliteModel
 from ....tflite.kept import kept_for_model
 from ..path import Program
 from ..steps import Step
-from . import basic, elementwise, images, matrix, movement, recurrent, reduction, unary, wide
+from . import basic, elementwise, images, matrix, movement, recurrent, reduction, table, unary, wide
 from .context import HINT, Context, Lowering, Op
 from .folding import fold
 
 _LOWERINGS: dict[str, Lowering] = {
     "ABS": unary.lookup(unary.absolute),
-    "ADD": elementwise.add,
+    "ADD": table.add,
     "ARG_MAX": images.arg,
     "ARG_MIN": images.arg,
     "ASSIGN_VARIABLE": recurrent.assign_variable,
@@ -22,6 +22,7 @@ _LOWERINGS: dict[str, Lowering] = {
     "BATCH_TO_SPACE_ND": movement.batch_to_space,
     "BROADCAST_TO": movement.broadcast_to,
     "CALL_ONCE": recurrent.call_once,
+    "CAST": table.cast,
     "CONCATENATION": movement.concatenation,
     "CONV_2D": matrix.conv,
     "DEPTHWISE_CONV_2D": matrix.depthwise,
@@ -29,7 +30,7 @@ _LOWERINGS: dict[str, Lowering] = {
     "DEQUANTIZE": basic.dequantize,
     "EXPAND_DIMS": basic.alias,
     "FULLY_CONNECTED": matrix.fully_connected,
-    "GATHER": movement.gather,
+    "GATHER": table.gather,
     "HARD_SWISH": unary.lookup(unary.hard_swish),
     "LEAKY_RELU": unary.lookup(unary.leaky_relu),
     "LOGISTIC": unary.lookup(unary.logistic),

@@ -59,6 +59,7 @@ OPERATORS: dict[str, Callable[[Generator], bool]] = {
     "variable": movement.variable,
     "abs": elements.unary("ABS", "Abs"),
     "rsqrt": elements.rsqrt,
+    "table": elements.table,
 }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tests.support.models import append_table
+
 from .generator import ACTIVATIONS, Generator, constant_node, settings
 
 
@@ -133,4 +135,13 @@ def floats(g: Generator) -> bool:
         g.op("QUANTIZE", [f], [y], schema.QuantizeOptionsT())
     else:
         g.op("QUANTIZE", [x], [y], schema.QuantizeOptionsT())
+    return True
+
+
+def table(g: Generator) -> bool:
+    x = g.any()
+    y = g.node(x.shape)
+    entries = g.constant(g.rng.integers(-128, 128, 256), "int8", y.scale, y.zero)
+    append_table(g.b, x.index, entries, y.index)
+    g.read.add(x.index)
     return True
