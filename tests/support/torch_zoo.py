@@ -9,9 +9,10 @@ REFUSED = {
     "upnear_bad": "upsample_nearest2d of module '1' to something else",
     "gmax": "adaptive_max_pool2d",
 }
-# What no TFLM has, or not in int8.
-ACTIVATIONS = ("gelu", "mish", "elu", "selu", "softplus")
-FLOAT_ONLY = ("argmax", "logsoft", "lrelu")
+# What no TFLM has in int8.
+FLOAT_ONLY = ("argmax", "logsoft")
+# What becomes a table of 256 bytes.
+TABLES = ("gelu", "mish", "elu", "selu", "softplus")
 
 
 def modules():

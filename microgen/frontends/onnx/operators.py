@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor as T
 
 from ...errors import InputError
+from ..tracing.recurrent import Lstm
 
 Array = npt.NDArray[Any]
 Operator = Callable[..., Any]
@@ -58,6 +59,7 @@ class Call(torch.nn.Module):
         self._title = f"{file}: {operator} '{name}'"
         self._constants = {k: constants[n] for k, n in enumerate(inputs) if n in constants}
         self.outputs = outputs
+        self.lstm = Lstm()
         if operator not in OPERATORS:
             raise Unreadable(
                 f"{self._title} is not among the {len(OPERATORS)} operators that are read",
@@ -670,6 +672,8 @@ def _lrn(call: Call, x: T) -> T:
 
 def _gates(values: T, order: Sequence[int]) -> T:
     """Return the parts of a weight for the gates in another order."""
+    if len(order) == 1:
+        return values
     parts = values.chunk(len(order))
     return torch.cat([parts[k] for k in order])
 
@@ -698,7 +702,7 @@ def _recurrent(call: Call, x: T, w: T, r: T, b: T | None = None, lengths: T | No
     settings = (b is not None, 1, 0.0, False, both, False)
     if call.operator == "LSTM":
         cell = torch.zeros_like(start) if c0 is None else c0
-        y, h, c = torch.ops.aten.lstm.input(x, [start, cell], weights, *settings)
+        y, h, c = call.lstm(x, [start, cell], weights, *settings)
     else:
         function = torch.ops.aten.gru.input if call.operator == "GRU" else torch.ops.aten.rnn_tanh.input
         y, h = function(x, start, weights, *settings)

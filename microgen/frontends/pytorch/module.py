@@ -10,6 +10,7 @@ import torch
 
 from ..tracing.convert import Step, Traced
 from ..tracing.module import GraphModule
+from ..tracing.recurrent import Lstm
 from . import operators
 from .program import DType, Node, Program, Ref, computed, references
 
@@ -30,6 +31,8 @@ class _Call(torch.nn.Module):
         else:
             self._function = getattr(getattr(torch.ops.aten, names[0]), names[1])
             schema = self._function._schema.arguments
+            if names == ["lstm", "input"]:
+                self._function = Lstm()
             unknown = set(given) - {a.name for a in schema}
             if unknown:
                 raise TypeError(f"{node.operator} has no argument '{min(unknown)}'")

@@ -17,6 +17,7 @@ from ..rewriting.graph import Graph
 from .layout import channels_first
 from .movement import without_moves
 from .naming import named
+from .recurrent import fused, is_fused, with_operators
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +118,6 @@ def convert_graph(
     """
     import torch
 
-    _check_activations(file, graph)
     torch.manual_seed(seed)
     module = graph.module(None, None).eval()
     with torch.no_grad(), warnings.catch_warnings():
@@ -142,43 +142,34 @@ def convert_graph(
     paths = [step.path for step in graph.steps]
     makers = {name: step.path for step in graph.steps for name in step.writes}
     tflite, layers = named(tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths)
-    return FloatModel(tflite, calibration, first, layers, off, tuple(_unrolled(graph, tflite)))
-
-
-# Activations that become operators which no TFLM has in integers, or at all, by both frameworks' names.
-_ACTIVATIONS = {
-    **dict.fromkeys(("gelu", "Gelu", "Erf", "erf"), "GELU"),
-    **dict.fromkeys(("elu", "elu_", "Elu"), "ELU"),
-    **dict.fromkeys(("celu", "celu_", "Celu"), "CELU"),
-    **dict.fromkeys(("selu", "selu_", "Selu"), "SELU"),
-    **dict.fromkeys(("mish", "mish_", "Mish"), "Mish"),
-    **dict.fromkeys(("softplus", "Softplus"), "Softplus"),
-}
-
-
-def _check_activations(file: str, graph: Traced) -> None:
-    """Refuse activations that cannot be computed on a device, before anything is converted."""
-    for step in graph.steps:
-        if name := _ACTIVATIONS.get(step.operator):
-            where = f"module '{step.path}' is " if step.path else ""
-            raise InputError(
-                f"{file}: {where}{name}, for which TFLM has no operator",
-                "use ReLU6, Hardswish or SiLU, and train again: these run in integers",
-                operator=step.operator,
-                layer=step.path or None,
-            )
+    return FloatModel(tflite, calibration, first, layers, off, tuple(_unrolled(graph, module, tflite)))
 
 
 _RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "LSTM", "GRU", "RNN"})
 
 
-def _unrolled(graph: Traced, tflite: bytes) -> Iterator[str]:
-    """Say what recurrent layers take: litert-torch writes the operators of each step."""
-    layers = [step.title for step in graph.steps if step.operator in _RECURRENT]
+def _plain_lstms(module: torch.nn.Module, graph: Traced) -> dict[int, torch.nn.Module]:
+    """Return the calls that may become fused operators, by the number of their step: nobody reads their cell state."""
+    read = {*graph.outputs, *(name for step in graph.steps for name in step.reads)}
+    return {
+        k: getattr(module, f"n{k}")
+        for k, step in enumerate(graph.steps)
+        if step.operator in ("lstm", "LSTM") and hasattr(module, f"n{k}") and not read.intersection(step.writes[2:])
+    }
+
+
+def _unrolled(graph: Traced, module: torch.nn.Module, tflite: bytes) -> Iterator[str]:
+    """Say what recurrent layers take that are no fused operator: litert-torch writes the operators of each step."""
+    plain = _plain_lstms(module, graph)
+    layers = [
+        step.title
+        for k, step in enumerate(graph.steps)
+        if step.operator in _RECURRENT and not (k in plain and is_fused(plain[k]))
+    ]
     if layers:
         yield (
-            f"{', '.join(layers)}: unrolled, which gives the model {len(Graph(tflite).operators)} operators; fewer "
-            "steps, or convolutions over time, take less flash and time"
+            f"{', '.join(layers)}: unrolled, which gives the model {len(Graph(tflite).operators)} operators; an LSTM "
+            "in one direction, whose cell state nobody reads, is one operator"
         )
 
 
@@ -215,8 +206,13 @@ def _convert(module: torch.nn.Module, graph: Traced, first: ChannelsFirst) -> by
     for k, (shape, dtype) in enumerate(zip(graph.shapes, graph.dtypes, strict=True)):
         example = _example(shape, dtype)
         examples.append(example.movedim(1, -1).contiguous() if k in first.inputs else example)
-    converted = litert_torch.convert(ChannelsLast().eval(), tuple(examples))
-    return bytes(converted.model_content())
+    outer = ChannelsLast().eval()
+    random = [torch.rand(e.shape) if e.is_floating_point() else e for e in examples]
+    with torch.no_grad():
+        outer(*random)  # LSTMs look at what they are given
+    with fused(_plain_lstms(module, graph).values()) as layers:
+        converted = litert_torch.convert(outer, tuple(examples))
+    return with_operators(bytes(converted.model_content()), layers)
 
 
 def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, data: Sequence[Array]) -> float:

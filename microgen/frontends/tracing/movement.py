@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..float_tflite.regions import Region, regions
 from ..rewriting.graph import Graph, Object
 from ..rewriting.rules import remove_unused
 
@@ -33,7 +34,9 @@ def without_moves(tflite: bytes) -> bytes:
     """Return a model that computes the same with fewer moves."""
     graph = Graph(tflite)
     for _ in range(_ROUNDS):
-        if not any(rule(graph, op) for op in graph.operators for rule in _RULES):
+        if not any(rule(graph, op) for op in graph.operators for rule in _RULES) and not any(
+            _function(graph, region) for region in regions(graph)
+        ):
             break
         remove_unused(graph)
     graph.drop_tensors()
@@ -230,6 +233,31 @@ def _pad(graph: Graph, op: Object) -> bool:
     moved = graph.operator("TRANSPOSE", [inner, graph.inputs(move)[1]], [target], move.builtinOptions)
     graph.replace(op, [op, moved])
     return True
+
+
+def _function(graph: Graph, region: Region) -> bool:
+    """A function of each element alone, of several operators, is so before a move as well."""
+    move = _is_move(graph, region.source)
+    inside = {id(op) for op in region.operators}
+    if move is None or region.source in graph.results or any(id(r) not in inside for r in graph.readers(region.source)):
+        return False
+    source = graph.inputs(move)[0]
+    shape = graph.shape(source)
+    inner = graph.add_tensor(graph.label(region.target), region.target, shape)
+    for op in region.operators:
+        op.inputs = [source if i == region.source else _one(graph, i) for i in graph.inputs(op)]
+        op.outputs = [inner if i == region.target else i for i in graph.outputs(op)]
+        for i in graph.outputs(op):
+            graph.main.tensors[i].shape = shape
+    move.inputs, move.outputs = [inner, *graph.inputs(move)[1:]], [region.target]
+    _swap(graph, move, region.operators[-1])
+    return True
+
+
+def _one(graph: Graph, tensor: int) -> int:
+    """Return a constant of equal values as a single number; other tensors as they are."""
+    values = graph.constant(tensor)
+    return tensor if values is None or values.size == 1 else graph.add_constant(graph.label(tensor), values.flat[:1])
 
 
 def _same(graph: Graph, a: Object, b: Object) -> bool:
