@@ -8,8 +8,8 @@
 # Output seen: onnxruntime returns 2 x 2 in all four. onnx.reference returns 2 x 2 but for MaxPool with SAME_LOWER, of
 # which it returns 1 x 1.
 #
-# Why it matters: onnx.reference is the answer that exporters and code generators for small devices compare with. A right
-# implementation differs from it in the shape of its output.
+# Why it matters: onnx.reference is the answer that exporters and code generators for small devices compare with. A
+# right implementation differs from it in the shape of its output.
 
 set -eu
 
@@ -53,7 +53,7 @@ for op in ("MaxPool", "AveragePool"):
         model = build(op, pad)
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         in_runtime, in_reference = session.run(None, {"x": x})[0], ReferenceEvaluator(model).run(None, {"x": x})[0]
-        print(f"{op} {pad}: expected {inferred(model)}; onnxruntime {in_runtime.shape}, onnx.reference {in_reference.shape}")
+        print(f"{op} {pad}: expected {inferred(model)}; onnxruntime {in_runtime.shape}, reference {in_reference.shape}")
         assert in_runtime.shape == inferred(model) == (1, 1, 2, 2), "onnxruntime has changed"
         if in_reference.shape != in_runtime.shape:
             wrong.append((op, pad, in_reference.shape))

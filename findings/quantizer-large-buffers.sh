@@ -8,8 +8,8 @@
 # quantizer writes the weights after the flatbuffer (buffer.offset and buffer.size, made for models above 2 GB), LiteRT
 # reads them there, and tflite-micro, which does not know these fields, answers with other numbers and no error.
 #
-# Why it matters: a layer that grows by one unit, on a board with megabytes of flash, turns a right model into a wrong one
-# on the device alone. Repack the file, for example with ai_edge_litert.tools.flatbuffer_utils.
+# Why it matters: a layer that grows by one unit, on a board with megabytes of flash, turns a right model into a wrong
+# one on the device alone. Repack the file, for example with ai_edge_litert.tools.flatbuffer_utils.
 
 set -eu
 

@@ -9,8 +9,8 @@
 # delegate rejects the file ("unsupported scale value (nan)"). Its reference kernels and tflite-micro run it, and answer
 # the same to whatever they are given.
 #
-# Why it matters: sensor logs have missing readings. One of them in the calibration data makes a model that is flashed and
-# runs without an error, and always gives the same answer.
+# Why it matters: sensor logs have missing readings. One of them in the calibration data makes a model that is flashed
+# and runs without an error, and always gives the same answer.
 
 set -eu
 
