@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import microgen
 from microgen.applications import choose_application
 from microgen.deployment import deploy
 from microgen.report.models import inspect_lines
+from microgen.support import resources
 from microgen.tflite import parse
-from microgen.workflows.count import count_application
+from microgen.workflows.count import count_application, count_inference
 from tests.applications.test_camera import OPTIONS as CAMERA
 from tests.applications.test_camera import scoring as camera_model
 from tests.support.tools import needs_cpu
@@ -32,6 +35,22 @@ def test_a_project_is_inspected_with_its_application(listening):
     # Within the factor that the estimate promises.
     estimated = count_application(found.deployment, None)
     assert counts.instructions / 3 < estimated.instructions < 3 * counts.instructions
+
+
+def test_a_camera_s_images_are_counted_on_a_cpu_that_can_be_emulated(tmp_path):
+    """No board with a camera can be: this is another board, which is said to have one."""
+    needs_cpu("cortex-m4f")
+    text = (resources.path("boards") / "nano33ble.toml").read_text().replace('name = "nano33ble"', 'name = "mine"')
+    sensor = {"kind": "camera", "title": "a camera", "driver": "esp_camera.cc", "source": "https://x.org"}
+    written = "\n".join(["", "[[sensors]]", *(f'{key} = "{value}"' for key, value in sensor.items())])
+    (tmp_path / "mine.toml").write_text(re.sub(r"(?m)^aliases = .*\n", "", text) + written)
+    application = choose_application("camera", CAMERA)
+    board = microgen.load_board(str(tmp_path / "mine.toml"))
+    deployment = deploy("m", parse(camera_model()), board, application=application, runtime="compiled")
+    counts = count_application(deployment, count_inference(deployment))
+    estimated = count_application(deployment, None)
+    assert counts.inferences == application.shots.images_per_s and 0 < counts.load < 0.1
+    assert counts.instructions / 2 < estimated.instructions < 2 * counts.instructions
 
 
 def test_where_a_cpu_cannot_be_emulated_it_is_an_estimate_and_says_so():
