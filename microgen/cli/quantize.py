@@ -36,7 +36,7 @@ def quantize(
     ] = None,
     scheme: Scheme = defaults.SCHEME,
     weights: Annotated[
-        str, typer.Option(help="int8, or int4: four bits in the layers that bear it.")
+        str, typer.Option(help="int8, int4 (four bits in the layers that bear it), or int4-packed (as INT4 tensors).")
     ] = defaults.WEIGHTS,
     board: RunBy = None,
     labels: Annotated[

@@ -1,7 +1,8 @@
 """Weights of four bits: layers that bear it get 15 values a channel, the least sensitive first.
 
 The weights stay int8 in the .tflite, so that every runtime runs it: their values are -7 to 7, their scales larger. What
-stores them in half a byte each saves the other half.
+stores them in half a byte each saves the other half. Packed, they are INT4 tensors, two in a byte: TFLM unpacks those
+of a layer into its arena each time it runs, so the file is smaller and the arena larger.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import workers
-from ..errors import InputError
+from ..errors import EngineError, InputError
 from ..tflite import Operator, TfliteModel, parse
 from ..tflite.pack import pack
 from ..verification import make_samples, quantize_samples, real_values
@@ -34,15 +35,20 @@ _MOST_DB = 120.0
 _Floats = npt.NDArray[np.float64]
 
 
-def with_int4_weights(quantized: Quantized, on_step: Callable[[str], None] = lambda step: None) -> Quantized:
+def with_int4_weights(
+    quantized: Quantized, on_step: Callable[[str], None] = lambda step: None, *, packed: bool = False
+) -> Quantized:
     """Return an int8 model with four bits a weight in the layers that bear it.
 
     Each layer is tried alone on calibration data, or on made-up samples where there are none; then layers are taken by
     what they cost, for as long as the outputs keep a ratio of signal to noise of 20 dB against the int8 model.
 
+    Args:
+        packed: store them as INT4 tensors where TFLM takes these: no fully connected layer with a scale a channel.
+
     Raises:
         InputError: no layer has int8 weights that could be taken.
-        EngineError: TFLM does not run the model.
+        EngineError: TFLM does not run the model, or gives other outputs for INT4 tensors.
     """
     model = quantized.model
     layers = [k for k, op in enumerate(model.main.operators) if _is_able(model, op)]
@@ -55,20 +61,21 @@ def with_int4_weights(quantized: Quantized, on_step: Callable[[str], None] = lam
     )
     reference = _outputs(model, model.data, inputs)
 
-    def noise(data: bytes) -> float:
-        return _sqnr_db(reference, _outputs(model, data, inputs))
+    def outputs(data: bytes) -> list[_Floats]:
+        return _outputs(model, data, inputs)
 
     alone: dict[int, float] = {}
     for n, k in enumerate(layers):
         on_step(f"four bits a weight: layer {n + 1} of {len(layers)} alone")
-        alone[k] = noise(_rewritten(model, [k]))
+        alone[k] = _sqnr_db(reference, outputs(_rewritten(model, [k])))
     taken: list[int] = []
-    data, left = model.data, _MOST_DB
+    data, left, best = model.data, _MOST_DB, reference
     for k in sorted(layers, key=lambda k: -alone[k]):
         tried = _rewritten(model, sorted([*taken, k]))
-        ratio = noise(tried)
+        got = outputs(tried)
+        ratio = _sqnr_db(reference, got)
         if ratio >= WARN_DB:
-            taken, data, left = [*taken, k], tried, ratio
+            taken, data, left, best = [*taken, k], tried, ratio, got
     names = [f"{model.main.operators[k].name} {k}" for k in sorted(taken)]
     kept = [f"{model.main.operators[k].name} {k} ({alone[k]:.1f} dB alone)" for k in layers if k not in taken]
     warnings = quantized.warnings
@@ -76,7 +83,15 @@ def with_int4_weights(quantized: Quantized, on_step: Callable[[str], None] = lam
         warnings = (*warnings, f"int8 weights stay where four bits cost too much: {', '.join(kept)}")
     if not taken:
         return replace(quantized, warnings=warnings)
-    record = {**quantized.record, "int4": {"layers": names, "sqnr_db": round(left, 2)}}
+    if packed:
+        data = _with_int4_tensors(model, data, taken)
+        if any(not np.array_equal(a, b) for a, b in zip(outputs(data), best, strict=True)):
+            raise EngineError(
+                "TFLM",
+                "its outputs with INT4 tensors are not those with the same int8 weights",
+                "take int4, not packed",
+            )
+    record = {**quantized.record, "int4": {"layers": names, "sqnr_db": round(left, 2), "packed": packed}}
     return replace(quantized, model=parse(data, model.name), record=record, warnings=warnings)
 
 
@@ -123,6 +138,23 @@ def _rewritten(model: TfliteModel, layers: Sequence[int]) -> bytes:
         kernel.quantization.scale = (scales * factors).astype(np.float32)
         if len(op.inputs) > 2 and op.inputs[2] >= 0:
             _rescale_bias(tree, graph.tensors[op.inputs[2]], factors)
+    return pack(tree)
+
+
+def _with_int4_tensors(model: TfliteModel, data: bytes, layers: Sequence[int]) -> bytes:
+    """Return a .tflite with the weights of some layers, -7 to 7, as INT4 tensors."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    graph = tree.subgraphs[0]
+    for k in layers:
+        kernel = graph.tensors[graph.operators[k].inputs[1]]
+        if model.main.operators[k].name == "FULLY_CONNECTED" and len(kernel.quantization.scale) > 1:
+            continue
+        stored = np.frombuffer(bytes(bytearray(tree.buffers[kernel.buffer].data)), np.uint8)
+        halves = np.pad(stored, (0, len(stored) % 2)) & 15
+        tree.buffers[kernel.buffer].data = (halves[::2] | halves[1::2] << 4).astype(np.uint8)
+        kernel.type = schema.TensorType.INT4
     return pack(tree)
 
 

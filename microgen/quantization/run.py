@@ -31,7 +31,7 @@ from .int4 import with_int4_weights
 # Some outliers saturate in every data set.
 _FEW = 0.01
 SCHEMES = ("int8", "int16x8", FLOAT32)
-WEIGHTS = ("int8", "int4")
+WEIGHTS = ("int8", "int4", "int4-packed")
 _CALIBRATE_HINT = (
     f"give samples of its input: {option('calibration', 'DATA')} (.npy, .npz, .csv, a folder of images or WAV files), "
     f"or {option('calibration', 'random')} for a trial; {option('scheme', FLOAT32)} takes it as it is"
@@ -66,7 +66,8 @@ def quantize(
         calibration: the representative dataset; see `microgen.datasets.request`. "random" generates values.
         scheme: "int8", "int16x8" for int16 activations with int8 weights, or "float32", which quantizes nothing and
             needs no calibration data.
-        weights: "int8", or "int4" for weights of four bits in the layers that bear it (`int4.with_int4_weights`).
+        weights: "int8", or "int4" for weights of four bits in the layers that bear it (`int4.with_int4_weights`);
+            "int4-packed" stores them as INT4 tensors.
         board: the board that must run the model; by default, the result runs on every board.
         runtime: the runtime that must run it there.
         out: the .tflite to write; None writes nothing.
@@ -114,8 +115,8 @@ def quantize(
     else:
         frontend, source = sources.find(model)
         quantized = _from_source(frontend, source, calibration, name or slug(source.path.stem), options)
-    if weights == "int4":
-        quantized = with_int4_weights(quantized, on_step)
+    if weights != defaults.WEIGHTS:
+        quantized = with_int4_weights(quantized, on_step, packed=weights == "int4-packed")
     check_labels(quantized.model, labels or quantized.labels)
     if out is not None:
         write_file(Path(out), quantized.model.data)

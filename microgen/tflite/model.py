@@ -202,7 +202,12 @@ class TfliteModel:
         return "VAR_HANDLE" in self.ops
 
     def constant(self, tensor: Tensor) -> npt.NDArray[np.generic]:
-        """Return the values of a constant tensor, in its shape and dtype."""
+        """Return the values of a constant tensor, in its shape and dtype; of an int4 tensor as int8."""
+        if tensor.dtype == "int4":
+            stored = np.frombuffer(self.data, np.int8, tensor.bytes, tensor.offset)
+            # Two in a byte, the low half first.
+            both = np.stack([(stored << 4) >> 4, stored >> 4], axis=1)
+            return both.reshape(-1)[: tensor.elements].reshape(tensor.shape)
         flat = np.frombuffer(self.data, tensor.numpy_dtype, tensor.elements, tensor.offset)
         return flat.reshape(tensor.shape)
 

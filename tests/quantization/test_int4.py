@@ -44,6 +44,17 @@ def test_weights_become_fifteen_values_and_half_the_flash(tmp_path):
     assert parse((tmp_path / "small.tflite").read_bytes(), "m").sha256 == after.model.sha256
 
 
+def test_packed_weights_are_half_the_file_and_equal_on_both_runtimes(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(dense(64, 3))
+    plain, packed = (microgen.quantize(path, weights=w) for w in ("int4", "int4-packed"))
+    assert len(packed.model.data) <= 0.62 * len(plain.model.data)
+    assert packed.record["int4"] == {**plain.record["int4"], "packed": True}
+    assert [op.name for op in packed.model.main.operators if packed.model.main.tensors[op.inputs[1]].dtype == "int4"]
+    for a, b in zip(lower(plain.model).steps, lower(packed.model).steps, strict=True):
+        assert np.array_equal(a.filter, b.filter) and np.array_equal(a.bias, b.bias)
+
+
 def test_the_best_scale_cuts_an_outlier_off():
     w = np.full((1, 100), 7, np.int8)
     w[0, 0] = 14

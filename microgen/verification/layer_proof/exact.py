@@ -75,18 +75,11 @@ class Case:
         tensor = self.tensor(position)
         if not tensor.is_constant:
             return self.inputs[tensor.index]
-        return (_nibbles(self.model, tensor) if tensor.dtype == "int4" else self.model.constant(tensor))[None]
+        return self.model.constant(tensor)[None]
 
     def has(self, position: int) -> bool:
         """Return whether the operator has an input at this position."""
         return position < len(self.op.inputs) and self.op.inputs[position] >= 0
-
-
-def _nibbles(model: TfliteModel, tensor: Tensor) -> Array:
-    """Return int4 values, two per byte, the lower half first."""
-    stored = np.frombuffer(model.data, np.uint8, tensor.bytes, tensor.offset).astype(np.int64)
-    halves = np.stack([stored & 15, stored >> 4], axis=1).reshape(-1)[: tensor.elements]
-    return np.asarray(halves - 16 * (halves > 7)).reshape(tensor.shape)
 
 
 def compare(case: Case) -> Exact | None:

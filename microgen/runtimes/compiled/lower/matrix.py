@@ -12,7 +12,7 @@ from .context import Op, activation_range
 from .elementwise import collapse
 from .layers import bias_of, conv_scales, dense_scales, groups_of, transposed_window, window
 
-_INT8 = ("int8", "int8", "int32", "int8"), ("int8", "int8", "int8")
+_INT8 = tuple(types for w in ("int8", "int4") for types in (("int8", w, "int32", "int8"), ("int8", w, "int8")))
 
 
 def conv(op: Op) -> Step:
