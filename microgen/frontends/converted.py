@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..datasets import Array, Calibration, ChannelsFirst
@@ -43,6 +44,31 @@ class LayerNames:
         result = re.match(r"(?:Identity|(?:Stateful)?PartitionedCall)(?:[_:](\d+))?", tensor)
         index = int(result[1] or 0) if result else -1
         return self.outputs[index] if 0 <= index < len(self.outputs) else ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The quantization of an int8 tensor, as the model's file has it."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What a file that is quantized already says of its numbers.
+
+    Attributes:
+        tensors: of what it computes, by the tensors' names in the float .tflite.
+        weights: the scales of its weights: one number, or one per channel, for each.
+    """
+
+    tensors: Mapping[str, Scale] = field(default_factory=dict)
+    weights: tuple[tuple[float, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether it says anything."""
+        return bool(self.tensors or self.weights)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..tflite import SUFFIXES, TRUST, input_specs, is_float, other_signatures, r
 if TYPE_CHECKING:
     from ...datasets import Calibration, Request
     from ...tflite import TfliteModel
-    from ..converted import Converted
+    from ..converted import Converted, Scales
 
 
 class _FloatTflite(Frontend):
@@ -75,7 +75,11 @@ def convert_model(model: TfliteModel, path: Path, calibration: Request | None, o
 
 
 def quantize_model(
-    model: TfliteModel, data: Calibration, options: ConvertOptions, engine: Engine = CONVERTER
+    model: TfliteModel,
+    data: Calibration,
+    options: ConvertOptions,
+    engine: Engine = CONVERTER,
+    scales: Scales | None = None,
 ) -> Converted:
     """Rewrite what TFLM lacks, and quantize a float model, unless it is to stay in float32.
 
@@ -84,6 +88,7 @@ def quantize_model(
         data: its calibration data; without arrays where it stays in float32.
         options: as for `Frontend.convert`.
         engine: in whose processes ai-edge-quantizer runs.
+        scales: what the model was quantized with before, which is kept.
 
     Raises:
         InputError: a rewrite computes something else on the data.
@@ -91,7 +96,7 @@ def quantize_model(
         SetupError: ai-edge-quantizer is not installed.
     """
     from ...workers import converter
-    from ..converted import Converted
+    from ..converted import Converted, Scales
     from ..rewriting import rewrite_warnings, rewritten
     from .quantizer import QuantizeRequest, quantize
 
@@ -101,6 +106,6 @@ def quantize_model(
     if options.scheme == FLOAT32:
         return Converted(model.data, model.data, data, warnings=warnings)
     options.on_step("quantizing the model")
-    request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense)
+    request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense, scales or Scales())
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra, engine=engine)
-    return Converted(reply.tflite, model.data, data, warnings=warnings)
+    return Converted(reply.tflite, model.data, data, warnings=(*warnings, *reply.warnings))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
+
+from ..converted import Scales
 
 
 @dataclass(frozen=True)
@@ -16,19 +18,22 @@ class QuantizeRequest:
         model: the .tflite.
         data: the representative dataset, one array per input, samples first.
         scheme, per_channel_dense: as for `keras.converter.convert`.
+        scales: what is kept of a model that was quantized already.
     """
 
     model: bytes
     data: tuple[npt.NDArray[Any], ...]
     scheme: str
     per_channel_dense: bool
+    scales: Scales = field(default_factory=Scales)
 
 
 @dataclass(frozen=True)
 class QuantizeReply:
-    """The quantized model in one flatbuffer, with integer inputs and outputs."""
+    """The quantized model in one flatbuffer, with integer inputs and outputs, and warnings for the user."""
 
     tflite: bytes
+    warnings: tuple[str, ...] = ()
 
 
 def quantize(request: QuantizeRequest) -> QuantizeReply:
@@ -36,6 +41,8 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
     from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
 
+    from ..rewriting.graph import Graph
+    from . import kept
     from .standins import Standins
 
     bits = {"int8": 8, "int16x8": 16}[request.scheme]
@@ -61,9 +68,14 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
     if standins:
         standins.measure(request.data, ranges)
         source = standins.model()
+    if bits == 8:
+        ranges |= kept.ranges(Graph(source), request.scales)
     result = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges)
     model = _in_one_flatbuffer(bytes(result.quantized_model))
-    return QuantizeReply(standins.restored(model) if standins else model)
+    model = standins.restored(model) if standins else model
+    if not request.scales:
+        return QuantizeReply(model)
+    return QuantizeReply(*kept.with_scales(model, source, request.scales))
 
 
 def _with_codes(model: bytes) -> bytes:

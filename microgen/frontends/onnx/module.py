@@ -12,7 +12,7 @@ import torch
 from ...errors import InputError
 from ..tracing.convert import COMPARED, TOLERANCE, Step, Traced
 from ..tracing.module import GraphModule
-from .operators import ELEMENTWISE, SPATIAL, Array, Call
+from .operators import ELEMENTWISE, QUANTIZED, SPATIAL, Array, Call, dequantized
 from .reading import Prepared
 
 _KINDS = {1: "float32", 10: "float32", 11: "float32", 16: "float32", 2: "uint8", 3: "int8", 5: "int16", 6: "int32",
@@ -30,11 +30,19 @@ def traced(file: str, prepared: Prepared) -> Traced:
     graph = prepared.model.graph
     constants = {t.name: _values(onnx.numpy_helper.to_array(t)) for t in graph.initializer}
     nodes = []
+    scales: list[tuple[float, ...]] = []
     for node in graph.node:
         attributes = {a.name: _attribute(a) for a in node.attribute}
         if node.op_type == "Constant":
             value = next(iter(attributes.values()))
             constants[node.output[0]] = _values(np.asarray(value))
+            continue
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            stored, scale, zero = (constants.get(name) for name in (*node.input, "")[:3])
+            assert stored is not None
+            constants[node.output[0]] = dequantized(stored, scale, zero, attributes.get("axis", 1))
+            if stored.dtype == np.int8 and scale is not None:
+                scales.append(tuple(float(s) for s in scale.reshape(-1)))
             continue
         nodes.append((node, attributes))
 
@@ -46,7 +54,7 @@ def traced(file: str, prepared: Prepared) -> Traced:
             )
             for n, a in nodes[:count]
         ]
-        read = {name for n, _ in nodes for name in n.input}
+        read = {name for n, _ in nodes for name in n.input[: 1 if n.op_type in QUANTIZED else None]}
         weights = {name: values for name, values in constants.items() if name in read}
         return GraphModule(names, wanted if outputs is None else outputs, weights, calls)
 
@@ -62,7 +70,7 @@ def traced(file: str, prepared: Prepared) -> Traced:
         for n, _ in nodes
     )
     dtypes = tuple(_KINDS.get(kind, "float32") for kind in prepared.dtypes)
-    return Traced(tuple(names), prepared.shapes, dtypes, tuple(wanted), steps, module)
+    return Traced(tuple(names), prepared.shapes, dtypes, tuple(wanted), steps, module, tuple(dict.fromkeys(scales)))
 
 
 def check_reading(file: str, prepared: Prepared, graph: Traced, data: Sequence[Array]) -> None:

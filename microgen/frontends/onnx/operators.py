@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor as T
 
 from ...errors import InputError
+from ..tracing.ranges import Quantize
 from ..tracing.recurrent import Lstm
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,12 @@ _DTYPES = {
     1: torch.float32, 2: torch.uint8, 3: torch.int8, 5: torch.int16, 6: torch.int32, 7: torch.int64, 9: torch.bool,
     10: torch.float32, 11: torch.float32, 16: torch.float32,
 }  # fmt: skip
+
+
+# They read their scales and zero points when they are made.
+QUANTIZED = frozenset({"QuantizeLinear", "DequantizeLinear"})
+# What QuantizeLinear stores.
+_STORED = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16"}
 
 
 class Unreadable(InputError):
@@ -60,12 +67,28 @@ class Call(torch.nn.Module):
         self._constants = {k: constants[n] for k, n in enumerate(inputs) if n in constants}
         self.outputs = outputs
         self.lstm = Lstm()
+        self.exact = True
+        self.quantize = self._quantization() if operator == "QuantizeLinear" else None
         if operator not in OPERATORS:
             raise Unreadable(
                 f"{self._title} is not among the {len(OPERATORS)} operators that are read",
                 REMEDIES.get(operator, _OTHER),
                 operator=operator,
             )
+
+    def values(self, number: int) -> Array | None:
+        """Return an input that is a constant; None for others."""
+        return self._constants.get(number)
+
+    def _quantization(self) -> Quantize:
+        scale, zero = self.values(1), self.values(2)
+        if scale is None or (zero is None and len(self.inputs) > 2 and self.inputs[2]):
+            self.refuse("has a scale that is computed from the data", "quantize it statically, or export it in float32")
+        kind = _STORED.get(self.get("output_dtype", 0), "uint8")
+        zero = np.zeros((), kind) if zero is None else zero
+        if str(zero.dtype) not in _STORED.values():
+            self.refuse(f"stores {zero.dtype}", "quantize to int8 or uint8")
+        return Quantize(self._title, np.asarray(scale), zero, self.get("axis", 1))
 
     def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401
         """Return an attribute."""
@@ -96,7 +119,8 @@ class Call(torch.nn.Module):
 
     def forward(self, known: dict[str, Any]) -> Any:  # noqa: ANN401
         """Compute the node."""
-        return OPERATORS[self.operator](self, *(known[name] if name else None for name in self.inputs))
+        names = self.inputs[:1] if self.operator in QUANTIZED else self.inputs
+        return OPERATORS[self.operator](self, *(known[name] if name else None for name in names))
 
 
 _OTHER = "export it with other layers"
@@ -641,20 +665,29 @@ def _dropout(call: Call, x: T, *rest: T) -> T:
 
 
 @_op("QuantizeLinear")
-def _quantize(call: Call, x: T, *rest: T) -> T:
-    """What was quantized is measured anew on the calibration data: the pair with DequantizeLinear changes nothing."""
-    return x
+def _quantize(call: Call, x: T) -> T:
+    assert call.quantize is not None
+    return call.quantize(x)
 
 
 @_op("DequantizeLinear")
-def _dequantize(call: Call, x: T, scale: T, zero: T | None = None) -> T:
-    if not call.has_constant(0):
-        return x
-    shape = [1] * x.ndim
-    if scale.numel() > 1:
-        shape[call.get("axis", 1)] = -1
-    values = x.to(torch.float32)
-    return (values - zero.to(torch.float32).reshape(shape) if zero is not None else values) * scale.reshape(shape)
+def _dequantize(call: Call, x: T) -> T:
+    """Of what is computed; that of a constant is one (`dequantized`)."""
+    if not call.exact:
+        return x  # what QuantizeLinear got
+    scale, zero = (call.values(k) for k in (1, 2))
+    return torch.from_numpy(dequantized(x.numpy(), scale, zero, call.get("axis", 1)))
+
+
+def dequantized(values: Array, scale: Array | None, zero: Array | None, axis: int) -> Array:
+    """Return the numbers that integers stand for, as float32."""
+    if scale is None:
+        raise Unreadable("a DequantizeLinear has a scale that is computed from the data", "quantize it statically")
+    shape = [1] * values.ndim
+    if scale.size > 1:
+        shape[axis] = -1
+    steps = values.astype(np.float32) - (0 if zero is None else zero.astype(np.float32).reshape(shape))
+    return np.asarray(steps * scale.astype(np.float32).reshape(shape), np.float32)
 
 
 @_op("Scaler")

@@ -112,8 +112,8 @@ def prepare(path: Path) -> Prepared:
             warnings.append(f"input '{i.name}' is int64 in ONNX, and int32 on the device")
     if any(n.op_type == "DequantizeLinear" for n in model.graph.node):
         warnings.append(
-            "the file is quantized already: its weights keep their values, and the ranges of what it computes are "
-            "measured anew on the calibration data"
+            "the file is quantized already: its scales and zero points are kept, and those that it does not have are "
+            "measured on the calibration data"
         )
     # Twice: what the first pass makes of functions (GroupNormalization) has sizes to compute, too.
     result = _folded(_folded(model))

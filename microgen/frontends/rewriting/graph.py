@@ -171,6 +171,14 @@ class Graph:
             if i not in used:
                 buffer.data = None
 
+    def return_instead(self, old: int, new: int) -> None:
+        """Return one tensor in the place of another, if that is returned."""
+        self.main.outputs = [new if i == old else i for i in self.results]
+        for signature in self.model.signatureDefs or ():
+            for entry in signature.outputs or ():
+                if signature.subgraphIndex == 0 and entry.tensorIndex == old:
+                    entry.tensorIndex = new
+
     def redirect(self, old: int, new: int) -> None:
         """Let everything that reads one tensor read another; the outputs of the model stay."""
         for op in self.main.operators:

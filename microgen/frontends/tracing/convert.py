@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from ...datasets import Calibration, ChannelsFirst, InputSpec, Request
 from ...errors import EngineError, InputError
+from ..converted import Scales
 from ..rewriting.graph import Graph
 from .layout import channels_first
 from .movement import without_moves
 from .naming import named
+from .ranges import found, marked, tagged, without_rounding
 from .recurrent import fused, is_fused, with_operators
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Traced:
         outputs: names.
         steps: its nodes; the module has a submodule "n3" for the one with the number 3.
         module: makes a torch module of the first nodes, all for None, that returns these values; the outputs for None.
+        weights: the scales of weights that are quantized already, see `Scales`.
     """
 
     inputs: tuple[str, ...]
@@ -70,6 +73,7 @@ class Traced:
     outputs: tuple[str, ...]
     steps: tuple[Step, ...]
     module: Callable[[int | None, Sequence[str] | None], torch.nn.Module]
+    weights: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class FloatModel:
         channels_first: which inputs and outputs have channels first where they come from, and last in the model.
         layers: the modules that tensors are named after.
         difference: from the original on the data, as a part of its largest value.
+        scales: what the file says, if it is quantized already.
         warnings: what its user should know.
     """
 
@@ -90,6 +95,7 @@ class FloatModel:
     channels_first: ChannelsFirst
     layers: tuple[str, ...]
     difference: float
+    scales: Scales = field(default_factory=Scales)
     warnings: tuple[str, ...] = ()
 
 
@@ -119,7 +125,7 @@ def convert_graph(
     import torch
 
     torch.manual_seed(seed)
-    module = graph.module(None, None).eval()
+    module = without_rounding(graph.module(None, None)).eval()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = _tensors(module(*(_example(s, d) for s, d in zip(graph.shapes, graph.dtypes, strict=True))))
@@ -141,8 +147,12 @@ def convert_graph(
             raise _differing(file, graph, data, first, off)
     paths = [step.path for step in graph.steps]
     makers = {name: step.path for step in graph.steps for name in step.writes}
-    tflite, layers = named(tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths)
-    return FloatModel(tflite, calibration, first, layers, off, tuple(_unrolled(graph, module, tflite)))
+    tflite, layers, numbered = named(
+        tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths
+    )
+    parts = found(module)
+    scales = Scales({name: s for name, k in numbered.items() if (s := parts[k].scale) is not None}, graph.weights)
+    return FloatModel(tflite, calibration, first, layers, off, scales, tuple(_unrolled(graph, module, tflite)))
 
 
 _RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "LSTM", "GRU", "RNN"})
@@ -210,9 +220,9 @@ def _convert(module: torch.nn.Module, graph: Traced, first: ChannelsFirst) -> by
     random = [torch.rand(e.shape) if e.is_floating_point() else e for e in examples]
     with torch.no_grad():
         outer(*random)  # LSTMs look at what they are given
-    with fused(_plain_lstms(module, graph).values()) as layers:
+    with fused(_plain_lstms(module, graph).values()) as layers, marked(found(module)):
         converted = litert_torch.convert(outer, tuple(examples))
-    return with_operators(bytes(converted.model_content()), layers)
+    return tagged(with_operators(bytes(converted.model_content()), layers))
 
 
 def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, data: Sequence[Array]) -> float:
@@ -251,7 +261,7 @@ def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsF
         step = graph.steps[count - 1]
         names = [name for name in step.writes if name]
         try:
-            part = graph.module(count, names).eval()
+            part = without_rounding(graph.module(count, names)).eval()
             tflite = _convert(part, graph, ChannelsFirst())
             return _difference(part, tflite, ChannelsFirst(), own) > TOLERANCE
         except Exception as error:  # what is constant, or no tensor, has no model of its own

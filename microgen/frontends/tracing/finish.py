@@ -26,7 +26,7 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
         InputError, EngineError, SetupError: see `quantize_model`.
     """
     model = replace(parse(converted.tflite, name, "the converted model"), name=name)
-    result = quantize_model(model, converted.calibration, options, ENGINE)
+    result = quantize_model(model, converted.calibration, options, ENGINE, converted.scales)
     first = converted.channels_first
     told = []
     for numbers, tensors, what in ((first.inputs, model.inputs, "input"), (first.outputs, model.outputs, "output")):

@@ -10,8 +10,8 @@ _STEP = re.compile(r"_n(\d+)(?=[;/]|$)")
 
 def named(
     tflite: bytes, inputs: Sequence[str], outputs: Sequence[str], paths: Sequence[str]
-) -> tuple[bytes, tuple[str, ...]]:
-    """Return a .tflite with short names, and the modules that these begin with.
+) -> tuple[bytes, tuple[str, ...], dict[str, int]]:
+    """Return a .tflite with short names, the modules that these begin with, and the numbers of scales by name.
 
     litert-torch names a tensor after all classes and modules on the way to what it was computed by, and joins these
     names where operators were fused: up to half of a small model's bytes.
@@ -22,15 +22,18 @@ def named(
         paths: the module of each node, "" if it is not known.
     """
     from ..rewriting.graph import Graph
+    from .ranges import number_of
 
     graph = Graph(tflite)
     taken: dict[str, int] = {}
+    numbered: dict[str, int] = {}
     written = {i for op in graph.main.operators for i in graph.outputs(op)}
     numbers = [int(i) for i in graph.main.inputs]
     wanted = dict(zip(graph.results, outputs, strict=True)) | dict(zip(numbers, inputs, strict=True))
     order = [*wanted, *sorted(set(range(len(graph.main.tensors))) - set(wanted), key=lambda i: i not in written)]
     layers = [path for path in dict.fromkeys(outputs) if path in paths]
     for i in order:
+        scale = number_of(graph.label(i))
         found = [paths[int(n)] for n in _STEP.findall(graph.label(i)) if int(n) < len(paths)]
         # Of fused operators the first is the layer, and those that follow its activation.
         path = next((p for p in reversed(found) if p), "")
@@ -40,8 +43,11 @@ def named(
         if i not in written and i not in numbers:
             name += "/constant"
         count = taken[name] = taken.get(name, -1) + 1
-        graph.main.tensors[i].name = (f"{name}_{count}" if count else name).encode()
+        name = f"{name}_{count}" if count else name
+        graph.main.tensors[i].name = name.encode()
+        if scale is not None:
+            numbered[name] = scale
     for signature in graph.model.signatureDefs or ():
         for entry in (*(signature.inputs or ()), *(signature.outputs or ())):
             entry.name = graph.label(entry.tensorIndex).encode()
-    return graph.pack(), tuple(layers)
+    return graph.pack(), tuple(layers), numbered

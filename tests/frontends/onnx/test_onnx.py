@@ -232,18 +232,53 @@ def test_weights_beside_the_model_are_read_and_others_are_not(tmp_path):
             check(tmp_path / "bad.onnx", IMAGES[:4])
 
 
-def test_a_quantized_file_is_measured_anew_and_says_so(tmp_path):
-    from microgen.frontends.onnx.reading import prepare
-
+def quantized_already(folder):
+    """Two dense layers as quantizers write them: uint8 and int8, the ReLU left out, weights that do not reach 127."""
     g = Graph(13)
-    scale, zero = f32(0.05), np.int8(0)
-    x = g("DequantizeLinear", g("QuantizeLinear", "x", scale, zero), scale, zero)
-    weight = g("DequantizeLinear", RNG.integers(-127, 128, (3, 4)).astype(np.int8), f32([0.1, 0.2, 0.3]),
-               np.zeros(3, np.int8), axis=0)  # fmt: skip
-    path = g.save(tmp_path / "m.onnx", {"x": [1, 4]}, [g("Gemm", x, weight, transB=1)])
-    assert any("is quantized already" in warning for warning in prepare(path).warnings)
-    data = (RNG.integers(-100, 100, (6, 4)) * 0.05).astype(f32)  # on its grid nothing is lost
-    check(path, data)
+
+    def stored(x, scale, zero):
+        return g("DequantizeLinear", g("QuantizeLinear", x, f32(scale), zero), f32(scale), zero)
+
+    def weights(*shape, scales):
+        values = RNG.integers(-100, 101, shape).astype(np.int8)
+        scales = f32(scales)
+        return g("DequantizeLinear", values, scales, np.zeros(scales.shape, np.int8), axis=0)
+
+    bias = g("DequantizeLinear", RNG.integers(-500, 500, 5).astype(np.int32), f32(0.02 * 0.01), np.int32(0))
+    x = stored("x", 0.02, np.uint8(131))
+    x = stored(g("Gemm", x, weights(5, 8, scales=[0.01, 0.02, 0.015, 0.01, 0.03]), bias, transB=1), 0.05, np.uint8(0))
+    y = stored(g("Gemm", x, weights(4, 5, scales=0.01), transB=1), 0.07, np.int8(3))
+    return g.save(folder / "m.onnx", {"x": [1, 8]}, [y, stored(g("Sigmoid", y), 0.0035, np.int8(-128))])
+
+
+def test_scales_of_a_quantized_file_are_kept(tmp_path):
+    path, data = quantized_already(tmp_path), RNG.uniform(-2, 2, (60, 8)).astype(f32)
+    check(path, data)  # it rounds as onnxruntime does
+    found = microgen.quantize(path, data, board="esp32")
+    tensors, quantization = found.model.main.tensors, {}
+    for op in found.model.main.operators:
+        for i in (*op.inputs, *op.outputs):
+            quantization[tensors[i].name] = (
+                [float(f32(s)) for s in tensors[i].quantization.scales],
+                tensors[i].zero_point,
+            )
+    first, second = (op for op in found.model.main.operators if op.name == "FULLY_CONNECTED")
+    at = [tensors[i] for i in (*first.inputs[:2], first.outputs[0], second.inputs[1], second.outputs[0])]
+    scales = [[0.02], [0.01, 0.02, 0.015, 0.01, 0.03], [0.05], [0.01] * 4, [0.07]]
+    assert [t.quantization.scales for t in at] == [pytest.approx(s, rel=1e-7) for s in scales]
+    assert [at[k].zero_point for k in (0, 2, 4)] == [131 - 128, -128, 3]
+    assert all(np.abs(found.model.constant(at[k])).max() <= 100 for k in (1, 3)), "the weights are the file's own"
+    (lost,) = [w for w in found.warnings if "the file's scales are kept, but for" in w]
+    assert lost.count("'") == 3 and "Sigmoid" not in lost, "LOGISTIC has a scale of its own"
+    from microgen.frontends.onnx.reading import prepare
+    from microgen.workers.litert import Interpreter
+
+    x = found.model.inputs[0]
+    numbers = np.clip(np.rint(data / f32(x.scale)) + x.zero_point, -128, 127).astype(np.int8)
+    prepared, interpreter = prepare(path), Interpreter(found.model.data)
+    ours = np.array([interpreter.infer([row[None]])[0][0] for row in numbers]).astype(int)
+    theirs = np.array([prepared.run([row[None]])[0][0] for row in data]) / 0.07 + 3
+    assert np.abs(ours - theirs).max() <= 1.01 and (np.abs(ours - theirs) > 0.01).mean() < 0.05
 
 
 @pytest.mark.parametrize(
