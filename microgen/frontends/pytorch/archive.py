@@ -78,8 +78,9 @@ def _read(file: str, archive: zipfile.ZipFile) -> Program:
         if name.startswith("models/"):
             raise InputError(f"{file}: holds more than one program", "export one program a file")
         raise InputError(f"{file}: holds '{name}', which a converted model has no use for", _AGAIN)
-    if archive.read(inside["byteorder"])[:8].strip() != b"little":
-        raise ValueError("it was written on a big-endian machine")
+    with archive.open(inside["byteorder"]) as stream:
+        if stream.read(8).strip() != b"little":
+            raise ValueError("it was written on a big-endian machine")
     document = _json(archive, inside[_MODEL])
     if not isinstance(document, dict) or "graph_module" not in document:
         raise ValueError("its model.json has no graph")

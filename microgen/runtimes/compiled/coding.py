@@ -179,19 +179,6 @@ def _places(row: Int8) -> Int64 | None:
     return places
 
 
-def decoded_runs(coded: Runs, elements: int) -> Int8:
-    """Return the weights that runs stand for, [channels, elements]."""
-    out = np.zeros((len(coded.pairs), elements), np.int8)
-    threes = coded.runs.reshape(-1, 3)
-    begin = 0
-    for row, count in zip(out, coded.pairs, strict=True):
-        part = threes[begin : begin + int(count)]
-        begin += int(count)
-        gaps = np.stack([part[:, 0] & 15, part[:, 0] >> 4], axis=1).reshape(-1).astype(np.int64)
-        row[np.cumsum(gaps + 1) - 1] = part[:, 1:].reshape(-1).view(np.int8)
-    return out
-
-
 def blocks(w: Int8) -> Blocks:
     """Return weights [channels, elements] as blocks of two channels by four elements."""
     filled = np.pad(w, ((0, len(w) % 2), (0, -w.shape[1] % 4)))
@@ -207,16 +194,6 @@ def blocks(w: Int8) -> Blocks:
     return Blocks(np.concatenate(parts), tuple(places))
 
 
-def decoded_blocks(coded: Blocks, channels: int, elements: int) -> Int8:
-    """Return the weights that blocks stand for, [channels, elements]."""
-    fours = np.zeros((len(coded.places), -(-elements // 4), 4, 2), np.int8)
-    begin = 0
-    for pair, places in zip(fours, coded.places, strict=True):
-        pair[places] = coded.weights[begin : begin + len(places)]
-        begin += len(places)
-    return fours.transpose(0, 3, 1, 2).reshape(2 * len(fours), -1)[:channels, :elements]
-
-
 # Zeros of two channels at four elements.
 NO_NIBBLES = 0x08880888
 
@@ -229,15 +206,6 @@ def nibbles(w: Int8) -> Nibbles | None:
     a, b = (part.reshape(len(part), -1, 2, 2) for part in (filled[::2], filled[1::2]))
     halves = (a[..., 1] + 8) | (b[..., 1] + 8) << 4 | (a[..., 0] + 8) << 8 | (b[..., 0] & 15) << 12
     return Nibbles(halves[..., 0] | halves[..., 1] << 16, w[:, ::2].astype(np.int64).sum(1))
-
-
-def decoded_nibbles(coded: Nibbles, elements: int) -> Int8:
-    """Return the weights that nibbles stand for, [channels, elements]."""
-    halves = np.stack([coded.words & 0xFFFF, coded.words >> 16], axis=-1)
-    odd, even = ([(halves >> k & 15) - 8 for k in (bit, bit + 4)] for bit in (0, 8))
-    even[1] = np.where(even[1] < 0, even[1] + 8, even[1] - 8)
-    pairs = np.stack([np.stack([e, o], axis=-1) for e, o in zip(even, odd, strict=True)], axis=1)
-    return np.asarray(pairs.reshape(2 * len(coded.words), -1)[: len(coded.even), :elements], np.int8)
 
 
 def indexed(w: Int8) -> Indexed | None:
@@ -288,12 +256,3 @@ def _indexed(filled: Int8, books: list[frozenset[int]], book: Int64, bits: int, 
     codes = np.concatenate([codes.reshape(-1), np.zeros(_TAIL, np.uint8)])
     table = np.stack([np.pad(t, (0, (1 << bits) - len(t)), mode="edge") for t in tables])
     return Indexed(bits, codes, table, book, elements)
-
-
-def decoded_indices(coded: Indexed) -> Int8:
-    """Return the weights that indices stand for, [channels, elements]."""
-    eights = coded.codes[: len(coded.codes) - _TAIL].reshape(-1, coded.bits)
-    each_bit = np.unpackbits(eights, axis=1, bitorder="little").reshape(len(eights), 8, coded.bits)
-    index = (each_bit << np.arange(coded.bits)).sum(2)
-    index = index.reshape(-1, coded.fours, 4, 2).transpose(0, 3, 1, 2).reshape(-1, 4 * coded.fours)[: len(coded.book)]
-    return np.asarray(coded.books[coded.book[:, None], index][:, : coded.elements])

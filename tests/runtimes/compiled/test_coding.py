@@ -9,7 +9,7 @@ from microgen.runtimes.compiled import coding
 from microgen.runtimes.compiled.compiler import Options
 from tests.support.tools import needs_host
 
-from . import check, random_models
+from . import check, decoding, random_models
 
 
 def _weights(rng, values, zeros):
@@ -25,9 +25,9 @@ def test_every_form_gives_its_weights_back(zeros):
     for _ in range(40):
         w = _weights(rng, 63, zeros)
         as_blocks, as_indices, as_runs = coding.blocks(w), coding.indexed(w), coding.runs(w)
-        assert np.array_equal(coding.decoded_blocks(as_blocks, *w.shape), w)
-        assert as_indices is not None and np.array_equal(coding.decoded_indices(as_indices), w)
-        assert as_runs is None or np.array_equal(coding.decoded_runs(as_runs, w.shape[1]), w)
+        assert np.array_equal(decoding.blocks(as_blocks, *w.shape), w)
+        assert as_indices is not None and np.array_equal(decoding.indices(as_indices), w)
+        assert as_runs is None or np.array_equal(decoding.runs(as_runs, w.shape[1]), w)
 
 
 def test_nibbles_give_their_weights_back():
@@ -35,7 +35,7 @@ def test_nibbles_give_their_weights_back():
     for _ in range(40):
         w = rng.integers(-8, 8, (rng.integers(1, 9), rng.integers(1, 60))).astype(np.int8)
         coded = coding.nibbles(w)
-        assert coded is not None and np.array_equal(coding.decoded_nibbles(coded, w.shape[1]), w)
+        assert coded is not None and np.array_equal(decoding.nibbles(coded, w.shape[1]), w)
     assert coding.nibbles(np.array([[8, 0]], np.int8)) is None and coding.nibbles(np.array([[-9]], np.int8)) is None
 
 
