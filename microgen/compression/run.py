@@ -13,6 +13,7 @@ from ..boards import load_board
 from ..datasets import InputSpec
 from ..errors import InputError, command, option
 from ..frontends import source as sources
+from ..frontends.keras.engine import TRAINING
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
 from ..quantization import Quantized
@@ -22,7 +23,7 @@ from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out, write_file
 from ..support.metrics import ACCURACY, METRICS, Metric
 from ..training.train import check_held_out, check_seed, train
-from ..workers import TRAINING, converter
+from ..workers import converter
 from .base import Step
 from .job import CompressRequest, InputRequest, compress_job, input_job
 from .methods import load_method

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from ..datasets import Calibration, representative
 from ..frontends.keras.archive import keras_bytes
 from ..frontends.keras.converter import convert_loaded, make_deterministic
+from ..frontends.keras.engine import TRAINING
 from ..frontends.keras.frontend import FRONTEND, PACKAGES
 from ..frontends.keras.loading import from_keras
 from ..recipes import load_recipe
-from ..workers import TRAINING, converter, report_progress
+from ..workers import converter, report_progress
 from .trainer import ReadOfData, Trainer, TrainReply, TrainRequest
 
 

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -44,6 +45,8 @@ def run(folder: Path, memory_bytes: int) -> NoReturn:
     global _folder
     bound_this_process(memory_bytes)
     _folder = folder
+    # TensorFlow leaves the code that AutoGraph makes in the folder for temporary files.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     named = json.loads((folder / TARGET).read_text())
     try:
         if named["root"] not in sys.path:

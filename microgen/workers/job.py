@@ -190,8 +190,7 @@ def _start(engine: Engine, folder: Path) -> Process:
     """Start the process of a job whose request is in its folder."""
     if not engine.preload:
         command = python(child.__name__, str(folder), str(engine.memory_bytes))
-        # TensorFlow leaves the code that AutoGraph makes in the folder for temporary files.
-        return SpawnedProcess(command, {**environment(engine), "TMPDIR": str(folder)})
+        return SpawnedProcess(command, environment(engine))
     try:
         return server_of(engine).fork(folder, engine.memory_bytes)
     except OSError:

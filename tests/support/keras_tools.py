@@ -16,6 +16,7 @@ from microgen.runtimes import DEFAULT_RUNTIME, RUNTIMES
 @functools.cache
 def keras():
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed (pip install 'microgen[train]')")
+    from microgen.frontends.keras import preload  # noqa: F401 - a quicker import of TensorFlow
     from microgen.frontends.keras.converter import make_deterministic
 
     make_deterministic(0)

@@ -87,6 +87,7 @@ def convert_path(path: Path, calibration: Request | None, options: ConvertOption
     """Convert a Keras file or a SavedModel in a worker; arguments and errors as for `Frontend.convert`."""
     from ...workers import converter
     from .converter import ConvertRequest, convert_file
+    from .engine import CONVERTER
 
     request = ConvertRequest(
         path.absolute(),
@@ -98,7 +99,7 @@ def convert_path(path: Path, calibration: Request | None, options: ConvertOption
     )
     options.on_step("converting the model")
     try:
-        return converter.run(convert_file, request, packages=PACKAGES, extra=EXTRA)
+        return converter.run(convert_file, request, packages=PACKAGES, extra=EXTRA, engine=CONVERTER)
     except EngineError as error:
         if not error.reason.startswith("crashed") or path.is_dir():
             raise
@@ -108,10 +109,11 @@ def convert_path(path: Path, calibration: Request | None, options: ConvertOption
 def _named_crash(path: Path, error: EngineError) -> InputError | EngineError:
     """Return the refusal of the layers on which the converter's process most likely ended; else the error as it is."""
     from ... import workers
+    from .engine import CONVERTER
     from .loops import LoopsRequest, find_loops
 
     try:
-        suspects = workers.run(workers.CONVERTER, find_loops, LoopsRequest(path.absolute())).layers
+        suspects = workers.run(CONVERTER, find_loops, LoopsRequest(path.absolute())).layers
     except MicrogenError:
         return error  # the file may be what ended it
     if not suspects:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import microgen
-from microgen import quantization, workers
+from microgen import quantization
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.frontends.keras.cells import widen_cells
 from microgen.tflite import parse
@@ -429,7 +429,7 @@ def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words):
 
 def test_a_training_has_a_deadline_and_a_hint_of_its_own(monkeypatch):
     keras()
-    monkeypatch.setattr(keras_trainer, "TRAINING", replace(workers.TRAINING, deadline_s=0.01))
+    monkeypatch.setattr(keras_trainer, "TRAINING", replace(keras_trainer.TRAINING, deadline_s=0.01))
     with pytest.raises(EngineError, match="no answer after 0 s") as caught:
         microgen.train("sine", epochs=1)
     assert "hang" not in caught.value.hint and "fewer samples" in caught.value.hint
