@@ -209,7 +209,10 @@ class Runner:
         home.mkdir()
         kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "LANG", "LC_", "MICROGEN_", "COVERAGE_"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self._environment = {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "120", "TERM": "dumb"}
+        # What was compiled for one page is not compiled again for the next.
+        cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        place = {"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": cache}
+        self._environment = {**kept, **place, "COLUMNS": "120", "TERM": "dumb"}
 
     def __enter__(self) -> Runner:
         return self
