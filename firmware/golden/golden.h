@@ -1,8 +1,8 @@
 // Golden vectors: inputs in flash, and the bytes that TensorFlow Lite Micro gave for them on the
 // host. This device must give the same; outputs in float32 may be as far from them as the vectors'
-// tolerances say, which are proven for any order in which a kernel may sum. A vector for a model
-// that keeps state is a sequence of kGoldenSteps inferences. Of several models, those of the one
-// that models.h says.
+// tolerances say, which are proven for any order in which a kernel may sum. Four bytes of 0xff
+// stand for a float32 that the model does not write. A vector for a model that keeps state is a
+// sequence of kGoldenSteps inferences. Of several models, those of the one that models.h says.
 #pragma once
 
 #include <cstddef>

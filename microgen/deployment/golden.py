@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..applications.application import Application
 from ..tflite import TfliteModel
 from ..tflite.check import float_operators
+from ..tflite.unwritten import mark_unwritten
 
 _MAX_VECTORS = 8
 _MAX_STEPS = 16
@@ -64,7 +65,7 @@ def choose_golden(
         tolerances: of each output, for each of the same samples; see `Golden`.
     """
     count, steps = golden_shape(model, len(inputs[0]))
-    given, answered = (_side_by_side(arrays, count, steps) for arrays in (inputs, outputs))
+    given, answered = (_side_by_side(arrays, count, steps) for arrays in (inputs, mark_unwritten(model, outputs)))
     return Golden(given, answered, steps, tuple(map(tuple, tolerances[: count * steps])))
 
 

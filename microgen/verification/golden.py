@@ -10,6 +10,7 @@ from .. import workers
 from ..devices import ONLY, Address, Sources
 from ..support.render import c_identifier
 from ..tflite import Tensor, TfliteModel
+from ..tflite.unwritten import mark_unwritten
 from ..workers import TFLM, tflm
 from .deadline import deadline
 from .samples import Samples
@@ -39,7 +40,7 @@ def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int, address
         return f"{name}: the inputs are not of this model's size"
     samples = [v[s * one : (s + 1) * one] for v in inputs for s in range(steps)]
     request = tflm.RunRequest(model.data, _split(samples, model.inputs), arena_bytes, steps=steps)
-    answers = workers.run(TFLM, tflm.run, request, deadline(model, len(samples))).outputs
+    answers = mark_unwritten(model, workers.run(TFLM, tflm.run, request, deadline(model, len(samples))).outputs)
     for vector, expected in enumerate(outputs):
         answered = range(vector * steps, (vector + 1) * steps)
         if b"".join(np.ascontiguousarray(a[s]).tobytes() for s in answered for a in answers) != expected:

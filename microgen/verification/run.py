@@ -23,6 +23,7 @@ from ..runtimes import reference
 from ..support.background import in_background
 from ..tflite import TfliteModel, is_flashed
 from ..tflite.normalise import normalise
+from ..tflite.unwritten import clear_unwritten
 from ..workers import LITERT, TFLM, Engine, litert, tflm
 from ..workers.difference import sample_differs
 from ..workers.samples import Answers
@@ -409,7 +410,7 @@ def ask_models(client: Client, on: str, questions: Sequence[Question], cpu: str 
 
 
 def output_arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Samples:
-    """Turn the raw bytes of answers into one array per output, samples first.
+    """Turn the raw bytes of answers into one array per output, samples first; rows that no operator wrote are zero.
 
     Raises:
         EngineError: an output does not have the size that the model gives it.
@@ -420,7 +421,7 @@ def output_arrays(model: TfliteModel, answers: Sequence[Sequence[bytes]]) -> Sam
         if len(data) != tensor.bytes * len(answers):
             raise EngineError("firmware", f"output {k} has the wrong size", "build the project again")
         outputs.append(np.frombuffer(data, tensor.numpy_dtype).reshape(len(answers), *tensor.shape))
-    return tuple(outputs)
+    return clear_unwritten(model, outputs)
 
 
 def sequence_length(model: TfliteModel, inputs: Samples) -> int:
@@ -430,6 +431,8 @@ def sequence_length(model: TfliteModel, inputs: Samples) -> int:
 
 def _checked(engine: Engine, answers: Samples, model: TfliteModel) -> Samples:
     """Return the outputs in the shapes that the file gives them, one array per output, samples first.
+
+    Rows that no operator wrote are zero.
 
     Raises:
         EngineError: they are not the outputs that the file has.
@@ -444,4 +447,4 @@ def _checked(engine: Engine, answers: Samples, model: TfliteModel) -> Samples:
                 f"the file says {tensor.dtype} {list(tensor.shape)}",
                 "the model contradicts itself; convert it again",
             )
-    return tuple(a.reshape(len(a), *t.shape) for a, t in zip(answers, model.outputs, strict=True))
+    return clear_unwritten(model, [a.reshape(len(a), *t.shape) for a, t in zip(answers, model.outputs, strict=True)])

@@ -1,0 +1,61 @@
+"""The rows of a model's outputs that an operator leaves unwritten.
+
+TFLite_Detection_PostProcess writes a row of its boxes, classes and scores for each object that it finds, and their
+number into its last output. The other rows keep what lay in that memory before, so that no two runs need agree on them.
+
+Source: `NonMaxSuppressionMultiClassFastHelper` in TFLM's detection_postprocess.cc. With more than one class for each
+detection it writes other rows than the first ones; such outputs are left as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .model import TfliteModel
+
+_DETECTIONS = "TFLite_Detection_PostProcess"
+# In a golden vector: any value is right here. The bytes of a NaN that no arithmetic gives.
+_ANY = np.frombuffer(b"\xff" * 4, np.float32)[0]
+
+
+def clear_unwritten(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+    """Return a model's outputs with zeros in the rows that nothing wrote.
+
+    Args:
+        model: the model.
+        outputs: one array per output, samples first, of the shapes that the model gives them.
+    """
+    return _filled(model, outputs, np.float32(0))
+
+
+def mark_unwritten(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+    """Return a model's outputs with the mark of golden vectors (golden.cc) in the rows that nothing wrote.
+
+    Args:
+        model: the model.
+        outputs: one array per output, samples first, of the shapes that the model gives them.
+    """
+    return _filled(model, outputs, _ANY)
+
+
+def _filled(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]], value: np.float32) -> tuple[npt.NDArray[Any], ...]:
+    result = list(outputs)
+    places = {tensor.index: k for k, tensor in enumerate(model.outputs)}
+    for op in model.main.operators:
+        if op.name != _DETECTIONS or len(op.outputs) != 4 or op.outputs[3] not in places:
+            continue
+        counted = outputs[places[op.outputs[3]]]
+        count = counted.reshape(len(counted), model.main.tensors[op.outputs[3]].elements)[:, :1]
+        for tensor in op.outputs[:3]:
+            shape = model.main.tensors[tensor].shape
+            if tensor not in places or len(shape) < 2 or shape[0] != 1:
+                continue
+            rows = np.array(result[places[tensor]], np.float32).reshape(len(counted), shape[1], math.prod(shape[2:]))
+            rows[np.arange(shape[1]) >= count] = value
+            result[places[tensor]] = rows.reshape(len(counted), *shape)
+    return tuple(result)
