@@ -123,7 +123,7 @@ class EngineRun:
         """
         self.model = model
         self.inputs = inputs
-        self._engines: Engines | None = None
+        self._engines: Engines | EngineError | None = None
         self._measured: _Measured | EngineError | None = None
         self._proof: Proof | None = None
         self._early_proof: Future[Proof | None] | None = None
@@ -219,7 +219,12 @@ class EngineRun:
         """
         with self._lock:
             if self._engines is None:
-                self._engines = self._collect()
+                try:
+                    self._engines = self._collect()
+                except EngineError as error:
+                    self._engines = error  # a second thread that asks gets the same
+            if isinstance(self._engines, EngineError):
+                raise self._engines
             return self._engines
 
     def prove_early(self) -> None:

@@ -233,3 +233,15 @@ def test_the_layer_proof_begins_early_only_where_answers_differ(stand_in, monkey
         running._early_proof.result(10)
         assert [given[2].tolist() for given in asked] == ([[True] * 3] if step else [])
         assert running.prove(*running.result().differences()) == "proof" and len(asked) == 1
+
+
+def test_answers_that_do_not_fit_are_asked_for_once(stand_in):
+    model = parse(models.two_by_two())
+    found = stand_in(litert_run=Answers((np.zeros((3, 6), np.int8),)))
+    with EngineRun(model, make_samples(model, 3, 0)) as running:
+        with pytest.raises(EngineError) as first:
+            running.result()
+        found.replies.clear()
+        with pytest.raises(EngineError) as second:
+            running.result()
+    assert second.value is first.value
