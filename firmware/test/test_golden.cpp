@@ -17,7 +17,7 @@ namespace {
 template <class... Args>
 void Print(const char* format, Args... args) {
   char line[96];
-  std::snprintf(line, sizeof(line), format, args...);
+  if (std::snprintf(line, sizeof(line), format, args...) < 0) return;
   platform_write(reinterpret_cast<const uint8_t*>(line), std::strlen(line));
 }
 
@@ -46,7 +46,7 @@ void RunAll() {
       for (unsigned vector = 0; vector < golden::Count(); ++vector) RunVector(vector, number++);
     }
   }
-  Print("golden done\r\n");
+  Print("golden %s\r\n", "done");
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import struct
@@ -26,9 +25,8 @@ from tests.applications.test_microphone import scoring
 from tests.devices.rp2040.test_rp2040 import EmulatedPico
 from tests.projects.test_c_library import HOSTILE, run
 from tests.support import models
-from tests.support.tools import needs, needs_host
+from tests.support.tools import find_pico_sdk, needs, needs_host
 
-_SDKS = (os.environ.get("PICO_SDK_PATH"), "/usr/src/pico-sdk", Path.home() / ".cache/pico-sdk-source/pico-sdk")
 HEARING = {"application": "microphone", "application_options": {"front_end": "mfcc", "coefficients": "5"}}
 TITLE = 'My "Pico" ${x} \\ #; Ü'
 
@@ -68,10 +66,10 @@ void loop() {}
 def sdk():
     needs("cmake", "cmake")
     needs("arm-none-eabi-g++", "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib")
-    found = next((str(p) for p in _SDKS if p and (Path(p) / "pico_sdk_init.cmake").is_file()), None)
+    found = find_pico_sdk()
     if found is None:
         pytest.skip("no Pico SDK (Debian 13: pico-sdk-source; tests/support/pico_sdk.sh FOLDER)")
-    return found
+    return str(found)
 
 
 @pytest.fixture(scope="module")

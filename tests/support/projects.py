@@ -11,12 +11,15 @@ from microgen.projects.kind import Parts
 from microgen.projects.manifest import project_sources
 
 
+def all_zero(deployment: Deployment) -> Parts:
+    """The parts of a project whose golden vector is all zeros."""
+    edges = (deployment.model.inputs, deployment.model.outputs)
+    return Parts(deployment, Golden(*((bytes(sum(t.bytes for t in edge)),) for edge in edges)))
+
+
 def project_files(deployment: Deployment, kind: str = DEFAULT_PROJECT) -> dict[str, bytes]:
     """The generated files of a project whose golden vector is all zeros."""
-    golden = Golden(
-        *((bytes(sum(t.bytes for t in edge)),) for edge in (deployment.model.inputs, deployment.model.outputs))
-    )
-    return PROJECTS.get(kind).files(Parts(deployment, golden))
+    return PROJECTS.get(kind).files(all_zero(deployment))
 
 
 def sources(project: Path) -> Sources:

@@ -42,6 +42,12 @@ def needs_cpu(cpu: str | Cpu) -> Cpu:
     return found
 
 
+def find_pico_sdk() -> Path | None:
+    """Return the folder of the Pico SDK: the user's, Debian 13's, or the one that `make debian` unpacks."""
+    places = (os.environ.get("PICO_SDK_PATH"), "/usr/src/pico-sdk", Path.home() / ".cache/pico-sdk-source/pico-sdk")
+    return next((Path(p) for p in places if p and (Path(p) / "pico_sdk_init.cmake").is_file()), None)
+
+
 def needs_host() -> None:
     obstacle = reference.obstacle()
     if obstacle:

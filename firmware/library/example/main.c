@@ -20,7 +20,7 @@ static void print(unsigned output) {
   const model_tensor* tensor = &model_output_tensors[output];
   const char* const* label = model_labels;
   for (uint32_t k = 0; k < tensor->elements; ++k) {
-    const double value = model_dequantize(tensor, model_output(output), k);
+    const double value = (double)model_dequantize(tensor, model_output(output), k);
     printf("output %u[%lu] %g", output, (unsigned long)k, value);
     if (*label != NULL && output == 0) printf(" %s", *label++);
     printf("\n");

@@ -35,8 +35,7 @@ long emulator_semihost(long operation, const void* argument) {
   return r0;
 }
 
-__attribute__((naked, noinline)) void emulator_spin(uint32_t iterations) {
-  (void)iterations;
+__attribute__((naked, noinline)) void emulator_spin(__attribute__((unused)) uint32_t iterations) {
   __asm__ volatile(
       ".syntax unified\n"
       "1: subs r0, r0, #1\n"
@@ -65,7 +64,7 @@ static void start_timer(void) {
 
 uint64_t emulator_ticks(void) {
   static uint64_t ticks;
-  ticks += (uint32_t)(read_timer() - (uint32_t)ticks);
+  ticks += read_timer() - (uint32_t)ticks;
   return ticks;
 }
 

@@ -27,8 +27,7 @@ long emulator_semihost(long operation, const void* argument) {
   return a0;
 }
 
-__attribute__((naked, noinline)) void emulator_spin(uint32_t iterations) {
-  (void)iterations;
+__attribute__((naked, noinline)) void emulator_spin(__attribute__((unused)) uint32_t iterations) {
   __asm__ volatile(
       "1: addi a0, a0, -1\n"
       "bnez a0, 1b\n"
@@ -36,8 +35,8 @@ __attribute__((naked, noinline)) void emulator_spin(uint32_t iterations) {
 }
 
 uint64_t emulator_ticks(void) {
-  uint32_t high, low, again;
-  do {
+  uint32_t high = 0, low = 0, again = 0;
+  do {  // NOLINT(bugprone-infinite-loop): the instructions write all three
     __asm__ volatile("csrr %0, minstreth\ncsrr %1, minstret\ncsrr %2, minstreth"
                      : "=r"(high), "=r"(low), "=r"(again));
   } while (high != again);

@@ -83,12 +83,14 @@ int emulator_sensor_next(void) {
     WaitForNext();
     while (g_rest == kRest && DueMicros() <= emulator_micros()) Deliver();
   }
-  if (g_rest < kRest && g_rest-- == 0) {
+  if (g_rest == kRest) return 1;
+  if (g_rest == 0) {
     emulator_log("busy ");
     emulator_log_unsigned(emulator_micros() - g_start_us - g_idle_us);
     emulator_log("\n");
     emulator_exit(0);
   }
+  --g_rest;
   return 1;
 }
 

@@ -29,20 +29,20 @@ size_t HostSerial::print(const char* text) {
 
 size_t HostSerial::print(long value) {
   char text[24];
-  snprintf(text, sizeof(text), "%ld", value);
-  return print(text);
+  const int n = snprintf(text, sizeof(text), "%ld", value);
+  return n > 0 ? print(text) : 0;
 }
 
 size_t HostSerial::print(unsigned long value) {
   char text[24];
-  snprintf(text, sizeof(text), "%lu", value);
-  return print(text);
+  const int n = snprintf(text, sizeof(text), "%lu", value);
+  return n > 0 ? print(text) : 0;
 }
 
 size_t HostSerial::print(double value, int decimals) {
   char text[400];
-  snprintf(text, sizeof(text), "%.*f", decimals, value);
-  return print(text);
+  const int n = snprintf(text, sizeof(text), "%.*f", decimals, value);
+  return n > 0 ? print(text) : 0;
 }
 
 unsigned long millis() { return static_cast<unsigned long>(platform_micros() / 1000); }

@@ -81,7 +81,9 @@ void posix_flush() {
   g_out_size = 0;
 }
 
-void platform_begin(void) { atexit(posix_flush); }
+void platform_begin(void) {
+  if (atexit(posix_flush) != 0) abort();
+}
 
 void platform_write(const uint8_t* bytes, size_t n) {
   for (size_t i = 0; i < n; ++i) {

@@ -43,7 +43,7 @@ bool posix_feed_next() {
     return true;
   }
   if (g_on_values != nullptr && g_rest-- > 0) return true;
-  fflush(g_trace);
+  static_cast<void>(fflush(g_trace));
   return false;
 }
 
@@ -60,9 +60,9 @@ uint32_t sensor_missed(void) { return 0; }
 
 void sensor_trace(const char* what, uint32_t position, const void* bytes, size_t n) {
   if (g_trace == nullptr) return;
-  fprintf(g_trace, "%s %lu ", what, static_cast<unsigned long>(position));
+  static_cast<void>(fprintf(g_trace, "%s %lu ", what, static_cast<unsigned long>(position)));
   for (size_t i = 0; i < n; ++i) {
-    fprintf(g_trace, "%02x", static_cast<const unsigned char*>(bytes)[i]);
+    static_cast<void>(fprintf(g_trace, "%02x", static_cast<const unsigned char*>(bytes)[i]));
   }
-  fputc('\n', g_trace);
+  static_cast<void>(fputc('\n', g_trace));
 }

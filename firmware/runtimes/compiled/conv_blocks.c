@@ -2,7 +2,7 @@
 #include "mg_fields.h"
 
 #define MG_FOUR(w, s) \
-  (s[0] += q[0] * (w), s[1] += q[1] * (w), s[2] += q[2] * (w), s[3] += q[3] * (w))
+  ((s)[0] += q[0] * (w), (s)[1] += q[1] * (w), (s)[2] += q[2] * (w), (s)[3] += q[3] * (w))
 
 /* Adds the blocks of a pair to the sums of four pixels. */
 static MG_NOINLINE void add(const int16_t* q, mg_blocks* blocks, int32_t* a_, int32_t* b_) {

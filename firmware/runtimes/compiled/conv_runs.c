@@ -41,7 +41,8 @@ static MG_NOINLINE const uint8_t* add(const int16_t* q, const uint8_t* runs, int
         : "cc", "memory");
   }
 #else
-#define MG_FOUR(w) (a += q[0] * w, b += q[1] * w, c += q[2] * w, d += q[3] * w, q += MG_PIXELS)
+#define MG_FOUR(w) \
+  (a += q[0] * (w), b += q[1] * (w), c += q[2] * (w), d += q[3] * (w), q += MG_PIXELS)
   for (; runs != end; runs += 3) {
     const uint32_t gaps = runs[0];
     const int32_t v = (int8_t)runs[1], w = (int8_t)runs[2];

@@ -148,9 +148,9 @@ static MG_NOINLINE void mg_lane_products(const uint32_t* p, const uint8_t* w, in
 #define MG_CHANNEL(a, b, k, i)           \
   do {                                   \
     const uint32_t t = w[4 * (k) + (i)]; \
-    a += u * t;                          \
+    (a) += u * t;                        \
     MG_KEEP(a);                          \
-    b += v * t;                          \
+    (b) += v * t;                        \
     MG_KEEP(b);                          \
   } while (0)
 #define MG_STEP(k)                                     \

@@ -5,7 +5,7 @@
 #include "platform_sensor.h"
 
 #ifndef MICROPHONE_GAIN
-#define MICROPHONE_GAIN -1  // the library's
+#define MICROPHONE_GAIN (-1)  // the library's
 #endif
 
 namespace {
