@@ -26,6 +26,8 @@ MAX_ELEMENTS = 2**31 - 1
 MAX_FILE_BYTES = 256 * 2**20
 MAX_NESTING = 64
 OFFLINE_PLAN = "OfflineMemoryAllocation"
+# The operator of models that TFLM's own tools compressed.
+DECODE = "TFLM_DECODE"
 
 
 class NotTflite(InputError):
@@ -147,7 +149,8 @@ class _Reader:
 
     def _subgraph(self, index: int, table: Table) -> Subgraph:
         where = f"subgraph {index}"
-        tensors = tuple(self._tensor(i, t, where) for i, t in enumerate(table.tables(0)))
+        encoded = self._encoded(table)
+        tensors = tuple(self._tensor(i, t, where, i in encoded) for i, t in enumerate(table.tables(0)))
         inputs, outputs = table.integers(1), table.integers(2)
         for i in (*inputs, *outputs):
             if not 0 <= i < len(tensors):
@@ -157,7 +160,13 @@ class _Reader:
         _check_order(graph, where)
         return graph
 
-    def _tensor(self, index: int, table: Table, where: str) -> Tensor:
+    def _encoded(self, table: Table) -> frozenset[int]:
+        """Return the tensors of a subgraph that TFLM decodes: their scales are those of what they stand for."""
+        decoding = {k for k, (name, is_custom, _) in enumerate(self._codes) if is_custom and name == DECODE}
+        operators = table.tables(3) if decoding else ()
+        return frozenset(i for op in operators if op.integer(0, "<I") in decoding for i in op.integers(1))
+
+    def _tensor(self, index: int, table: Table, where: str, is_encoded: bool) -> Tensor:
         name = table.string(3)
         what = f"{where} tensor {index} '{name}'"
         number = table.integer(1, "<b")
@@ -183,7 +192,7 @@ class _Reader:
             shape=shape,
             signature=signature,
             dtype=kind.name,
-            quantization=_quantization(table.table(4), shape, what),
+            quantization=None if is_encoded else _quantization(table.table(4), shape, what),
             is_variable=bool(table.integer(5, "<B")),
             is_sparse=table.has(6),
             buffer=buffer,

@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from microgen.boards import load_board
 from microgen.errors import InputError
 from microgen.runtimes.tflm.check import check_board
+from microgen.runtimes.tflm.snapshot import unknown_memory
 from microgen.tflite import parse
 from microgen.tflite.check import check_runnable
 from tests.support import models
@@ -29,6 +30,19 @@ def test_a_model_that_tflm_compressed_is_said_to_be_one():
     with pytest.raises(InputError, match="compressed by TFLM's own tools") as caught:
         check_board(model, load_board("pico").snapshot)
     assert caught.value.operator == "TFLM_DECODE"
+
+
+def test_weights_that_tflm_decodes_keep_the_scales_of_what_they_stand_for():
+    b = models.ModelBuilder()
+    x, y, w = b.tensor("x", [1, 8]), b.tensor("y", [1, 4]), b.tensor("w", [4, 8], "int8", [0.1] * 4)
+    encoded = b.tensor("encoded", [16], "uint8", [0.1] * 4, values=np.zeros(16))
+    tables = b.tensor("tables", [32], "uint8", (), values=np.zeros(32))
+    b.op("CUSTOM", [encoded, tables], [w], custom="TFLM_DECODE")
+    b.op("FULLY_CONNECTED", [x, w], [y], schema.FullyConnectedOptionsT())
+    model = parse(b.build([x], [y]))
+    check_board(model, load_board("esp32").snapshot)
+    assert model.main.tensors[encoded].quantization is None and len(model.main.tensors[w].quantization.scales) == 4
+    assert "32 bytes of decoded weights into the arena" in unknown_memory(model)[0]
 
 
 @pytest.mark.parametrize("scales", [[0.2], [0.2, 0.1, 0.2, 0.1, 0.3]])

@@ -10,6 +10,7 @@ from ...errors import InputError
 from ...tflite import Operator, Subgraph, TfliteModel
 from ...tflite.check import computes_in_float
 from ...tflite.kept import kept_for_model
+from ...tflite.reader import DECODE
 
 # What a generated project does about a known issue of the kernels.
 _REMEDY = {
@@ -49,13 +50,27 @@ def known_faults(model: TfliteModel, snapshot: TflmSnapshot) -> tuple[str, ...]:
 
 
 def unknown_memory(model: TfliteModel) -> tuple[str, ...]:
-    """Name the operators whose kernels may ask the arena for more than the planner knows."""
+    """Name the operators whose kernels may ask the arena for more than the planner knows, and weights that it holds."""
+    decoded = [
+        graph.tensors[i].bytes
+        for graph in model.subgraphs
+        for op in graph.operators
+        if op.is_custom and op.name == DECODE
+        for i in op.outputs
+    ]
     custom = sorted({op.name for graph in model.subgraphs for op in graph.operators if op.is_custom})
-    return tuple(
+    unknown = tuple(
         f"what {name}, a custom operator, asks the arena for is not known: microgen build measures it on this machine, "
         "microgen tune on the board"
         for name in custom
     )
+    if not decoded:
+        return unknown
+    growth = (
+        f"{DECODE} writes {sum(decoded):,} bytes of decoded weights into the arena in each inference, up to "
+        f"{max(decoded):,} at a time: the arena is planned with them"
+    )
+    return (growth, *unknown)
 
 
 @dataclass(frozen=True)
