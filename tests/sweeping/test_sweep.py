@@ -83,19 +83,20 @@ def test_a_candidate_that_the_board_lacks_an_operator_for_keeps_its_price(cheap,
     )
 
 
-def test_limits_make_a_sweep_look_for_what_fits(cheap, tmp_path, monkeypatch):
-    """What scores best of what keeps to the limits is found between the amounts that were given, and found again."""
-    costs = {}
+@pytest.fixture
+def priced(monkeypatch):
+    """Candidates whose flash is 40,000 bytes without an amount, and nothing with all of it."""
 
     def cost(model, board):
-        # 40,000 bytes without an amount, nothing with all of it; named after its candidate.
         amount = re.search(r"prune\D*([\d\D]+)", model.name)
         share = 1 - float(re.sub(r"\D+", ".", amount[1])) if amount else 1
-        found = device_cost(model, board)
-        costs[model.name] = round(40_000 * share)
-        return replace(found, weights_bytes=costs[model.name], code_bytes=0)
+        return replace(device_cost(model, board), weights_bytes=round(40_000 * share), code_bytes=0)
 
     monkeypatch.setattr(run, "device_cost", cost)
+
+
+def test_limits_make_a_sweep_look_for_what_fits(cheap, priced, tmp_path):
+    """What scores best of what keeps to the limits is found between the amounts that were given, and found again."""
     found = sweep_tools.sweep(tmp_path, "prune:0.1,prune:0.5", jobs=1, picture=None, fit="board=pico,flash=29000")
     names = [row.name for row in found.rows]
     assert names == ["original", "prune:0.1", "prune:0.5", "prune:0.3", "prune:0.2"]
@@ -335,6 +336,15 @@ def test_a_cluster_gives_the_same_as_this_machine(cluster, cheap, tmp_path):
     assert tree(found.out) == tree(expected.out)
     processes = {line.split()[-1] for line in log.read_text().splitlines()}
     assert str(os.getpid()) not in processes and len(processes) == 2
+
+
+def test_a_cluster_looks_for_what_fits(cluster, cheap, priced, tmp_path):
+    limits = {"picture": None, "fit": "board=pico,flash=29000"}
+    found = sweep_tools.sweep(tmp_path, "prune:0.1,prune:0.5", scheduler=cluster[0], **limits)
+    assert best_row(found).name == "prune:0.3"
+    assert [row.name for row in found.rows] == ["original", "prune:0.1", "prune:0.5", "prune:0.3", "prune:0.2"]
+    again = sweep_tools.sweep(tmp_path, "prune:0.1,prune:0.5", jobs=1, **limits)
+    assert not (tmp_path / "log").exists() and [row.breaks for row in again.rows] == [row.breaks for row in found.rows]
 
 
 def test_a_worker_of_the_cluster_that_dies_is_a_row(cluster, cheap, tmp_path):
