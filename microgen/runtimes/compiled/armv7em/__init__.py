@@ -100,7 +100,10 @@ class _Plan:
     def codes(self) -> Mapping[int, Code]:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
-        cheap = self._constants({**convs, **self._coded})
+        cheap: dict[int, Constants] = {}
+        for kind in (Nibbles, Blocks):  # these have kernels of their own
+            cheap |= self._constants({k: s for k, s in self._coded.items() if isinstance(s.coding, kind)})
+        cheap |= self._constants({**convs, **{k: s for k, s in self._coded.items() if isinstance(s.coding, Indexed)}})
         coded = {k: self._without_dead(s, cheap.pop(k)) for k, s in self._coded.items() if k in cheap}
         unroll = self._unroll({**convs, **self._coded}, 16 if self._options.optimize == "speed" else 8, 4)
         if self._is_dense_beside(convs, cheap):
