@@ -34,7 +34,7 @@ def profile(model: Model, runs: int) -> list[Row]:
     laps: dict[str, list[float]] = {}
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            said = run([_BIN, "build", str(model.tflite), "--out", "p", "--json"], Path(folder))[2]
+            said = run([_BIN, "build", str(model.tflite), "--out", "p", "--json"], Path(folder))[3]
         for step, seconds in json.loads(said[said.index("{") :])["timings_s"].items():
             laps.setdefault(step, []).append(seconds)
     total = sum(statistics.median(s) for s in laps.values())

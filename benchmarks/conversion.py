@@ -16,7 +16,7 @@ from .measure import ROOT, CommandFailed, Row, run
 def rows(runs: int, problems: list[str]) -> list[Row]:
     """Time both, in a process of their own."""
     try:
-        _, peak, said = run([sys.executable, "-m", "benchmarks.conversion", str(runs)], ROOT)
+        _, _, peak, said = run([sys.executable, "-m", "benchmarks.conversion", str(runs)], ROOT)
     except CommandFailed as error:
         problems.append(f"conversion: {error}")
         return []

@@ -22,7 +22,7 @@ child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(child, 0)
 seconds = time.perf_counter() - started
 with open(sys.argv[1], "w") as result:
-    print(seconds, usage.ru_maxrss, os.waitstatus_to_exitcode(status), file=result)
+    print(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status), file=result)
 """
 # What TensorFlow, absl and Python's warnings say in any case.
 _NOISE = ("WARNING", "W0000", "I0000", "E0000", "INFO:", "To enable", "warnings.warn", "UserWarning")
@@ -39,6 +39,7 @@ class Row:
     Attributes:
         topic, what, tool: what was measured.
         seconds: each run's wall time; empty when the tool did not do it.
+        cpu_seconds: each run's processor time, of the process and of those that it waited for.
         peak_mb: the largest memory of one process, 0 where it was not looked at.
         remark: what the figure includes, or why there is none.
     """
@@ -47,20 +48,23 @@ class Row:
     what: str
     tool: str
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     peak_mb: float = 0
     remark: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
-            **vars(self),
+            **{name: value for name, value in vars(self).items() if value or name != "cpu_seconds"},
             "median_s": statistics.median(self.seconds) if self.seconds else None,
             "min_s": min(self.seconds, default=None),
             "max_s": max(self.seconds, default=None),
         }
 
 
-def run(argv: Sequence[str], cwd: Path) -> tuple[float, float, str]:
-    """Run a command; return wall seconds, peak MB of it or of a child that it waited for, and what it printed.
+def run(argv: Sequence[str], cwd: Path) -> tuple[float, float, float, str]:
+    """Run a command; return wall and processor seconds, the peak MB of one process, and what it printed.
+
+    Processes that the command waited for count.
 
     Raises:
         CommandFailed: it ended with another code than 0, or not at all.
@@ -73,10 +77,10 @@ def run(argv: Sequence[str], cwd: Path) -> tuple[float, float, str]:
         text = done.stdout.decode("utf-8", "replace")
         if done.returncode != 0:
             raise CommandFailed(last_words(text))
-        seconds, kilobytes, code = result.read_text().split()
+        seconds, cpu, kilobytes, code = result.read_text().split()
     if code != "0":
         raise CommandFailed(last_words(text) or f"exit code {code}")
-    return float(seconds), int(kilobytes) / 1024, text
+    return float(seconds), float(cpu), int(kilobytes) / 1024, text
 
 
 def last_words(text: str) -> str:
@@ -104,12 +108,13 @@ def take_turns(
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    seconds, peak, _ = run(command(Path(folder)), Path(folder))
+                    seconds, cpu, peak, _ = run(command(Path(folder)), Path(folder))
                 except CommandFailed as error:
                     failed.add(tool)
                     rows[tool].seconds, rows[tool].remark = [], f"fails: {error}"
                     continue
             if turn:
                 rows[tool].seconds.append(seconds)
+                rows[tool].cpu_seconds.append(cpu)
                 rows[tool].peak_mb = max(rows[tool].peak_mb, peak)
     return list(rows.values())

@@ -27,7 +27,7 @@ def _one(tool: Tool, model: Model, folder: Path) -> Outcome:
     if obstacle:
         return Outcome(f"nothing: {obstacle}", check="-")
     try:
-        _, _, said = run(tool.command(model, folder), folder)
+        *_, said = run(tool.command(model, folder), folder)
     except CommandFailed as error:
         return Outcome(f"nothing: {error}", check="-")
     return tool.examine(model, folder, said)

@@ -70,7 +70,7 @@ def read(folder: Path) -> Results:
     document = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     for name, kind in _KINDS.items():
         fields = [f.name for f in dataclasses.fields(kind)]
-        document[name] = [kind(**{f: entry[f] for f in fields}) for entry in document.get(name, ())]
+        document[name] = [kind(**{f: entry[f] for f in fields if f in entry}) for entry in document.get(name, ())]
     return Results(**document)
 
 
