@@ -19,8 +19,9 @@ from ..frontends.frontend import ConvertOptions
 from ..frontends.pytorch.frontend import FRONTEND
 from ..frontends.tracing.convert import FloatModel
 from ..frontends.tracing.finish import quantized
+from ..frontends.tracing.packages import TRAINING
 from ..recipes import load_recipe
-from ..workers import TRAINING, converter, report_progress
+from ..workers import converter, report_progress
 from .trainer import Trainer, TrainReply, TrainRequest
 
 _RATE = 3e-3
