@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,33 @@ from tests.support.serial_board import build
 from tests.support.tools import needs_host
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"
+# Files whose slow tests take many seconds each, and share nothing but what is made once for all processes.
+LONG = (
+    "tests/compression/",
+    "tests/frontends/pytorch/test_networks.py",
+    "tests/recipes/",
+    "tests/repository/test_docs.py",
+    "tests/repository/test_examples.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Let each process begin with its share of the longest tests: a long one at the end leaves the others idle.
+
+    xdist cuts the list into equal parts, one a process, and takes from the end of one for a process that is done.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
+    long = [item for item in items if item.nodeid.startswith(LONG) and item.get_closest_marker("slow")]
+    taken = set(long)
+    short = iter([item for item in items if item not in taken])
+    ordered = []
+    for number in range(processes):
+        size = (len(items) - len(ordered)) // (processes - number)
+        share = long[number::processes]
+        ordered += [*share, *itertools.islice(short, max(0, size - len(share)))]
+    items[:] = [*ordered, *short]
 
 
 @pytest.fixture(scope="session")
