@@ -149,7 +149,7 @@ def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     merged = {**base, **own}
     for key in ("known_issues", "notes"):
         merged[key] = base.get(key, ()) + own.get(key, ())
-    for key in ("scratch", "persistent"):
+    for key in ("scratch", "persistent", "temporary", "structs"):
         merged[key] = {**base.get(key, {}), **own.get(key, {})}
     merged["code"] = {
         **base["code"],

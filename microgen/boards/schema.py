@@ -154,6 +154,8 @@ class TflmSnapshot(_Model):
             what TFLM's reference kernels ask, while the operator runs. An upper bound; 0 for operators that are
             not here.
         persistent: the same for memory that a kernel keeps.
+        temporary: the same for memory that a kernel takes only while it is prepared.
+        structs: bytes of TFLM's own structs, where this library compiles them larger than the planner has them.
         code: the flash use of its code.
         known_issues: known faults.
         components: its components with their licences, the library itself first.
@@ -182,6 +184,8 @@ class TflmSnapshot(_Model):
     arena: Arena
     scratch: Mapping[_OpName, _Expression] = Field(default_factory=dict)
     persistent: Mapping[_OpName, _Expression] = Field(default_factory=dict)
+    temporary: Mapping[_OpName, _Expression] = Field(default_factory=dict)
+    structs: Mapping[Literal["NodeAndRegistration", "TfLiteTensor"], PositiveInt] = Field(default_factory=dict)
     code: CodeSize
     known_issues: tuple[KnownIssue, ...] = ()
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
@@ -190,7 +194,7 @@ class TflmSnapshot(_Model):
     @model_validator(mode="after")
     def _only_its_own_ops(self) -> TflmSnapshot:
         concerned = (op for issue in self.known_issues for op in issue.ops)
-        used = {*self.scratch, *self.persistent, *self.int16x8, *self.int8_kernels, *concerned}
+        used = {*self.scratch, *self.persistent, *self.temporary, *self.int16x8, *self.int8_kernels, *concerned}
         if strange := sorted((used | set(self.code.op_bytes)) - set(self.ops)):
             raise ValueError(f"other fields name {', '.join(strange)}, which 'ops' lacks")
         if unmeasured := sorted(set(self.ops) - set(self.code.op_bytes)):
@@ -204,6 +208,10 @@ class TflmSnapshot(_Model):
     def persistent_bytes(self, op: str, shape: OpShape) -> int:
         """Return an upper bound of the arena bytes that `op` takes for good, beyond the reference kernel's."""
         return worst(self.persistent.get(op), shape)
+
+    def temporary_bytes(self, op: str, shape: OpShape) -> int:
+        """Return an upper bound of the arena bytes that `op` takes while it is prepared, beyond the reference's."""
+        return worst(self.temporary.get(op), shape)
 
     def issues(self, op: str, shape: OpShape) -> tuple[KnownIssue, ...]:
         """Return the known issues that an operator of this shape meets, or may meet."""

@@ -32,6 +32,7 @@ class OpShape:
         output: shape of the first output.
         filter: shape of the weights as the file has them; () for an operator without weights.
         activation_bytes: bytes of one activation: 1 for int8, 2 for int16.
+        inputs: number of inputs.
         strides: (height, width), where they are known.
         dilations: (height, width), used only together with strides.
     """
@@ -42,6 +43,7 @@ class OpShape:
     activation_bytes: int = 1
     strides: tuple[int, int] | None = None
     dilations: tuple[int, int] = (1, 1)
+    inputs: int = 1
 
     def settings(self) -> Iterator[dict[str, int]]:
         """Yield the values of the names in an expression, once for each stride and padding that fit."""
@@ -67,6 +69,7 @@ class OpShape:
             "window": filter_h * filter_w * in_c if windowed else (self.filter[-1] if self.filter else 0),
             "multiplier": max(1, out_c // in_c),
             "activation_bytes": self.activation_bytes,
+            "inputs": self.inputs,
         }
         if not windowed:
             yield {**names, **_axis_names("h", (1, 0)), **_axis_names("w", (1, 0))}

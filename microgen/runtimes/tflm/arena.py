@@ -77,7 +77,8 @@ class _Wanted:
 
     Attributes:
         sha256, target: the model's file, and what it is planned for.
-        scratch, persistent: what the board's own kernels ask for on top of the reference kernels.
+        scratch, persistent, temporary: what the board's own kernels ask for on top of the reference kernels.
+        structs: what its library compiles in another size.
         model: the model itself.
     """
 
@@ -85,6 +86,8 @@ class _Wanted:
     target: Target
     scratch: _Asked
     persistent: _Asked
+    temporary: _Asked
+    structs: tuple[tuple[str, int], ...]
     model: TfliteModel = field(compare=False)
 
 
@@ -94,7 +97,8 @@ def _planned(wanted: _Wanted) -> MemoryPlan:
         known = dict(asked)
         return lambda graph, op: [known[graph.index, op.index]] if (graph.index, op.index) in known else ()
 
-    return plan(wanted.model, wanted.target, sizes(wanted.scratch), sizes(wanted.persistent))
+    scratch, persistent, temporary = (sizes(a) for a in (wanted.scratch, wanted.persistent, wanted.temporary))
+    return plan(wanted.model, wanted.target, scratch, persistent, temporary, wanted.structs)
 
 
 def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
@@ -110,13 +114,15 @@ def plan_board(model: TfliteModel, board: Board) -> MemoryPlan:
         return tuple(sorted((place, count) for kind, count in sizes if count for place in kind.places))
 
     scratch = asked(snapshot.scratch_bytes, operator_kinds(model))
-    persistent = asked(snapshot.persistent_bytes, operator_kinds(model, in_float=True))
-    return _planned(_Wanted(model.sha256, target_of(board), scratch, persistent, model))
+    kinds = operator_kinds(model, in_float=True)
+    persistent, temporary = asked(snapshot.persistent_bytes, kinds), asked(snapshot.temporary_bytes, kinds)
+    structs = tuple(sorted(snapshot.structs.items()))
+    return _planned(_Wanted(model.sha256, target_of(board), scratch, persistent, temporary, structs, model))
 
 
 def plan_reference(model: TfliteModel, target: Target) -> MemoryPlan:
     """Lay the arena out as TFLM's reference kernels want it."""
-    return _planned(_Wanted(model.sha256, target, (), (), model))
+    return _planned(_Wanted(model.sha256, target, (), (), (), (), model))
 
 
 def target_of(board: Board) -> Target:

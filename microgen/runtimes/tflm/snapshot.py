@@ -110,4 +110,5 @@ def op_shape(graph: Subgraph, op: Operator) -> OpShape:
         activation_bytes=data.bytes // data.elements if data and data.elements else 1,
         strides=op.strides,
         dilations=op.dilations,
+        inputs=len(op.inputs),
     )

@@ -127,7 +127,12 @@ class _Arena:
 
 
 def plan(
-    model: TfliteModel, target: Target, scratch: KernelBytes | None = None, persistent: KernelBytes | None = None
+    model: TfliteModel,
+    target: Target,
+    scratch: KernelBytes | None = None,
+    persistent: KernelBytes | None = None,
+    temporary: KernelBytes | None = None,
+    structs: tuple[tuple[str, int], ...] = (),
 ) -> MemoryPlan:
     """Lay a model out in the arena as TFLM does, in the order of `MicroInterpreter::AllocateTensors`.
 
@@ -136,10 +141,12 @@ def plan(
         target: what to compute it for.
         scratch: what a board's own kernel of an operator asks for on top of the reference kernel's while it runs.
         persistent: the same for what it keeps.
+        temporary: the same for what it takes only while it is prepared.
+        structs: names and bytes of the interpreter's structures that a board's library compiles in another size.
     """
-    arena = _Arena(Structs.of(target))
+    arena = _Arena(Structs.of(target, structs))
     _allocate_graphs(arena, model)
-    requests = _prepare_operators(arena, model, scratch, persistent)
+    requests = _prepare_operators(arena, model, scratch, persistent, temporary)
     lifetimes = Lifetimes(model, requests)
     _allocate_for_planning(arena, model, lifetimes)
     buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers, [b.fixed for b in lifetimes.buffers]))
@@ -170,7 +177,11 @@ def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:
 
 
 def _prepare_operators(
-    arena: _Arena, model: TfliteModel, scratch: KernelBytes | None, persistent: KernelBytes | None
+    arena: _Arena,
+    model: TfliteModel,
+    scratch: KernelBytes | None,
+    persistent: KernelBytes | None,
+    temporary: KernelBytes | None,
 ) -> dict[tuple[int, int], list[int]]:
     """Prepare all kernels: read the options of the operators (Parse), then Init, then Prepare.
 
@@ -201,6 +212,8 @@ def _prepare_operators(
             arena.scratch(size)
         for size in persistent(graph, op) if persistent else ():
             arena.keep(size)
+        for size in temporary(graph, op) if temporary else ():
+            arena.allocate_temporary(size, structs.pointer)
         requests[graph.index, op.index] = arena.requests[before:]
         arena.hold_requests()
     if arena.requests:

@@ -30,14 +30,20 @@ class Structs:
 
     @staticmethod
     @functools.cache
-    def of(target: Target) -> Structs:
-        """Return the structures of a target."""
+    def of(target: Target, own: tuple[tuple[str, int], ...] = ()) -> Structs:
+        """Return the structures of a target.
+
+        Args:
+            target: the target.
+            own: names and bytes of the interpreter's structures that a library compiles in another size.
+        """
         table = toml.load(Path(__file__).with_name("structs.toml"))
 
         def pick(entries: dict[str, Any]) -> dict[str, int]:
             return {key: value[target] if isinstance(value, list) else value for key, value in entries.items()}
 
-        return Structs(target, *(pick(table[k]) for k in ("size", "options", "user_data")))
+        size, options, user_data = (pick(table[k]) for k in ("size", "options", "user_data"))
+        return Structs(target, size | dict(own), options, user_data)
 
     @property
     def pointer(self) -> int:
