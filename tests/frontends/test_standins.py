@@ -89,7 +89,7 @@ def test_a_function_of_single_elements_is_an_exact_table(tmp_path):
     assert found.quality.output_sqnr_db > 30
     result = microgen.build(found, "pico", runtime="compiled", out=tmp_path / "p", samples=8)
     assert result.verdict.passed and result.verdict.firmware == "equal"
-    with pytest.raises(InputError, match=r"\(ADD\) computes in int32") as caught:
+    with pytest.raises(InputError, match=r"\(ADD, .*\) computes in int32") as caught:
         microgen.build(found, "pico", runtime="tflm", out=tmp_path / "q")
     assert "runtime=compiled" in caught.value.hint
 

@@ -79,13 +79,14 @@ def check_reading(file: str, prepared: Prepared, graph: Traced, data: Sequence[A
     Raises:
         InputError: an output differs; names the first operator that does.
     """
+    tolerance = max(TOLERANCE, prepared.rounding)
     samples = [[a[k : k + 1] for a in data] for k in range(min(len(data[0]), COMPARED))]
-    if _largest(prepared, graph, samples, graph.outputs) <= TOLERANCE:
+    if _largest(prepared, graph, samples, graph.outputs) <= tolerance:
         return
     for step in graph.steps:
         names = [name for name in step.writes if name]
         off = _largest(prepared, graph, samples[:1], names)
-        if off > TOLERANCE:
+        if off > tolerance:
             raise InputError(
                 f"{file}: {step.title} is computed otherwise than onnxruntime does: off by {off:.2g} of the largest",
                 "use another operator there",

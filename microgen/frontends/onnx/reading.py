@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,6 +30,7 @@ class Prepared:
         opset: the version of its operators.
         shapes, dtypes: of the inputs, as ONNX's numbers of types.
         warnings: warnings for the user.
+        rounding: how far onnxruntime's own answers may be off, as a part of the largest, since it computes in float16.
     """
 
     model: Proto
@@ -37,6 +38,7 @@ class Prepared:
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[int, ...]
     warnings: tuple[str, ...]
+    rounding: float = 0.0
 
     def run(self, inputs: Sequence[Array], outputs: Sequence[str] = ()) -> list[Array]:
         """Run one sample in onnxruntime.
@@ -106,7 +108,8 @@ def prepare(path: Path) -> Prepared:
     del model.graph.value_info[:]  # sizes that are fixed now
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
-    warnings += _narrowed(model)
+    kinds = {t.data_type for t in model.graph.initializer} | {i.type.tensor_type.elem_type for i in model.graph.input}
+    warnings += _narrowed(kinds)
     for i, kind in zip(inputs, dtypes, strict=True):
         if kind == onnx.TensorProto.INT64:
             warnings.append(f"input '{i.name}' is int64 in ONNX, and int32 on the device")
@@ -118,7 +121,7 @@ def prepare(path: Path) -> Prepared:
     # Twice: what the first pass makes of functions (GroupNormalization) has sizes to compute, too.
     result = _folded(_folded(model))
     opsets = [o.version for o in result.opset_import if o.domain in ("", "ai.onnx")]
-    return Prepared(result, opsets[0] if opsets else opset, shapes, dtypes, tuple(warnings))
+    return Prepared(result, opsets[0] if opsets else opset, shapes, dtypes, tuple(warnings), max(map(_rounding, kinds)))
 
 
 def _folded(model: Proto) -> Proto:
@@ -255,8 +258,11 @@ def _fixed(file: str, value: Proto) -> tuple[int, ...]:
     return shape
 
 
-def _narrowed(model: Proto) -> Iterator[str]:
-    kinds = {t.data_type for t in model.graph.initializer} | {i.type.tensor_type.elem_type for i in model.graph.input}
+def _rounding(kind: int) -> float:
+    return {10: 2.0**-8, 16: 2.0**-5}.get(kind, 0.0)  # eight roundings of float16 and bfloat16
+
+
+def _narrowed(kinds: Set[int]) -> Iterator[str]:
     found = sorted(_NARROWED[k] for k in kinds & _NARROWED.keys())
     if found:
         yield f"computes in {' and '.join(found)} in ONNX, and in float32 before quantization"

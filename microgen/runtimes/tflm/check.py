@@ -70,9 +70,9 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
                 f"quantize the float model to int8 ({option('scheme', 'int8')})",
                 operator=op.name,
             )
-    for op in _int32_sums(model):
+    for op, name in _int32_sums(model):
         raise InputError(
-            f"{model.name}: operator {op.index} (ADD) computes in int32, as an index into a table does: "
+            f"{model.name}: operator {op.index} (ADD, '{name}') computes in int32, as an index into a table does: "
             f"{snapshot.title} has no kernel for it",
             "use an activation that TFLM has in int8 (ReLU, LeakyReLU, Hardswish, SiLU, ...)",
             operator=op.name,
@@ -105,14 +105,14 @@ def _wide(model: TfliteModel) -> tuple[Operator, ...]:
 
 
 @kept_for_model
-def _int32_sums(model: TfliteModel) -> tuple[Operator, ...]:
-    """Return the ADD operators on int32, such as the index into a table.
+def _int32_sums(model: TfliteModel) -> tuple[tuple[Operator, str], ...]:
+    """Return the ADD operators on int32, such as the index into a table, and the tensors that they write.
 
     TFLM's reference kernel has them; those of CMSIS-NN and ESP-NN, which all boards' libraries take instead, do not
     (`EvalAdd` of kernels/cmsis_nn/add.cc and kernels/esp_nn/add.cc).
     """
     return tuple(
-        op
+        (op, graph.tensors[op.outputs[0]].name)
         for graph in model.subgraphs
         for op in graph.operators
         if op.name == "ADD" and op.outputs and graph.tensors[op.outputs[0]].dtype == "int32"
