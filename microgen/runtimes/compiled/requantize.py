@@ -223,10 +223,11 @@ class _Search:
         """Return between what the addends of some channels must lie for multipliers m."""
         t, low, high = self._thresholds[left], self._low[left, None], self._high[left, None]
         down, wanted = 32 - self._prescale, self._levels << shift
-        # At a threshold y reaches the level; one accumulator below it does not.
+        # At a threshold y reaches the level; one accumulator below it does not. A channel whose output changes has a
+        # threshold above its lowest accumulator and not above its highest one.
         least = np.where(t <= high, wanted - (t * m[:, None] >> down), -_FREE).max(axis=1)
         most = np.where(t > low, wanted - ((t - 1) * m[:, None] >> down) - 1, _FREE).min(axis=1)
-        return np.where(least == -_FREE, most, least), np.where(most == _FREE, least, most)
+        return least, most
 
 
 def _thresholds(r: Requantization) -> Int64:

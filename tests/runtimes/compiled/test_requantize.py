@@ -78,6 +78,26 @@ def test_wrong_constants_are_not_proven(seed):
         assert not requantize.prove(r, replace(u, multiplier=u.multiplier + 2**16))
 
 
+def test_a_uniform_form_fits_only_if_nothing_leaves_int32():
+    multiplier, shift = quantize_multipliers([0.005, 0.005])
+    ends = np.full(2, 2**10)
+    r = Requantization(multiplier, shift, -128, -128, 127, -ends, ends)
+    u = requantize.uniform(r, np.zeros(2, np.int64))
+    assert u is not None and u.fits(r) and not u.constant.any()
+    one = np.array([0, 1])
+    top = 2**31 - u.addend
+    for wrong in (
+        replace(u, multiplier=u.multiplier - one * (u.multiplier + 1)),  # below 0
+        replace(u, multiplier=np.where(one, 2**31, u.multiplier), prescale=0, addend=np.zeros(2, np.int64)),
+        replace(u, bias=one * -(2**31 >> u.prescale)),  # what is multiplied
+        replace(u, addend=u.addend + one * (top - 1)),  # the sum alone
+        replace(u, addend=u.addend - one * (u.addend + 2**31), multiplier=u.multiplier * 0 + 2**30),  # the addend alone
+    ):
+        assert not wrong.fits(r)
+    unused = replace(u, bias=one * -(2**31 >> u.prescale), multiplier=u.multiplier * (1 - one))
+    assert not unused.fits(r) and replace(unused, constant=one.astype(bool)).fits(r)
+
+
 def test_outputs_below_the_zero_point_have_no_uniform_shift():
     multiplier, shift = quantize_multipliers([0.01])
     r = Requantization(multiplier, shift, 0, -128, 127, np.array([-(2**15)]), np.array([2**15]))
