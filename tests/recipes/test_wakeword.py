@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import microgen
 from microgen.errors import InputError
 from microgen.recipes import Recordings, load_recipe
+from microgen.tflite import parse
 from microgen.training import listening
 from microgen.training.train import _with_parameters
 from tests.recipes import on_device
-from tests.support.tools import needs_host
+from tests.support import examples
 
 PHRASE = "hey robot"
 
@@ -74,16 +76,16 @@ def test_the_cutoff_is_that_of_the_fewest_errors():
 
 
 @pytest.mark.slow
-def test_a_quick_one_is_trained_and_heard_on_an_emulated_board(tmp_path):
+def test_a_quick_one_is_trained_by_its_example_and_heard_on_an_emulated_board(tmp_path):
     if importlib.util.find_spec("tensorflow") is None or shutil.which("espeak-ng") is None:
         pytest.skip("TensorFlow or espeak-ng is not installed")
-    needs_host()
-    trained = microgen.train("wakeword", out=tmp_path / "t", phrase=PHRASE, quick=True)
-    assert trained.tflm_score > 0.85 and trained.quantized.model.is_stateful
-    assert trained.quantized.model.inputs[0].shape == (1, 3, 1, 40)
-    told = trained.to_json()
-    cutoff = f"{told['parameters']['cutoff']:.6g}"
-    assert told["applications"]["microphone"]["cutoff"] == trained.recipe.applications["microphone"]["cutoff"] == cutoff
-    assert trained.quantized.record["applications"]["microphone"]["cutoff"] == cutoff
-    assert told["phrase"] == PHRASE and told["parameters"]["words"] == 8 and told["parameters"]["missed"] <= 4
-    on_device.hears(tmp_path / "t", trained.recipe, (PHRASE,), 0.7, missed=1)
+    examples.check("wake_word", examples.run(tmp_path, "wake_word", "--phrase", PHRASE, "--quick"))
+    made = tmp_path / "wakeword"
+    record = json.loads((made / "training.json").read_text())
+    model = parse((made / "wakeword.tflite").read_bytes(), "wakeword", "wakeword")
+    assert record["scores"]["tflm"] > 0.85 and model.is_stateful
+    assert model.inputs[0].shape == (1, 3, 1, 40)
+    cutoff = f"{record['parameters']['cutoff']:.6g}"
+    assert record["applications"]["microphone"]["cutoff"] == cutoff
+    assert record["phrase"] == PHRASE and record["parameters"]["words"] == 8 and record["parameters"]["missed"] <= 4
+    on_device.hears(made, load_recipe("wakeword", PHRASE, quick=True), (PHRASE,), 0.7, missed=1)
