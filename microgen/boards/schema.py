@@ -139,6 +139,7 @@ class TflmSnapshot(_Model):
             a channel; `_int16` is the same for int16 activations.
         int16x8: operators whose kernel takes int16 activations, as read in its sources; what only moves or reshapes
             memory without a look at the type is not listed.
+        needs_bias: operators whose quantized kernel refuses to be prepared without a bias.
         int8_kernels: operators for which it has a registration of kernels for int8 alone, `Register_NAME_INT8` in the
             headers of its kernels; where that stands for the kernels for all types it is not listed.
         ops: schema names of the built-in operators that its MicroMutableOpResolver can register, sorted.
@@ -172,6 +173,7 @@ class TflmSnapshot(_Model):
     per_channel_fully_connected: PerChannel
     per_channel_fully_connected_int16: PerChannel
     int16x8: _OpNames = ()
+    needs_bias: _OpNames = ()
     int8_kernels: _OpNames = ()
     ops: Annotated[_OpNames, Field(min_length=1)]
     custom_ops: Annotated[tuple[_Text, ...], AfterValidator(_check_sorted)] = ()
@@ -194,7 +196,8 @@ class TflmSnapshot(_Model):
     @model_validator(mode="after")
     def _only_its_own_ops(self) -> TflmSnapshot:
         concerned = (op for issue in self.known_issues for op in issue.ops)
-        used = {*self.scratch, *self.persistent, *self.temporary, *self.int16x8, *self.int8_kernels, *concerned}
+        tables = (self.scratch, self.persistent, self.temporary, self.int16x8, self.int8_kernels, self.needs_bias)
+        used = {*concerned}.union(*tables)
         if strange := sorted((used | set(self.code.op_bytes)) - set(self.ops)):
             raise ValueError(f"other fields name {', '.join(strange)}, which 'ops' lacks")
         if unmeasured := sorted(set(self.ops) - set(self.code.op_bytes)):

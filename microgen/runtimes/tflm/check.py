@@ -9,6 +9,7 @@ from ...tflite.kept import kept_for_model
 from .resolver import METHODS
 
 _FULLY_CONNECTED = "FULLY_CONNECTED"
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 # Operators that move values of any width.
 _ANY_WIDTH = frozenset({"CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SHAPE", "SQUEEZE"})
 
@@ -77,6 +78,14 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             "use an activation that TFLM has in int8 (ReLU, LeakyReLU, Hardswish, SiLU, ...)",
             operator=op.name,
         )
+    for op in _without_bias(model):
+        if op.name in snapshot.needs_bias:
+            raise InputError(
+                f"{model.name}: operator {op.index} ({op.name}) has no bias, without which {snapshot.title} refuses it "
+                "on the device",
+                "give the layer a bias, of zeros if need be",
+                operator=op.name,
+            )
     for op, dtype in _per_channel_dense(model):
         support = {
             "int8": snapshot.per_channel_fully_connected,
@@ -116,6 +125,19 @@ def _int32_sums(model: TfliteModel) -> tuple[tuple[Operator, str], ...]:
         for graph in model.subgraphs
         for op in graph.operators
         if op.name == "ADD" and op.outputs and graph.tensors[op.outputs[0]].dtype == "int32"
+    )
+
+
+@kept_for_model
+def _without_bias(model: TfliteModel) -> tuple[Operator, ...]:
+    """Return the quantized convolutions without a bias."""
+    return tuple(
+        op
+        for graph in model.subgraphs
+        for op in graph.operators
+        if op.name in _CONVOLUTIONS
+        and (len(op.inputs) < 3 or op.inputs[2] < 0)
+        and any(graph.tensors[i].dtype != "float32" for i in op.inputs[:1] if i >= 0)
     )
 
 

@@ -37,7 +37,7 @@ def test_a_release_has_the_model_and_neither_serial_commands_nor_golden_vectors(
         (tmp_path / name).mkdir()
         images.append(compile_emulated(replace(firmware, flags=(*firmware.flags, *flags)), tmp_path / name))
     whole, release = images
-    for name in ("serial::Session", "golden::"):
+    for name in ("serial::Session", "g_copies", "golden::"):
         assert name in symbols(whole) and name not in symbols(release)
     assert b"m-ready" in whole.elf.read_bytes() and b"m-ready" not in release.elf.read_bytes()
     model = out / "lib/model"

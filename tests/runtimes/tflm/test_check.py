@@ -37,7 +37,7 @@ def dense_of_channels(inputs=(1, 0), dtype="int8"):
 
 def snapshot(*ops, **more):
     """A board's TFLM that has just these operators."""
-    usual = {"title": "TFLM of old", "ops": ops, "custom_ops": (), "int16x8": ()}
+    usual = {"title": "TFLM of old", "ops": ops, "custom_ops": (), "int16x8": (), "needs_bias": ()}
     fully_connected = {"per_channel_fully_connected": "supported", "per_channel_fully_connected_int16": "supported"}
     return SimpleNamespace(**usual | fully_connected | more)
 
@@ -49,6 +49,23 @@ def test_operators_that_a_board_lacks_are_named_wherever_they_are():
     assert refusal(check_board, models.two_by_two(), snapshot("ADD")) == says
     says = "m: TFLM of old has no operator FULLY_CONNECTED, RELU"
     assert refusal(check_board, models.control_flow(), snapshot("IF")) == says
+
+
+def test_a_convolution_without_a_bias_is_refused_where_the_library_refuses_it():
+    data = ("int8", "float32")
+    weights = ([1, 3, 3, 3], "int8", np.zeros((1, 3, 3, 3)))
+    fields = {"strideH": 1, "strideW": 1, "depthMultiplier": 1}
+    found = {
+        dtype: models.layer(
+            "DEPTHWISE_CONV_2D", [([1, 4, 4, 3], dtype), weights], [([1, 4, 4, 3], dtype)], "DepthwiseConv2D", **fields
+        )
+        for dtype in data
+    }
+    says = "m: operator 0 (DEPTHWISE_CONV_2D) has no bias, without which Chirale_TensorFlowLite 2.0.0 refuses it"
+    assert refusal(check_board, found["int8"], load_board("nano33ble").snapshot).startswith(says)
+    check_board(parse(found["int8"]), load_board("pico").snapshot)
+    check_board(parse(found["float32"]), load_board("nano33ble").snapshot)
+    check_board(parse(models.quirky_bias()), load_board("nano33ble").snapshot)
 
 
 @pytest.mark.parametrize(
