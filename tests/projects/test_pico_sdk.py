@@ -198,6 +198,8 @@ def test_its_sources_compile_with_tflm(tmp_path, sdk, monkeypatch):
     headers = resources.path("firmware") / "runtimes/tflm/host"
     shutil.copytree(headers, project / name / "src", ignore=shutil.ignore_patterns("selftest*"))
     (project / name / "src/tensorflow/lite/micro/hexdump_test.cpp").write_text("#error not to be compiled\n")
+    header = project / name / "src/tensorflow/lite/micro/micro_interpreter.h"
+    header.write_text(f"#ifndef ARDUINO\n#error as the library's own headers\n#endif\n{header.read_text()}")
     (project / name / "src/some.cpp").write_text("#ifndef TF_LITE_STATIC_MEMORY\n#error\n#endif\nint g_some;\n")
     run(project, "cmake", "-B", "build", "-G", "Unix Makefiles", "-D", "SERIAL_USB=OFF")
     objects = [
