@@ -63,6 +63,6 @@ def test_a_kind_has_the_firmware_of_platformio(kind, runtime, listens, shared_mo
     listing = b"".join(data for n, data in files.items() if PurePosixPath(n).name == "CMakeLists.txt").decode()
     sources = [n for n, _ in wanted if n.endswith((".c", ".cc", ".S"))]
     if listing and kind != "c-library":  # which CMake builds in tests of its own
-        listed = {n: len(re.findall(rf"/{re.escape(n)}\b", listing)) for n in sources}
+        listed = {n: len(re.findall(rf'(?m)^\s+\S*/{re.escape(n)}"?$', listing)) for n in sources}
         there = Counter(PurePosixPath(n).name for n in files)
         assert listed == {n: there[n] for n in sources}
