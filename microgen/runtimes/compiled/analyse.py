@@ -22,6 +22,8 @@ _Bools = npt.NDArray[np.bool_]
 _Layer = Conv | Depthwise | FullyConnected
 # Kernels take channels in fours.
 _GROUP = 4
+# Of constant channels: those with a smaller shift get another scale.
+_LEAST_SHIFT = -12
 
 
 @dataclass(frozen=True)
@@ -239,14 +241,19 @@ def _fold(step: _Layer, bounds: Mapping[int, _Bounds], stored: Mapping[int, _Boo
     r = step.requantization
     w, bias = step.filter.astype(np.int64), step.bias.copy()
     constant = bounds[step.output.index].constant
+    acc_low, multiplier, shift = r.acc_low.copy(), r.multiplier.copy(), r.shift.copy()
     if isinstance(step, Depthwise):
         w = w[:, :, written] if step.multiplier == 1 else w
     elif isinstance(step, FullyConnected) or step.groups == 1:
         flat = w.reshape(len(w), -1, len(read))
         bias += (flat * np.where(read, 0, given.low)).sum((1, 2))
         flat = flat[:, :, read]
+        # Converters give channels without weights tiny scales, for which no cheap constants exist.
+        odd = constant & ((shift < _LEAST_SHIFT) | (shift > 0) | (multiplier == 0))
+        acc_low[odd] = 4 * (bounds[step.output.index].low[odd] - r.zero_point)
+        multiplier[odd], shift[odd] = 2**30, -1
         # A constant output may have weights on channels that are gone; any accumulator in its range gives it.
-        flat[constant], bias[constant] = 0, r.acc_low[constant]
+        flat[constant], bias[constant] = 0, acc_low[constant]
         flat = flat[written]
         w = flat.reshape(len(flat), *w.shape[1:-1], -1)
     return replace(
@@ -255,10 +262,10 @@ def _fold(step: _Layer, bounds: Mapping[int, _Bounds], stored: Mapping[int, _Boo
         bias=bias[written],
         requantization=replace(
             r,
-            multiplier=r.multiplier[written],
-            shift=r.shift[written],
-            acc_low=r.acc_low[written],
-            acc_high=np.where(constant, r.acc_low, r.acc_high)[written]
+            multiplier=multiplier[written],
+            shift=shift[written],
+            acc_low=acc_low[written],
+            acc_high=np.where(constant, acc_low, r.acc_high)[written]
             if not isinstance(step, Depthwise)
             else r.acc_high[written],
         ),

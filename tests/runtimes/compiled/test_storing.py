@@ -79,6 +79,20 @@ def test_instructions_keep_to_their_budget(kind):
         assert stored.weights_bytes <= dense.weights_bytes
 
 
+def test_a_channel_without_weights_leaves_its_layer_on_cheap_constants():
+    """Converters give it a tiny scale and a large bias; its output is a constant."""
+    b = ModelBuilder()
+    w = np.random.default_rng(5).integers(-90, 90, (4, 16))
+    w[3] = 0
+    x, y = b.tensor("x", [1, 16], "int8", 0.05), b.tensor("y", [1, 4], "int8", 0.3)
+    weights = b.tensor("w", [4, 16], "int8", [0.01, 0.01, 0.01, 1e-10], values=w)
+    bias = b.tensor("b", [4], "int32", 0.0005, values=[0, 0, 0, 10**9])
+    b.op("FULLY_CONNECTED", [x, weights, bias], [y], schema.FullyConnectedOptionsT())
+    compiled = compile_model(parse(b.build([x], [y]), "m"), Armv7emPath())
+    assert (compiled.proofs.proven, compiled.proofs.exact) == (4, 0)
+    assert compiled.program.steps[0].bias[3] == 0
+
+
 def test_what_a_board_is_told():
     cost = device_cost(model("pruned"), load_board("nano33ble"))
     assert cost is not None and cost.runtime == "compiled" and len(cost.stored) == 3
