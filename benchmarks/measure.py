@@ -48,9 +48,9 @@ class Row:
     what: str
     tool: str
     seconds: list[float] = field(default_factory=list)
-    cpu_seconds: list[float] = field(default_factory=list)
     peak_mb: float = 0
     remark: str = ""
+    cpu_seconds: list[float] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
