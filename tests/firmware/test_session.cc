@@ -37,7 +37,7 @@ TEST_CASE("commands that only tell") {
   CHECK(bench.Send("arena%") == Lines{"m-arena-[12345,24832]", "m-ready"});
   CHECK(bench.Send("hash%") == Lines{std::string("m-hash-[") + model::kSha256 + "]", "m-ready"});
   const Lines help = bench.Send("help%");
-  CHECK(help.front() == "microgen 0.1.0");
+  CHECK(help.front() == "microgen 0.2.0");
   CHECK(std::count(help.begin(), help.end(), "m-ready") == 1);
   for (const char* name :
        {"help", "name", "profile", "timestamp", "db", "infer", "results", "input", "output", "crc",

@@ -297,7 +297,7 @@ def test_platformio_packs_it(library, tmp_path):
     core = pio.core(tmp_path / "core")
     done = pio.Pio(core, {})(library, "pkg", "pack")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (library / "m_model-0.1.0.tar.gz").is_file()
+    assert (library / "m_model-0.2.0.tar.gz").is_file()
 
 
 def test_the_serial_commands_run_on_an_emulated_cpu(built):

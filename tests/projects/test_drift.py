@@ -85,7 +85,7 @@ def test_another_version_of_microgen(folder, monkeypatch):
     for room in ("manifest", "firmware", "platformio.kind"):
         monkeypatch.setattr(f"microgen.projects.{room}.__version__", "9.9.9")
     found = check(folder)
-    assert [c.summary() for c in found.drift.causes] == ['microgen: "0.1.0", now "9.9.9"']
+    assert [c.summary() for c in found.drift.causes] == ['microgen: "0.2.0", now "9.9.9"']
     assert {"microgen.json", "lib/model/model_config.h"} <= set(changes(found))
 
 
