@@ -14,6 +14,7 @@ from . import (
     arrays,
     boards,
     commands,
+    compression_flash,
     conversion,
     inferences,
     instructions,
@@ -144,6 +145,10 @@ def _limits(s: Session, problems: list[str]) -> None:
     problems += [f"{limit.what}: beyond its bounds" for limit in s.results.limits if not limit.holds]
 
 
+def _compression(s: Session, problems: list[str]) -> None:
+    s.results.compression = compression_flash.measured(problems)
+
+
 TOPICS: dict[str, Callable[[Session, list[str]], None]] = {
     "speed": _speed,
     "outcome": _outcome,
@@ -157,6 +162,7 @@ TOPICS: dict[str, Callable[[Session, list[str]], None]] = {
     "protocol": _protocol,
     "instructions": _instructions,
     "limits": _limits,
+    "compression": _compression,
 }
 
 
