@@ -105,7 +105,11 @@ def test_commands_and_options_named_in_sentences_exist(page):
 
 @pytest.mark.parametrize(
     ("script", "written"),
-    [("reference.py", ["commands.md", "api.md"]), ("images/way.py", ["images/way-light.svg", "images/way-dark.svg"])],
+    [
+        ("reference.py", ["commands.md", "api.md"]),
+        ("images/way.py", ["images/way-light.svg", "images/way-dark.svg"]),
+        ("images/compression.py", ["images/compression-light.svg", "images/compression-dark.svg"]),
+    ],
 )
 def test_what_is_written_by_a_script_is_current(script, written, tmp_path):
     subprocess.run([sys.executable, docs.ROOT / "docs" / script, tmp_path], check=True)
