@@ -9,6 +9,7 @@ import pytest
 
 import microgen
 from tests.support import models
+from tests.support.docs_files import Files
 from tests.support.once import once, shared_folder
 from tests.support.serial_board import build
 from tests.support.tools import needs_host
@@ -53,10 +54,16 @@ def shared_models() -> Path:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
-    """The digits recipe after a few epochs, as the path of its .keras file."""
+    """The digits recipe after two epochs, as the path of its .keras file."""
     pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
-    folder = once(shared_folder(tmp_path_factory), "digits", lambda out: microgen.train("digits", out=out, epochs=4))
+    folder = once(shared_folder(tmp_path_factory), "digits", lambda out: microgen.train("digits", out=out, epochs=2))
     return folder / "digits.keras"
+
+
+@pytest.fixture(scope="session")
+def trained_digits(tmp_path_factory):
+    """What the digits recipe writes after all of its epochs, as a folder: for the documentation it is made anyway."""
+    return Files(shared_folder(tmp_path_factory) / "docs-files").path("digits")
 
 
 @pytest.fixture(scope="session")

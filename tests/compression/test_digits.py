@@ -49,9 +49,8 @@ def test_low_rank_cuts_parameters_by_40_percent_within_3_points(digits, tmp_path
     assert built(tmp_path / "l.keras", tmp_path / "p")
 
 
-def test_two_trained_networks_side_by_side_and_averaged(digits, tmp_path):
-    other = tmp_path / "other/digits.keras"
-    microgen.train("digits", out=other.parent, epochs=1)
+def test_two_trained_networks_side_by_side_and_averaged(digits, trained_digits, tmp_path):
+    other = trained_digits / "digits.keras"
     paths = [digits.with_suffix(".tflite"), other.with_suffix(".tflite")]
     both = microgen.merge(paths, tmp_path / "both.tflite")  # compares every byte of every output
     assert both.samples and both.whole.arena_bytes < sum(p.arena_bytes for p in both.parts)

@@ -94,8 +94,8 @@ def test_what_a_training_returns_is_what_it_writes(tmp_path):
 
 
 @pytest.mark.slow
-def test_digits_are_read_from_what_a_camera_sees(digits, tmp_path):
-    on_device.sees(shutil.copytree(digits.parent, tmp_path / "t"), load_recipe("digits"))
+def test_digits_are_read_from_what_a_camera_sees(trained_digits, tmp_path):
+    on_device.sees(shutil.copytree(trained_digits, tmp_path / "t"), load_recipe("digits"))
 
 
 @pytest.mark.slow
