@@ -97,8 +97,8 @@ class MicrogenError(Exception):
     """A failure with a message, a hint and the exit code of the command that meets it.
 
     Attributes:
-        message: one line that says what failed and where.
-        hint: one line that says what to do about it.
+        message: one line with the failure and its place.
+        hint: one line with the remedy.
         exit_code: 1 diverged, 2 bad input, 3 the environment lacks something.
         option: the parameter whose value cannot be used; None for no particular one, as for all that follow.
         path: the file or folder that cannot be used.

@@ -78,7 +78,7 @@ def test_the_command_line_prints_flags(monkeypatch: pytest.MonkeyPatch, capsys: 
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2
-    assert capsys.readouterr().err == "error: --samples 0: at least one sample is needed\nhint: leave it out for 100\n"
+    assert capsys.readouterr().err == "error: --samples 0: at least one sample is needed\nhint: omit it for 100\n"
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ DATA = {"option": "seed", "path": "a/b", "tensor": "t", "operator": "CONV_2D", "
 
 @pytest.mark.parametrize("kind", [InputError, SetupError, MicrogenError])
 def test_errors_cross_from_a_worker_with_their_data(kind: type[MicrogenError]) -> None:
-    error = kind("cannot be", f"leave {option('scheme')} out", value=7, **DATA)
+    error = kind("cannot be", f"omit {option('scheme')}", value=7, **DATA)
     back = raised(Engine("x"), Failure.of(error), "")
     assert type(back) is kind and vars(back) == vars(error) and back.args == error.args
-    assert back.spelled(SHELL) == ("--seed 7: cannot be", "leave --scheme out")
+    assert back.spelled(SHELL) == ("--seed 7: cannot be", "omit --scheme")
     assert back.data == DATA
 
 

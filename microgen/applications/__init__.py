@@ -78,6 +78,8 @@ def choose_application(
         return chosen.with_options({**(usual or {}).get(chosen.name, {}), **beside, **(options or {})})
     if name is not None or options is not None:
         raise InputError(
-            f"the application '{name}' and {option('mlperf', mlperf)}", "give one of them", option="mlperf"
+            f"the application '{name}' and {option('mlperf', mlperf)} exclude each other",
+            "give one of them",
+            option="mlperf",
         )
     return APPLICATIONS.get("mlperf").with_options({"task": mlperf})

@@ -85,11 +85,11 @@ class Application(Protocol):
         """Read a file in place of the sensor.
 
         Raises:
-            InputError: it cannot be read, or the application reads no sensor.
+            InputError: it cannot be read, or the application has no sensor.
         """
 
     def trial(self, model: TfliteModel) -> Recording | None:
-        """Return what a sensor gives in noise until a model infers a few times; None where it reads no sensor."""
+        """Return what a sensor gives in noise until a model infers a few times; None where it has no sensor."""
 
     def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
         """Return what it takes, in parts; none where that is nothing."""
@@ -102,5 +102,5 @@ class Application(Protocol):
             steps: inferences of a golden vector.
 
         Returns:
-            Shape (steps, *shape of the only input), in its type; None where the application reads no sensor.
+            Shape (steps, *shape of the only input), in its type; None where the application has no sensor.
         """

@@ -93,8 +93,9 @@ class _Camera:
         spread = max(abs(shots.low), abs(shots.high)) <= 1000 and shots.low != shots.high
         if not 1 <= shots.images_per_s <= 100 or not spread:
             raise InputError(
-                f"application options images_per_s={shots.images_per_s}, low={shots.low}, high={shots.high}: cannot be",
-                "take 1 to 100 images a second, and another number for black than for white, from -1000 to 1000",
+                f"application options images_per_s={shots.images_per_s}, low={shots.low}, high={shots.high}: "
+                "invalid value",
+                "use 1 to 100 images per second, and different numbers from -1000 to 1000 for black and white",
                 option="application_options",
             )
         return replace(self, image=image, shots=shots, detection=detection)
@@ -107,9 +108,10 @@ class _Camera:
         wanted = (image.height, image.width, image.channels)
         if first.shape[1:] not in (wanted, wanted[:2] if image.channels == 1 else wanted):
             raise InputError(
-                f"{model.name}: its input {list(first.shape)} is no image of {image.width} x {image.height} pixels and "
+                f"{model.name}: its input {list(first.shape)} is not an image of {image.width} x {image.height} "
+                "pixels and "
                 f"{image.channels} channel{'s' if image.channels > 1 else ''}",
-                "set the application's options as the model was trained: width, height, channels",
+                "set the application's options to those of the training: width, height, channels",
                 option="application_options",
                 tensor=first.name,
             )

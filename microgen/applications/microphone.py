@@ -119,7 +119,7 @@ class _Microphone:
         if _FRONT_END in options:
             if front_end not in FRONT_ENDS:
                 raise InputError(
-                    f"application option {_FRONT_END}={front_end}: there is no such front end",
+                    f"application option {_FRONT_END}={front_end}: no such front end",
                     f"one of {', '.join(FRONT_ENDS)}",
                     option="application_options",
                 )
@@ -138,7 +138,7 @@ class _Microphone:
             features.first_offset and not features.coefficients
         ):
             raise InputError(
-                f"application option first_offset={features.first_offset}: cannot be",
+                f"application option first_offset={features.first_offset}: invalid value",
                 "give one of cepstral coefficients, near their size",
             )
         detection = sensing.read_detection(_among(options, sensing.names(Detection)), self.detection)
@@ -155,7 +155,7 @@ class _Microphone:
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: cannot be read as the manifest of {model.name}: {error}",
-                "mend it, or move it away and give the options",
+                "repair it, or move it away and set the options",
                 path=path,
             ) from None
         return _from_manifest(manifest, path)
@@ -163,8 +163,9 @@ class _Microphone:
     def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         if not self.front_end:
             raise InputError(
-                f"{model.name}: what features it was trained with is not known",
-                f"put its microWakeWord manifest beside it, or give {option('application_options', 'front_end=NAME')}: "
+                f"{model.name}: its audio features are unknown",
+                "put its microWakeWord manifest next to it, or give "
+                f"{option('application_options', 'front_end=NAME')}: "
                 f"one of {', '.join(FRONT_ENDS)}",
                 option="application_options",
             )
@@ -191,7 +192,7 @@ class _Microphone:
         if len(recording.values) < front.window:
             raise InputError(
                 f"{path}: has {1000 * recording.seconds:.0f} ms, less than a frame of {front.window_ms} ms",
-                "record a longer one",
+                "give a longer recording",
                 path=path,
             )
         return recording
@@ -262,7 +263,7 @@ def _from_manifest(manifest: Any, path: Path) -> dict[str, str]:  # noqa: ANN401
     if not isinstance(word, str) or any(isinstance(n, bool) or not isinstance(n, (int, float)) for n in numbers):
         raise InputError(
             f"{path}: a microWakeWord manifest without its wake word, window, step or cutoff",
-            "mend it, or move it away and give the options",
+            "repair it, or move it away and set the options",
             path=path,
         )
     return {

@@ -66,9 +66,9 @@ class _Motion:
         sensing.check_ignored(model, self.detection, labels)
         if model.inputs[0].elements != window.length * window.axes:
             raise InputError(
-                f"{model.name}: its input {list(model.inputs[0].shape)} is no window of {window.length} moments of "
+                f"{model.name}: its input {list(model.inputs[0].shape)} is not a window of {window.length} moments of "
                 f"{window.axes} axes",
-                "set the application's options as the model was trained: length, acceleration, rotation",
+                "set the application's options to those of the training: length, acceleration, rotation",
                 option="application_options",
                 tensor=model.inputs[0].name,
             )
@@ -88,7 +88,7 @@ class _Motion:
         if len(recording.values) < self.window.length:
             raise InputError(
                 f"{path}: has {len(recording.values)} moments, less than a window of {self.window.length}",
-                "record a longer one",
+                "give a longer recording",
                 path=path,
             )
         return recording

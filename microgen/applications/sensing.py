@@ -94,14 +94,14 @@ class Detection:
 
     def __post_init__(self) -> None:
         for name, allowed, hint in (
-            ("stride_ms", 0 <= self.stride_ms <= 60_000, "take 0 to 60000"),
-            ("average", 1 <= self.average <= 1000, "take 1 to 1000"),
-            ("cutoff", 0 <= self.cutoff < 1, "take a number from 0 to below 1"),
-            ("consecutive", 1 <= self.consecutive <= 1000, "take 1 to 1000"),
-            ("refractory_ms", 0 <= self.refractory_ms <= 600_000, "take 0 to 600000"),
+            ("stride_ms", 0 <= self.stride_ms <= 60_000, "use 0 to 60000"),
+            ("average", 1 <= self.average <= 1000, "use 1 to 1000"),
+            ("cutoff", 0 <= self.cutoff < 1, "use a number from 0 to below 1"),
+            ("consecutive", 1 <= self.consecutive <= 1000, "use 1 to 1000"),
+            ("refractory_ms", 0 <= self.refractory_ms <= 600_000, "use 0 to 600000"),
             ("label", bool(self.label.strip()) and self.label.isprintable(), "give it a name"),
-            ("threshold", 0 <= self.threshold <= _MOST_ERROR, f"take 0 to {_MOST_ERROR:g}"),
-            ("queue_ms", 20 <= self.queue_ms <= 10_000, "take 20 to 10000"),
+            ("threshold", 0 <= self.threshold <= _MOST_ERROR, f"use 0 to {_MOST_ERROR:g}"),
+            ("queue_ms", 20 <= self.queue_ms <= 10_000, "use 20 to 10000"),
         ):
             if not allowed:
                 raise _refused(name, getattr(self, name), hint)
@@ -117,7 +117,7 @@ class Stream:
     """What comes from a sensor, and the frames that are made of it.
 
     Attributes:
-        rate_hz: moments a second.
+        rate_hz: time steps per second.
         axes: values of a moment.
         elements: numbers of a frame.
         step_us: microseconds between two frames.
@@ -202,7 +202,7 @@ def check_names(application: str, options: Mapping[str, str], known: tuple[str, 
     """
     for name in options:
         if name not in known:
-            hint = nearest(name, known, f"it has {', '.join(known)}")
+            hint = nearest(name, known, f"its options are {', '.join(known)}")
             raise InputError(
                 f"the application '{application}' has no option '{name}'", hint, option="application_options"
             )
@@ -231,8 +231,8 @@ def check_edges(application: str, model: TfliteModel, elements: int, detection: 
     is_flat = bool(detection.threshold) and first.shape[-1] == first.elements
     if first.elements % elements or not (is_flat or (frame or elements) in first.shape):
         raise InputError(
-            f"{model.name}: its input {list(first.shape)} is not made of frames of {elements} numbers",
-            "set the application's options as the model was trained",
+            f"{model.name}: its input {list(first.shape)} does not consist of frames of {elements} numbers",
+            "set the application's options to those of the training",
             option="application_options",
             tensor=first.name,
         )
@@ -249,8 +249,9 @@ def check_edges(application: str, model: TfliteModel, elements: int, detection: 
         low, high = (scores.scale * (q - scores.zero_point) for q in _range(scores.dtype))
         if low < -0.01 or high > 1.01:
             raise InputError(
-                f"{model.name}: output '{scores.name}' goes from {low:.3g} to {high:.3g}: no scores of 0 to 1",
-                "end the model in a softmax or a sigmoid; an autoencoder is given a threshold",
+                f"{model.name}: output '{scores.name}' ranges from {low:.3g} to {high:.3g}, but scores range from 0 "
+                "to 1",
+                "end the model in a softmax or a sigmoid, or give an autoencoder a threshold",
                 tensor=scores.name,
             )
 
@@ -264,7 +265,7 @@ def check_ignored(model: TfliteModel, detection: Detection, labels: Sequence[str
     for label in detection.ignored:
         if label not in labels:
             raise InputError(
-                f"{model.name}: has no label '{label}', which the application is to ignore",
+                f"{model.name}: has no label '{label}' (application option ignore)",
                 nearest(label, list(labels), f"it has {', '.join(labels)}") if labels else f"give {option('labels')}",
                 option="application_options",
             )
@@ -339,7 +340,7 @@ def shared_parts(
 
 
 def _refused(name: str, value: object, hint: str) -> InputError:
-    return InputError(f"application option {name}={value}: cannot be", hint, option="application_options")
+    return InputError(f"application option {name}={value}: invalid value", hint, option="application_options")
 
 
 def _whole(name: str, text: str) -> int:

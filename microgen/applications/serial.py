@@ -26,9 +26,10 @@ def serial_program() -> bytes:
 
 
 def no_sensor(application: str) -> InputError:
-    """Return what is to be raised where an application is asked for a recording and reads no sensor."""
+    """Return what is to be raised where an application is asked for a recording and has no sensor."""
     return InputError(
-        f"the application '{application}' reads no sensor", "build with one that does: application microphone"
+        f"the application '{application}' has no sensor",
+        "build with an application that has one, for example microphone",
     )
 
 
@@ -48,7 +49,7 @@ class _Serial:
 
     def with_options(self, options: Mapping[str, str]) -> _Serial:
         for option in options:
-            raise InputError(f"the application 'serial' has no option '{option}'", "leave it out")
+            raise InputError(f"the application 'serial' has no option '{option}'", "omit it")
         return self
 
     def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:

@@ -15,6 +15,7 @@ from .cpus import Cpu
 from .schema import Board, BoardFile, TflmSnapshot
 
 _LIST_HINT = "`microgen boards` lists the boards"
+_TOML_HINT = "`microgen boards` can print the file of a board to start from"
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -54,14 +55,14 @@ def board_file(name_or_path: str) -> Path:
     known = {alias: board.name for board in list_boards() for alias in (board.name, *board.aliases)}
     if name := known.get(wanted):
         return _shipped(name)
-    hint = nearest(wanted, known, "a file of your own ends with .toml;")
+    hint = nearest(wanted, known, "the name of a board file ends with .toml;")
     own = Path(f"{name_or_path}.toml")
     if own.is_file():
-        hint = f"its file lies here: {option('board', own)};"
+        hint = f"use its file: {option('board', own)};"
     elif wanted.startswith(("my-", "my_")):
-        hint = f"a board of your own has a file: {option('board', own)};"
+        hint = f"give the file of your own board: {option('board', own)};"
     if "," in wanted:
-        hint = f"name each board with an option of its own: {option('board', 'pico')} {option('board', 'esp32')};"
+        hint = f"repeat the option for each board: {option('board', 'pico')} {option('board', 'esp32')};"
     raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}", option="board")
 
 
@@ -114,7 +115,7 @@ def _read_board(path: Path) -> Board:
     if cpu.architecture != file.mcu.architecture:
         raise InputError(
             f"{path}: field 'cpu': '{cpu.name}' is {cpu.architecture}, 'mcu.architecture' is {file.mcu.architecture}",
-            "correct the one that is wrong",
+            "correct the wrong field",
         )
     snapshot = None if file.tflm is None else _read_snapshot(file.tflm, path)
     return Board(**{**dict(file), "snapshot": snapshot, "processor": cpu})
@@ -134,7 +135,7 @@ def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:
     names = sorted(p.stem for p in folder.glob("*.toml"))
     if name not in names:
         raise InputError(
-            f"{asked_by}: field 'tflm': there is no TFLM snapshot '{name}'",
+            f"{asked_by}: field 'tflm': no TFLM snapshot '{name}'",
             nearest(name, names, f"one of {', '.join(names)}"),
         )
     data = _read_toml(path, "TFLM snapshot")
@@ -163,15 +164,18 @@ def _read_toml(path: Path, kind: str) -> dict[str, Any]:
     try:
         data = toml.load(path)
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such {kind} file", f"check the path; {_LIST_HINT}") from None
+        raise InputError(f"{path}: no such {kind} file", f"check the path; {_LIST_HINT}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}", "save the file as UTF-8") from None
     except toml.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}", "correct that line") from None
+        raise InputError(
+            f"{path}: not valid TOML: {error}",
+            f"correct that line; {_TOML_HINT}" if kind == "board" else "correct that line",
+        ) from None
     except ValueError as error:  # nested too deeply, a number of too many digits, a path with a zero byte
-        raise InputError(f"{path}: cannot be read: {error}", "correct the file, or its path") from None
+        raise InputError(f"{path}: cannot be read: {error}", "correct the file or its path") from None
     frozen: dict[str, Any] = _freeze(data)
     return frozen
 

@@ -248,7 +248,7 @@ class Core(_Model):
     Attributes:
         flash_bytes, ram_bytes: as its build reported them.
         stack_bytes: of the thread that runs loop(), where it lies in the RAM counted here; 0 if it has its own.
-        stack_in: where it is then: "the core's figure", "RAM of its own".
+        stack_in: where it is then: "the RAM of the board core", "RAM of its own".
         error_percent: the error of flash and RAM.
         source: source of the figures.
         note: under which conditions.

@@ -17,18 +17,20 @@ def bench(
     project: Project,
     on: On = "host",
     model: Model = None,
-    runs: Annotated[int | None, typer.Option(help="How many inferences to time. Default: 100, emulated 2.")] = None,
-    warmups: Annotated[int | None, typer.Option(help="How many to run before. Default: 10, emulated 0.")] = None,
+    runs: Annotated[int | None, typer.Option(help="Number of timed inferences. Default: 100, emulated 2.")] = None,
+    warmups: Annotated[
+        int | None, typer.Option(help="Number of untimed inferences before. Default: 10, emulated 0.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
     against: Annotated[
         Path | None,
-        typer.Option(help="The JSON file of an earlier run, on another board say, to compare with."),
+        typer.Option(help="Compare with an earlier run: the JSON file of its --out."),
     ] = None,
     baud: Baud = defaults.BAUD,
     record: Record = None,
     as_json: Json = False,
 ) -> None:
-    """Time a firmware's inferences, one by one, on its own clock; on an emulated CPU, count its instructions."""
+    """Time single inferences with the firmware's own clock. On an emulated CPU, also count instructions."""
     from ..workflows.bench import bench as run
     from ..workflows.bench import read_bench, write_bench
 

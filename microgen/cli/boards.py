@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def boards(
     name: Annotated[
         str | None,
-        typer.Argument(help="One board, by name, alias or file.", show_default=False, autocompletion=completion.boards),
+        typer.Argument(help="A board's name, alias or file.", show_default=False, autocompletion=completion.boards),
     ] = None,
-    as_toml: Annotated[bool, typer.Option("--toml", help="Print its file, to start one of your own from.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print the board's file, as a start for your own.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the boards, or show one."""
+    """List all boards, or describe one."""
     from ..boards import board_file, list_boards, load_board
     from ..errors import InputError
     from ..report.models import board_lines
@@ -31,7 +31,9 @@ def boards(
 
     if as_toml:
         if name is None or as_json:
-            raise InputError("--toml prints the file of one board", f"microgen boards {defaults.BOARD} --toml")
+            raise InputError(
+                "--toml needs the name of one board, and excludes --json", f"microgen boards {defaults.BOARD} --toml"
+            )
         load_board(name)
         print_text(board_file(name).read_text("utf-8"))
         return

@@ -40,30 +40,34 @@ def build(
     models: Annotated[
         list[Path] | None,
         typer.Argument(
-            help=f"{TAKEN}; a float model needs --calibration. Several share a firmware. None: the recipe.",
+            help=f"{TAKEN}. A float model needs --calibration. Several share a firmware. Without one, the recipe.",
             show_default=False,
         ),
     ] = None,
     board: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"A board (microgen boards), or a board file; may be given again. Default: {defaults.BOARD}.",
+            help=f"A board (microgen boards) or a board file. Repeatable. Default: {defaults.BOARD}.",
             autocompletion=completion.boards,
         ),
     ] = None,
-    all_boards: Annotated[bool, typer.Option("--all-boards", help="A project for every board, and a table.")] = False,
+    all_boards: Annotated[
+        bool, typer.Option("--all-boards", help="Build a project for every board, and print a table.")
+    ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="The project's folder (of several: the folder above). Default: NAME-BOARD here."),
+        typer.Option(help="Project folder; for several boards, its parent folder. Default: ./NAME-BOARD."),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(help="The firmware's name; of several models, one for each. Default: the model file's."),
+        typer.Option(
+            help="Name of the firmware. For several models, repeat it for each. Default: the model file's name."
+        ),
     ] = None,
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            help="Text file: what the outputs stand for, one a line. Of several models: MODEL=FILE.", metavar="FILE"
+            help="Text file with one label per line. For several models, repeat it as MODEL=FILE.", metavar="FILE"
         ),
     ] = None,
     calibration: ModelCalibration = None,
@@ -75,32 +79,37 @@ def build(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help=f"What to train when no model is given (microgen recipes). Default: {defaults.RECIPE}.",
+            help=f"The recipe to train if you give no model (microgen recipes). Default: {defaults.RECIPE}.",
             autocompletion=completion.recipes,
         ),
     ] = None,
     phrase: Phrase = None,
     samples: Samples = defaults.SAMPLES,
     seed: Seed = 0,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Write the project without checking it.")] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Write the project without running the firmware.")
+    ] = False,
     verify_on: Annotated[
-        str, typer.Option("--verify-on", help="host, or emulator: the board's CPU, in QEMU.")
+        str, typer.Option("--verify-on", help="Where the firmware runs: host, or emulator (the board's CPU in QEMU).")
     ] = "host",
-    compile: Annotated[bool, typer.Option("--compile", help="Let PlatformIO compile it for the board, too.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, src/main.cpp too.")] = False,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Also compile for the board, with the project's own tool.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite edited files, including src/main.cpp.")] = False,
     accept_interface: Annotated[
         bool,
         typer.Option(
-            "--accept-interface", help="Keep an edited src/main.cpp though the model has other inputs or labels now."
+            "--accept-interface",
+            help="Keep an edited src/main.cpp even if the model's inputs, outputs or labels changed.",
         ),
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing: compare the project with what a build makes now.")
+        bool, typer.Option("--check", help="Write nothing. Report where the project differs from a new build.")
     ] = False,
     mlperf: Annotated[
         str | None,
         typer.Option(
-            help="Answer as MLPerf Tiny's task: ad01, ic01, kws01 or vww01.",
+            help="Implement the commands of an MLPerf Tiny task: ad01, ic01, kws01 or vww01.",
             metavar="TASK",
             autocompletion=completion.tasks,
         ),
@@ -109,13 +118,15 @@ def build(
         bool | None,
         typer.Option(
             "--selftest-at-boot/--no-selftest-at-boot",
-            help="Run the golden vectors whenever the board starts. Default: where its kernels have known faults.",
+            help="Run the golden vectors when the board starts. Default: only if its kernels have known faults.",
             show_default=False,
         ),
     ] = None,
     arena: Annotated[
         int | None,
-        typer.Option(help="Bytes of the tensor arena. Default: as measured. microgen tune asks the board."),
+        typer.Option(
+            help="Size of the tensor arena in bytes. Default: as planned. microgen tune measures it on a board."
+        ),
     ] = None,
     runtime: Runtime = defaults.RUNTIME,
     optimize: Optimize = None,
@@ -131,7 +142,7 @@ def build(
     from ..workflows import build_all as several
 
     if all_boards and board:
-        raise InputError("--board and --all-boards together", "give one of them")
+        raise InputError("--board and --all-boards exclude each other", "give one of them")
     several_models = models is not None and len(models) > 1
     model = models if several_models else models[0] if models else None
     options: dict[str, Any] = {
@@ -190,6 +201,6 @@ def build(
 
         lines = build_lines(result)
         if result.drift:
-            lines.append(("next", "the same without --check builds it again; --force drops what was edited"))
+            lines.append(("next", "run it without --check to rebuild; add --force to discard edits"))
         print_pairs(lines)
     raise typer.Exit(0 if result.passed else 1)

@@ -36,14 +36,14 @@ def compress(
         typer.Option(
             "--method",
             "-m",
-            help="METHOD or METHOD:AMOUNT; may be given again. --methods lists them.",
+            help="METHOD or METHOD:AMOUNT. Repeatable. --methods lists them.",
             show_default=False,
             autocompletion=completion.methods,
         ),
     ] = None,
     amount: Annotated[
         float | None,
-        typer.Option(help="The amount, where there is one --method.", show_default=False),
+        typer.Option(help="The amount of a single --method.", show_default=False),
     ] = None,
     data: TrainingData = None,
     value_range: Range = "0,1",
@@ -51,48 +51,54 @@ def compress(
     recipe: TrainingRecipe = None,
     out: Annotated[
         Path | None,
-        out_option("The .keras to write; its int8 .tflite goes beside. Default: MODEL_METHOD.keras here."),
+        out_option("The .keras file to write, with its int8 .tflite next to it. Default: ./MODEL_METHOD.keras."),
     ] = None,
     student: Annotated[
         Path | None,
-        typer.Option(help=f"distill: the {KERAS} to teach. Default: the model, narrowed.", show_default=False),
+        typer.Option(
+            help=f"distill: the {KERAS} of the student. Default: the model with fewer channels.", show_default=False
+        ),
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(help="distill: of the softmax. Default: 4.", show_default=False),
+        typer.Option(help="distill: temperature of the softmax. Default: 4.", show_default=False),
     ] = None,
     alpha: Annotated[
         float | None,
-        typer.Option(help="distill: weight of the data against the teacher. Default: 0.3.", show_default=False),
+        typer.Option(
+            help="distill: weight of the labels relative to the teacher, 0 to 1. Default: 0.3.", show_default=False
+        ),
     ] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = defaults.BATCH_SIZE,
     seed: Seed = 0,
     energy: Annotated[
         float | None,
-        typer.Option(help="low-rank: the share of each layer's energy that stays, instead of an amount."),
+        typer.Option(help="low-rank: share of each layer's energy to keep, instead of an amount."),
     ] = None,
     other: Annotated[
         Path | None,
-        typer.Option("--with", help=f"merge: the other {KERAS}.", show_default=False),
+        typer.Option("--with", help=f"merge: the second {KERAS}.", show_default=False),
     ] = None,
     join: Annotated[
         str | None,
-        typer.Option(help="merge: average or add.", show_default="average"),
+        typer.Option(help="merge: average or add. Default: average.", show_default=False),
     ] = None,
     share: Annotated[
         float | None,
-        typer.Option(help="merge: how far the weights of a layer may differ to become one.", show_default="0"),
+        typer.Option(
+            help="merge: largest difference between weights of a shared layer. Default: 0.", show_default=False
+        ),
     ] = None,
     board: Annotated[
         str,
-        typer.Option(help="Flash, RAM and instructions for this one.", autocompletion=completion.boards),
+        typer.Option(help="Board whose flash, RAM and instructions are reported.", autocompletion=completion.boards),
     ] = defaults.BOARD,
-    methods: Annotated[bool, typer.Option("--methods", help="List the methods and what they take.")] = False,
+    methods: Annotated[bool, typer.Option("--methods", help="List the methods and their amounts.")] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Compress a trained model, fine-tune it, and measure what it costs and brings, in float and in int8 on TFLM."""
+    """Compress a trained model, fine-tune it, and compare accuracy and size in float and int8."""
     from ..report.compression import compressed_lines, compressed_rows, method_rows
     from ..report.text import table
 

@@ -13,7 +13,7 @@ from .spelling import SHELL
 
 
 def doctor(as_json: Json = False) -> None:
-    """Say what this machine has, what is missing, and how to get it."""
+    """Report which tools this machine has, and how to install the missing ones."""
     from ..report.text import print_line, table
     from ..workflows.doctor import examine
 

@@ -15,12 +15,12 @@ from .options import FlashBudget, Json, Model, Optimize, ReportFile
 
 def inspect(
     model: Annotated[
-        Path, typer.Argument(help="A .tflite, a C array of one, or a project's folder.", show_default=False)
+        Path, typer.Argument(help="A .tflite, a C array of a .tflite, or a project folder.", show_default=False)
     ],
     board: Annotated[
         str | None,
         typer.Option(
-            help="A board: does the model fit, and what makes the peak?",
+            help="Board: adds memory, peak and runtimes of the model there.",
             show_default=False,
             autocompletion=completion.boards,
         ),
@@ -28,8 +28,8 @@ def inspect(
     runtime: Annotated[
         str | None,
         typer.Option(
-            help="What runs the model: tflm, compiled or auto. Default: the project's, or "
-            f"{defaults.RUNTIME} beside the others.",
+            help="Runtime: tflm, compiled or auto. Default: the project's; for a model, "
+            f"{defaults.RUNTIME}, compared with the others.",
             show_default=False,
             autocompletion=completion.runtimes,
         ),
@@ -39,12 +39,12 @@ def inspect(
     flash_budget: FlashBudget = None,
     memory: Annotated[
         bool,
-        typer.Option("--map", help="Of a project: compile it, and list what takes flash and RAM, by part and symbol."),
+        typer.Option("--map", help="Compile a project, and list flash and RAM by part and by symbol."),
     ] = False,
     report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
-    """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, memory on a board."""
+    """Describe a model: inputs, outputs, operators, multiply-accumulates, sizes, and memory on a board."""
     if memory:
         _print_maps(model, as_json=as_json)
         return

@@ -20,13 +20,16 @@ def merge(
     ],
     out: Annotated[Path, out_option("The .tflite or .keras to write.")],
     share: Annotated[
-        float, typer.Option(help="Keras: how far the weights of a layer may differ to become one, 0.01 say.")
+        float,
+        typer.Option(
+            help="Keras models: largest difference between weights of a layer that is shared, for example 0.01."
+        ),
     ] = 0.0,
     seed: Seed = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Merge models over the same input into one network with one arena, their outputs side by side."""
+    """Merge models with the same input into one model that has the outputs of all."""
     from ..report.compression import merged_lines, merged_rows
     from ..report.text import table
     from ..workflows.merge import merge as run

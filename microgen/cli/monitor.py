@@ -8,7 +8,7 @@ from .options import Port, Project
 
 
 def monitor(project: Project, port: Port = None) -> None:
-    """Show what a board says on its serial port, and send it what is typed."""
+    """Show a board's serial output, and send it what you type."""
     from ..workflows.flash import monitor as run
 
     raise typer.Exit(run(project, port=port))

@@ -14,12 +14,12 @@ from ..frontends.source import accepted, suffixes
 from . import completion
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Seed = Annotated[int, typer.Option(help="Seed of training and of the samples.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
-Samples = Annotated[int, typer.Option(help="How many inputs the verification runs.")]
+Seed = Annotated[int, typer.Option(help="Seed for training and for random samples.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
+Samples = Annotated[int, typer.Option(help="Number of inputs to verify.")]
 ReportFile = Annotated[
     Path | None,
-    typer.Option(help="Write it as one HTML page too."),
+    typer.Option(help="Also write the result to this HTML file."),
 ]
 
 TFLITE, KERAS = (suffixes(FRONTENDS.get(name)) for name in ("tflite", "keras"))
@@ -27,7 +27,7 @@ TAKEN = f"{accepted()[0].upper()}{accepted()[1:]}"
 Calibration = Annotated[
     str | None,
     typer.Option(
-        help="Samples of the input: .npy, .npz, .csv, a folder of images or of WAV files, or `random`.",
+        help="Sample inputs: .npy, .npz, .csv, a folder of images or of WAV files, or `random`.",
         show_default=False,
     ),
 ]
@@ -35,91 +35,102 @@ ModelCalibration = Annotated[
     list[str] | None,
     typer.Option(
         "--calibration",
-        help="Samples of the input: .npy, .npz, .csv, a folder of images or of WAV files, or `random`. Of several "
-        "models: MODEL=DATA.",
+        help="Sample inputs: .npy, .npz, .csv, a folder of images or of WAV files, or `random`. For several "
+        "models, repeat it as MODEL=DATA.",
         metavar="DATA",
         show_default=False,
     ),
 ]
 RunBy = Annotated[
     str | None,
-    typer.Option(help="The board that must run it. Default: what every board runs.", autocompletion=completion.boards),
+    typer.Option(
+        help="The board that must support the operators. Default: any board.", autocompletion=completion.boards
+    ),
 ]
 Scheme = Annotated[
     str,
     typer.Option(
-        help="int8, int16x8 (int16 activations, int8 weights), or float32: nothing is quantized.",
+        help="int8, int16x8 (int16 activations, int8 weights), or float32 (no quantization).",
         autocompletion=completion.schemes,
     ),
 ]
 AllowFloat = Annotated[
-    bool, typer.Option("--allow-float", help="Let layers without an integer operator stay in float32; names them.")
+    bool, typer.Option("--allow-float", help="Keep layers that have no integer operator in float32, and list them.")
 ]
 AcceptNoise = Annotated[
-    bool, typer.Option("--accept-noise", help="Take a model that quantization destroys: below 10 dB at the output.")
+    bool, typer.Option("--accept-noise", help="Accept a model whose output has an SQNR below 10 dB after quantization.")
 ]
-Range = Annotated[str, typer.Option("--range", help="What black and white of an image become.")]
-SampleRate = Annotated[int, typer.Option(help="Of the audio that the model takes, in Hz; WAV files must have it.")]
-Project = Annotated[Path, typer.Argument(help="The folder that microgen build wrote.", show_default=False)]
+Range = Annotated[str, typer.Option("--range", help="Values that black and white pixels become: LOW,HIGH.")]
+SampleRate = Annotated[int, typer.Option(help="Sample rate of the model's audio input in Hz. WAV files must match.")]
+Project = Annotated[Path, typer.Argument(help="A project folder that microgen build wrote.", show_default=False)]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="The name of one of a firmware's models. Default: the first.", show_default=False),
+    typer.Option(
+        "--model", help="In a firmware with several models, the model's name. Default: the first.", show_default=False
+    ),
 ]
 EachModel = Annotated[
     str | None,
-    typer.Option("--model", help="The name of one of a firmware's models. Default: all.", show_default=False),
+    typer.Option(
+        "--model", help="In a firmware with several models, the model's name. Default: all.", show_default=False
+    ),
 ]
 On = Annotated[
-    str, typer.Option("--on", help="host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")
+    str,
+    typer.Option(
+        "--on",
+        help="Where the firmware runs: host, emulator, a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.",
+    ),
 ]
 Phrase = Annotated[
-    str | None, typer.Option(help="What the recipe wakeword is to listen for: one to six words.", show_default=False)
+    str | None, typer.Option(help="The wake word of the recipe wakeword: one to six words.", show_default=False)
 ]
-Baud = Annotated[int, typer.Option(help="Bits a second of the serial port.")]
+Baud = Annotated[int, typer.Option(help="Baud rate of the serial port.")]
 Record = Annotated[
     Path | None,
-    typer.Option(help="Write the session with the firmware to this text file."),
+    typer.Option(help="Record the serial session to this text file."),
 ]
 Port = Annotated[
     str | None,
-    typer.Option(help="The board's port: /dev/ttyUSB0, COM3. Default: looked for."),
+    typer.Option(help="The board's serial port, for example /dev/ttyUSB0 or COM3. Default: the only one found."),
 ]
 TrainedModel = Annotated[
     Path | None,
-    typer.Argument(help=f"A {KERAS}. None: the recipe is trained first.", show_default=False),
+    typer.Argument(help=f"A {KERAS}. Without one, the recipe is trained first.", show_default=False),
 ]
 TrainingData = Annotated[
     Path | None,
     typer.Option(
-        help="To train and measure on: an .npz with x and y (x_test, y_test), a folder of such .npy, a .csv with a "
-        "column label, or a folder of images or WAV files a class.",
+        help="Training and test data: an .npz with x and y (and x_test, y_test), a folder of .npy files with these "
+        "names, "
+        "a .csv with a column label, or one folder of images or WAV files per class.",
         show_default=False,
     ),
 ]
 TrainingRecipe = Annotated[
     str | None,
     typer.Option(
-        help="Take the data of this recipe (microgen recipes).",
+        help="Use the data of this recipe (microgen recipes).",
         show_default=False,
         autocompletion=completion.recipes,
     ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option(help="Of each method, instead of its own number.", show_default=False),
+    typer.Option(help="Training epochs of each method. Default: the method's own number.", show_default=False),
 ]
-BatchSize = Annotated[int, typer.Option(help="Of the training on --data.")]
+BatchSize = Annotated[int, typer.Option(help="Batch size for training.")]
 Runtime = Annotated[
     str,
     typer.Option(
-        help="What runs the model on the board: tflm (TensorFlow Lite Micro), compiled (the model as C), or auto.",
+        help="Runtime on the board: tflm (TensorFlow Lite Micro), compiled (C code of the model), or auto.",
         autocompletion=completion.runtimes,
     ),
 ]
 Optimize = Annotated[
     str | None,
     typer.Option(
-        help="Of the compiled runtime: speed, balanced (default) or size.",
+        help="Goal of the compiled runtime: speed, balanced (default) or size.",
         show_default=False,
         autocompletion=completion.optimizations,
     ),
@@ -127,7 +138,7 @@ Optimize = Annotated[
 FlashBudget = Annotated[
     int | None,
     typer.Option(
-        help="Bytes of flash for compiled code and weights: the fastest that fits is taken.", show_default=False
+        help="Limit in bytes for compiled code and weights. Selects the fastest code that fits.", show_default=False
     ),
 ]
 ProjectKind = Annotated[
@@ -135,8 +146,7 @@ ProjectKind = Annotated[
     typer.Option(
         "--project",
         # typed, since the registry takes longer to import than the rest of --help
-        help="The build system that the project is for: "
-        "arduino-library, c-library, esp-idf, esphome, pico-sdk, platformio, zephyr.",
+        help="Kind of project: arduino-library, c-library, esp-idf, esphome, pico-sdk, platformio, zephyr.",
         metavar="KIND",
         autocompletion=completion.projects,
     ),
@@ -146,7 +156,7 @@ Application = Annotated[
     typer.Option(
         "--application",
         "--app",
-        help=f"What the firmware does with the model. Default: {defaults.APPLICATION}, the serial commands alone.",
+        help=f"What the firmware does with the model. Default: {defaults.APPLICATION}, the serial commands only.",
         metavar="NAME",
         autocompletion=completion.applications,
     ),
@@ -155,7 +165,7 @@ ApplicationOptions = Annotated[
     list[str] | None,
     typer.Option(
         "--application-option",
-        help="An option of the application; may be given again.",
+        help="An option of the application. Repeatable.",
         metavar="NAME=VALUE",
         show_default=False,
     ),
@@ -168,18 +178,18 @@ def out_option(help: str) -> Any:  # noqa: ANN401 - typer has no public type of 
 
 
 def parse_settings(texts: list[str] | None, option: str = "application_options") -> dict[str, str] | None:
-    """Read the values of an option that takes NAME=VALUE; None where it was not given.
+    """Parse the values of a repeatable NAME=VALUE option; None if it is absent.
 
     Raises:
-        InputError: one has no name, or is given twice.
+        InputError: a value has no name, or a name is repeated.
     """
     settings: dict[str, str] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not name or not equals or name in settings:
             raise InputError(
-                "given twice" if name in settings else "not a name and a value",
-                "give each once, as NAME=VALUE",
+                "repeated" if name in settings else "not of the form NAME=VALUE",
+                "give each name once, as NAME=VALUE",
                 option=option,
                 value=text,
             )
@@ -188,16 +198,16 @@ def parse_settings(texts: list[str] | None, option: str = "application_options")
 
 
 def parse_of_models(texts: list[str] | None, option: str, *, several: bool) -> Any:  # noqa: ANN401
-    """Read an option that is about one model: its only value, or NAME=VALUE for each of several models.
+    """Parse a per-model option: one value for one model, NAME=VALUE for each of several models.
 
     Raises:
-        InputError: it was given again for one model, or names no model, or one twice, where there are several.
+        InputError: the option is repeated for one model, or a value for several models names none or repeats one.
     """
     if not texts:
         return None
     if not several:
         if len(texts) > 1:
-            raise InputError("given again for one model", "give it once", option=option, value=texts[1])
+            raise InputError("repeated, but the firmware has one model", "give it once", option=option, value=texts[1])
         return texts[0]
     if texts == ["random"]:
         return "random"
@@ -205,15 +215,15 @@ def parse_of_models(texts: list[str] | None, option: str, *, several: bool) -> A
 
 
 def parse_range(text: str) -> tuple[float, float]:
-    """Read the value of --range.
+    """Parse the value of --range.
 
     Raises:
-        InputError: it is not two numbers.
+        InputError: the text is not two numbers.
     """
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
         raise InputError(
-            "not two numbers", "give it as 0,1 or -1,1 or 0,255", option="value_range", value=text
+            "not two numbers", "for example 0,1 or -1,1 or 0,255", option="value_range", value=text
         ) from None
     return low, high

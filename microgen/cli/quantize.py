@@ -32,16 +32,17 @@ def quantize(
     calibration: Calibration = None,
     out: Annotated[
         Path | None,
-        out_option("The .tflite to write. Default: MODEL_SCHEME.tflite here."),
+        out_option("The .tflite to write. Default: ./MODEL_SCHEME.tflite."),
     ] = None,
     scheme: Scheme = defaults.SCHEME,
     weights: Annotated[
-        str, typer.Option(help="int8, int4 (four bits in the layers that bear it), or int4-packed (as INT4 tensors).")
+        str,
+        typer.Option(help="int8, int4 for the layers that tolerate four bits, or int4-packed (these as INT4 tensors)."),
     ] = defaults.WEIGHTS,
     board: RunBy = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Text file: what the outputs stand for, one a line; checked against the model."),
+        typer.Option(help="Text file with one label per line, checked against the model's outputs."),
     ] = None,
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
@@ -51,7 +52,7 @@ def quantize(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Quantize a model to full integer, check that TFLM runs it, and report what it lost."""
+    """Quantize a model to integers, check that TFLM runs it, and report the loss in accuracy."""
     from .. import quantization
     from ..deployment.labels import read_labels
     from ..frontends import source as sources

@@ -14,11 +14,11 @@ from .options import Json
 def recipes(
     name: Annotated[
         str | None,
-        typer.Argument(help="One recipe, by name.", show_default=False, autocompletion=completion.recipes),
+        typer.Argument(help="A recipe's name.", show_default=False, autocompletion=completion.recipes),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the recipes, or show one."""
+    """List all recipes, or describe one."""
     from ..recipes import load_recipe, recipe_names
     from ..report.models import recipe_lines
     from ..report.text import table

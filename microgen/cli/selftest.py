@@ -12,7 +12,7 @@ from .options import Baud, EachModel, On, Project, Record
 def selftest(
     project: Project, on: On = "host", model: EachModel = None, baud: Baud = defaults.BAUD, record: Record = None
 ) -> None:
-    """Let a firmware run the golden vectors in its own flash."""
+    """Run the golden vectors that are stored in a firmware."""
     from ..workflows.bench import selftest as run
 
     result = run(project, on, model=model, baud=baud, record=record)

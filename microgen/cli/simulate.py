@@ -17,30 +17,28 @@ from .output import Progress
 def simulate(
     project: Project,
     on: Annotated[
-        str, typer.Option("--on", help="host or emulator; with a file, a serial port or tcp://HOST:PORT, too.")
+        str, typer.Option("--on", help="host or emulator. With --input, also a serial port or tcp://HOST:PORT.")
     ] = "host",
-    pty: Annotated[
-        bool, typer.Option("--pty", help="Serve on a pseudo terminal; its name is the first line printed.")
-    ] = False,
+    pty: Annotated[bool, typer.Option("--pty", help="Serve on a pseudo terminal, and print its name first.")] = False,
     input: Annotated[
         Path | None,
-        typer.Option(help="Stream this file in place of the sensor, and say what is detected: WAV, CSV or images."),
+        typer.Option(help="Feed a recording in place of the sensor, and list detections: a WAV, a CSV, or images."),
     ] = None,
     baud: Baud = defaults.BAUD,
     record: Record = None,
     report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
-    """Run a project's firmware on this machine or an emulated CPU, its serial port on this terminal."""
+    """Run a project's firmware on this machine or an emulated CPU, with its serial port on this terminal."""
     if input is not None:
         return _stream(project, input, on, baud, record, report, as_json, pty)
     for name, value in (("report", report), ("json", as_json), ("record", record)):
         if value:
-            raise InputError(f"{option(name)} without a file", f"give one: {option('input', 'FILE')}", option=name)
+            raise InputError(f"{option(name)} needs a recording", f"add {option('input', 'FILE')}", option=name)
     from ..workflows.simulate import simulate as run
 
     if not pty and sys.stdin.isatty():
-        print("type help% for the commands; Ctrl+C ends it", file=sys.stderr)
+        print("type help% for a list of commands, Ctrl+C to quit", file=sys.stderr)
     raise typer.Exit(run(project, on=on, pty=pty))
 
 
@@ -52,7 +50,9 @@ def _stream(
     from ..workflows.simulate_input import simulate_input
 
     if pty:
-        raise InputError(f"{option('pty', True)} with a file: no serial port is served", "leave one out", option="pty")
+        raise InputError(
+            f"{option('pty', True)} and {option('input')} exclude each other", "omit one of them", option="pty"
+        )
     with Progress() as progress:
         result = simulate_input(
             project, input, on=on, baud=baud, record=record, on_step=progress, on_part=progress.part

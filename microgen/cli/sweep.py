@@ -35,41 +35,46 @@ def sweep(
     recipe: TrainingRecipe = None,
     board: Annotated[
         str,
-        typer.Option(help="A board (microgen boards): whose arena, and does it fit?", autocompletion=completion.boards),
+        typer.Option(
+            help="Board (microgen boards) whose arena, flash and RAM are reported.", autocompletion=completion.boards
+        ),
     ] = defaults.BOARD,
     candidates: Annotated[
         str | None,
         typer.Option(
             "--try",
-            help="Chains of methods: prune:0.5,prune:0.8+qat (microgen compress --methods). Default: a grid of them.",
+            help="Candidates: methods joined by +, separated by commas: prune:0.5,prune:0.8+qat (microgen compress "
+            "--methods). "
+            "Default: a grid.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        out_option("Folder for models, table and picture; a sweep goes on there. Default: NAME-sweep here."),
+        out_option("Folder for models, table and picture. An interrupted sweep resumes there. Default: ./NAME-sweep."),
     ] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = defaults.BATCH_SIZE,
     seed: Seed = 0,
     jobs: Annotated[
         int | None,
-        typer.Option(help="How many candidates at a time. Default: half of the cores.", show_default=False),
+        typer.Option(help="Number of candidates that run in parallel. Default: half of the cores.", show_default=False),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Run on the Dask cluster with this scheduler: tcp://HOST:8786.", show_default=False),
     ] = None,
-    picture: Annotated[str, typer.Option(help="svg, png or none.")] = "svg",
+    picture: Annotated[str, typer.Option(help="Format of the picture: svg, png or none.")] = "svg",
     fit: Annotated[
         str | None,
         typer.Option(
-            help="Find the most accurate that keeps to limits: board=pico,flash=64K,ram=16K,ms=20.", show_default=False
+            help="Search for the most accurate candidate within limits: board=pico,flash=64K,ram=16K,ms=20.",
+            show_default=False,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Try many compressions of a model, and show what each costs and which are worth it on a board."""
+    """Compress a model in many ways, and compare accuracy, size and time on a board."""
     from ..report.compression import SWEEP_HEADS, best_row, sweep_lines, sweep_rows
     from ..report.text import table
     from ..sweeping.run import sweep as run
@@ -100,7 +105,7 @@ def sweep(
     table(SWEEP_HEADS, sweep_rows(result), right=(1, 2, 3, 4, 5, 6))
     lines = sweep_lines(result)
     if result.limits and not any(row.fits for row in result.rows):
-        lines.append(("fits", "nothing that was tried; allow more, or give other chains"))
+        lines.append(("fits", "no candidate is within the limits; relax them, or try other methods"))
     if best := best_row(result):
         lines.append(
             ("next", command_line("build", f"{result.out}/{best.folder}/model.tflite", board=result.board.name))

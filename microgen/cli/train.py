@@ -23,46 +23,50 @@ def train(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Your own data instead of the recipe's: a CSV, or a folder of images or WAV files a class (microgen "
-            "recipes NAME).",
+            help="Your own data instead of the recipe's: a CSV, or one folder of images or WAV files per class (see "
+            "microgen recipes NAME).",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for model, labels and calibration data. Default: RECIPE here."),
+        typer.Option(help="Folder for model, labels and calibration data. Default: ./RECIPE."),
     ] = None,
     board: RunBy = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Instead of the recipe's own number."),
+        typer.Option(help="Training epochs. Default: the recipe's own number."),
     ] = None,
     phrase: Phrase = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Let the recipe wakeword learn from a small part of its data, for a trial.")
+        bool, typer.Option("--quick", help="Train the recipe wakeword on a small part of its data, for a trial.")
     ] = False,
     seed: Seed = 0,
     window: Annotated[
-        int | None, typer.Option(help="Of --data: time steps of a sample. Default: the recipe's.")
+        int | None, typer.Option(help="With --data: time steps per sample. Default: the recipe's.")
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(help="Of --data: time steps between two samples to test on. Default: half a window.")
+        int | None,
+        typer.Option(help="With --data: time steps between the starts of two test samples. Default: half a window."),
     ] = None,
     rate: Annotated[
-        int | None, typer.Option(help="Of --data: time steps a second. Default: as its column t says, else 50.")
+        int | None, typer.Option(help="With --data: time steps per second. Default: from its column t, otherwise 50.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Of --data: the column of the labels. Default: label.", metavar="COLUMN")
+        str | None, typer.Option(help="With --data: the column with the labels. Default: label.", metavar="COLUMN")
     ] = None,
     units: Annotated[
         str | None,
-        typer.Option(help="Of --data with ax,ay,az,gx,gy,gz: g,deg/s or m/s2,rad/s. Default: as gravity says, deg/s."),
+        typer.Option(
+            help="With --data of columns ax,ay,az,gx,gy,gz: their units. Default: g or m/s2 by the size of gravity; "
+            "deg/s."
+        ),
     ] = None,
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     as_json: Json = False,
 ) -> None:
-    """Train a recipe, quantize it to int8, and measure it in float, in LiteRT and in TFLM."""
+    """Train a recipe, quantize it to int8, and measure it in float, LiteRT and TFLM."""
     from ..training import train as training
 
     path = out or Path(recipe)

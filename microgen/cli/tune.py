@@ -15,17 +15,19 @@ from .output import Progress
 
 def tune(
     project: Project,
-    on: Annotated[str, typer.Option("--on", help="A serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")],
+    on: Annotated[
+        str, typer.Option("--on", help="The board: a serial port, tcp://HOST:PORT, rfc2217://..., or replay:FILE.")
+    ],
     calibration: Annotated[
         Path | None,
-        typer.Option(help="The data that the project was built with, if any."),
+        typer.Option(help="The calibration data that the project was built with, if any."),
     ] = None,
     baud: Baud = defaults.BAUD,
     record: Record = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite edited generated files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Set the tensor arena to what the board really used plus a margin, and build the project again."""
+    """Set the tensor arena to the size measured on the board plus a margin, and rebuild the project."""
     from ..workflows.tune import tune as run
 
     with Progress() as progress:

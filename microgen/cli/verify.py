@@ -14,24 +14,30 @@ from .output import Progress
 
 
 def verify(
-    project: Annotated[Path, typer.Argument(help="A project's folder, or a .tflite.", show_default=False)],
+    project: Annotated[Path, typer.Argument(help="A project folder, or a .tflite.", show_default=False)],
     model: EachModel = None,
     samples: Samples = defaults.SAMPLES,
     seed: Seed = 0,
-    layers: Annotated[bool, typer.Option("--layers", help="Compare every operator alone, and list them.")] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Compare each operator alone, and list the results.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Samples with their classes (.npz with 'labels', .csv, folders of classes), for the accuracy."
+            help="Labeled test data, for the accuracy: an .npz with 'labels', a .csv, or one folder per class."
         ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Text file: what the outputs stand for, one label per line. Default: the project's labels."),
+        typer.Option(help="Text file with one label per line. Default: the project's labels."),
     ] = None,
     float_model: Annotated[
         Path | None,
-        typer.Option("--float", help="The float model, a .keras say: compare both on --data.", show_default=False),
+        typer.Option(
+            "--float",
+            help="The float model, for example a .keras: compare its accuracy on --data with that of int8.",
+            show_default=False,
+        ),
     ] = None,
     report: ReportFile = None,
     on: On = "host",
@@ -39,7 +45,7 @@ def verify(
     record: Record = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a firmware, on this machine, an emulated CPU or a board, with TFLM and with Python."""
+    """Compare a firmware's outputs, on this machine, an emulated CPU or a board, with TFLM and LiteRT."""
     from ..workflows.verify import verify_models
 
     with Progress() as progress:

@@ -24,7 +24,7 @@ def channel_prune(model: Model, amount: float, tune: Callable[[Model, int, int],
 
     Args:
         model: a tf_keras Sequential or Functional model; it is left alone.
-        amount: the share of the multiply-accumulates that leaves, 0 to 1; by less than a channel it is exceeded.
+        amount: share of the multiply-accumulates to remove, 0 to 1; by less than a channel it is exceeded.
         tune: trains a model on, in place; takes it, the number of the step from 1, and how many there are.
         steps: in how many steps, each with the same share of what is left.
 
@@ -48,7 +48,7 @@ def choose(model: Model, coupling: Coupling, amount: float) -> frozenset[int]:
     Args:
         model: the model.
         coupling: its labels.
-        amount: the share of the multiply-accumulates that leaves, at least.
+        amount: share of the multiply-accumulates to remove, at least.
 
     Returns:
         The labels, as roots, that leave.
@@ -70,9 +70,10 @@ def choose(model: Model, coupling: Coupling, amount: float) -> frozenset[int]:
     if not is_enough(low):
         most = 100 * (1 - macs(coupling, frozenset(order)) / total)
         raise InputError(
-            f"model '{model.name}': at most {most:.0f} % of its multiply-accumulates can leave, {100 * amount:g} % "
-            f"were asked for ({_held(coupling)})",
-            "ask for less",
+            f"model '{model.name}': at most {most:.0f} % of its multiply-accumulates can be removed, "
+            f"{100 * amount:g} % "
+            f"were requested ({_held(coupling)})",
+            "use a smaller amount",
         )
     return frozenset(order[:low])
 
@@ -86,8 +87,8 @@ def check_removable_channels(model: Model, coupling: Coupling) -> dict[int, floa
     score = importance(coupling)
     if not score:
         raise InputError(
-            f"model '{model.name}': no channel can leave ({_held(coupling)})",
-            "channels leave between Dense and Conv layers; those of the outputs always stay",
+            f"model '{model.name}': no channel can be removed ({_held(coupling)})",
+            "only channels between Dense and Conv layers can be removed, never those of the outputs",
         )
     return score
 

@@ -183,7 +183,7 @@ class Coupling:
         full = [t for t in call.inputs if width(t) == widest]
         for tensor in call.inputs:
             if width(tensor) != widest:
-                self.block(tensor, f"'{call.layer.name}' gives one channel to many")
+                self.block(tensor, f"'{call.layer.name}' copies one channel to many")
         for tensor in full[1:]:
             self._couple(self.of(full[0]), self.of(tensor))
         self._labels[id(call.outputs[0])] = self.of(full[0])
@@ -239,7 +239,7 @@ def couple(model: Model) -> Coupling:
     for call in coupling.calls:
         coupling.visit(call)
     for tensor, name in zip(model.outputs, model.output_names, strict=True):
-        coupling.block(tensor, f"'{name}' gives the model's output")
+        coupling.block(tensor, f"'{name}' is the model's output")
     return coupling
 
 

@@ -162,11 +162,11 @@ def _check_model(model: Any) -> None:  # noqa: ANN401
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise InputError(
             f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
-            "compression takes models of one input and one output",
+            "compression supports models with one input and one output",
         )
     if any(type(layer).__name__ == QUANTIZE_WRAPPER for layer in model.layers):
         raise InputError(
-            f"model '{model.name}' was trained quantization-aware already", "compress the float model, and put qat last"
+            f"model '{model.name}' is already quantization-aware", "compress the float model, and put qat last"
         )
     from_keras(model)  # refuses what cannot be converted before anything is trained
 

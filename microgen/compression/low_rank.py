@@ -105,9 +105,9 @@ def energy_for(model: Model, amount: float) -> float:
     if not enough[0]:
         most = _saved(_choose(layer_splits, steps[0])) / parameters(model)
         raise InputError(
-            f"model '{model.name}': at most {100 * most:.0f} % of its parameters can leave at rank 1, "
-            f"{100 * amount:g} % were asked for",
-            "ask for less",
+            f"model '{model.name}': at most {100 * most:.0f} % of its parameters can be removed (rank 1), "
+            f"{100 * amount:g} % were requested",
+            "use a smaller amount",
         )
     return steps[max(k for k, x in enumerate(enough) if x)]
 
@@ -122,8 +122,8 @@ def check_splits(model: Model) -> dict[int, list[Split]]:
     if not any(split.is_worth_it(1) for options in layer_splits.values() for split in options):
         named = ", ".join(f"'{c.layer.name}' ({type(c.layer).__name__})" for c in calls(model) if c.layer.weights)
         raise InputError(
-            f"model '{model.name}': no layer is large enough to be split into two thinner ones: {named or 'none'}",
-            "low-rank takes Dense, Conv1D and Conv2D layers",
+            f"model '{model.name}': no layer is large enough to split into two thinner ones: {named or 'none'}",
+            "low-rank supports Dense, Conv1D and Conv2D layers",
         )
     return layer_splits
 

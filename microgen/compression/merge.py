@@ -186,5 +186,5 @@ def _check_pair(first: Model, other: Model, join: str) -> None:
             described = [", ".join(f"{shape} {dtype}" for shape, dtype in one) for one in shapes]
             raise InputError(
                 f"the {kind}s of '{first.name}' are {described[0]}, those of '{other.name}' {described[1]}",
-                f"models with the same {kind}s can be merged" + (" so" if kind == "output" else ""),
+                f"only models with the same {kind}s can be merged" + (" so" if kind == "output" else ""),
             )

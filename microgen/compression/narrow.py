@@ -9,7 +9,7 @@ from .layers import rewrap
 
 _WIDTHS = ("filters", "units")
 _RATES = ("rate", "dropout", "recurrent_dropout")
-_HINT = f"give a smaller model of your own: {option('student', 'FILE')}"
+_HINT = f"give your own smaller model: {option('student', 'FILE')}"
 
 
 def narrowed(model: Any, share: float) -> Any:  # noqa: ANN401 - Keras has no types

@@ -75,7 +75,7 @@ class Compressed:
         if self.metric is not ACCURACY or lost <= LOST_ACCURACY:
             return self.quantized.warnings
         scores = f"from {self.before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
-        remedy = "take a smaller amount, or more epochs"
+        remedy = "use a smaller amount or more epochs"
         return (*self.quantized.warnings, f"the accuracy in TFLM falls {scores}: {remedy}")
 
     def to_json(self) -> dict[str, Any]:
@@ -121,16 +121,16 @@ def compress(
         methods: "prune:0.8", or several in their order: ["prune:0.8", "qat"].
         data: what to train and measure on: the path of an .npz with arrays "x" and "y" (class numbers, or values),
             a folder of x.npy and y.npy, or the arrays by name; or a .csv with a column "label", or a folder with a
-            folder of images or WAV files a class. A fifth is held out, unless there are "x_test" and "y_test".
-        recipe: takes data, loss, metric and batch size of a recipe instead of `data`.
-        out: the .keras file to write; beside it goes the int8 model that was measured, as .tflite.
+            folder of images or WAV files per class. A fifth is held out, unless there are "x_test" and "y_test".
+        recipe: use data, loss, metric and batch size of this recipe instead of `data`.
+        out: the .keras file to write; the measured int8 model goes next to it, as .tflite.
         epochs: of each method, instead of its own number.
         batch_size: of the training on `data`.
         seed: seed of everything random; the same seed gives the same bytes.
         force: overwrite `out`.
         value_range, sample_rate: of images and of WAV files, as in `build`.
         before: the price of the model as it came, where it is known already; it is not measured again then.
-        board: what flash, RAM and instructions are told for.
+        board: the board whose flash, RAM and instructions are reported.
         on_step: called with what is done next.
         on_epoch: called with how many epochs of how many are done.
         options: of the methods, such as temperature, alpha and student of distill.
@@ -243,7 +243,7 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
     """
     if (data is None) == (recipe is None):
         raise InputError(
-            "no data to train on" if data is None else f"{option('data')} and {option('recipe')} together",
+            "no data to train on" if data is None else f"{option('data')} and {option('recipe')} exclude each other",
             f"give {option('data', 'TRAIN.npz')} (arrays x and y), or {option('recipe', 'NAME')}",
             option="data",
         )
@@ -255,8 +255,8 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
         )
     if model is None and recipe is not None and load_recipe(recipe).framework != KERAS.name:
         raise InputError(
-            f"the recipe '{recipe}' is not written in Keras, and compression trains Keras models only",
-            f"give one that is: {option('recipe', 'digits')}",
+            f"the recipe '{recipe}' is not a Keras model, and compression trains only Keras models",
+            f"use a Keras recipe: {option('recipe', 'digits')}",
             option="recipe",
             value=recipe,
         )
@@ -278,29 +278,31 @@ def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
     is_object = sources.is_object(model)
     if is_object and (other := sources.frontend_of(model)) is not KERAS and other is not None:
         raise InputError(
-            f"model '{sources.name_of(model)}': compression trains a Keras model, and this is {other.title}",
-            f"{command('quantize', 'model', 'data')} takes it without training",
+            f"model '{sources.name_of(model)}': compression trains Keras models, but this is {other.title}",
+            f"{command('quantize', 'model', 'data')} quantizes it without training",
         )
     frontend, source = sources.save(model, folder) if is_object else sources.find(model)
     if frontend is KERAS:
         return source.path
     if is_object:
         name = sources.name_of(model)
-        raise InputError(f"model '{name}': compression takes no layers or functions of your own", "use Keras's")
+        raise InputError(
+            f"model '{name}': compression does not support custom layers or functions", "use those of Keras"
+        )
     raise InputError(
-        f"{source.path}: compression trains a Keras model, and this is none",
-        f"give the {sources.suffixes(KERAS)} file that it was made from",
+        f"{source.path}: compression trains Keras models, but this is not one",
+        f"give the {sources.suffixes(KERAS)} file that it was converted from",
     )
 
 
 def _check_numbers(epochs: int | None, batch_size: int, seed: int) -> None:
     if epochs is not None and epochs < 1:
         raise InputError(
-            "at least one epoch is needed", "leave it out for each method's own number", option="epochs", value=epochs
+            "at least one epoch is needed", "omit it for each method's own number", option="epochs", value=epochs
         )
     if batch_size < 1:
         raise InputError(
-            "at least one sample", f"leave it out for {defaults.BATCH_SIZE}", option="batch_size", value=batch_size
+            "at least one sample is needed", f"omit it for {defaults.BATCH_SIZE}", option="batch_size", value=batch_size
         )
     check_seed(seed)
 
@@ -312,7 +314,7 @@ def _check_target(out: str | Path | None, force: bool) -> tuple[Path, Path] | No
     if path.suffix != ".keras":
         raise InputError(
             f"{path}: not the name of a .keras file",
-            f"give {option('out', 'NAME.keras')}; NAME.tflite goes beside it",
+            f"give {option('out', 'NAME.keras')}; NAME.tflite is written next to it",
             option="out",
             path=path,
         )

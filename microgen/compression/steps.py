@@ -28,14 +28,14 @@ def read_steps(sources: Sequence[StepSource], options: Mapping[str, Any] | None 
     """
     if not sources:
         raise InputError(
-            "no method is given", f"give one or more, for example {option('methods', 'prune:0.8')}", option="methods"
+            "no method", f"give at least one, for example {option('methods', 'prune:0.8')}", option="methods"
         )
     given = {k: v for k, v in (options or {}).items() if v is not None}
     steps = [_read_step(source, given) for source in sources]
     unused = set(given) - {name for step in steps for name in step.options}
     if unused:
         raise InputError(
-            f"none of the methods {', '.join(s.method for s in steps)} takes {', '.join(sorted(unused))}",
+            f"none of the methods {', '.join(s.method for s in steps)} has the option {', '.join(sorted(unused))}",
             "leave it out",
         )
     for step, following in itertools.pairwise(steps):
@@ -56,8 +56,8 @@ def read_chain(
         return read_steps(methods, options)
     if len(methods) != 1 or ":" in methods[0]:
         raise InputError(
-            f"{option('amount', f'{amount:g}')} belongs to one {option('methods')}",
-            f"in a chain, write {option('methods', 'prune:0.8')}",
+            f"{option('amount', f'{amount:g}')} needs a single {option('methods')}",
+            f"in a chain, use {option('methods', 'prune:0.8')}",
             option="amount",
         )
     return read_steps([Step(methods[0], amount)], options)
@@ -79,7 +79,7 @@ def _read_step(source: StepSource, options: Mapping[str, Any]) -> Step:
         amount = _checked(method.name, amount, method.amount)
     elif amount is not None:
         raise InputError(
-            f"{method.name}:{amount:g} together with {option(method.instead)}",
+            f"{method.name}:{amount:g} and {option(method.instead)} exclude each other",
             "give one of them",
             option=method.instead,
         )

@@ -122,7 +122,7 @@ def read_data(
             f"{where}: holds no targets 'y'", f"{_HINT}; targets are class numbers, or values for a regression"
         )
     if ("x_test" in arrays) != ("y_test" in arrays):
-        raise InputError(f"{where}: has only one of 'x_test' and 'y_test'", "store both, or neither")
+        raise InputError(f"{where}: has only one of 'x_test' and 'y_test'", "store both or neither")
     data = {name: arrays[name] for name in _NAMES if name in arrays}
     for name, values in data.items():
         check_numbers(values, f"{where}: '{name}'", _HINT)
@@ -130,7 +130,7 @@ def read_data(
         if x in data and len(data[x]) != len(data[y]):
             raise InputError(f"{where}: {len(data[x])} samples in '{x}', {len(data[y])} in '{y}'", _HINT)
     if len(data["x"]) < _LEAST:
-        raise InputError(f"{where}: {len(data['x'])} samples", f"give at least {_LEAST}, thousands are better")
+        raise InputError(f"{where}: {len(data['x'])} samples", f"give at least {_LEAST}, better thousands")
     if "x_test" not in data:
         order = np.random.default_rng(seed).permutation(len(data["x"]))
         held, kept = np.split(order, [max(1, round(_HELD_OUT * len(order)))])
@@ -142,7 +142,7 @@ def read_data(
         typed = {name: _targets(v) if name.startswith("y") else v.astype(np.float32) for name, v in data.items()}
     for name, values in typed.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise InputError(f"{where}: '{name}' has values beyond the range of float32", "scale it first")
+            raise InputError(f"{where}: '{name}' has values outside the range of float32", "scale the data first")
     return typed
 
 
@@ -176,7 +176,7 @@ def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Tas
             raise InputError(
                 f"the data has classes {int(y.min())} to {classes - 1}, "
                 f"output '{model.output_names[0]}' has the shape {list(outputs)}",
-                "number the classes from 0, one element of the output each; targets of a regression are floats",
+                "number the classes from 0, one per element of the output; use floats as targets of a regression",
             )
         return Task(
             *arrays, "sparse_categorical_crossentropy", ACCURACY, from_logits=_ending(model) != "softmax", **options
@@ -186,7 +186,7 @@ def task_from_data(data: Mapping[str, Array], model: Any, **options: Any) -> Tas
             raise InputError(
                 f"the data has classes {int(y.min())} to {classes - 1}, "
                 f"output '{model.output_names[0]}' is one sigmoid",
-                "number its two classes 0 and 1",
+                "number the two classes 0 and 1",
             )
         return Task(*arrays, "binary_crossentropy", ACCURACY, **options)
     if y.shape[1:] != outputs and int(np.prod(y.shape[1:])) != elements:
@@ -215,7 +215,7 @@ def task_from_recipe(recipe: Recipe, model: Any, **options: Any) -> Task:  # noq
         raise InputError(
             f"input '{model.input_names[0]}' takes samples of shape {list(model.input_shape[1:])}, "
             f"the recipe '{recipe.name}' has {list(data.train_x.shape[1:])}",
-            "give the recipe that the model was trained with",
+            "use the recipe that the model was trained with",
         )
     options["batch_size"] = recipe.batch_size
     return Task(
@@ -250,9 +250,11 @@ def _read_samples(path: Path, reading: Reading, input_of: Callable[[], InputSpec
     wanted = request(path, reading.value_range, reading.sample_rate)
     data = resolve(wanted, [input_of()], every=True)
     if data.targets is None:
-        hint = "give an .npz with x and y for a regression" if data.has_values else "name a column 'label'"
-        missing = "its labels are values, not classes" if data.has_values else "nothing says the classes"
-        raise InputError(f"{path}: {missing}", hint if path.is_file() else "sort the files into a folder a class")
+        hint = (
+            "give an .npz with x and y for a regression" if data.has_values else "name the column of the labels 'label'"
+        )
+        missing = "its labels are values, not classes" if data.has_values else "it has no labels"
+        raise InputError(f"{path}: {missing}", hint if path.is_file() else "put the files into one folder per class")
     return {"x": data.arrays[0], "y": data.targets}
 
 

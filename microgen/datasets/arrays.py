@@ -114,13 +114,11 @@ def split_targets(arrays: Mapping[str, _SamplesT], names: Sequence[str]) -> tupl
         raise InputError(
             f"the model has {_counted(len(names), 'input')} ({', '.join(names)}), the data "
             f"{_counted(len(data), 'array')} ({_some([n or 'without a name' for n in data])})",
-            "store one array an input, under the inputs' names, and the classes under 'labels'",
+            "store one array per input, under the inputs' names, and the classes under 'labels'",
         )
     ordered = in_order(data, names)
     if len({len(v) for v in ordered}) > 1:
-        raise InputError(
-            "the data has different numbers of samples for the inputs", "give each input the same number of samples"
-        )
+        raise InputError("the inputs have different numbers of samples", "give every input the same number of samples")
     return ordered, targets
 
 
@@ -136,9 +134,9 @@ def shape_hint(wanted: Sequence[int | None], shape: Sequence[int]) -> str:
     """Return a hint for samples whose shape differs from the input's."""
     if len(shape) > 1 and list(shape[1:]) == list(wanted[:-1]) and shape[0] == wanted[-1] and len({*shape}) > 1:
         axes = ", ".join(map(str, (*range(2, len(shape) + 1), 1)))
-        return f"its channels come first: put them last with data.transpose(0, {axes}), not with reshape"
+        return f"its channels are first; move them last with data.transpose(0, {axes}), not with reshape"
     if None not in wanted and math.prod(d or 0 for d in wanted) == math.prod(shape):
-        return f"bring them into that shape: data.reshape(-1, {', '.join(map(str, wanted))})"
+        return f"reshape them: data.reshape(-1, {', '.join(map(str, wanted))})"
     return "the first dimension of the data counts the samples"
 
 
@@ -173,4 +171,4 @@ def check_finite(values: Array, what: str) -> None:
         InputError: there are some; `what` names the array.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError(f"{what} has values that are NaN or infinite", "clean the data first")
+        raise InputError(f"{what} has values that are NaN or infinite", "remove or replace these samples")

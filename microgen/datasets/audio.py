@@ -38,8 +38,8 @@ def read_audio(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
     shape = spec.shape[:-1] if spec.shape and spec.shape[-1] == 1 and len(spec.shape) > 1 else spec.shape
     if len(shape) not in (1, 2) or None in shape:
         raise InputError(
-            f"input '{spec.name}' takes {list(spec.shape)}, which fits neither audio nor its frames",
-            "WAV files need an input of samples, or of frames and mel channels",
+            f"input '{spec.name}' takes {list(spec.shape)}, which is neither audio nor frames of audio",
+            "for WAV files, the input is [samples], or [frames, mel channels]",
         )
     length, front = int(shape[0] or 0), None
     if len(shape) == 2:
@@ -47,8 +47,8 @@ def read_audio(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
         length = front.samples_of(length)
     if length > AUDIO_S * rate:
         raise InputError(
-            f"input '{spec.name}' takes {length / rate:,.0f} s of audio, at most {AUDIO_S} s are read",
-            "give a model with a smaller input",
+            f"input '{spec.name}' takes {length / rate:,.0f} s of audio, more than the limit of {AUDIO_S} s",
+            "use a model with a smaller input",
         )
     files, targets = representative_files(Path(values["path"]), SUFFIXES["wav"], seed, most)
     recordings = []
@@ -66,7 +66,7 @@ def _front_end(rate: int, channels: int) -> LogMel:
     except InputError as error:
         raise InputError(
             f"no {channels} log-mel channels can be computed: {error.message}",
-            "convert the files to 16000 Hz, or compute the features before",
+            "convert the files to 16000 Hz, or give the features as arrays",
             option="sample_rate",
             value=rate,
         ) from None
@@ -92,12 +92,13 @@ def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
             width, channels, found = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
             if found != rate:
                 raise InputError(
-                    f"{path}: has {found} Hz, the model takes {rate} Hz",
-                    f"convert the file, or say what the model was trained with: {option('sample_rate', found)}",
+                    f"{path}: has {found} Hz, but the model needs {rate} Hz",
+                    "convert the file, or give the rate that the model was trained with: "
+                    f"{option('sample_rate', found)}",
                     path=path,
                 )
             if width > _WIDEST:
-                raise InputError(f"{path}: has {8 * width} bits a sample", "convert it to 16-bit PCM", path=path)
+                raise InputError(f"{path}: has {8 * width} bits per sample", "convert it to 16-bit PCM", path=path)
             frame = width * channels
             while most > 0:
                 data = stream.readframes(min(most, max(1, _BLOCK_BYTES // frame)))

@@ -142,7 +142,7 @@ def request(
     """
     if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:
         raise InputError(
-            "no rate of audio", f"give it in Hz, up to {_HIGHEST_RATE:,}", option="sample_rate", value=sample_rate
+            "not a sample rate", f"give it in Hz, up to {_HIGHEST_RATE:,}", option="sample_rate", value=sample_rate
         )
     if not value_range[0] < value_range[1]:
         raise InputError(f"the range {value_range[0]:g},{value_range[1]:g} is empty", "give it as 0,1 or -1,1 or 0,255")
@@ -185,8 +185,8 @@ def resolve(
     else:
         if len(inputs) != 1:
             raise InputError(
-                f"{origin}: holds one input, the model has {len(inputs)} ({', '.join(i.name for i in inputs)})",
-                "give an .npz with one array an input, under the inputs' names",
+                f"{origin}: has one input, but the model has {len(inputs)} ({', '.join(i.name for i in inputs)})",
+                "give an .npz with one array per input, under the inputs' names",
             )
         values, targets = _READERS[kind](wanted.values, inputs[0], seed, most)
         check_numbers(values, origin, _HINT)
@@ -224,7 +224,7 @@ def _request_path(path: Path, value_range: tuple[float, float], sample_rate: int
             if files_of(path, suffixes):
                 return Request({**values, "kind": kind})
         raise InputError(
-            f"{path}: holds neither images nor WAV files",
+            f"{path}: has neither images nor WAV files",
             "give a folder of .png or .jpg images or of .wav files; subfolders name the classes",
         )
     if path.suffix.lower() == ".csv":
@@ -289,13 +289,15 @@ def _fit(values: Array, spec: InputSpec, must_vary: bool) -> Array:
     with np.errstate(over="ignore"):  # values out of range become infinite, and are rejected
         fitted = values.astype(dtype)
     if dtype.kind == "f" and not np.isfinite(fitted).all():
-        raise InputError(f"input '{spec.name}': the data has values beyond the range of {spec.dtype}", "scale it first")
+        raise InputError(
+            f"input '{spec.name}': the data has values outside the range of {spec.dtype}", "scale it first"
+        )
     return fitted
 
 
 def _check_count(targets: Unread | None, count: int, origin: str) -> None:
     if targets is not None and len(targets) != count:
-        raise InputError(f"{origin}: {len(targets)} labels for {count} samples", "give one label a sample")
+        raise InputError(f"{origin}: {len(targets)} labels for {count} samples", "give one label per sample")
 
 
 def _random(inputs: Sequence[InputSpec], seed: int, count: int) -> tuple[Array, ...]:

@@ -68,13 +68,13 @@ def read_image_files(files: Sequence[Path], spec: InputSpec, value_range: Sequen
     if len(shape) != 3 or shape[2] not in (1, 3) or None in shape:
         raise InputError(
             f"input '{spec.name}' takes {list(spec.shape)}, which is not an image",
-            "a folder of images needs an input of height, width and 1 or 3 channels",
+            "for a folder of images, the input is [height, width, 1 or 3 channels]",
         )
     height, width, channels = (int(d or 0) for d in shape)
     if len(spec.shape) == 2 and min(height, width) < _NARROWEST:
         raise InputError(
-            f"input '{spec.name}' takes {list(spec.shape)}: that is a time series, and the data is images",
-            "give its values, a CSV or an .npz; an image has a third dimension, of channels",
+            f"input '{spec.name}' takes {list(spec.shape)}, a time series, but the data is images",
+            "give a CSV or an .npz, or add a dimension for channels to the model's input",
         )
     low, high = value_range
     images = [_read(file, height, width, channels) * np.float32(high - low) + np.float32(low) for file in files]
@@ -152,8 +152,8 @@ def _need_pillow() -> None:
 def _check_size(file: Path, image: Image) -> None:
     if image.width * image.height > IMAGE_PIXELS:
         raise InputError(
-            f"{file}: has {image.width} x {image.height} pixels, at most {IMAGE_PIXELS:,} are decoded",
-            "scale it down first",
+            f"{file}: has {image.width} x {image.height} pixels, more than the limit of {IMAGE_PIXELS:,}",
+            "scale the image down first",
             path=file,
         )
 
@@ -173,8 +173,8 @@ def _white(file: Path, image: Image) -> int:
         return 2**16 - 1  # PPM scales to this, whatever maximum it declares; Pillow before 11 has 16-bit PNG so, too
     known = {"F": "floating-point values", "I": "32-bit or signed values"}.get(image.mode, f"the mode {image.mode}")
     raise InputError(
-        f"{file}: has {known}, of which nothing says what white is",
-        "save it with 8 or 16 bits a channel, or give the values as an .npz",
+        f"{file}: has {known}, whose value for white is unknown",
+        "save it with 8 or 16 bits per channel, or give the values as an .npz",
         path=file,
     )
 
@@ -199,7 +199,7 @@ def _opaque(file: Path, image: Image) -> Image:
         if colours.getchannel("A").getextrema() == (255, 255):
             return colours.convert("RGB")
     raise InputError(
-        f"{file}: has transparent pixels, which no camera sees",
-        "save it without transparency, on the background that the model was trained with",
+        f"{file}: has transparent pixels, which a camera does not produce",
+        "save it without transparency, on the background of the training data",
         path=file,
     )

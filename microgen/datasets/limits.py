@@ -41,7 +41,7 @@ def sample_limit(inputs: Sequence[InputSpec], most: int = MAX_SAMPLES) -> int:
     if size > KEPT_BYTES:
         raise InputError(
             f"one sample of the inputs has {size:,} bytes, at most {KEPT_BYTES:,} are read",
-            "no microcontroller holds such an input: give a smaller model",
+            "no microcontroller has room for such an input; use a smaller model",
         )
     return min(most, KEPT_BYTES // max(size, 1))
 
@@ -54,7 +54,9 @@ def check_samples(count: int, path: Path) -> None:
     """
     if count > SAMPLES:
         raise InputError(
-            f"{path}: has {count:,} samples, at most {SAMPLES:,} are read", "give fewer: 500 represent any", path=path
+            f"{path}: has {count:,} samples, more than the limit of {SAMPLES:,}",
+            "give fewer; 500 are enough for calibration",
+            path=path,
         )
 
 

@@ -36,7 +36,7 @@ def read_motion(path: Path, window: Window) -> Recording:
     """
     check_regular(path, "give a CSV file")
     if path.stat().st_size > TEXT_BYTES:
-        raise InputError(f"{path}: has more than {TEXT_BYTES:,} bytes", "cut it", path=path)
+        raise InputError(f"{path}: has more than {TEXT_BYTES:,} bytes", "shorten the file", path=path)
     wanted = (*(_ACCELERATION if window.acceleration else ()), *(_ROTATION if window.rotation else ()))
     names, rows = _read(path, (*wanted, *_TIMES))
     columns = {name: k for k, name in enumerate(names)} if names else {name: k for k, name in enumerate(wanted)}
@@ -44,7 +44,7 @@ def read_motion(path: Path, window: Window) -> Recording:
     if missing or (not names and rows.shape[1] != len(wanted)):
         found = ", ".join(names) if names else f"{rows.shape[1]} columns without names"
         raise InputError(
-            f"{path}: has {found}; the application reads {', '.join(wanted)}",
+            f"{path}: has {found}; the application needs {', '.join(wanted)}",
             "name the columns in the first line",
             path=path,
         )
@@ -56,9 +56,9 @@ def read_motion(path: Path, window: Window) -> Recording:
     exact = measured * np.asarray(window.counts)
     beyond = int((np.abs(exact) > 32768).any(axis=1).sum())
     if beyond:
-        notes.append(f"clipped: {beyond:,} moments are beyond 8 g or 2,048 degrees a second")
+        notes.append(f"clipped: {beyond:,} time steps exceed 8 g or 2,048 degrees per second")
     if not np.ptp(measured, axis=0).any():
-        notes.append("still: all moments are the same")
+        notes.append("still: all time steps are equal")
     return Recording(window.to_counts(measured), window.rate_hz, tuple(notes))
 
 
@@ -84,9 +84,15 @@ def _read(path: Path, wanted: Sequence[str]) -> tuple[list[str], npt.NDArray[np.
                         raise
         table = np.array(rows, np.float64)
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file of numbers ({error})", "write one moment a line", path=path) from None
+        raise InputError(
+            f"{path}: not a CSV file of numbers ({error})", "write one time step per line", path=path
+        ) from None
     if not len(table) or table.ndim != 2 or not np.isfinite(table).all() or (names and len(names) != table.shape[1]):
-        raise InputError(f"{path}: has no lines of as many finite numbers each", "write one moment a line", path=path)
+        raise InputError(
+            f"{path}: its lines are not all finite numbers, equally many per line",
+            "write one time step per line",
+            path=path,
+        )
     return names, table
 
 
@@ -96,7 +102,9 @@ def _at_rate(
     """Interpolate what was measured at another rate than is wanted, or unevenly."""
     steps = np.diff(times)
     if len(times) < 2 or (steps <= 0).any():
-        raise InputError(f"{path}: its times do not increase", "give them in seconds, in their order", path=path)
+        raise InputError(
+            f"{path}: its times do not increase", "give the times in seconds, in ascending order", path=path
+        )
     if np.abs(steps * rate - 1).max() <= _TOLERANCE:
         return measured
     notes.append(f"resampled: from about {1 / float(np.median(steps)):.4g} to {rate:,} Hz")

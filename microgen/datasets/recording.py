@@ -74,9 +74,11 @@ def read_sound(path: Path, rate: int) -> Recording:
             found, channels, width = stream.getframerate(), stream.getnchannels(), stream.getsampwidth()
             claimed = stream.getnframes()
             if width > _WIDEST or found < 1:
-                raise InputError(f"{path}: has {8 * width} bits a sample at {found} Hz", "convert it to 16-bit PCM")
+                raise InputError(f"{path}: has {8 * width} bits per sample at {found} Hz", "convert it to 16-bit PCM")
             if claimed * width * channels < _ENDLESS_BYTES and claimed > LONGEST_S * found:
-                raise InputError(f"{path}: has {claimed / found:,.0f} s, at most {LONGEST_S:,} s are read", "cut it")
+                raise InputError(
+                    f"{path}: has {claimed / found:,.0f} s, at most {LONGEST_S:,} s are read", "shorten it"
+                )
             data = stream.readframes(LONGEST_S * found)
     except InputError:
         raise
@@ -87,14 +89,16 @@ def read_sound(path: Path, rate: int) -> Recording:
     if not len(samples):
         raise InputError(f"{path}: has no samples", "record it again", path=path)
     if len(samples) < claimed and claimed * frame < _ENDLESS_BYTES:
-        notes.append(f"truncated: {claimed / found:.2f} s are announced, {len(samples) / found:.2f} s are there")
+        notes.append(
+            f"truncated: {claimed / found:.2f} s according to its header, {len(samples) / found:.2f} s in the file"
+        )
     if channels > 1:
-        notes.append(f"mixed: one channel is made of {channels}")
+        notes.append(f"mixed: {channels} channels into one")
     loud = int(np.count_nonzero(np.abs(samples) >= _FULL_SCALE))
     if loud > 2:
         notes.append(f"clipped: {loud:,} samples are at full scale")
     if float(np.abs(samples).max()) < _SILENT:
-        notes.append("silent: no sample is above 4 of 32768")
+        notes.append("silent: no sample exceeds 4 of 32768")
     if found != rate:
         notes.append(f"resampled: from {found:,} to {rate:,} Hz")
         samples = resample(samples, found, rate)

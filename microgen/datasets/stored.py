@@ -24,7 +24,7 @@ _HEADER_BYTES = 2**16
 _BLOCK_BYTES = 2**23
 # Models have a few inputs; each member of an archive costs the time to find it.
 _MEMBERS = 256
-_LESS = "give fewer samples: 500 represent any data"
+_LESS = "give fewer samples; 500 are enough"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class StoredArray:
 
     def _check_held(self, held: int) -> None:
         if held > WHOLE_BYTES:
-            order = "; its samples are its last dimension in the file (Fortran order)" if self.is_fortran else ""
+            order = "; in the file, the last dimension counts the samples (Fortran order)" if self.is_fortran else ""
             raise InputError(
                 f"{self.title} has {held:,} bytes to be held, at most {WHOLE_BYTES:,} are{order}", _LESS, path=self.path
             )
@@ -132,14 +132,16 @@ def stored_arrays(path: Path, hint: str) -> list[StoredArray]:
     else:
         check_regular(path, hint)
         if path.suffix.lower() not in SUFFIXES:
-            raise InputError(f"{path}: neither .npz nor .npy", hint, path=path)
+            raise InputError(f"{path}: neither an .npz nor an .npy", hint, path=path)
         with _readable(path, hint):
             is_archive = zipfile.is_zipfile(path)
         found = _members(path, hint) if is_archive else [_header(path, "", "", hint)]
     size = sum(array.size for array in found)
     if size > STORED_BYTES:
         raise InputError(
-            f"{path}: its arrays have {size:,} bytes unpacked, at most {STORED_BYTES:,} are read", _LESS, path=path
+            f"{path}: its arrays have {size:,} bytes unpacked, more than the limit of {STORED_BYTES:,}",
+            _LESS,
+            path=path,
         )
     for array in found:
         check_samples(len(array), path)
@@ -168,7 +170,7 @@ def checked_whole(arrays: Sequence[_ArrayT], path: Path) -> Sequence[_ArrayT]:
     size = sum(array.size for array in arrays)
     if size > WHOLE_BYTES:
         raise InputError(
-            f"{path}: its arrays have {size:,} bytes, at most {WHOLE_BYTES:,} can be held",
+            f"{path}: its arrays have {size:,} bytes, more than the limit of {WHOLE_BYTES:,}",
             "give fewer samples",
             path=path,
         )
@@ -179,7 +181,7 @@ def _members(path: Path, hint: str) -> list[StoredArray]:
     with _readable(path, hint), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     if len(members) > _MEMBERS:
-        raise InputError(f"{path}: holds {len(members):,} arrays, at most {_MEMBERS} are read", hint, path=path)
+        raise InputError(f"{path}: holds {len(members):,} arrays, more than the limit of {_MEMBERS}", hint, path=path)
     for member in members:
         if not member.filename.endswith(".npy"):
             raise InputError(f"{path}: '{member.filename}' in it is not an .npy", hint, path=path)
@@ -187,7 +189,7 @@ def _members(path: Path, hint: str) -> list[StoredArray]:
             raise InputError(f"{path}: '{member.filename}' in it is encrypted", hint, path=path)
     names = [member.filename for member in members]
     if len(set(names)) < len(names):
-        raise InputError(f"{path}: holds arrays of the same name", hint, path=path)
+        raise InputError(f"{path}: two arrays have the same name", hint, path=path)
     return [_header(path, name, name.removesuffix(".npy"), hint) for name in names]
 
 

@@ -34,7 +34,7 @@ def read_table(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
         InputError: the file cannot be read, or a line is wrong; names the line.
     """
     path = Path(values["path"])
-    check_regular(path, "give one sample a line")
+    check_regular(path, "give one sample per line")
     if path.stat().st_size > TEXT_BYTES:
         raise InputError(
             f"{path}: has {path.stat().st_size:,} bytes, at most {TEXT_BYTES:,} are read",
@@ -44,15 +44,15 @@ def read_table(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
     heading = _heading(path)
     count = sum(1 for _ in _rows(path)) - bool(heading)
     if not count:
-        raise InputError(f"{path}: has no samples", "give one sample a line", path=path)
+        raise InputError(f"{path}: has no samples", "give one sample per line", path=path)
     check_samples(count, path)
     label_column = next((k for k, name in enumerate(heading) if name in TARGET_NAMES), None)
     columns = len(heading) or len(next(_rows(path))[1])
     size = columns - (label_column is not None)
     if None in spec.shape or size != int(np.prod([d or 1 for d in spec.shape])):
         raise InputError(
-            f"input '{spec.name}' takes samples of shape {list(spec.shape)}, {path.name} has {size} values a line",
-            "give all values of a sample on one line",
+            f"input '{spec.name}' takes samples of shape {list(spec.shape)}, {path.name} has {size} values per line",
+            "write all values of a sample into one line",
         )
     chosen = representative(count, seed, most)
     samples = np.empty((len(chosen), size))
@@ -64,7 +64,7 @@ def read_table(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
             continue
         if len(row) != columns:
             raise InputError(
-                f"{path}: line {line} has {len(row)} values, others {columns}", "repair the file", path=path
+                f"{path}: line {line} has {len(row)} values, other lines {columns}", "repair the file", path=path
             )
         is_chosen = kept < len(chosen) and chosen[kept] == number
         if label_column is not None:
@@ -77,7 +77,7 @@ def read_table(values: Mapping[str, Any], spec: InputSpec, seed: int, most: int)
             wrong = next(cell for cell in row if _number(cell) is None)
             raise InputError(
                 f"{path}: not numbers: line {line} has '{wrong[:_SHOWN]}'",
-                "give numbers; a column 'label' may hold names",
+                "give numbers; only the column 'label' may have names",
                 path=path,
             )
         check_finite(np.array(sample), f"{path}: line {line}")
@@ -128,8 +128,8 @@ def _heading(path: Path) -> list[str]:
     if len(words) == len(cells) and not typed:
         return cells
     raise InputError(
-        f"{path}: not numbers: line {line} has '{(typed or words)[0][:_SHOWN]}', beside what looks like numbers",
-        "repair it where it is a sample; a heading has names only, which begin with a letter",
+        f"{path}: not numbers: line {line} has '{(typed or words)[0][:_SHOWN]}' among numbers",
+        "if the line is a sample, correct it; a heading only has names that begin with a letter",
         path=path,
     )
 
@@ -152,7 +152,7 @@ class _Lines:
         if self.left < 0:
             raise InputError(
                 f"{self._path}: has a line of more than {LINE_BYTES:,} bytes",
-                "give one sample a line, or an .npz",
+                "give one sample per line, or an .npz",
                 path=self._path,
             )
         return line

@@ -119,13 +119,15 @@ def choose(given: Sequence[Candidate]) -> Choice:
     if not able:
         if usual.error:
             raise usual.error
-        return Choice(usual.runtime, "; ".join(f"{c.runtime} does not take the model: {c.refusal}" for c in others))
+        return Choice(usual.runtime, "; ".join(f"{c.runtime} does not support the model: {c.refusal}" for c in others))
     best = min(able, key=lambda c: c.bytes)
     if usual.placed is None:
-        return Choice(best.runtime, f"{usual.runtime} does not take the model: {usual.refusal}")
+        return Choice(best.runtime, f"{usual.runtime} does not support the model: {usual.refusal}")
     plan = usual.placed[0].firmware
     if plan.library.vector_unit and not plan.known_faults:
-        return Choice(usual.runtime, f"its kernels use the {plan.library.vector_unit}, which {best.runtime} does not")
+        return Choice(
+            usual.runtime, f"its kernels use the {plan.library.vector_unit}, which {best.runtime} does not use"
+        )
     pairs = list(zip(best.bytes, usual.bytes, strict=True))
     figures = ", ".join(
         f"{a:,} bytes of {name}, not {b:,}" for name, (a, b) in zip(("flash", "RAM"), pairs, strict=True)

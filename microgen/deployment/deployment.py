@@ -137,9 +137,8 @@ def _sensor(application: Application, board: Board) -> Sensor | None:
             return sensor
     others = [b.name for b in list_boards() if any(s.kind == application.sensor for s in b.sensors)]
     raise InputError(
-        f"{board.title} has no sensor of the kind '{application.sensor}', which the application "
-        f"'{application.name}' reads",
-        f"boards with one: {', '.join(others)}; or add [[sensors]] to a board file of your own",
+        f"{board.title} has no {application.sensor} sensor, which the application '{application.name}' reads",
+        f"boards with one: {', '.join(others)}; or add [[sensors]] to your own board file",
         option="board",
     )
 
@@ -153,8 +152,12 @@ def check_names(names: Sequence[str]) -> None:
     taken: dict[str, str] = {}
     for name in names:
         if other := taken.get(c_identifier(name)):
-            both = f"two models are called '{name}'" if other == name else f"'{other}' and '{name}' are one name in C"
-            raise InputError(both, f"give each another name: {option('name')}", option="name")
+            both = (
+                f"two models have the name '{name}'"
+                if other == name
+                else f"'{other}' and '{name}' are the same name in C"
+            )
+            raise InputError(both, f"give them different names: {option('name')}", option="name")
         taken[c_identifier(name)] = name
 
 

@@ -135,8 +135,8 @@ class DoesNotFit(InputError):
         does = "do" if deployment.others else "does"
         super().__init__(
             f"{names} {does} not fit {deployment.board.title}: {'; '.join(fit.reasons)}",
-            f"{command('inspect', 'MODEL.tflite', option('board', 'NAME'))} says what to change (microgen quantize "
-            f"makes the .tflite); {command('build_all', 'MODEL')} compares boards",
+            f"{command('inspect', 'MODEL.tflite', option('board', 'NAME'))} suggests changes (microgen quantize "
+            f"writes the .tflite); {command('build_all', 'MODEL')} compares boards",
         )
         self.fit = fit
 
@@ -181,10 +181,10 @@ def memory_fit(deployment: Deployment) -> Fit:
     board, models = deployment.board, [d.model for d in deployment.models]
     flash = Memory("flash", board.mcu.flash_bytes, _flash_parts(deployment))
     static = _ram_parts(deployment)
-    arena = Part("arena", deployment.arena.bytes, 0, "what the firmware reserves")
+    arena = Part("arena", deployment.arena.bytes, 0, "reserved by the firmware")
     # The commands keep the copies of one model at a time.
     edges = max(sum(t.bytes for t in m.inputs) for m in models) + max(sum(t.bytes for t in m.outputs) for m in models)
-    copies = Part(COPIES, edges, 0, "what the serial commands keep")
+    copies = Part(COPIES, edges, 0, "kept by the serial commands")
     fit = Fit((flash, Memory("RAM", board.mcu.ram_bytes, (arena, copies, *static))), None)
     movable = ((copies,), (arena,), (arena, copies)) if deployment.arena.is_one_piece else ((copies,),)
     for moved in movable:
@@ -211,7 +211,7 @@ def _flash_parts(deployment: Deployment) -> tuple[Part, ...]:
     golden = sum(golden_bytes(d.model) for d in deployment.models)
     return (
         *deployment.firmware.model_parts(),
-        Part(GOLDEN, golden, 0, "what the self-test runs"),
+        Part(GOLDEN, golden, 0, "for the self-test"),
         *deployment.firmware.code_parts(),
         *((own,) if application else ()),
         Part.measured("board core", board.core.flash_bytes, board.core.error_percent, _core_source(board)),
@@ -222,8 +222,8 @@ def _ram_parts(deployment: Deployment) -> tuple[Part, ...]:
     board = deployment.board
     own = sum(part.ram_bytes for part in deployment.application.parts(deployment.model))
     return (
-        Part("firmware statics", deployment.firmware.static_bytes, 0, "an upper bound, measured on 32-bit objects"),
-        *((Part("application", own, 0, "an upper bound of its queue, state and windows"),) if own else ()),
+        Part("firmware statics", deployment.firmware.static_bytes, 0, "upper bound, measured on 32-bit objects"),
+        *((Part("application", own, 0, "upper bound of its queue, state and windows"),) if own else ()),
         Part.measured("board core", board.core.ram_bytes, board.core.error_percent, _core_source(board)),
         _stack(board),
         *(deployment.firmware.code_parts() if board.mcu.code_in_ram else ()),

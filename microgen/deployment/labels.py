@@ -32,16 +32,16 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         lines = read_file(path, _LARGEST_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(
-            f"{path}: no such file", "give a text file with one label a line", option="labels", path=path
+            f"{path}: no such file", "give a text file with one label per line", option="labels", path=path
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: cannot be read as UTF-8 text ({error})", "give one label a line", option="labels", path=path
+            f"{path}: cannot be read as UTF-8 text ({error})", "give one label per line", option="labels", path=path
         ) from None
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise InputError(f"{path}: has no labels", "give one label a line", option="labels", path=path)
+        raise InputError(f"{path}: has no labels", "give one label per line", option="labels", path=path)
     return tuple(line.strip() for line in lines)
 
 
@@ -55,7 +55,7 @@ def check_labels(model: TfliteModel, labels: Sequence[str]) -> None:
     if labels and len(labels) != classes:
         raise InputError(
             f"{len(labels)} labels for the {classes} elements of output '{model.outputs[0].name}'",
-            "give one label a line, in the order of the output's elements",
+            "give one label per line, in the order of the output's elements",
         )
 
 

@@ -44,8 +44,8 @@ _INPUT_FACTOR, _OUTPUT_FACTOR = 4, 2
 _N = r"\d{1,18}"
 # What asking again does not change.
 _FINAL = {
-    "e-[Unknown command: ": "flash this project: the firmware there is older, or of another application",
-    "e-[No recording expected": "the board has started anew, or something else speaks to it: run this again",
+    "e-[Unknown command: ": "flash this project; the board's firmware is older or has a different application",
+    "e-[No recording expected": "run this again; the board restarted, or a different program uses its port",
 }
 # What the firmware says to a command that noise has damaged; never part of a sealed answer.
 _TOO_LONG = b"e-[Command too long]"
@@ -206,12 +206,12 @@ class Client:
             origin = _output(0, first)[1]
             if origin != wanted:
                 if fresh:
-                    raise _Damaged("the firmware inferred on something else than it was told")
+                    raise _Damaged("the firmware ran on a different input from the one sent")
                 raise self._lost_state()
             rest = [self.command(text) for text in asked[1:]]
             answers = [_output(k, answer) for k, answer in enumerate([first, *rest])]
             if any(start != origin for _, start in answers):
-                raise _Damaged("the outputs are not of one inference")
+                raise _Damaged("the outputs belong to different inferences")
             self._last[self._address] = origin
             return Inference(tuple(data for data, _ in answers), time_us)
 
@@ -227,7 +227,9 @@ class Client:
         """Return the microseconds of each of `runs` inferences after `warmups`, on the inputs that are loaded."""
         times = _times(self.command(f"time {runs} {warmups}"))
         if len(times) != runs:
-            raise DeviceError(f"it gave {len(times)} times for {runs} inferences", "build and flash the project again")
+            raise DeviceError(
+                f"it reported {len(times)} times for {runs} inferences", "build and flash the project again"
+            )
         return times
 
     def name(self) -> str:
@@ -258,7 +260,9 @@ class Client:
             return SelfTest(True, int(passed), "")
         if own[0]:
             step, byte, actual, expected = own
-            fault = f"the sensor's values become another input: step {step} byte {byte} is {actual}, not {expected}"
+            fault = (
+                f"the sensor's values lead to a different input: step {step} byte {byte} is {actual}, not {expected}"
+            )
             return SelfTest(False, 0, fault)
         fault = f"golden vector {vector}: output {output} byte {byte} is {actual}, not {expected}"
         return SelfTest(False, int(vector), fault)
@@ -286,7 +290,7 @@ class Client:
                 texts = self._transfer(data[done:])
             idle = 0 if done > best else idle + 1
             best = max(best, done)
-        raise _Damaged("an input was damaged on its way")
+        raise _Damaged("an input was damaged in transfer")
 
     def _transfer(self, data: bytes) -> list[str]:
         """Return the commands that send bytes and ask how they came."""
@@ -312,12 +316,12 @@ class Client:
                         raise self._lost_state() from None
                     if restarts == _RESTARTS:
                         raise DeviceError(
-                            f"the board started anew {restarts} times instead of answering",
-                            "a crash, a watchdog or weak power: look at what it prints (pio device monitor)",
+                            f"the board restarted {restarts} times instead of answering",
+                            "look for a crash, a watchdog or a weak power supply in its output (microgen monitor)",
                         ) from None
                 if attempt == _ATTEMPTS:
                     raise DeviceError(
-                        f"{damage}, {attempt} times in a row", "check the cable, or lower the port's speed"
+                        f"{damage}, {attempt} times in a row", "check the cable, or use a lower baud rate"
                     ) from None
 
     def _exchange(self, texts: Sequence[str]) -> list[list[str]]:
@@ -358,9 +362,9 @@ class Client:
                 self._command_bytes = COMMAND_BYTES
                 raise _TooLong("a command was too long")
             if line.startswith(_DAMAGED):
-                raise _Damaged("a command was damaged on its way")
+                raise _Damaged("a command was damaged in transfer")
             if line == b"m-init-done\r\n" and self._connected:
-                raise _Restarted("the board started anew")
+                raise _Restarted("the board restarted")
             seal = re.fullmatch(rb"m-check-\[([0-9a-f]{1,15}),([0-9a-f]{8})\]\r\n", line)
             if seal is None or int(seal[1], 16) < tag:
                 lines.append(line)
@@ -371,7 +375,7 @@ class Client:
                 if zlib.crc32(seal[1] + text) == int(seal[2], 16):
                     self._keep(list(lines)[: len(lines) - count])
                     return text.decode("ascii", "replace").split("\r\n")[:-1]
-            raise _Damaged("an answer was damaged on its way")
+            raise _Damaged("an answer was damaged in transfer")
 
     def _keep(self, lines: Sequence[bytes]) -> None:
         """Keep the lines before an answer, but for those of commands and of the start."""
@@ -398,7 +402,7 @@ class Client:
             self._pending += data
             budget.bytes -= len(data)
             if budget.bytes < 0:
-                raise DeviceError("it sends more than any answer has", self._transport.advice)
+                raise DeviceError("its answer is too long", self._transport.advice)
         line = bytes(self._pending[: end + 1])
         del self._pending[: end + 1]
         self._searched = 0
@@ -424,16 +428,18 @@ class Client:
 
     @staticmethod
     def _lost_state() -> DeviceError:
-        return DeviceError("it lost the state of its model in the middle of a sequence", "run this again")
+        return DeviceError("it lost the model's state in the middle of a sequence", "run this again")
 
     def _gone(self) -> DeviceError:
-        return DeviceError(f"it is gone ({self._transport.diagnosis() or 'its port closed'})", self._transport.advice)
+        return DeviceError(
+            f"the connection ended ({self._transport.diagnosis() or 'its port closed'})", self._transport.advice
+        )
 
     def _endless(self) -> DeviceError:
-        return DeviceError("it sends without ever ending a line", self._transport.advice)
+        return DeviceError("it sends a line without an end", self._transport.advice)
 
     def _no_answer(self, seconds: float) -> DeviceError:
-        heard = f"; the last that came was {self._heard[:60]!r}" if self._heard else ""
+        heard = f"; last received: {self._heard[:60]!r}" if self._heard else ""
         return DeviceError(f"no answer within {seconds:.0f} s{heard}", self._transport.advice)
 
 
@@ -447,7 +453,7 @@ def _output(index: int, answer: list[str]) -> tuple[bytes, _Origin]:
     number, length, digits, crc, inferred, runs = _match(pattern, answer)
     data = bytes.fromhex(digits)
     if (int(number), int(length), int(crc, 16)) != (index, len(data), zlib.crc32(data)):
-        raise DeviceError(f"output {index} contradicts itself", "build and flash the project again")
+        raise DeviceError(f"output {index} is inconsistent", "build and flash the project again")
     return data, _Origin(int(inferred, 16), int(runs))
 
 
@@ -458,12 +464,12 @@ def _times(answer: list[str]) -> list[int]:
 def _refuse_errors(answer: list[str], command: str, advice: str) -> None:
     for line in answer:
         if line.startswith("e-[model: "):
-            raise DeviceError(f"'{command[:40]}' was answered with {line[:200]}", advice)
+            raise DeviceError(f"'{command[:40]}' returned {line[:200]}", advice)
         for start, remedy in _FINAL.items():
             if line.startswith(start):
-                raise DeviceError(f"'{command[:40]}' was answered with {line[:200]}", remedy)
+                raise DeviceError(f"'{command[:40]}' returned {line[:200]}", remedy)
         if line.startswith("e-["):
-            raise _Damaged(f"'{command[:40]}' was answered with {line[:200]}")
+            raise _Damaged(f"'{command[:40]}' returned {line[:200]}")
 
 
 def _match(pattern: str, answer: list[str]) -> tuple[str, ...]:

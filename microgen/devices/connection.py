@@ -79,7 +79,9 @@ def host_command(project: Sources, work: Path, kept_inferences: int = 0, feed: F
         SetupError: this machine cannot run firmware.
     """
     if project.host.obstacle:
-        raise SetupError(f"firmware cannot run here: {project.host.obstacle}", "microgen doctor says what is needed")
+        raise SetupError(
+            f"firmware cannot run here: {project.host.obstacle}", "`microgen doctor` lists what is missing"
+        )
     firmware, files = compile_firmware(project, work), HostFiles.of(work)
     return firmware_process(
         str(firmware),
@@ -171,7 +173,7 @@ def check_hash(client: Client, on: str, model_sha256: str, remedy: str) -> None:
     sha256 = client.hash()
     if sha256 != model_sha256:
         raise DeviceError(
-            f"{on} has another model than the project: '{client.model()}', SHA-256 {sha256[:12]}..., "
+            f"{on} has a different model from the project: '{client.model()}', SHA-256 {sha256[:12]}..., "
             f"not {model_sha256[:12]}...",
             remedy,
         )
@@ -183,9 +185,9 @@ def _check_array(project: Sources, array: Path, model: TfliteModel) -> None:
 
     if array.exists() and not is_flashed(array.read_bytes(), model):
         raise DeviceError(
-            f"{project.folder}: the compiled model array is not the project's model",
-            f"{project.layout.model} was edited: build the project again; "
-            f"microgen verify {project.folder} names the difference",
+            f"{project.folder}: the compiled model array differs from the project's model",
+            f"{project.layout.model} was edited; build the project again. "
+            f"microgen verify {project.folder} shows the difference",
         )
 
 

@@ -68,7 +68,7 @@ def compiler() -> list[str]:
         return [sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined"]
     raise SetupError(
         "no C++ compiler: looked for c++, g++, clang++ and the ziglang package",
-        f"install g++, or pip install 'microgen[compiler]'; {option('verify', False)} builds without a check",
+        f"install g++, or pip install 'microgen[compiler]'; {option('verify', False)} skips the verification",
     )
 
 

@@ -83,14 +83,14 @@ class Replay:
             lines = read_file(path, _LARGEST_BYTES).decode("ascii").splitlines()
             head = re.fullmatch(rf"{_HEAD} ([1-9]\d{{0,6}})", lines[0] if lines else "")
             if head is None:
-                raise ValueError("its first line is not that of a session")
+                raise ValueError("its first line is not that of a recorded session")
             self.window = int(head[1])
             for number, line in enumerate(lines[1:], 2):
                 if line[:2] in ("> ", "< "):
                     data = line[2:].encode("ascii").decode("unicode_escape").encode("latin-1")
                     self._entries.append((number, line[0], data))
                 elif line.strip() and not line.startswith(";"):
-                    raise ValueError(f"line {number} is neither > nor <")
+                    raise ValueError(f"line {number} begins with neither > nor <")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: not a recorded session ({error})", f"record one with {option('record', 'FILE')}", path=path

@@ -22,7 +22,8 @@ class SerialPort:
     window = 1
     command_bytes = COMMAND_BYTES
     advice = (
-        "is the board on and flashed with this project, is this its port and baud rate, and is no monitor open on it?"
+        "check that the board is on and has this project's firmware, that port and baud rate are right, and that no "
+        "monitor is open"
     )
 
     def __init__(self, name: str, baud: int = defaults.BAUD) -> None:
@@ -81,7 +82,8 @@ class SerialPort:
 
     def _gone(self, error: Exception) -> SetupError:
         return SetupError(
-            f"{self._name}: the port is gone ({error})", "check the cable and the board's power, then run this again"
+            f"{self._name}: the port disappeared ({error})",
+            "check the cable and the board's power, then run this again",
         )
 
 
@@ -97,7 +99,7 @@ def require_pyserial(purpose: str) -> None:
 def _reason(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number == errno.EAGAIN:
-        return "another program has it open"
+        return "a different program has it open"
     return os.strerror(number) if number else str(error)
 
 
@@ -105,4 +107,4 @@ def _ports() -> str:
     from serial.tools import list_ports
 
     ports = [p.device for p in list_ports.comports()]
-    return f"ports here: {', '.join(ports)}" if ports else "no serial port was found: check the cable and permissions"
+    return f"available ports: {', '.join(ports)}" if ports else "no serial port found; check the cable and permissions"

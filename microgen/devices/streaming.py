@@ -58,7 +58,7 @@ def stream(
     started = _found(_START, client.command("sensor start"))
     if (int(started[1]), int(started[2])) != (rate_hz, axes):
         raise DeviceError(
-            f"it listens to {started[2]} values at {started[1]} Hz, not to {axes} at {rate_hz}",
+            f"it reads {started[2]} values at {started[1]} Hz, not {axes} at {rate_hz} Hz",
             "build and flash the project again",
         )
     made = _Made(labels)
@@ -70,16 +70,18 @@ def stream(
         step, before = step + 1, done
         done = int(state[2])
         if int(state[1]) != step or not before <= done <= before + len(part):
-            raise DeviceError(f"it is at step {state[1]}, not {step}", "run this again, alone on its port")
+            raise DeviceError(
+                f"it is at step {state[1]}, not {step}", "close other programs that use the port, then run this again"
+            )
         if int(state[3], 16) != zlib.crc32(data[:done]):
-            raise DeviceError("it has other values than were sent", "check the cable, and run this again")
+            raise DeviceError("it received different values from those sent", "check the cable, and run this again")
         busy_us = int(state[4])
         on_progress(done, len(data))
         idle = 0 if made.take(answer) or done > before else idle + 1
         if idle and done == len(data):
             break
         if idle > 1:  # once: it may have had to let go of a moment first
-            raise DeviceError("it takes no more of the recording", "build and flash the project again")
+            raise DeviceError("it does not accept the rest of the recording", "build and flash the project again")
     client.command("sensor stop")
     return made.trace(busy_us)
 

@@ -50,7 +50,7 @@ class HostProcess:
     window = 256  # a pipe takes 64 KiB of answers
     # Inputs of megabytes would take minutes in short ones; a firmware for this machine has room for more.
     command_bytes = 16384
-    advice = "run it by hand: microgen simulate PROJECT, then help%"
+    advice = "run it yourself: microgen simulate PROJECT, and type help%"
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         """Start the program; its standard error goes to the file `log`."""
@@ -103,7 +103,7 @@ class HostProcess:
             log.seek(max(0, self._log.stat().st_size - _LAST_BYTES))
             printed = last_words(log.read().decode("utf-8", "replace"))
         if code == InputError.exit_code:  # it did not start, and says why: `microgen.workers.firmware`
-            self.advice = "keep what only the board has out of the program for this machine"
+            self.advice = "guard code for the board with #ifndef MICROGEN_HOST"
             return printed
         return f"it ended with code {code}" + (f": {printed}" if printed else "")
 

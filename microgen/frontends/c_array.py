@@ -153,7 +153,9 @@ def _model(source: Source) -> TfliteModel:
     if chosen not in arrays:
         raise InputError(f"{path}: no array of bytes is named '{chosen}'", nearest(chosen, arrays, _listed(arrays)))
     if len(arrays[chosen]) > 1:
-        raise InputError(f"{path}: has {len(arrays[chosen])} arrays named '{chosen}'", "leave one of them in the file")
+        raise InputError(
+            f"{path}: has {len(arrays[chosen])} arrays named '{chosen}'", "keep only one of them in the file"
+        )
     return parse(arrays[chosen][0], source.path.stem, f"{path}:{chosen}")
 
 
@@ -162,7 +164,7 @@ def _only_model(path: Path, arrays: dict[str, list[bytes]]) -> str:
 
     models = [name for name, definitions in arrays.items() if any(data[4:8] == FILE_IDENTIFIER for data in definitions)]
     if not models:
-        raise InputError(f"{path}: no array in it is a .tflite", _listed(arrays))
+        raise InputError(f"{path}: none of its arrays is a .tflite", _listed(arrays))
     if len(models) > 1:
         raise InputError(f"{path}: has the models {', '.join(models)}", f"choose one: {path}:{models[0]}")
     return models[0]
@@ -170,7 +172,7 @@ def _only_model(path: Path, arrays: dict[str, list[bytes]]) -> str:
 
 def _listed(arrays: dict[str, list[bytes]]) -> str:
     shown = ", ".join([*list(arrays)[:5], *(["..."] if len(arrays) > 5 else [])])
-    return f"arrays of bytes in it: {shown}" if shown else "it has no array of bytes: NAME[] = {0x1c, 0x00, ...}"
+    return f"its arrays of bytes: {shown}" if shown else "it has no array of bytes: NAME[] = {0x1c, 0x00, ...}"
 
 
 def _text(path: Path) -> str:
@@ -179,6 +181,6 @@ def _text(path: Path) -> str:
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise InputError(
-                f"{path}: larger than the C array of any model for a microcontroller", "give the .tflite"
+                f"{path}: too large for a C array of a model for a microcontroller", "use the .tflite"
             ) from None
         raise InputError(f"{path}: cannot be read ({error.strerror})", "check the path and its permissions") from None

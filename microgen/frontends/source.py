@@ -37,7 +37,7 @@ def find(path: str | Path) -> tuple[Frontend, Source]:
         if frontend.matches(source):
             return frontend, source
     if source.path.is_dir():
-        raise InputError(f"{path}: a folder that is no model", f"give {accepted()}")
+        raise InputError(f"{path}: a folder without a model", f"give {accepted()}")
     if not source.path.exists():
         raise InputError(f"{path}: no such file", f"give {accepted()}")
     return FRONTENDS.get(DEFAULT_FRONTEND), source
@@ -51,14 +51,14 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
         name: a name for it; by default, the file's stem.
 
     Raises:
-        InputError: the file is missing, unreadable or not a valid .tflite; the message says what and where.
+        InputError: the file is missing, unreadable or not a valid .tflite; the message says which and where.
     """
     frontend, source = find(path)
     model = frontend.read(source)
     if model is None:
         raise InputError(
             f"{path}: not a .tflite file, but {frontend.title}",
-            "microgen quantize makes a .tflite of it, with calibration data",
+            "`microgen quantize` converts it to a .tflite, with calibration data",
         )
     return replace(model, name=name or source.path.stem)
 

@@ -52,7 +52,7 @@ def other_signatures(names: Sequence[str]) -> tuple[str, ...]:
     """Return a warning for a model with several signatures: one line, or none."""
     if len(names) < 2:
         return ()
-    return (f"the model has the signatures {', '.join(names)}; what is built is the first, and no other",)
+    return (f"the model has the signatures {', '.join(names)}; microgen builds the first one only",)
 
 
 def take(model: TfliteModel, path: Path, calibration: Request | None, options: ConvertOptions) -> AlreadyQuantized:
@@ -70,8 +70,8 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
     other = {"int16x8": "int16", FLOAT32: FLOAT32}.get(options.scheme)
     if other == FLOAT32 or (other and not any(t.dtype == other for t in model.inputs)):
         raise InputError(
-            f"{path}: is quantized already, and not to {other}",
-            "give the float model it was made from",
+            f"{path}: is already quantized, and not to {other}",
+            "use the float model that it was converted from",
             option="scheme",
         )
     data: tuple[Array, ...] = ()

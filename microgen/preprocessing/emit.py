@@ -210,13 +210,14 @@ def ram_bytes(front: Settings, tables: Tables) -> int:
 def _check_name(name: str) -> None:
     """Refuse what a C or C++ compiler does not take for a name, or would take for one of microgen's own files."""
     if not _IDENTIFIER.fullmatch(name):
-        raise InputError(f"name={name}: is no C identifier", "take letters, digits and _")
+        raise InputError(f"name={name}: is not a C identifier", "use letters, digits and _")
     if name in _KEYWORDS.split():
-        raise InputError(f"name={name}: is a word of C or C++", "take another name, such as front_end")
+        raise InputError(f"name={name}: is a word of C or C++", "use a different name, such as front_end")
     # Whatever its case: macros are written large, and some systems' files differ by more than that.
     if name.lower().startswith(_TAKEN):
         raise InputError(
-            f"name={name}: begins as the names of firmware/preprocessing/ do", "take another name, such as front_end"
+            f"name={name}: has a prefix of the names in firmware/preprocessing/",
+            "use a different name, such as front_end",
         )
 
 

@@ -88,16 +88,14 @@ class Image:
     def __post_init__(self) -> None:
         for name in ("source_width", "source_height", "width", "height"):
             if not 1 <= getattr(self, name) <= _LARGEST:
-                raise InputError(f"{name}={getattr(self, name)}: cannot be computed", f"take 1 to {_LARGEST} pixels")
+                raise InputError(f"{name}={getattr(self, name)}: not supported", f"use 1 to {_LARGEST} pixels")
         if self.source_height < 2:
-            raise InputError("source_height=1: an image has more rows than one", "take 2 or more")
+            raise InputError("source_height=1: an image has at least two rows", "use 2 or more")
         for name, known in (("format", FORMATS), ("crop", CROPS), ("resize", RESIZES), ("channels", (1, 3))):
             if getattr(self, name) not in known:
-                raise InputError(
-                    f"{name}={getattr(self, name)}: cannot be computed", f"take {' or '.join(map(str, known))}"
-                )
+                raise InputError(f"{name}={getattr(self, name)}: not supported", f"use {' or '.join(map(str, known))}")
         if self.format == "grey" and self.channels == 3:
-            raise InputError("channels=3: a grey camera has no colours", "take 1")
+            raise InputError("channels=3: a grey camera has no colours", "use 1")
 
     @property
     def area(self) -> tuple[int, int, int, int]:
@@ -145,7 +143,7 @@ class Image:
             InputError: the name is none.
         """
         if not _IDENTIFIER.fullmatch(name) or name == "image":
-            raise InputError(f"name={name}: is no C identifier, or taken", "take letters, digits and _")
+            raise InputError(f"name={name}: is not a C identifier, or is reserved", "use letters, digits and _")
         left, top, columns, rows = self.area
         text = {
             **vars(self),

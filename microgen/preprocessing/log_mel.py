@@ -67,7 +67,7 @@ class LogMel(Settings):
             ("mel", self.mel in SCALES, f"take {' or '.join(SCALES)}"),
         ):
             if not allowed:
-                raise InputError(f"{name}={getattr(self, name)}: cannot be computed", hint)
+                raise InputError(f"{name}={getattr(self, name)}: not supported", hint)
         if self.pcan:
             _check_gains(self, tables(self))
 
@@ -123,7 +123,7 @@ def to_int16(samples: npt.ArrayLike) -> Samples:
     """
     scaled = np.asarray(samples, np.float64) * 32768
     if not np.isfinite(scaled).all():
-        raise InputError("samples that are no numbers", "leave out what is not finite")
+        raise InputError("samples that are not finite", "remove them")
     return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
 
 
@@ -135,5 +135,5 @@ def _check_gains(front: Settings, made: Tables) -> None:
     if int(np.abs(made.gains).max()) > 32767 or int(gains.min()) < 0 or int(gains.max()) > 32767:
         raise InputError(
             f"pcan_strength={front.pcan_strength}, pcan_offset={front.pcan_offset}: gains leave 16 bits",
-            "take a smaller exponent or a larger offset",
+            "use a smaller exponent or a larger offset",
         )

@@ -43,13 +43,13 @@ class Mfcc:
     def __post_init__(self) -> None:
         check_whole(coefficients=self.coefficients)
         if not self.front.log:
-            raise InputError("log=False: coefficients are made of logarithms", "take a front end with log=True")
+            raise InputError("log=False: coefficients need logarithms", "use a front end with log=True")
         if self.front.channels > _MAX_CHANNELS:
-            raise InputError(f"channels={self.front.channels}: cannot be computed", f"take {_MAX_CHANNELS} at most")
+            raise InputError(f"channels={self.front.channels}: not supported", f"use at most {_MAX_CHANNELS}")
         if not 1 <= self.coefficients <= self.front.channels:
             raise InputError(
-                f"coefficients={self.coefficients}: cannot be computed",
-                f"take 1 to {self.front.channels}, the channels",
+                f"coefficients={self.coefficients}: not supported",
+                f"use 1 to {self.front.channels}, the number of channels",
             )
 
     @property

@@ -60,4 +60,4 @@ def check_whole(**settings: object) -> None:
     """
     for name, value in settings.items():
         if type(value) is not int:
-            raise InputError(f"{name}={value}: is no whole number", "give an int, such as 10")
+            raise InputError(f"{name}={value}: is not an integer", "give an int, such as 10")

@@ -77,7 +77,7 @@ class Window:
     """Windows of what a motion sensor measures.
 
     Attributes:
-        rate_hz: moments a second.
+        rate_hz: time steps per second.
         length: moments of a window, 1 to 1024.
         stride: moments between the starts of two, 1 to `length`.
         acceleration: the unit of its three axes, "g" or "m/s2"; "" for no accelerometer.
@@ -113,11 +113,11 @@ class Window:
             ("scale", len(self.scale) in (0, self.axes), f"give one for each of {self.axes} axes"),
         ):
             if not allowed:
-                raise InputError(f"{name}={getattr(self, name)}: cannot be computed", hint)
+                raise InputError(f"{name}={getattr(self, name)}: not supported", hint)
         if not self.axes:
             raise InputError("a window without acceleration and rotation", "give the unit of one of them")
         if np.abs(self._exact_multipliers).max() > _LIMITS.max or np.abs(self._exact_offsets).max() > _LIMITS.max:
-            raise InputError("scale or offset: beyond what 32 bits hold", "take smaller ones")
+            raise InputError("scale or offset: does not fit 32 bits", "use smaller values")
 
     @property
     def axes(self) -> int:
@@ -201,7 +201,7 @@ class Window:
             InputError: the name is none.
         """
         if not _IDENTIFIER.fullmatch(name) or name == "window":
-            raise InputError(f"name={name}: is no C identifier, or taken", "take letters, digits and _")
+            raise InputError(f"name={name}: is not a C identifier, or is reserved", "use letters, digits and _")
         text = {
             "name": name,
             "up": name.upper(),

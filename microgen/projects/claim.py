@@ -61,8 +61,8 @@ class Claim:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 return  # a file system without locks
             raise InputError(
-                f"{self.folder}: {self._holder} of this project is at work",
-                f"wait until it is done, or choose another folder with {option('out')}",
+                f"{self.folder}: {self._holder} of this project is running",
+                f"wait until it is done, or choose a different folder with {option('out')}",
                 option="out",
                 path=self.folder,
             ) from None

@@ -41,7 +41,7 @@ class Change:
     Attributes:
         path: the file, inside the project.
         by_hand: "edited" or "missing" when it is not as the last build wrote it, "" when it is.
-        by_build: "changed", "new" or "obsolete" when a build now makes it otherwise, makes it, or no longer makes
+        by_build: "changed", "new" or "obsolete" when a new build differs, makes it, or no longer makes
             it; "" when the last build made the same.
     """
 
@@ -52,8 +52,8 @@ class Change:
     def summary(self) -> str:
         """Return it in one line for people."""
         hand = {"edited": "edited by hand", "missing": "deleted by hand", "": ""}[self.by_hand]
-        build = {"changed": "a build now makes it otherwise", "new": "a build now makes it, too",
-                 "obsolete": "a build no longer makes it", "": ""}[self.by_build]  # fmt: skip
+        build = {"changed": "a new build differs", "new": "a new build adds it",
+                 "obsolete": "a new build does not have it", "": ""}[self.by_build]  # fmt: skip
         return f"{self.path}: {'; '.join(filter(None, (hand, build)))}"
 
 

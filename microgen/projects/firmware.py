@@ -41,7 +41,7 @@ def check_edges(model: TfliteModel) -> None:
         if tensor.dtype not in _ELEMENT_TYPES or len(tensor.shape) > _MAX_RANK:
             raise InputError(
                 f"{model.name}: tensor '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, "
-                "which the firmware cannot take in or give out",
+                "which a firmware cannot read or write",
                 f"inputs and outputs may be {', '.join(_ELEMENT_TYPES)} with up to {_MAX_RANK} dimensions",
             )
 

@@ -91,9 +91,7 @@ class Project:
             return self
         names = [str(model.required("model.name")) for model in self.models]
         if name not in names:
-            raise InputError(
-                f"{self.path}: has no such model", f"it has {', '.join(names)}", option="model", value=name
-            )
+            raise InputError(f"{self.path}: no such model", f"it has {', '.join(names)}", option="model", value=name)
         return self.models[names.index(name)]
 
     @property
@@ -122,7 +120,7 @@ def open_project(path: str | Path, *, read_only: bool = False, claim: Claim | No
     if not path.is_dir():
         raise InputError(f"{path}: no such folder", hint)
     if read_only and (path / _COMMIT).is_dir():
-        raise InputError(f"{path}: a rebuild was cut off in the middle", "microgen verify PROJECT finishes it")
+        raise InputError(f"{path}: a rebuild was interrupted", "microgen verify PROJECT finishes it")
     try:
         if claim is None and (path / _COMMIT).is_dir():
             with Claim(path, wait=True):  # a rebuild that is at work moves its files this moment
@@ -151,7 +149,7 @@ def check_current(opened: Project, project: str = "", application: str = "") -> 
     Raises:
         InputError: it was written for others, or for the libraries of a microgen that recorded none.
     """
-    hint = f"keep a copy of it; a build with {option('force', True)} writes a new one, into which your code can go"
+    hint = f"keep a copy of it, build with {option('force', True)}, and move your code into the new file"
     recorded = opened.manifest.get("project"), opened.manifest.get("application")
     if None in recorded:
         version = opened.manifest.get("microgen", "")
@@ -175,7 +173,7 @@ def check_target(out: Path, *, force: bool, claim: Claim | None = None) -> None:
     """
     if out.is_symlink():
         raise InputError(
-            f"{out}: is a symbolic link, and a project is renamed into its place as a whole",
+            f"{out}: is a symbolic link, and microgen replaces a project as a whole",
             f"give the folder itself: {option('out', out.resolve())}",
             option="out",
             path=out,
@@ -183,8 +181,8 @@ def check_target(out: Path, *, force: bool, claim: Claim | None = None) -> None:
     if out.is_dir() and any(out.iterdir()):
         if not (out / MANIFEST).exists() and not (out / _COMMIT).exists():
             raise InputError(
-                f"{out}: is not empty and not a microgen project",
-                f"choose another folder with {option('out')}; nothing was written",
+                f"{out}: is neither empty nor a microgen project",
+                f"choose a different folder with {option('out')}; nothing was written",
                 option="out",
                 path=out,
             )
@@ -193,9 +191,9 @@ def check_target(out: Path, *, force: bool, claim: Claim | None = None) -> None:
         if edited and not force:
             more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
             raise InputError(
-                f"{out / edited[0]}{more}: generated, but edited by hand",
-                f"keep your code in {existing.layout.main} or files of your own; "
-                f"{option('force', True)} overwrites the edits",
+                f"{out / edited[0]}{more}: a generated file that was edited by hand",
+                f"move your code to {existing.layout.main} or your own files, or overwrite the edits with "
+                f"{option('force', True)}",
                 path=out / edited[0],
             )
     check_folder(out)
@@ -236,11 +234,11 @@ def write(
         else:
             _create(out, {**contents, **user_files})
     except OSError as error:
-        made = "another build has made it meanwhile"
+        made = "a different build wrote it in the meantime"
         reason = made if error.errno == errno.ENOTEMPTY else f"cannot be written ({error.strerror})"
         raise InputError(
             f"{out}: {reason}",
-            f"choose another folder with {option('out')}",
+            f"choose a different folder with {option('out')}",
             option="out",
             path=out,
         ) from None

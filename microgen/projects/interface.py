@@ -35,8 +35,8 @@ def check_interface(
     if changes:
         more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         raise InputError(
-            f"{main}: you edited it for another model: {'; '.join(changes[:_SHOWN])}{more}",
-            f"{option('accept_interface', True)} keeps your program, once you have seen to that; "
+            f"{main}: you edited it for a different model: {'; '.join(changes[:_SHOWN])}{more}",
+            f"{option('accept_interface', True)} keeps your program, after you adapted it;  "
             f"{option('force', True)} writes a new one",
             path=main,
             option="accept_interface",
@@ -52,7 +52,7 @@ def interface_changes(opened: Project, models: Sequence[tuple[str, TfliteModel, 
             continue
         name = str(was.required("model.name"))
         if now is None:
-            changes.append(f"model '{name}' is gone")
+            changes.append(f"model '{name}' was removed")
             continue
         place = f"{name}: " if len(models) > 1 or len(opened.models) > 1 else ""
         for kind, tensors in (("input", now[1].inputs), ("output", now[1].outputs)):

@@ -76,7 +76,7 @@ def _found(golden: Golden, verdict: Verdict) -> dict[str, Any]:
     """Return what a manifest says of a model's verification."""
     return {
         "golden": {"count": len(golden.inputs), "sha256": golden.sha256},
-        # Without the device, whose times differ each time, and what only labelled data gives.
+        # Without the device, whose times differ each time, and what only labeled data gives.
         "verdict": {k: v for k, v in verdict.to_json().items() if k not in ("device", "accuracy", "warnings")},
     }
 

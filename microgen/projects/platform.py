@@ -54,11 +54,11 @@ class Platform:
         drivers = self._drivers()
         if sensor.driver in drivers:
             return
-        others = f"drivers here: {', '.join(drivers)}" if drivers else ""
+        others = f"available drivers: {', '.join(drivers)}" if drivers else ""
         raise InputError(
             f"projects of the kind '{kind}' have no driver for the board's {sensor.kind} ({sensor.driver}), which the "
             f"application '{application.name}' reads",
-            others if kind == PROJECT else f"give {option('project_kind', PROJECT)}, or leave the application out",
+            others if kind == PROJECT else f"give {option('project_kind', PROJECT)}, or omit the application",
             option="application",
             value=application.name,
         )

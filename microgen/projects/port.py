@@ -15,12 +15,14 @@ def only_port(upload: str) -> str:
     Raises:
         SetupError: there is none, there are several, or pyserial is missing.
     """
-    require_pyserial("the board's port cannot be looked for")
+    require_pyserial("the board's port cannot be detected")
     from serial.tools import list_ports
 
     ports = sorted(p.device for p in list_ports.comports() if p.vid is not None)
     if not ports:
-        raise SetupError("no board found: there is no USB serial port", f"plug the board in; {upload}", option="port")
+        raise SetupError("no board found: no USB serial port exists", f"plug in the board; {upload}", option="port")
     if len(ports) > 1:
-        raise SetupError(f"several serial ports: {', '.join(ports)}", f"name one with {option('port')}", option="port")
+        raise SetupError(
+            f"several serial ports: {', '.join(ports)}", f"choose one with {option('port')}", option="port"
+        )
     return str(ports[0])

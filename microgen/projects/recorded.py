@@ -147,7 +147,7 @@ def check_manifest(manifest: Mapping[str, Any], title: str) -> None:
         check_manifest(further, title)
         name = str(required(further, "model.name", title))
         if not is_inside(f"{name}.tflite") or "/" in name:
-            raise InputError(f"{title}: 'model.name' is not a model's name", _AGAIN)
+            raise InputError(f"{title}: 'model.name' is not a valid name", _AGAIN)
 
 
 def _of_runtime(name: object) -> Mapping[str, tuple[_Check, str]]:
@@ -170,7 +170,7 @@ def required(manifest: Mapping[str, Any], name: str, title: str) -> Any:  # noqa
     """
     found = _find(manifest, name)
     if found is _MISSING:
-        raise InputError(f"{title}: does not say '{name}'", _AGAIN)
+        raise InputError(f"{title}: has no '{name}'", _AGAIN)
     return found
 
 

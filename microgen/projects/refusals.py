@@ -21,8 +21,8 @@ def check_known(board: Board, section: str, system: str, named: str) -> None:
     if getattr(board, section) is None:
         known = ", ".join(b.name for b in list_boards() if getattr(b, section) is not None)
         raise InputError(
-            f"{system} does not know {board.title}",
-            f"it knows {known}; a board of your own names its {named} in [{section}]",
+            f"{system} does not support {board.title}",
+            f"it supports {known}; your own board file names its {named} in [{section}]",
             option="board",
             value=board.name,
         )

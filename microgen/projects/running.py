@@ -21,7 +21,7 @@ COMPILER_SYMPTOMS: tuple[Symptom, ...] = (
         r"region [`'\"]?\S+?['\"]? overflowed by \d+ bytes",
         InputError,
         "the program is too large: {match}",
-        "take a smaller model, or a board with more memory",
+        "use a smaller model, or a board with more memory",
     ),
     (
         r"\S+?:\d+:\d+: (?:fatal )?error: [^\n]+",
@@ -81,4 +81,4 @@ def explain(log: str, symptoms: Sequence[Symptom]) -> InputError | SetupError:
         if match:
             return error(message.format(match=" ".join(match[0].split())), hint)
     last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it printed nothing")
-    return SetupError(f"it failed: {last}", "run the commands of the project's README.md for all of it")
+    return SetupError(f"it failed: {last}", "run the commands in the project's README.md for the whole output")

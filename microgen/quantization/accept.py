@@ -59,7 +59,7 @@ class Quantized:
 
     @property
     def is_float(self) -> bool:
-        """Whether the model is in float32 because the scheme says so."""
+        """Whether the model is in float32 because of the scheme."""
         return self.record.get("scheme") == FLOAT32
 
     @property
@@ -116,7 +116,7 @@ def finish(
     run_once(model, quantized, layers, scheme)
     warnings = list(converted.warnings)
     if in_float and not is_float:
-        warnings.append(f"stay in float32, which is slow without a floating-point unit: {', '.join(in_float)}")
+        warnings.append(f"layers in float32, which are slow without a floating-point unit: {', '.join(in_float)}")
     targets, unclear = _targets(calibration, model.outputs[0], labels)
     warnings += unclear
     twin = converted.float_tflite
@@ -125,8 +125,8 @@ def finish(
         warnings += damage(cost, model, scheme)
     if calibration.is_made_up and not is_float:
         warnings.append(
-            "the calibration data is random: the ranges of all tensors are made up, and real inputs may saturate or "
-            "drown in rounding; quantize again with real data"
+            "the calibration data is random, and so are the ranges of all tensors: real inputs may saturate or lose "
+            "precision; quantize again with real data"
         )
     record = {
         "kind": kind,
@@ -153,7 +153,7 @@ def _targets(
     if output.elements == 1:
         return None, []  # a regression, or the two classes of one sigmoid: the largest element has no meaning
     if data.has_values:
-        return None, ["the data's targets are values, not class numbers: accuracy not computed"]
+        return None, ["the data's targets are not class numbers; accuracy not computed"]
     if targets is None:
         return None, []
     classes, warning = output_classes(targets, data.classes, labels, output, "the calibration data")
@@ -188,7 +188,7 @@ def check_graph(
     for graph in model.subgraphs:
         for op in graph.operators:
             if title := limits.lacking(op):
-                raise _refusal(model, graph, op, layers, scheme, f"is not among the operators of {title}")
+                raise _refusal(model, graph, op, layers, scheme, f"is not supported by {title}")
     in_float = float_operators(model)
     if not allow_float:
         # The float32 operator itself is the one to name, not the DEQUANTIZE before it.
@@ -200,7 +200,7 @@ def check_graph(
                 layers,
                 scheme,
                 "stays in float32",
-                f"; or take it as it is: {option('allow_float', True)}",
+                f"; or keep it in float32: {option('allow_float', True)}",
             )
     return tuple(dict.fromkeys(f"{_layer_of(graph, op, layers)} ({op.name})" for graph, op in in_float))
 
@@ -235,7 +235,7 @@ def run_once(model: TfliteModel, samples: Sequence[npt.NDArray[Any]], layers: La
             _blame_vanished(model, layers)
             raise
         raise _refusal(
-            model, model.main, refused[0], layers, scheme, f"is refused by TFLM ({error.reason[:200]})"
+            model, model.main, refused[0], layers, scheme, f"is rejected by TFLM ({error.reason[:200]})"
         ) from None
 
 
@@ -250,8 +250,8 @@ def _blame_vanished(model: TfliteModel, layers: LayerNames) -> None:
         if 0 < scale * 2**26 <= 1:
             raise InputError(
                 f"{model.name}: {_layer_of(model.main, op, layers)}: on the calibration data, all values that its "
-                f"SOFTMAX gets lie within {256 * scale:.1g}, and TFLM crashes on so small a scale",
-                "is the model trained, and is the data what it was trained on?",
+                f"SOFTMAX gets lie within {256 * scale:.1g}, and TFLM crashes on such a small scale",
+                "check that the model is trained and that the data is its training data",
                 operator=op.name,
                 layer=layers.of(model.main.tensors[op.outputs[0]].name) or None,
             )

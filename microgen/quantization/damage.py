@@ -28,7 +28,7 @@ def damage(quality: Quality, model: TfliteModel, scheme: str) -> list[str]:
     level, worst = quality.output_sqnr_db, quality.breaking
     lost = []
     if level is not None and level < WARN_DB:
-        lost.append(f"{level:g} dB are left at the output, where {WARN_DB:g} and more are usable")
+        lost.append(f"{level:g} dB SQNR at the output, less than the usable {WARN_DB:g}")
     if quality.accuracy is not None and quality.accuracy[0] - quality.accuracy[1] > LOST_ACCURACY:
         lost.append("the accuracy falls from {:.4f} to {:.4f}".format(*quality.accuracy))
     if not lost:
@@ -45,7 +45,7 @@ def _remedies(worst: LayerQuality, model: TfliteModel, scheme: str) -> str:
     weights = [model.main.tensors[i] for i in op.inputs[1:2] if i >= 0 and model.main.tensors[i].is_constant]
     remedies = []
     if any(t.quantization and not t.quantization.per_channel and len(t.shape) > 1 and t.shape[0] > 1 for t in weights):
-        remedies.append("a board that takes a scale per channel")
+        remedies.append("a board that supports a scale per channel")
     if scheme == "int8":
         remedies.append("the scheme int16x8")
     remedies.append("quantization-aware training (the method qat of compress)")

@@ -53,7 +53,9 @@ def with_int4_weights(
     model = quantized.model
     layers = [k for k, op in enumerate(model.main.operators) if _is_able(model, op)]
     if not layers:
-        raise InputError("no layer has int8 weights to make four bits of", "CONV_2D and FULLY_CONNECTED have some")
+        raise InputError(
+            "no layer has int8 weights to convert to four bits", "CONV_2D and FULLY_CONNECTED layers can have them"
+        )
     inputs = (
         quantize_samples(model, [values[:_SAMPLES] for values in quantized.calibration])
         if quantized.calibration
@@ -80,7 +82,7 @@ def with_int4_weights(
     kept = [f"{model.main.operators[k].name} {k} ({alone[k]:.1f} dB alone)" for k in layers if k not in taken]
     warnings = quantized.warnings
     if kept:
-        warnings = (*warnings, f"int8 weights stay where four bits cost too much: {', '.join(kept)}")
+        warnings = (*warnings, f"these layers keep int8 weights, because four bits cost too much: {', '.join(kept)}")
     if not taken:
         return replace(quantized, warnings=warnings)
     if packed:

@@ -34,7 +34,7 @@ SCHEMES = ("int8", "int16x8", FLOAT32)
 WEIGHTS = ("int8", "int4", "int4-packed")
 _CALIBRATE_HINT = (
     f"give samples of its input: {option('calibration', 'DATA')} (.npy, .npz, .csv, a folder of images or WAV files), "
-    f"or {option('calibration', 'random')} for a trial; {option('scheme', FLOAT32)} takes it as it is"
+    f"or {option('calibration', 'random')} for a trial; {option('scheme', FLOAT32)} keeps it in float32"
 )
 
 
@@ -60,7 +60,7 @@ def quantize(
     """Quantize a model to full integer, and check that TFLM runs all of its operators.
 
     Args:
-        model: a file or folder that a frontend takes (a .keras, .h5, .pt2 or .tflite, a SavedModel, a C array of a
+        model: a file or folder that a frontend reads (a .keras, .h5, .pt2 or .tflite, a SavedModel, a C array of a
             .tflite), or a model object: Keras 3, tf_keras, or a torch.nn.Module in eval mode. A quantized .tflite is
             used unchanged.
         calibration: the representative dataset; see `microgen.datasets.request`. "random" generates values.
@@ -94,8 +94,8 @@ def quantize(
         raise InputError(f"no weights '{weights}'", f"weights: {', '.join(WEIGHTS)}", option="weights")
     if weights != defaults.WEIGHTS and scheme != defaults.SCHEME:
         raise InputError(
-            f"{weights} weights go with the scheme {defaults.SCHEME}",
-            f"leave {option('scheme', scheme)} out",
+            f"{weights} weights need the scheme {defaults.SCHEME}",
+            f"omit {option('scheme', scheme)}",
             option="weights",
         )
     if out is not None:
@@ -200,6 +200,6 @@ def _beyond(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> Iterator[st
         share = ((values < low - tensor.scale) | (values > high + tensor.scale)).mean()
         if share > _FEW:
             yield (
-                f"{share:.0%} of the calibration data lies beyond input '{tensor.name}', which takes {low:.4g} to "
-                f"{high:.4g}: was it scaled as for the training?"
+                f"{share:.0%} of the calibration data is outside the range of input '{tensor.name}', {low:.4g} to "
+                f"{high:.4g}: check that it is scaled as in training"
             )

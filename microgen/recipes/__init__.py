@@ -157,7 +157,7 @@ def load_recipe(name: str, phrase: str | None = None, quick: bool = False) -> Re
     Args:
         name: of the recipe.
         phrase: what it is to listen for, where it learns a phrase; None: its own.
-        quick: whether such a recipe takes a small part of its data.
+        quick: whether such a recipe uses a small part of its data.
 
     Raises:
         InputError: there is none of this name; the hint suggests the nearest. Or it cannot learn this phrase.
@@ -171,5 +171,5 @@ def load_recipe(name: str, phrase: str | None = None, quick: bool = False) -> Re
         return recipe
     if recipe.variant is None:
         given: tuple[str, object] = ("phrase", phrase) if phrase is not None else ("quick", quick)
-        raise InputError(f"the recipe '{name}' learns no phrase", "leave it out", option=given[0], value=given[1])
+        raise InputError(f"the recipe '{name}' has no phrase", "omit it", option=given[0], value=given[1])
     return recipe.variant(phrase, quick)

@@ -26,6 +26,7 @@ LABELS = ("label", "class", "target", "y")
 TIMES = ("t", "time", "seconds", "timestamp")
 # From so many runs of a class on, whole runs are held out; else the end of each.
 _ENOUGH_RUNS = 5
+_FASTEST_HZ = 10_000
 _LEAST = 2  # samples of a class in each part
 
 
@@ -54,17 +55,28 @@ class OwnData:
     sample_rate: int = defaults.SAMPLE_RATE
 
     def steps(self, window: int) -> tuple[int, int]:
-        """Return window and stride, where the recipe's window is `window`.
+        """Return window and stride in time steps, if the recipe's window has `window`.
 
         Raises:
-            InputError: one of them is none.
+            InputError: the window, the stride or the rate is out of range.
         """
+        if self.rate_hz is not None and not 1 <= self.rate_hz <= _FASTEST_HZ:
+            raise InputError(
+                f"not 1 to {_FASTEST_HZ} time steps per second",
+                "omit it to use the column t, or 50",
+                option="rate_hz",
+                value=self.rate_hz,
+            )
         length = window if self.window is None else self.window
         stride = max(1, length // 2) if self.stride is None else self.stride
         if not 2 <= length <= 1024:
-            raise InputError("not 2 to 1024 time steps", "count the lines of a sample", option="window", value=length)
+            raise InputError(
+                "not 2 to 1024 time steps", "use the number of lines of a sample", option="window", value=length
+            )
         if not 1 <= stride <= length:
-            raise InputError("not 1 to a whole window", "leave it out for half a window", option="stride", value=stride)
+            raise InputError(
+                "not from 1 to the length of a window", "omit it for half a window", option="stride", value=stride
+            )
         return length, stride
 
 
@@ -114,15 +126,15 @@ class Moments:
     rate_hz: int | None = None
 
 
-def read_moments(own: OwnData, *, unlabelled: str = "") -> Moments:
-    """Read a CSV with a time step a line, or a folder of them; a heading names the columns.
+def read_moments(own: OwnData, *, unlabeled: str = "") -> Moments:
+    """Read a CSV with one time step per line, or a folder of them; a heading names the columns.
 
     A run ends where the label changes, with the file, and where a folder's file ends. Files without a column of labels
     have the label that their folder is named after.
 
     Args:
         own: the data.
-        unlabelled: the label of what has none; "": that is refused.
+        unlabeled: the label of what has none; "": that is refused.
 
     Raises:
         InputError: it is no such file, a line of it is wrong, or nothing says the labels.
@@ -130,16 +142,18 @@ def read_moments(own: OwnData, *, unlabelled: str = "") -> Moments:
     if own.path.is_dir():
         files = files_of(own.path, (".csv",))
         if not files:
-            raise InputError(f"{own.path}: holds no CSV files", "give a CSV, or a folder of them", path=own.path)
-        labels = [p.relative_to(own.path).parts[0] if p.parent != own.path else unlabelled for p in files]
+            raise InputError(
+                f"{own.path}: holds no CSV files", "give a CSV file or a folder of CSV files", path=own.path
+            )
+        labels = [p.relative_to(own.path).parts[0] if p.parent != own.path else unlabeled for p in files]
         tables = [_read(p, own, label) for p, label in zip(files, labels, strict=True)]
     else:
-        tables = [_read(own.path, own, unlabelled)]
+        tables = [_read(own.path, own, unlabeled)]
     first = tables[0]
     for table, file in zip(tables, files if own.path.is_dir() else [own.path], strict=True):
         if table.columns != first.columns:
             raise InputError(
-                f"{file}: has the columns {', '.join(table.columns)}, others {', '.join(first.columns)}",
+                f"{file}: has the columns {', '.join(table.columns)}, other files {', '.join(first.columns)}",
                 "give all files the same columns",
                 path=file,
             )
@@ -153,11 +167,11 @@ def _read(path: Path, own: OwnData, label: str) -> Moments:
     time = next((names.index(name) for name in TIMES if name in names), None)
     taken = [k for k in range(len(names)) if k not in (at, time)]
     if not taken:
-        raise InputError(f"{path}: has no columns of values", "give one a value", path=path)
+        raise InputError(f"{path}: has no columns of values", "give one column per value", path=path)
     if at is None and not label:
         raise InputError(
             f"{path}: has no column of labels (it has {', '.join(heading)})",
-            f"name one 'label', or say which with {option('label')}; or sort files into a folder a class",
+            f"name it with {option('label')}, rename one to 'label', or put the files into one folder per class",
             path=path,
             option="label",
         )
@@ -170,7 +184,9 @@ def _read(path: Path, own: OwnData, label: str) -> Moments:
         steps = np.diff([_number(path, line, row[time]) for line, row in lines])
         typical = float(np.median(steps)) if len(steps) else 0.0
         if typical <= 0:
-            raise InputError(f"{path}: its times do not increase", "give them in seconds, in their order", path=path)
+            raise InputError(
+                f"{path}: its times do not increase", "give the times in seconds, in ascending order", path=path
+            )
         rate = round(1 / typical)
         if rate < 1:
             raise InputError(
@@ -187,7 +203,7 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """
     check_regular(path, "give a CSV file")
     if path.stat().st_size > TEXT_BYTES:
-        raise InputError(f"{path}: has more than {TEXT_BYTES:,} bytes", "cut it", path=path)
+        raise InputError(f"{path}: has more than {TEXT_BYTES:,} bytes", "shorten the file", path=path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
@@ -197,14 +213,16 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             f"{path}: cannot be read as CSV ({error})", "save it as UTF-8, comma separated", path=path
         ) from None
     if len(rows) < 2:
-        raise InputError(f"{path}: has no samples", "give a heading, then a sample a line", path=path)
+        raise InputError(f"{path}: has no samples", "give a heading, then one sample per line", path=path)
     heading = [cell.strip() for cell in rows[0][1]]
     if any(_is_number(cell) or not cell for cell in heading):
         raise InputError(f"{path}: the first line does not name the columns", "name them: ax,ay,az,label", path=path)
     for line, row in rows[1:]:
         if len(row) != len(heading):
             raise InputError(
-                f"{path}: line {line} has {len(row)} values, the heading {len(heading)}", "repair the file", path=path
+                f"{path}: line {line} has {len(row)} values, the heading has {len(heading)}",
+                "correct the file",
+                path=path,
             )
     return heading, rows[1:]
 
@@ -242,7 +260,7 @@ def hold_out_runs(runs: Sequence[Run], length: int, seed: int) -> tuple[list[Run
     test: list[Run] = []
     labels = sorted({run.label for run in runs})
     if len(labels) < 2:
-        raise InputError(f"the data has one label alone: '{labels[0]}'", "a classifier needs two or more")
+        raise InputError(f"the data has only one label: '{labels[0]}'", "a classifier needs two or more")
     for label in labels:
         of_label = [run for run in runs if run.label == label and len(run.values) >= length]
         if len(of_label) >= _ENOUGH_RUNS:
@@ -254,8 +272,9 @@ def hold_out_runs(runs: Sequence[Run], length: int, seed: int) -> tuple[list[Run
         long_enough = [(run, at) for run, at in cut if at >= length]
         if not long_enough:
             raise InputError(
-                f"'{label}' has no run of {2 * length} time steps, which give a sample to train and one to test on",
-                f"record more of it, in five runs or longer ones, or take a shorter {option('window', length // 2)}",
+                f"'{label}' has no run of {2 * length} time steps, one sample for training and one for the test",
+                "record more of it, in five or more runs or in longer ones, or use a shorter "
+                f"{option('window', length // 2)}",
                 option="window",
             )
         train += [Run(run.values[:at], label) for run, at in long_enough]
@@ -275,7 +294,7 @@ def hold_out(labels: Array, seed: int) -> tuple[Array, Array]:
         order = rng.permutation(np.flatnonzero(labels == label))
         held = max(1, round(HELD_OUT * len(order)))
         if len(order) - held < _LEAST:
-            raise InputError(f"a class has {len(order)} samples", "give at least four of each, hundreds are better")
+            raise InputError(f"a class has {len(order)} samples", "give at least four of each class, better hundreds")
         test.append(order[:held])
         train.append(order[held:])
     return rng.permutation(np.concatenate(train)), np.sort(np.concatenate(test))
@@ -289,16 +308,16 @@ def classes_of_folder(folder: Path, kind: str) -> tuple[list[Path], npt.NDArray[
     """
     suffixes = SUFFIXES[kind]
     if not folder.is_dir():
-        hint = f"give one with a folder of {suffixes[0]} files a class"
-        raise InputError(f"{folder}: is no folder", hint, path=folder)
+        hint = f"give one with a folder of {suffixes[0]} files per class"
+        raise InputError(f"{folder}: not a folder", hint, path=folder)
     files = files_of(folder, suffixes)
     loose = next((p for p in files if p.parent == folder), None)
     if loose is not None:
-        raise InputError(f"{loose}: lies outside of the classes' folders", "sort it into one of them", path=loose)
+        raise InputError(f"{loose}: not in the folder of a class", "move it into one of them", path=loose)
     names = sorted({p.relative_to(folder).parts[0] for p in files})
     if len(names) < 2:
-        found = f"one class alone: '{names[0]}'" if names else f"no {suffixes[0]} files"
-        raise InputError(f"{folder}: has {found}", "give a folder a class, two or more", path=folder)
+        found = f"only one class: '{names[0]}'" if names else f"no {suffixes[0]} files"
+        raise InputError(f"{folder}: has {found}", "give one folder per class, at least two", path=folder)
     place = {name: k for k, name in enumerate(names)}
     return files, np.array([place[p.relative_to(folder).parts[0]] for p in files]), tuple(names)
 
@@ -310,8 +329,8 @@ def _number(path: Path, line: int, cell: str) -> float:
         value = float("nan")
     if not np.isfinite(value):
         raise InputError(
-            f"{path}: line {line} has '{cell.strip()[:40]}', which is no finite number",
-            f"repair it; labels stand in a column 'label', or the one that {option('label')} names",
+            f"{path}: line {line} has '{cell.strip()[:40]}', which is not a finite number",
+            f"correct it; labels are in the column 'label' or the one that {option('label')} names",
             path=path,
         )
     return value

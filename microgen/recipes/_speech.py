@@ -38,7 +38,7 @@ def require_espeak(recipe: str) -> None:
     """Raise SetupError where espeak-ng is not installed."""
     if shutil.which("espeak-ng") is None:
         raise SetupError(
-            f"the recipe '{recipe}' has its words spoken by espeak-ng, which is not installed",
+            f"the recipe '{recipe}' needs espeak-ng to speak its words, which is not installed",
             "apt-get install espeak-ng (Debian, Ubuntu), or brew install espeak-ng",
         )
 
@@ -70,8 +70,8 @@ def speak(saying: Saying) -> Samples:
         printed = last_words(done.stderr.decode("utf-8", "replace"))
         raise EngineError(
             "espeak-ng",
-            f"spoke nothing as {saying.voice} (exit code {done.returncode}): {printed}",
-            "is its package whole?",
+            f"produced no speech as {saying.voice} (exit code {done.returncode}): {printed}",
+            "reinstall its package",
         ) from None
     samples = resample_poly(raw, RATE, rate)
     loud = np.flatnonzero(np.abs(samples) > 0.01)

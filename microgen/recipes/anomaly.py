@@ -63,7 +63,7 @@ def own(wanted: OwnData, seed: int) -> Own:
     if wanted.path.is_dir():
         return _sounds(wanted, seed)
     length, stride = wanted.steps(_WINDOW)
-    moments = read_moments(wanted, unlabelled=_NORMAL[0])
+    moments = read_moments(wanted, unlabeled=_NORMAL[0])
     normal = [run.values for run in moments.runs if run.label.lower() in _NORMAL]
     faults = [run.values for run in moments.runs if run.label.lower() not in _NORMAL]
     parts = [np.split(values, [round(0.6 * len(values)), round(0.8 * len(values))]) for values in normal]
@@ -71,14 +71,15 @@ def own(wanted: OwnData, seed: int) -> Own:
     if not normal or min(sum(len(v) >= length for v in part) for part in (train, valid, test)) == 0:
         raise InputError(
             f"{wanted.path}: has no normal recording of {5 * length} time steps",
-            f"normal data has no label, or one of {', '.join(_NORMAL[:-1])}; a shorter {option('window')} needs less",
+            f"normal data has no label, or one of {', '.join(_NORMAL[:-1])}; a shorter {option('window')} needs "
+            "less data",
             option="window",
         )
     everything = np.concatenate(train)
     mean, deviation = everything.mean(axis=0), everything.std(axis=0)
     if not (deviation > 0).all():
         still = moments.columns[int(np.argmin(deviation))]
-        raise InputError(f"{wanted.path}: column '{still}' always has the same value", "leave it out")
+        raise InputError(f"{wanted.path}: column '{still}' has only one value", "remove the column")
     offset, scale = (np.array([float(f"{v:.6g}") for v in values]) for values in (mean, 1 / deviation))
 
     def cut(recordings: Sequence[Array], step: int) -> Array:
@@ -91,7 +92,9 @@ def own(wanted: OwnData, seed: int) -> Own:
     mixed = []
     real = rng.permutation(cut(faults, stride)) if faults else None
     if real is not None and len(real) < 2:
-        raise InputError(f"{wanted.path}: has no fault of {length} time steps, or one alone", "record more, or none")
+        raise InputError(
+            f"{wanted.path}: has no fault of {length} time steps, or only one", "record more faults, or none"
+        )
     for number, part in enumerate((valid, test)):
         windows = cut(part, stride)
         if real is None:
@@ -274,6 +277,6 @@ RECIPE = Recipe(
     parameters=parameters,
     packages=("pyts",),
     own=own,
-    takes="a CSV with a time step a line; a column 'label', where faults are known; or a folder of WAV files, the "
-    "normal ones in a folder 'normal', faults in others",
+    takes="a CSV with one time step per line and optionally a column 'label' that marks faults, or a folder of WAV files "
+    "with the normal ones in a folder 'normal' and faults in others",
 )

@@ -59,7 +59,7 @@ def own(wanted: OwnData, seed: int) -> Own:
         lambda: _network(len(labels), len(shifted)),
         labels,
         f"28x28 grey image, {low_high}",
-        "images that nothing was trained on",
+        "images that were not used for training",
         {"range": list(wanted.value_range)},
     )
 
@@ -108,5 +108,5 @@ RECIPE = Recipe(
         },
     },
     own=own,
-    takes="a folder with a folder of images a class",
+    takes="one folder of images per class",
 )

@@ -68,7 +68,7 @@ def own(wanted: OwnData, seed: int) -> Own:
             deviation[sensor] = np.sqrt(np.mean(deviation[sensor] ** 2)) if deviation[sensor].size else 1
     still = [name for name, value in zip(moments.columns, deviation, strict=True) if not value > 0]
     if still:
-        raise InputError(f"{wanted.path}: column '{still[0]}' always has the same value", "leave it out")
+        raise InputError(f"{wanted.path}: column '{still[0]}' has only one value", "remove the column")
     rate = wanted.rate_hz or moments.rate_hz or _USUAL_HZ
     offset, scale = (tuple(float(f"{v:.6g}") for v in values) for values in (everything.mean(axis=0), 1 / deviation))
     window = _window_of(wanted, moments, Window(rate, length, stride, "", "deg/s"), offset, scale)
@@ -103,7 +103,7 @@ def own(wanted: OwnData, seed: int) -> Own:
         lambda: _network(length, len(moments.columns), len(labels)),
         labels,
         f"{length} steps of 1/{rate} s, {len(moments.columns)} values each: {', '.join(moments.columns)}",
-        f"windows of {len(test)} parts of the recordings that nothing was trained on",
+        f"windows of {len(test)} parts of the recordings that were not used for training",
         {
             "window": length,
             "rate_hz": rate,
@@ -142,7 +142,7 @@ def _window_of(
         if unit is None:
             raise InputError(
                 f"{wanted.path}: gravity is about {gravity:.3g}, neither 1 g nor 9.8 m/s2",
-                f"convert the values, or name the columns otherwise: x, y, z; {option('units')} says what they are",
+                f"set {option('units')}, convert the values, or use different column names (x, y, z)",
                 option="units",
             )
         acceleration = unit
@@ -155,7 +155,7 @@ def _window_of(
     )
     if np.abs(values * found.counts).max() > 32768:
         raise InputError(
-            f"{wanted.path}: has values beyond 8 g or 2,048 degrees a second", f"in other units? {option('units')}"
+            f"{wanted.path}: has values above 8 g or 2,048 degrees per second", f"set their units: {option('units')}"
         )
     return found
 
@@ -212,5 +212,5 @@ RECIPE = Recipe(
         }
     },
     own=own,
-    takes="a CSV with a time step a line and a column 'label', or a folder of CSV files a class",
+    takes="a CSV with one time step per line and a column 'label', or one folder of CSV files per class",
 )

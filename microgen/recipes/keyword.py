@@ -56,7 +56,7 @@ def own(wanted: OwnData, seed: int) -> Own:
     """
     if wanted.sample_rate != _FRONT.sample_rate:
         raise InputError(
-            f"the recipe listens at {_FRONT.sample_rate} Hz", "convert the files", option="sample_rate",
+            f"the recipe needs audio of {_FRONT.sample_rate} Hz", "convert the files", option="sample_rate",
             value=wanted.sample_rate,
         )  # fmt: skip
     files, numbers, labels = classes_of_folder(wanted.path, "wav")
@@ -72,7 +72,7 @@ def own(wanted: OwnData, seed: int) -> Own:
         lambda: _network(len(labels), copies * len(takes)),
         labels,
         RECIPE.input,
-        "files of which nothing was trained on",
+        "files that were not used for training",
         {},
         {"microphone": {"front_end": "keyword", "ignore": ",".join(n for n in labels if n in _NO_WORDS)}},
     )
@@ -155,5 +155,5 @@ RECIPE = Recipe(
     packages=("scipy",),
     applications={"microphone": {"front_end": "keyword", "ignore": "unknown,silence"}},
     own=own,
-    takes="a folder with a folder of WAV files a word, of 16000 Hz",
+    takes="a folder with one folder of WAV files per word, of 16000 Hz",
 )

@@ -119,7 +119,7 @@ def own(wanted: OwnData, seed: int) -> Own:
         lambda: _network(len(labels)),
         labels,
         RECIPE.input,
-        "phrases that nothing was trained on",
+        "phrases that were not used for training",
     )
 
 

@@ -99,8 +99,8 @@ def recipe(phrase: str = PHRASE, sizes: _Sizes = _Sizes(), epochs: int = _EPOCHS
     phrase = " ".join(phrase.lower().split())
     if not _PHRASE.fullmatch(phrase) or len(phrase) > _LONGEST or len(phrase) < 3:
         raise InputError(
-            f"'{phrase}': cannot be learned",
-            f"give one to six words of letters, such as '{PHRASE}', of 3 to {_LONGEST} in all",
+            f"'{phrase}': not a phrase for a wake word",
+            f"give one to six words with 3 to {_LONGEST} letters in total, such as '{PHRASE}'",
             option="phrase",
         )
     task = _Task(phrase, sizes, epochs)

@@ -71,7 +71,7 @@ def _device_lines(compressed: Compressed) -> Pairs:
     about = f"for {cost.board}; instructions estimated, +-{cost.error_percent} %"
     lines = [(f"on {cost.runtime}", about)]
     if not cost.stored:
-        return [*lines, ("stored", "dense: no other form of these weights pays within 10 % more instructions")]
+        return [*lines, ("stored", "dense: no compressed form saves flash within 10 % more instructions")]
     return [*lines, *(("stored", line) for line in cost.stored)]
 
 
@@ -80,8 +80,8 @@ def compressed_lines(compressed: Compressed, path: str) -> Pairs:
     model = path.removesuffix(".keras") + ".tflite"
     return [
         ("methods", " + ".join(map(str, compressed.steps))),
-        ("pruning ratio", f"{compressed.pruning_ratio:.3f} of the original's parameters are zero or gone"),
-        ("compression ratio", f"{compressed.compression_ratio:.3f}: compressed over original size, under gzip"),
+        ("pruning ratio", f"{compressed.pruning_ratio:.3f} of the original's parameters are zero or removed"),
+        ("compression ratio", f"{compressed.compression_ratio:.3f}: gzipped size relative to the original"),
         ("tested on", f"{compressed.tested} held-out samples; seed {compressed.seed}"),
         *_change_line(compressed),
         *_device_lines(compressed),
@@ -94,7 +94,7 @@ def _change_line(compressed: Compressed) -> Pairs:
     if compressed.change_error is None:
         return []
     change = compressed.after.tflm_score - compressed.before.tflm_score
-    return [("change in TFLM", f"{change:+.4f} +-{compressed.change_error:.4f}, the standard error from these samples")]
+    return [("change in TFLM", f"{change:+.4f} +-{compressed.change_error:.4f}, standard error on these samples")]
 
 
 def merged_rows(merged: Merged) -> list[list[str]]:
@@ -113,7 +113,7 @@ def merged_rows(merged: Merged) -> list[list[str]]:
 
 def merged_lines(merged: Merged, path: str) -> Pairs:
     """Return what `microgen merge` says below its table."""
-    lines = [("outputs", ", then those of ".join(merged.names)), ("shared", f"{merged.shared} are there once")]
+    lines = [("outputs", ", then those of ".join(merged.names)), ("shared operators", str(merged.shared))]
     if merged.samples:
         lines.append(
             ("compared", f"every byte of every output, with the models alone in TFLM, on {merged.samples} samples")
@@ -121,7 +121,7 @@ def merged_lines(merged: Merged, path: str) -> Pairs:
     return [*lines, ("written", path)]
 
 
-SWEEP_HEADS = ("candidate", "score", "change", "gzip", "flash", "RAM", "instructions", "fits", "best for, or why not")
+SWEEP_HEADS = ("candidate", "score", "change", "gzip", "flash", "RAM", "instructions", "fits", "best in, or error")
 _SHORT = {
     "tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena", "macs": "MACs", "flash_bytes": "flash",
     "ram_bytes": "RAM", "instructions": "instructions",
@@ -157,7 +157,7 @@ def sweep_lines(sweep: Sweep) -> Pairs:
         ("score", f"{sweep.metric.name} in int8 on TFLM; sizes in bytes, for {sweep.board.title}"),
         *_measured_line(sweep),
         *([("limits", str(sweep.limits))] if sweep.limits else []),
-        ("candidates", f"{len(sweep.rows)}: {sweep.resumed} were there already, {failed} failed"),
+        ("candidates", f"{len(sweep.rows)}: {sweep.resumed} resumed, {failed} failed"),
         *([("picture", str(sweep.picture))] if sweep.picture else []),
         ("written", f"{sweep.out}: sweep.json, and the models of each candidate"),
     ]

@@ -33,12 +33,12 @@ def quantized_lines(quantized: Quantized, path: str) -> Pairs:
             ("size", f"float {quantized.float_bytes:,} bytes, {quantized.float_bytes / len(model.data):.2f} times")
         )
     else:
-        lines.append(("quantized", "already: taken as it is"))
+        lines.append(("quantized", "already, by the model's author"))
     lines += quality_lines(quantized)
     if requantized := quantized.record.get("requantized"):
         lines.append(("requantized", f"from one integer scale to another: {', '.join(requantized)}"))
     if int4 := quantized.record.get("int4"):
-        left = f"{int4['sqnr_db']:g} dB are left at the output, against int8"
+        left = f"SQNR {int4['sqnr_db']:g} dB at the output, relative to int8"
         lines.append(("four bits", f"the weights of {', '.join(int4['layers'])}; {left}"))
     lines += [("warning", text) for text in quantized.warnings]
     return [*lines, ("written", path)]
@@ -63,14 +63,14 @@ def trained_lines(trained: Trained, path: str) -> Pairs:
         *([("labels", ", ".join(trained.recipe.labels))] if trained.data and trained.recipe.labels else []),
         *([("input", trained.recipe.input)] if trained.data else []),
         *(
-            ("scaled", f"{s['column']}: (value {-s['offset']:+g}) * {s['scale']:g}")
+            ("scaled", f"({s['column']} {'-' if s['offset'] >= 0 else '+'} {abs(s['offset']):g}) * {s['scale']:g}")
             for s in trained.prepared.get("scaling", [])
         ),
         *(
             [
                 (
                     "validation",
-                    f"{trained.recipe.metric.name} {trained.validation_score:.4f} on the data it was chosen by",
+                    f"{trained.recipe.metric.name} {trained.validation_score:.4f} on the validation data",
                 )
             ]
             if trained.validation_score is not None
@@ -120,8 +120,8 @@ def inspect_lines(inspection: Inspection) -> Pairs:
             [
                 (
                     "edges",
-                    f"inputs and outputs in float32 take {more:,} bytes of RAM more than integers would; the serial "
-                    "commands' copies of them as much again",
+                    f"float32 inputs and outputs take {more:,} bytes more RAM than integers; the copies for the serial "
+                    "commands take the same again",
                 )
             ]
             if (more := document["float_edges_bytes"])
@@ -166,7 +166,7 @@ def release_text(release: Mapping[str, int]) -> str:
 
 def _stack_there(board: Board) -> str:
     core = board.core
-    return f"the core has {core.stack_bytes:,} for it" if core.stack_bytes else f"it lies in {core.stack_in}"
+    return f"the core reserves {core.stack_bytes:,} bytes for it" if core.stack_bytes else f"it is in {core.stack_in}"
 
 
 def _fit_lines(document: dict[str, Any], origin: str, stack_there: str, uncounted: str) -> Pairs:
@@ -202,10 +202,10 @@ def _fit_lines(document: dict[str, Any], origin: str, stack_there: str, uncounte
         lines.append((m["name"], f"{total} ({parts})"))
     lines.append(("release", release_text(fit["release"])))
     if counts := document["counts"]:
-        needed = f"{counts['stack_bytes']:,} bytes an inference, {counts['firmware_stack_bytes']:,} the whole firmware"
+        needed = f"{counts['stack_bytes']:,} bytes per inference, {counts['firmware_stack_bytes']:,} the whole firmware"
         lines.append(("stack", f"{needed}, on an emulated {counts['cpu']}; {stack_there}"))
     else:
-        lines.append(("stack", f"what an inference needs was not counted: {uncounted}; {stack_there}"))
+        lines.append(("stack", f"not counted: {uncounted}; {stack_there}"))
     if counts:
         lines.append(
             (
@@ -257,7 +257,7 @@ def _runtime_lines(inspection: Inspection) -> Pairs:
         lines.append(("runtime", f"{inspection.deployment.plan.runtime}: {inspection.runtime_reason}"))
     for r in inspection.runtimes:
         if r.refusal:
-            lines.append((r.runtime, f"does not take the model: {r.refusal}"))
+            lines.append((r.runtime, f"does not support the model: {r.refusal}"))
         elif r.uncounted:
             lines.append((r.runtime, f"instructions not counted: {r.uncounted}"))
         lines += [(r.runtime, note) for note in r.notes]
@@ -306,13 +306,15 @@ def application_lines(application: Application, model: TfliteModel) -> Pairs:
 def _listening_lines(counts: ApplicationCounts) -> Pairs:
     """Return what an application takes while it listens."""
     if counts.load is None:
-        about = f"about {counts.instructions:,} instructions a second besides the model, estimated: {counts.uncounted}"
+        each = f"about {counts.instructions:,} instructions per second"
+        about = f"{each} in addition to the model, estimated: {counts.uncounted}"
         return [("listening", about)]
     return [
         (
             "listening",
-            f"{counts.instructions:,} instructions a second besides the model, and {counts.inferences:.3g} inferences: "
-            f"works {100 * counts.load:.2g} % of the time, +-{counts.estimate_error_percent} %",
+            f"{counts.instructions:,} instructions per second in addition to the model, and {counts.inferences:.3g} "
+            "inferences per second: "
+            f"busy {100 * counts.load:.2g} % of the time, +-{counts.estimate_error_percent} %",
         )
     ]
 

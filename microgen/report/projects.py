@@ -68,7 +68,7 @@ def build_lines(result: BuildResult) -> Pairs:
 
 def _drift_lines(drift: Drift) -> Pairs:
     if not drift:
-        return [("drift", "none: the project is what a build makes now")]
+        return [("drift", "none: the project matches a new build")]
     return [
         *(("cause", cause.summary()) for cause in drift.causes),
         *(("drift", change.summary()) for change in drift.changes),
@@ -88,7 +88,7 @@ def fit_lines(fit: Fit) -> Pairs:
     ]
 
 
-BOARDS_HEADS = ("board", "fits", "flash", "RAM", "verdict, or why not")
+BOARDS_HEADS = ("board", "fits", "flash", "RAM", "verdict or error")
 
 
 def boards_rows(results: Sequence[BoardResult], spelling: Spelling) -> list[list[str]]:
@@ -129,13 +129,13 @@ def verdict_lines(verdict: Verdict) -> Pairs:
     if verdict.accuracy:
         accuracy = verdict.accuracy
         in_float = f"{accuracy['float']['accuracy']:.4f} in float, " if "float" in accuracy else ""
-        in_tflm = f"{accuracy['accuracy']:.4f} in TFLM, on {accuracy['samples']} labelled samples"
+        in_tflm = f"{accuracy['accuracy']:.4f} in TFLM, on {accuracy['samples']} labeled samples"
         lines.append(("accuracy", in_float + in_tflm))
         if in_float:
             lines.append(("changed", changed_line(accuracy["float"])))
     lines += [("warning", text) for text in verdict.warnings]
     if verdict.counterexample:
-        lines.append(("shown by", verdict.counterexample))
+        lines.append(("counterexample", verdict.counterexample))
     return [*lines, ("verdict", verdict.summary())]
 
 
@@ -221,7 +221,7 @@ def _device_lines(device: Device | None) -> Pairs:
         ("arena", f"{device.arena_used_bytes:,} of {device.arena_bytes:,} bytes used"),
         ("model", f"SHA-256 {device.model_sha256}"),
     ]
-    return [*lines, ("line", f"damaged and sent again: {device.retries} times")] if device.retries else lines
+    return [*lines, ("line", f"{device.retries} damaged answers, requested again")] if device.retries else lines
 
 
 def _pace(device: Device) -> str:
@@ -261,7 +261,7 @@ def bench_table(results: Sequence[Bench]) -> None:
     """Print what `microgen bench` found, one column a device."""
     rows = [
         ["model", *(f"{b.model} {b.model_sha256[:12]}" for b in results)],
-        ["TFLM", *(f"{b.tflm}, kernels: {b.kernels}" for b in results)],
+        ["runtime", *(f"{b.tflm}, kernels: {b.kernels}" for b in results)],
         ["inferences", *(f"{b.runs} after {b.warmups}" for b in results)],
         *(
             [what, *(microseconds(getattr(b, f"{what}_us")) for b in results)]
@@ -272,7 +272,5 @@ def bench_table(results: Sequence[Bench]) -> None:
         *_counted_rows(results),
     ]
     if len(results) == 2:
-        rows.append(
-            ["median, of the other's", f"{results[0].median_us / max(results[1].median_us, 1e-9):.3g} times", ""]
-        )
+        rows.append(["median, relative", f"{results[0].median_us / max(results[1].median_us, 1e-9):.3g} times", ""])
     table(["", *(f"{b.device} on {b.on}" for b in results)], rows, right=range(1, len(results) + 1))

@@ -25,6 +25,7 @@ _SECOND, _NARROWEST, _WIDEST = 160, 640, 16_000
 _TOP, _WAVE, _IMAGE, _SCORES, _GAP, _AXIS = 14, 110, 160, 120, 12, 26
 _COLORS = ("#2f6fb5", "#e08a1e", "#1d7a3e", "#b3261e", "#7b4fb0", "#0f8b8d", "#8a5a00", "#c2478a", "#5c6670", "#6b8e23")
 _DECIMALS = 2
+_MOST_PRINTED = 8  # lines of the firmware on a terminal
 
 
 def simulation_lines(result: Simulation) -> Pairs:
@@ -32,7 +33,9 @@ def simulation_lines(result: Simulation) -> Pairs:
     recording, trace = result.recording, result.trace
     lines = [("input", f"{result.path}: {recording.summary}")]
     lines += [("warning", note) for note in recording.notes]
-    lines += [("firmware", line) for line in result.printed]
+    lines += [("firmware", line) for line in result.printed[:_MOST_PRINTED]]
+    if (more := len(result.printed) - _MOST_PRINTED) > 0:
+        lines.append(("firmware", f"... and {more} more lines"))
     lines += [
         ("detected", f"{d.label} at {result.seconds(d.position):.2f} s, score {d.score:.2f}") for d in trace.detected
     ]
@@ -40,8 +43,8 @@ def simulation_lines(result: Simulation) -> Pairs:
         highest = f"; the highest mean score was {trace.means.max():.2f}" if trace.means.size else ""
         lines.append(("detected", f"nothing{highest}"))
     if result.load is not None:
-        known = "estimated" if result.on == EMULATOR else "the board measured"
-        lines.append(("CPU", f"works {100 * result.load:.0f} % of the time, as {known}"))
+        known = "estimated" if result.on == EMULATOR else "measured by the board"
+        lines.append(("CPU", f"busy {100 * result.load:.0f} % of the time, {known}"))
     if trace.lost:
         share = 100 * trace.lost / len(recording.values)
         lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: the model is slower than it"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import InputError, option
 
-_FOLDER = f"choose another folder with {option('out')}"
+_FOLDER = f"choose a different folder with {option('out')}"
 _PLACE = f"choose another place with {option('out')}"
 
 
@@ -27,16 +27,16 @@ def check_out(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise InputError(
             f"{path}: is a folder",
-            f"give the name of a file: {option('out', 'model_int8.tflite')}",
+            f"give a file name: {option('out', 'model_int8.tflite')}",
             option="out",
             path=path,
         )
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"{path}: {parent} is not a folder that can be written", _PLACE, option="out", path=path)
+        raise InputError(f"{path}: {parent} is not a writable folder", _PLACE, option="out", path=path)
     if path.exists() and not force:
         raise InputError(
-            f"{path}: is there already",
+            f"{path}: already exists",
             f"choose another name with {option('out')}, or overwrite it with {option('force', True)}",
             option="out",
             path=path,
@@ -75,7 +75,7 @@ def check_out_folder(out: Path, marker: str, whose: str) -> None:
     """
     check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / marker).exists():
-        raise InputError(f"{out}: is not empty and not a {whose}'s folder", _FOLDER, option="out", path=out)
+        raise InputError(f"{out}: is neither empty nor a folder of {whose}", _FOLDER, option="out", path=out)
 
 
 def write_file(path: Path, data: bytes, hint: str = _PLACE) -> None:

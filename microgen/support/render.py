@@ -83,7 +83,7 @@ def ini_value(text: object) -> str:
     """
     folded = " ".join(str(text).split())
     if re.search(r"(^|\s)[;#]", folded):
-        raise InputError(f"'{folded}' cannot be written into platformio.ini", "leave out ; and # after a space")
+        raise InputError(f"'{folded}' cannot be written into platformio.ini", "remove ; and # after a space")
     # PlatformIO reads the file with Python's configparser, which interpolates %.
     return folded.replace("%", "%%")
 

@@ -18,8 +18,8 @@ def check_system() -> None:
     """
     if sys.platform == "win32":
         raise SetupError(
-            "microgen does not run on Windows itself",
-            f"install it in WSL 2, the Linux of Windows, where all of it runs; {_GUIDE}",
+            "microgen does not run natively on Windows",
+            f"install it in WSL 2, where everything works; {_GUIDE}",
         )
 
 
@@ -31,8 +31,8 @@ def missing_package(name: str) -> SetupError:
     """
     machine = f"{sys.platform} {platform.machine()}"
     if sys.platform == "linux" and platform.machine() == "x86_64":
-        return SetupError(f"the Python package {name} is not installed", "pip install microgen brings it")
+        return SetupError(f"the Python package {name} is not installed", "pip install microgen installs it")
     return SetupError(
-        f"the Python package {name} is not installed: there may be none for this machine ({machine})",
+        f"the Python package {name} is not installed; it may not exist for this machine ({machine})",
         f"use Linux on x86-64, a container for linux/amd64 or a virtual machine; {_GUIDE}",
     )

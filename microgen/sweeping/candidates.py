@@ -57,7 +57,7 @@ def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]
     if len(candidates) == 1:
         raise InputError(
             "nothing to try",
-            f"give chains of methods: {option('candidates', _EXAMPLE)}",
+            f"give methods: {option('candidates', _EXAMPLE)}",
             option="candidates",
         )
     return tuple(candidates.values())

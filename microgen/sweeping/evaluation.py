@@ -101,4 +101,4 @@ def _check_versions(wanted: Mapping[str, str]) -> None:
     here = versions()
     other = [f"{name} {here[name] or 'none'}, not {wanted[name]}" for name in here if here[name] != wanted[name]]
     if other:
-        raise SetupError(f"the machine of the cluster has {', '.join(other)}", "install the same versions everywhere")
+        raise SetupError(f"a machine of the cluster has {', '.join(other)}", "install the same versions everywhere")

@@ -29,7 +29,7 @@ class Limits:
     def broken(self, cost: DeviceCost | None) -> str:
         """Return the first limit that a model does not keep to, for people; "" where it keeps to all."""
         if cost is None:
-            return "no runtime that tells what it takes runs it"
+            return "no runtime with known costs supports it"
         if self.flash is not None and cost.flash_bytes > self.flash:
             return "flash"
         if self.ram is not None and cost.ram_bytes > self.ram:
@@ -61,7 +61,7 @@ def read_limits(text: str) -> tuple[str | None, Limits]:
         if name not in _NAMES:
             raise _wrong(f"no limit '{name}'", nearest(name, _NAMES, f"limits: {', '.join(_NAMES)}"), text)
         if name in found:
-            raise _wrong(f"{name} is given twice", "give it once", text)
+            raise _wrong(f"{name} is repeated", "give it once", text)
         if not value:
             raise _wrong(f"{name} has no value", f"for example {option('fit', _EXAMPLE)}", text)
         found[name] = value

@@ -27,7 +27,7 @@ def check_matplotlib() -> None:
     except ImportError:
         raise SetupError(
             "the picture needs Matplotlib, which is not installed",
-            f"pip install 'microgen[sweep]', or do without: {option('picture', None)}",
+            f"pip install 'microgen[sweep]', or omit the picture: {option('picture', None)}",
             option="picture",
         ) from None
 

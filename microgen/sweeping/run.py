@@ -70,7 +70,7 @@ def sweep(
     Args:
         model: a .keras or .h5 file, or a Keras object; None trains `recipe`.
         data: as in `microgen.compress`.
-        recipe: takes data, loss and metric of a recipe instead of `data`.
+        recipe: use data, loss and metric of this recipe instead of `data`.
         board: what the arena and the fit are for.
         candidates: chains such as "prune:0.8+qat"; in one text they are parted by commas. None: the default grid.
         out: the sweep's folder; NAME-sweep in the current folder otherwise.
@@ -78,7 +78,7 @@ def sweep(
         jobs: how many candidates run at a time on this machine; half its cores otherwise.
         scheduler: the address of a Dask scheduler, on whose workers candidates run instead.
         picture: "svg", "png", or None for no picture.
-        fit: what a candidate must keep to, "board=pico,flash=64K,ram=16K,ms=20"; a board in it takes the place of
+        fit: limits of a candidate, "board=pico,flash=64K,ram=16K,ms=20"; a board in it takes the place of
             `board`. After the candidates, amounts between those that keep to it and those that do not are tried.
         value_range, sample_rate: of images and of WAV files, as in `build`.
         on_step: called with what is done next.
@@ -93,9 +93,9 @@ def sweep(
     target = load_board(str(named or board))
     tried = read_candidates(candidates)
     if jobs is not None and jobs < 1:
-        raise InputError("at least one", "leave it out for half of the cores", option="jobs", value=jobs)
+        raise InputError("at least one job is needed", "omit it for half of the cores", option="jobs", value=jobs)
     if picture not in (None, *PICTURES):
-        raise InputError(f"no picture as '{picture}'", f"pictures: {', '.join(PICTURES)}", option="picture")
+        raise InputError(f"no picture format '{picture}'", f"formats: {', '.join(PICTURES)}", option="picture")
     if picture:
         pictures.check_matplotlib()
     check_origin(model, data, recipe)

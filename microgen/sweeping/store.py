@@ -16,7 +16,7 @@ from ..support.json import load_json
 from .evaluation import Result
 
 _CANDIDATES, _RESULT, _STAGE = "candidates", "result.json", ".unfinished-"
-_HINT = f"choose another folder with {option('out')}"
+_HINT = f"choose a different folder with {option('out')}"
 
 
 class Store:

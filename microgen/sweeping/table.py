@@ -37,7 +37,7 @@ class Row:
         name: the candidate's.
         price: what it costs and brings; None where it could not be made.
         arena_bytes: what a firmware for the board reserves as tensor arena.
-        fit: what it takes of the board's memories.
+        fit: the use of the board's memories.
         device: what it costs on the board as code; None where no runtime that can tell takes it.
         breaks: the first of the sweep's limits that it does not keep to; "" where it keeps to all.
         best_for: the axes in which no other candidate that fits is as small and as good.
@@ -98,11 +98,11 @@ class Sweep:
         name: of the model or recipe.
         board: what the arena and the fit are for.
         metric: what the scores are.
-        rows: one a candidate, in the order in which they were named; the model as it is first.
-        resumed: how many of them were there already.
+        rows: one per candidate, in the order in which they were named; the original model first.
+        resumed: how many of them resumed.
         out: the folder with the models, the table as sweep.json, and the picture.
         picture: the path of the picture; None where none was wanted.
-        limits: what a candidate must keep to; None where nothing was asked for.
+        limits: limits of a candidate; None for no limits.
     """
 
     name: str

@@ -35,13 +35,14 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
             if any(d < 0 for d in tensor.signature[1:]):
                 raise InputError(
                     f"{model.name}: tensor '{tensor.name}' has a dynamic shape {list(tensor.signature)}",
-                    "TFLM needs fixed shapes: convert again with a fixed input shape (only the batch may be open)",
+                    "TFLM needs fixed shapes: convert again with a fixed input shape (only the batch size may be "
+                    "unknown)",
                     tensor=tensor.name,
                 )
             if not tensor.is_constant and tensor.bytes > MAX_TENSOR_BYTES:
                 raise InputError(
                     f"{model.name}: tensor '{tensor.name}' {list(tensor.shape)} takes {tensor.bytes:,} bytes",
-                    "no microcontroller holds it; is the shape right?",
+                    "no microcontroller has room for it; check the shape",
                     tensor=tensor.name,
                 )
             if tensor.dtype in _NOT_FLOAT32:
@@ -61,7 +62,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
     if edges > 2 * MAX_TENSOR_BYTES:
         raise InputError(
             f"{model.name}: its inputs and outputs take {edges:,} bytes together",
-            "no microcontroller holds them; are the shapes right?",
+            "no microcontroller has room for them; check the shapes",
         )
     check_variables(model)
     for tensor in (*model.inputs, *model.outputs):
@@ -104,7 +105,7 @@ def _check_int4(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
     if weights.dtype == "int4" and weights.quantization is not None and weights.quantization.per_channel:
         raise InputError(
             f"{model.name}: operator {op.index} (FULLY_CONNECTED) has int4 weights with a scale per channel",
-            "TFLM takes int4 FULLY_CONNECTED per tensor only: quantize its weights with one scale, or to int8",
+            "TFLM supports int4 FULLY_CONNECTED per tensor only; quantize its weights with one scale, or to int8",
             operator=op.name,
             tensor=weights.name,
         )
@@ -123,6 +124,6 @@ def _check_quantized(model: TfliteModel, graph: Subgraph, op: Operator, allow_fl
     if not allow_float:
         raise InputError(
             f"{model.name}: operator {op.index} ({op.name}) computes in float32",
-            f"{_QUANTIZE_HINT}; {option('allow_float', True)} takes layers that stay in float32",
+            f"{_QUANTIZE_HINT}; {option('allow_float', True)} accepts layers that stay in float32",
             operator=op.name,
         )

@@ -68,7 +68,7 @@ def _stripped(data: bytes) -> bytes:
         return pack(_read(data, schema))
     except _UNREADABLE as error:
         raise InputError(
-            f"the model's file is damaged where no device reads it: {error}", "convert it again, or download it again"
+            f"the model file is damaged in a part that no device reads: {error}", "convert or download it again"
         ) from None
 
 

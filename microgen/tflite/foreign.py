@@ -9,10 +9,10 @@ from ..errors import InputError
 # By the prefix of a custom operator's code.
 _TOOLS = {
     "ethos-u": (
-        "was compiled by Vela for an Ethos-U, an accelerator that no board here has",
-        "give the model that Vela was given",
+        "was compiled by Vela for an Ethos-U, an accelerator that none of these boards has",
+        "use the model before Vela",
     ),
-    "XC_": ("was compiled by XMOS's optimiser for an xcore processor", "give the model that it was given"),
+    "XC_": ("was compiled by XMOS's optimiser for an xcore processor", "use the model before that compilation"),
 }
 
 

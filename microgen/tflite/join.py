@@ -18,7 +18,7 @@ from .model import TfliteModel
 from .pack import pack
 from .reader import parse
 
-_SAME_HINT = "quantize the models with the same calibration data, then their inputs agree"
+_SAME_HINT = "quantize the models with the same calibration data, so that their inputs agree"
 # The FlatBuffers objects of the generated schema have no types.
 _Object: TypeAlias = Any
 
@@ -60,16 +60,18 @@ def join(models: Sequence[TfliteModel], name: str) -> Joined:
 
 def _check_joinable(model: TfliteModel) -> None:
     if len(model.subgraphs) > 1:
-        raise InputError(f"{model.name}: has control flow", "models of one graph can be joined")
+        raise InputError(f"{model.name}: has control flow", "only models with one graph can be merged")
     if "VAR_HANDLE" in model.ops:
-        raise InputError(f"{model.name}: keeps its state in a named variable (VAR_HANDLE)", "leave it a model alone")
+        raise InputError(
+            f"{model.name}: keeps its state in a named variable (VAR_HANDLE)", "build it as a separate model"
+        )
 
 
 def _check_same_inputs(first: TfliteModel, other: TfliteModel) -> None:
     if len(first.inputs) != len(other.inputs):
         raise InputError(
             f"{first.name} has {len(first.inputs)} inputs, {other.name} {len(other.inputs)}",
-            "models over the same inputs can be joined",
+            "only models with the same inputs can be merged",
         )
     for one, two in zip(first.inputs, other.inputs, strict=True):
         for what, a, b in (
@@ -81,7 +83,7 @@ def _check_same_inputs(first: TfliteModel, other: TfliteModel) -> None:
                 raise InputError(
                     f"input '{one.name}' of {first.name} has the {what} {a or 'none'}, '{two.name}' of {other.name} "
                     f"{b or 'none'}",
-                    _SAME_HINT if what == "quantization" else "models over the same input can be joined",
+                    _SAME_HINT if what == "quantization" else "only models with the same input can be merged",
                 )
 
 
@@ -120,7 +122,7 @@ class _Whole:
             self._operator(source, part, op, place)
         outputs = [place[int(i)] for i in part.outputs]
         if set(outputs) <= set(graph.outputs):
-            raise InputError(f"{model.name}: gives what the other models give already", "join models that differ")
+            raise InputError(f"{model.name}: has the same outputs as the other models", "merge models that differ")
         for old, new in zip(part.outputs, outputs, strict=True):
             graph.tensors[new].name = f"{model.name}/{part.tensors[int(old)].name.decode()}"
         graph.outputs += outputs

@@ -99,7 +99,7 @@ class Tensor:
         name = _TYPE_BY_NAME[self.dtype].numpy
         if not name:
             raise InputError(
-                f"tensor '{self.name}' has type {self.dtype}, which cannot be fed or read",
+                f"tensor '{self.name}' has type {self.dtype}, which microgen cannot read or write",
                 "convert the model with int8 inputs and outputs",
             )
         return np.dtype(name)

@@ -42,7 +42,7 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
         name: a name for it; by default, the file's stem.
 
     Raises:
-        InputError: the file is missing, unreadable or not a valid .tflite; the message says what and where.
+        InputError: the file is missing, unreadable or not a valid .tflite; the message says which and where.
     """
     path = Path(path)
     try:
@@ -51,7 +51,9 @@ def load(path: str | Path, name: str | None = None) -> TfliteModel:
         raise InputError(f"{path}: no such file", "give the path of a .tflite") from None
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise InputError(f"{path}: larger than any microcontroller's flash", "is this the right file?") from None
+            raise InputError(
+                f"{path}: larger than any microcontroller's flash", "check that this is the right file"
+            ) from None
         raise InputError(f"{path}: cannot be read ({error.strerror})", "check the path and its permissions") from None
     return parse(data, name or path.stem, str(path))
 
@@ -68,7 +70,7 @@ def parse(data: bytes, name: str = "model", source: str = "model") -> TfliteMode
         NotTflite: not a .tflite.
         InputError: not a sound one.
     """
-    hint = "is it a whole .tflite file? Convert or download it again"
+    hint = "check that the file is complete; convert or download it again"
     if not data:
         raise InputError(f"{source}: the file is empty", hint)
     if len(data) < 8 or data[4:8] != schema.FILE_IDENTIFIER:

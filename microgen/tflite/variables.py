@@ -47,7 +47,7 @@ def check_variables(model: TfliteModel) -> None:
                 if not op.options.shared_name or len(op.outputs) != 1 or op.inputs:
                     raise _refusal(model, op, "names no variable")
                 if len(containers) > 1:
-                    raise _refusal(model, op, "names a variable in another container than the others")
+                    raise _refusal(model, op, "names a variable in a different container from the others")
             elif op.name in (READ, ASSIGN):
                 wanted = (1, 1) if op.name == READ else (2, 0)
                 name = name_of(graph, op)
@@ -55,7 +55,7 @@ def check_variables(model: TfliteModel) -> None:
                     raise _refusal(model, op, "has no handle of a variable from the same graph")
                 tensor = value_of(graph, op)
                 if sizes.setdefault(name, (tensor.dtype, tensor.bytes)) != (tensor.dtype, tensor.bytes):
-                    raise _refusal(model, op, f"moves variable '{name}' in another size or type than elsewhere")
+                    raise _refusal(model, op, f"uses variable '{name}' with a different size or type from elsewhere")
                 if op.name == READ:
                     read.setdefault(name, op)
                 else:

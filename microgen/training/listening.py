@@ -115,7 +115,7 @@ def heard(places: list[int], recordings: Recordings) -> dict[str, float]:
         "taken for it": float(len(mistaken)),
         "minutes of other speech": round(60 * hours, 1),
         "false accepts": float(false),
-        "false accepts an hour": round(false / hours, 2),
+        "false accepts per hour": round(false / hours, 2),
         "at most, 95 % sure": round(_poisson_bound(false) / hours, 2),
     }
 

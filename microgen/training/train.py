@@ -114,7 +114,7 @@ def train(
 
     Args:
         recipe: its name; `microgen.recipe_names()` has all.
-        data: a file or folder of your own to train it on, instead of the recipe's data; `Recipe.takes` says what.
+        data: your own file or folder to train on, instead of the recipe's data; `Recipe.takes` describes it.
         out: a folder for model, labels, calibration data and the record of the training; None writes nothing.
         board: the board that must run it; without one, what every board runs is chosen.
         runtime: what must run it there.
@@ -137,9 +137,7 @@ def train(
     """
     chosen = load_recipe(recipe, phrase, quick)
     if epochs is not None and epochs < 1:
-        raise InputError(
-            "at least one epoch is needed", f"leave it out for {chosen.epochs}", option="epochs", value=epochs
-        )
+        raise InputError("at least one epoch is needed", f"omit it for {chosen.epochs}", option="epochs", value=epochs)
     check_seed(seed)
     wanted = OwnData(Path(), window, stride, rate_hz, label, units, value_range, sample_rate)
     own = _own_data(chosen, data, wanted)
@@ -212,15 +210,17 @@ def _own_data(recipe: Recipe, data: str | Path | None, wanted: OwnData) -> OwnDa
         if wanted != OwnData(Path()):
             given = next(f.name for f in fields(OwnData) if getattr(wanted, f.name) != getattr(OwnData(Path()), f.name))
             raise InputError(
-                "says how data of your own is read, and there is none",
-                f"give it with {option('data', 'PATH')}",
+                "only applies to your own data",
+                f"give the data with {option('data', 'PATH')}",
                 option=given,
                 value=getattr(wanted, given),
             )
         return None
     if recipe.own is None:
         able = ", ".join(name for name in recipe_names() if load_recipe(name).own is not None)
-        raise InputError(f"the recipe '{recipe.name}' takes no data but its own", f"these do: {able}", option="data")
+        raise InputError(
+            f"the recipe '{recipe.name}' does not support your own data", f"these recipes do: {able}", option="data"
+        )
     path = Path(data)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder", f"give {recipe.takes}", option="data", path=path)
@@ -234,7 +234,7 @@ def check_seed(seed: int) -> None:
         InputError: it is negative, or has more than 32 bits.
     """
     if not 0 <= seed < 2**32:
-        raise InputError(f"must be 0 to {2**32 - 1}", "leave it out for 0", option="seed", value=seed)
+        raise InputError(f"must be 0 to {2**32 - 1}", "omit it for 0", option="seed", value=seed)
 
 
 def check_held_out(model: Path, recipe: str, seed: int) -> None:
@@ -252,15 +252,15 @@ def check_held_out(model: Path, recipe: str, seed: int) -> None:
     if record.get("recipe") == recipe and data:
         raise InputError(
             f"{model}: was trained on {data}, not on the recipe's own data",
-            f"give {option('data')} to train and measure on",
+            f"give that data with {option('data')}",
             option="recipe",
             path=model,
         )
     if record.get("recipe") == recipe and trained_with not in (None, seed):
         raise InputError(
-            f"{model}: was trained with {option('seed', trained_with)}, on samples that {option('seed', seed)} holds "
-            "out to measure on",
-            f"give {option('seed', trained_with)}, with which it has not seen them",
+            f"{model}: was trained with {option('seed', trained_with)}, on samples that {option('seed', seed)} uses as "
+            "test data",
+            f"give {option('seed', trained_with)}, whose test data it has not seen",
             option="seed",
             path=model,
         )
@@ -320,7 +320,7 @@ def _check_same(out: Path, recipe: str) -> None:
     if models and recipe not in models:
         raise InputError(
             f"{out}: has the recipe '{models[0]}'",
-            f"choose another folder with {option('out')}",
+            f"choose a different folder with {option('out')}",
             option="out",
             path=out,
         )
@@ -352,7 +352,7 @@ def _write(out: Path, trained: Trained) -> None:
     except OSError as error:
         raise InputError(
             f"{out}: cannot be written ({error.strerror})",
-            f"choose another folder with {option('out')}",
+            f"choose a different folder with {option('out')}",
             option="out",
             path=out,
         ) from None

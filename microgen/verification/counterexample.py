@@ -56,7 +56,7 @@ def save_counterexample(model: TfliteModel, proof: Proof, path: Path) -> Path | 
         fed = tuple(a[sample : sample + 1] for a in proof.inputs)
         small = workers.run(TFLM, shrink, dataclasses.replace(request, inputs=fed), 3 * _SECONDS)
         if any(largest(a, b) for a, b in zip(small.tflm, small.litert, strict=True)):
-            write_file(path, _npz(proof.cut, small), "make the current folder one that can be written")
+            write_file(path, _npz(proof.cut, small), "change to a writable folder")
             return path
     return None
 

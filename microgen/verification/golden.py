@@ -33,7 +33,7 @@ def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int, address
     prefix = f"g_{c_identifier(address.name)}_golden" if address.name else "g_golden"
     inputs, outputs = (_vectors(text, f"{prefix}_{kind}") for kind in ("inputs", "outputs"))
     if not inputs or len(inputs) != len(outputs):
-        return f"{name} does not hold as many outputs as inputs"
+        return f"{name} has different numbers of inputs and outputs"
     one = sum(t.bytes for t in model.inputs)
     steps = len(inputs[0]) // one
     if not steps or {len(v) for v in inputs} != {one * steps}:
@@ -44,7 +44,7 @@ def golden_fault(project: Sources, model: TfliteModel, arena_bytes: int, address
     for vector, expected in enumerate(outputs):
         answered = range(vector * steps, (vector + 1) * steps)
         if b"".join(np.ascontiguousarray(a[s]).tobytes() for s in answered for a in answers) != expected:
-            return f"golden vector {vector} in {name} is stale: TFLM gives other bytes for its input"
+            return f"golden vector {vector} in {name} is stale: TFLM computes different bytes for its input"
     return ""
 
 

@@ -70,7 +70,7 @@ def judge(
     if (bounds := running.bounds) is not None:
         common |= _in_float32(bounds)
         if bounds.outside is not None:
-            what = f"TFLM's answer to sample {bounds.outside} is none that float32 arithmetic may give"
+            what = f"TFLM's answer to sample {bounds.outside} is outside the bounds of float32 arithmetic"
             return Judgement(Verdict(DIVERGED, reason=what, **common))
     if engines.refusal:
         return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
@@ -115,7 +115,7 @@ def _in_float32(bounds: Bounds) -> dict[str, Any]:
     if not bounds.unproven:
         return {"float_bound": bounds.largest}
     warning = (
-        f"{bounds.unproven} has no proven bound in float32: a board whose kernels or compiler round otherwise fails "
+        f"{bounds.unproven} has no proven bound in float32: a board whose kernels or compiler round differently fails "
         "its golden vectors"
     )
     return {"warnings": (warning,)}
@@ -143,7 +143,7 @@ def _firmware_fault(running: EngineRun, engines: Engines, firmware: FirmwareRun)
         return f"{difference}, and {error} has no proven bound in float32"
     if sample is None:
         return ""
-    return f"the firmware's answer to sample {sample} is none that float32 arithmetic may give{how}"
+    return f"the firmware's answer to sample {sample} is outside the bounds of float32 arithmetic{how}"
 
 
 def _first_difference(model: TfliteModel, engines: Engines, firmware: FirmwareRun) -> str | None:

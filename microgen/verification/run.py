@@ -443,13 +443,14 @@ def _checked(engine: Engine, answers: Samples, model: TfliteModel) -> Samples:
         EngineError: they are not the outputs that the file has.
     """
     if len(answers) != len(model.outputs):
-        raise EngineError(engine.name, "it does not give all outputs", "report this model to microgen")
+        raise EngineError(engine.name, "it does not return all outputs", "report this model to microgen")
     for array, tensor in zip(answers, model.outputs, strict=True):
         if array[0].size != tensor.elements or array.dtype != tensor.numpy_dtype:
             raise EngineError(
                 engine.name,
-                f"output '{tensor.name}' came as {array.dtype} {list(array.shape[1:])}, "
-                f"the file says {tensor.dtype} {list(tensor.shape)}",
-                "the model contradicts itself; convert it again",
+                f"output '{tensor.name}' is {array.dtype} {list(array.shape[1:])}, but {tensor.dtype} "
+                f"{list(tensor.shape)} "
+                "in the file",
+                "the model is inconsistent; convert it again",
             )
     return clear_unwritten(model, [a.reshape(len(a), *t.shape) for a, t in zip(answers, model.outputs, strict=True)])

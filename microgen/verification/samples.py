@@ -34,7 +34,7 @@ def sample_warning(model: TfliteModel, wanted: int) -> str:
     if count == wanted:
         return ""
     size = sum(t.bytes for t in (*model.inputs, *model.outputs))
-    return f"{count} of {wanted} samples are run: inputs and outputs of one take {size:,} bytes"
+    return f"{count} of {wanted} samples were run: inputs and outputs of one take {size:,} bytes"
 
 
 def check_count(samples: int) -> None:
@@ -45,12 +45,12 @@ def check_count(samples: int) -> None:
     """
     if samples < 1:
         raise InputError(
-            "at least one sample is needed", f"leave it out for {defaults.SAMPLES}", option="samples", value=samples
+            "at least one sample is needed", f"omit it for {defaults.SAMPLES}", option="samples", value=samples
         )
     if samples > defaults.MOST_SAMPLES:
         raise InputError(
-            f"at most {defaults.MOST_SAMPLES:,} samples are run",
-            f"leave it out for {defaults.SAMPLES}",
+            f"at most {defaults.MOST_SAMPLES:,} samples are supported",
+            f"omit it for {defaults.SAMPLES}",
             option="samples",
             value=samples,
         )
@@ -125,10 +125,13 @@ def _check_data(model: TfliteModel, data: Sequence[npt.NDArray[Any]]) -> None:
     if len(data) != len(model.inputs):
         raise InputError(
             f"{model.name} has {len(model.inputs)} inputs, the data has {len(data)} arrays",
-            "store one array an input, in the order of microgen inspect",
+            "store one array per input, in the order of `microgen inspect`",
         )
     if len({len(d) for d in data}) != 1 or not len(data[0]):
-        raise InputError("the data has no samples, or not the same number for each input", "give at least one sample")
+        raise InputError(
+            "the inputs have no samples or different numbers of samples",
+            "give the same number of samples, at least one, for every input",
+        )
     for tensor, values in zip(model.inputs, data, strict=True):
         one = tensor.shape[1:] if tensor.shape and tensor.shape[0] == 1 else tensor.shape
         if values.shape[1:] not in (one, tensor.shape):

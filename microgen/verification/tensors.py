@@ -69,8 +69,8 @@ def _part(data: bytes, at: int, n: int) -> bytes:
     part = data[at : at + n]
     if len(part) < n:
         raise DeviceError(
-            "what its operators wrote is cut off within a record",
-            "it ended there, or the folder for temporary files is full; try again with more room in it",
+            "the recorded outputs of its operators end within a record",
+            "the process ended early, or the folder for temporary files is full; make room there and try again",
         )
     return part
 
@@ -92,7 +92,7 @@ def tensor_fault(
 
     Args:
         inputs: one array per input, samples first.
-        firmware: the first inferences that were asked for; those of a sample are known by their inputs.
+        firmware: the first inferences that were requested; those of a sample are known by their inputs.
         pairs: the operators and tensors of `compared_tensors`.
         reference: for each of the first samples, TFLM's tensors of `pairs`.
     """

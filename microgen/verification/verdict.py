@@ -144,8 +144,8 @@ class Verdict:
         engines: versions of the engines.
         counterexample: the file with a small input that shows the difference, "" if none was saved.
         device: the device; None if the firmware did not run.
-        accuracy: what labelled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
-            answer), "litert_accuracy"; None without labelled samples, or if their classes are not the model's.
+        accuracy: what labeled samples gave: "samples", "accuracy" and "confusion" (rows: the label, columns: TFLM's
+            answer), "litert_accuracy"; None without labeled samples, or if their classes are not the model's.
         warnings: facts about the accuracy, or why it was not computed; a smaller number of samples than requested.
         faulty_ops: the operators for which LiteRT's reference kernels are known to be wrong.
         looked_at: number of samples in the layer proof; 0 without a layer proof.
@@ -210,7 +210,7 @@ class Verdict:
         where = f", {self.device.cpu} (emulated)" if self.device and self.device.cpu else ""
         bound = ""
         if self.float_bound is not None:
-            bound = f"; other kernels that sum in another order are proven to stay within {self.float_bound:.2g}"
+            bound = f"; kernels that sum in a different order stay within {self.float_bound:.2g}"
         if self.status == BIT_EXACT or (self.firmware == "within-bound" and not self.differing_samples):
             return f"{self.status} on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte{bound})"
         cause = f"rounding in {', '.join(self.ops)}"

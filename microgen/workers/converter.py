@@ -39,14 +39,14 @@ def run(
         if importlib.util.find_spec(package) is None:
             raise SetupError(
                 f"this needs {package}, which is not installed",
-                f"pip install 'microgen[{extra}]' (an int8 .tflite needs no such package)",
+                f"pip install 'microgen[{extra}]' (an int8 .tflite does not need it)",
             )
     try:
         return job.run(engine, target, request, on_progress=on_progress)
     except EngineError as error:
         hint = error.template[1]
         if error.reason.startswith("crashed"):
-            hint = "most often a loop, such as an RNN in layers of your own: use standard layers of fixed shapes"
+            hint = "most often a loop, such as an RNN in layers of your own: use standard layers with fixed shapes"
         log = f"; its whole output: {_keep(error.log)}" if error.log else ""
         raise EngineError(engine.name, _first(error.reason) + log, hint, **error.data) from None
 

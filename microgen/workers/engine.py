@@ -55,5 +55,5 @@ CONVERTER = Engine(
 TRAINING = replace(
     CONVERTER,
     deadline_s=6 * 3600.0,
-    hang_hint="give fewer samples or a smaller model, or train in Keras and give the trained model",
+    hang_hint="use fewer samples or a smaller model, or train in Keras and use the trained model",
 )

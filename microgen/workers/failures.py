@@ -60,7 +60,7 @@ def flooded(engine: Engine, log: str) -> EngineError:
     return EngineError(
         engine.name,
         f"printed more than {FLOOD // 2**20} MiB, last: {last_words(log)}",
-        "the model makes this engine print without end; simplify it",
+        "the model makes this engine print without end; simplify the model",
         log,
     )
 
@@ -80,7 +80,7 @@ def crashed(engine: Engine, code: int, log: str) -> EngineError:
     return EngineError(
         engine.name,
         how + (f" after printing: {printed}" if printed else ""),
-        "the model is not sound for this engine",
+        "this engine cannot run the model",
         log,
     )
 
@@ -102,13 +102,13 @@ def raised(engine: Engine, failure: Failure, log: str) -> MicrogenError:
     if printed and printed not in reason:
         reason = f"{reason} ({printed})"
     data = cast("ErrorData", {k: v for k, v in failure.data.items() if k in ErrorData.__annotations__})
-    return EngineError(engine.name, reason, failure.hint or "the model is not sound for this engine", log, **data)
+    return EngineError(engine.name, reason, failure.hint or "this engine cannot run the model", log, **data)
 
 
 def _out_of_memory(engine: Engine, log: str) -> EngineError:
     return EngineError(
         engine.name,
-        f"asked for more than {engine.memory_bytes / 2**30:g} GiB of memory",
-        "the model is far too large for a microcontroller, or damaged",
+        f"requested more than {engine.memory_bytes / 2**30:g} GiB of memory",
+        "the model is too large for a microcontroller, or damaged",
         log,
     )

@@ -84,7 +84,7 @@ def _unresolved(message: str) -> str:
     demangle.restype = ctypes.c_char_p
     plain = demangle(symbol.encode(), None, None, None)
     name = plain.decode("utf-8", "replace") if plain else symbol
-    return f"the firmware calls {name}, which is not there on this machine: guard it with #ifndef MICROGEN_HOST"
+    return f"the firmware calls {name}, which does not exist on this machine: guard it with #ifndef MICROGEN_HOST"
 
 
 if __name__ == "__main__":

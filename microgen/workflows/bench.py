@@ -117,7 +117,7 @@ def bench(
     warmups = warmups if warmups is not None else 0 if on == EMULATOR else 10
     for name, value, least in (("runs", runs, 1), ("warmups", warmups, 0)):
         if not least <= value <= 1_000_000:
-            raise InputError(f"must be {least} to 1000000", "leave it out for the default", option=name, value=value)
+            raise InputError(f"must be {least} to 1000000", "omit it for the default", option=name, value=value)
     opened = open_project(path).of(model)
     timed = project_model(opened)
     # The first samples are edges, where some kernels have less to do: take a random one.
@@ -204,7 +204,7 @@ def read_bench(path: Path) -> Bench:
         if isinstance(error, ValidationError):
             said = f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}"
         raise InputError(
-            f"{path}: not a result of microgen bench ({said})", "give a file that microgen bench wrote", path=path
+            f"{path}: not a result of `microgen bench` ({said})", "give a file that `microgen bench` wrote", path=path
         ) from None
     return result
 
@@ -213,7 +213,7 @@ def _check_bench(result: Bench) -> None:
     """Raise ValueError where a table of results could not show one."""
     numbers = [value for value in vars(result).values() if isinstance(value, (int, float))]
     if not all(abs(number) <= _LARGEST for number in numbers):
-        raise ValueError("a number is none that was measured")
+        raise ValueError("a number is not a measurement")
     needed = [result.stack_bytes, result.firmware_stack_bytes, result.flash_bytes, result.ram_bytes]
     if result.model_code_bytes is not None:
         needed += [result.model_constant_bytes, result.model_ram_bytes]

@@ -111,7 +111,8 @@ def build(
         out: the project's folder; `NAME-BOARD` in the current folder otherwise.
         name: the firmware's name: letters, digits, dot, dash, underscore; otherwise the code of `mlperf`, or from
             the file. Of several models: one for each, in their order.
-        labels: names of the first output's elements, or a text file with one a line. Of several models: by their names.
+        labels: names of the first output's elements, or a text file with one per line. For several
+            models: a mapping by their names.
         calibration: samples of the inputs, see `microgen.datasets.request`. Of several models: by their names, or
             "random" for all.
         scheme, value_range, sample_rate, allow_float, example: of the quantization; see `microgen.quantize`.
@@ -126,10 +127,10 @@ def build(
         force: overwrite edited generated files, and those that are the user's: the main program and .gitignore.
         accept_interface: keep an edited main program though inputs, outputs or labels of the model are others than
             those that it was edited for.
-        check: write nothing, and compare the project that is there with what would be written.
+        check: write nothing, and compare the existing project with a new build.
         mlperf: short for the application "mlperf" with this task: answer the serial commands as this task of MLPerf
             Tiny asks for.
-        selftest_at_boot: run the golden vectors whenever the board starts, and say what came out; None: where the
+        selftest_at_boot: run the golden vectors whenever the board starts, and print the result; None: if the
             board's kernels are known to be wrong for an operator of the model.
         arena_bytes: size of the tensor arena, where a board has shown what it needs.
         runtime: what runs the model on the board: "tflm", "compiled", or "auto" for the one that `choose_runtime` of
@@ -307,7 +308,7 @@ def _prepare(request: BuildRequest, claim: project.Claim) -> _Setting:
     if request.compile and kind.tool is None:
         raise InputError(
             f"microgen has no tool for projects of the kind '{kind.name}': {kind.built_by} compiles them",
-            "leave it out",
+            "omit it",
             option="compile",
             value=True,
         )
@@ -371,15 +372,15 @@ def _check_several(kind: ProjectKind, application: Application) -> None:
     if not kind.takes_several:
         able = [name for name in project.PROJECTS.names if project.PROJECTS.get(name).takes_several]
         raise InputError(
-            f"a project of the kind '{kind.name}' has one model",
-            f"several are for {', '.join(able)}; or build a project of each model",
+            f"projects of the kind '{kind.name}' support one model",
+            f"use {', '.join(able)} for several, or build one project per model",
             option="project_kind",
             value=kind.name,
         )
     if application.sensor:
         raise InputError(
-            f"the application '{application.name}', which reads a sensor, works in a firmware of one model",
-            "leave it out, or build a firmware of its model alone",
+            f"the application '{application.name}' reads a sensor and needs a firmware with a single model",
+            "omit it, or build a firmware for this model only",
             option="application",
             value=application.name,
         )
@@ -457,8 +458,8 @@ def _check_model(setting: _Setting, source: quantization.Quantized) -> None:
     check_edges(source.model)
     if len(setting.of_models) > 1 and (cost := float_cost(source.model)):
         raise InputError(
-            f"{source.model.name}: {cost}; a firmware of several models has models in integers only",
-            f"quantize it ({option('scheme', 'int8')}), or build a firmware of this model alone",
+            f"{source.model.name}: {cost}; a firmware with several models supports integer models only",
+            f"quantize it ({option('scheme', 'int8')}), or build a firmware for this model only",
             option="scheme",
         )
 
@@ -547,7 +548,7 @@ def _kept_program(setting: _Setting, rendered: _Rendered) -> dict[str, bytes]:
 def _judge(setting: _Setting, running: EngineRun, firmware: FirmwareRun | None) -> Verdict:
     """Phase 5: compare what firmware and engines answered."""
     if not setting.request.verify:
-        return Verdict(NOT_VERIFIED, reason="the verification was turned off")
+        return Verdict(NOT_VERIFIED, reason="the verification was switched off")
     verdict = judge(running, firmware, setting.request.seed, setting.obstacle).verdict
     fewer = sample_warning(running.model, setting.request.samples)
     return replace(verdict, warnings=(*verdict.warnings, fewer)) if fewer else verdict

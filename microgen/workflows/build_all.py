@@ -17,7 +17,7 @@ from .build_request import BuildRequest, BuildResult, Progress
 
 @dataclass(frozen=True)
 class BoardResult:
-    """What became of one board: a project, or the error that says why not.
+    """The result for one board: a project or an error.
 
     Attributes:
         board: the board's name.

@@ -75,42 +75,45 @@ class BuildRequest:
     def __post_init__(self) -> None:
         if isinstance(self.model, list | tuple):
             if not self.model:
-                raise InputError("no model", "give one or several")
+                raise InputError("no model", "give at least one")
             one, several = self.model[0], tuple(self.model)
             object.__setattr__(self, "model", several if len(several) > 1 else one)
         check_count(self.samples)
         if self.verify_on not in (HOST, EMULATOR):
             raise InputError(
-                "a build is verified elsewhere", f"{HOST} or {EMULATOR}", option="verify_on", value=self.verify_on
+                "a build cannot be verified there",
+                f"use {HOST} or {EMULATOR}",
+                option="verify_on",
+                value=self.verify_on,
             )
         if self.model is not None and self.recipe is not None:
             raise InputError(f"a model and the recipe '{self.recipe}'", "give one of them")
         if self.phrase is not None and self.recipe is None:
             raise InputError(
-                "no recipe learns it", f"give {option('recipe', 'wakeword')}", option="phrase", value=self.phrase
+                "only a recipe uses it", f"give {option('recipe', 'wakeword')}", option="phrase", value=self.phrase
             )
         if self.model is None and self.calibration is not None:
             raise InputError(
-                f"{option('calibration')} without a model",
-                "leave it out: a recipe brings its own data",
+                f"{option('calibration')} needs a model",
+                "omit it; a recipe has its own data",
                 option="calibration",
             )
         for is_asked, switch in ((self.force, "force"), (self.compile, "compile")):
             if self.check and is_asked:
                 raise InputError(
-                    f"{option('check', True)} with {option(switch, True)}: a check writes nothing",
+                    f"{option('check', True)} and {option(switch, True)} exclude each other: a check writes nothing",
                     "give one of them",
                     option=switch,
                 )
         if isinstance(self.model, tuple):
             self._check_several()
         elif self.name is not None and not isinstance(self.name, str):
-            raise InputError("several names for one model", "give one", option="name")
+            raise InputError("several names for one model", "give one name", option="name")
         for name in self.names:
             if not _NAME.fullmatch(name):
                 raise InputError(
-                    f"name {name!r} cannot be a firmware's name",
-                    "use letters, digits, dot, dash and underscore, at most 63",
+                    f"name {name!r} is not a valid firmware name",
+                    "use at most 63 letters, digits, dots, dashes and underscores",
                     option="name",
                 )
 
@@ -118,11 +121,13 @@ class BuildRequest:
         """Refuse what is said of one model where there are several."""
         for name in ("arena_bytes", "flash_budget"):
             if (value := getattr(self, name)) is not None:
-                raise InputError("is for a firmware of one model", "leave it out", option=name, value=value)
+                raise InputError("only works for a firmware with one model", "omit it", option=name, value=value)
         given = [self.name] if isinstance(self.name, str) else self.name
         if given is not None and len(given) != len(self.model):
             names = f"{len(given)} name{'' if len(given) == 1 else 's'}"
-            raise InputError(f"{len(self.model)} models and {names}", "give each a name, in their order", option="name")
+            raise InputError(
+                f"{len(self.model)} models and {names}", "give one name per model, in the same order", option="name"
+            )
         check_names(self.names)
         for by_name, what in ((self.labels, "labels"), (self.calibration, "calibration")):
             if by_name is None or (what == "calibration" and isinstance(by_name, str) and by_name == "random"):
@@ -131,7 +136,7 @@ class BuildRequest:
             if unknown:
                 raise InputError(
                     f"there is no model '{unknown[0]}'" if unknown[0] else f"there are {len(self.model)} models",
-                    f"say of which of {', '.join(self.names)}",
+                    f"name one of {', '.join(self.names)}",
                     option=what,
                 )
 
@@ -248,10 +253,10 @@ class BuildResult:
     Attributes:
         project: the project's folder.
         deployment: what it was rendered from.
-        fit: what it takes of the board's memories.
+        fit: the use of the board's memories.
         verdict: what the verification found.
-        compiled: what the project's tool made of it, where it was asked to.
-        drift: how the project that is there differs, where it was to be checked; None where it was written.
+        compiled: sizes that the project's tool reports, if `compile` was set.
+        drift: differences from the existing project, if `check` was set; None if it was written.
         source: the quantized model, and what a training or quantization measured.
         timings_s: wall time of each step.
         counts: what an inference takes on the board's CPU, emulated, where that was asked for and can be found out.
@@ -259,7 +264,7 @@ class BuildResult:
         accepts_noise: whether a model that quantization has destroyed is taken.
         project_kind: the kind of the project.
         further: what was found of the models after the first.
-        application: what an application with a sensor takes while it listens, where `counts` were asked for.
+        application: what an application with a sensor takes while it listens, where `counts` were requested.
     """
 
     project: Path

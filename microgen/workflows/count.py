@@ -203,7 +203,7 @@ def count_application(deployment: Deployment, counts: Counts | None) -> Applicat
         counts: what an inference takes; None where that cannot be counted.
 
     Returns:
-        What was counted, or estimated where `counts` is None; None where the application reads no sensor.
+        What was counted, or estimated where `counts` is None; None where the application has no sensor.
 
     Raises:
         InputError, EngineError: the firmware does not compile, or fails.

@@ -1,4 +1,4 @@
-"""What the float model answers to labelled samples, beside the quantized one: for `verify`."""
+"""What the float model answers to labeled samples, beside the quantized one: for `verify`."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _ordered(
     )
     if not same_inputs or made.outputs[0].elements != model.outputs[0].elements:
         raise InputError(
-            f"{path}: is another model: {_edges(made)}, the quantized one {_edges(model)}",
-            f"give the one that it was made from with {option('float_model', 'PATH')}",
+            f"{path}: a different model: {_edges(made)}, but the quantized one has {_edges(model)}",
+            f"give the model that it was converted from with {option('float_model', 'PATH')}",
             option="float_model",
             path=path,
         )

@@ -137,7 +137,7 @@ class Inspection:
         weight_bytes: of all constants, each buffer once.
         faults: what reference kernels are known to get wrong in it.
         deployment: how it goes onto the board; None without one, as `fit`.
-        fit: what it takes of the board's memories.
+        fit: the use of the board's memories.
         counts: what an inference takes on the board's CPU, emulated; None without a board, or where its firmware cannot
             be compiled for that CPU or run here.
         advice: what to change so that it fits; empty where it does.
@@ -146,7 +146,7 @@ class Inspection:
         labels, golden: of a project: names of the first output's elements, and its golden vectors as the manifest
             records them.
         project_kind: of a project: its kind; "" without one.
-        application: what the application of a project takes while it listens; None where it reads no sensor.
+        application: what the application of a project takes while it listens; None where it has no sensor.
         whole: the firmware of several models that it is one of, to which `fit` and what was linked belong; None: it is
             alone.
     """
@@ -261,7 +261,7 @@ def inspect(
     if Path(model).is_dir():
         return _inspect_project(open_project(model).of(name), board, runtime, code)
     if name is not None:
-        raise InputError(f"{model}: is one model, and no project", "leave it out", option="model", value=name)
+        raise InputError(f"{model}: is a single model, not a project", "omit it", option="model", value=name)
     loaded = load(model)
     if board is None:
         return _describe(loaded)

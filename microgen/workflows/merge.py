@@ -48,9 +48,9 @@ class Merged:
 
     Attributes:
         names: of the models, in the order of their outputs.
-        shared: how many operators or layers are there once instead of several times.
+        shared: number of operators or layers that are stored once instead of several times.
         data: the merged model: a .tflite, or a .keras file.
-        parts, whole: what the models take alone, and what the merged one takes; none for Keras models.
+        parts, whole: costs of each model, and of the merged model; none for Keras models.
         samples: on how many samples each output was compared, byte for byte, with the model alone in TFLM.
     """
 
@@ -84,7 +84,7 @@ def merge(
     """Merge models over the same input into one whose outputs are theirs, side by side.
 
     Quantized models are joined as they are: each output keeps its bytes, which is checked in TFLM. What they have in
-    common from the input on is there once. Keras models may share more: layers that are nearly equal.
+    common from the input on is stored once. Keras models may share more: layers that are nearly equal.
 
     Args:
         models: two or more .tflite files, quantized with the same calibration data; or two or more .keras or .h5.
@@ -96,12 +96,12 @@ def merge(
         on_step: called with what is done next.
 
     Raises:
-        InputError: the models do not take the same input, are of different kinds, or `out` is there already.
+        InputError: the models have different inputs or formats, or `out` already exists.
         EngineError: TFLM refuses a model.
         SetupError: a package is missing.
     """
     if len(models) < 2:
-        raise InputError("one model alone cannot be merged", "give two or more")
+        raise InputError("a single model cannot be merged", "give at least two")
     given = [sources.find(path) for path in models]
     paths = [source.path for _, source in given]
     are_keras = all(frontend is KERAS for frontend, _ in given)
@@ -109,20 +109,20 @@ def merge(
     quantized = len(tflites) == len(given)
     if not quantized and not are_keras:
         raise InputError(
-            "models of different kinds cannot be merged",
+            "models of different formats cannot be merged",
             f"give .tflite files only, or {' and '.join(KERAS.suffixes)} only",
         )
     if not 0 <= share <= 1:
         raise InputError(
             "must be 0 to 1",
-            "0 shares what is equal, 0.01 what differs by a hundredth",
+            "0 shares equal layers, 0.01 those that differ by one hundredth",
             option="share",
             value=f"{share:g}",
         )
     if out is not None:
         check_out(Path(out), force=force)
         if Path(out).suffix != (".tflite" if quantized else ".keras"):
-            raise InputError(f"{out}: the merged model is a {'.tflite' if quantized else '.keras'}", "give that suffix")
+            raise InputError(f"{out}: the merged model is a {'.tflite' if quantized else '.keras'}", "use that suffix")
     if quantized:
         if share:
             raise InputError(
@@ -166,7 +166,7 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
     for ours, alone in zip(answers[-1], [a for answer in answers[:-1] for a in answer], strict=True):
         if not np.array_equal(ours, alone):
             raise EngineError(
-                "TFLM", "the merged model answers otherwise than its parts", "merge others; report this one"
+                "TFLM", "the merged model computes different outputs from its parts", "report these models to microgen"
             )
     costs = [_cost(model) for model in (*models, joined.model)]
     names = tuple(m.name for m in models)

@@ -52,7 +52,7 @@ def predict(
     Args:
         path: the project's folder.
         samples: one array, or one an input, samples first: floats as in training, or integers of the input's dtype. An
-            input that is not quantized, such as one of indices, takes any numbers that its dtype has. Images of a model
+            input that is not quantized, such as one of indices, accepts any numbers of its dtype. Images of a model
             of PyTorch or ONNX have their channels first, as there.
         model: the name of one of a firmware's models; None: the first.
         on, baud, record: see `microgen.workflows.device.open_device`.

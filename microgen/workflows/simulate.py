@@ -36,7 +36,10 @@ def simulate(path: str | Path, *, on: str = HOST, pty: bool = False) -> int:
     """
     if on not in (HOST, EMULATOR):
         raise InputError(
-            "nothing is simulated there", f"{HOST} or {EMULATOR}; microgen monitor shows a board", option="on", value=on
+            "a firmware cannot be simulated there",
+            f"{HOST} or {EMULATOR}; `microgen monitor` connects to a board",
+            option="on",
+            value=on,
         )
     opened = project.open_project(path)
     with tempfile.TemporaryDirectory(prefix="microgen-simulate-") as folder:

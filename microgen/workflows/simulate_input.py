@@ -99,9 +99,9 @@ def simulate_input(
 ) -> Simulation:
     """Stream a file through the firmware of a project, in place of its sensor.
 
-    Time is that of the recording. On an emulated CPU the recording goes on while the firmware works, as long as that is
-    estimated to take on the board: what comes too fast for it is lost, as it is there. A board at a port gets it over
-    its serial commands, and it waits for the board: nothing is lost, and `load` says whether the board would keep up.
+    Time is the recording's. On an emulated CPU, the recording continues while the firmware computes, for the time that
+    is estimated for the board: values that come too fast are lost, as on the board. A board at a port gets them over
+    its serial commands, which wait for it: nothing is lost, and `load` shows whether the board would keep up.
 
     Args:
         path: the project's folder, of an application that reads a sensor.

@@ -75,15 +75,18 @@ def tune(
     """
     if on == HOST:
         raise InputError(
-            "only a board knows what it uses", f"give its port: {option('on', '/dev/ttyUSB0')}", option="on", value=on
+            "only a board can measure its arena",
+            f"give its port: {option('on', '/dev/ttyUSB0')}",
+            option="on",
+            value=on,
         )
     opened = open_project(path)
     check_current(opened)
     check_target(opened.path, force=force)
     if len(opened.models) > 1:
         raise InputError(
-            f"{opened.path}: the arena of several models is planned, and not tuned",
-            "leave it as it is",
+            f"{opened.path}: the arena of several models cannot be tuned",
+            "keep the planned size",
             path=opened.path,
         )
     model = project_model(opened)

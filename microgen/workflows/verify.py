@@ -79,7 +79,7 @@ def verify(
             index of the output's element for each sample; a CSV with a column `label`; or a folder whose subfolders
             are named as the model's labels.
         labels: names of the first output's elements, or a text file with one per line; the project's own otherwise.
-        float_model: the float model that the project's was quantized from: its accuracy on the labelled data, too, and
+        float_model: the float model that the project's was quantized from: its accuracy on the labeled data, too, and
             the samples that it answers otherwise.
         counterexample: where to save a small input that shows the first operator beyond its bound (.npz).
         on: where the firmware runs: "host" compiles it for this machine; "emulator" for the board's CPU; otherwise
@@ -138,7 +138,7 @@ def verify_models(
     check_count(samples)
     if float_model is not None and data is None:
         raise InputError(
-            "a float model is compared on labelled samples, and there are none",
+            "the comparison with a float model needs labeled samples",
             f"give them with {option('data', 'DATA')}",
             option="float_model",
             value=float_model,
@@ -174,9 +174,9 @@ def verify_models(
         for run in running:
             run.result()
     float_answers = None
-    if float_model is not None and subjects[0].labelled is not None and subjects[0].labelled.classes is not None:
+    if float_model is not None and subjects[0].labeled is not None and subjects[0].labeled.classes is not None:
         on_step("running the float model")
-        float_answers = float_classes(float_model, subjects[0].model, subjects[0].labelled.real)
+        float_answers = float_classes(float_model, subjects[0].model, subjects[0].labeled.real)
     on_step("comparing")
     verdicts = {}
     for subject, run, answered in zip(subjects, running, firmware, strict=True):
@@ -215,7 +215,7 @@ def _check_named(opened: project.Project) -> None:
     if len(names) > 1:
         raise InputError(
             f"{opened.path}: has {len(names)} models",
-            f"say which: {', '.join(names)}",
+            f"name one of {', '.join(names)}",
             option="model",
             path=opened.path,
         )
@@ -228,9 +228,9 @@ class _Subject:
     Attributes:
         name: the model's.
         address: of the model in its firmware.
-        inputs: one array an input, samples first; `made` of them are not from labelled data.
-        labelled: that data.
-        fewer: why fewer samples are run than were asked for; "" where they are not.
+        inputs: one array an input, samples first; `made` of them are not from labeled data.
+        labeled: that data.
+        fewer: why fewer samples are run than were requested; "" where they are not.
     """
 
     name: str
@@ -238,18 +238,18 @@ class _Subject:
     model: TfliteModel
     inputs: Samples
     made: int
-    labelled: _Labelled | None
+    labeled: _Labelled | None
     fewer: str
 
     def with_accuracy(
         self, verdict: Verdict, engines: Engines, float_answers: npt.NDArray[np.int64] | None = None
     ) -> Verdict:
-        """Return a verdict with what the labelled data gave, and the warnings."""
-        if self.labelled is not None:
+        """Return a verdict with what the labeled data gave, and the warnings."""
+        if self.labeled is not None:
             accuracy = None
-            if self.labelled.classes is not None:
-                accuracy = _accuracy(self.model.outputs[0], engines, self.labelled, self.made, float_answers)
-            verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=self.labelled.warnings)
+            if self.labeled.classes is not None:
+                accuracy = _accuracy(self.model.outputs[0], engines, self.labeled, self.made, float_answers)
+            verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=self.labeled.warnings)
         if self.fewer:
             verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, self.fewer))
         return verdict
@@ -273,13 +273,13 @@ def _subjects(
         names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
         check_labels(model, names)
         first = calibrations.ChannelsFirst.of(opened.manifest.get("source", {}) if opened else {})
-        labelled = _labelled(model, data, _data(data, opened), names, first) if data is not None else None
-        if labelled is not None:
-            inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labelled.inputs, strict=True))
-        return _Subject(model.name, opened.address if opened else ONLY, model, inputs, count, labelled, fewer)
+        labeled = _labeled(model, data, _data(data, opened), names, first) if data is not None else None
+        if labeled is not None:
+            inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labeled.inputs, strict=True))
+        return _Subject(model.name, opened.address if opened else ONLY, model, inputs, count, labeled, fewer)
 
     if opened is None and name is not None:
-        raise InputError(f"{path}: is one model, and no project", "leave it out", option="model", value=name)
+        raise InputError(f"{path}: is a single model, not a project", "omit it", option="model", value=name)
     if opened is None:
         return [subject(load(path), None)]
     return [subject(project_model(one), one) for one in ([opened.of(name)] if name else opened.models)]
@@ -298,13 +298,13 @@ class _Labelled:
 
 
 def _data(path: str | Path, opened: project.Project | None) -> calibrations.Request:
-    """Ask for labelled data, to be read as the project's calibration data was."""
+    """Ask for labeled data, to be read as the project's calibration data was."""
     source = opened.manifest.get("source", {}) if opened else {}
     low, high = source.get("value_range", defaults.VALUE_RANGE)
     return calibrations.request(path, (float(low), float(high)), source.get("sample_rate", defaults.SAMPLE_RATE))
 
 
-def _labelled(
+def _labeled(
     model: TfliteModel,
     path: str | Path,
     wanted: calibrations.Request,
@@ -327,13 +327,14 @@ def _labelled(
         ordered, targets, names = list(read.arrays), read.targets, read.classes
     if targets is None:
         raise InputError(
-            f"{path}: does not say the class of each sample",
-            f"as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders of a folder",
+            f"{path}: has no class for each sample",
+            f"give the classes as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders "
+            "of a folder",
         )
     inputs = quantize_samples(model, first.deployed_inputs(ordered) if is_owned else ordered)
     if targets.shape != (len(inputs[0]),):
         raise InputError(
-            f"{path}: '{_LABELS}' must have one class for each of {len(inputs[0])} samples", "one per sample"
+            f"{path}: '{_LABELS}' must have one class for each of {len(inputs[0])} samples", "give one class per sample"
         )
     classes, warning = output_classes(targets, names, labels, model.outputs[0], str(path))
     if names and classes is not None and len(labels) != class_count(model.outputs[0].elements):
@@ -352,10 +353,10 @@ def _labelled(
 
 
 def _accuracy(
-    output: Tensor, engines: Engines, labelled: _Labelled, first: int, float_answers: npt.NDArray[np.int64] | None
+    output: Tensor, engines: Engines, labeled: _Labelled, first: int, float_answers: npt.NDArray[np.int64] | None
 ) -> dict[str, Any]:
     """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer), and the float model's."""
-    labels = labelled.classes
+    labels = labeled.classes
     assert labels is not None
     answers = answered_classes(real_values(output, engines.reference.outputs[0][first:]))
     classes = class_count(output.elements)
@@ -368,5 +369,5 @@ def _accuracy(
         theirs = answered_classes(real_values(output, engines.litert.outputs[0][first:]))
         accuracy["litert_accuracy"] = float((theirs == labels).mean())
     if float_answers is not None:
-        accuracy["float"] = compared(classes, labels, float_answers, answers, labelled.names)
+        accuracy["float"] = compared(classes, labels, float_answers, answers, labeled.names)
     return accuracy

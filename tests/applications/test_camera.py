@@ -76,9 +76,9 @@ def test_its_options_are_recorded_whole_and_read_back():
 
 def test_models_and_boards_that_it_cannot_work_with_are_refused():
     made = choose_application("camera", OPTIONS)
-    with pytest.raises(InputError, match="no image of 12 x 10 pixels and 3 channels"):
+    with pytest.raises(InputError, match="not an image of 12 x 10 pixels and 3 channels"):
         deploy("m", parse(scoring(12, 10)), microgen.load_board("esp32cam"), application=made)
-    with pytest.raises(InputError, match="has no sensor of the kind 'camera'"):
+    with pytest.raises(InputError, match="has no camera sensor"):
         deploy("m", parse(scoring()), microgen.load_board("pico"), application=made)
 
 

@@ -80,11 +80,11 @@ def test_its_options_are_recorded_whole_and_read_back():
 def test_models_and_boards_that_it_cannot_work_with_are_refused():
     made = choose_application("motion", OPTIONS)
     board = microgen.load_board("nano33ble")
-    with pytest.raises(InputError, match="no window of 8 moments of 6 axes"):
+    with pytest.raises(InputError, match="not a window of 8 moments of 6 axes"):
         deploy("m", parse(scoring(9)), board, application=made)
-    with pytest.raises(InputError, match="not made of frames of 6"):
+    with pytest.raises(InputError, match="does not consist of frames of 6"):
         deploy("m", parse(scoring(8, 5)), board, application=made)
-    with pytest.raises(InputError, match="has no sensor of the kind 'motion'"):
+    with pytest.raises(InputError, match="has no motion sensor"):
         deploy("m", parse(scoring()), microgen.load_board("giga-r1"), application=made)
 
 
@@ -104,7 +104,7 @@ def test_a_csv_file_is_read_by_its_names_and_times(tmp_path):
     assert slower.notes == ("resampled: from about 10 to 20 Hz",) and len(slower.values) == 119
     assert np.abs(slower.values[::2] - plain.values).max() <= 1
     assert read_motion(write(path, 10 * values), window).notes[0].startswith("clipped: ")
-    assert read_motion(write(path, np.ones((9, 6))), window).notes == ("still: all moments are the same",)
+    assert read_motion(write(path, np.ones((9, 6))), window).notes == ("still: all time steps are equal",)
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,7 @@ def wrong(tmp_path: Path, old: str, new: str) -> InputError:
         ('name = "nano33ble"', 'name = ""', "field 'name': String should match pattern"),
         ('vendor = "Arduino"', 'vendor = " "', "field 'vendor': String should have at least 1 character"),
         ('tflm = "chirale-2.0.0"', 'tflm = "../../etc/passwd"', "field 'tflm': String should match pattern"),
-        ('tflm = "chirale-2.0.0"', 'tflm = "chirale-2.1.0"', "field 'tflm': there is no TFLM snapshot 'chirale-2.1.0'"),
+        ('tflm = "chirale-2.0.0"', 'tflm = "chirale-2.1.0"', "field 'tflm': no TFLM snapshot 'chirale-2.1.0'"),
         ('vendor = "Arduino"', "vendor =", "not valid TOML: Invalid value (at line 3, column 9)"),
         ('vendor = "Arduino"', 'vendor = "A"\nvendor = "B"', "not valid TOML: Cannot overwrite a value (at line 4"),
     ],
@@ -376,7 +376,7 @@ def test_the_hint_for_a_wrong_file(tmp_path: Path, old: str, new: str, hint: str
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"missing\.toml: there is no such board file"):
+    with pytest.raises(InputError, match=r"missing\.toml: no such board file"):
         load_board(str(tmp_path / "missing.toml"))
     with pytest.raises(InputError, match=r"folder\.toml: cannot be read"):
         (tmp_path / "folder.toml").mkdir()
@@ -443,4 +443,4 @@ def test_a_board_of_ones_own_is_not_taken_for_another(tmp_path, monkeypatch):
     (tmp_path / "picoo.toml").write_text("")
     with pytest.raises(InputError) as caught:
         load_board("picoo")
-    assert "its file lies here" in caught.value.hint
+    assert "use its file" in caught.value.hint

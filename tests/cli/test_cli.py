@@ -278,13 +278,11 @@ def test_a_table_on_a_terminal_keeps_to_its_width(folder):
 
 
 def test_a_model_that_is_quantized_already_is_taken_as_it_is(folder):
-    assert re.search(r"quantized +already: taken as it is", run("quantize", "small.tflite", cwd=folder).stdout)
+    assert re.search(r"quantized +already, by the model's author", run("quantize", "small.tflite", cwd=folder).stdout)
     (folder / "again.tflite").write_bytes(b"mine")
     command = ("quantize", "small.tflite", "--out", "again.tflite", "--json")
     refused = run(*command, cwd=folder)
-    assert (
-        refused.returncode == 2 and "again.tflite: is there already" in refused.stderr and "--force" in refused.stderr
-    )
+    assert refused.returncode == 2 and "again.tflite: already exists" in refused.stderr and "--force" in refused.stderr
     assert (folder / "again.tflite").read_bytes() == b"mine"
     found = json.loads(run(*command, "--force", cwd=folder).stdout)
     assert found["out"] == "again.tflite"
@@ -491,4 +489,4 @@ def test_more_samples_than_are_run_are_refused(arguments, folder, monkeypatch, c
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2
-    assert capsys.readouterr().err.startswith("error: --samples 1000000000: at most 100,000 samples are run")
+    assert capsys.readouterr().err.startswith("error: --samples 1000000000: at most 100,000 samples are supported")

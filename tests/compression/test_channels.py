@@ -218,7 +218,7 @@ def recurrent(L, image):
 @pytest.mark.parametrize(
     ("network", "filters", "says"),
     [
-        (mask_of_one_channel, {"a": 4, "b": 1}, "'times' gives one channel to many"),
+        (mask_of_one_channel, {"a": 4, "b": 1}, "'times' copies one channel to many"),
         (rows_of_two, {"a": 4, "b": 4}, ""),
         (grouped, {"a": 6, "b": 6, "c": 4}, "'b' (Conv2D) may mix its channels"),
         (softmax_between, {"a": 4, "b": 6}, "'soft' (Activation) may mix its channels"),
@@ -283,7 +283,9 @@ def test_refusals_name_the_layers():
     held = plain(L.Conv2D(6, 3, name="c"), L.Softmax(name="soft"), L.Flatten(), L.Dense(3, name="out"))
     with pytest.raises(InputError) as refused:
         channels.check_removable_channels(held, coupling.couple(held))
-    assert "'soft' (Softmax) may mix its channels; 'out' gives the model's output" in refused.value.message
+    assert "'soft' (Softmax) may mix its channels; 'out' is the model's output" in refused.value.message
     much = plain(L.Dense(4, name="a"), L.Dense(3, name="out"), shape=(5,))
-    with pytest.raises(InputError, match=r"at most 75 % of its multiply-accumulates can leave, 90 % were asked for"):
+    with pytest.raises(
+        InputError, match=r"at most 75 % of its multiply-accumulates can be removed, 90 % were requested"
+    ):
         pruned(much, 0.9)

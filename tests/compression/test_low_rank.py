@@ -117,7 +117,7 @@ def test_what_cannot_be_split_is_refused_with_its_layers_named():
     tiny = k.Sequential([k.Input((2,)), L.Dense(2, name="tiny")])
     with pytest.raises(InputError, match=r"'tiny' \(Dense\)"):
         low_rank.check_splits(tiny)
-    with pytest.raises(InputError, match=r"at most .* % of its parameters can leave"):
+    with pytest.raises(InputError, match=r"at most .* % of its parameters can be removed"):
         low_rank.energy_for(all_kinds(), 0.99)
 
 

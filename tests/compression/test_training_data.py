@@ -72,7 +72,7 @@ def test_the_names_that_data_sets_have_elsewhere_are_taken(names):
     [
         ("none.npz", None, "no such file"),
         ("d.npz", b"PK\x03\x04 nothing", "not an .npz or .npy of plain numbers"),
-        ("d.csv", b"1,2,3", "neither .npz nor .npy"),
+        ("d.csv", b"1,2,3", "neither an .npz nor an .npy"),
         ("", None, "holds no array 'x' (it has none)"),
     ],
 )
@@ -136,5 +136,5 @@ def test_data_of_another_recipe_is_refused():
 def test_values_that_float32_cannot_hold_are_refused(name):
     data = {"x": np.ones((20, 2)), "y": np.linspace(0, 1, 20)}
     data[name] = data[name] * 1e300
-    with pytest.raises(InputError, match=f"'{name}' has values beyond the range of float32"):
+    with pytest.raises(InputError, match=f"'{name}' has values outside the range of float32"):
         read_data(data, 0)

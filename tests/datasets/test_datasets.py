@@ -145,7 +145,7 @@ BAD = {
     "empty iterable": (iter(()), "has no samples"),
     "ragged": ([np.ones(4), np.ones(3)], "do not have one shape"),
     "constant": (np.full((5, 4), 3.0), "every value of the calibration data is 3"),
-    "too large": (np.array([[1e300, 1, 2, 3]]), "beyond the range"),
+    "too large": (np.array([[1e300, 1, 2, 3]]), "outside the range"),
     "too many arrays": ({"x": np.ones((5, 4)), "z": np.ones((5, 4))}, r"1 input \(x\), the data 2 arrays \(x, z\)"),
     "labels too few": ({"x": np.eye(4), "labels": np.zeros(3)}, "3 labels for 4 samples"),
 }  # fmt: skip
@@ -166,11 +166,11 @@ FILES = {
     "missing.npy": (None, "no such file"),
     "missing.csv": (None, "no such file"),
     "text.npy": (b"hello", "not an .npz or .npy"),
-    "labels.txt": (b"one\ntwo", "neither .npz nor .npy"),
+    "labels.txt": (b"one\ntwo", "neither an .npz nor an .npy"),
     "text.csv": (b"1,2,3,x\n1,2,3,4\n1,2,y,4", "not numbers"),
     "ragged.csv": (b"1,2,3,4\n1,2,3", "line 2 has 3 values"),
     "head.csv": (b"a,b,c,d\n", "has no samples"),
-    "narrow.csv": (b"1,2\n3,4\n", "has 2 values a line"),
+    "narrow.csv": (b"1,2\n3,4\n", "has 2 values per line"),
     "bytes.csv": (b"\xff\xfe\x00", "cannot be read as CSV"),
 }
 
@@ -194,7 +194,7 @@ HEADINGS = {
     "typing errors only": ("1o,2o,3o,4o\n5,6,7,9\n", "line 1 has '1o'"),
     "a decimal comma": ("1;2,5;3;4,5\n", "line 1 has '1;2'"),
     "an empty cell": ("1,,3,4\n5,6,7,9\n", "line 1 has ''"),
-    "an index": (",a,b,c,d\n0,1,2,3,4\n", "has 5 values a line"),
+    "an index": (",a,b,c,d\n0,1,2,3,4\n", "has 5 values per line"),
     "a number as Python has it": ("1,2,3,4\n5,6,7,1_0\n", "line 2 has '1_0'"),
     "digits of another script": ("1,2,3,4\n5,6,7,\u0663\n", "line 2 has"),
     "not finite": ("1,2,3,4\n5,6,7,1e999\n", "line 2 has values that are NaN or infinite"),
@@ -245,7 +245,7 @@ def test_a_text_file_larger_than_is_read_is_refused_unread(tmp_path):
 @pytest.mark.parametrize("spec", [FLAT, InputSpec("x", (49, 40, 1))])
 def test_audio_of_another_rate_is_refused_unless_the_model_takes_it(spec, tmp_path):
     _wav(tmp_path / "a.wav", 0.5 * np.sin(np.arange(9000) / 9), rate=44100)
-    with pytest.raises(InputError, match=r"a\.wav: has 44100 Hz, the model takes 16000 Hz") as caught:
+    with pytest.raises(InputError, match=r"a\.wav: has 44100 Hz, but the model needs 16000 Hz") as caught:
         read(tmp_path, spec)
     assert "sample_rate=44100" in caught.value.hint
     assert len(read(tmp_path, spec, sample_rate=44100).arrays[0]) == 1
@@ -261,7 +261,7 @@ def wav_header(bits=16, rate=16000, channels=1, declared=8, data=bytes(8)):
 
 
 WAVS = {
-    "64 bits": (wav_header(bits=64), "has 64 bits a sample"),
+    "64 bits": (wav_header(bits=64), "has 64 bits per sample"),
     "0 bits": (wav_header(bits=0), "not a WAV file of PCM"),
     "0 Hz": (wav_header(rate=0), "has 0 Hz"),
     "4 GHz": (wav_header(rate=2**32 - 1), "has 4294967295 Hz"),
@@ -287,12 +287,12 @@ def test_of_a_wav_file_that_is_longer_than_it_is_what_is_there_is_read(tmp_path)
 @pytest.mark.parametrize(
     ("spec", "rate", "says"),
     [
-        (InputSpec("x", (10_000_000,)), 16000, "takes 625 s of audio, at most 600 s"),
-        (InputSpec("x", (30_000, 40)), 16000, "takes 600 s of audio, at most 600 s"),
+        (InputSpec("x", (10_000_000,)), 16000, "takes 625 s of audio, more than the limit of 600 s"),
+        (InputSpec("x", (30_000, 40)), 16000, "takes 600 s of audio, more than the limit of 600 s"),
         (InputSpec("x", (49, 40)), 8000, "sample_rate=8000: no 40 log-mel channels can be computed: high_hz=7500"),
         (InputSpec("x", (49, 600)), 16000, "no 600 log-mel channels can be computed: channels=600"),
-        (FLAT, 0, "no rate of audio"),
-        (FLAT, 10**9, "no rate of audio"),
+        (FLAT, 0, "not a sample rate"),
+        (FLAT, 10**9, "not a sample rate"),
     ],
 )
 def test_more_audio_than_is_read_and_rates_of_none_are_refused(spec, rate, says, tmp_path):
@@ -307,7 +307,7 @@ def test_bad_folders_are_refused(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     with pytest.raises(InputError, match="not a WAV file"):
         read(tmp_path, FLAT)
-    with pytest.raises(InputError, match=r"holds one input, the model has 2"):
+    with pytest.raises(InputError, match=r"has one input, but the model has 2"):
         read(tmp_path, FLAT, IMAGE)
     with pytest.raises(InputError, match="is empty"):
         request(tmp_path, (1.0, 1.0))
@@ -411,7 +411,7 @@ def test_files_in_hidden_subfolders_are_left_out(tmp_path, hidden):
     ("name", "content", "spec", "says"),
     [
         ("a.png", b"", InputSpec("x", (4, 4, 2)), "which is not an image"),
-        ("a.wav", b"", InputSpec("x", (2, 3, 4)), "fits neither audio nor its frames"),
+        ("a.wav", b"", InputSpec("x", (2, 3, 4)), "is neither audio nor frames of audio"),
         ("a.wav", b"RIFF", FLAT, "not a WAV file of PCM"),
     ],
 )

@@ -48,13 +48,15 @@ def test_what_the_lower_rate_cannot_have_is_taken_away():
 def test_what_is_wrong_with_a_recording_is_said(tmp_path):
     stereo = np.stack([sine(440, 16000), np.zeros(8000)], 1)
     read = read_sound(write(tmp_path / "a.wav", stereo, channels=2), 16000)
-    assert read.notes == ("mixed: one channel is made of 2",) and read.values.shape == (8000, 1)
+    assert read.notes == ("mixed: 2 channels into one",) and read.values.shape == (8000, 1)
     loud = np.clip(sine(440, 16000, size=60000), -32768, 32767)
     assert read_sound(write(tmp_path / "a.wav", loud), 16000).notes[0].startswith("clipped: ")
     assert read_sound(write(tmp_path / "a.wav", np.ones(800)), 16000).notes[0].startswith("silent: ")
     data = write(tmp_path / "a.wav", sine(440, 16000)).read_bytes()
     (tmp_path / "a.wav").write_bytes(data[: len(data) // 2])
-    assert read_sound(tmp_path / "a.wav", 16000).notes == ("truncated: 0.50 s are announced, 0.25 s are there",)
+    assert read_sound(tmp_path / "a.wav", 16000).notes == (
+        "truncated: 0.50 s according to its header, 0.25 s in the file",
+    )
     # As programs write into a pipe: the length is not known.
     (tmp_path / "a.wav").write_bytes(data[:40] + struct.pack("<I", 0x7FFFF000) + data[44:])
     assert read_sound(tmp_path / "a.wav", 16000).notes == ()

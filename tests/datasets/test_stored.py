@@ -67,7 +67,7 @@ def test_what_a_file_declares_is_refused_before_it_is_unpacked(tmp_path, monkeyp
     monkeypatch.setattr(stored, "STORED_BYTES", 2**20)
     zeros(tmp_path / "d.npz", 2**20 // 16 + 1)
     monkeypatch.setattr(stored.StoredArray, "read", lambda *_: pytest.fail("it was read"))
-    with pytest.raises(InputError, match=r"its arrays have 1,048,592 bytes unpacked, at most 1,048,576 are read"):
+    with pytest.raises(InputError, match=r"its arrays have 1,048,592 bytes unpacked, more than the limit of 1,048,576"):
         request(tmp_path / "d.npz")
 
 
@@ -85,9 +85,9 @@ def test_of_a_long_array_the_samples_are_held_and_no_more(tmp_path):
 def test_what_cannot_be_held_is_refused(order, tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "WHOLE_BYTES", DATA.nbytes - 1)
     np.savez(tmp_path / "d.npz", x=np.asarray(DATA, order=order))
-    with pytest.raises(InputError, match=r"at most 31,999 can be held"):
+    with pytest.raises(InputError, match=r"more than the limit of 31,999"):
         request(tmp_path / "d.npz").read_arrays(["x"])
-    with pytest.raises(InputError, match=r"at most 31,999 can be held"):
+    with pytest.raises(InputError, match=r"more than the limit of 31,999"):
         load_arrays(tmp_path / "d.npz", "")
     if order == "F":
         with pytest.raises(InputError, match=r"bytes to be held.*Fortran order"):
@@ -156,10 +156,10 @@ def test_archives_of_very_many_or_equal_members_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as written:
         for _ in range(2):
             written.writestr("x.npy", npy((1, 4), data=bytes(16)))
-    with pytest.raises(InputError, match="arrays of the same name"):
+    with pytest.raises(InputError, match="two arrays have the same name"):
         request(tmp_path / "d.npz")
     np.savez(tmp_path / "d.npz", **{f"x{k}": np.ones((1, 4)) for k in range(257)})
-    with pytest.raises(InputError, match="holds 257 arrays, at most 256"):
+    with pytest.raises(InputError, match="holds 257 arrays, more than the limit of 256"):
         request(tmp_path / "d.npz")
 
 

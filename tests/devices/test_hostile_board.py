@@ -58,7 +58,7 @@ def test_every_answer_of_the_firmware_has_fewer_lines_than_are_kept(wide):
 
 @pytest.mark.parametrize(
     ("chunk", "says"),
-    [(b"tick\r\n" * 10_000, "sends more than any answer has"), (b"x" * 65536, "without ever ending a line")],
+    [(b"tick\r\n" * 10_000, "its answer is too long"), (b"x" * 65536, "a line without an end")],
 )
 def test_a_board_that_never_stops_is_left_after_what_an_answer_may_have(monkeypatch, chunk, says):
     monkeypatch.setattr("microgen.devices.budget._OWN_BYTES", 2**18)
@@ -111,7 +111,7 @@ class Claiming(Chatter):
 def test_a_board_that_takes_an_input_byte_by_byte_is_left(monkeypatch):
     monkeypatch.setattr("microgen.devices.budget._OWN_BYTES", 0)
     board = Claiming(bytes(2000))
-    with pytest.raises(DeviceError, match="sends more than any answer has"):
+    with pytest.raises(DeviceError, match="its answer is too long"):
         Client(board).load([board.data])
     assert board.claimed < 40
 
@@ -143,5 +143,5 @@ def test_as_many_times_come_as_were_asked_for(wide, times):
     with SerialBoard(wide) as board, Client(Liar(board.port, lie)) as line:
         line.connect()
         line.load([bytes(300)])
-        with pytest.raises(DeviceError, match=rf"it gave {times.count(b',') + 1} times for 3 inferences"):
+        with pytest.raises(DeviceError, match=rf"it reported {times.count(b',') + 1} times for 3 inferences"):
             line.time(3, 0)

@@ -109,10 +109,10 @@ def test_one_of_several_models_is_chosen_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
-        ("", "no array in it is a .tflite", "it has no array of bytes"),
-        (array(b"12345678"), "no array in it is a .tflite", "arrays of bytes in it: g_model"),
-        (array() + array(), "has 2 arrays named 'g_model'", "leave one"),
-        (array(MODEL[:400]), "m.c:g_model: damaged or truncated", "whole"),
+        ("", "none of its arrays is a .tflite", "it has no array of bytes"),
+        (array(b"12345678"), "none of its arrays is a .tflite", "its arrays of bytes: g_model"),
+        (array() + array(), "has 2 arrays named 'g_model'", "keep only one"),
+        (array(MODEL[:400]), "m.c:g_model: damaged or truncated", "complete"),
         (array().replace("const int", "}}} /*"), None, None),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_file_that_was_changed_is_read_again(tmp_path):
 def test_a_file_of_any_size_is_refused_before_it_is_read(tmp_path, monkeypatch):
     (tmp_path / "m.h").write_text(array())
     monkeypatch.setattr(c_array, "MAX_FILE_BYTES", 100)
-    with pytest.raises(InputError, match="larger than the C array of any model"):
+    with pytest.raises(InputError, match="too large for a C array of a model"):
         microgen.load(tmp_path / "m.h")
 
 

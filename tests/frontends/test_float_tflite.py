@@ -94,7 +94,7 @@ def of_operator(name):
     return b.build([x], [out])
 
 
-KERAS = "give the Keras model (.keras, .h5) that it was made from, which is converted otherwise"
+KERAS = "use the Keras model (.keras, .h5) that it was converted from"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_quantized_tflite_is_taken_as_it_is(tmp_path, data):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     found = microgen.quantize(tmp_path / "m.tflite", data, out=tmp_path / "o.tflite")
     assert (tmp_path / "o.tflite").read_bytes() == models.fully_connected() and found.quality is None
-    with pytest.raises(InputError, match="is quantized already, and not to int16"):
+    with pytest.raises(InputError, match="is already quantized, and not to int16"):
         microgen.quantize(tmp_path / "m.tflite", data, scheme="int16x8")
 
 
@@ -130,7 +130,7 @@ def test_bad_input_is_refused(tmp_path, data):
         ({"calibration": None}, "a float model needs calibration data"),
         ({"scheme": "int4"}, "no scheme 'int4'"),
         ({"out": tmp_path}, "is a folder"),
-        ({"out": tmp_path / "none/x.tflite"}, "not a folder that can be written"),
+        ({"out": tmp_path / "none/x.tflite"}, "not a writable folder"),
         ({"calibration": data[:, :5]}, "takes samples of shape"),
         ({"calibration": {"x": data, "labels": np.arange(60)}}, "classes 0 to 59, output 'y1' has 5 elements"),
     ):

@@ -111,7 +111,7 @@ def test_each_model_finds_its_frontend(tmp_path, name, content, frontend, kind, 
         assert taken.needs_calibration(source) == needs
 
 
-@pytest.mark.parametrize(("name", "says"), [("none.keras", "no such file"), ("", "a folder that is no model")])
+@pytest.mark.parametrize(("name", "says"), [("none.keras", "no such file"), ("", "a folder without a model")])
 def test_a_path_without_a_model_is_refused_with_all_that_is_taken(tmp_path, name, says):
     with pytest.raises(InputError, match=says) as caught:
         sources.find(tmp_path / name)

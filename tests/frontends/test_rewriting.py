@@ -218,7 +218,7 @@ def test_a_sound_model_is_not_touched():
 def test_a_rewrite_that_the_data_speaks_against_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(embedding(dtype="int8"))
     data = np.array([[0, 1, 2, 4], [4, -1, 0, 0]], np.int32)
-    with pytest.raises(InputError, match="was rewritten for TFLM, and computes something else on the data"):
+    with pytest.raises(InputError, match="was rewritten for TFLM, and computes different values on the data"):
         microgen.quantize(tmp_path / "m.tflite", data)
     found = microgen.quantize(tmp_path / "m.tflite", data[:1])
     assert dict(found.model.ops) == {"GATHER": 1} and "rewritten for TFLM" in found.warnings[0]
@@ -303,7 +303,7 @@ def test_a_float_model_with_operator_codes_of_old_converters_is_quantized_as_its
 def test_what_no_tflm_has_is_refused_with_what_helps():
     with pytest.raises(InputError, match="no TFLM has TILE") as caught:
         check_board(parse(one("TILE", [1, 2, 4], [2, 6, 4], [2, 3, 1], dtype="int8")), load_board("pico").snapshot)
-    assert "give the Keras model" in caught.value.hint and caught.value.operator == "TILE"
+    assert "use the Keras model" in caught.value.hint and caught.value.operator == "TILE"
 
 
 def test_an_input_of_a_type_that_numpy_lacks_is_named():
@@ -313,5 +313,5 @@ def test_an_input_of_a_type_that_numpy_lacks_is_named():
         dataclasses.replace(t, dtype="bfloat16") if t.index in model.main.inputs else t for t in model.main.tensors
     ]
     other = dataclasses.replace(model, subgraphs=(dataclasses.replace(model.main, tensors=tuple(tensors)),))
-    with pytest.raises(InputError, match="has type bfloat16, which cannot be fed or read"):
+    with pytest.raises(InputError, match="has type bfloat16, which microgen cannot read or write"):
         input_specs(other)

@@ -78,9 +78,9 @@ def test_the_answers_are_those_of_the_windows(tmp_path):
     [
         (convolutions(last=5), 3, "over"),
         (convolutions(time_padding=0), 3, "over time"),
-        (convolutions(), 4, "stride 3 of 4 moments"),
-        (convolutions(), 6, "more than one moment is left"),
-        (models.fully_connected(), 3, "cannot take frames"),
+        (convolutions(), 4, "stride 3 of 4 time steps"),
+        (convolutions(), 6, "more than one time step is left"),
+        (models.fully_connected(), 3, "cannot process single frames"),
     ],
 )
 def test_what_is_no_such_model_is_refused(data, step, says):

@@ -36,7 +36,9 @@ class Counting:
 
     def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
         if len(model.outputs) != 1:
-            raise InputError(f"{model.name} has several outputs, the application 'counting' counts in one", "cut it")
+            raise InputError(
+                f"{model.name} has several outputs, the application 'counting' counts in one", "shorten it"
+            )
 
     def sources(self) -> Files:
         config = f"#pragma once\n\ninline constexpr float kThreshold = {float(self.threshold)!r}f;\n"

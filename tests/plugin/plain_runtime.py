@@ -211,7 +211,7 @@ class Plain:
         return Plan(model)
 
     def share(self, plans):
-        raise InputError(f"the runtime {NAME} runs one model only", "build a project for each")
+        raise InputError(f"the runtime {NAME} runs one model only", "build one project per model")
 
     def tuned_arena_bytes(self, board, used_bytes):
         return used_bytes

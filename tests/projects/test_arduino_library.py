@@ -152,7 +152,7 @@ def test_tflm_is_a_library_that_the_library_manager_finds_or_comes_with_the_core
 
 def test_a_tflm_that_is_no_arduino_library_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
-    with pytest.raises(InputError, match="pico-tflmicro, is no Arduino library") as caught:
+    with pytest.raises(InputError, match="pico-tflmicro, is not an Arduino library") as caught:
         microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", project_kind="arduino-library")
     assert "runtime=compiled" in caught.value.hint and not (tmp_path / "p").exists()
 

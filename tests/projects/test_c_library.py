@@ -125,7 +125,7 @@ def test_a_user_s_files_are_kept_and_drift_is_found(built, project):
     check = {**options, "out": project, "check": True, "verify": True}
     assert not microgen.build(folder / "m.tflite", "nucleo-f446re", **check).drift
     (project / "CMakeLists.txt").write_text("# edited\n")
-    with pytest.raises(InputError, match=r"CMakeLists\.txt: generated, but edited"):
+    with pytest.raises(InputError, match=r"CMakeLists\.txt: a generated file that was edited"):
         microgen.build(folder / "m.tflite", "nucleo-f446re", out=project, **options)
     assert program.read_text().endswith("/* mine */\n")
 
@@ -134,7 +134,7 @@ def test_a_user_s_files_are_kept_and_drift_is_found(built, project):
     ("options", "message", "hint"),
     [
         ({}, "compiled runtime only", "runtime=compiled"),
-        ({"runtime": "compiled", "application": "motion"}, "a C library reads no sensor", "project_kind=platformio"),
+        ({"runtime": "compiled", "application": "motion"}, "a C library has no sensor", "project_kind=platformio"),
     ],
 )
 def test_what_a_library_does_not_do_is_refused(options, message, hint, tmp_path):

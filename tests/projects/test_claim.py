@@ -28,7 +28,7 @@ def test_a_second_build_of_a_folder_is_refused_at_once(model, tmp_path):
     out = microgen.build(model, "pico", out=tmp_path / "p", **FAST).project
     before, steps = tree(out), []
     with projects.Claim(out):
-        with pytest.raises(InputError, match="another build or check of this project is at work") as refused:
+        with pytest.raises(InputError, match="another build or check of this project is running") as refused:
             microgen.build(model, "pico", out=out, seed=1, on_step=steps.append, **FAST)
         assert projects.open_project(out).edited() == [], "it may be read meanwhile"
     assert refused.value.option == "out" and not steps and tree(out) == before
@@ -40,9 +40,9 @@ def test_checks_share_a_folder_and_keep_builds_out(model, tmp_path):
     out = microgen.build(model, "pico", out=tmp_path / "p", **FAST).project
     with projects.Claim(out, shared=True):
         assert microgen.build(model, "pico", out=out, check=True, **FAST).drift is not None
-        with pytest.raises(InputError, match="another build or check of this project is at work"):
+        with pytest.raises(InputError, match="another build or check of this project is running"):
             microgen.build(model, "pico", out=out, **FAST)
-    with projects.Claim(out), pytest.raises(InputError, match="p: a build of this project is at work"):
+    with projects.Claim(out), pytest.raises(InputError, match="p: a build of this project is running"):
         microgen.build(model, "pico", out=out, check=True, **FAST)
 
 
@@ -78,7 +78,7 @@ def test_a_folder_that_another_build_made_meanwhile_is_not_written_into(tmp_path
         create(path, contents)
 
     monkeypatch.setattr(folder, "_create", late)
-    with pytest.raises(InputError, match="another build has made it meanwhile"):
+    with pytest.raises(InputError, match="a different build wrote it in the meantime"):
         projects.write(out, files, user, {}, force=False)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["p", "theirs"]
 

@@ -194,7 +194,7 @@ def test_a_board_without_the_component_takes_the_other_runtime(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     text = own_board(tmp_path, "esp32").read_text()
     (tmp_path / "mine.toml").write_text(text.replace("esp-tflite-micro-1.3.7", "chirale-2.0.0"))
-    with pytest.raises(InputError, match="no component of ESP-IDF") as caught:
+    with pytest.raises(InputError, match="not a component of ESP-IDF") as caught:
         microgen.build(tmp_path / "m.tflite", tmp_path / "mine.toml", out=tmp_path / "p", project_kind="esp-idf")
     assert "runtime=compiled" in caught.value.hint
 

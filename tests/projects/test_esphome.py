@@ -96,20 +96,20 @@ def test_a_rebuild_keeps_the_configuration_and_finds_an_edited_manifest(built, w
     yaml.write_text(yaml.read_text() + "wifi:\n")
     assert not microgen.build(word, "xiao-esp32s3", out=project, samples=4, check=True, **HEARING).drift
     (project / "model.json").write_text("{}")
-    with pytest.raises(InputError, match=r"model\.json: generated, but edited"):
+    with pytest.raises(InputError, match=r"model\.json: a generated file that was edited"):
         microgen.build(word, "xiao-esp32s3", out=project, samples=4, **HEARING)
 
 
 @pytest.mark.parametrize(
     ("board", "options", "message"),
     [
-        ("pico", {"application": "microphone"}, "micro_wake_word does not know Raspberry Pi Pico"),
+        ("pico", {"application": "microphone"}, "micro_wake_word does not support Raspberry Pi Pico"),
         (
             "esp32",
             {"application": "microphone", "runtime": "compiled"},
             "ESPHome runs models with TensorFlow Lite Micro",
         ),
-        ("esp32", {}, "the application 'serial' is not for projects of the kind 'esphome'"),
+        ("esp32", {}, "projects of the kind 'esphome' do not support the application 'serial'"),
         ("esp32", {"application": "microphone", "application_options": {"front_end": "keyword"}}, "front_end=keyword"),
         ("esp32", {"application": "microphone", "application_options": {"pcan": "off"}}, "pcan=off: ESPHome has on"),
         ("esp32", {"application": "microphone", "application_options": {"consecutive": "2"}}, "consecutive=2"),
@@ -125,8 +125,8 @@ def test_what_esphome_does_not_do_is_refused(board, options, message, word, tmp_
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (models.fully_connected(), r"an input of int8 \[1, frames, 40\], this is int8"),
-        (scoring(3, 40), r"an output of uint8 \[1, 1\], this is int8"),
+        (models.fully_connected(), r"an input of int8 \[1, frames, 40\], not int8"),
+        (scoring(3, 40), r"an output of uint8 \[1, 1\], not int8"),
     ],
 )
 def test_a_model_that_does_not_stream_is_refused(data, message):

@@ -33,7 +33,7 @@ def test_platformio_needs_no_python_of_ours(small, stand_in, capsys):
     sizes = {"flash_bytes": 31568, "flash_limit": 2093056, "ram_bytes": 10296, "ram_limit": 262144}
     assert json.loads(capsys.readouterr().out)["compiled"] == sizes
     assert run_main(["flash", "p", "--port", "rfc2217://127.0.0.1:4000"]) == 0
-    assert "flashed; `microgen monitor p` shows what the board says" in capsys.readouterr().out
+    assert "flashed; `microgen monitor p` shows the board's serial output" in capsys.readouterr().out
     assert stand_in.read_text().splitlines()[1:] == [
         "run -d p -e pico",
         "run -d p -e pico -t upload --upload-port rfc2217://127.0.0.1:4000",
@@ -117,9 +117,9 @@ def test_a_package_that_cannot_be_downloaded(unbuilt):
 
 
 def test_a_port_that_is_not_there(unbuilt):
-    with pytest.raises(SetupError, match="there is no port /dev/ttyNOSUCH0"):
+    with pytest.raises(SetupError, match="port /dev/ttyNOSUCH0 does not exist"):
         flash.flash(unbuilt, port="/dev/ttyNOSUCH0")
-    with pytest.raises(SetupError, match="there is no port /dev/ttyNOSUCH0"):
+    with pytest.raises(SetupError, match="port /dev/ttyNOSUCH0 does not exist"):
         flash.monitor(unbuilt, port="/dev/ttyNOSUCH0")
 
 
@@ -162,9 +162,9 @@ def test_the_command_line_says_so_with_exit_code_3(unbuilt):
 @pytest.mark.parametrize(
     ("ports", "says"),
     [
-        ([], "no board found: there is no USB serial port"),
+        ([], "no board found: no USB serial port exists"),
         (["/dev/ttyACM1", "/dev/ttyACM0"], "several serial ports: /dev/ttyACM0, /dev/ttyACM1"),
-        (["/dev/ttyNOSUCH0"], "there is no port /dev/ttyNOSUCH0"),
+        (["/dev/ttyNOSUCH0"], "port /dev/ttyNOSUCH0 does not exist"),
     ],
 )
 def test_the_monitor_takes_the_only_board_that_is_plugged_in(unbuilt, monkeypatch, ports, says):
@@ -196,7 +196,7 @@ def test_a_platformio_elsewhere_brings_no_pyserial_here(unbuilt, monkeypatch, ca
 def test_a_manifest_without_a_board_is_refused(unbuilt):
     manifest = unbuilt / "microgen.json"
     manifest.write_text(manifest.read_text().replace('"board": "esp32"', '"bored": 1'))
-    with pytest.raises(InputError, match="does not say 'board'"):
+    with pytest.raises(InputError, match="has no 'board'"):
         flash.flash(unbuilt)
 
 
@@ -240,7 +240,7 @@ def read_until(terminal, wanted):
         (
             "Error: The program size (1400000 bytes) is greater than maximum allowed (1310720 bytes)\n",
             InputError,
-            "the program is too large: 1400000 bytes, 89280 more than the 1310720 that the board has",
+            "the program is too large: 1400000 bytes, 89280 more than the board's 1310720",
         ),
         (
             "ld: region `dram0_0_seg' overflowed by 1234 bytes\n",

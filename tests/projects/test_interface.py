@@ -76,4 +76,4 @@ def test_models_that_come_and_go_are_named(project):
     assert interface_changes(opened, [("m", one, tuple(LABELS))]) == []
     two = [("m", one, tuple(LABELS)), ("n", one, ())]
     assert interface_changes(opened, two) == ["model 'n' is new"]
-    assert interface_changes(opened, []) == ["model 'm' is gone"]
+    assert interface_changes(opened, []) == ["model 'm' was removed"]

@@ -72,7 +72,7 @@ def test_an_edited_generated_file_stops_a_rebuild_and_force_does_not_stop(tmp_pa
     write(out)
     (out / "lib/model/a.h").write_bytes(b"edited")
     before = tree(out)
-    with pytest.raises(InputError, match=r"lib/model/a.h: generated, but edited by hand") as caught:
+    with pytest.raises(InputError, match=r"lib/model/a.h: a generated file that was edited by hand") as caught:
         write(out)
     assert "force=True" in caught.value.hint and tree(out) == before
     (out / "src/main.cpp").write_bytes(b"mine")
@@ -127,7 +127,7 @@ def test_damaged_manifests_are_refused(tmp_path, text, says):
 
 def test_a_manifest_that_names_no_model_is_refused(tmp_path):
     (tmp_path / "microgen.json").write_text('{"schema": 1, "files": {}, "model": {"name": "m"}}')
-    with pytest.raises(InputError, match=r"does not say 'model\.sha256'") as caught:
+    with pytest.raises(InputError, match=r"has no 'model\.sha256'") as caught:
         project_model(project.open_project(tmp_path))
     assert caught.value.hint == "build the project again"
 

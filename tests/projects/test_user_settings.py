@@ -73,8 +73,14 @@ def test_what_it_adds_joins_what_the_firmware_needs(core, project, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[env:nano33ble]\nlib_deps = me/Mine\n", "lib_deps in [env:nano33ble] replaces what the firmware needs: spaz"),
-        ("[env:nano33ble]\nbuild_flags =\n", "build_flags in [env:nano33ble] replaces what the firmware needs: -std"),
+        (
+            "[env:nano33ble]\nlib_deps = me/Mine\n",
+            "lib_deps in [env:nano33ble] replaces a setting that the firmware needs: spaz",
+        ),
+        (
+            "[env:nano33ble]\nbuild_flags =\n",
+            "build_flags in [env:nano33ble] replaces a setting that the firmware needs: -std",
+        ),
         ("lib_deps = me/Mine\n", "PlatformIO cannot read it: File contains no section headers."),
         ("[env]\na = 1\na = 2\n", "PlatformIO cannot read it: While reading"),
     ],

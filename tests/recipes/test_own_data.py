@@ -82,7 +82,7 @@ def test_units_follow_gravity_or_are_said(tmp_path):
     with pytest.raises(InputError, match=r"gravity is about 1e\+03") as caught:
         gesture.own(OwnData(write_moves(tmp_path / "k.csv", gravity=1000), window=20), 0)
     assert caught.value.option == "units"
-    with pytest.raises(InputError, match="beyond 8 g"):
+    with pytest.raises(InputError, match="above 8 g"):
         gesture.own(OwnData(path, window=20, units="g,deg/s"), 0)
     untimed = write_moves(tmp_path / "u.csv", times=False)
     assert gesture.own(OwnData(untimed, window=20, rate_hz=80), 0).applications["motion"]["rate_hz"] == "80"
@@ -104,14 +104,14 @@ def test_other_columns_are_scaled_each_and_say_so(tmp_path):
     assert caught.value.option == "units"
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_anomalies_are_labelled_or_injected(labelled, tmp_path):
+@pytest.mark.parametrize("labeled", [False, True])
+def test_anomalies_are_labeled_or_injected(labeled, tmp_path):
     rng = np.random.default_rng(0)
-    lines = ["pressure,flow,label" if labelled else "pressure,flow"]
+    lines = ["pressure,flow,label" if labeled else "pressure,flow"]
     for k in range(1500):
-        faulty = labelled and k % 500 >= 440
+        faulty = labeled and k % 500 >= 440
         row = f"{50 * faulty + 100 + 10 * np.sin(k / 5) + rng.normal():.3f},{np.cos(k / 5) + rng.normal(0, 0.1):.3f}"
-        lines.append(f"{row},{'leak' if faulty else 'normal'}" if labelled else row)
+        lines.append(f"{row},{'leak' if faulty else 'normal'}" if labeled else row)
     (tmp_path / "p.csv").write_text("\n".join(lines))
     own = anomaly.own(OwnData(tmp_path / "p.csv", window=16, stride=4), 0)
     data = own.data
@@ -119,7 +119,7 @@ def test_anomalies_are_labelled_or_injected(labelled, tmp_path):
     for x, y in ((data.valid_x, data.valid_y), (data.test_x, data.test_y)):
         assert set(y.tolist()) == {0, 1} and len(x) == len(y)
         assert np.abs(x[y == 1]).max(axis=1).mean() > np.abs(x[y == 0]).max(axis=1).mean() + 0.5
-    assert ("injected" in own.held_out) != labelled
+    assert ("injected" in own.held_out) != labeled
 
 
 def test_anomalies_of_sounds_are_levels_as_the_application_computes_them(tmp_path, monkeypatch):
@@ -190,17 +190,17 @@ def test_text_takes_a_csv(tmp_path):
         ("1,2,3\n4,5,6\n", {}, "the first line does not name the columns"),
         ("a,label\n", {}, "has no samples"),
         ("a,b\n1,2\n", {}, "has no column of labels (it has a, b)"),
-        ("a,label\n1,x\n2\n", {}, "line 3 has 1 values, the heading 2"),
-        ("a,label\n1,x\nnan,x\n", {}, "line 3 has 'nan', which is no finite number"),
+        ("a,label\n1,x\n2\n", {}, "line 3 has 1 values, the heading has 2"),
+        ("a,label\n1,x\nnan,x\n", {}, "line 3 has 'nan', which is not a finite number"),
         ("label\nx\n", {}, "has no columns of values"),
         ("a,label\n1,x\n", {"label": "kind"}, "has no such column"),
         ("t,a,label\n0,1,x\n0,1,y\n", {}, "its times do not increase"),
         ("t,a,label\n0,1,x\n20,1,y\n", {}, "its times are 20 s apart"),
-        ("a,label\n" + "1,x\n2,x\n" * 9, {}, "has one label alone: 'x'"),
+        ("a,label\n" + "1,x\n2,x\n" * 9, {}, "has only one label: 'x'"),
         ("a,label\n" + "1,x\n2,x\n" * 9 + "1,y\n", {"window": 4}, "'y' has no run of 8 time steps"),
-        ("a,label\n" + "1,x\n" * 9 + "1,y\n" * 9, {"window": 4}, "column 'a' always has the same value"),
+        ("a,label\n" + "1,x\n" * 9 + "1,y\n" * 9, {"window": 4}, "column 'a' has only one value"),
         ("a,label\n1,x\n", {"window": 1}, "not 2 to 1024 time steps"),
-        ("a,label\n1,x\n", {"window": 4, "stride": 5}, "not 1 to a whole window"),
+        ("a,label\n1,x\n", {"window": 4, "stride": 5}, "not from 1 to the length of a window"),
     ],
 )
 def test_what_is_wrong_is_said(content, options, says, tmp_path):
@@ -213,9 +213,9 @@ def test_what_is_wrong_is_said(content, options, says, tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "options", "option", "says"),
     [
-        ("sine", {"data": "d.csv"}, "data", "takes no data but its own"),
+        ("sine", {"data": "d.csv"}, "data", "does not support your own data"),
         ("gesture", {"data": "no.csv"}, "data", "no such file or folder"),
-        ("gesture", {"window": 50}, "window", "says how data of your own is read"),
+        ("gesture", {"window": 50}, "window", "only applies to your own data"),
     ],
 )
 def test_what_a_training_refuses(recipe, options, option, says):

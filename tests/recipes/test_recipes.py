@@ -129,7 +129,7 @@ def test_recipes_are_listed_as_they_are():
 
 def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):
     monkeypatch.setattr(_speech.shutil, "which", lambda name: None)
-    with pytest.raises(SetupError, match="espeak-ng, which is not installed") as caught:
+    with pytest.raises(SetupError, match="espeak-ng to speak its words, which is not installed") as caught:
         keyword.data(0)
     assert caught.value.exit_code == 3 and "apt-get install espeak-ng" in caught.value.hint
 
@@ -139,9 +139,9 @@ def test_an_espeak_that_speaks_nothing_is_told_with_its_own_words(tmp_path, monk
     (tmp_path / "espeak-ng").write_text("#!/bin/sh\necho no voice $3 >&2\nexit 1\n")
     (tmp_path / "espeak-ng").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(EngineError, match=r"spoke nothing as (en-.*) \(exit code 1\): no voice \1$") as caught:
+    with pytest.raises(EngineError, match=r"produced no speech as (en-.*) \(exit code 1\): no voice \1$") as caught:
         keyword.data(0)
-    assert caught.value.hint == "is its package whole?"
+    assert caught.value.hint == "reinstall its package"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_bad_options_are_refused(options, says):
 
 def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("the only copy")
-    with pytest.raises(InputError, match="not empty and not a training's folder"):
+    with pytest.raises(InputError, match="neither empty nor a folder of training"):
         microgen.train("sine", out=tmp_path)
     assert tree(tmp_path) == {"thesis.txt": b"the only copy"}
 

@@ -35,10 +35,10 @@ def test_a_phrase_names_what_is_heard():
     assert made.labels == ("grüß dich", "other") and made.named == {"recipe": "wakeword", "phrase": "grüß dich"}
     assert made.model.__self__.window > 60 and load_recipe("sine").named == {"recipe": "sine"}
     for option in ({"phrase": PHRASE}, {"quick": True}):
-        with pytest.raises(InputError, match="learns no phrase") as caught:
+        with pytest.raises(InputError, match="has no phrase") as caught:
             load_recipe("keyword", **option)
         assert caught.value.option in option
-    with pytest.raises(InputError, match="no recipe learns it"):
+    with pytest.raises(InputError, match="only a recipe uses it"):
         microgen.build(phrase=PHRASE)
     near = made.model.__self__.near
     assert made.labels[0] not in near and {"dich", "grüß", "dich grüß"} < set(near) and len(near) > 50
@@ -59,7 +59,7 @@ def test_what_is_heard_is_counted():
     found = listening.heard([150, 190, 1250, 5050, 20000, 30000], recordings)
     assert (found["words"], found["missed"], found["near phrases"], found["taken for it"]) == (2, 1, 1, 1)
     # 1250 is more than a second after its word.
-    assert found["false accepts"] == 3 and found["false accepts an hour"] == pytest.approx(3, abs=0.01)
+    assert found["false accepts"] == 3 and found["false accepts per hour"] == pytest.approx(3, abs=0.01)
     assert found["at most, 95 % sure"] == pytest.approx(7.75, abs=0.02)
     assert listening.heard([], recordings)["at most, 95 % sure"] == pytest.approx(3, abs=0.01)
 

@@ -18,7 +18,7 @@ PRINTS = {
     "keyword_spotting": r"the firmware hears '\w+' \([01]\.\d\d\)",
     "gesture": r"Running: the firmware says Running, in \d+ us here",
     "anomaly": r"(?s)normal: error 0\.\d+, fine.*faulty: error \d+\.\d+, ALARM",
-    "wake_word": r"(?s)false accepts an hour: .*\d times in \d\.\d s",
+    "wake_word": r"(?s)false accepts per hour: .*\d times in \d\.\d s",
     "text": r"'turn on the lights': lights_on \([01]\.\d\d\)",
     "own_keras_model": r"accuracy of the firmware: 0\.[89]\d+",
 }

@@ -28,7 +28,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize(("name", "says"), [("folder", "is a folder"), ("none/m.tflite", "not a folder that can be")])
+@pytest.mark.parametrize(("name", "says"), [("folder", "is a folder"), ("none/m.tflite", "not a writable")])
 def test_the_name_of_a_file_is_refused_before_any_work(tmp_path, name, says):
     (tmp_path / "folder").mkdir()
     for force in (False, True):
@@ -39,7 +39,7 @@ def test_the_name_of_a_file_is_refused_before_any_work(tmp_path, name, says):
 
 def test_a_file_that_is_there_is_refused_unless_it_may_be_overwritten(tmp_path):
     (tmp_path / "m.tflite").write_bytes(b"mine")
-    with pytest.raises(InputError, match=r"m\.tflite: is there already") as caught:
+    with pytest.raises(InputError, match=r"m\.tflite: already exists") as caught:
         check_out(tmp_path / "m.tflite", force=False)
     assert "force=True" in caught.value.hint
     check_out(tmp_path / "m.tflite", force=True)
@@ -49,7 +49,7 @@ def test_a_file_that_is_there_is_refused_unless_it_may_be_overwritten(tmp_path):
 def test_a_folder_of_something_else_is_refused_and_an_earlier_one_taken(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     for out, says in (
-        (tmp_path, "is not empty and not a sweep's folder"),
+        (tmp_path, "is neither empty nor a folder of sweep"),
         (tmp_path / "thesis.txt", "is a file"),
     ):
         with pytest.raises(InputError, match=says):

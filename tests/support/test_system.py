@@ -19,10 +19,10 @@ _WINDOWS_PYTHON = "import sys, microgen; sys.platform = 'win32'; microgen.build"
 
 def test_windows_itself_is_told_of_wsl():
     done = subprocess.run([sys.executable, "-c", _WINDOWS], capture_output=True, text=True)
-    assert done.returncode == 3 and done.stderr.startswith("error: microgen does not run on Windows itself\n")
+    assert done.returncode == 3 and done.stderr.startswith("error: microgen does not run natively on Windows\n")
     assert "WSL 2" in done.stderr and "Traceback" not in done.stderr
     done = subprocess.run([sys.executable, "-c", _WINDOWS_PYTHON], capture_output=True, text=True)
-    assert "SetupError: microgen does not run on Windows itself" in done.stderr
+    assert "SetupError: microgen does not run natively on Windows" in done.stderr
 
 
 @pytest.mark.parametrize("command", [["build", "m.tflite", "--no-verify"], ["verify", "m.tflite"]])

@@ -6,7 +6,7 @@ from tests.support.torch_tools import torch
 
 # What litert-torch or TFLM does not do, and the words in which it is refused.
 REFUSED = {
-    "upnear_bad": "upsample_nearest2d of module '1' to something else",
+    "upnear_bad": "upsample_nearest2d of module '1' incorrectly",
     "gmax": "adaptive_max_pool2d",
 }
 # What no TFLM has in int8.

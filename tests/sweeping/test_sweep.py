@@ -78,7 +78,7 @@ def test_a_candidate_that_the_board_lacks_an_operator_for_keeps_its_price(cheap,
     row = found.rows[1]
     assert "no TFLM has GELU" in row.error[0] and row.price is not None and not row.fits and not row.best_for
     assert (found.out / row.folder / "model.tflite").is_file()
-    assert sweep_rows(found)[1][-2:] == ["-", row.error[0]] and ("candidates", "2: 0 were there already, 1 failed") in (
+    assert sweep_rows(found)[1][-2:] == ["-", row.error[0]] and ("candidates", "2: 0 resumed, 1 failed") in (
         sweep_lines(found)
     )
 
@@ -122,7 +122,7 @@ def test_the_command_prints_what_is_worth_it(cheap, tmp_path):
     assert done.returncode == again.returncode == 0, done.stderr
     assert "prune:0.5 " in done.stdout and "layer 'kind' cannot be pruned" in done.stdout
     path = re.search(r"^next +microgen build (\S+/model\.tflite) --board esp32$", done.stdout, re.MULTILINE)[1]
-    assert (tmp_path / path).is_file() and "2 were there already" not in done.stdout
+    assert (tmp_path / path).is_file() and "2 resumed" not in done.stdout
     found = json.loads(again.stdout)
     assert found["out"] == "m-sweep" and [c["candidate"] for c in found["candidates"]][1:] == ["prune:0.9", "prune:0.5"]
     assert len(cheap()) == 3, "the second run has all of the first"
@@ -166,10 +166,10 @@ def test_folders_and_options_that_cannot_be_are_refused(cheap, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.txt").write_text("mine")
     for options, says in (
-        ({}, "not empty and not a sweep's folder"),
+        ({}, "neither empty nor a folder of sweep"),
         ({"jobs": 0}, "jobs=0"),
-        ({"picture": "gif"}, "no picture as 'gif'"),
-        ({"recipe": "sine"}, "data= and recipe= together"),
+        ({"picture": "gif"}, "no picture format 'gif'"),
+        ({"recipe": "sine"}, "data= and recipe= exclude each other"),
     ):
         with pytest.raises(InputError, match=says):
             sweep_tools.sweep(tmp_path, "prune:0.2", **options)

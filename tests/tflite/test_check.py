@@ -56,7 +56,7 @@ def float_dense(kind):
         ({"type": COMPLEX64}, "m: tensor 'x' is complex64"),
         ({"sparsity": schema.SparsityParametersT()}, "m: tensor 'x' is stored sparse, which TFLM cannot read"),
         ({"shape": [1, 0]}, "m: tensor 'x' has no elements"),
-        ({"type": INT4}, "tensor 'x' has type int4, which cannot be fed or read"),
+        ({"type": INT4}, "tensor 'x' has type int4, which microgen cannot read or write"),
     ],
 )
 def test_an_input_that_no_tflm_takes_is_named(changed, says):

@@ -91,5 +91,5 @@ def test_damage_where_no_device_reads_is_said():
     # The length of the first tensor's list of minima.
     place = data.index(np.array([1], "<i4").tobytes() + np.float32(-1.5).tobytes())
     tensor[place : place + 4] = b"\xff\xff\xff\x3f"
-    with pytest.raises(InputError, match="damaged where no device reads it"):
+    with pytest.raises(InputError, match="damaged in a part that no device reads"):
         flashed(parse(bytes(tensor)))

@@ -22,12 +22,12 @@ def test_a_compiled_model_is_said_to_be_one_though_it_reads_scratch_that_nothing
     b.op("CUSTOM", [scratch, x], [y], custom=code)
     with pytest.raises(InputError, match=tool) as caught:
         parse(b.build([x], [y]), "m", "m.tflite")
-    assert caught.value.operator == code and "damaged" not in caught.value.message and "give the" in caught.value.hint
+    assert caught.value.operator == code and "damaged" not in caught.value.message and "use the" in caught.value.hint
 
 
 def test_a_model_that_tflm_compressed_is_said_to_be_one():
     model = parse(models.one_operator("CUSTOM", custom="TFLM_DECODE"))
-    with pytest.raises(InputError, match="compressed by TFLM's own tools") as caught:
+    with pytest.raises(InputError, match="compressed with TFLM's own tools") as caught:
         check_board(model, load_board("pico").snapshot)
     assert caught.value.operator == "TFLM_DECODE"
 

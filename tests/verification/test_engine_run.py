@@ -134,7 +134,7 @@ def test_where_both_refuse_the_reason_is_litert_s(stand_in):
 @pytest.mark.parametrize(
     ("outputs", "says"),
     [
-        ([np.zeros((3, 6), np.int8)], "it does not give all outputs"),
+        ([np.zeros((3, 6), np.int8)], "it does not return all outputs"),
         ([np.zeros((3, 6), np.int8), np.zeros((3, 13), np.int8)],
          r"output 'both' came as int8 \[13\], the file says int8 \[1, 12\]"),
         ([np.zeros((3, 6), np.int16), np.zeros((3, 12), np.int8)],

@@ -14,7 +14,7 @@ from tests.support import models
 from tests.support.tools import needs_host
 
 
-def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
+def test_labeled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     path = tmp_path / "m.tflite"
     path.write_bytes(models.fully_connected())
     data = np.random.default_rng(0).integers(-128, 128, (30, 8)).astype(np.int8)
@@ -25,15 +25,15 @@ def test_labelled_data_gives_accuracy_and_confusion_matrix(tmp_path):
     np.savez(tmp_path / "d.npz", x=data, labels=labels)
     verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz")
     microgen.write_report(tmp_path / "r.html", microgen.inspect(path), verdict)
-    assert ("accuracy", "0.9000 in TFLM, on 30 labelled samples") in verdict_lines(verdict)
+    assert ("accuracy", "0.9000 in TFLM, on 30 labeled samples") in verdict_lines(verdict)
     page = (tmp_path / "r.html").read_text()
-    assert "<b>90.00 %</b> of 30 labelled samples" in page and "Confusion matrix" in page
+    assert "<b>90.00 %</b> of 30 labeled samples" in page and "Confusion matrix" in page
     # A CSV has real values, as they were in training: x has the scale 0.05 and the zero point -5.
     real, head = np.column_stack([(data + 5.0) * 0.05, labels]), ",".join("abcdefgh")
     np.savetxt(tmp_path / "d.csv", real, "%g", ",", header=f"{head},label", comments="")
     assert microgen.verify(path, samples=4, data=tmp_path / "d.csv").accuracy == verdict.accuracy
     np.savetxt(tmp_path / "d.csv", real[:, :8], "%g", ",", header=head, comments="")
-    with pytest.raises(InputError, match="does not say the class of each sample"):
+    with pytest.raises(InputError, match="has no class for each sample"):
         microgen.verify(path, samples=4, data=tmp_path / "d.csv")
     np.savez(tmp_path / "d.npz", x=data, labels=labels + 9)
     with pytest.raises(InputError, match=r"has classes 9 to 12, output .* for the classes 0 to 3"):

@@ -71,7 +71,7 @@ def test_fewer_samples_are_run_where_all_would_take_too_much(monkeypatch, tmp_pa
     steps = []
     verdict = microgen.verify(tmp_path / "m.tflite", samples=8, on_step=steps.append)
     assert verdict.samples == 5 and "running LiteRT and TFLM on 5 samples" in steps
-    assert verdict.warnings == ("5 of 8 samples are run: inputs and outputs of one take 2,000 bytes",)
+    assert verdict.warnings == ("5 of 8 samples were run: inputs and outputs of one take 2,000 bytes",)
     for verify, warnings in ((True, verdict.warnings), (False, ())):
         built = microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", samples=8, verify=verify)
         assert built.verdict.warnings == warnings

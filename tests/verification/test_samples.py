@@ -77,7 +77,7 @@ def test_data_for_another_number_of_inputs_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.two_by_two())
     with pytest.raises(InputError, match=r"the model has 2 inputs .*, the data 1 array ") as caught:
         microgen.quantize(tmp_path / "m.tflite", np.zeros((5, 6), np.float32))
-    assert "one array an input" in caught.value.hint
+    assert "one array per input" in caught.value.hint
 
 
 def test_real_values_of_a_float_tensor_are_its_own():

@@ -337,12 +337,20 @@ def project(tmp_path_factory):
     ("old", "new", "says"),
     [
         ("", "", ""),
-        ("0x84,0x84", "0x84,0x85", f"golden vector 0 in {GOLDEN} is stale: TFLM gives other bytes for its input"),
-        ("  0x01,0x01", "  0x01,0x00", f"golden vector 2 in {GOLDEN} is stale: TFLM gives other bytes for its input"),
-        ("  0x8c,0x8c,\n", "  0x8c,0x8d,\n", f"golden vector 0 in {GOLDEN} is stale: TFLM gives other bytes"),
-        ("{\n  0x84", "  0x84", f"{GOLDEN} does not hold as many outputs as inputs"),
-        ("g_golden_inputs", "g_other", f"{GOLDEN} does not hold as many outputs as inputs"),
-        ("g_golden_", "g_other_", f"{GOLDEN} does not hold as many outputs as inputs"),
+        (
+            "0x84,0x84",
+            "0x84,0x85",
+            f"golden vector 0 in {GOLDEN} is stale: TFLM computes different bytes for its input",
+        ),
+        (
+            "  0x01,0x01",
+            "  0x01,0x00",
+            f"golden vector 2 in {GOLDEN} is stale: TFLM computes different bytes for its input",
+        ),
+        ("  0x8c,0x8c,\n", "  0x8c,0x8d,\n", f"golden vector 0 in {GOLDEN} is stale: TFLM computes different bytes"),
+        ("{\n  0x84", "  0x84", f"{GOLDEN} has different numbers of inputs and outputs"),
+        ("g_golden_inputs", "g_other", f"{GOLDEN} has different numbers of inputs and outputs"),
+        ("g_golden_", "g_other_", f"{GOLDEN} has different numbers of inputs and outputs"),
         ("  0x03,", "  ", f"{GOLDEN}: the inputs are not of this model's size"),
     ],
 )

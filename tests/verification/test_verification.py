@@ -84,7 +84,7 @@ def test_a_function_that_only_the_board_has_is_named_with_what_to_do(built, lang
     main = built / "src/main.cpp"
     main.write_text(f"extern {language}int watchdog_on(int);\nint g_on = watchdog_on(1);\n{main.read_text()}")
     name = "watchdog_on" if language else "watchdog_on(int)"
-    says = f"the firmware calls {name}, which is not there on this machine: guard it with #ifndef MICROGEN_HOST"
+    says = f"the firmware calls {name}, which does not exist on this machine: guard it with #ifndef MICROGEN_HOST"
     with pytest.raises(EngineError) as caught:
         microgen.verify(built, samples=8)
     assert says in caught.value.message and "only the board has" in caught.value.hint
@@ -103,20 +103,20 @@ def test_a_firmware_with_another_array_than_the_projects_model_is_not_asked(ask,
     data = models.two_by_two()
     ask(built)
     rewrite_array(built, data.replace(b"\xf7" + b"\xff" * 7, b"\xf6" + b"\xff" * 7, 1))
-    with pytest.raises(EngineError, match="the compiled model array is not the project's model"):
+    with pytest.raises(EngineError, match="the compiled model array differs from the project's model"):
         ask(built)
 
 
 def test_a_model_array_that_is_no_model_is_named_as_the_cause(built):
     put_array(built, bytes(len(flashed(parse(models.two_by_two())).data)))
-    with pytest.raises(EngineError, match="the compiled model array is not the project's model"):
+    with pytest.raises(EngineError, match="the compiled model array differs from the project's model"):
         microgen.selftest(built)
 
 
 def test_a_firmware_that_names_another_hash_is_not_asked(built):
     config = built / "lib/model/model_config.h"
     config.write_text(re.sub(r'"[0-9a-f]{64}"', f'"{"0" * 64}"', config.read_text()))
-    with pytest.raises(EngineError, match="host has another model than the project: 'm', SHA-256 000000000000"):
+    with pytest.raises(EngineError, match="host has a different model from the project: 'm', SHA-256 000000000000"):
         microgen.selftest(built)
 
 
@@ -254,7 +254,7 @@ def test_the_first_layer_beyond_its_bound_is_saved_with_a_small_input(tmp_path, 
     path.write_bytes(models.rescaling_relu6())
     verdict = microgen.verify(path, samples=20, layers=True, counterexample=tmp_path / "c.npz")
     assert verdict.counterexample == str(tmp_path / "c.npz")
-    assert ("shown by", verdict.counterexample) in verdict_lines(verdict)
+    assert ("counterexample", verdict.counterexample) in verdict_lines(verdict)
     with np.load(verdict.counterexample) as saved:
         differing = np.abs(saved["tflm0"].astype(int) - saved["litert0"].astype(int))
         assert differing.max() > 0
@@ -291,10 +291,10 @@ def test_a_model_that_only_tflm_runs_is_unreferenced_and_still_written(tmp_path)
     verdict = microgen.verify(path, samples=4, data=tmp_path / "d.npz", layers=True)
     microgen.write_report(tmp_path / "r.html", microgen.inspect(path), verdict)
     page = (tmp_path / "r.html").read_text()
-    assert "<b>100.00 %</b> of 10 labelled samples" in page, "ELU rises: the last is the largest"
+    assert "<b>100.00 %</b> of 10 labeled samples" in page, "ELU rises: the last is the largest"
 
 
-# ---- labelled data
+# ---- labeled data
 
 
 def test_answers_of_different_sizes_are_infinitely_apart():

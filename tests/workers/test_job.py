@@ -255,11 +255,11 @@ def test_progress_lets_the_deadline_begin_again(listens):
 
 
 def test_a_training_that_stalls_is_stopped_after_its_last_epoch():
-    engine = replace(X, deadline_s=0.5, hang_hint="give fewer samples")
+    engine = replace(X, deadline_s=0.5, hang_hint="use fewer samples")
     with pytest.raises(EngineError) as caught:
         workers.run(engine, stall, Nothing())
     assert caught.value.reason == "no progress for 0 s, after 1 of 3 epochs"
-    assert caught.value.hint == "give fewer samples"
+    assert caught.value.hint == "use fewer samples"
 
 
 def test_a_flood_of_output_ends_the_worker():
@@ -271,12 +271,12 @@ def test_a_flood_of_output_ends_the_worker():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's data")
 def test_memory_beyond_the_limit_is_an_error_that_says_so():
-    with pytest.raises(EngineError, match="LiteRT: asked for more than 1 GiB of memory"):
+    with pytest.raises(EngineError, match="LiteRT: requested more than 1 GiB of memory"):
         workers.run(replace(LITERT, memory_bytes=2**30), devour, Given(number=2 * 2**30))
 
 
 def test_memory_that_cpp_code_did_not_get_is_the_same_error():
-    with pytest.raises(EngineError, match="TFLM: asked for more than 4 GiB of memory"):
+    with pytest.raises(EngineError, match="TFLM: requested more than 4 GiB of memory"):
         workers.run(TFLM, exhaust, Nothing())
 
 

@@ -37,7 +37,7 @@ def test_a_result_with_any_value_changed_is_shown_or_refused(name, tmp_path, cap
             bench_table([read_bench(tmp_path / "b.json"), BENCH])
         except InputError as error:
             refused += 1
-            assert error.message.startswith(f"{tmp_path / 'b.json'}: not a result of microgen bench")
+            assert error.message.startswith(f"{tmp_path / 'b.json'}: not a result of `microgen bench`")
     assert refused
 
 

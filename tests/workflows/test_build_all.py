@@ -65,7 +65,7 @@ def test_json_has_every_figure(folder):
     [
         (["--board", "pico", "--board", "rp2040"], "board 'pico' is named twice"),
         (["--board", "pico", "--board", "nonsense"], "there is no board 'nonsense'"),
-        (["--board", "pico", "--all-boards"], "--board and --all-boards together"),
+        (["--board", "pico", "--all-boards"], "--board and --all-boards exclude each other"),
     ],
 )
 def test_wrong_boards_stop_before_anything_is_written(folder, arguments, message):

@@ -31,7 +31,10 @@ def test_a_project_is_inspected_with_its_application(listening):
     assert ram["application"] == sum(part.ram_bytes for part in counts.parts)
     lines = dict(inspect_lines(found))
     assert lines["application"].startswith("microphone: preprocessing ") and "bytes of RAM" in lines["application"]
-    assert "25 inferences: works " in lines["listening"] and found.to_json()["application"]["load"] == counts.load
+    assert (
+        "25 inferences per second: busy " in lines["listening"]
+        and found.to_json()["application"]["load"] == counts.load
+    )
     # Within the factor that the estimate promises.
     estimated = count_application(found.deployment, None)
     assert counts.instructions / 3 < estimated.instructions < 3 * counts.instructions

@@ -128,7 +128,7 @@ def test_a_build_is_verified_on_the_emulator_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"verify_on": "pico"}, InputError, "verify_on=pico: a build is verified elsewhere"),
+        ({"verify_on": "pico"}, InputError, "verify_on=pico: a build cannot be verified there"),
         ({"verify_on": "emulator", "runtime": "tflm"}, SetupError, "no TFLM for Cortex-M0+ on this machine"),
         ({"verify_on": "emulator", "board": "esp32"}, SetupError, "Xtensa LX6 cannot be emulated"),
     ],
@@ -203,7 +203,7 @@ def test_simulate_serves_its_serial_port_until_its_input_ends(project):
     done = microgen_command("simulate", project, "--on", "emulator", input="name%hash%selftest%")
     assert done.returncode == 0, done.stderr
     assert "m-name-dut-[nano33ble]" in done.stdout and done.stdout.endswith("m-selftest-[pass,8]\nm-ready\n")
-    assert "nothing is simulated there" in microgen_command("simulate", project, "--on", "COM3").stderr
+    assert "a firmware cannot be simulated there" in microgen_command("simulate", project, "--on", "COM3").stderr
 
 
 def test_a_sessions_record_can_be_replayed(project, tmp_path):

@@ -47,7 +47,7 @@ def test_a_float_model_needs_no_data_and_ends_in_a_passed_build(built):
     assert built.passed and built.source.is_float and built.source.warnings == ()
     assert (verdict.status, verdict.firmware, verdict.dtype) == ("bit-exact", "equal", "float32")
     assert 0 < verdict.float_bound < 1e-5
-    assert "other kernels that sum in another order are proven to stay within" in verdict.summary()
+    assert "kernels that sum in a different order stay within" in verdict.summary()
     assert built.deployment.arena.scratch_bytes == 0  # no optimised library has kernels for float32
     readme = (built.project / "README.md").read_text()
     assert "int8 would make the model about 1.3 and its activations 4 times smaller" in readme
@@ -86,7 +86,7 @@ def test_a_board_may_round_otherwise_but_not_further(built):
         assert near.summary().startswith("within-bound on 5 samples (firmware within the bound of float32 arithmetic;")
         far = judged(1e-4)
         assert far.status == "diverged"
-        assert far.reason == "the firmware's answer to sample 0 is none that float32 arithmetic may give"
+        assert far.reason == "the firmware's answer to sample 0 is outside the bounds of float32 arithmetic"
         host = judged(3e-7, Device("board", "host", model.sha256, 1, 1, 1.0, 0))
         assert host.status == "diverged" and "is not TFLM's on 5 of 5 samples" in host.reason
 
@@ -100,10 +100,10 @@ def test_the_compiled_runtime_names_float32(tmp_path, built):
     assert quantized.is_float and quantized.quality is None and quantized.model.data == model.read_bytes()
     with pytest.raises(InputError, match="a float model needs calibration data") as caught:
         microgen.quantize(model)
-    assert caught.value.hint.endswith("scheme=float32 takes it as it is")
+    assert caught.value.hint.endswith("scheme=float32 keeps it in float32")
 
 
 def test_a_quantized_model_is_no_float32(tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
-    with pytest.raises(InputError, match="is quantized already, and not to float32"):
+    with pytest.raises(InputError, match="is already quantized, and not to float32"):
         microgen.quantize(tmp_path / "m.tflite", scheme="float32")

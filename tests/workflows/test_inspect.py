@@ -76,6 +76,6 @@ def test_what_float_edges_cost_is_said(tmp_path):
         found = microgen.inspect(tmp_path / "m.tflite")
         assert found.to_json()["float_edges_bytes"] == more
         assert [text for name, text in inspect_lines(found) if name == "edges"] == [
-            f"inputs and outputs in float32 take {more} bytes of RAM more than integers would; the serial commands' "
-            "copies of them as much again"
+            f"float32 inputs and outputs take {more} bytes more RAM than integers; the copies for the serial "
+            "commands take the same again"
         ][: more > 0]

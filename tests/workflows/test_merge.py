@@ -112,7 +112,7 @@ def test_models_of_several_inputs_and_outputs():
         (chain(1), chain(2, width=4), r"shape \[1, 8\], 'x' of b \[1, 4\]"),
         (chain(1), chain(2, scale=0.07), "the quantization real = 0.05.* real = 0.07"),
         (chain(1), models.two_by_two(), "a has 1 inputs, b 2"),
-        (chain(1), chain(1), "b: gives what the other models give already"),
+        (chain(1), chain(1), "b: has the same outputs as the other models"),
         (models.control_flow(), models.control_flow(), "a: has control flow"),
         (chain(1, width=4), models.variable(), r"b: keeps its state in a named variable \(VAR_HANDLE\)"),
     ],
@@ -134,12 +134,12 @@ def test_merge_tells_what_it_brings_and_writes_a_model_that_builds(tmp_path):
     assert found.whole.macs == 3 * 64 and [p.macs for p in found.parts] == [128, 128]
     built = microgen.build(tmp_path / "both.tflite", "esp32", out=tmp_path / "p", samples=10)
     assert built.verdict.passed and built.verdict.firmware == "equal"
-    with pytest.raises(InputError, match="different kinds"):
+    with pytest.raises(InputError, match="different formats"):
         (tmp_path / "k.keras").write_bytes(b"")
         microgen.merge([*paths, tmp_path / "k.keras"], tmp_path / "x.tflite")
     with pytest.raises(InputError, match=r"is a \.tflite"):
         microgen.merge(paths, tmp_path / "x.keras")
-    with pytest.raises(InputError, match="one model alone"):
+    with pytest.raises(InputError, match="a single model"):
         microgen.merge(paths[:1], tmp_path / "x.tflite")
     with pytest.raises(InputError, match="with quantized models") as caught:
         microgen.merge(paths, tmp_path / "x.tflite", share=0.1)
@@ -180,10 +180,10 @@ def test_a_merged_model_that_answers_otherwise_is_not_written(tmp_path, monkeypa
     other = parse(chain(1, 4), "other")
     monkeypatch.setattr(merging, "join", lambda parts, name: join([parts[0], other], name))
     (tmp_path / "there.tflite").write_bytes(b"mine")
-    with pytest.raises(InputError, match=r"there\.tflite: is there already") as caught:
+    with pytest.raises(InputError, match=r"there\.tflite: already exists") as caught:
         microgen.merge(paths, tmp_path / "there.tflite")
     assert "force=True" in caught.value.hint and (tmp_path / "there.tflite").read_bytes() == b"mine"
-    with pytest.raises(EngineError, match="the merged model answers otherwise than its parts"):
+    with pytest.raises(EngineError, match="the merged model computes different outputs from its parts"):
         microgen.merge(paths, tmp_path / "both.tflite")
     assert not (tmp_path / "both.tflite").exists()
 

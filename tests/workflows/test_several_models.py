@@ -265,21 +265,21 @@ def test_a_check_names_the_model_that_is_another_now(files, tmp_path):
 REFUSED = {
     "no model": ({"model": []}, "no model"),
     "a name for one": ({"name": "a"}, "2 models and 1 name"),
-    "one name twice": ({"name": ["a", "a"]}, "two models are called 'a'"),
-    "one name in C": ({"name": ["A-b", "a.b"]}, "'A-b' and 'a.b' are one name in C"),
-    "no name": ({"name": ["a", "../b"]}, "cannot be a firmware's name"),
+    "one name twice": ({"name": ["a", "a"]}, "two models have the name 'a'"),
+    "the same name in C": ({"name": ["A-b", "a.b"]}, "'A-b' and 'a.b' are the same name in C"),
+    "no name": ({"name": ["a", "../b"]}, "is not a valid firmware name"),
     "labels of no model": ({"labels": LABELS["new"]}, "there are 2 models"),
     "labels of another": ({"labels": {"x": ["a"]}}, "there is no model 'x'"),
     "wrong labels": ({"labels": {"new": ["a"]}}, "1 labels for the 4 elements"),
     "data of no model": ({"calibration": "data.npy"}, "there are 2 models"),
-    "an arena": ({"arena_bytes": 9000}, "is for a firmware of one model"),
-    "a budget": ({"flash_budget": 9000, "runtime": "compiled"}, "is for a firmware of one model"),
-    "another kind of project": (
+    "an arena": ({"arena_bytes": 9000}, "only works for a firmware with one model"),
+    "a budget": ({"flash_budget": 9000, "runtime": "compiled"}, "only works for a firmware with one model"),
+    "a different kind of project": (
         {"project_kind": "c-library", "runtime": "compiled"},
-        "kind 'c-library' has one",
+        "kind 'c-library' support one",
     ),
-    "a model in float32": ({"model": "in float32"}, "m: computes in float32.* models in integers only"),
-    "a sensor": ({"application": "camera"}, "the application 'camera', which reads a sensor"),
+    "a model in float32": ({"model": "in float32"}, "m: computes in float32.* integer models only"),
+    "a sensor": ({"application": "camera"}, "the application 'camera' reads a sensor"),
     "a task that the first is not for": ({"mlperf": "vww01", "model": "stateful"}, ""),
 }
 
@@ -303,7 +303,7 @@ def test_a_runtime_is_chosen_for_all(files, tmp_path):
     both = microgen.build(files[:2], "pico", out=tmp_path / "p", runtime="auto", **FAST)
     one = microgen.build([files[0], tmp_path / "shape.tflite"], "pico", out=tmp_path / "q", runtime="auto", **FAST)
     assert (both.deployment.plan.runtime, one.deployment.plan.runtime) == ("compiled", "tflm")
-    assert "does not take the model" in one.runtime_reason
+    assert "does not support the model" in one.runtime_reason
 
 
 def test_the_command_line_takes_options_for_each(files, tmp_path):
@@ -314,7 +314,7 @@ def test_the_command_line_takes_options_for_each(files, tmp_path):
     opened = open_project(tmp_path / "one-two-esp32")
     assert opened.manifest["labels"] == list("abcd") and project_board(opened).name == "esp32"
     assert load(opened.models[1].model_file()).sha256 == load(files[1]).sha256
-    with pytest.raises(InputError, match="is planned"):
+    with pytest.raises(InputError, match="cannot be tuned"):
         microgen.tune(opened.path, "tcp://localhost:1")
     assert (
         parse_of_models(["x"], "labels", several=False) == "x" and parse_of_models([], "labels", several=True) is None

@@ -55,7 +55,7 @@ def test_the_self_test_holds_what_becomes_of_known_samples_against_python(listen
     config = project / "lib/application/sensing_config.h"
     config.write_text(config.read_text().replace("kUnit = 64.0", "kUnit = 65.0"))
     failed = microgen.selftest(project)
-    assert not failed.passed and failed.fault.startswith("the sensor's values become another input: step 0 byte ")
+    assert not failed.passed and failed.fault.startswith("the sensor's values lead to a different input: step 0 byte ")
 
 
 def test_an_autoencoder_s_error_becomes_a_score(tmp_path):
@@ -97,7 +97,7 @@ def test_what_cannot_be_simulated_is_refused(listening, tmp_path):
 def test_an_application_without_a_sensor_takes_no_recording(tmp_path):
     (tmp_path / "m.tflite").write_bytes(scoring())
     out = microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", verify=False).project
-    with pytest.raises(InputError, match="'serial' reads no sensor"):
+    with pytest.raises(InputError, match="'serial' has no sensor"):
         microgen.simulate_input(out, tmp_path / "a.wav")
 
 

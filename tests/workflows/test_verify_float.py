@@ -66,7 +66,7 @@ def test_the_command_prints_them(files):
     arguments += ["--float", str(folder / "f.tflite"), "--labels", str(folder / "l.txt")]
     shown = subprocess.run([sys.executable, "-m", "microgen", *arguments], capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
-    for words in ("float: label, answers", "int8, TFLM: label", "changed sample", "right in float alone", "left"):
+    for words in (" float ", " int8 ", "rows: the label", "changed sample", "right only in float", "left"):
         assert words in shown.stdout
 
 
@@ -79,7 +79,7 @@ def test_integers_are_taken_in_the_models_units(files):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("q.tflite", "is quantized already"), ("other.tflite", "is another model"), ("no.keras", "no such")],
+    [("q.tflite", "is quantized already"), ("other.tflite", "a different model"), ("no.keras", "no such")],
 )
 def test_another_model_is_refused(name, says, files):
     folder = files[0]

@@ -33,7 +33,7 @@ def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     """
     if not _layers(model):
         raise InputError(
-            "cannot be pruned in blocks: no Conv or Dense layer has 16 and more weights a channel",
+            "cannot be pruned in blocks: no Conv or Dense layer has at least 16 weights per channel",
             "use another method (docs/compression.md)",
         )
 
@@ -95,10 +95,10 @@ def _layers(model: Any) -> list[Any]:  # noqa: ANN401
 
 METHOD = Method(
     name="block-prune",
-    title="blocks of two channels by four inputs become zero: fewer instructions on the compiled runtime",
+    title="sets blocks of two channels by four inputs to zero: fewer instructions on the compiled runtime",
     apply=apply,
     check=check_model,
     epochs=8,
-    amount=Amount(0.6, 0.05, 0.95, "the share of each kernel's blocks that become zero"),
+    amount=Amount(0.6, 0.05, 0.95, "share of each kernel's blocks set to zero"),
     keeps_layers=True,
 )

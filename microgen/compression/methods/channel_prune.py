@@ -33,10 +33,10 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
 
 METHOD = Method(
     name="channel-prune",
-    title="whole filters and neurons leave: fewer multiply-accumulates, a smaller arena",
+    title="removes whole filters and neurons: fewer multiply-accumulates, smaller arena",
     apply=apply,
     check=check_model,
     epochs=9,
-    amount=Amount(0.5, 0.05, 0.99, "the share of the multiply-accumulates that leaves"),
+    amount=Amount(0.5, 0.05, 0.99, "share of the multiply-accumulates to remove"),
     keeps_layers=True,
 )

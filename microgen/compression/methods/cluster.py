@@ -64,10 +64,10 @@ def _wrapped(model: Any, clusters: int, keep_zeros: bool, frozen: list[Any]) -> 
 
 METHOD = Method(
     name="cluster",
-    title="each kernel keeps a few distinct values (weight clustering)",
+    title="limits each kernel to a few distinct values (weight clustering)",
     apply=apply,
     check=check_model,
     epochs=4,
-    amount=Amount(16, _LEAST, 256, "the number of distinct values in each kernel", is_whole=True),
+    amount=Amount(16, _LEAST, 256, "number of distinct values per kernel", is_whole=True),
     keeps_layers=True,
 )

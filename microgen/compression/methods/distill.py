@@ -100,15 +100,15 @@ def _value_loss(task: Task, step: Step) -> Any:  # noqa: ANN401
 
 METHOD = Method(
     name="distill",
-    title="a smaller student learns from the data and from the model's answers (knowledge distillation)",
+    title="trains a smaller student on the data and on the model's outputs (knowledge distillation)",
     apply=apply,
     epochs=12,
-    amount=Amount(0.5, 0.05, 1.0, "the share of each layer's width that the student keeps"),
+    amount=Amount(0.5, 0.05, 1.0, "share of each layer's width in the student"),
     instead="student",
     models=("student",),
     options={
         "student": None,
-        "temperature": Amount(4.0, 0.1, 100.0, "what logits are divided by before they are compared"),
-        "alpha": Amount(0.3, 0.0, 1.0, "the weight of the data; the rest is the teacher's"),
+        "temperature": Amount(4.0, 0.1, 100.0, "divisor of the logits before they are compared"),
+        "alpha": Amount(0.3, 0.0, 1.0, "weight of the labels; the rest is the teacher's"),
     },
 )

@@ -30,11 +30,11 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
 
 METHOD = Method(
     name="low-rank",
-    title="Dense and Conv layers become two thinner ones (SVD): fewer parameters",
+    title="splits Dense and Conv layers into two thinner ones (SVD): fewer parameters",
     apply=apply,
     check=check_model,
     epochs=8,
-    amount=Amount(0.4, 0.05, 0.95, "the share of the parameters that leaves"),
+    amount=Amount(0.4, 0.05, 0.95, "share of the parameters to remove"),
     instead="energy",
-    options={"energy": Amount(None, 0.01, 1.0, "the share of each layer's energy that stays, instead of an amount")},
+    options={"energy": Amount(None, 0.01, 1.0, "share of each layer's energy to keep, instead of an amount")},
 )

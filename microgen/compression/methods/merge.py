@@ -18,7 +18,7 @@ def check_step(step: Step) -> None:
     """Refuse a step without a second model, or with a join that gives more than one output."""
     join = step.options["join"]
     if join == merge.OUTPUTS:
-        raise InputError("a compressed model has one output", "microgen merge puts outputs side by side")
+        raise InputError("a compressed model has one output", "microgen merge keeps the outputs of both models")
     if join not in (merge.AVERAGE, merge.ADD):
         raise InputError(f"no join '{join}'", f"joins: {merge.AVERAGE}, {merge.ADD}", option="join")
     if not step.options["other"]:
@@ -36,7 +36,7 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401 - Keras ha
 
 METHOD = Method(
     name="merge",
-    title="this and another model over the same input become one network, averaged or added "
+    title="merges two models with the same input into one, averaged or added "
     f"({option('other')}, {option('join')}, {option('share')})",
     apply=apply,
     epochs=0,
@@ -45,6 +45,6 @@ METHOD = Method(
     options={
         "other": None,
         "join": merge.AVERAGE,
-        "share": Amount(0.0, 0.0, 1.0, "how far the weights of a layer may differ to become one"),
+        "share": Amount(0.0, 0.0, 1.0, "largest difference between weights of a shared layer"),
     },
 )

@@ -50,10 +50,10 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
 
 METHOD = Method(
     name="prune",
-    title="the smallest weights become zero (magnitude pruning, polynomial schedule)",
+    title="sets the smallest weights to zero (magnitude pruning, polynomial schedule)",
     apply=apply,
     check=check_model,
     epochs=8,
-    amount=Amount(0.8, 0.05, 0.99, "the share of each kernel's weights that become zero"),
+    amount=Amount(0.8, 0.05, 0.99, "share of each kernel's weights set to zero"),
     keeps_layers=True,
 )

@@ -20,7 +20,7 @@ _LEARNING_RATE = 1e-4
 _BATCH = 100  # samples at once while ranges are observed
 _INSTEAD = {
     "BatchNormalization": "put it between a convolution and its activation: Conv2D, BatchNormalization, ReLU",
-    "Rescaling": "leave it out of the model, and scale the data as it did",
+    "Rescaling": "remove it from the model, and scale the data in the same way",
 }
 
 
@@ -34,7 +34,7 @@ def check_model(model: Any) -> None:  # noqa: ANN401 - Keras has no types
     layer = model.get_layer(names[culprit])
     instead = _INSTEAD.get(type(layer).__name__, "use another layer (docs/compression.md)")
     raise InputError(
-        f"cannot be trained quantization-aware: layer {describe(layer)}",
+        f"quantization-aware training does not support layer {describe(layer)}",
         f"{instead}; or quantize after training instead (microgen quantize)",
     )
 
@@ -141,7 +141,7 @@ def _scheme(model: Any) -> Any:  # noqa: ANN401
 
 METHOD = Method(
     name="qat",
-    title="trains with int8 in the loop, keeping zeros and clusters (quantization-aware training, PQAT, CQAT)",
+    title="simulates int8 in training, and keeps zeros and clusters (quantization-aware training, PQAT, CQAT)",
     apply=apply,
     check=check_model,
     epochs=4,

@@ -57,7 +57,7 @@ class EmulatedBoard:
 
     command_bytes = COMMAND_BYTES
     window = 32
-    advice = "run it by hand on the emulated CPU (microgen simulate), then help%"
+    advice = "run it yourself on the emulated CPU (microgen simulate), and type help%"
 
     def __init__(self, image: Image, work: Path) -> None:
         """Start the emulator.
@@ -128,7 +128,7 @@ class EmulatedBoard:
             self._process.wait(2)
         fault = self.log.fault()
         if fault is not None:
-            self.advice = "the firmware failed on the emulated CPU: look at the function that is named"
+            self.advice = "the firmware failed on the emulated CPU; look at the named function"
             place = self.image.functions([fault.registers["pc"]])[0] if "pc" in fault.registers else ""
             return fault.describe(place)
         return last_words(self._errors.read_text("utf-8", "replace"))

@@ -23,7 +23,7 @@ def require_tools(cpu: Cpu) -> None:
         SetupError: names what is missing, and the command that installs it.
     """
     if cpu.obstacle is not None:
-        raise SetupError(f"{cpu.title} cannot be emulated: {cpu.obstacle}", "verify on this machine or on the board")
+        raise SetupError(f"{cpu.title} cannot be emulated: {cpu.obstacle}", "verify on this machine or on a board")
     missing = missing_packages([cpu])
     if missing:
         raise SetupError(

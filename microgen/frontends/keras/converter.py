@@ -83,7 +83,7 @@ def _scaled_twice(loaded: Loaded, data: Calibration) -> Iterator[str]:
     if max(abs(low), abs(high)) * abs(loaded.input_scale) < _DROWNED:
         yield (
             f"the calibration data goes from {low:g} to {high:g}, and the model's first layer multiplies it by "
-            f"{loaded.input_scale:.3g}: was it scaled already? Give it as the model takes it "
+            f"{loaded.input_scale:.3g}, so it seems to be scaled twice: give unscaled data "
             "(images: a range of 0 to 255)"
         )
 
@@ -130,7 +130,7 @@ def convert(
     keep_alive = loaded.keep_alive if loaded.has_loops else None
     if loaded.is_quantization_aware and scheme != "int8":
         raise InputError(
-            f"the model was trained for int8, not for {scheme}", f"leave {option('scheme')} out", option="scheme"
+            f"the model was trained for int8, not for {scheme}", f"omit {option('scheme')}", option="scheme"
         )
     if not loaded.has_loops:
         _refuse_loops(loaded.function, loaded.layers)
@@ -197,4 +197,4 @@ def _refuse_loops(function: Any, layers: LayerNames) -> None:  # noqa: ANN401
         if node.op in _LOOPS:
             layer = layers.of(node.name)
             what = f"layer '{layer}'" if layer else f"'{node.name}'"
-            raise InputError(f"{what} is a loop, which the converter crashes on", rules.advice("WHILE")[1])
+            raise InputError(f"{what} is a loop, on which the converter crashes", rules.advice("WHILE")[1])

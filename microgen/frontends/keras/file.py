@@ -34,7 +34,7 @@ _WRAPPERS = {
     "ClusterWeights": ("clustering", "tfmot.clustering.keras.strip_clustering(model)"),
 }
 _NOT_KERAS = "save it again with model.save('model.keras')"
-_TRUSTED = "use Keras's own layers; if you trust the file, load it and give the object: microgen.quantize(model, data)"
+_TRUSTED = "use Keras's own layers; if you trust the file, load it and pass the object: microgen.quantize(model, data)"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _hdf5(path: Path) -> tuple[str, Any]:
 
     with h5py.File(path) as stored:
         if "model_config" not in stored.attrs:
-            raise InputError(f"{path.name}: holds weights, but no model", "save it whole: model.save()")
+            raise InputError(f"{path.name}: has weights, but no model", "save it whole: model.save()")
         version, config = (_text(stored.attrs.get(name, "2")) for name in ("keras_version", "model_config"))
     return version, json.loads(config)
 
@@ -133,17 +133,15 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
     where = f"{file}: layer '{layer}'" if layer else file
     if kind.rpartition(">")[2] == "Lambda" or kind == "__lambda__":
         raise InputError(
-            f"{where} is Python code stored in the file (Lambda), which is not run", _TRUSTED, layer=layer or None
+            f"{where} is Python code in the file (Lambda), which microgen does not run", _TRUSTED, layer=layer or None
         )
     if (wrapper := _WRAPPERS.get(kind.rpartition(">")[2])) is not None:
         what, remedy = wrapper
-        raise InputError(
-            f"{where} is a wrapper of {what}, which is for training only", f"save {remedy}", layer=layer or None
-        )
+        raise InputError(f"{where} is a wrapper of {what} for training only", f"save {remedy}", layer=layer or None)
     refused = refused_function(kind.rpartition(">")[2], config)
     if refused:
         raise InputError(
-            f"{where} would call {refused} when Keras loads it, which is none of those that conversion needs",
+            f"{where} would call {refused} when Keras loads it, which conversion does not need",
             _TRUSTED,
             layer=layer or None,
         )
@@ -160,7 +158,7 @@ def _check_class(file: str, layer: str, value: dict[str, Any], is_layer: bool) -
         is_known = is_class or (kind.startswith("__") and module is None)
     if not is_known:
         name = f"{module}.{kind}" if module else kind
-        raise InputError(f"{where} asks for {name}, which is not a class of Keras", _TRUSTED, layer=layer or None)
+        raise InputError(f"{where} names {name}, which is not a class of Keras", _TRUSTED, layer=layer or None)
 
 
 def _is_keras(module: object) -> bool:

@@ -75,7 +75,7 @@ class _Keras(Frontend):
                 model.save(path)
         except Exception as error:
             raise InputError(
-                f"model '{model.name}' cannot be saved: {error}", "call it once on data, so that its shapes are known"
+                f"model '{model.name}' cannot be saved: {error}", "call it once on data first, which sets its shapes"
             ) from None
         return path
 
@@ -120,8 +120,8 @@ def _named_crash(path: Path, error: EngineError) -> InputError | EngineError:
         return error
     named = ", ".join(f"layer '{name}' ({kind})" for name, kind in suspects)
     return InputError(
-        f"{path.name}: {named}: the converter ends without a word on such a loop",
-        "use a standard LSTM without a mask, whose steps are all used, or Conv1D over the time steps",
+        f"{path.name}: {named}: the converter ends without a message on such a loop",
+        "use a standard LSTM without a mask, whose steps are all used, or a Conv1D over the time steps",
         layer=suspects[0][0],
     )
 

@@ -115,7 +115,7 @@ def load_keras(path: Path) -> Any:  # noqa: ANN401
     """Load a .keras or .h5 file with the Keras that wrote it, uncompiled.
 
     Raises:
-        InputError: it cannot be loaded, holds code, or has no inputs of known shape.
+        InputError: it cannot be loaded, holds code, or has no input with a known shape.
         SetupError: tf_keras is missing and the model needs it.
     """
     file = read_keras_file(path)
@@ -138,12 +138,12 @@ def load_keras(path: Path) -> Any:  # noqa: ANN401
             lines = str(error).replace(str(named), path.name).strip().splitlines() or [type(error).__name__]
             raise InputError(
                 f"{path.name}: {framework.__name__} {framework.__version__} cannot load it: {lines[0][:300]}",
-                "is the file whole? A model with layers of your own goes in from Python: "
-                "microgen.quantize(model, data)",
+                "is the file complete? Pass a model with custom layers from Python: microgen.quantize(model, data)",
             ) from None
     if not getattr(model, "built", True) or not getattr(model, "inputs", None):
         raise InputError(
-            f"model '{model.name}' has no inputs of known shape", "give it a keras.Input, or call it once, then save it"
+            f"model '{model.name}' has no input with a known shape",
+            "add a keras.Input or call it once, then save it again",
         )
     return model
 
@@ -195,7 +195,7 @@ def _check_fixed(inputs: Sequence[InputSpec]) -> None:
         if None in spec.shape:
             raise InputError(
                 f"input '{spec.name}' has the dynamic shape {[None, *spec.shape]}",
-                "TFLM needs fixed shapes: give keras.Input a fixed size (only the batch may be open)",
+                "TFLM needs fixed shapes: give keras.Input a fixed size (only the batch size may be unknown)",
             )
 
 
@@ -205,7 +205,7 @@ def _scope() -> Any:  # noqa: ANN401
 
     if importlib.util.find_spec("tensorflow_model_optimization") is None:
         raise SetupError(
-            "a model after quantization-aware training needs tensorflow-model-optimization, which is not installed",
+            "a quantization-aware model needs tensorflow-model-optimization, which is not installed",
             "pip install 'microgen[train]'",
         )
     from tensorflow_model_optimization.quantization.keras import quantize_scope

@@ -76,10 +76,10 @@ def advice(operator: str, scheme: str = "int8", *, in_keras: bool = True) -> tup
     to_int8 = f"quantize to int8 ({option('scheme', 'int8')})"
     if not in_keras and operator in table()["reconverted"]:
         origin = entry["from"] if entry else ""
-        again = "give the Keras model (.keras, .h5) that it was made from, which is converted otherwise"
+        again = "use the Keras model (.keras, .h5) that it was converted from"
         return origin, f"{again}, and {to_int8}" if is_too_wide else again
     if entry is None:
-        return "", "build the model from layers that TFLM has in int8 (microgen inspect shows a model's operators)"
+        return "", "use only layers that TFLM supports in int8 (microgen inspect shows a model's operators)"
     use = f"use {entry['use']}"
     # ai-edge-quantizer leaves in float32 what it does not have, whatever the scheme.
     return entry["from"], f"{use}, or {to_int8}" if is_too_wide and in_keras else use

@@ -20,7 +20,7 @@ from .file import is_hdf5
 _OBJECTS = 1_000_000
 # As much as a worker may write.
 _UNPACKED_BYTES = 2 * 2**30
-_WHOLE = "save the model again where its weights are, whole: model.save('model.keras')"
+_WHOLE = "save the whole model again where its weights are: model.save('model.keras')"
 
 
 def check_weights(path: Path) -> None:
@@ -52,8 +52,8 @@ def _check_archive(path: Path) -> None:
             size = sum(member.file_size for member in members)
             if size > _UNPACKED_BYTES:
                 raise InputError(
-                    f"{path.name}: unpacks to {size:,} bytes, at most {_UNPACKED_BYTES:,} are read",
-                    "no model for a microcontroller is near this size",
+                    f"{path.name}: unpacks to {size:,} bytes, more than the limit of {_UNPACKED_BYTES:,}",
+                    "models for microcontrollers are much smaller",
                     path=path,
                 )
             for member in members:
@@ -77,7 +77,7 @@ def _check_file(path: Path, title: str) -> None:
     except InputError:
         raise
     except Exception as error:  # h5py raises OSError, RuntimeError, KeyError and TypeError on damaged files
-        raise InputError(f"{title}: not a sound HDF5 file ({error})", _WHOLE, path=path) from None
+        raise InputError(f"{title}: a damaged HDF5 file ({error})", _WHOLE, path=path) from None
 
 
 def _check_objects(stored: Any, title: str) -> None:  # noqa: ANN401 - h5py has no types

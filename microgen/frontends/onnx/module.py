@@ -88,11 +88,11 @@ def check_reading(file: str, prepared: Prepared, graph: Traced, data: Sequence[A
         off = _largest(prepared, graph, samples[:1], names)
         if off > tolerance:
             raise InputError(
-                f"{file}: {step.title} is computed otherwise than onnxruntime does: off by {off:.2g} of the largest",
-                "use another operator there",
+                f"{file}: {step.title} differs from onnxruntime: off by {off:.2g} of the largest",
+                "use a different operator there",
                 operator=step.operator,
             )
-    raise InputError(f"{file}: is computed otherwise than onnxruntime does", "export it with other layers")
+    raise InputError(f"{file}: the model computes different values from onnxruntime", "export it with different layers")
 
 
 def _largest(prepared: Prepared, graph: Traced, samples: Sequence[Sequence[Array]], names: Sequence[str]) -> float:

@@ -123,13 +123,13 @@ class Call(torch.nn.Module):
         return OPERATORS[self.operator](self, *(known[name] if name else None for name in names))
 
 
-_OTHER = "export it with other layers"
-_FOREST = "a forest compares numbers and has no weights: emlearn makes C of it"
+_OTHER = "export it with different layers"
+_FOREST = "a forest has no weights; emlearn converts it to C"
 REMEDIES = {
     **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble"), _FOREST),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "train a small neural network on the same data"),
     **dict.fromkeys(("Loop", "Scan", "If"), "export it without loops and branches over data"),
-    **dict.fromkeys(("NonZero", "NonMaxSuppression", "Unique", "TopK"), "do this after the model, in code of your own"),
+    **dict.fromkeys(("NonZero", "NonMaxSuppression", "Unique", "TopK"), "do this after the model, in your own code"),
     **dict.fromkeys(("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"),
                     "give random numbers to the model as an input"),
 }  # fmt: skip
@@ -293,7 +293,7 @@ def _reduce_prod(call: Call, x: T, axes: T | None = None) -> T:
 @_op("ArgMax", "ArgMin")
 def _arg(call: Call, x: T) -> T:
     if call.get("select_last_index", 0):
-        call.refuse("returns the last of equal values", "take the first: select_last_index=0")
+        call.refuse("returns the last of equal values", "use select_last_index=0")
     function = torch.argmax if call.operator == "ArgMax" else torch.argmin
     return function(x, call.get("axis", 0), keepdim=bool(call.get("keepdims", 1)))
 

@@ -115,8 +115,8 @@ def prepare(path: Path) -> Prepared:
             warnings.append(f"input '{i.name}' is int64 in ONNX, and int32 on the device")
     if any(n.op_type == "DequantizeLinear" for n in model.graph.node):
         warnings.append(
-            "the file is quantized already: its scales and zero points are kept, and those that it does not have are "
-            "measured on the calibration data"
+            "the file is already quantized: its scales and zero points are kept, and the calibration data sets those that "
+            "it does not have"
         )
     # Twice: what the first pass makes of functions (GroupNormalization) has sizes to compute, too.
     result = _folded(_folded(model))
@@ -155,9 +155,11 @@ def _load_external(path: Path, model: Proto) -> None:
         target = path.parent / location
         is_inside = bool(location) and not place.is_absolute() and ".." not in place.parts and "\\" not in location
         if not is_inside or target.is_symlink():
-            raise InputError(f"{path.name}: its weights lie outside its folder ({location})", "put them beside it")
+            raise InputError(f"{path.name}: its weights lie outside its folder ({location})", "put them next to it")
         if not target.is_file():
-            raise InputError(f"{path.name}: its weights are in {location}, which is missing", "put it beside the model")
+            raise InputError(
+                f"{path.name}: its weights are in {location}, which is missing", "put the file next to the model"
+            )
         try:
             external.load_external_data_for_tensor(tensor, str(path.parent))
         except Exception as error:
@@ -171,7 +173,7 @@ def _opset(file: str, model: Proto) -> int:
     opset = max(versions, default=0)
     if not OLDEST <= opset <= NEWEST:
         raise InputError(
-            f"{file}: has the operators of opset {opset}; {OLDEST} to {NEWEST} are read",
+            f"{file}: has the operators of opset {opset}; microgen reads {OLDEST} to {NEWEST}",
             f"export it with another opset_version, or onnx.version_converter.convert_version(model, {NEWEST})",
         )
     return opset
@@ -187,14 +189,14 @@ def _without_labels(file: str, model: Proto) -> Iterator[str]:
                 output.ClearField("type")
                 output.type.tensor_type.elem_type = 1
         graph.node.remove(node)
-        yield "the names of the classes (ZipMap) are left out: the model returns their probabilities"
+        yield "the names of the classes (ZipMap) are omitted: the model returns their probabilities"
     if len(graph.output) > 1:
         kinds = {o.name: o.type.tensor_type.elem_type for o in graph.output}
         labels = [o for o in graph.output if kinds[o.name] in _LABELS]
         if len(labels) < len(graph.output):
             for output in labels:
                 graph.output.remove(output)
-                yield f"the output '{output.name}', the label, is left out: it is the largest probability"
+                yield f"the output '{output.name}', the label, is omitted: it is the class with the largest probability"
     _remove_unused(graph)
 
 
@@ -219,7 +221,7 @@ def _check_domains(file: str, model: Proto) -> None:
     for node in model.graph.node:
         if node.op_type in REMEDIES:
             raise InputError(
-                f"{file}: {node.op_type} '{node.name}' is not among the operators that are read",
+                f"{file}: {node.op_type} '{node.name}' is not supported",
                 REMEDIES[node.op_type],
                 operator=node.op_type,
             )
@@ -242,7 +244,7 @@ def _fixed(file: str, value: Proto) -> tuple[int, ...]:
         if axis:
             raise InputError(
                 f"{file}: input '{value.name}' has a dynamic size in dimension {axis}",
-                "export it with the size that the device gives it, without dynamic_axes for that dimension",
+                "export it with a fixed size, without dynamic_axes for that dimension",
                 tensor=value.name,
             )
         dim.ClearField("dim_param")
@@ -251,7 +253,7 @@ def _fixed(file: str, value: Proto) -> tuple[int, ...]:
     if not shape or shape[0] != 1:
         batch = f"a batch of {shape[0]}" if shape else "no batch"
         raise InputError(
-            f"{file}: input '{value.name}' has {batch}, and a microcontroller takes one sample at a time",
+            f"{file}: input '{value.name}' has {batch}, but a microcontroller processes one sample at a time",
             "export it with an example of one sample (example[:1])",
             tensor=value.name,
         )

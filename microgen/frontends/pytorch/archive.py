@@ -76,8 +76,8 @@ def _read(file: str, archive: zipfile.ZipFile) -> Program:
         if name in (_MODEL, *_CONFIGS) or _UNREAD.fullmatch(name):
             continue
         if name.startswith("models/"):
-            raise InputError(f"{file}: holds more than one program", "export one program a file")
-        raise InputError(f"{file}: holds '{name}', which a converted model has no use for", _AGAIN)
+            raise InputError(f"{file}: has more than one program", "export one program per file")
+        raise InputError(f"{file}: holds '{name}', which a converted model does not need", _AGAIN)
     with archive.open(inside["byteorder"]) as stream:
         if stream.read(8).strip() != b"little":
             raise ValueError("it was written on a big-endian machine")
@@ -97,12 +97,12 @@ def _check_kind(file: str, names: list[str]) -> None:
     if "data.pkl" in ends:
         raise InputError(
             f"{file}: is a pickle: a state_dict, which has weights but no graph, or a whole module, which is Python "
-            "code; neither is read",
-            f"load it into the module that it belongs to, then {_AGAIN}",
+            "code; microgen reads neither",
+            f"load it into its module, then {_AGAIN}",
         )
     if any(name.startswith("serialized_exported_program") for name in (*names, *ends)):
-        raise InputError(f"{file}: was written by a PyTorch before 2.8", f"with a newer one, {_AGAIN}")
-    raise InputError(f"{file}: no program of torch.export", _AGAIN)
+        raise InputError(f"{file}: was written by PyTorch older than 2.8", f"with a newer version, {_AGAIN}")
+    raise InputError(f"{file}: not a program of torch.export", _AGAIN)
 
 
 def _json(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401 - JSON
@@ -140,10 +140,10 @@ class _Reader:
                     weights[str(value["arg"]["name"])] = stored[key]
             elif kind == "constant_input":
                 raise InputError(
-                    f"{self._file}: its input '{value['name']}' is no tensor", "give it a default in forward()"
+                    f"{self._file}: its input '{value['name']}' is not a tensor", "give it a default in forward()"
                 )
             else:
-                raise InputError(f"{self._file}: takes an object of Python as an input ({kind})", _AGAIN)
+                raise InputError(f"{self._file}: has a Python object as an input ({kind})", _AGAIN)
         outputs = tuple(self._outputs(signature["output_specs"], nodes))
         read = {name for node in nodes for _, value in node.arguments for name in _names(value)} | set(outputs)
         weights = {name: values for name, values in weights.items() if name in read}
@@ -170,13 +170,15 @@ class _Reader:
             for key, entry in _json(self._archive, self._inside[name])["config"].items():
                 if entry["use_pickle"]:
                     raise InputError(
-                        f"{self._file}: its weight '{key}' is pickled, which may run code, and is not read",
+                        f"{self._file}: its weight '{key}' is pickled, and microgen does not unpickle files",
                         "save plain tensors, on the CPU and without subclasses of your own",
                     )
                 place = self._inside[folder + str(entry["path_name"])]
                 total += self._archive.getinfo(place).file_size
                 if total > _WEIGHT_BYTES:
-                    raise InputError(f"{self._file}: has more than {_WEIGHT_BYTES:,} bytes of weights", "shrink it")
+                    raise InputError(
+                        f"{self._file}: has more than {_WEIGHT_BYTES:,} bytes of weights", "use a smaller model"
+                    )
                 found[key] = self._tensor(key, self._archive.read(place), entry["tensor_meta"])
         return found
 
@@ -202,14 +204,14 @@ class _Reader:
     def _dtype(self, number: int) -> str:
         name = DTYPES.get(number)
         if name is None:
-            raise InputError(f"{self._file}: has values of a type that no model here has", "use float32")
+            raise InputError(f"{self._file}: has values of an unsupported type", "use float32")
         if name in NARROWED:
             self._narrowed.add(name)
         return name
 
     def _input(self, arg: Mapping[str, Any]) -> Input:
         if "as_tensor" not in arg:
-            raise InputError(f"{self._file}: an input is no tensor", "export a model that takes tensors")
+            raise InputError(f"{self._file}: an input is not a tensor", "export a model that takes tensors")
         name = str(arg["as_tensor"]["name"])
         meta = self._graph["tensor_values"][name]
         shape = []
@@ -221,13 +223,13 @@ class _Reader:
             else:
                 raise InputError(
                     f"{self._file}: input '{name}' has a dynamic size in dimension {axis}",
-                    "export it with the size that the device gives it, without dynamic_shapes for that dimension",
+                    "export it with a fixed size, without dynamic_shapes for that dimension",
                     tensor=name,
                 )
         if not shape or shape[0] != 1:
             batch = f"a batch of {shape[0]}" if shape else "no batch"
             raise InputError(
-                f"{self._file}: input '{name}' has {batch}, and a microcontroller takes one sample at a time",
+                f"{self._file}: input '{name}' has {batch}, but a microcontroller processes one sample at a time",
                 "export it with an example of one sample (example[:1])",
                 tensor=name,
             )
@@ -242,13 +244,13 @@ class _Reader:
                 if arg.get("as_none"):
                     continue
                 if "as_tensor" not in arg:
-                    raise InputError(f"{self._file}: returns what is no tensor", "return tensors only")
+                    raise InputError(f"{self._file}: returns something other than tensors", "return tensors only")
                 yield str(arg["as_tensor"]["name"])
             elif kind in ("buffer_mutation", "user_input_mutation", "parameter_mutation"):
                 changed = value.get("buffer_name") or value.get("user_input_name") or value.get("parameter_name")
                 raise InputError(
-                    f"{self._file}: changes '{changed}' while it runs, so that it remembers earlier samples",
-                    "give that state to the model as an input, and return it as an output",
+                    f"{self._file}: changes '{changed}' while it runs, which is state",
+                    "make that state an input and an output of the model",
                 )
             else:
                 raise InputError(f"{self._file}: returns more than tensors ({kind})", _AGAIN)
@@ -272,11 +274,11 @@ class _Reader:
             raise InputError(f"{where}computes with sizes ({target})", "export it with fixed sizes")
         match = re.fullmatch(r"torch\.ops\.(\w+)\.(\w+)(?:\.(\w+))?", target)
         if match is None:
-            raise InputError(f"{where}calls {target[:80]}, which is no operator of PyTorch", _AGAIN)
+            raise InputError(f"{where}calls {target[:80]}, which is not an operator of PyTorch", _AGAIN)
         namespace, name, overload = match.groups()
         if namespace == "higher_order":
-            remedy = "branch and loop with fixed conditions, and leave torch.no_grad() out of forward()"
-            raise InputError(f"{where}has a program inside the program ({name})", remedy)
+            remedy = "branch and loop with fixed conditions, and remove torch.no_grad() from forward()"
+            raise InputError(f"{where}has a nested program ({name})", remedy)
         if namespace != "aten":
             raise InputError(
                 f"{where}calls the custom operator {namespace}.{name}", "use operators of PyTorch", operator=name
@@ -286,8 +288,8 @@ class _Reader:
             raise InputError(f"{where}{name} {because}", remedy, operator=name)
         if name not in operators.KNOWN:
             raise InputError(
-                f"{where}calls aten.{name}, which is not among the operators that are read from files",
-                "use layers of torch.nn; microgen.build(module, example=...) takes the module itself",
+                f"{where}calls aten.{name}, which is not supported in files",
+                "use layers of torch.nn; microgen.build(module, example=...) reads the module itself",
                 operator=name,
             )
         return f"aten.{name}.{overload or 'default'}"
@@ -297,7 +299,7 @@ class _Reader:
         name, given = operators.base_name(node.operator), dict(node.arguments)
         where = f"{self._file}: {_at(node.path)}"
         if name == "batch_norm" and given.get("training") is True:
-            raise InputError(f"{where}was exported in train mode: its normalization takes the mean of the batch", _EVAL)
+            raise InputError(f"{where}was exported in train mode: its normalization uses the batch", _EVAL)
         if name in _DROPOUT and given.get("train") is True and given.get("p") != 0:
             raise InputError(f"{where}was exported in train mode: its dropout draws random numbers", _EVAL)
         if name in ("lstm", "gru", "rnn_tanh", "rnn_relu") and given.get("train") is True and given.get("dropout"):
@@ -305,7 +307,7 @@ class _Reader:
         # Of the whole operator, transposed or not, the padding of the output is the argument before the groups.
         if "transpose" in name and any(_numbers(given.get("output_padding"))):
             raise InputError(
-                f"{where}{name} has output_padding, which the converter does not take",
+                f"{where}{name} has output_padding, which the converter does not support",
                 "use output_padding=0 with a kernel as large as the stride, or nn.Upsample and a convolution",
                 operator=name,
             )
@@ -333,7 +335,9 @@ class _Reader:
             return DType(computed(self._dtype(value)))
         if kind in ("as_memory_format", "as_layout", "as_device"):
             return None  # all is dense, and on the CPU
-        raise InputError(f"{self._file}: an operator takes {kind.removeprefix('as_')}, which is not read", _AGAIN)
+        raise InputError(
+            f"{self._file}: an operator has an argument of the unsupported type {kind.removeprefix('as_')}", _AGAIN
+        )
 
     def _check_references(self, known: set[str], nodes: tuple[Node, ...], outputs: tuple[str, ...]) -> None:
         for node in nodes:

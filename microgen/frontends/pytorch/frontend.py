@@ -89,7 +89,7 @@ class _PyTorch(Frontend):
             )
         if example is None:
             raise InputError(
-                f"module {name}: nothing says what it takes",
+                f"module {name}: its input is unknown",
                 f"give an example of its input: {option('example', 'torch.zeros(1, 3, 32, 32)')}",
                 option="example",
             )
@@ -103,8 +103,8 @@ class _PyTorch(Frontend):
         except Exception as error:  # PyTorch raises whatever the module's own code meets
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"module {name}: torch.export refuses it: {first[:300]}",
-                f"make this work first: {EXPORT}",
+                f"module {name}: torch.export rejects it: {first[:300]}",
+                f"make this call work first: {EXPORT}",
             ) from None
         return path
 

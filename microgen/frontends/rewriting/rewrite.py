@@ -88,8 +88,10 @@ def rewritten(
         return model, ()  # what does not run in LiteRT is told by the checks that follow
     if reply.difference > _TOLERANCE:
         raise InputError(
-            f"{model.name}: {', '.join(reply.changes)} was rewritten for TFLM, and computes something else on the data",
-            "are the inputs in range (no negative index of an Embedding)? Else give the Keras model it was made from",
+            f"{model.name}: {', '.join(reply.changes)} was rewritten for TFLM, and computes different values on the "
+            "data",
+            "are the inputs in range (no negative index of an Embedding)? If they are, use the Keras model that it "
+            "was converted from",
         )
     if not reply.changes:
         return model, ()

@@ -43,8 +43,8 @@ def stream(data: bytes, step: int) -> bytes:
         whole = source != first and (len(shape) != 4 or shape[_TIME] == 1)  # of one moment, in the window model too
         if source not in moments or not (whole or name in (*_CONVOLUTIONS, *_POINTWISE)):
             raise InputError(
-                f"a model of windows with {name} over {shape} cannot take frames as they come",
-                "take convolutions without padding until one moment is left",
+                f"a model of windows with {name} over {shape} cannot process single frames",
+                "use convolutions without padding until one time step is left",
             )
         count = moments[source]
         if name in _CONVOLUTIONS:
@@ -53,7 +53,7 @@ def stream(data: bytes, step: int) -> bytes:
         for output in graph.outputs(op):
             moments[output] = count
     if any(moments[i] != 1 for i in graph.results):
-        raise InputError("more than one moment is left at the end of the model", "take a longer last convolution")
+        raise InputError("more than one time step is left at the end of the model", "use a longer last convolution")
     for tensor, count in moments.items():
         shape = graph.shape(tensor)
         if len(shape) == 4:
@@ -75,8 +75,8 @@ def _convolution(
     length, stride = weights[1], int(options.strideH)
     if count % stride or int(options.dilationHFactor) != 1 or (length > 1 and int(options.padding) != 1):
         raise InputError(
-            f"{name} '{graph.label(graph.outputs(op)[0])}' over time: stride {stride} of {count} moments",
-            "take strides that divide the frames of a step, no dilation, and padding 'valid'",
+            f"{name} '{graph.label(graph.outputs(op)[0])}' over time: stride {stride} of {count} time steps",
+            "use strides that divide the frames of a step, no dilation, and padding 'valid'",
         )
     rest = length - stride
     if rest <= 0:

@@ -274,8 +274,8 @@ def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsF
         low, high = (low, middle) if differs(middle) else (middle, high)
     step = graph.steps[high - 1]
     return InputError(
-        f"{file}: litert-torch converts {step.title} to something else: its values are off by {off:.2g} of the largest",
-        _REMEDIES.get(step.operator, "use another operator there, or report it to litert-torch"),
+        f"{file}: litert-torch converts {step.title} incorrectly: its values are off by {off:.2g} of the largest",
+        _REMEDIES.get(step.operator, "use a different operator there, or report it to litert-torch"),
         operator=step.operator,
         layer=step.path or None,
     )
@@ -307,5 +307,5 @@ def _refusal_hint(graph: Traced, error: Exception) -> str:
     text = str(error)
     for step in graph.steps:
         if f"aten.{step.operator}." in text:
-            return f"use another operator than {step.title}"
+            return f"use a different operator instead of {step.title}"
     return "use layers that TFLM has: docs/quantization.md has a table"

@@ -33,8 +33,8 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
         for number in numbers:
             tensor = tensors[number]
             told.append(
-                f"{what} '{tensor.name}' has its channels last on the device, {list(tensor.shape)}: data is transposed "
-                "for you"
+                f"{what} '{tensor.name}' has its channels last on the device, {list(tensor.shape)}: microgen "
+                "transposes the data"
             )
     return replace(
         result,

@@ -66,7 +66,7 @@ class _ArduinoLibrary:
         wanted = board.snapshot.lib_deps if board.snapshot is not None and runtime == _TFLM else ()
         if strange := [text for text in wanted if not _REGISTERED.fullmatch(text)]:
             library = strange[0].partition("=")[0]
-            why = f"the TensorFlow Lite Micro of {board.title}, {library}, is no Arduino library"
+            why = f"the TensorFlow Lite Micro of {board.title}, {library}, is not an Arduino library"
             raise wrong_runtime(why, runtime, _COMPILED)
         _PLATFORM.check(self.name, board, application)
 

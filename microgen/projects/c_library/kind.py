@@ -60,13 +60,15 @@ class _CLibrary:
     def check(self, board: Board, runtime: str, application: Application) -> None:
         """Take every board with the runtime that is C and needs no library, and no sensor."""
         if runtime not in ("", _RUNTIME):
-            why = f"a C library has no interpreter: projects of the kind '{self.name}' take the compiled runtime only"
+            why = (
+                f"a C library has no interpreter: projects of the kind '{self.name}' support the compiled runtime only"
+            )
             raise wrong_runtime(why, runtime, _RUNTIME)
         if application.sensor:
             raise InputError(
-                f"a C library reads no sensor: the application '{application.name}' is not for projects of the kind "
-                f"'{self.name}'",
-                f"give {option('project_kind', PROJECT)}, or leave the application out and call the model yourself",
+                f"projects of the kind '{self.name}' have no driver for the sensor that the application "
+                f"'{application.name}' reads",
+                f"give {option('project_kind', PROJECT)}, or omit the application and call the model yourself",
                 option="application",
                 value=application.name,
             )

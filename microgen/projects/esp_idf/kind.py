@@ -64,7 +64,7 @@ class _EspIdf:
         """Take the boards that ESP-IDF knows, with TFLM where it is a component."""
         check_known(board, "esp_idf", "ESP-IDF", "IDF_TARGET and flash")
         if runtime == _TFLM and not _components(board):
-            why = f"the TensorFlow Lite Micro of {board.title} is no component of ESP-IDF"
+            why = f"the TensorFlow Lite Micro of {board.title} is not a component of ESP-IDF"
             raise wrong_runtime(why, runtime, _COMPILED)
         _PLATFORM.check(self.name, board, application)
 

@@ -23,11 +23,11 @@ _SYMPTOMS: tuple[Symptom, ...] = (
      SetupError, "{match}", "the first build fetches components: connect to the internet"),
     *COMPILER_SYMPTOMS,
     (r"app partition is too small[^\n]*", InputError, "the program is too large: {match}",
-     "take a smaller model, or a larger partition in partitions.csv"),
+     "use a smaller model, or a larger partition in partitions.csv"),
     (r"Could not open [^\n]*|A fatal error occurred: [^\n]+", SetupError, "the board does not answer: {match}",
-     "the project's README.md says what to do so that uploading works"),
+     "see the project's README.md for how to upload"),
     (r"CMake Error[^\n]*\n\s*[^\n]+", SetupError, "CMake failed: {match}",
-     "run idf.py reconfigure in the project for all of it"),
+     "run `idf.py reconfigure` in the project for the whole output"),
 )  # fmt: skip
 
 

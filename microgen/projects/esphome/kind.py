@@ -75,8 +75,7 @@ class _EspHome:
             raise wrong_runtime("ESPHome runs models with TensorFlow Lite Micro", runtime, _TFLM)
         if application.name != _MICROPHONE:
             raise InputError(
-                f"ESPHome listens with the model: the application '{application.name}' is not for projects of the kind "
-                f"'{self.name}'",
+                f"projects of the kind '{self.name}' do not support the application '{application.name}'",
                 f"give {option('application', _MICROPHONE)}",
                 option="application",
                 value=application.name,
@@ -124,14 +123,14 @@ def check_streaming(model: TfliteModel) -> None:
     first, score = model.inputs[0], model.outputs[0]
     if first.dtype != "int8" or len(first.shape) != 3 or first.shape[0] != 1 or first.shape[2] != _CHANNELS:
         raise InputError(
-            f"{model.name}: ESPHome takes an input of int8 [1, frames, {_CHANNELS}], this is {first.dtype} "
+            f"{model.name}: ESPHome needs an input of int8 [1, frames, {_CHANNELS}], not {first.dtype} "
             f"{list(first.shape)}",
             "train a streaming model with microWakeWord",
             tensor=first.name,
         )
     if score.dtype != "uint8" or tuple(score.shape) != (1, 1):
         raise InputError(
-            f"{model.name}: ESPHome takes an output of uint8 [1, 1], this is {score.dtype} {list(score.shape)}",
+            f"{model.name}: ESPHome needs an output of uint8 [1, 1], not {score.dtype} {list(score.shape)}",
             "train a streaming model with microWakeWord",
             tensor=score.name,
         )
@@ -143,7 +142,7 @@ def check_streaming(model: TfliteModel) -> None:
         )
     if (variables := model.ops.get("VAR_HANDLE", 0)) > _MOST_VARIABLES:
         raise InputError(
-            f"{model.name}: has {variables} variables, ESPHome has room for {_MOST_VARIABLES}", "take a smaller model"
+            f"{model.name}: has {variables} variables, ESPHome supports {_MOST_VARIABLES}", "use a smaller model"
         )
 
 
@@ -155,13 +154,13 @@ def _check_settings(application: Application) -> None:
     for name, text in fixed.items():
         if given[name] not in ("", text):
             raise InputError(
-                f"application option {name}={given[name]}: ESPHome has {text}, which cannot be set",
-                f"a manifest says {', '.join(_IN_MANIFEST)} only",
+                f"application option {name}={given[name]}: ESPHome has {text}, which is fixed",
+                f"a manifest only has {', '.join(_IN_MANIFEST)}",
                 option="application_options",
             )
     if int(given["step_ms"]) > _MOST_STEP_MS:
         raise InputError(
-            f"application option step_ms={given['step_ms']}: ESPHome takes at most {_MOST_STEP_MS}",
+            f"application option step_ms={given['step_ms']}: ESPHome supports at most {_MOST_STEP_MS}",
             "train the model with a shorter step",
             option="application_options",
         )

@@ -27,12 +27,12 @@ _DRIVES = ("/media/*/*", "/run/media/*/*", "/mnt/*", "/Volumes/*")
 _SIZE = re.compile(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", re.MULTILINE)
 _SYMPTOMS: tuple[Symptom, ...] = (
     (r"(?:The Pico SDK|[\w.-]+) was not found: set \w+", SetupError, "{match} to its folder",
-     "README.md of the project says how to get it"),
+     "see the project's README.md for how to get it"),
     (r"Compiler 'arm-none-eabi-gcc' not found", SetupError, "arm-none-eabi-gcc is not installed",
      "Debian: apt-get install gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"),
     *COMPILER_SYMPTOMS,
     (r"CMake Error[^\n]*\n\s*[^\n]+", SetupError, "CMake failed: {match}",
-     "run cmake -B build in the project for all of it"),
+     "run `cmake -B build` in the project for the whole output"),
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ class _CMake:
     def flash(self, project: Project, port: str | None, on_line: Callable[[str], None]) -> None:
         if port is not None:
             raise InputError(
-                "a board in BOOTSEL mode is a USB drive, not a serial port", "leave it out", option="port", value=port
+                "a board in BOOTSEL mode is a USB drive, not a serial port", "omit it", option="port", value=port
             )
         self.compile(project, on_line)
         image = _image(project)
@@ -67,14 +67,14 @@ class _CMake:
         drive = bootsel_drive()
         if drive is None:
             raise SetupError(
-                "no board in BOOTSEL mode: no drive of one is mounted, and picotool is not installed",
-                "hold BOOTSEL while plugging the board in, and mount the drive that appears",
+                "no board in BOOTSEL mode: none of its drives is mounted, and picotool is not installed",
+                "hold BOOTSEL while you plug in the board, and mount the drive that appears",
             )
         on_line(f"copying {image.name} to {drive}")
         try:
             shutil.copyfile(image, drive / image.name)
         except OSError as error:
-            raise SetupError(f"{drive}: cannot be written ({error.strerror})", "copy the .uf2 by hand") from None
+            raise SetupError(f"{drive}: cannot be written ({error.strerror})", "copy the .uf2 yourself") from None
 
     def monitor(self, project: Project, port: str | None) -> int:
         speed = project.manifest.get("monitor_speed", defaults.BAUD)

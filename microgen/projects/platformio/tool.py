@@ -39,14 +39,14 @@ def _symptom(pattern: str, error: type[MicrogenError], message: str, hint: str) 
     return _Symptom(re.compile(pattern, re.IGNORECASE), error, message, hint)
 
 
-_SMALLER = f"take a smaller model, or a board with more memory ({command('build_all', 'MODEL')} compares them)"
+_SMALLER = f"use a smaller model, or a board with more memory ({command('build_all', 'MODEL')} compares them)"
 # In this order: what is more telling comes first. {0}, {1} are the pattern's groups, {upload} is what the board's file
 # says a person has to do.
 _SYMPTOMS = (
     _symptom(
         r"The (program|data) size \((\d+) bytes\) is greater than maximum allowed \((\d+) bytes\)",
         InputError,
-        "the {0} is too large: {1} bytes, {over} more than the {2} that the board has",
+        "the {0} is too large: {1} bytes, {over} more than the board's {2}",
         _SMALLER,
     ),
     _symptom(
@@ -67,20 +67,20 @@ _SYMPTOMS = (
         r"|((?:/dev/|COM)\w[\w/.-]*)[^\n]*(?:busy|could not exclusively lock)",
         SetupError,
         "the port {0} is in use",
-        "close the serial monitor, or whatever else has it open",
+        "close the serial monitor, or any other program that has it open",
     ),
     _symptom(
         r"(?:could not open port|no such file or directory:?|cannot find the file)[^\n]*?((?:/dev/|COM)\w[\w/.-]*)",
         SetupError,
-        "there is no port {0}",
-        "plug the board in; pio device list shows the ports",
+        "port {0} does not exist",
+        "plug in the board; `pio device list` shows the ports",
     ),
     _symptom(
         r"Please specify `?upload_port|couldn't find a board on the selected port|Unable to find a serial port"
         r"|No device found on|Please specify port",
         SetupError,
         "no board found",
-        f"plug the board in with a cable that carries data, or name its port with {option('port')}; {{upload}}",
+        f"plug in the board with a cable that carries data, or give its port with {option('port')}; {{upload}}",
     ),
     _symptom(
         r"Failed to connect to ESP|Wrong boot mode detected|No serial data received"
@@ -94,7 +94,7 @@ _SYMPTOMS = (
         r"Error: (?:open failed|libusb_open\(\) failed|unable to (?:find|open) [^\n]*(?:device|ST-?Link|CMSIS-DAP))",
         SetupError,
         "the board's debugger does not answer",
-        f"plug the board in; without permission: {_UDEV}",
+        f"plug in the board; if permission is missing: {_UDEV}",
     ),
     _symptom(
         r"Could not resolve host|unable to access 'http|HTTPClientError|Could not connect to|NewConnectionError"
@@ -102,7 +102,7 @@ _SYMPTOMS = (
         r"|Could not find the package with|UnknownPackage",
         SetupError,
         "PlatformIO could not download a package that this project needs",
-        "connect to the internet for the first build: PlatformIO keeps what it has downloaded",
+        "connect to the internet for the first build; PlatformIO keeps its downloads",
     ),
     _symptom(
         r"(\S+?:\d+:\d+: (?:fatal )?error: [^\n]+)",
@@ -114,7 +114,7 @@ _SYMPTOMS = (
         r"(undefined reference to [^\n]+)",
         InputError,
         "the firmware does not link: {0}",
-        "pio run -v shows the whole command",
+        "`pio run -v` shows the whole command",
     ),
 )
 
@@ -172,7 +172,7 @@ def translate(log: str, upload: str) -> MicrogenError:
     lines = [line.strip() for line in log.splitlines() if line.strip(" =-*\t")]
     telling = [line for line in lines if re.search(r"error|exception|fail", line, re.IGNORECASE)]
     printed = (telling or lines or ["it printed nothing"])[0]
-    return SetupError(f"PlatformIO failed: {printed}", "run pio run -v in the project for all of it")
+    return SetupError(f"PlatformIO failed: {printed}", "run `pio run -v` in the project for the whole output")
 
 
 def _pio() -> list[str]:

@@ -32,8 +32,8 @@ def check_user_settings(folder: Path, environment: str) -> None:
         lost = [line for line in needed if line not in _lines(own, section, name) and not line.startswith("${env.")]
         if own.has_option(section, name) and lost:
             raise InputError(
-                f"{path}: {name} in [{section}] replaces what the firmware needs: {lost[0]}",
-                f"write {name} into [env]: what stands there is added",
+                f"{path}: {name} in [{section}] replaces a setting that the firmware needs: {lost[0]}",
+                f"write {name} into [env]; microgen adds those settings to its own",
                 path=path,
             )
 

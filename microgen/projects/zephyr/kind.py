@@ -63,8 +63,8 @@ class _Zephyr:
         check_known(board, "zephyr", "Zephyr", "name for west build")
         if runtime not in ("", _COMPILED):
             why = (
-                f"projects of the kind '{self.name}' take the compiled runtime only: Zephyr's TensorFlow Lite Micro is "
-                "another than the one that arenas are planned for"
+                f"projects of the kind '{self.name}' support the compiled runtime only: microgen "
+                "cannot plan arenas for Zephyr's version of TensorFlow Lite Micro"
             )
             raise wrong_runtime(why, runtime, _COMPILED)
         _PLATFORM.check(self.name, board, application)
@@ -93,7 +93,7 @@ def _check_placement(deployment: Deployment) -> None:
         raise InputError(
             f"{deployment.name}: needs the {region.name} of {deployment.board.title}, which projects of the kind "
             f"'{KIND.name}' do not use",
-            "take a smaller model, or another kind of project",
+            "use a smaller model or a different kind of project",
             option="project_kind",
             value=KIND.name,
         )

@@ -32,7 +32,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
     """
     if wanted.optimize is not None and wanted.optimize not in _ORDER:
         raise InputError(
-            "code cannot be optimised for that",
+            "not a goal of the compiled runtime",
             nearest(wanted.optimize, _ORDER, f"one of {', '.join(_ORDER)}"),
             option="optimize",
             value=wanted.optimize,
@@ -42,8 +42,8 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
     smallest = flash_bytes(compiled(Options("size")))
     if smallest > wanted.flash_budget:
         raise InputError(
-            f"the model takes up to {smallest:,} bytes of flash when compiled for size",
-            "allow so much, or make the model smaller",
+            f"the model needs up to {smallest:,} bytes of flash when compiled for size",
+            "raise the limit, or use a smaller model",
             option="flash_budget",
             value=wanted.flash_budget,
         )

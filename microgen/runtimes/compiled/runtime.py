@@ -58,7 +58,7 @@ class Compiled:
         if arena_bytes is not None:
             raise InputError(
                 f"the compiled runtime has no arena whose size {arena_bytes:,} could be set",
-                "leave the size out: its buffer has the size that the model needs",
+                "omit it; the runtime computes the size of its buffer",
             )
         dsp = has_dsp(board)
         chosen = options.choose(code, lambda wanted: compiled(model, dsp, wanted))
@@ -72,8 +72,8 @@ class Compiled:
     def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
         """Refuse: the buffer has no slack."""
         raise InputError(
-            "the compiled runtime has no arena to tune: its buffer has the size that the model needs",
-            "nothing needs to be done",
+            "the compiled runtime has no arena to tune; its buffer has the exact size",
+            "nothing to do",
         )
 
     def quantization_limits(self, board: Board | None) -> QuantizationLimits:

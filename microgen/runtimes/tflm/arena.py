@@ -20,12 +20,12 @@ class Arena:
     """The tensor arena in bytes, and where the figure comes from.
 
     Attributes:
-        bytes: what the firmware reserves on the board: the three that follow together.
+        bytes: reserved by the firmware on the board: the three that follow together.
         min_bytes: the smallest that works with TFLM's reference kernels, computed for the board.
         scratch_bytes: an upper bound of what the board's own kernels want on top.
         margin_bytes: what is added to both, for a TFLM of another date than the planner's; 0 where the board's own
             figure is known.
-        host_bytes: what the firmware reserves on a 64-bit PC, where structures are larger.
+        host_bytes: reserved by the firmware on a 64-bit PC, where structures are larger.
         host_min_bytes: the smallest with which TFLM ran the model there; 0 when it was not measured.
         host_predicted_bytes: the same, computed.
         is_planned: whether it was planned so, and not asked for.
@@ -47,7 +47,7 @@ class Arena:
         if self.is_planned:
             return f"{computed}, at most {self.scratch_bytes:,} more for its own, {self.margin_bytes:,} margin"
         short = self.bytes < self.min_bytes
-        return f"as asked for; {computed}" + (": only the board shows whether it suffices" if short else "")
+        return f"as requested; {computed}" + (": only the board can show whether it is enough" if short else "")
 
     @property
     def is_one_piece(self) -> bool:
@@ -168,15 +168,14 @@ def size_arena(
 def _check_arena_bytes(model: TfliteModel, layout: MemoryPlan, asked_bytes: int) -> None:
     if not 1 <= asked_bytes < 2**31:
         raise InputError(
-            "not a number of bytes", "leave it out to have it planned", option="arena_bytes", value=asked_bytes
+            "not a number of bytes", "omit it to use the planned size", option="arena_bytes", value=asked_bytes
         )
     least, (subgraph, operator) = layout.tensor_peak()
     if asked_bytes < least:
         name = model.subgraphs[subgraph].operators[operator].name
         raise InputError(
-            f"while operator {operator} ({name}) runs, its tensors and those kept for later "
-            f"operators take {least:,} bytes",
-            "leave it out to have it planned; microgen tune takes what the board really used",
+            f"operator {operator} ({name}) needs {least:,} bytes for its tensors and those of later operators",
+            "omit it to use the planned size; microgen tune measures the size on a board",
             option="arena_bytes",
             value=asked_bytes,
             operator=name,

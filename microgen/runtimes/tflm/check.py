@@ -46,28 +46,28 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
     builtin = {name for name, custom in used if not custom}
     if nowhere := [name for name in lacking if name in builtin and name not in METHODS]:
         raise InputError(
-            f"{model.name}: no TFLM has {', '.join(nowhere)}",
-            "give the Keras model or SavedModel that it was made from: microgen converts some layers otherwise, and "
-            "names what to use instead of the others",
+            f"{model.name}: TFLM has no operator {', '.join(nowhere)}",
+            "use the Keras model or SavedModel that it was converted from: microgen replaces some layers, and suggests "
+            "alternatives to others",
             operator=nowhere[0],
         )
     if "TFLM_DECODE" in lacking:
         raise InputError(
-            f"{model.name}: was compressed by TFLM's own tools; {snapshot.title} has no operator TFLM_DECODE",
-            "give the model as it was before its compression",
+            f"{model.name}: was compressed with TFLM's own tools; {snapshot.title} has no operator TFLM_DECODE",
+            "use the model from before that compression",
             operator="TFLM_DECODE",
         )
     if lacking:
         raise InputError(
             f"{model.name}: {snapshot.title} has no operator {', '.join(lacking)}",
-            "build the model from layers that it has",
+            "use only layers that it supports",
             operator=lacking[0],
         )
     for op in _wide(model):
         if op.name not in (*_ANY_WIDTH, *snapshot.int16x8):
             raise InputError(
                 f"{model.name}: operator {op.index} ({op.name}) computes in int16, for which {snapshot.title} "
-                "is not known to have a kernel",
+                "has no known kernel",
                 f"quantize the float model to int8 ({option('scheme', 'int8')})",
                 operator=op.name,
             )
@@ -92,7 +92,7 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             "int16": snapshot.per_channel_fully_connected_int16,
         }.get(dtype, "supported")
         if support != "supported":
-            effect = "refuses it on the device" if support == "refused" else "computes it wrongly without a word"
+            effect = "rejects it on the device" if support == "refused" else "computes it wrongly without an error"
             raise InputError(
                 f"{model.name}: operator {op.index} ({op.name}) has per-channel weights; {snapshot.title} {effect}",
                 "convert with _experimental_disable_per_channel_quantization_for_dense_layers = True",

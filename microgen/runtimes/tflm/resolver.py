@@ -152,7 +152,7 @@ def resolver_methods(model: TfliteModel) -> tuple[str, ...]:
             if op.name not in table:
                 raise InputError(
                     f"{model.name}: TFLM has no operator {op.name}",
-                    "build the model from layers that TFLM has",
+                    "use only layers that TFLM supports",
                     operator=op.name,
                 )
             methods.add(table[op.name])

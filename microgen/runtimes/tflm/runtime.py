@@ -60,8 +60,8 @@ class Tflm:
         for name, value in vars(code).items():
             if value is not None:
                 raise InputError(
-                    "the tflm runtime generates no code: its kernels are those of the board's library",
-                    f"leave it out, or take {option('runtime', 'compiled')}",
+                    "the tflm runtime generates no code; its kernels come from the board's library",
+                    f"omit it, or use {option('runtime', 'compiled')}",
                     option=name,
                     value=value,
                 )

@@ -55,7 +55,7 @@ class SharedArena:
     def origin(self) -> str:
         """Where the figure comes from."""
         kept = " + ".join(f"{size:,}" for size in self.persistent_bytes)
-        return f"{self.shared_bytes:,} that the models share, {kept} that each keeps"
+        return f"{self.shared_bytes:,} shared by the models, {kept} for each alone"
 
     @property
     def is_one_piece(self) -> bool:

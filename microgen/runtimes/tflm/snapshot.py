@@ -14,8 +14,8 @@ from ...tflite.reader import DECODE
 
 # What a generated project does about a known issue of the kernels.
 _REMEDY = {
-    "wrong-values": "the firmware runs its golden vectors at every start and says whether the board's values are wrong",
-    "overrun": "the firmware runs its golden vectors at every start, which shows whether it does harm",
+    "wrong-values": "the firmware runs its golden vectors at every start and reports wrong values",
+    "overrun": "the firmware runs its golden vectors at every start, which shows whether it has an effect",
 }
 
 
@@ -60,7 +60,7 @@ def unknown_memory(model: TfliteModel) -> tuple[str, ...]:
     ]
     custom = sorted({op.name for graph in model.subgraphs for op in graph.operators if op.is_custom})
     unknown = tuple(
-        f"what {name}, a custom operator, asks the arena for is not known: microgen build measures it on this machine, "
+        f"the arena need of the custom operator {name} is unknown; microgen build measures it on this machine, "
         "microgen tune on the board"
         for name in custom
     )

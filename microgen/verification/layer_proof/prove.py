@@ -322,7 +322,9 @@ def _objection(comparisons: Sequence[_Comparison], unexplained: npt.NDArray[np.b
         c for c in comparisons if not c.litert.is_faithful
     ]
     if unfaithful:
-        return f"{unfaithful[0].place.title} computes something else alone than in the model, so nothing is proven"
+        return (
+            f"{unfaithful[0].place.title} computes different values alone from those in the model, so the proof fails"
+        )
     for comparison in comparisons:
         if comparison.litert.refusal:
             return f"{comparison.place.title} does not run alone in LiteRT: {comparison.litert.refusal}"

@@ -36,7 +36,7 @@ def renamed(name, data):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (cut, r"model\.weights\.h5: not a sound HDF5 file .*truncated file"),
+        (cut, r"model\.weights\.h5: a damaged HDF5 file .*truncated file"),
         (renamed, r"keras [\d.]+ cannot load it: .*keras\.layers\.Densest"),
     ],
 )
@@ -55,7 +55,7 @@ def test_a_keras_file_that_keras_cannot_load_is_refused_with_its_words(change, s
 @pytest.mark.slow
 def test_weights_alone_are_no_model(tmp_path):
     model().save_weights(tmp_path / "m.weights.h5")
-    with pytest.raises(InputError, match=r"m\.weights\.h5: holds weights, but no model") as caught:
+    with pytest.raises(InputError, match=r"m\.weights\.h5: has weights, but no model") as caught:
         read_keras_file(tmp_path / "m.weights.h5")
     assert "save it whole" in caught.value.hint
 

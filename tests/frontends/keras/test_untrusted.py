@@ -59,23 +59,23 @@ REFUSED = {
     ),
     "a function as a layer": (
         network({"class_name": "function", "module": "builtins", "config": "exec", "name": "f"}),
-        r"layer 'f' asks for builtins\.function",
+        r"layer 'f' names builtins\.function",
     ),
     "a function of another module": (
         network(dense(activation={"class_name": "function", "module": "os", "config": "system"})),
-        r"layer 'd' asks for os\.system",
+        r"layer 'd' names os\.system",
     ),
     "a class of another module": (
         network({"class_name": "Popen", "module": "subprocess", "config": {"name": "p"}}),
-        r"layer 'p' asks for subprocess\.Popen",
+        r"layer 'p' names subprocess\.Popen",
     ),
     "a function of Keras as a layer": (
         network({"class_name": "get_file", "module": "tf_keras.utils", "config": {"name": "g"}}),
-        r"layer 'g' asks for tf_keras\.utils\.get_file",
+        r"layer 'g' names tf_keras\.utils\.get_file",
     ),
     "a module that starts like Keras": (
         network({"class_name": "Dense", "module": "kerasy.layers", "config": {"name": "g"}}),
-        r"asks for kerasy\.layers\.Dense",
+        r"names kerasy\.layers\.Dense",
     ),
     "a function of TensorFlow": (network(call("timestamp")), "layer 'c' would call the function 'timestamp'"),
     "a function of TensorFlow in a layer": (
@@ -104,11 +104,11 @@ REFUSED = {
     ),
     "a class of a part of Keras that writes files": (
         network(dense(kernel_initializer={"class_name": "CSVLogger", "module": "keras.callbacks", "config": {}})),
-        r"layer 'd' asks for keras\.callbacks\.CSVLogger",
+        r"layer 'd' names keras\.callbacks\.CSVLogger",
     ),
     "a type of another module": (
         network(dense(spec={"class_name": "__typespec__", "module": "os", "config": []})),
-        r"asks for os\.__typespec__",
+        r"names os\.__typespec__",
     ),
 }
 
@@ -184,7 +184,7 @@ def test_bytecode_in_a_file_is_not_run(framework, name, tmp_path):
         k.models.load_model(tmp_path / name, compile=False)
         assert trace.exists(), "Keras itself runs it, or this test would show nothing"
     trace.unlink(missing_ok=True)
-    with pytest.raises(InputError, match="layer 'odd' is Python code stored in the file"):
+    with pytest.raises(InputError, match="layer 'odd' is Python code in the file"):
         microgen.quantize(tmp_path / name, DATA)
     assert not trace.exists()
 

@@ -205,7 +205,7 @@ def test_labels_and_names_of_classes_are_left_out(tmp_path):
     path = g.save(tmp_path / "m.onnx", {"x": ["n", 4]}, [(label, 7), names])
     prepared = prepare(path)
     assert [o.name for o in prepared.model.graph.output] == [probabilities]
-    assert any("label, is left out" in x for x in prepared.warnings) and any("ZipMap" in x for x in prepared.warnings)
+    assert any("label, is omitted" in x for x in prepared.warnings) and any("ZipMap" in x for x in prepared.warnings)
     assert "ArgMax" not in check(path, w(5, 4))
 
 
@@ -291,7 +291,7 @@ def test_scales_of_a_quantized_file_are_kept(tmp_path):
         (lambda g: g("ConvTranspose", "x", w(4, 4, 3, 3), strides=[2, 2], output_padding=[1, 1]), "has out", "Resize"),
         (lambda g: g("NonZero", "x"), "NonZero", "after the model"),
         (lambda g: g("RandomUniformLike", "x"), "RandomUniformLike", "as an input"),
-        (lambda g: g("Hardmax", "x"), "Hardmax", "other layers"),
+        (lambda g: g("Hardmax", "x"), "Hardmax", "different layers"),
         (lambda g: g("BatchNormalization", "x", w(4), w(4), w(4), np.abs(w(4)), training_mode=1, outputs=3)[0],
          "train mode", "eval mode"),
     ],
@@ -316,7 +316,7 @@ def test_sizes_opsets_and_damage_are_refused(tmp_path):
     with pytest.raises(InputError, match="has a dynamic size in dimension 2"):
         prepare(save("open.onnx", ["n", 3, "width"]))
     for opset in (10, 24):
-        with pytest.raises(InputError, match=f"has the operators of opset {opset}; 11 to 23 are read"):
+        with pytest.raises(InputError, match=f"has the operators of opset {opset}; microgen reads 11 to 23"):
             prepare(save(f"{opset}.onnx", [1, 3], opset))
     for name, data in (
         ("text.onnx", b"nothing"),

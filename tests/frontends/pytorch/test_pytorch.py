@@ -56,8 +56,8 @@ def test_predict_and_verify_take_images_as_pytorch_does(project, tmp_path):
     got = np.stack([a.outputs[0] for a in answers])
     assert np.abs(got - wanted[:12]).max() < 0.1 * np.abs(wanted).max()
     assert (got.argmax(1) == wanted[:12].argmax(1)).mean() > 0.8
-    np.savez(tmp_path / "labelled.npz", x=IMAGES, y=wanted.argmax(1))
-    verdict = microgen.verify(project, data=tmp_path / "labelled.npz", samples=4)
+    np.savez(tmp_path / "labeled.npz", x=IMAGES, y=wanted.argmax(1))
+    verdict = microgen.verify(project, data=tmp_path / "labeled.npz", samples=4)
     assert verdict.accuracy["samples"] == 60 and verdict.accuracy["accuracy"] > 0.9
 
 
@@ -85,7 +85,7 @@ def test_modules_that_cannot_be_exported_are_refused():
     model[1].train()
     with pytest.raises(InputError, match="its module '1' is in train mode"):
         microgen.quantize(model, IMAGES)
-    with pytest.raises(InputError, match="nothing says what it takes") as caught:
+    with pytest.raises(InputError, match="its input is unknown") as caught:
         microgen.quantize(small(), "random")
     assert "example=" in caught.value.hint
 
@@ -93,9 +93,9 @@ def test_modules_that_cannot_be_exported_are_refused():
         def forward(self, x):
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(InputError, match=r"module Branch: torch\.export refuses it"):
+    with pytest.raises(InputError, match=r"module Branch: torch\.export rejects it"):
         microgen.quantize(Branch().eval(), IMAGES)
-    with pytest.raises(InputError, match="compression trains a Keras model, and this is a PyTorch"):
+    with pytest.raises(InputError, match="compression trains Keras models, but this is a PyTorch"):
         microgen.compress(small(), recipe="digits", methods=["prune"])
 
 
@@ -104,7 +104,7 @@ def test_what_the_converter_does_wrongly_is_refused_with_the_operator(tmp_path):
     t = torch()
     nn = t.nn
     resize = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Upsample(size=(9, 9)), nn.Conv2d(4, 2, 1)).eval()
-    with pytest.raises(InputError, match="litert-torch converts upsample_nearest2d of module '2' to something else"
+    with pytest.raises(InputError, match="litert-torch converts upsample_nearest2d of module '2' incorrectly"
                        ) as caught:  # fmt: skip
         microgen.quantize(export(resize, t.zeros(1, 3, 8, 8), tmp_path / "up.pt2"), IMAGES)
     assert caught.value.operator == "upsample_nearest2d" and "whole multiple" in caught.value.hint

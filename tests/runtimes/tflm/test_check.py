@@ -83,7 +83,7 @@ def test_another_board_is_named_only_where_its_tflm_runs_the_model(operator, dty
         return
     with pytest.raises(InputError) as caught:
         check_board(model, load_board(board).snapshot)
-    own = "build the model from layers that it has" if dtype == "int8" else QUANTIZE
+    own = "use only layers that it supports" if dtype == "int8" else QUANTIZE
     assert caught.value.hint == own + says
 
 
@@ -115,7 +115,7 @@ def test_int16_needs_a_kernel_of_its_own_unless_values_only_move():
 
 @pytest.mark.parametrize(("dtype", "kind"), [("int8", ""), ("int16", "_int16")])
 @pytest.mark.parametrize(
-    ("support", "effect"), [("refused", "refuses it on the device"), ("wrong", "computes it wrongly without a word")]
+    ("support", "effect"), [("refused", "rejects it on the device"), ("wrong", "computes it wrongly without an error")]
 )
 def test_a_dense_layer_of_channels_is_refused_where_it_does_not_work(dtype, kind, support, effect):
     data = dense_of_channels(dtype=dtype)

@@ -180,7 +180,7 @@ def test_an_operator_that_does_not_run_alone_proves_nothing(prove):
     for unfaithful in ((("0_2",), ()), ((), ("0_2",))):
         found, _ = prove(model, unfaithful=unfaithful)
         assert found.objection == (
-            "operator 2 (CONCATENATION) computes something else alone than in the model, so nothing is proven"
+            "operator 2 (CONCATENATION) computes different values alone from those in the model, so the proof fails"
         )
 
 

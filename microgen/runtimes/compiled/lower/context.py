@@ -85,7 +85,7 @@ class Op:
         where = f"'{c.tensor(self.op.outputs[0]).name}'" if self.op.outputs else "without output"
         raise InputError(
             f"{c.model.name}: operator {self.op.index} ({self.name}, {where}): {reason}, "
-            "which the compiled runtime does not have",
+            "which the compiled runtime does not support",
             HINT,
         )
 

@@ -32,5 +32,5 @@ def fields(values: Mapping[str, int | str]) -> str:
 def _inner(name: str, fields: Mapping[str, int | str]) -> str:
     for field, value in fields.items():
         if isinstance(value, int) and abs(value) > _LIMIT and field in _NARROW:
-            raise InputError(f"{name}: {field} is {value}, more than 16 bits hold", "use the tflm runtime")
+            raise InputError(f"{name}: {field} is {value}, which does not fit 16 bits", "use the tflm runtime")
     return ", ".join(f".{field} = {value}" for field, value in fields.items())
