@@ -277,6 +277,6 @@ RECIPE = Recipe(
     parameters=parameters,
     packages=("pyts",),
     own=own,
-    takes="a CSV with one time step per line and optionally a column 'label' that marks faults, or a folder of WAV files "
-    "with the normal ones in a folder 'normal' and faults in others",
+    takes="a CSV with one time step per line and optionally a column 'label' that marks faults, or a folder of WAV "
+    "files with the normal ones in a folder 'normal' and faults in others",
 )

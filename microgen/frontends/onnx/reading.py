@@ -115,8 +115,8 @@ def prepare(path: Path) -> Prepared:
             warnings.append(f"input '{i.name}' is int64 in ONNX, and int32 on the device")
     if any(n.op_type == "DequantizeLinear" for n in model.graph.node):
         warnings.append(
-            "the file is already quantized: its scales and zero points are kept, and the calibration data sets those that "
-            "it does not have"
+            "the file is already quantized: its scales and zero points are kept, and the calibration data sets those "
+            "that it does not have"
         )
     # Twice: what the first pass makes of functions (GroupNormalization) has sizes to compute, too.
     result = _folded(_folded(model))
