@@ -18,8 +18,6 @@ from ..rewriting.graph import Graph
 from .layout import channels_first
 from .movement import without_moves
 from .naming import named
-from .ranges import found, marked, tagged, without_rounding
-from .recurrent import fused, is_fused, with_operators
 
 if TYPE_CHECKING:
     import torch
@@ -124,6 +122,8 @@ def convert_graph(
     """
     import torch
 
+    from .ranges import found, without_rounding
+
     torch.manual_seed(seed)
     module = without_rounding(graph.module(None, None)).eval()
     with torch.no_grad(), warnings.catch_warnings():
@@ -170,6 +170,8 @@ def _plain_lstms(module: torch.nn.Module, graph: Traced) -> dict[int, torch.nn.M
 
 def _unrolled(graph: Traced, module: torch.nn.Module, tflite: bytes) -> Iterator[str]:
     """Say what recurrent layers take that are no fused operator: litert-torch writes the operators of each step."""
+    from .recurrent import is_fused
+
     plain = _plain_lstms(module, graph)
     layers = [
         step.title
@@ -197,6 +199,9 @@ def _read(graph: Traced, first: ChannelsFirst, request: Request | None, seed: in
 def _convert(module: torch.nn.Module, graph: Traced, first: ChannelsFirst) -> bytes:
     """Return the .tflite of a module, channels last at the ends that are named."""
     import torch
+
+    from .ranges import found, marked, tagged
+    from .recurrent import fused, with_operators
 
     logging.disable(logging.WARNING)
     import litert_torch
@@ -255,6 +260,8 @@ def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, da
 
 def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsFirst, off: float) -> InputError:
     """Return the error for a wrong conversion, with the first operator that differs."""
+    from .ranges import without_rounding
+
     own = first.owned_inputs(data)
 
     def differs(count: int) -> bool:
