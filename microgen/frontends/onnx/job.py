@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ..tracing.convert import FloatModel, convert_graph
 from ..tracing.request import ConvertRequest
-from .module import check_reading, traced
-from .reading import prepare
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,9 @@ class ConvertReply:
 
 def convert(request: ConvertRequest) -> ConvertReply:
     """Read an ONNX file, and convert it to a float .tflite."""
+    from .module import check_reading, traced  # PyTorch is for the worker, not for the command that names this function
+    from .reading import prepare
+
     file = request.path.name
     prepared = prepare(request.path)
     graph = traced(file, prepared)

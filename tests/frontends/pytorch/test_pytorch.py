@@ -202,3 +202,9 @@ def test_data_is_moved_for_its_owner(tmp_path):
     np.testing.assert_allclose(rows, read, rtol=1e-6)
     assert first.resolve(request("random"), specs).arrays[0].shape[1:] == (4, 5, 3)
     assert ChannelsFirst.of({"channels_first": first.to_json()}) == first and not ChannelsFirst.of({})
+
+
+@pytest.mark.parametrize("frontend", ["pytorch", "onnx"])
+def test_a_command_names_its_job_without_pytorch(frontend):
+    code = f"import sys, microgen.frontends.{frontend}.job; print([m for m in ('torch', 'onnx') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
