@@ -24,6 +24,7 @@ _NOISY_COPIES = 2
 _EPOCHS, _BATCH = 15, 64
 _DRAWN = 3000  # noisy copies of own recordings, all together
 _AUDIBLE = 0.01
+_QUIET = 0.1  # the part of the seconds without any noise: a board without a sound gives zeros
 _NO_WORDS = ("unknown", "silence", "noise", "background", "_background_noise_")
 # Without noise reduction and PCAN a frame depends on its own samples alone: a second is a sample of its own.
 _FRONT = LogMel(step_ms=20, noise_reduction=False, pcan=False)
@@ -129,7 +130,8 @@ def _features(
     for samples, label in takes:
         word = samples[:length]
         for _ in range(copies):
-            second = noise(length, rng) * 10 ** rng.uniform(-3.5, -1.7)
+            level = 0.0 if rng.random() < _QUIET else 10 ** rng.uniform(-3.5, -1.7)
+            second = noise(length, rng) * level
             start = int(rng.integers(0, length - len(word) + 1))
             peak = float(np.abs(word).max(initial=1e-6))
             second[start : start + len(word)] += word / peak * rng.uniform(0.15, 0.9)

@@ -69,7 +69,7 @@ def test_what_a_method_cannot_take_is_refused_with_its_layer_named(tmp_path):
     held = keras().Sequential([keras().Input((6,)), L.Dense(3, activation="softmax", name="kind")])
     late = keras().Sequential([keras().Input((6,)), L.Dense(3, activation="relu"), L.BatchNormalization(name="norm")])
     for method, says in (
-        ("channel-prune", "no channel can leave .*'kind' is the model's output"),
+        ("channel-prune", "no channel can be removed .*'kind' is the model's output"),
         ("low-rank", r"too small .*'kind' \(Dense\)|large enough .*'kind' \(Dense\)"),
         (["prune", "qat"], "layer 'norm' .BatchNormalization"),
     ):
