@@ -81,6 +81,7 @@ docs: $(VENV)/test.stamp
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/images/way.py
 	$(BIN)/python docs/images/compression.py
+	$(BIN)/python docs/images/listening.py
 	$(BIN)/python -m tests.support.docs
 
 # The hashes of what microgen and its extras need, and of what builds it, for every Python and machine; asks the index.

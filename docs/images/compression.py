@@ -50,7 +50,7 @@ def draw(theme: dict[str, str]) -> str:
             length = LENGTH * 0.75 * value / top
             parts.append(f'<rect x="{x}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2" fill="{color}"/>')
             parts.append(text(x + length + 6, y + BAR - 3, f"{value:.2f}{more}", theme["soft"], 12, "start"))
-    note = "digits recipe, mean of two seeds, compiled runtime with --optimize size, Cortex-M4F in QEMU"
+    note = "digits recipe, mean of three seeds, compiled runtime with --optimize size, Cortex-M4F in QEMU"
     parts.append(text(WIDTH / 2, height - 12, note, theme["soft"], 13))
     return "\n".join([*parts, "</svg>", ""])
 
