@@ -244,7 +244,7 @@ def test_manifests_that_no_parser_takes_are_refused(text, tmp_path):
 
 def test_a_manifest_says_what_is_missing_in_it(tmp_path):
     write(tmp_path / "p")
-    with pytest.raises(InputError, match=r"microgen\.json: does not say 'verdict\.seed'"):
+    with pytest.raises(InputError, match=r"microgen\.json: has no 'verdict\.seed'"):
         project.open_project(tmp_path / "p").required("verdict.seed")
 
 
