@@ -42,6 +42,7 @@ _SERIAL = (models.fully_connected(), None, None)
 _MOTION = (test_motion.scoring(), "motion", test_motion.OPTIONS)
 _CAMERA = (test_camera.scoring(), "camera", test_camera.OPTIONS)
 _LOGMEL = (test_microphone.scoring(3, 40), "microphone", {"front_end": "microwakeword"})
+_DECIBELS = (test_microphone.scoring(5, 128), "microphone", {"front_end": "decibels"})
 _MFCC = (test_microphone.scoring(), "microphone", {"front_end": "mfcc"})
 _PIXELS = (models.fully_connected(), "mlperf", {"task": "ic01"})
 _RECONSTRUCTION = (models.fully_connected(units=8), "mlperf", {"task": "ad01"})
@@ -52,6 +53,7 @@ _PROJECTS = (
     ("platformio", "xiao-nrf52840-sense", "compiled", _MOTION),
     ("platformio", "esp32c3", "compiled", _MOTION),
     ("platformio", "esp32", "compiled", _MFCC),
+    ("platformio", "nano33ble", "compiled", _DECIBELS),
     ("platformio", "xiao-esp32s3", "compiled", _LOGMEL),
     ("platformio", "pico", "compiled", _LOGMEL),
     ("platformio", "nano-rp2040", "tflm", _LOGMEL),

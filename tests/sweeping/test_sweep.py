@@ -76,7 +76,7 @@ def test_a_failing_candidate_is_a_row_with_its_reason(cheap, tmp_path):
 def test_a_candidate_that_the_board_lacks_an_operator_for_keeps_its_price(cheap, tmp_path):
     found = sweep_tools.sweep(tmp_path, "prune:0.55", picture=None)
     row = found.rows[1]
-    assert "no TFLM has GELU" in row.error[0] and row.price is not None and not row.fits and not row.best_for
+    assert "TFLM has no operator GELU" in row.error[0] and row.price is not None and not row.fits and not row.best_for
     assert (found.out / row.folder / "model.tflite").is_file()
     assert sweep_rows(found)[1][-2:] == ["-", row.error[0]] and ("candidates", "2: 0 resumed, 1 failed") in (
         sweep_lines(found)

@@ -136,9 +136,9 @@ def test_where_both_refuse_the_reason_is_litert_s(stand_in):
     [
         ([np.zeros((3, 6), np.int8)], "it does not return all outputs"),
         ([np.zeros((3, 6), np.int8), np.zeros((3, 13), np.int8)],
-         r"output 'both' came as int8 \[13\], the file says int8 \[1, 12\]"),
+         r"output 'both' is int8 \[13\], but int8 \[1, 12\] in the file"),
         ([np.zeros((3, 6), np.int16), np.zeros((3, 12), np.int8)],
-         r"output 'total' came as int16 \[6\], the file says int8 \[1, 6\]"),
+         r"output 'total' is int16 \[6\], but int8 \[1, 6\] in the file"),
     ],
 )  # fmt: skip
 def test_answers_that_are_not_the_files_outputs_are_an_engines_error(stand_in, job, outputs, says):

@@ -13,6 +13,7 @@ import pytest
 
 import microgen
 from microgen import workers
+from microgen.applications import APPLICATIONS
 from microgen.devices import DeviceError, Sources
 from microgen.devices.connection import HostFiles
 from microgen.errors import EngineError
@@ -322,7 +323,7 @@ def test_a_compiled_firmware_is_run_with_its_array(tmp_path, monkeypatch):
 
 # ---- golden vectors in a project
 
-LAYOUT = PROJECTS.get("platformio").layout
+LAYOUT = PROJECTS.get("platformio").layout(APPLICATIONS.get("serial"))
 GOLDEN = LAYOUT.golden_data
 
 

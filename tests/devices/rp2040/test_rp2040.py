@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import microgen
+from microgen.applications import APPLICATIONS
 from microgen.devices import Client
 from microgen.devices.emulator import SOURCES, Program
 from microgen.projects.platformio.kind import KIND
@@ -128,7 +129,7 @@ def test_a_compiled_model_passes_its_golden_vectors(model, tmp_path, request):
     else:
         file = request.getfixturevalue("shared_models") / f"{model}.tflite"
     project = microgen.build(file, "pico", runtime="compiled", out=tmp_path / "p", samples=4).project
-    layout = KIND.layout
+    layout = KIND.layout(APPLICATIONS.get("serial"))
     libraries = [project / name for name in layout.libraries]
     sources = [project / layout.main, *(p for folder in libraries for p in folder.rglob("*") if p.suffix in SOURCES)]
     image = linked(tmp_path, Program(tuple(sorted(sources)), tuple(libraries)))

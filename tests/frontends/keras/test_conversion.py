@@ -18,6 +18,7 @@ from microgen.frontends.keras.cells import widen_cells
 from microgen.tflite import parse
 from microgen.training import keras as keras_trainer
 from microgen.workers import converter as converter_worker
+from microgen.workers import job
 from tests.support import models
 from tests.support.keras_tools import keras, quantize, sequential, tf_keras
 from tests.support.tools import LastWords, crash, needs_host
@@ -429,6 +430,8 @@ def test_a_crash_of_the_converter_is_named_and_its_words_are_kept(words):
 def test_a_training_has_a_deadline_and_a_hint_of_its_own(monkeypatch):
     keras()
     monkeypatch.setattr(keras_trainer, "TRAINING", replace(keras_trainer.TRAINING, deadline_s=0.01))
+    # Looked at more often than it reports progress, which lets the deadline begin again.
+    monkeypatch.setattr(job, "_PROGRESS_S", 0.02)
     with pytest.raises(EngineError, match="no answer after 0 s") as caught:
         microgen.train("sine", epochs=1)
     assert "hang" not in caught.value.hint and "fewer samples" in caught.value.hint

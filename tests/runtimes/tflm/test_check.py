@@ -105,7 +105,9 @@ def test_a_custom_operator_is_no_builtin_one_of_the_same_name():
 def test_int16_needs_a_kernel_of_its_own_unless_values_only_move():
     dense = models.fully_connected(dtype="int16")
     found = refusal(check_board, dense, snapshot("FULLY_CONNECTED"))
-    assert found.startswith("m: operator 0 (FULLY_CONNECTED) computes in int16, for which TFLM of old is not known")
+    assert found.startswith(
+        "m: operator 0 (FULLY_CONNECTED) computes in int16, for which TFLM of old has no known kernel"
+    )
     check_board(parse(dense), snapshot("FULLY_CONNECTED", int16x8=("FULLY_CONNECTED",)))
     for mover in ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE", "CAST"):
         check_board(parse(models.one_operator(mover, dtype="int16")), snapshot(mover))
