@@ -301,7 +301,7 @@ def test_a_float_model_with_operator_codes_of_old_converters_is_quantized_as_its
 
 
 def test_what_no_tflm_has_is_refused_with_what_helps():
-    with pytest.raises(InputError, match="no TFLM has TILE") as caught:
+    with pytest.raises(InputError, match="TFLM has no operator TILE") as caught:
         check_board(parse(one("TILE", [1, 2, 4], [2, 6, 4], [2, 3, 1], dtype="int8")), load_board("pico").snapshot)
     assert "use the Keras model" in caught.value.hint and caught.value.operator == "TILE"
 

@@ -118,7 +118,7 @@ def test_a_manifest_that_only_looks_otherwise_was_edited(folder):
 
 def test_a_rebuild_that_was_cut_off_is_refused_and_not_finished(folder):
     (folder / "p/.microgen-commit").mkdir()
-    with pytest.raises(InputError, match="cut off"):
+    with pytest.raises(InputError, match="was interrupted"):
         check(folder)
 
 

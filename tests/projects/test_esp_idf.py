@@ -179,7 +179,7 @@ def test_the_program_s_partition_is_what_the_board_s_figures_are_of(board):
 @pytest.mark.parametrize(
     ("board", "options", "message", "hint"),
     [
-        ("pico", {}, "ESP-IDF does not know Raspberry Pi Pico", "esp32s3"),
+        ("pico", {}, "ESP-IDF does not support Raspberry Pi Pico", "esp32s3"),
         ("esp32cam", {"application": "camera"}, r"no driver for the board's camera \(esp_camera.cc\)", "platformio"),
     ],
 )

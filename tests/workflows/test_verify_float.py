@@ -79,7 +79,7 @@ def test_integers_are_taken_in_the_models_units(files):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("q.tflite", "is quantized already"), ("other.tflite", "a different model"), ("no.keras", "no such")],
+    [("q.tflite", "is already quantized"), ("other.tflite", "a different model"), ("no.keras", "no such")],
 )
 def test_another_model_is_refused(name, says, files):
     folder = files[0]
