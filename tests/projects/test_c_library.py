@@ -134,7 +134,11 @@ def test_a_user_s_files_are_kept_and_drift_is_found(built, project):
     ("options", "message", "hint"),
     [
         ({}, "compiled runtime only", "runtime=compiled"),
-        ({"runtime": "compiled", "application": "motion"}, "'c-library' have no driver for the sensor", "project_kind=platformio"),
+        (
+            {"runtime": "compiled", "application": "motion"},
+            "'c-library' have no driver for the sensor",
+            "project_kind=platformio",
+        ),
     ],
 )
 def test_what_a_library_does_not_do_is_refused(options, message, hint, tmp_path):
