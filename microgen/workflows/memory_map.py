@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import SetupError, option
 from ..projects import open_project
+from ..projects.manifest import project_board, project_runtime
 from .device import compile_emulated, firmware_of
 
 _RELEASE = "-DMICROGEN_RELEASE=1"
@@ -57,6 +59,13 @@ def memory_map(path: str | Path, *, release: bool = False) -> MemoryMap:
         SetupError: this machine has no compiler for that CPU, or no code of the runtime for it.
     """
     opened = open_project(path)
+    cpu = project_board(opened).processor
+    if obstacle := project_runtime(opened).emulator_obstacle(cpu):
+        raise SetupError(
+            f"{path}: {obstacle}",
+            f"build the project with {option('runtime', 'compiled')}, or compile it with the board's own tools and "
+            "read the map of their linker",
+        )
     firmware = firmware_of(opened)
     flags = (*firmware.flags, *((_RELEASE,) if release else ()))
     with tempfile.TemporaryDirectory(prefix="microgen-map-") as folder:

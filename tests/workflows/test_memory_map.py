@@ -6,8 +6,11 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 import microgen
 from microgen.boards import load_board
+from microgen.errors import SetupError
 from microgen.tflite import flashed, parse
 from microgen.workflows.memory_map import memory_map
 from tests.support import models
@@ -39,3 +42,11 @@ def test_parts_and_symbols_are_those_of_the_linked_firmware(tmp_path):
     assert "largest symbols" in shown and "lib/golden" in shown and "Cortex-M4F" in shown
     document = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout)
     assert [m["release"] for m in document] == [False, True]
+
+
+def test_a_project_with_tflm_is_sent_to_the_tools_of_its_board(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    microgen.build(tmp_path / "m.tflite", "nano33ble", out=tmp_path / "p", verify=False)
+    with pytest.raises(SetupError, match="no TFLM for Cortex-M4F") as caught:
+        memory_map(tmp_path / "p")
+    assert "runtime=compiled" in caught.value.hint and "linker" in caught.value.hint
