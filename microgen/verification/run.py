@@ -22,6 +22,7 @@ from ..errors import EngineError
 from ..runtimes import reference
 from ..support.background import in_background
 from ..tflite import TfliteModel, is_flashed
+from ..tflite.exposed import exposed
 from ..tflite.normalise import normalise
 from ..tflite.unwritten import clear_unwritten
 from ..workers import LITERT, TFLM, Engine, litert, tflm
@@ -29,7 +30,7 @@ from ..workers.difference import sample_differs
 from ..workers.samples import Answers
 from .deadline import deadline
 from .float32 import Bounds, bounds
-from .layer_proof.prove import Proof, arena_of_all, prove_layers
+from .layer_proof.prove import Proof, arena_of_all, keeps_all, prove_layers
 from .samples import Samples
 from .tensors import TENSOR_SAMPLES, KeptInference, read_tensors
 from .verdict import Device
@@ -256,9 +257,12 @@ class EngineRun:
             One array per tensor for each of at most `TENSOR_SAMPLES` samples.
         """
         first = tuple(a[:TENSOR_SAMPLES] for a in self.inputs)
-        request = tflm.TensorsRequest(
-            self.model.data, first, arena_of_all(self.model, self.arena_min_bytes), tuple(numbers)
-        )
+        arena = arena_of_all(self.model, self.arena_min_bytes)
+        if not keeps_all(self.model):
+            shown = tflm.RunRequest(exposed(self.model.data, numbers), first, arena)
+            found = workers.run(TFLM, tflm.run, shown, self._deadline).outputs[len(self.model.outputs) :]
+            return tuple(tuple(array[sample] for array in found) for sample in range(len(first[0])))
+        request = tflm.TensorsRequest(self.model.data, first, arena, tuple(numbers))
         return workers.run(TFLM, tflm.tensors, request, self._deadline)
 
     def _collect(self) -> Engines:

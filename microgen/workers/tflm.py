@@ -17,6 +17,8 @@ _SMALLEST_ARENA = 512
 _ARENA_STEP = 16
 # How far beyond the prediction an arena is looked for; what TFLM is given it also fills.
 _MOST_MORE = 64 * 2**20
+# More activations than this cannot be kept all: kMaxBuffers of its LinearMemoryPlanner.
+MOST_KEPT = 1024
 
 
 class Interpreter:

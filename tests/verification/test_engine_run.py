@@ -245,3 +245,17 @@ def test_answers_that_do_not_fit_are_asked_for_once(stand_in):
         with pytest.raises(EngineError) as second:
             running.result()
     assert second.value is first.value
+
+
+def test_tensors_of_a_model_of_more_than_tflm_keeps_are_the_same(monkeypatch):
+    model = parse(models.chain(["RESHAPE", "BATCH_MATMUL", "RESHAPE", "BATCH_MATMUL"]))
+    numbers = [op.outputs[0] for op in model.main.operators]
+    with EngineRun(model, make_samples(model, 3, 0)) as running:
+        kept = running.tensors(numbers)
+        monkeypatch.setattr(tflm, "MOST_KEPT", 1)
+        shown = running.tensors(numbers)
+        proof = running.prove(np.array([True, False, False]), np.zeros(0, np.bool_))
+    assert len(kept) == len(shown) == 3 and any(value.any() for sample in kept for value in sample)
+    for ours, theirs in zip(kept, shown, strict=True):
+        assert [a.tobytes() for a in ours] == [b.tobytes() for b in theirs]
+    assert not proof.layers and "does not keep the tensors of a model of more than 1" in proof.objection

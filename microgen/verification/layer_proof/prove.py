@@ -18,7 +18,7 @@ from ...tflite import Operator, Subgraph, TfliteModel, variables
 from ...tflite.check import computes_in_float
 from ...tflite.cut import Cutter
 from ...tflite.normalise import normalise
-from ...workers import LITERT, TFLM, layer_jobs
+from ...workers import LITERT, TFLM, layer_jobs, tflm
 from ...workers.difference import differing_elements, largest, sample_differs
 from ...workers.layer_jobs import OperatorAlone, OperatorAnswers, Stepwise
 from ...workers.litert import REFERENCE
@@ -105,6 +105,8 @@ def prove_layers(
         arena_min_bytes: the smallest arena of the model.
         drift: on which of the first samples they differ when those are run as one sequence.
     """
+    if not keeps_all(model):
+        return Proof((), f"outputs differ, and TFLM does not keep the tensors of a model of more than {tflm.MOST_KEPT}")
     order, differs = _choose_samples(differs, drift, _most_samples(model))
     places = _take_apart(model)
     comparisons = _run(model, places, tuple(a[order] for a in inputs), arena_min_bytes)
@@ -222,6 +224,11 @@ def _run(model: TfliteModel, places: Sequence[_Place], inputs: Samples, arena_mi
 def arena_of_all(model: TfliteModel, arena_min_bytes: int) -> int:
     """Return an arena in which all tensors are kept, so that none shares its place with another, in bytes."""
     return arena_min_bytes * 2 + sum(t.bytes + 256 for g in model.subgraphs for t in g.tensors) + 65536
+
+
+def keeps_all(model: TfliteModel) -> bool:
+    """Return whether TFLM can keep the values of all tensors after an inference."""
+    return sum(not t.is_constant for g in model.subgraphs for t in g.tensors) <= tflm.MOST_KEPT
 
 
 @functools.cache
