@@ -102,7 +102,7 @@ def sweep(
     if as_json:
         print_json({"out": str(result.out), **result.to_json()})
         return
-    table(SWEEP_HEADS, sweep_rows(result), right=(1, 2, 3, 4, 5, 6))
+    table(SWEEP_HEADS, sweep_rows(result), right=(1, 2, 3, 4, 5, 6), whole=(0,), optional=(3, 2))
     lines = sweep_lines(result)
     if result.limits and not any(row.fits for row in result.rows):
         lines.append(("fits", "no candidate is within the limits; relax them, or try other methods"))

@@ -121,10 +121,10 @@ def merged_lines(merged: Merged, path: str) -> Pairs:
     return [*lines, ("written", path)]
 
 
-SWEEP_HEADS = ("candidate", "score", "change", "gzip", "flash", "RAM", "instructions", "fits", "best in, or error")
+SWEEP_HEADS = ("candidate", "score", "change", "gzip", "flash", "RAM", "instr.", "fits", "best in, or error")
 _SHORT = {
     "tflite_bytes": ".tflite", "gzip_bytes": "gzip", "arena_bytes": "arena", "macs": "MACs", "flash_bytes": "flash",
-    "ram_bytes": "RAM", "instructions": "instructions",
+    "ram_bytes": "RAM", "instructions": "instr.",
 }  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def _measured_line(sweep: Sweep) -> Pairs:
     cost = next((row.device for row in sweep.rows if row.device), None)
     if cost is None:
         return []
-    what = "flash: weights and code, RAM: of tensors, instructions: estimated"
+    what = "flash: weights and code, RAM: of tensors, instr.: instructions of an inference, estimated"
     return [(f"on {cost.runtime}", f"{what}, +-{cost.error_percent} %")]
 
 
