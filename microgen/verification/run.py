@@ -452,9 +452,8 @@ def _checked(engine: Engine, answers: Samples, model: TfliteModel) -> Samples:
         if array[0].size != tensor.elements or array.dtype != tensor.numpy_dtype:
             raise EngineError(
                 engine.name,
-                f"output '{tensor.name}' is {array.dtype} {list(array.shape[1:])}, but {tensor.dtype} "
-                f"{list(tensor.shape)} "
-                "in the file",
+                f"output '{tensor.name}' is {array.dtype} {list(array.shape[1:])}, "
+                f"but {tensor.dtype} {list(tensor.shape)} in the file",
                 "the model is inconsistent; convert it again",
             )
     return clear_unwritten(model, [a.reshape(len(a), *t.shape) for a, t in zip(answers, model.outputs, strict=True)])
