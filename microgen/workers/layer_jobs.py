@@ -56,13 +56,13 @@ class OperatorAnswers:
     Attributes:
         outputs: one array per output, samples first.
         states: the state after each step: samples, steps, then the shape of the state; None without steps.
-        is_faithful: whether the operator alone, and step by step, computed what it computes in the whole.
+        unfaithful: on how many samples the operator computed something else alone, or step by step, than in the whole.
         refusal: why the interpreter does not run it alone; "" when it does.
     """
 
     outputs: Samples = ()
     states: Array | None = None
-    is_faithful: bool = True
+    unfaithful: int = 0
     refusal: str = ""
 
 
@@ -114,11 +114,7 @@ def run_tflm(request: TflmRequest) -> TflmReply:
             one.infer(inputs[-1], fresh, [whole.tensor(i, op.subgraph) for i in op.outputs])
     return TflmReply(
         tuple(stacked(inputs) for inputs in fed),
-        # A branch that control flow does not take on some sample keeps its old values, which prove nothing there.
-        tuple(
-            one.answers(unfaithful=count if op.subgraph else 1)
-            for op, one in zip(request.operators, alone, strict=True)
-        ),
+        tuple(one.answers() for one in alone),
     )
 
 
@@ -192,14 +188,10 @@ class _Alone:
             is_same &= self._infer_stepwise(self._stepwise, self._step, inputs[0], outputs[0], fresh)
         self._unfaithful += not is_same
 
-    def answers(self, unfaithful: int = 1) -> OperatorAnswers:
-        """Return what was answered.
-
-        Args:
-            unfaithful: on how many samples the operator must compute something else alone to be unfaithful.
-        """
+    def answers(self) -> OperatorAnswers:
+        """Return what was answered."""
         states = np.stack(self._states) if self._states else None
-        return OperatorAnswers(stacked(self._outputs), states, self._unfaithful < unfaithful)
+        return OperatorAnswers(stacked(self._outputs), states, self._unfaithful)
 
     def _infer_stepwise(
         self, stepwise: Stepwise, step: _SteppingEngine, values: Array, expected: Array, fresh: bool

@@ -174,8 +174,8 @@ def test_an_operator_that_litert_does_not_run_alone_or_not_step_by_step_is_named
     inputs = ((np.zeros((1, 2, 8), np.int8),), (np.arange(16, dtype=np.int8).reshape(1, 2, 8),))
     request = LitertRequest((broken, stepwise), inputs, 1, False)
     refused, unfaithful = workers.run(LITERT, run_litert, request).answers
-    assert refused.refusal and refused.outputs == () and refused.is_faithful
-    assert not unfaithful.is_faithful and not unfaithful.refusal and unfaithful.states.shape == (1, 2, 1, 8)
+    assert refused.refusal and refused.outputs == () and not refused.unfaithful
+    assert unfaithful.unfaithful == 1 and not unfaithful.refusal and unfaithful.states.shape == (1, 2, 1, 8)
 
 
 def test_an_input_that_shows_no_difference_is_not_made_plainer():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from .recurrent import Steps, steps_of
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
 _MOST_BYTES = 32 * 2**20
+# Into so many parts the samples of a model without state are cut, which run at the same time.
+_PARTS = 2
 COMPUTED = "computed"  # in bounds.toml, where the bound depends on the data
 
 
@@ -203,22 +206,46 @@ def _step_shapes(graph: Subgraph, op: Operator, steps: Steps) -> dict[int, list[
 
 def _run(model: TfliteModel, places: Sequence[_Place], inputs: Samples, arena_min_bytes: int) -> list[_Comparison]:
     """Run the operators in TFLM, within the whole model and alone, and then in LiteRT on the same inputs."""
-    limit = deadline(model, 2 * _SAMPLES)
     operators = tuple(place.alone for place in places)
-    arena = arena_of_all(model, arena_min_bytes)
-    tflm = workers.run(
-        TFLM,
-        layer_jobs.run_tflm,
-        layer_jobs.TflmRequest(model.data, inputs, arena, model.is_stateful, operators),
-        limit,
+    run = functools.partial(_run_part, model, operators, arena_of_all(model, arena_min_bytes))
+    count = 1 if model.is_stateful else max(min(_PARTS, len(inputs[0])), 1)
+    with ThreadPoolExecutor(count) as pool:
+        parts = list(pool.map(run, zip(*(np.array_split(a, count) for a in inputs), strict=True)))
+    fed, tflm, litert = (list(zip(*of_all, strict=True)) for of_all in zip(*parts, strict=True))  # operators first
+    return [
+        _Comparison(place, _joined(fed[i]), _joined_answers(tflm[i]), _joined_answers(litert[i]))
+        for i, place in enumerate(places)
+    ]
+
+
+def _run_part(
+    model: TfliteModel, operators: tuple[OperatorAlone, ...], arena_bytes: int, inputs: Samples
+) -> tuple[Sequence[Samples], Sequence[OperatorAnswers], Sequence[OperatorAnswers]]:
+    """Return per operator its inputs on some samples, the answers of TFLM, and those of LiteRT."""
+    limit = deadline(model, 2 * _SAMPLES)
+    request = layer_jobs.TflmRequest(model.data, inputs, arena_bytes, model.is_stateful, operators)
+    tflm = workers.run(TFLM, layer_jobs.run_tflm, request, limit)
+    follow = layer_jobs.LitertRequest(operators, tflm.inputs, len(inputs[0]), model.is_stateful)
+    litert = workers.run(LITERT, layer_jobs.run_litert, follow, limit)
+    return tflm.inputs, tflm.answers, litert.answers
+
+
+def _joined(parts: Sequence[Samples]) -> Samples:
+    """Join what each part has of the samples."""
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def _joined_answers(parts: Sequence[OperatorAnswers]) -> OperatorAnswers:
+    """Join the answers for one operator: refused as a whole where a part was."""
+    refusal = next((part.refusal for part in parts if part.refusal), "")
+    if refusal:
+        return OperatorAnswers(refusal=refusal)
+    states = [part.states for part in parts if part.states is not None]
+    return OperatorAnswers(
+        _joined([part.outputs for part in parts]),
+        np.concatenate(states) if states else None,
+        sum(part.unfaithful for part in parts),
     )
-    litert = workers.run(
-        LITERT,
-        layer_jobs.run_litert,
-        layer_jobs.LitertRequest(operators, tflm.inputs, len(inputs[0]), model.is_stateful),
-        limit,
-    )
-    return [_Comparison(*parts) for parts in zip(places, tflm.inputs, tflm.answers, litert.answers, strict=True)]
 
 
 def arena_of_all(model: TfliteModel, arena_min_bytes: int) -> int:
@@ -325,9 +352,10 @@ def _rounded(model: TfliteModel, comparisons: Sequence[_Comparison], samples: in
 
 def _objection(comparisons: Sequence[_Comparison], unexplained: npt.NDArray[np.bool_]) -> str:
     """Return what stands against a proof in which every operator is within its bound; "" if nothing does."""
-    unfaithful = [c for c in comparisons if not c.tflm.is_faithful] + [
-        c for c in comparisons if not c.litert.is_faithful
-    ]
+    # A branch that control flow does not take on some sample keeps its old values, which prove nothing there.
+    unfaithful = [
+        c for c in comparisons if c.tflm.unfaithful >= (len(c.tflm.outputs[0]) if c.place.graph.index else 1)
+    ] + [c for c in comparisons if c.litert.unfaithful]
     if unfaithful:
         return (
             f"{unfaithful[0].place.title} computes different values alone from those in the model, so the proof fails"

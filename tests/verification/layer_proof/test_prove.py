@@ -64,7 +64,7 @@ class Replies:
             outputs[-1] += np.array(self.value, tensor.numpy_dtype)
             for sample, step in self.off.get((key, k), ()) if which else ():
                 outputs[-1][sample].reshape(-1)[0] += step
-        return OperatorAnswers(tuple(outputs), None, key not in self.unfaithful[which])
+        return OperatorAnswers(tuple(outputs), None, int(key in self.unfaithful[which]))
 
     @property
     def tflm(self):
@@ -81,6 +81,7 @@ def prove(monkeypatch):
     def proof(model, off=None, differs=(), samples=20, exact=EXACT, drift=(), **more):
         replies = Replies(model, off, **more)
         monkeypatch.setattr(workers, "run", replies.run)
+        monkeypatch.setattr(layers, "_PARTS", 1)
         monkeypatch.setattr(layers.exact, "compare", lambda case: exact)
         inputs = tuple(np.stack([np.full(t.shape, s, t.numpy_dtype) for s in range(samples)]) for t in model.inputs)
         among = [np.isin(np.arange(samples), which) for which in (differs, drift)]
@@ -182,6 +183,35 @@ def test_an_operator_that_does_not_run_alone_proves_nothing(prove):
         assert found.objection == (
             "operator 2 (CONCATENATION) computes different values alone from those in the model, so the proof fails"
         )
+
+
+def test_samples_that_run_at_the_same_time_give_the_same_proof(monkeypatch):
+    model = parse(models.two_by_two())
+    rng = np.random.default_rng(0)
+    inputs = tuple(rng.integers(-128, 128, (5, *t.shape)).astype(np.int8) for t in model.inputs)
+    places, proofs, asked, run = layers._take_apart(model), [], [], workers.run
+    monkeypatch.setattr(workers, "run", lambda *args: asked.append(args[2]) or run(*args))
+    for parts in (1, 2):
+        monkeypatch.setattr(layers, "_PARTS", parts)
+        proofs.append(layers._run(model, places, inputs, 1000))
+    assert sorted(len(request.inputs[0]) for request in asked if hasattr(request, "arena_bytes")) == [2, 3, 5]
+    for whole, parted in zip(*proofs, strict=True):
+        for one, other in (
+            (whole.inputs, parted.inputs),
+            *(
+                (whole_answers.outputs, answers.outputs)
+                for whole_answers, answers in ((whole.tflm, parted.tflm), (whole.litert, parted.litert))
+            ),
+        ):
+            assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True)) and len(one[0]) == 5
+        assert not (parted.tflm.unfaithful or parted.litert.unfaithful or parted.litert.refusal)
+
+
+def test_what_a_part_of_the_samples_shows_holds_for_all():
+    answers = [OperatorAnswers((np.zeros((n, 2)),), None, n - 1) for n in (2, 3)]
+    joined = layers._joined_answers(answers)
+    assert joined.outputs[0].shape == (5, 2) and joined.unfaithful == 3
+    assert layers._joined_answers([answers[0], OperatorAnswers(refusal="no")]) == OperatorAnswers(refusal="no")
 
 
 def test_both_get_the_copy_that_litert_takes(prove):
