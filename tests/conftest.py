@@ -4,15 +4,24 @@ import itertools
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
 import microgen
+from microgen.workers import unused
 from tests.support import models
 from tests.support.docs_files import Files
 from tests.support.once import once, shared_folder
 from tests.support.serial_board import build
 from tests.support.tools import needs_host
+
+# The same examples in each run. A busy machine is slow, which is no failure.
+hypothesis.settings.register_profile(
+    "microgen", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("microgen")
+unused.hide()  # some tests use Keras in their own process
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"
 # Files whose slow tests take many seconds each, and share nothing but what is made once for all processes.

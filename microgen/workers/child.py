@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import MicrogenError
-from . import wire
+from . import unused, wire
 from .failures import Failure
 from .limits import bound_this_process
 
@@ -44,6 +44,7 @@ def run(folder: Path, memory_bytes: int) -> NoReturn:
     """
     global _folder
     bound_this_process(memory_bytes)
+    unused.hide()
     _folder = folder
     # TensorFlow leaves the code that AutoGraph makes in the folder for temporary files.
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)

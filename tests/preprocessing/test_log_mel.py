@@ -95,7 +95,7 @@ def fronts(draw):
         assume(False)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(front=fronts(), name=st.sampled_from(sorted(signals(1))), dc=st.integers(-3000, 3000))
 def test_c_is_python_with_any_settings(programs, front, name, dc):
     samples = signals(6 * front.window + 5 * front.step, front.sample_rate)[name]

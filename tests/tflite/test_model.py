@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgen.errors import InputError
@@ -401,7 +401,7 @@ def test_a_cut_operator_is_a_model_of_its_own():
     assert np.array_equal(cut.constant(cut.main.tensors[1]), dense.constant(dense.main.tensors[1]))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(
     st.sampled_from([models.fully_connected(per_channel=True), models.two_by_two(), models.float_edges()]),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4),
