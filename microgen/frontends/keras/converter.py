@@ -127,7 +127,11 @@ def convert(
     """
     import tensorflow as tf
 
-    keep_alive = loaded.keep_alive if loaded.has_loops else None
+    owner = None
+    if loaded.has_loops:
+        # The variables alone: as the owner of a function that is saved, the model would have each layer traced again.
+        owner = tf.Module()
+        owner.kept = list(loaded.keep_alive.variables)
     if loaded.is_quantization_aware and scheme != "int8":
         raise InputError(
             f"the model was trained for int8, not for {scheme}", f"omit {option('scheme')}", option="scheme"
@@ -140,7 +144,7 @@ def convert(
             yield [values[i : i + 1] for values in data]
 
     def converter() -> Any:  # noqa: ANN401
-        return tf.lite.TFLiteConverter.from_concrete_functions([loaded.function], keep_alive)
+        return tf.lite.TFLiteConverter.from_concrete_functions([loaded.function], owner)
 
     if scheme == FLOAT32:
         original = _run(converter(), loaded.layers)
