@@ -29,12 +29,19 @@ PICO_SDK := $(HOME)/.cache/pico-sdk-source
 # Programs that tests ask in an environment of their own; those that need them skip with a reason where it cannot be made.
 TOOLS := $(HOME)/.cache/microgen-tools
 
-.PHONY: demo test lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian tools benchmark clean
+.PHONY: demo test setup checks lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian tools benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
 
-test: lint types cpp-format cpp-test pytest
+test: setup checks pytest
+
+# What needs nothing of the others runs at the same time.
+setup:
+	$(MAKE) -j3 $(VENV)/test.stamp debian tools
+
+checks: setup
+	$(MAKE) -j2 --output-sync lint types cpp-format cpp-test
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -124,9 +131,10 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
-$(VENV)/test.stamp: $(VENV)/demo.stamp
+$(VENV)/test.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing TensorFlow, PyTorch and what else is needed into $(VENV): some minutes"
 	$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS),torch,dev]'
-	touch $@
+	touch $(VENV)/demo.stamp $@
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache mutants

@@ -12,7 +12,7 @@ import microgen
 from microgen.workers import unused
 from tests.support import models
 from tests.support.docs_files import Files
-from tests.support.once import once, shared_folder
+from tests.support.once import shared_folder
 from tests.support.serial_board import build
 from tests.support.tools import needs_host
 
@@ -62,11 +62,10 @@ def shared_models() -> Path:
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory):
-    """The digits recipe after two epochs, as the path of its .keras file."""
+def digits(trained_digits):
+    """The digits recipe, trained, as the path of its .keras file."""
     pytest.importorskip("tensorflow_model_optimization", reason="tensorflow-model-optimization is not installed")
-    folder = once(shared_folder(tmp_path_factory), "digits", lambda out: microgen.train("digits", out=out, epochs=2))
-    return folder / "digits.keras"
+    return trained_digits / "digits.keras"
 
 
 @pytest.fixture(scope="session")

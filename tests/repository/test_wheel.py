@@ -89,7 +89,7 @@ def test_the_installed_wheel_builds_and_verifies_without_tensorflow(version, whe
     needs_host()
     environment = tmp_path / "venv"
     subprocess.run([interpreter(version), "-m", "venv", environment], check=True)
-    pip = [environment / "bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    pip = [environment / "bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-compile"]
     subprocess.run([*pip, "-c", ROOT / "constraints.txt", wheel], check=True)
     (tmp_path / "work").mkdir()
     (tmp_path / "work/small.tflite").write_bytes(models.fully_connected())

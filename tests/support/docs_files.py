@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +50,15 @@ class Files:
         """What `microgen train digits` writes, and the example does."""
         shutil.copytree(self.path("digits-example") / "digits", made)
 
-    def _make_digits_torch(self, made: Path) -> None:
-        """What `microgen train digits-torch` writes, after a few epochs."""
+    def _make_digits_torch_example(self, made: Path) -> None:
+        """What the example of the digits in PyTorch leaves behind and prints, after a few epochs."""
         torch()
-        train = [sys.executable, "-m", "microgen", "train", "digits-torch", "--epochs", "2", "--out", made]
-        subprocess.run(train, check=True, capture_output=True)
+        made.mkdir()
+        (made / "printed.txt").write_text(examples.run(made, "digits_torch", "--board", "nano33ble", "--epochs", "3"))
+
+    def _make_digits_torch(self, made: Path) -> None:
+        """What `microgen train digits-torch` writes, and the example does."""
+        shutil.copytree(self.path("digits-torch-example") / "digits-torch", made)
 
     def _make_okay_nabu_tflite(self, made: Path) -> None:
         """A public wake word model of microWakeWord."""

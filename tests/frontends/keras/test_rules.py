@@ -173,6 +173,8 @@ def test_each_layer_of_the_table_is_refused_before_the_converter(name):
 
 _TRY = """
 import json, os, sys
+from microgen.workers import unused
+unused.hide()
 import numpy as np, tensorflow as tf, tf_keras
 T = tf_keras.layers
 found = {}
@@ -183,7 +185,9 @@ for name, (layer, shape) in json.loads(sys.argv[1]).items():
             model = tf_keras.Sequential([tf_keras.Input(shape, name="x"), eval(layer)])
             call = tf.function(lambda x: model(x, training=False))
             concrete = call.get_concrete_function(tf.TensorSpec((1, *shape), tf.float32, name="x"))
-            converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+            owner = tf.Module()
+            owner.kept = list(model.variables)
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             data = np.random.default_rng(0).normal(size=(4, 1, *shape)).astype("float32")
             converter.representative_dataset = lambda: ([x] for x in data)
