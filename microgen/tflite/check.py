@@ -57,7 +57,7 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
                 )
         for op in graph.operators:
             _check_quantized(model, graph, op, allow_float)
-            _check_int4(model, graph, op)
+            _check_dense(model, graph, op)
     edges = sum(t.bytes for t in (*model.inputs, *model.outputs))
     if edges > 2 * MAX_TENSOR_BYTES:
         raise InputError(
@@ -98,10 +98,21 @@ def computes_in_float(graph: Subgraph, op: Operator) -> bool:
     return op.name not in _BOUNDARY and any(t.dtype == "float32" for t in touched)
 
 
-def _check_int4(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
-    if op.name != "FULLY_CONNECTED" or len(op.inputs) < 2 or op.inputs[1] < 0:
+def _check_dense(model: TfliteModel, graph: Subgraph, op: Operator) -> None:
+    """Check the weights of FULLY_CONNECTED, whose kernel in TFLM does not compare shapes."""
+    if op.name != "FULLY_CONNECTED" or len(op.inputs) < 2 or min(op.inputs[:2]) < 0 or not op.outputs:
         return
-    weights = graph.tensors[op.inputs[1]]
+    source, weights = (graph.tensors[i] for i in op.inputs[:2])
+    output = graph.tensors[op.outputs[0]]
+    units, depth = weights.shape if len(weights.shape) == 2 else (0, 0)
+    if not units or not depth or source.elements % depth or source.elements // depth * units != output.elements:
+        raise InputError(
+            f"{model.name}: operator {op.index} (FULLY_CONNECTED) has weights {list(weights.shape)} that do not fit "
+            f"its input {list(source.shape)} and output {list(output.shape)}",
+            "the file is damaged or was written by a faulty tool; convert the model again",
+            operator=op.name,
+            tensor=weights.name,
+        )
     if weights.dtype == "int4" and weights.quantization is not None and weights.quantization.per_channel:
         raise InputError(
             f"{model.name}: operator {op.index} (FULLY_CONNECTED) has int4 weights with a scale per channel",

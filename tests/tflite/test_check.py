@@ -63,6 +63,17 @@ def test_an_input_that_no_tflm_takes_is_named(changed, says):
     assert refusal(check_runnable, relu(**changed)) == says
 
 
+@pytest.mark.parametrize(
+    ("source", "weights", "output"), [((3, 9), (5, 8), (3, 5)), ((1, 8), (4, 8), (2, 4)), ((1, 8), (4, 4, 2), (1, 4))]
+)
+def test_weights_that_do_not_fit_their_tensors_are_named(source, weights, output):
+    b = models.ModelBuilder()
+    x, y, w = (b.tensor("x", source), b.tensor("y", output), b.tensor("w", weights, values=np.zeros(weights)))
+    b.op("FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    says = f"weights {list(weights)} that do not fit its input {list(source)} and output {list(output)}"
+    assert says in refusal(check_runnable, b.build([x], [y]))
+
+
 def test_what_is_unusual_and_runs_is_accepted():
     check_runnable(parse(relu(shapeSignature=[-1, 4])))
     check_runnable(parse(models.float_edges()))
