@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import os
 import random
 import struct
@@ -165,6 +166,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--reader", type=int, default=20000)
     options.add_argument("--builds", type=int, default=2000)
+    options.add_argument("--first", type=int, default=0, help="number of the first build, to go on after a break")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--models", type=Path)
     given = options.parse_args()
@@ -182,7 +184,8 @@ def main() -> None:
     print(f"reader and planner: {dict(counts)}, slowest {slowest:.2f} s", flush=True)
     ends: collections.Counter[str] = collections.Counter()
     slow = 0
-    for n, data in enumerate(mutations(given.builds, given.seed + 1, given.models)):
+    damaged = mutations(given.builds, given.seed + 1, given.models)
+    for n, data in itertools.islice(enumerate(damaged), given.first, None):
         ended, seconds, text = build(data)
         ends[ended] += 1
         slow += seconds > SLOW_S
