@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,9 @@ def judge(
             what = f"TFLM's answer to sample {bounds.outside} is outside the bounds of float32 arithmetic"
             return Judgement(Verdict(DIVERGED, reason=what, **common))
     if engines.refusal:
-        return Judgement(Verdict(UNREFERENCED, reason=f"TFLM runs the model, and {engines.refusal}", **common))
+        why = _lacking(engines.refusal) or engines.refusal
+        reason = why if firmware else f"{why}; firmware not run: {obstacle}"
+        return Judgement(Verdict(UNREFERENCED, reason=reason, **common))
     both = ((engines.reference.outputs, engines.litert.outputs), (engines.reference.sequence, engines.litert.sequence))
     differs, drift = engines.differences()
     common |= {
@@ -108,6 +111,12 @@ def engine_versions() -> dict[str, str]:
         "litert": importlib.metadata.version("ai-edge-litert") + " BUILTIN_REF",
         "tflm": importlib.metadata.version("tflite-micro"),
     }
+
+
+def _lacking(refusal: str) -> str:
+    """Name the custom operator that LiteRT does not have; "" if it refuses the model for another reason."""
+    found = re.search(r"unresolved custom op: (\S+?)\.?\s", refusal)
+    return f"LiteRT has no operator {found[1]}" if found else ""
 
 
 def _in_float32(bounds: Bounds) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Verdict:
             or "not-run".
         tensors: how many tensors of the firmware, with those between the operators, were compared with TFLM's, on the
             first few samples; 0 if the firmware does not keep them.
-        reason: why it is diverged or not verified, or what could not run; "" otherwise.
+        reason: why it is diverged, unreferenced or not verified, or what could not run; "" otherwise.
         engines: versions of the engines.
         counterexample: the file with a small input that shows the difference, "" if none was saved.
         device: the device; None if the firmware did not run.
@@ -181,8 +181,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the firmware passed."""
-        return self.status not in (DIVERGED, UNREFERENCED)
+        """Whether nothing that was compared differs by more than it may."""
+        return self.status != DIVERGED
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain data.
@@ -200,7 +200,7 @@ class Verdict:
         """Return the verdict in one line for people."""
         if self.status == NOT_VERIFIED:
             return f"not verified: {self.reason}"
-        if self.status in (DIVERGED, UNREFERENCED):
+        if self.status == DIVERGED:
             return f"{self.status}: {self.reason}"
         inside = f" of {self.tensors} tensors" if self.tensors else ""
         ran = {
@@ -211,6 +211,9 @@ class Verdict:
         bound = ""
         if self.float_bound is not None:
             bound = f"; kernels that sum in a different order stay within {self.float_bound:.2g}"
+        if self.status == UNREFERENCED:
+            compared = f"{ran}; " if self.firmware != "not-run" else ""
+            return f"{self.status} on {self.samples} samples{where} ({compared}TFLM not compared: {self.reason}{bound})"
         if self.status == BIT_EXACT or (self.firmware == "within-bound" and not self.differing_samples):
             return f"{self.status} on {self.samples} samples{where} ({ran}; TFLM = LiteRT, every byte{bound})"
         cause = f"rounding in {', '.join(self.ops)}"

@@ -152,8 +152,11 @@ def test_a_sequence_that_differs_is_looked_at_too():
 def test_a_model_that_litert_refuses_is_unreferenced():
     running = Running(litert=(), refusal="LiteRT: no")
     verdict = judge(running, FirmwareRun(Answers(answers()), MODEL.data, DEVICE), 0).verdict
-    assert (verdict.status, verdict.firmware, verdict.passed) == ("unreferenced", "equal", False)
-    assert verdict.summary() == "unreferenced: TFLM runs the model, and LiteRT: no"
+    assert (verdict.status, verdict.firmware, verdict.passed) == ("unreferenced", "equal", True)
+    said = f"unreferenced on {verdict.samples} samples ({{}}TFLM not compared: LiteRT: no{{}})"
+    assert verdict.summary() == said.format("firmware = TFLM, every byte; ", "")
+    alone = judge(running, None, 0, "no compiler").verdict
+    assert alone.firmware == "not-run" and alone.summary() == said.format("", "; firmware not run: no compiler")
 
 
 def test_a_difference_at_a_float_output_is_in_steps_of_what_is_behind_it():
