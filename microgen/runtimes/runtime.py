@@ -354,8 +354,8 @@ class Runtime(Protocol):
             InputError: it runs one model only.
         """
 
-    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
-        """Return the size that an arena should have of which a board used so much.
+    def tuned_arena_bytes(self, model: TfliteModel, board: Board, used_bytes: int) -> int:
+        """Return the size that an arena should have of which a board used so much with this model.
 
         Raises:
             InputError: its arena has no slack to tune.

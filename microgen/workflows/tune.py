@@ -58,9 +58,9 @@ def tune(
     force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Tuned:
-    """Ask the board how much of the arena it uses, and build the project again with that and the margin.
+    """Ask the board how much of the arena it uses, and build the project again with that and a margin.
 
-    The margin is the runtime's: what an interpreter needs while it plans, and does not count as used.
+    An interpreter needs more while it allocates than it reports as used. The runtime adds this too.
 
     Args:
         path: the project's folder; it must be what is flashed on the board.
@@ -114,7 +114,7 @@ def tune(
         application_options=opened.required("application_options"),
         project_kind=opened.required("project"),
         selftest_at_boot=opened.required("selftest_at_boot"),
-        arena_bytes=runtime.tuned_arena_bytes(board, used),
+        arena_bytes=runtime.tuned_arena_bytes(model, board, used),
         runtime=runtime.name,
         on_step=on_step,
     )

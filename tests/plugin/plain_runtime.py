@@ -213,7 +213,7 @@ class Plain:
     def share(self, plans):
         raise InputError(f"the runtime {NAME} runs one model only", "build one project per model")
 
-    def tuned_arena_bytes(self, board, used_bytes):
+    def tuned_arena_bytes(self, model, board, used_bytes):
         return used_bytes
 
     def quantization_limits(self, board):

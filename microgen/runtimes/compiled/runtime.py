@@ -69,7 +69,7 @@ class Compiled:
         """Let values and scratch of all models lie in one memory, and each have its own for what it keeps."""
         return share({prefix: plan for prefix, plan in plans.items() if isinstance(plan, CompiledPlan)})
 
-    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
+    def tuned_arena_bytes(self, model: TfliteModel, board: Board, used_bytes: int) -> int:
         """Refuse: the buffer has no slack."""
         raise InputError(
             "the compiled runtime has no arena to tune; its buffer has the exact size",

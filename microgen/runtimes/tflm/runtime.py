@@ -80,9 +80,13 @@ class Tflm:
         """Split the arena: what one model needs at a time is shared, what each keeps is its own."""
         return share({identifier: plan for identifier, plan in plans.items() if isinstance(plan, TflmPlan)})
 
-    def tuned_arena_bytes(self, board: Board, used_bytes: int) -> int:
-        """Return what the board used, and the margin for what the interpreter needs while it plans."""
-        return used_bytes + snapshot_of(board).margin_bytes(used_bytes)
+    def tuned_arena_bytes(self, model: TfliteModel, board: Board, used_bytes: int) -> int:
+        """Return what the board used, or what the interpreter needs while it allocates, and the margin.
+
+        A board does not report the second figure, which is the larger one for many small models.
+        """
+        needed = max(used_bytes, plan_board(model, board).allocation_bytes)
+        return needed + snapshot_of(board).margin_bytes(needed)
 
     def quantization_limits(self, board: Board | None) -> QuantizationLimits:
         """Return the operators of TFLM and of the board's, and where dense layers may have a scale per channel."""

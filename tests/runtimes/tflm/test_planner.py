@@ -13,6 +13,7 @@ from microgen import workers
 from microgen.boards import load_board
 from microgen.deployment import deploy
 from microgen.errors import InputError
+from microgen.runtimes import RUNTIMES
 from microgen.runtimes.tflm.arena import plan_board
 from microgen.runtimes.tflm.planner import Target, plan
 from microgen.runtimes.tflm.planner.layout import place
@@ -206,6 +207,16 @@ def test_in_a_narrow_network_the_planning_decides():
     layout = plan(parse(models.residual(32)), Target.DEVICE)
     assert layout.planning_bytes > 100
     assert layout.arena_min_bytes == layout.head_bytes + layout.persistent_bytes + layout.planning_bytes
+    assert 0 <= layout.arena_min_bytes - layout.allocation_bytes < 16
+
+
+@pytest.mark.parametrize("data", [models.residual(32), models.residual(2000), models.lstm()])
+def test_a_tuned_arena_has_room_for_the_allocation_which_no_board_reports(data):
+    model, board = parse(data), load_board("nano33ble")
+    layout = plan_board(model, board)
+    used = layout.head_bytes + layout.persistent_bytes
+    tuned = RUNTIMES.get("tflm").tuned_arena_bytes(model, board, used)
+    assert layout.arena_min_bytes <= tuned < 1.02 * layout.arena_min_bytes + 48
 
 
 @pytest.mark.parametrize("target", [Target.DEVICE, Target.HOST])

@@ -38,6 +38,7 @@ class MemoryPlan(MemoryLayout):
         head_bytes: activations and scratch memory, as laid out.
         persistent_bytes: structures, variable tensors and what kernels keep.
         planning_bytes: what the allocation needs for a moment beyond head and persistent memory.
+        allocation_bytes: the most that the allocation needs at any moment before the head is laid out.
         bottom_bytes: the most that the head and the temporary memory above it take at any moment.
     """
 
@@ -45,6 +46,7 @@ class MemoryPlan(MemoryLayout):
     head_bytes: int
     persistent_bytes: int
     planning_bytes: int
+    allocation_bytes: int
     bottom_bytes: int
 
     def tensor_peak(self) -> tuple[int, tuple[int, int]]:
@@ -151,13 +153,14 @@ def plan(
     _allocate_for_planning(arena, model, lifetimes)
     buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers, [b.fixed for b in lifetimes.buffers]))
     head = max((b.offset + b.size for b in buffers), default=0)
+    allocation = arena.needed
     arena.resize_head(head)
     _allocate_edges(arena, model)
     needed = align(arena.needed) + _ALLOWANCE.get(target, 0)
     scopes = tuple(lifetimes.scopes)
     planning = needed - head - arena.tail
     peak = _peak(buffers, scopes)
-    return MemoryPlan(buffers, scopes, peak, needed, head, arena.tail, planning, align(arena.highest))
+    return MemoryPlan(buffers, scopes, peak, needed, head, arena.tail, planning, allocation, align(arena.highest))
 
 
 def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:
