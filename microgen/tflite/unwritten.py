@@ -16,11 +16,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .model import TfliteModel
+from .model import Operator, Subgraph, TfliteModel
 
 _DETECTIONS = "TFLite_Detection_PostProcess"
 # In a golden vector: any value is right here. The bytes of a NaN that no arithmetic gives.
 _ANY = np.frombuffer(b"\xff" * 4, np.float32)[0]
+
+
+def counting_output(graph: Subgraph, op: Operator) -> int:
+    """Return which output of an operator counts the rows that it writes of its others; -1 where it writes all."""
+    if not op.is_custom or op.name != _DETECTIONS or len(op.outputs) != 4:
+        return -1
+    *listed, counted = (graph.tensors[i] for i in op.outputs)
+    return 3 if counted.elements and all(len(t.shape) > 1 and t.shape[0] == 1 for t in listed) else -1
 
 
 def clear_unwritten(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
@@ -47,13 +55,14 @@ def _filled(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]], value: np.f
     result = list(outputs)
     places = {tensor.index: k for k, tensor in enumerate(model.outputs)}
     for op in model.main.operators:
-        if op.name != _DETECTIONS or len(op.outputs) != 4 or op.outputs[3] not in places:
+        number = counting_output(model.main, op)
+        if number < 0 or op.outputs[number] not in places:
             continue
-        counted = outputs[places[op.outputs[3]]]
-        count = counted.reshape(len(counted), model.main.tensors[op.outputs[3]].elements)[:, :1]
-        for tensor in op.outputs[:3]:
+        counted = outputs[places[op.outputs[number]]]
+        count = counted.reshape(len(counted), model.main.tensors[op.outputs[number]].elements)[:, :1]
+        for tensor in op.outputs[:number]:
             shape = model.main.tensors[tensor].shape
-            if tensor not in places or len(shape) < 2 or shape[0] != 1:
+            if tensor not in places:
                 continue
             rows = np.array(result[places[tensor]], np.float32).reshape(len(counted), shape[1], math.prod(shape[2:]))
             rows[np.arange(shape[1]) >= count] = value

@@ -39,6 +39,7 @@ class OperatorAlone:
         inputs, outputs: the tensors of that subgraph that the model takes and gives.
         kernels: the OpResolverType with which LiteRT runs it.
         stepwise: how it is also run step by step; None where it is not.
+        count: the number of its output that counts the rows that it writes of the others; -1 where it writes all.
     """
 
     model: bytes
@@ -47,6 +48,7 @@ class OperatorAlone:
     outputs: tuple[int, ...]
     kernels: str
     stepwise: Stepwise | None = None
+    count: int = -1
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class OperatorAnswers:
     """What an interpreter answered for one operator.
 
     Attributes:
-        outputs: one array per output, samples first.
+        outputs: one array per output, samples first; zero where the operator writes nothing.
         states: the state after each step: samples, steps, then the shape of the state; None without steps.
         unfaithful: on how many samples the operator computed something else alone, or step by step, than in the whole.
         refusal: why the interpreter does not run it alone; "" when it does.
@@ -101,8 +103,7 @@ def run_tflm(request: TflmRequest) -> TflmReply:
         return tflm.Interpreter(model, request.arena_bytes, keep_all)
 
     alone = [
-        _Alone(load(op.model), op.stepwise, load(op.stepwise.model, True) if op.stepwise else None)
-        for op in request.operators
+        _Alone(load(op.model), op, load(op.stepwise.model, True) if op.stepwise else None) for op in request.operators
     ]
     fed: list[list[list[Array]]] = [[] for _ in alone]
     count = len(request.inputs[0]) if request.inputs else 0
@@ -151,7 +152,7 @@ def run_litert(request: LitertRequest) -> LitertReply:
 def _litert_answers(op: OperatorAlone, inputs: Samples, request: LitertRequest) -> OperatorAnswers:
     try:
         step = litert.Interpreter(op.stepwise.model, op.kernels) if op.stepwise else None
-        alone = _Alone(litert.Interpreter(op.model, op.kernels), op.stepwise, step)
+        alone = _Alone(litert.Interpreter(op.model, op.kernels), op, step)
         for sample in range(request.samples):
             alone.infer(sample_of(inputs, sample), sample == 0 or not request.keep_state)
     except (RuntimeError, ValueError) as error:
@@ -167,8 +168,9 @@ class _SteppingEngine(Engine, Protocol):
 class _Alone:
     """An operator alone in an interpreter, and what it has answered so far."""
 
-    def __init__(self, engine: Engine, stepwise: Stepwise | None, step: _SteppingEngine | None) -> None:
-        self._engine, self._stepwise, self._step = engine, stepwise, step
+    def __init__(self, engine: Engine, operator: OperatorAlone, step: _SteppingEngine | None) -> None:
+        self._engine, self._stepwise, self._step = engine, operator.stepwise, step
+        self._count = operator.count
         self._outputs: list[list[Array]] = []
         self._states: list[Array] = []
         self._unfaithful = 0  # samples
@@ -181,9 +183,11 @@ class _Alone:
             fresh: reset the operator's state first.
             expected: what the operator gave in the whole model, where that is known.
         """
-        outputs = self._engine.infer(inputs, fresh)
+        outputs = self._written(self._engine.infer(inputs, fresh))
         self._outputs.append(outputs)
-        is_same = expected is None or all([a.tobytes() == b.tobytes() for a, b in zip(outputs, expected, strict=True)])
+        is_same = expected is None or all(
+            [a.tobytes() == b.tobytes() for a, b in zip(outputs, self._written(expected), strict=True)]
+        )
         if self._stepwise is not None and self._step is not None:
             is_same &= self._infer_stepwise(self._stepwise, self._step, inputs[0], outputs[0], fresh)
         self._unfaithful += not is_same
@@ -192,6 +196,16 @@ class _Alone:
         """Return what was answered."""
         states = np.stack(self._states) if self._states else None
         return OperatorAnswers(stacked(self._outputs), states, self._unfaithful)
+
+    def _written(self, outputs: Sequence[Array]) -> list[Array]:
+        """Return outputs with zeros in the rows that the operator has not written."""
+        if self._count < 0:
+            return list(outputs)
+        rows = int(outputs[self._count].flat[0])
+        return [
+            np.concatenate((array[:, :rows], np.zeros_like(array[:, rows:])), 1) if array.ndim > 1 else array
+            for array in outputs
+        ]
 
     def _infer_stepwise(
         self, stepwise: Stepwise, step: _SteppingEngine, values: Array, expected: Array, fresh: bool

@@ -42,6 +42,8 @@ def test_a_detector_is_verified_and_its_golden_vectors_hold(tmp_path):
     result = microgen.build(path, "pico", out=tmp_path / "p", samples=12, allow_float=True)
     assert result.verdict.passed, result.verdict.reason
     assert result.verdict.firmware == "equal"
+    proven = microgen.verify(path, samples=12, layers=True)
+    assert proven.status == "bit-exact" and proven.layers[-1].op == "TFLite_Detection_PostProcess", proven.reason
     golden = (tmp_path / "p/lib/golden/golden_data.cc").read_text("utf-8")
     assert "0xff,0xff,0xff,0xff" in golden, "a sample with fewer objects than rows"
     assert microgen.selftest(tmp_path / "p").passed

@@ -19,6 +19,7 @@ from ...tflite import Operator, Subgraph, TfliteModel, variables
 from ...tflite.check import computes_in_float
 from ...tflite.cut import Cutter
 from ...tflite.normalise import normalise
+from ...tflite.unwritten import counting_output
 from ...workers import LITERT, TFLM, layer_jobs, tflm
 from ...workers.difference import differing_elements, largest, sample_differs
 from ...workers.layer_jobs import OperatorAlone, OperatorAnswers, Stepwise
@@ -168,6 +169,7 @@ def _take_apart(model: TfliteModel) -> list[_Place]:
             tuple(op.outputs),
             reference_kernels(graph, op),
             stepwise,
+            counting_output(graph, op),
         )
 
     places = [
