@@ -204,7 +204,7 @@ def test_what_operators_keep_for_good_stands_apart_from_scratch() -> None:
 
 
 def test_margin() -> None:
-    assert snapshot("esp32").margin_bytes(24272) == 486 + 512
+    assert snapshot("esp32").margin_bytes(24272) == 243 + 32
 
 
 # ---- known issues
