@@ -181,8 +181,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing that was compared differs by more than it may."""
-        return self.status != DIVERGED
+        """Whether no comparison failed, and at least one was possible where any was asked for."""
+        return self.status != DIVERGED and (self.status, self.firmware) != (UNREFERENCED, "not-run")
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain data.
