@@ -69,7 +69,10 @@ def test_the_host_arena_of_real_models_is_met_to_the_byte(name, shared_models):
 @pytest.mark.parametrize("name", MADE)
 def test_the_host_arena_of_made_models_is_met_to_the_byte(name):
     model = parse(MADE[name])
-    assert plan(model, Target.HOST).arena_min_bytes == measured(model)
+    layout = plan(model, Target.HOST)
+    assert layout.arena_min_bytes == measured(model)
+    # An arena in two pieces has all of it, also what TFLM takes while it plans.
+    assert layout.arena_min_bytes <= layout.bottom_bytes + layout.persistent_bytes + 16
 
 
 def test_memory_that_tflm_overwrites_while_it_prepares_is_counted():

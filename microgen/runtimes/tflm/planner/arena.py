@@ -237,8 +237,9 @@ def _allocate_for_planning(arena: _Arena, model: TfliteModel, lifetimes: Lifetim
         for tensor in graph.tensors:
             if tensor.is_variable and tensor.offline_offset < 0:
                 arena.keep(tensor.bytes)
-    start = align(arena.bottom)
-    arena.needed = max(arena.needed, start + len(lifetimes.buffers) * _PLANNER_BYTES_PER_BUFFER + align(arena.tail))
+    top = align(arena.bottom) + len(lifetimes.buffers) * _PLANNER_BYTES_PER_BUFFER
+    arena.needed = max(arena.needed, top + align(arena.tail))
+    arena.highest = max(arena.highest, top)
 
 
 def _allocate_edges(arena: _Arena, model: TfliteModel) -> None:
