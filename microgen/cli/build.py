@@ -11,6 +11,7 @@ from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
 from .options import (
+    ACCEPT_NOISE,
     TAKEN,
     AcceptNoise,
     AllowFloat,
@@ -202,5 +203,7 @@ def build(
         lines = build_lines(result)
         if result.drift:
             lines.append(("next", "run it without --check to rebuild; add --force to discard edits"))
+        if result.is_destroyed:
+            lines.append(("next", ACCEPT_NOISE))
         print_pairs(lines)
     raise typer.Exit(0 if result.passed else 1)

@@ -60,6 +60,8 @@ AllowFloat = Annotated[
 AcceptNoise = Annotated[
     bool, typer.Option("--accept-noise", help="Accept a model whose output has an SQNR below 10 dB after quantization.")
 ]
+# The last line of a command that ends with 1 because of the noise.
+ACCEPT_NOISE = "quantize the model in another way; --accept-noise accepts it as it is"
 Range = Annotated[str, typer.Option("--range", help="Values that black and white pixels become: LOW,HIGH.")]
 SampleRate = Annotated[int, typer.Option(help="Sample rate of the model's audio input in Hz. WAV files must match.")]
 Project = Annotated[Path, typer.Argument(help="A project folder that microgen build wrote.", show_default=False)]

@@ -10,6 +10,7 @@ import typer
 from .. import defaults
 from ..report.text import print_json, print_pairs
 from .options import (
+    ACCEPT_NOISE,
     TAKEN,
     AcceptNoise,
     AllowFloat,
@@ -74,10 +75,12 @@ def quantize(
             force=force,
             on_step=progress,
         )
+    is_refused = quantized.is_destroyed and not accept_noise
     if as_json:
         print_json({"out": str(path), **quantized.to_json()})
     else:
         from ..report.models import quantized_lines
 
-        print_pairs(quantized_lines(quantized, str(path)))
-    raise typer.Exit(1 if quantized.is_destroyed and not accept_noise else 0)
+        lines = quantized_lines(quantized, str(path))
+        print_pairs([*lines, ("next", ACCEPT_NOISE)] if is_refused else lines)
+    raise typer.Exit(1 if is_refused else 0)
