@@ -20,12 +20,19 @@ class LayerNames:
         outputs: the layers that compute the outputs, in their order: the converter calls these "Identity" or
             "StatefulPartitionedCall" with a number.
         fused: the layers that become one operator, in their order: the converter names these after the operator.
+        activations: the activation of each layer in `names`, "" where it has none or one of the user's own.
     """
 
     names: tuple[str, ...] = ()
     numbered: bool = False
     outputs: tuple[str, ...] = ()
     fused: tuple[str, ...] = ()
+    activations: tuple[str, ...] = ()
+
+    def activation_of(self, tensor: str) -> str:
+        """Return the activation of the layer that a tensor comes from; "" if it has none."""
+        layer = self.of(tensor)
+        return self.activations[self.names.index(layer)] if self.activations and layer in self.names else ""
 
     def of(self, tensor: str) -> str:
         """Return the layer that a tensor comes from, "" if its name does not say.

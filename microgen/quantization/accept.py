@@ -270,7 +270,7 @@ def _refusal(
 ) -> InputError:
     origin, hint = rules.advice(op.name, scheme, in_keras=bool(layers.names))
     tensor = graph.tensors[op.outputs[0]].name if op.outputs else None
-    if activation := rules.activation_of(tensor or ""):
+    if activation := rules.activation_of(tensor or "", layers.activation_of(tensor or "")):
         origin = f"the activation {activation}"
     comes = f"; it comes from {origin}" if origin else ""
     where = _layer_of(graph, op, layers)

@@ -96,10 +96,11 @@ def raised(engine: Engine, failure: Failure, log: str) -> MicrogenError:
         return error
     if missing := _NO_MODULE.match(failure.message):
         return missing_package(missing[1])
-    # TFLM prints its reason and raises a bare status; the printed line is the better message.
+    # TFLM prints its reason and raises a bare status; the printed line is the better message. An `EngineError` of the
+    # job itself has its reason.
     reason = failure.message.removeprefix(f"{engine.name}: ")
     printed = last_words(log[: log.rfind("Traceback")] if "Traceback" in log else log)
-    if printed and printed not in reason:
+    if printed and printed not in reason and kind is None:
         reason = f"{reason} ({printed})"
     data = cast("ErrorData", {k: v for k, v in failure.data.items() if k in ErrorData.__annotations__})
     return EngineError(engine.name, reason, failure.hint or "this engine cannot run the model", log, **data)

@@ -18,7 +18,7 @@ import pytest
 
 from microgen import workers
 from microgen.errors import EngineError, InputError, SetupError
-from microgen.workers import LITERT, TFLM, Engine, child, firmware
+from microgen.workers import LITERT, TFLM, Engine, child, failures, firmware
 from microgen.workers.fork_server import server_of
 from microgen.workers.limits import cpu_seconds
 
@@ -213,6 +213,12 @@ def test_a_job_may_lie_outside_the_package(engine, tmp_path, monkeypatch):
     from plugin.jobs import twice
 
     assert workers.run(engine, twice, Given("ab")).text == "abab"
+
+
+def test_what_an_engine_printed_is_added_where_the_job_gives_no_reason_itself():
+    bare, own = (failures.Failure(*given) for given in (("", "status 1"), ("EngineError", "TFLM: a reason", "a hint")))
+    assert failures.raised(TFLM, bare, "noise\nlast words\n").message == "TFLM: status 1 (last words)"
+    assert failures.raised(TFLM, own, "noise\nlast words\n").message == "TFLM: a reason"
 
 
 @both

@@ -188,7 +188,11 @@ def _run(converter: Any, layers: LayerNames) -> bytes:  # noqa: ANN401
         scopes = re.findall(r"[\w.]+(?:/[\w.]+)+", message)
         layer = next((name for name in map(layers.of, scopes) if name), "")
         where = f"layer '{layer}': " if layer else ""
-        hint = "use layers that TFLM has: docs/quantization.md has a table"
+        origin, hint = rules.advice(operator[1]) if operator else ("", "")
+        if origin:
+            reason += f", which comes from {origin}"
+        else:
+            hint = "use layers that TFLM has: docs/quantization.md has a table"
         if narrow := re.search(r"16x8-bit not yet supported for op: '(\w+)'", message):
             hint = rules.advice(narrow[1], "int16x8")[1]
         raise EngineError("converter", f"{where}{reason[:300]}", hint) from None

@@ -80,11 +80,14 @@ def from_keras(model: Any, scheme: str = "int8") -> Loaded:  # noqa: ANN401 - Ke
         return model(values[0] if len(values) == 1 else list(values), training=False)
 
     function = tf.function(call, autograph=False).get_concrete_function(*signature)
-    names = tuple(layer.name for layer in layers if not layer.kind.endswith("Cell"))
+    named = [layer for layer in layers if not layer.kind.endswith("Cell")]
+    names = tuple(layer.name for layer in named)
+    given = (layer.config.get("activation") for layer in named)
+    activations = tuple(activation if isinstance(activation, str) else "" for activation in given)
     outputs = tuple(getattr(model, "output_names", None) or ())
     last = outputs if outputs and set(outputs) <= set(names) else names[-1:]
     fused = tuple(layer.name for layer in layers if layer.kind == "LSTM")
-    layer_names = LayerNames(names, is_keras3(model), last, fused)
+    layer_names = LayerNames(names, is_keras3(model), last, fused, activations)
     learned = any(layer.kind == QUANTIZE_WRAPPER for layer in layers)
     return Loaded(function, model, inputs, layer_names, bool(fused), learned, _input_scale(layers))
 

@@ -55,12 +55,19 @@ def needs_carrying(layers: Sequence[Layer]) -> bool:
     return any(layer.kind in table()["carried"] for layer in layers)
 
 
-def activation_of(tensor: str) -> str:
-    """Return the activation that a tensor is named after, "mish" for "model/dense/Mish"; "" for none."""
+def activation_of(tensor: str, of_layer: str = "") -> str:
+    """Return the activation that a tensor is named after, "mish" for "model/dense/Mish"; "" for none.
+
+    Args:
+        tensor: its name.
+        of_layer: the activation of its layer, "" if it is not known. Activations use one another: one of the table goes
+            before the one that the tensor is named after.
+    """
     scopes = re.split(r"[/;:]", tensor.lower())
     # A layer or an operator, with the number that makes its name unique.
     words = {re.sub(r"_?\d+$", "", scope) for scope in scopes}
-    return next((name for name in table()["activations"] if name in words), "")
+    found = next((name for name in table()["activations"] if name in words), "")
+    return of_layer if found and of_layer in table()["activations"] else found
 
 
 def advice(operator: str, scheme: str = "int8", *, in_keras: bool = True) -> tuple[str, str]:

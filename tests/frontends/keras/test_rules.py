@@ -36,7 +36,7 @@ def _gelu(a):
 OPERATORS = {
     "GELU": (_gelu("gelu"), IMAGES, "esp32"),
     "SELECT": (_gelu("selu"), IMAGES, "esp32"),
-    "EXP": (_gelu("softplus"), IMAGES, "esp32"),
+    "EXP": (_gelu("mish"), IMAGES, "esp32"),
     "ELU": (_gelu("elu"), IMAGES, "esp32"),
     "TILE": (lambda: sequential(keras().layers.RepeatVector(3, name="odd"), shape=(4,)), SERIES[:, 0], "esp32"),
     "CONV_3D": (lambda: sequential(keras().layers.Conv3D(2, 2, name="odd"), shape=(4, 4, 4, 2)),
@@ -75,11 +75,19 @@ def test_each_operator_of_the_table_is_refused_with_its_advice(operator):
     with pytest.raises(InputError, match=f"its operator {operator} ") as caught:
         quantize(make(), data, board=board)
     origin, advice = rules.advice(operator)
-    if operator == "EXP":  # several activations, of which the name of the tensor tells which it is
-        origin = "the activation softplus"
+    if operator == "EXP":  # several activations, of which the layer tells which it is
+        origin = "the activation mish"
     assert origin in caught.value.message and caught.value.hint.startswith(advice)
     if "odd" in str(make().get_config()):
         assert "layer 'odd'" in caught.value.message
+
+
+def test_an_operator_that_the_converter_lacks_is_named_with_what_it_comes_from():
+    with pytest.raises(EngineError) as caught:
+        quantize(_function("argmax"), SERIES)
+    origin, advice = rules.advice("tf.BitwiseAnd")
+    assert caught.value.message == f"converter: it has no operator tf.BitwiseAnd, which comes from {origin}"
+    assert caught.value.hint == advice
 
 
 def test_what_the_converter_has_in_int8_only_says_so():
@@ -141,7 +149,9 @@ def test_a_detour_over_float_is_refused():
 
 def test_the_table_is_covered():
     of_tflite = {"ARG_MAX", "LOG_SOFTMAX"}  # tests/frontends/test_float_tflite.py
-    assert set(OPERATORS) | of_tflite | {"WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"} == set(rules.table()["operators"])
+    assert set(OPERATORS) | of_tflite | {"tf.BitwiseAnd", "WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"} == set(
+        rules.table()["operators"]
+    )
     named = {name for rule in rules.table()["layers"] for name in rule["names"]}
     assert set(LAYERS) == named
 
