@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import InputError, command, option
 from .kept import kept_for_model
 from .model import Operator, Subgraph, TfliteModel
+from .unwritten import writes_outside
 from .variables import check_variables
 
 MAX_TENSOR_BYTES = 64 * 2**20
@@ -58,6 +59,13 @@ def check_runnable(model: TfliteModel, *, allow_float: bool = False) -> None:
         for op in graph.operators:
             _check_quantized(model, graph, op, allow_float)
             _check_dense(model, graph, op)
+            if writes_outside(op):
+                raise InputError(
+                    f"{model.name}: operator {op.index} ({op.name}) lists an object once for each of its classes, for "
+                    "which TFLM's kernel writes outside the outputs",
+                    "convert the model with max_classes_per_detection=1 or use_regular_nms=True",
+                    operator=op.name,
+                )
     edges = sum(t.bytes for t in (*model.inputs, *model.outputs))
     if edges > 2 * MAX_TENSOR_BYTES:
         raise InputError(

@@ -119,6 +119,7 @@ class Operator:
         time_major: for an LSTM, whether the steps are the first dimension, not the second.
         cell_clip: for an LSTM, where its cell state is cut; 0 for nowhere.
         options: its other options.
+        custom_options: those of a custom operator, as its own code reads them.
     """
 
     index: int
@@ -136,6 +137,7 @@ class Operator:
     time_major: bool = False
     cell_clip: float = 0.0
     options: Options = Options()  # noqa: RUF009 - frozen
+    custom_options: bytes = b""
 
 
 @dataclass(frozen=True)

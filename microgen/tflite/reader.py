@@ -220,6 +220,7 @@ class _Reader:
             index, name, is_custom, version, table.integers(1), table.integers(2), table.integers(8),
             **_options(name, table, f"{where} operator {index} ({name})"),
             options=Options() if is_custom else read(name, table.table(4)),
+            custom_options=table.array(5, "u1").tobytes() if is_custom else b"",
         )  # fmt: skip
         # -1 marks an omitted input; outputs are never omitted.
         if any(not -1 <= i < tensors for i in (*operator.inputs, *operator.intermediates)) or any(

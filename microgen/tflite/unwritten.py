@@ -3,13 +3,13 @@
 TFLite_Detection_PostProcess writes a row of its boxes, classes and scores for each object that it finds, and their
 number into its last output. The other rows keep what lay in that memory before, so that no two runs need agree on them.
 
-Source: `NonMaxSuppressionMultiClassFastHelper` in TFLM's detection_postprocess.cc. With more than one class for each
-detection it writes other rows than the first ones; such outputs are left as they are.
+Source: `NonMaxSuppressionMultiClassFastHelper` in TFLM's detection_postprocess.cc.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +29,20 @@ def counting_output(graph: Subgraph, op: Operator) -> int:
         return -1
     *listed, counted = (graph.tensors[i] for i in op.outputs)
     return 3 if counted.elements and all(len(t.shape) > 1 and t.shape[0] == 1 for t in listed) else -1
+
+
+def writes_outside(op: Operator) -> bool:
+    """Return whether an operator lists an object once for each class, for which the kernels count rows wrongly."""
+    if not op.is_custom or op.name != _DETECTIONS:
+        return False
+    from flatbuffers import flexbuffers
+
+    try:
+        fields = flexbuffers.GetRoot(op.custom_options).AsMap
+        classes = min(fields[name].AsInt for name in ("max_classes_per_detection", "num_classes"))
+        return bool(classes > 1 and not fields["use_regular_nms"].AsBool)
+    except (ValueError, LookupError, TypeError, struct.error):
+        return False
 
 
 def clear_unwritten(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
@@ -64,7 +78,7 @@ def _filled(model: TfliteModel, outputs: Sequence[npt.NDArray[Any]], value: np.f
             shape = model.main.tensors[tensor].shape
             if tensor not in places:
                 continue
-            rows = np.array(result[places[tensor]], np.float32).reshape(len(counted), shape[1], math.prod(shape[2:]))
-            rows[np.arange(shape[1]) >= count] = value
-            result[places[tensor]] = rows.reshape(len(counted), *shape)
+            array = np.array(result[places[tensor]], np.float32).reshape(len(counted), shape[1], math.prod(shape[2:]))
+            array[np.arange(shape[1]) >= count] = value
+            result[places[tensor]] = array.reshape(len(counted), *shape)
     return tuple(result)

@@ -274,8 +274,11 @@ def signal_window(size: int = 16) -> bytes:
     return b.build([x], [y])
 
 
-def detections(boxes: int = 6, most: int = 4) -> bytes:
-    """The end of a detector: TFLite_Detection_PostProcess on two classes, which writes as many rows as it finds."""
+def detections(boxes: int = 6, most: int = 4, classes: int = 1) -> bytes:
+    """The end of a detector: TFLite_Detection_PostProcess on two classes, which writes as many rows as it finds.
+
+    `classes` is how many of them an object may have.
+    """
     b = ModelBuilder()
     x, scores = b.tensor("boxes", [1, boxes, 4], scale=0.1), b.tensor("scores", [1, boxes, 3], scale=1 / 128)
     values = [b.tensor(f"{name}_f", [1, boxes, n], "float32") for name, n in (("boxes", 4), ("scores", 3))]
@@ -283,12 +286,13 @@ def detections(boxes: int = 6, most: int = 4) -> bytes:
         b.op("DEQUANTIZE", [given], [real])
     b.codes[-1].version = 2
     anchors = b.tensor("anchors", [boxes, 4], "float32", values=np.random.default_rng(0).random((boxes, 4)))
-    shapes = {"b": [1, most, 4], "c": [1, most], "s": [1, most], "n": [1]}
+    rows = most * classes
+    shapes = {"b": [1, rows, 4], "c": [1, rows], "s": [1, rows], "n": [1]}
     found = [b.tensor(name, shape, "float32") for name, shape in shapes.items()]
     number = b.op("", [*values, anchors], found, custom="TFLite_Detection_PostProcess")
     options = flexbuffers.Builder()
     with options.Map():
-        for key, count in (("max_detections", most), ("max_classes_per_detection", 1), ("num_classes", 2)):
+        for key, count in (("max_detections", most), ("max_classes_per_detection", classes), ("num_classes", 2)):
             options.Int(key, count)
         options.Key("use_regular_nms")
         options.Bool(False)

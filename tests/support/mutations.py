@@ -45,6 +45,7 @@ def originals(folder: Path | None = None) -> list[bytes]:
         models.in_float32(models.lstm()),
         models.in_float32(models.variable(50)),
         models.signal_window(),
+        models.detections(),
         models.planned(models.residual(), [-1, 4096, -1, 1024, -1, -1, -1, -1]),
     ]
     return made + [p.read_bytes() for p in sorted(folder.glob("*.tflite"))] if folder else made

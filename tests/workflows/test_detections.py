@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import microgen
+from microgen.errors import InputError
 from microgen.tflite import parse
+from microgen.tflite.check import check_runnable
 from microgen.tflite.unwritten import clear_unwritten, mark_unwritten
 from tests.support import models
 
@@ -28,6 +30,13 @@ def test_rows_that_nothing_wrote_are_cleared_and_no_others(found):
     assert (cleared[3] == given[3]).all()
     assert all((a == b).all() for a, b in zip(found, given, strict=True)), "what was given stays as it was"
     assert mark_unwritten(model, found)[1][0, 0, 1:].tobytes() == b"\xff" * 12
+
+
+def test_objects_of_several_classes_are_refused_for_which_the_kernel_writes_outside():
+    with pytest.raises(InputError, match="writes outside the outputs"):
+        check_runnable(parse(models.detections(classes=2)), allow_float=True)
+    unknown = models.detections(classes=2).replace(b"max_classes_per_detection", b"max_classes_for_detection")
+    check_runnable(parse(unknown), allow_float=True)
 
 
 def test_outputs_of_other_models_stay_as_they_are():
