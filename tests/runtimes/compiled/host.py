@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ FLAGS = [
 ]  # fmt: skip
 OBSERVE = ["-DMODEL_OBSERVE=observe", "-DMODEL_OBSERVE_TENSORS"]
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
+# Objects of kernels, which are the same in all programs of this process.
+_OBJECTS = tempfile.TemporaryDirectory(prefix="kernels")
 
 
 @dataclass
@@ -63,20 +67,26 @@ def run(
     folder: Path,
     models: Sequence[CompiledModel],
     samples: Sequence[Sequence[Sequence[np.ndarray]]],
-    flags: Sequence[str] = FLAGS,
 ) -> list[list[Run]]:
     """Compile the models, each with a prefix of its own ("m0", "m1", ...), into one program and run their samples."""
     write(folder, models, samples)
-    files = sorted({f for m in models for f in m.kernel_files})
-    include = ["-I", str(KERNELS), "-I", str(folder)]
-    sources = [*(str(KERNELS / f) for f in files), *(str(folder / f"m{k}.c") for k in range(len(models)))]
-    command = [compiler(), *flags, *include, *OBSERVE, "main.c", *sources, "-o", "run"]
+    objects = [_kernel(f) for f in sorted({f for m in models for f in m.kernel_files})]
+    sources = ["main.c", *(f"m{k}.c" for k in range(len(models)))]
+    command = [compiler(), *FLAGS, "-I", str(KERNELS), *OBSERVE, *sources, *objects, "-o", "run"]
     subprocess.run(command, cwd=folder, check=True)
     fed = b"".join(x.tobytes() for per_model in samples for sample in per_model for x in sample)
     done = subprocess.run([str(folder / "run")], input=fed, capture_output=True, check=False)
     if done.returncode:
         raise AssertionError(done.stderr.decode()[-6000:])
     return read(done.stdout, models, [len(s) for s in samples])
+
+
+@functools.cache
+def _kernel(name: str) -> str:
+    """The object of a kernel's file."""
+    path = f"{_OBJECTS.name}/{name}.o"
+    subprocess.run([compiler(), *FLAGS, "-c", str(KERNELS / name), "-o", path], check=True)
+    return path
 
 
 def _observed(model: CompiledModel) -> list[tuple[int, list]]:
