@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from .memory import Layout
 from .path import Code, Constant, Program
 from .values import C_TYPES, Value
 
 _PER_LINE = 20
+# No literal of C, but the negation of a number that an int does not hold.
+_LEAST = re.compile(r"-2147483648\b")
 # The observer's number for the inputs, which no operator has: before the first of them.
 _INPUTS = 2**16 - 1
 _COPYRIGHT = "/* SPDX-License-Identifier: Apache-2.0 */"
@@ -293,22 +294,24 @@ def _fill(call: str, places: Mapping[str, str]) -> str:
 def array(c: Constant) -> str:
     """Return the definition of a constant array."""
     if c.ctype.startswith("mg_"):
-        rows = [", ".join(_number(x) for x in row) for row in c.values.tolist()]
-        body = ",\n".join(f"    {{{row}}}" for row in rows)
-        return f"static const {c.ctype} {c.name}[{len(rows)}] = {{\n{body}}};"
-    flat = c.values.reshape(-1)
-    numbers = [f"{float(x).hex()}f" for x in flat.tolist()] if c.ctype == "float" else _numbers(flat)
-    body = ",\n".join("    " + ", ".join(numbers[i : i + _PER_LINE]) for i in range(0, len(numbers), _PER_LINE))
-    return f"static const {c.ctype} {c.name}[{len(numbers)}] MG_ALIGNED({c.alignment}) = {{\n{body}}};"
+        rows = [f"{{{_numbers(row)}}}" for row in c.values.tolist()]
+        size = f"[{len(rows)}]"
+    else:
+        flat = c.values.reshape(-1).tolist()
+        text = _floats if c.ctype == "float" else _numbers
+        rows = [text(flat[i : i + _PER_LINE]) for i in range(0, len(flat), _PER_LINE)]
+        size = f"[{len(flat)}] MG_ALIGNED({c.alignment})"
+    body = ",\n".join(f"    {row}" for row in rows)
+    return f"static const {c.ctype} {c.name}{size} = {{\n{body}}};"
 
 
-def _numbers(flat: npt.NDArray[np.generic]) -> list[str]:
-    return [_number(x) for x in flat.tolist()]
+def _floats(values: Sequence[float]) -> str:
+    return ", ".join(f"{x.hex()}f" for x in values)
 
 
-def _number(x: int) -> str:
-    # -2147483648 is no literal of C: it is the negation of a number that an int does not hold.
-    return "(-2147483647 - 1)" if x == -(2**31) else str(x)
+def _numbers(values: Sequence[int]) -> str:
+    # One conversion for a row: a model has hundreds of thousands of weights.
+    return _LEAST.sub("(-2147483647 - 1)", str(values)[1:-1])
 
 
 def _table(layers: Sequence[LayerRow]) -> list[str]:

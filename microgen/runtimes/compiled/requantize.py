@@ -12,6 +12,7 @@ and its multipliers are searched.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,8 @@ _LIMIT = 2**31
 # Search: how far a multiplier is moved from the real scale before a channel is given up.
 _REACH, _EARLY = 400, 16
 _FREE = 2**40
+# How far thresholds may be from those of the real scale before they are looked for everywhere.
+_NEAR = 2
 # Twice a zero point, and 1, is shifted by it in int32.
 _MOST_SHIFT = 22
 
@@ -230,11 +233,20 @@ class _Search:
         return least, most
 
 
+@functools.lru_cache(64)
 def _thresholds(r: Requantization) -> Int64:
-    """Return the smallest accumulator of each output value above `low`, [channels, values]; acc_high + 1 for none."""
+    """Return the smallest accumulator of each output value above `low`, [channels, values]; acc_high + 1 for none.
+
+    They are near where the real scale has them. The function is asked on both sides of that, and all between the ends
+    where the answers do not enclose a threshold.
+    """
     levels = np.arange(r.low + 1, r.high + 1, dtype=np.int64)[None, :]
-    shape = (len(r.multiplier), levels.shape[1])
-    low, high = (np.broadcast_to(a[:, None], shape).copy() for a in (r.acc_low, r.acc_high + 1))
+    first, last = r.acc_low[:, None], r.acc_high[:, None]
+    scale = np.maximum(r.multiplier, 1)[:, None] * 2.0 ** (r.shift[:, None] - 31.0)
+    real = np.rint(np.clip((levels - r.zero_point - 0.5) / scale, first, last)).astype(np.int64)
+    below, above = np.maximum(real - _NEAR, first), np.minimum(real + _NEAR, last)
+    low = np.where(apply(r, below) < levels, below + 1, first)
+    high = np.where(apply(r, above) >= levels, above, last + 1)
     while (low < high).any():
         middle = (low + high) >> 1
         reached = apply(r, middle) >= levels
