@@ -95,15 +95,22 @@ def _bound(step: Step, bounds: dict[int, _Bounds]) -> Step:
     elif isinstance(step, Alias) and step.input.index in bounds and not step.input.persistent:
         output = bounds[step.input.index].resized(_channels(step.output))
     elif isinstance(step, Lookup):
-        source = bounds[step.input.index]
-        parts = [step.table[lo + 128 : hi + 129] for lo, hi in zip(source.low, source.high, strict=True)]
-        output = _Bounds(np.array([p.min() for p in parts], np.int64), np.array([p.max() for p in parts], np.int64))
+        output = _looked_up(step.table, bounds[step.input.index])
     elif isinstance(step, Sum):
         r = step.requantization
         output = _Bounds(np.full_like(output.low, r.low), np.full_like(output.high, r.high))
     for value in step.outputs:
         bounds[value.index] = output if value is step.output else _unknown(value)
     return step
+
+
+def _looked_up(table: npt.NDArray[np.generic], source: _Bounds) -> _Bounds:
+    """Bound what a table holds between the bounds of each channel: most channels share theirs."""
+    ranges = list(zip(source.low.tolist(), source.high.tolist(), strict=True))
+    parts = {(low, high): table[low + 128 : high + 129] for low, high in set(ranges)}
+    ends = {bounds: (part.min(), part.max()) for bounds, part in parts.items()}
+    low, high = np.array([ends[r] for r in ranges], np.int64).reshape(-1, 2).T
+    return _Bounds(low, high)
 
 
 def _is_padded(step: Conv | Depthwise) -> bool:

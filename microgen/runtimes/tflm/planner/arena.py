@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ....tflite import Operator, Subgraph, Tensor, TfliteModel, variables
+from ....tflite.kept import kept_for_model
 from ...memory import Buffer, MemoryLayout, align, tops, totals
 from . import kernels
 from .layout import place
@@ -149,18 +150,25 @@ def plan(
     arena = _Arena(Structs.of(target, structs))
     _allocate_graphs(arena, model)
     requests = _prepare_operators(arena, model, scratch, persistent, temporary)
-    lifetimes = Lifetimes(model, requests)
-    _allocate_for_planning(arena, model, lifetimes)
-    buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers, [b.fixed for b in lifetimes.buffers]))
-    head = max((b.offset + b.size for b in buffers), default=0)
+    head = _lay_out(model, tuple(requests.items()))
+    _allocate_for_planning(arena, model, len(head.buffers))
+    size = max((b.offset + b.size for b in head.buffers), default=0)
     allocation = arena.needed
-    arena.resize_head(head)
+    arena.resize_head(size)
     _allocate_edges(arena, model)
     needed = align(arena.needed) + _ALLOWANCE.get(target, 0)
+    planning = needed - size - arena.tail
+    highest = align(arena.highest)
+    return MemoryPlan(head.buffers, head.scopes, head.peak, needed, size, arena.tail, planning, allocation, highest)
+
+
+@kept_for_model
+def _lay_out(model: TfliteModel, requests: tuple[tuple[tuple[int, int], tuple[int, ...]], ...]) -> MemoryLayout:
+    """Lay out the head, which targets share: all but a few operators request the same scratch buffers on each."""
+    lifetimes = Lifetimes(model, dict(requests))
+    buffers = with_offsets(lifetimes.buffers, place(lifetimes.buffers, [b.fixed for b in lifetimes.buffers]))
     scopes = tuple(lifetimes.scopes)
-    planning = needed - head - arena.tail
-    peak = _peak(buffers, scopes)
-    return MemoryPlan(buffers, scopes, peak, needed, head, arena.tail, planning, allocation, align(arena.highest))
+    return MemoryLayout(buffers, scopes, _peak(buffers, scopes))
 
 
 def _allocate_graphs(arena: _Arena, model: TfliteModel) -> None:
@@ -185,7 +193,7 @@ def _prepare_operators(
     scratch: KernelBytes | None,
     persistent: KernelBytes | None,
     temporary: KernelBytes | None,
-) -> dict[tuple[int, int], list[int]]:
+) -> dict[tuple[int, int], tuple[int, ...]]:
     """Prepare all kernels: read the options of the operators (Parse), then Init, then Prepare.
 
     Returns:
@@ -201,7 +209,7 @@ def _prepare_operators(
     for _, op in operators:
         if size := structs.user_data(op.name):
             arena.keep(size)
-    requests: dict[tuple[int, int], list[int]] = {}
+    requests: dict[tuple[int, int], tuple[int, ...]] = {}
     kept = set[str | None]()
     for graph, op in operators:
         before = len(arena.requests)
@@ -217,15 +225,15 @@ def _prepare_operators(
             arena.keep(size)
         for size in temporary(graph, op) if temporary else ():
             arena.allocate_temporary(size, structs.pointer)
-        requests[graph.index, op.index] = arena.requests[before:]
+        requests[graph.index, op.index] = tuple(arena.requests[before:])
         arena.hold_requests()
     if arena.requests:
         arena.allocate_persistent(structs.pointer * len(arena.requests), structs.pointer)  # ScratchBufferHandle
     return requests
 
 
-def _allocate_for_planning(arena: _Arena, model: TfliteModel, lifetimes: Lifetimes) -> None:
-    """Take what TFLM needs while it lays the head out: a record per tensor and request, and the planner's arrays.
+def _allocate_for_planning(arena: _Arena, model: TfliteModel, buffers: int) -> None:
+    """Take what TFLM needs while it lays out so many buffers: a record per tensor and request, the planner's arrays.
 
     Variable tensors are kept meanwhile.
     """
@@ -237,7 +245,7 @@ def _allocate_for_planning(arena: _Arena, model: TfliteModel, lifetimes: Lifetim
         for tensor in graph.tensors:
             if tensor.is_variable and tensor.offline_offset < 0:
                 arena.keep(tensor.bytes)
-    top = align(arena.bottom) + len(lifetimes.buffers) * _PLANNER_BYTES_PER_BUFFER
+    top = align(arena.bottom) + buffers * _PLANNER_BYTES_PER_BUFFER
     arena.needed = max(arena.needed, top + align(arena.tail))
     arena.highest = max(arena.highest, top)
 
