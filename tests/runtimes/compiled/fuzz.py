@@ -49,6 +49,9 @@ def main() -> None:
     parser.add_argument("--storage", choices=("best", "dense", "coded"), default="best", help="of weights")
     parser.add_argument("--cpu", choices=CPUS, help="an emulated CPU; this machine with sanitizers otherwise")
     args = parser.parse_args()
+    kinds = ["int16", *random_models.OPERATORS, *(f"{kind}:int16" for kind in random_models.WIDE)]
+    if args.operator not in (None, *kinds):
+        parser.error(f"no operator '{args.operator}'; there are {', '.join(kinds)}")
     first, last, name, cpu = args.first, args.last, args.operator, CPUS.get(args.cpu)
     options = Options(storage=args.storage)
     refused: Counter[str] = Counter()

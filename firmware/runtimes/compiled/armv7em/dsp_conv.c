@@ -22,8 +22,10 @@ MG_INLINE int inside(const tap* at, const mg_dsp_conv_params* p) {
   return at->y >= 0 && at->x >= 0 && at->y <= p->last_y && at->x <= p->last_x;
 }
 
-/* The field of a pixel as bytes, taps outside of the image as zero points. */
-static void field(int8_t* d, const int8_t* in, const tap* at, const mg_dsp_conv_params* p) {
+/* The field of a pixel as bytes, taps outside of the image as zero points. Inline, it takes stack
+ * while kernels run. */
+static MG_NOINLINE void field(int8_t* d, const int8_t* in, const tap* at,
+                              const mg_dsp_conv_params* p) {
   const int32_t zero = (p->zero_point & 255) * 0x01010101;
   for (int32_t i = 0; i < 4 * p->steps; i += 4) memcpy(d + i, &zero, 4);
   int32_t top = 0, bottom = p->kernel_h;
@@ -47,7 +49,7 @@ static void field(int8_t* d, const int8_t* in, const tap* at, const mg_dsp_conv_
 
 void MG_FUNCTION(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv_params* p) {
   uint32_t* const x = scratch;
-  const int32_t c = p->out_c, gap = p->pixel + c % 2;
+  const int32_t c = p->out_c;
   int8_t* const fields = (int8_t*)(x + MG_WORDS(p));
 #ifdef MG_NIBBLES
   /* The words of a step that has no elements. */
@@ -91,9 +93,9 @@ void MG_FUNCTION(const int8_t* in, int8_t* out, void* scratch, const mg_dsp_conv
         }
       }
       MG_SPREAD(x, from, down, (uint32_t)p->rows, (uint32_t)p->fours);
-      const int32_t second = n > 1 ? gap : 0;
-      p->kernel(x, p->weights, p->end, c % 2 == 0 ? out : fields, second, n > 2 ? 2 * gap : second,
-                p->gaps ? (uintptr_t)p->gaps : (uintptr_t)MG_STEPS(p));
+      const int32_t second = n > 1 ? p->pixel + c % 2 : 0;
+      p->kernel(x, p->weights, p->end, c % 2 == 0 ? out : fields, second,
+                n > 2 ? 2 * second : second, p->gaps ? (uintptr_t)p->gaps : (uintptr_t)MG_STEPS(p));
       for (int32_t i = 0; c % 2 && i < n * c; i++) out[i] = fields[i + i / c];
       out += n * p->pixel;
     }
