@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from microgen.errors import InputError
 from microgen.runtimes.compiled.compiler import compile_model
 from microgen.tflite import parse
+from microgen.tflite.check import check_runnable
 from tests.support.models import packed
 from tests.support.tools import needs_host
 
@@ -53,6 +54,7 @@ def test_damaged_models_are_refused_or_sound(tmp_path, first):
     for seed in range(first, first + 80):
         try:
             model = parse(damaged(seed))
+            check_runnable(model, allow_float=True)
             found = compile_model(model, prefix=f"m{len(compiled)}")
         except InputError:
             continue

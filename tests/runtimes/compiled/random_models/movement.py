@@ -23,6 +23,41 @@ def reshape(g: Generator) -> bool:
     return True
 
 
+def expand_dims(g: Generator) -> bool:
+    x = g.any()
+    if len(x.shape) > 4:
+        return False
+    axis = g.whole(0, len(x.shape))
+    y = g.node((*x.shape[:axis], 1, *x.shape[axis:]), x.scale, x.zero)
+    number = g.pick(axis, axis - len(y.shape))
+    g.op("EXPAND_DIMS", [x, g.constant(np.array(number), "int32")], [y], schema.ExpandDimsOptionsT())
+    return True
+
+
+def squeeze(g: Generator) -> bool:
+    x = g.any(low=2)
+    ones = [k for k, n in enumerate(x.shape) if n == 1] if x else []
+    if x is None or not ones or len(ones) == len(x.shape):
+        return False
+    gone = g.pick(ones, [g.pick(*ones)])
+    y = g.node([n for k, n in enumerate(x.shape) if k not in gone], x.scale, x.zero)
+    g.op("SQUEEZE", [x], [y], settings("Squeeze", squeezeDims=g.pick([], gone) if gone == ones else gone))
+    return True
+
+
+def broadcast_to(g: Generator) -> bool:
+    x = g.any()
+    if len(x.shape) > 4:
+        return False
+    more = g.pick((), (g.whole(1, 3),))
+    shape = (*more, *(n if n > 1 else g.whole(1, 3) for n in x.shape))
+    if math.prod(shape) > MAX_ELEMENTS:
+        return False
+    y = g.node(shape, x.scale, x.zero)
+    g.op("BROADCAST_TO", [x, g.constant(np.array(shape), "int32")], [y], schema.BroadcastToOptionsT())
+    return True
+
+
 def concatenation(g: Generator) -> bool:
     x = g.any()
     axis = g.whole(0, len(x.shape) - 1)
