@@ -1,6 +1,7 @@
-"""Forms in which weights lie in flash, decoded where they are used: runs, indices into books, blocks, nibbles.
+"""Forms in which weights lie in flash, decoded where they are used: runs, indices, pairs, blocks, nibbles.
 
-The layouts are those that runs.h, indexed.h, blocks.h and armv7em/nibbles.inc in firmware/runtimes/compiled/ describe.
+The layouts are those that runs.h, indexed.h, blocks.h, armv7em/pairs.inc and armv7em/nibbles.inc in
+firmware/runtimes/compiled/ describe.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _MOST_BOOKS = 256  # a channel has the number of its book in a byte
 _MOST_GAP = 15
 _FARTHEST = 41  # blocks from one to the next
 _TAIL = 3  # bytes that are read behind the last index
+_BOOK = 16  # values that index pairs can name
 _Bytes = npt.NDArray[np.uint8]
 
 
@@ -142,7 +144,28 @@ class Nibbles:
         return "4 bits"
 
 
-Coding = Runs | Indexed | Blocks | Nibbles
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Indices of four bits into one book for the whole layer, two in a byte that is looked up at once.
+
+    Attributes:
+        codes: [pairs of channels, fours of elements, 4]: of channels a and b, elements 0 and 2, then 1 and 3.
+        book: int8 [16].
+    """
+
+    codes: _Bytes
+    book: Int8
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in flash."""
+        return int(self.codes.size + self.book.size)
+
+    def __str__(self) -> str:
+        return "4-bit indices, one book"
+
+
+Coding = Runs | Indexed | Blocks | Nibbles | Pairs
 
 
 def runs(w: Int8) -> Runs | None:
@@ -206,6 +229,19 @@ def nibbles(w: Int8) -> Nibbles | None:
     a, b = (part.reshape(len(part), -1, 2, 2) for part in (filled[::2], filled[1::2]))
     halves = (a[..., 1] + 8) | (b[..., 1] + 8) << 4 | (a[..., 0] + 8) << 8 | (b[..., 0] & 15) << 12
     return Nibbles(halves[..., 0] | halves[..., 1] << 16, w[:, ::2].astype(np.int64).sum(1))
+
+
+def pairs(w: Int8) -> Pairs | None:
+    """Return weights [channels, elements] as index pairs; None: there are more than 16 values."""
+    filled = np.pad(w, ((0, 0), (0, -w.shape[1] % 4)))
+    values = np.unique(filled)
+    if len(values) > _BOOK:
+        return None
+    index = np.pad(np.searchsorted(values, filled), ((0, len(w) % 2), (0, 0))).reshape(-(-len(w) // 2), 2, -1, 2, 2)
+    codes = (index[..., 0, :] | index[..., 1, :] << 4).transpose(0, 2, 3, 1)
+    return Pairs(
+        codes.reshape(*codes.shape[:2], 4).astype(np.uint8), np.pad(values, (0, _BOOK - len(values)), mode="edge")
+    )
 
 
 def indexed(w: Int8) -> Indexed | None:

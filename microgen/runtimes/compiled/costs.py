@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .coding import Blocks, Coding, Indexed, Nibbles, Runs
+from .coding import Blocks, Coding, Indexed, Nibbles, Pairs, Runs
 from .steps import (
     Alias,
     Conv,
@@ -30,6 +30,7 @@ from .steps import (
 # Of simple steps, against one that moves an element.
 _ELEMENTS = {Sum: 1.5, Lookup: 0.8, Softmax: 12}
 _WINOGRAD = 0.55  # of the instructions without it
+_PAIR_TABLE = 1_300  # instructions that make a layer's table
 
 
 def is_winograd(step: Conv | FullyConnected, weight_bytes: int) -> bool:
@@ -50,6 +51,8 @@ class Costs:
         index: of decoding a weight; dense_index: of decoding it and multiplying with it.
         nibble: of a multiplication in a convolution with weights of four bits; dense_nibble: in a fully connected
             layer; 0 where the CPU has no kernel for them.
+        pair: of a multiplication in a convolution with index pairs; dense_pair: in a fully connected layer; 0 where the
+            CPU has no kernel for them.
         block: of a block and one pixel; dense_block: in a fully connected layer.
         depthwise: of a multiplication in a depthwise convolution.
         element: of an output of any other step, times `_ELEMENTS`.
@@ -68,6 +71,8 @@ class Costs:
     dense_index: float
     nibble: float
     dense_nibble: float
+    pair: float
+    dense_pair: float
     block: float
     dense_block: float
     depthwise: float
@@ -107,6 +112,8 @@ class Costs:
             # What sums begin with takes about as much as one more channel, and a little for each pixel.
             whole = -(-elements // 8) * 8 * self.nibble * (channels + 1)
             return pixels * (whole + self.field * elements + 1.5 * self.output) + outputs
+        if isinstance(coding, Pairs):
+            return pixels * elements * (self.pair * channels + self.field) + outputs + _PAIR_TABLE
         times = -(-channels // coding.chunk) if coding and coding.chunk else 1
         decoding = self.index * channels * elements if coding else 0
         whole = pixels * elements * (self.mac * channels + self.field * times) + outputs + decoding
@@ -121,16 +128,19 @@ class Costs:
             return step.batches * (self.dense_block * coding.count + outputs)
         if isinstance(coding, Nibbles):
             return step.batches * (self.dense_nibble * (units + 2) * depth + 2 * outputs)
+        if isinstance(coding, Pairs):
+            return step.batches * (self.dense_pair * units * depth + outputs) + _PAIR_TABLE
         each = self.dense_index if isinstance(coding, Indexed) else self.dense_mac
         return step.batches * (each * units * depth + outputs)
 
 
 GENERIC = Costs(
     mac=3.2, dense_mac=3.5, field=4, field4=3.5, output=20, run=6.5, run_output=60, dense_run=12, index=12,
-    dense_index=12, nibble=0, dense_nibble=0, block=17, dense_block=30, depthwise=10, element=15, error_percent=40,
+    dense_index=12, nibble=0, dense_nibble=0, pair=0, dense_pair=0, block=17, dense_block=30, depthwise=10, element=15,
+    error_percent=40,
 )  # fmt: skip
 ARMV7EM = Costs(
     mac=0.71, dense_mac=0.9, field=2, field4=2.6, output=14, run=2.4, run_output=46, dense_run=7, index=3.5,
-    dense_index=3.8, nibble=0.725, dense_nibble=1.3, block=7.2, dense_block=25, depthwise=1.6, element=5,
-    error_percent=15,
+    dense_index=3.8, nibble=0.725, dense_nibble=1.3, pair=0.95, dense_pair=2.2, block=7.2, dense_block=25,
+    depthwise=1.6, element=5, error_percent=15,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import coding, memory
-from .coding import Coding, Indexed, Nibbles
+from .coding import Coding, Indexed, Nibbles, Pairs
 from .costs import Costs, is_winograd
 from .memory import Layout
 from .path import Code, Options, Program
@@ -26,7 +26,7 @@ _GROWTH: Mapping[str, float] = {"speed": 0.02, "balanced": 0.10, "size": float("
 # A byte is worth no more.
 _MOST_INSTRUCTIONS = 250
 # About what a kernel takes, and the least that is worth one.
-_KERNEL_BYTES: Mapping[tuple[type, type], int] = {(Conv, Nibbles): 1_500}
+_KERNEL_BYTES: Mapping[tuple[type, type], int] = {(Conv, Nibbles): 1_500, (FullyConnected, Pairs): 350}
 _USUAL_KERNEL_BYTES = 700
 _Layer = Conv | FullyConnected
 
@@ -128,6 +128,9 @@ def _codings(step: _Layer, free: int, costs: Costs, *, everything: bool = False)
     as_nibbles = coding.nibbles(w) if costs.nibble else None
     if as_nibbles and _fits_nibbles(step, as_nibbles):
         yield as_nibbles
+    as_pairs = coding.pairs(w) if costs.pair else None
+    if as_pairs and (isinstance(step, FullyConnected) or _is_shallow(step)):
+        yield as_pairs
     as_indices = coding.indexed(w)
     if as_indices is None:
         return
@@ -173,7 +176,8 @@ def _greedy(choices: Sequence[_Choice], most: float) -> list[_Choice]:
         if before is not None and before.saved >= c.saved:
             continue
         more = c.added - (before.added if before else 0.0)
-        if added + more <= most:
+        worth = _MOST_INSTRUCTIONS * (c.saved - (before.saved if before else 0))
+        if more <= worth and added + more <= most:
             taken[c.step.index] = c
             added += more
     return list(taken.values())

@@ -40,6 +40,13 @@ def indices(coded: coding.Indexed) -> npt.NDArray[np.int8]:
     return np.asarray(coded.books[coded.book[:, None], index][:, : coded.elements])
 
 
+def pairs(coded: coding.Pairs, channels: int, elements: int) -> npt.NDArray[np.int8]:
+    """Return the weights that index pairs stand for, [channels, elements]."""
+    values = coded.book[np.stack([coded.codes & 15, coded.codes >> 4], axis=-1)]  # [..., (a02, b02, a13, b13), 2]
+    fours = np.stack([values[..., 0:2, 0], values[..., 2:4, 0], values[..., 0:2, 1], values[..., 2:4, 1]], axis=2)
+    return np.asarray(fours.transpose(0, 3, 1, 2).reshape(2 * len(values), -1)[:channels, :elements])
+
+
 def nibbles(coded: coding.Nibbles, elements: int) -> npt.NDArray[np.int8]:
     """Return the weights that nibbles stand for, [channels, elements]."""
     halves = np.stack([coded.words & 0xFFFF, coded.words >> 16], axis=-1)

@@ -39,6 +39,17 @@ def test_nibbles_give_their_weights_back():
     assert coding.nibbles(np.array([[8, 0]], np.int8)) is None and coding.nibbles(np.array([[-9]], np.int8)) is None
 
 
+def test_pairs_give_their_weights_back():
+    rng = np.random.default_rng(9)
+    for _ in range(40):
+        w = _weights(rng, 15, 0.1)
+        coded = coding.pairs(w)
+        assert coded is not None and np.array_equal(decoding.pairs(coded, *w.shape), w)
+    w = np.tile(np.arange(1, 18, dtype=np.int8), (2, 4))
+    assert coding.pairs(w) is None and coding.pairs(w[:, :16]) is not None
+    assert coding.pairs(w[:, :15]) is not None  # and a zero to fill up
+
+
 def test_runs_want_a_zero_to_fill_up_an_odd_channel():
     assert coding.runs(np.full((1, 3), 5, np.int8)) is None
     assert coding.runs(np.full((1, 4), 5, np.int8)) is not None

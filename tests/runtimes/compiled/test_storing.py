@@ -15,12 +15,12 @@ from microgen.tflite import parse
 from tests.support.models import ModelBuilder
 
 
-def model(kind):
+def model(kind, strides=(2, 1, 1)):
     """Convolutions of 32 channels, smaller ones after larger ones, with weights of a kind."""
     rng = np.random.default_rng(4)
     b = ModelBuilder()
     tensors, size = [b.tensor("x", [1, 16, 16, 32], "int8", 0.05)], 16
-    for k, stride in enumerate((2, 1, 1)):
+    for k, stride in enumerate(strides):
         shape = (32, 3, 3, 32)
         w = rng.normal(0, 40, shape)
         if kind == "clustered":
@@ -66,6 +66,15 @@ def test_four_bits_need_no_buffer_on_dsp_instructions():
     assert [row.stored for row in stored.layers] == ["4 bits"] * 3
     assert stored.weights_bytes <= 0.53 * dense.weights_bytes and stored.instructions <= 1.05 * dense.instructions
     assert stored.ram_bytes <= dense.ram_bytes + 48
+
+
+def test_indices_into_one_book_need_no_buffer_on_dsp_instructions():
+    compressed = model("clustered", (1, 2, 1))
+    dense, stored = (compile_model(compressed, Armv7emPath(), Options("size", storage=s)) for s in ("dense", "best"))
+    # The first layer takes all RAM that there is. A layer with room for a buffer has the form of fewer instructions.
+    assert [row.stored for row in stored.layers] == ["", "4-bit indices, one book", "4-bit indices"]
+    assert stored.layers[1].weight_bytes < 0.53 * dense.layers[1].weight_bytes
+    assert stored.instructions < 1.15 * dense.instructions and stored.ram_bytes <= dense.ram_bytes + EXTRA_RAM
 
 
 @pytest.mark.parametrize("kind", FORMS)

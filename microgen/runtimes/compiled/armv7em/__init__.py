@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import costs
-from ..coding import Blocks, Coding, Indexed, Nibbles
+from ..coding import Blocks, Coding, Indexed, Nibbles, Pairs
 from ..pack import dense_beside_convs
 from ..pack.matrix import rows_as_conv
 from ..path import Code, Options, Program
@@ -55,6 +55,7 @@ class _Plan:
         self._coded: dict[int, Conv] = {}
         self._dense: dict[int, FullyConnected] = {}
         self._nibbles: dict[int, FullyConnected] = {}
+        self._pairs: dict[int, FullyConnected] = {}
         self._depthwise: dict[int, Depthwise] = {}
         for step in program.steps:
             if isinstance(step, _Layer) and _is_int8(step):
@@ -92,6 +93,10 @@ class _Plan:
             if isinstance(step, FullyConnected):
                 self._nibbles[step.index] = step
                 return
+        elif isinstance(coding, Pairs):
+            if isinstance(step, FullyConnected):
+                self._pairs[step.index] = step
+                return
         elif not isinstance(coding, Indexed | Blocks) or not _fits(step.filter):
             return
         if isinstance(step, Conv):
@@ -101,7 +106,7 @@ class _Plan:
         codes = self._winograd()
         convs = {k: s for k, s in self._convs.items() if k not in codes}
         cheap: dict[int, Constants] = {}
-        for kind in (Nibbles, Blocks):  # these have kernels of their own
+        for kind in (Nibbles, Pairs, Blocks):  # these have kernels of their own
             cheap |= self._constants({k: s for k, s in self._coded.items() if isinstance(s.coding, kind)})
         cheap |= self._constants({**convs, **{k: s for k, s in self._coded.items() if isinstance(s.coding, Indexed)}})
         coded = {k: self._without_dead(s, cheap.pop(k)) for k, s in self._coded.items() if k in cheap}
@@ -118,6 +123,7 @@ class _Plan:
                 codes[k] = self._coded_conv(self._coded[k], common, unroll)
         codes |= self._dense_codes()
         codes |= {k: layers.dense_nibbles(s) for k, s in self._nibbles.items()}
+        codes |= {k: layers.dense_pairs(s) for k, s in self._pairs.items()}
         for k, c in self._constants(self._depthwise).items():
             depthwise = self._depthwise[k]
             unroll = _divisor(depthwise.output.shape[2] // 2, self._unroll({k: depthwise}, 4, 1))
@@ -133,6 +139,8 @@ class _Plan:
     def _coded_conv(step: Conv, c: Constants, unroll: int) -> Code:
         if isinstance(step.coding, Nibbles):
             return layers.conv_nibbles(step, c, unroll)
+        if isinstance(step.coding, Pairs):
+            return layers.conv_pairs(step, c, unroll)
         return layers.conv_blocks(step, c) if isinstance(step.coding, Blocks) else layers.conv_indexed(step, c, unroll)
 
     @staticmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import linear
-from ..coding import Blocks, Indexed, Nibbles
+from ..coding import Blocks, Indexed, Nibbles, Pairs
 from ..pack.coded import indexed_constants, indexed_text
 from ..pack.matrix import Channels, clamp_call, conv_overlap, is_narrow
 from ..pack.text import fields as text_of
@@ -24,6 +24,7 @@ _FOLDER = "armv7em"
 _PART = 508
 # Passes of nibbles.inc cost more than those of conv.inc.
 _NIBBLES_UNROLL = 8
+_PAIR_TABLE = 1024  # bytes of RAM
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,57 @@ def conv_nibbles(step: Conv, c: Constants, unroll: int) -> Code:
         scratch_bytes=scratch + 24 * (coded.words.shape[1] % 2) + 24,
         overlaps=(conv_overlap(step),),
         proven=len(step.filter),
+    )
+
+
+def conv_pairs(step: Conv, c: Constants, unroll: int) -> Code:
+    """CONV_2D without groups on pairs.inc."""
+    k, coded = step.index, step.coding
+    assert isinstance(coded, Pairs)
+    stream = streams.pairs3(coded, step.bias, c, step.requantization)
+    fields, _, scratch = _conv_fields(step, c, 1)
+    kernel = Instance("mg_pairs3", "pairs.inc", (immediate(c), unroll))
+    fields |= {"kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}"}
+    params = struct("mg_dsp_conv_pairs_params", f"conv{k}", {"conv": f"{{{text_of(fields)}}}", "book": f"book{k}"})
+    return Code(
+        call=f"mg_dsp_conv_pairs({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
+        + clamp_call(step, step.requantization),
+        constants=(Constant(f"stream{k}", "int32_t", stream), Constant(f"book{k}", "int8_t", coded.book, 1)),
+        declarations=(params,),
+        shared=(kernel.declaration("mg_conv3_kernel"),),
+        headers=(f"{_FOLDER}/dsp_pairs.h",),
+        files=_files("dsp_conv.c", "dsp_conv_pairs.c", "dsp_pairs.c", "widen.S", clamp=step.requantization),
+        sources=(kernel.source,),
+        scratch_bytes=_PAIR_TABLE + scratch,
+        overlaps=(conv_overlap(step),),
+        proven=len(step.filter),
+    )
+
+
+def dense_pairs(step: FullyConnected) -> Code:
+    """FULLY_CONNECTED with index pairs."""
+    k, coded = step.index, step.coding
+    assert isinstance(coded, Pairs)
+    units, depth = step.filter.shape
+    table = Channels.of(step.requantization)
+    params = struct("mg_dsp_dense_pairs_params", f"dense{k}", {
+        "weights": f"codes{k}", "book": f"book{k}", "channels": f"channels{k}", "batches": step.batches,
+        "depth": depth, "units": units, "zero": table.zero,
+    })  # fmt: skip
+    return Code(
+        call=f"mg_dsp_dense_pairs{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});"
+        + clamp_call(step, step.requantization),
+        constants=(
+            Constant(f"codes{k}", "uint8_t", coded.codes.reshape(-1)),
+            Constant(f"book{k}", "int8_t", coded.book, 1),
+            table.constant(f"channels{k}", step.bias),
+        ),
+        declarations=(params,),
+        headers=(f"{_FOLDER}/dsp_pairs.h",),
+        files=_files("pairs.S", "dsp_pairs.c", f"dsp_dense_pairs{table.suffix}.c", clamp=step.requantization),
+        scratch_bytes=_PAIR_TABLE,
+        proven=table.proven,
+        exact=table.exact,
     )
 
 

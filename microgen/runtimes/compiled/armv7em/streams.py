@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..coding import NO_NIBBLES, Blocks, Nibbles
+from ..coding import NO_NIBBLES, Blocks, Nibbles, Pairs
 from ..requantize import Uniform
 from ..values import Int64, Requantization
 from .constants import Constants
@@ -45,6 +45,13 @@ def nibbles3(coded: Nibbles, bias: Int64, c: Constants, r: Requantization) -> In
     """Return the stream of nibbles.inc; `bias` is that of the coded sums."""
     words = _filled(_words(bias, c), 2).reshape(len(coded.words), -1)
     steps = np.pad(coded.words, ((0, 0), (0, coded.words.shape[1] % 2)), constant_values=NO_NIBBLES)
+    return _with_head(np.concatenate([steps, words], axis=1), c, r)
+
+
+def pairs3(coded: Pairs, bias: Int64, c: Constants, r: Requantization) -> Int64:
+    """Return the stream of pairs.inc."""
+    words = _filled(_words(bias, c), 2).reshape(len(coded.codes), -1)
+    steps = np.ascontiguousarray(coded.codes).view("<u4")[..., 0].astype(np.int64)
     return _with_head(np.concatenate([steps, words], axis=1), c, r)
 
 

@@ -1,0 +1,2 @@
+#define MG_WIDE
+#include "dsp_dense_pairs.c"
