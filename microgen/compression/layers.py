@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
 
-# A kernel is taken for pruned from this share of zeros on, and for clustered where each value occurs so often.
-_SPARSE = 0.2
-_OFTEN = 4
+# A kernel is taken for pruned from this share of zeros on.
+SPARSE = 0.2
 # How the names of the ranges end that quantization-aware training adds to a model.
 RANGES = ("_min:0", "_max:0")
 
@@ -67,9 +65,4 @@ def kernels(model: Any) -> list[npt.NDArray[Any]]:  # noqa: ANN401
 
 def is_pruned(model: Any) -> bool:  # noqa: ANN401
     """Tell whether kernels of a model were pruned: a fifth or more of one are zero."""
-    return any((w == 0).mean() >= _SPARSE for w in kernels(model))
-
-
-def is_clustered(model: Any) -> bool:  # noqa: ANN401
-    """Tell whether kernels of a model were clustered: the values other than zero recur in one."""
-    return any(np.count_nonzero(w) >= _OFTEN * np.unique(w[w != 0]).size > 0 for w in kernels(model))
+    return any((w == 0).mean() >= SPARSE for w in kernels(model))

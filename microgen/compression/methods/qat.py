@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from ...errors import InputError
 from ..base import Method, Step
+from ..clusters import Books, clustered
 from ..fine_tuning import fine_tune
-from ..layers import RANGES, describe, is_clustered, is_pruned
+from ..layers import RANGES, describe, is_pruned
 from ..task import Task
 
 _LEARNING_RATE = 1e-4
@@ -58,14 +59,11 @@ def apply(model: Any, task: Task, step: Step) -> Any:  # noqa: ANN401
 
     Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", 2018.
     """
-    clustered = is_clustered(model)
     wrapped = quantization_aware(model)
     calibrate(wrapped, task.representative)
-    fine_tune(wrapped, task, METHOD.epochs, _LEARNING_RATE)
-    if clustered:
-        from tensorflow_model_optimization.experimental import combine
-
-        wrapped = combine.strip_clustering_cqat(wrapped)
+    # The wrapped model has other layers and variables than the model; its kernels come in the same order.
+    books = Books(clustered(wrapped))
+    fine_tune(wrapped, task, METHOD.epochs, _LEARNING_RATE, callbacks=[books.callback()])
     return wrapped
 
 
@@ -132,9 +130,7 @@ def _scheme(model: Any) -> Any:  # noqa: ANN401
     from tensorflow_model_optimization.experimental import combine
     from tensorflow_model_optimization.quantization.keras import default_8bit
 
-    if is_clustered(model):
-        return combine.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=is_pruned(model))
-    if is_pruned(model):
+    if is_pruned(model) and not clustered(model):
         return combine.Default8BitPrunePreserveQuantizeScheme()
     return default_8bit.Default8BitQuantizeScheme()
 
