@@ -1,4 +1,4 @@
-"""Weights of four bits: layers that bear it get 15 values a channel, the least sensitive first.
+"""Weights of four bits: layers that bear it get 15 values a channel, rounded for the inputs that they have.
 
 The weights stay int8 in the .tflite, so that every runtime runs it: their values are -7 to 7, their scales larger. What
 stores them in half a byte each saves the other half. Packed, they are INT4 tensors, two in a byte: TFLM unpacks those
@@ -7,8 +7,8 @@ of a layer into its arena each time it runs, so the file is smaller and the aren
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,17 +22,25 @@ from ..verification import make_samples, quantize_samples, real_values
 from ..workers import TFLM, tflm
 from .accept import Quantized
 from .damage import WARN_DB
+from .rounding import fields_of, four_bits
 
-_LARGEST = 7
-# A channel's scale may cut its largest weights off where that makes the others better.
-_SHARES = np.linspace(0.5, 1.0, 11)
-_SAMPLES = 24
+_SAMPLES = 48
 _LEAST = 256  # weights that are worth it
 _OPERATORS = ("CONV_2D", "FULLY_CONNECTED")
 _DEADLINE_S = 300.0
 _ARENA = 1 << 24
+_LARGE_ARENA = 1 << 26  # for all tensors
 _MOST_DB = 120.0
 _Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rounded:
+    """A layer in four bits; see `rounding.four_bits`."""
+
+    weights: npt.NDArray[np.int8]
+    factors: _Floats
+    bias: _Floats
 
 
 def with_int4_weights(
@@ -40,8 +48,9 @@ def with_int4_weights(
 ) -> Quantized:
     """Return an int8 model with four bits a weight in the layers that bear it.
 
-    Each layer is tried alone on calibration data, or on made-up samples where there are none; then layers are taken by
-    what they cost, for as long as the outputs keep a ratio of signal to noise of 20 dB against the int8 model.
+    Weights are rounded for calibration data, or for made-up samples where there are none (see `rounding`). All layers
+    are taken if the outputs then keep a ratio of signal to noise of 20 dB against the int8 model. If they do not, each
+    layer is tried alone. Then layers are taken by what they cost, for as long as the outputs keep this ratio.
 
     Args:
         packed: store them as INT4 tensors where TFLM takes these: no fully connected layer with a scale a channel.
@@ -57,27 +66,33 @@ def with_int4_weights(
             "no layer has int8 weights to convert to four bits", "CONV_2D and FULLY_CONNECTED layers can have them"
         )
     inputs = (
-        quantize_samples(model, [values[:_SAMPLES] for values in quantized.calibration])
+        quantize_samples(model, [_spread(values) for values in quantized.calibration])
         if quantized.calibration
         else make_samples(model, _SAMPLES, 0)
     )
     reference = _outputs(model, model.data, inputs)
+    on_step("four bits a weight: rounding the weights")
+    rounded = _rounded(model, layers, inputs)
 
     def outputs(data: bytes) -> list[_Floats]:
         return _outputs(model, data, inputs)
 
     alone: dict[int, float] = {}
-    for n, k in enumerate(layers):
-        on_step(f"four bits a weight: layer {n + 1} of {len(layers)} alone")
-        alone[k] = _sqnr_db(reference, outputs(_rewritten(model, [k])))
-    taken: list[int] = []
-    data, left, best = model.data, _MOST_DB, reference
-    for k in sorted(layers, key=lambda k: -alone[k]):
-        tried = _rewritten(model, sorted([*taken, k]))
-        got = outputs(tried)
-        ratio = _sqnr_db(reference, got)
-        if ratio >= WARN_DB:
-            taken, data, left, best = [*taken, k], tried, ratio, got
+    taken = layers
+    data = _rewritten(model, rounded)
+    best = outputs(data)
+    left = _sqnr_db(reference, best)
+    if left < WARN_DB:
+        for n, k in enumerate(layers):
+            on_step(f"four bits a weight: layer {n + 1} of {len(layers)} alone")
+            alone[k] = _sqnr_db(reference, outputs(_rewritten(model, {k: rounded[k]})))
+        taken, data, left, best = [], model.data, _MOST_DB, reference
+        for k in sorted(layers, key=lambda k: -alone[k]):
+            tried = _rewritten(model, {j: rounded[j] for j in sorted([*taken, k])})
+            got = outputs(tried)
+            ratio = _sqnr_db(reference, got)
+            if ratio >= WARN_DB:
+                taken, data, left, best = [*taken, k], tried, ratio, got
     names = [f"{model.main.operators[k].name} {k}" for k in sorted(taken)]
     kept = [f"{model.main.operators[k].name} {k} ({alone[k]:.1f} dB alone)" for k in layers if k not in taken]
     warnings = quantized.warnings
@@ -108,6 +123,30 @@ def _is_able(model: TfliteModel, op: Operator) -> bool:
     return is_int8 and weights.is_constant and weights.elements >= _LEAST and users == 1
 
 
+def _spread(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return as many samples as are wanted, from everywhere: calibration data may be sorted by class."""
+    return values[np.linspace(0, len(values) - 1, min(len(values), _SAMPLES)).astype(np.int64)]
+
+
+def _rounded(model: TfliteModel, layers: Sequence[int], inputs: Sequence[npt.NDArray[Any]]) -> dict[int, _Rounded]:
+    """Return the weights of layers in four bits, by the number of their operator."""
+    operators, tensors = model.main.operators, model.main.tensors
+    numbers = sorted({operators[k].inputs[0] for k in layers})
+    request = tflm.TensorsRequest(model.data, tuple(inputs), _LARGE_ARENA, tuple(numbers))
+    samples = workers.run(TFLM, tflm.tensors, request, deadline_s=_DEADLINE_S)
+    found = {}
+    for k in layers:
+        op = operators[k]
+        weights = tensors[op.inputs[1]]
+        x = np.stack([sample[numbers.index(op.inputs[0])] for sample in samples])
+        assert weights.quantization is not None
+        w = model.constant(weights).astype(np.int8)
+        has_bias = len(op.inputs) > 2 and op.inputs[2] >= 0
+        rounded = four_bits(w, len(weights.quantization.scales), fields_of(op, x, tensors), has_bias=has_bias)
+        found[k] = _Rounded(*rounded)
+    return found
+
+
 def _outputs(model: TfliteModel, data: bytes, inputs: Sequence[npt.NDArray[Any]]) -> list[_Floats]:
     reply = workers.run(TFLM, tflm.run, tflm.RunRequest(data, tuple(inputs), _ARENA), deadline_s=_DEADLINE_S)
     return [
@@ -124,22 +163,20 @@ def _sqnr_db(reference: Sequence[_Floats], got: Sequence[_Floats]) -> float:
     return float(min(*ratios, _MOST_DB))
 
 
-def _rewritten(model: TfliteModel, layers: Sequence[int]) -> bytes:
+def _rewritten(model: TfliteModel, layers: Mapping[int, _Rounded]) -> bytes:
     """Return the .tflite with four bits a weight in some layers."""
     from ai_edge_litert import schema_py_generated as schema
 
     tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.data, 0))
     graph = tree.subgraphs[0]
-    for k in layers:
+    for k, rounded in layers.items():
         op = graph.operators[k]
         kernel = graph.tensors[op.inputs[1]]
-        w = np.frombuffer(bytes(bytearray(tree.buffers[kernel.buffer].data)), np.int8).reshape(kernel.shape)
         scales = np.asarray(kernel.quantization.scale, np.float64)
-        small, factors = four_bits(w, len(scales))
-        tree.buffers[kernel.buffer].data = np.frombuffer(small.tobytes(), np.uint8)
-        kernel.quantization.scale = (scales * factors).astype(np.float32)
+        tree.buffers[kernel.buffer].data = np.frombuffer(rounded.weights.tobytes(), np.uint8)
+        kernel.quantization.scale = (scales * rounded.factors).astype(np.float32)
         if len(op.inputs) > 2 and op.inputs[2] >= 0:
-            _rescale_bias(tree, graph.tensors[op.inputs[2]], factors)
+            _move_bias(tree, graph.tensors[op.inputs[2]], rounded)
     return pack(tree)
 
 
@@ -160,34 +197,13 @@ def _with_int4_tensors(model: TfliteModel, data: bytes, layers: Sequence[int]) -
     return pack(tree)
 
 
-def four_bits(w: npt.NDArray[np.int8], scales: int) -> tuple[npt.NDArray[np.int8], _Floats]:
-    """Return int8 weights rounded to -7 to 7, and by what their scales grow.
-
-    Args:
-        w: weights, output channels first.
-        scales: how many scales they have: one, or one per channel. Each is the best of some by the squared error.
-    """
-    flat = w.reshape(scales, -1).astype(np.float64)
-    largest = np.maximum(np.abs(flat).max(1), 1.0) / _LARGEST
-    best = np.full(scales, np.inf)
-    factors = largest.copy()
-    for share in _SHARES:
-        tried = largest * share
-        q = np.clip(np.rint(flat / tried[:, None]), -_LARGEST, _LARGEST)
-        error = ((flat - q * tried[:, None]) ** 2).sum(1)
-        better = error < best
-        best, factors = np.where(better, error, best), np.where(better, tried, factors)
-    small = np.clip(np.rint(flat / factors[:, None]), -_LARGEST, _LARGEST)
-    return small.astype(np.int8).reshape(w.shape), factors
-
-
-def _rescale_bias(tree: Any, bias: Any, factors: _Floats) -> None:  # noqa: ANN401 - the schema has no types
-    """Bring a bias to the scale of its layer's accumulators."""
+def _move_bias(tree: Any, bias: Any, rounded: _Rounded) -> None:  # noqa: ANN401 - the schema has no types
+    """Bring a bias to the scale of its layer's accumulators, and add what rounding has lost in the mean."""
     buffer = tree.buffers[bias.buffer]
     if buffer.data is None or not len(buffer.data):
         return
     values = np.frombuffer(bytes(bytearray(buffer.data)), np.int32)
-    by = factors if len(factors) == len(values) else np.full(len(values), factors[0])
-    buffer.data = np.frombuffer(np.rint(values / by).astype(np.int32).tobytes(), np.uint8)
+    by = np.broadcast_to(rounded.factors, values.shape)
+    buffer.data = np.frombuffer(np.rint((values + rounded.bias) / by).astype(np.int32).tobytes(), np.uint8)
     if bias.quantization is not None and bias.quantization.scale is not None:
-        bias.quantization.scale = (np.asarray(bias.quantization.scale, np.float64) * factors).astype(np.float32)
+        bias.quantization.scale = (np.asarray(bias.quantization.scale, np.float64) * rounded.factors).astype(np.float32)
