@@ -25,8 +25,12 @@ EXTRA_RAM = 512
 _GROWTH: Mapping[str, float] = {"speed": 0.02, "balanced": 0.10, "size": float("inf")}
 # A byte is worth no more.
 _MOST_INSTRUCTIONS = 250
-# About what a kernel takes, and the least that is worth one.
-_KERNEL_BYTES: Mapping[tuple[type, type], int] = {(Conv, Nibbles): 1_500, (FullyConnected, Pairs): 350}
+# About what a kernel takes, and the least that is worth one. In fully connected layers the dense kernel leaves instead.
+_KERNEL_BYTES: Mapping[tuple[type, type], int] = {
+    (Conv, Nibbles): 1_500,
+    (FullyConnected, Nibbles): 250,
+    (FullyConnected, Pairs): 350,
+}
 _USUAL_KERNEL_BYTES = 700
 _Layer = Conv | FullyConnected
 
