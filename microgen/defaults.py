@@ -8,6 +8,7 @@ PROJECT = "platformio"
 APPLICATION = "serial"
 SCHEME = "int8"
 WEIGHTS = "int8"
+RECURRENT = "step"  # how GRU and RNN layers are converted
 VALUE_RANGE = (0.0, 1.0)  # what black and white of an image become
 SAMPLE_RATE = 16_000  # of audio, in Hz
 MOST_SAMPLES = 100_000

@@ -24,6 +24,7 @@ from .options import (
     Phrase,
     ProjectKind,
     Range,
+    Recurrent,
     Runtime,
     SampleRate,
     Samples,
@@ -76,6 +77,7 @@ def build(
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     allow_float: AllowFloat = False,
+    recurrent: Recurrent = defaults.RECURRENT,
     accept_noise: AcceptNoise = False,
     recipe: Annotated[
         str | None,
@@ -155,6 +157,7 @@ def build(
         "value_range": parse_range(value_range),
         "sample_rate": sample_rate,
         "allow_float": allow_float,
+        "recurrent": recurrent,
         "accept_noise": accept_noise,
         "recipe": recipe,
         "phrase": phrase,

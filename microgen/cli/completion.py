@@ -33,6 +33,13 @@ def schemes(incomplete: str) -> list[str]:
     return _beginning(SCHEMES, incomplete)
 
 
+def recurrent(incomplete: str) -> list[str]:
+    """Return the conversions of recurrent layers whose name begins so."""
+    from ..frontends.frontend import RECURRENT
+
+    return _beginning(RECURRENT, incomplete)
+
+
 def runtimes(incomplete: str) -> list[str]:
     """Return the runtimes whose name begins so."""
     from ..runtimes import RUNTIMES

@@ -10,8 +10,9 @@ from typer.core import TyperCommand
 # The groups of options, and the parameters in each. What stands in none is in the last one, "Options".
 GROUPS = {
     "Model and data": (
-        "name", "labels", "calibration", "scheme", "value_range", "sample_rate", "allow_float", "accept_noise",
-        "recipe", "phrase", "data", "float_model", "window", "stride", "rate", "label", "units", "student", "model",
+        "name", "labels", "calibration", "scheme", "value_range", "sample_rate", "allow_float", "recurrent",
+        "accept_noise", "recipe", "phrase", "data", "float_model", "window", "stride", "rate", "label", "units",
+        "student", "model",
     ),
     "Board and firmware": (
         "board", "all_boards", "project", "application", "application_option", "mlperf", "selftest_at_boot", "arena",

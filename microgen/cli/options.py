@@ -57,6 +57,13 @@ Scheme = Annotated[
 AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Keep layers that have no integer operator in float32, and list them.")
 ]
+Recurrent = Annotated[
+    str,
+    typer.Option(
+        help="GRU and RNN of PyTorch and ONNX: step (one step per inference, with state) or unroll (all steps).",
+        autocompletion=completion.recurrent,
+    ),
+]
 AcceptNoise = Annotated[
     bool, typer.Option("--accept-noise", help="Accept a model whose output has an SQNR below 10 dB after quantization.")
 ]

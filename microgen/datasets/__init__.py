@@ -11,7 +11,7 @@ from .arrays import (
     shape_hint,
 )
 from .dataset import Calibration, Request, Source, request, resolve
-from .layout import ChannelsFirst, is_owned
+from .layout import ChannelsFirst, Sequences, is_owned
 from .stored import load_arrays
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ChannelsFirst",
     "InputSpec",
     "Request",
+    "Sequences",
     "Source",
     "check_numbers",
     "class_numbers",

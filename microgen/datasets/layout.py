@@ -85,6 +85,56 @@ class ChannelsFirst:
         ]
 
 
+@dataclass(frozen=True)
+class Sequences:
+    """What a deployed model that runs one step per inference makes of its owner's sequences.
+
+    Attributes:
+        steps: of a sequence of the calibration data; 0 for a model that runs whole samples.
+        outputs: the numbers of the outputs that the owner has of each step, not of the last alone.
+    """
+
+    steps: int = 0
+    outputs: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Sequences:
+        """Return what a project's manifest records in its "source"."""
+        recorded = record.get("sequences", {})
+        return cls(next(iter(recorded.get("steps", ())), 0), tuple(recorded.get("outputs", ())))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"steps": [self.steps], "outputs": list(self.outputs)}
+
+    def deployed(self, values: Array, shape: Sequence[int]) -> tuple[Array, int]:
+        """Return the steps of sequences, one after the other, and how many each sequence has.
+
+        Args:
+            values: (sequences, steps, ...).
+            shape: of the deployed model's input.
+
+        Raises:
+            InputError: it has another number of dimensions.
+        """
+        rest = list(values.shape[2:] or (1,))
+        if values.ndim < 2 or rest != list(shape[1:]):
+            wanted = ", ".join(["steps", *map(str, shape[1:])])
+            raise InputError(
+                f"the model takes sequences of shape ({wanted}), the data has samples of {list(values.shape[1:])}",
+                "give whole sequences, as in training: the model runs their steps one after the other",
+            )
+        return values.reshape(-1, *rest), values.shape[1]
+
+    def owned(self, outputs: Sequence[Array], steps: int) -> list[Array]:
+        """Return the answers to the steps of sequences, samples first, as the owner has them, sequences first."""
+        whole = [a.reshape(-1, steps, *a.shape[1:]) for a in outputs]
+        return [a if k in self.outputs else a[:, -1] for k, a in enumerate(whole)]
+
+
 def is_owned(wanted: Request) -> bool:
     """Return whether data is numbers in their owner's order, not images or sound that are read as is asked."""
     return wanted.has_arrays or wanted.values["kind"] == "csv"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..datasets import Array, Calibration, ChannelsFirst
+from ..datasets import Array, Calibration, ChannelsFirst, Sequences
 from ..tflite import TfliteModel
 
 
@@ -89,6 +89,7 @@ class Converted:
         layers: the names of the layers, from which tensors get their names.
         warnings: warnings for the user.
         channels_first: which inputs and outputs have channels first where the model comes from, and last in it.
+        sequences: what it makes of sequences, if it runs one step per inference; the calibration data is then steps.
     """
 
     tflite: bytes
@@ -97,6 +98,7 @@ class Converted:
     layers: LayerNames = LayerNames()
     warnings: tuple[str, ...] = ()
     channels_first: ChannelsFirst = field(default_factory=ChannelsFirst)
+    sequences: Sequences = field(default_factory=Sequences)
 
 
 @dataclass(frozen=True)

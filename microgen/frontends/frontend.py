@@ -14,9 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import defaults
 from ..errors import InputError
 
 FLOAT32 = "float32"  # the scheme that quantizes nothing
+UNROLL = "unroll"  # recurrent layers with all their steps
+RECURRENT = (defaults.RECURRENT, UNROLL)
 
 if TYPE_CHECKING:
     from ..datasets import Request
@@ -61,6 +64,8 @@ class ConvertOptions:
         allow_float: let operators stay in float32 that have no integer kernel.
         seed: seed of all random generators.
         on_step: called with the next step, for a progress display.
+        recurrent: "step" for a model that runs one step of a sequence per inference, or `UNROLL`, if a model has
+            recurrent layers that are no single operator.
     """
 
     scheme: str
@@ -68,6 +73,7 @@ class ConvertOptions:
     allow_float: bool = False
     seed: int = 0
     on_step: Callable[[str], None] = lambda step: None
+    recurrent: str = defaults.RECURRENT
 
 
 class Frontend(Protocol):

@@ -109,7 +109,7 @@ _KINDS: Mapping[str, tuple[_Check, str]] = {
             "verdict.seed",
         ),
         (_is_range, "two numbers", "source.value_range"),
-        (_is_layout, "lists of whole numbers from 0", "source.channels_first"),
+        (_is_layout, "lists of whole numbers from 0", "source.channels_first source.sequences"),
         (_is_object, "an object", "model source tflm compiled arena array golden verdict shared"),
         (_is_objects, "a list of objects", "further_models"),
         (_is_map, "an object of text", "application_options"),

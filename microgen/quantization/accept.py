@@ -119,8 +119,12 @@ def finish(
         warnings.append(f"layers in float32, which are slow without a floating-point unit: {', '.join(in_float)}")
     targets, unclear = _targets(calibration, model.outputs[0], labels)
     warnings += unclear
-    twin = converted.float_tflite
-    cost = quality.measure(model, twin, data, quantized, targets, layers.of) if data and not is_float else None
+    twin, sequences = converted.float_tflite, converted.sequences
+    cost = (
+        quality.measure(model, twin, data, quantized, targets, layers.of, sequences.steps or 1)
+        if data and not is_float
+        else None
+    )
     if cost is not None:
         warnings += damage(cost, model, scheme)
     if calibration.is_made_up and not is_float:
@@ -139,6 +143,7 @@ def finish(
         "sqnr_db": cost.output_sqnr_db if cost else None,
         "float_layers": list(in_float),
         **({"channels_first": converted.channels_first.to_json()} if converted.channels_first else {}),
+        **({"sequences": sequences.to_json()} if sequences else {}),
         "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
     }
     by_data = calibration.classes if len(calibration.classes) == model.outputs[0].elements else ()

@@ -15,6 +15,7 @@ from ..workers import LITERT, litert
 
 _DEADLINE_S = 300.0
 _SAMPLES = 50
+_SEQUENCES = 16
 # Without noise the ratio is infinite; larger ratios than this are not distinguished.
 _MOST_DB = 120.0
 _WORST = 3
@@ -99,6 +100,7 @@ def measure(
     quantized: Sequence[npt.NDArray[Any]],
     targets: npt.NDArray[np.int64] | None,
     layer_of: Any = lambda tensor: "",  # noqa: ANN401
+    steps: int = 1,
 ) -> Quality:
     """Run the float and the quantized model on the same samples and compare their tensors by name.
 
@@ -108,6 +110,7 @@ def measure(
         data, quantized: the calibration data, as floats and quantized for the model's inputs.
         targets: the class of each sample, None if it is not known.
         layer_of: returns the Keras layer of a tensor, given the tensor's name.
+        steps: how many samples are one sequence, which begins with a fresh state; `targets` has one class for each.
 
     Raises:
         EngineError: LiteRT rejected one of the models.
@@ -122,7 +125,7 @@ def measure(
             continue
         if other.dtype == "float32" and other.shape == tensor.shape:
             pairs.append((op, tensor, other))
-    count = min(len(data[0]), _SAMPLES)
+    count = min(len(data[0]), _SAMPLES if steps == 1 else _SEQUENCES * steps)
     take = count if targets is None else len(data[0])
     request = litert.NoiseRequest(
         model.data,
@@ -132,6 +135,7 @@ def measure(
         tuple(_pair(tensor, other) for _, tensor, other in pairs),
         count,
         targets is not None,
+        steps,
     )
     noise = workers.run(LITERT, litert.measure_noise, request, _DEADLINE_S)
     decibels = [round(_decibel(float(s), float(n)), 2) for s, n in zip(noise.signal, noise.noise, strict=True)]
@@ -151,7 +155,7 @@ def measure(
     )
     if targets is None:
         return Quality(count, layers)
-    float_right, right = (float((c == targets[:take]).mean()) for c in (noise.float_classes, noise.classes))
+    float_right, right = (float((c == targets[: len(c)]).mean()) for c in (noise.float_classes, noise.classes))
     return Quality(count, layers, (float_right, right))
 
 

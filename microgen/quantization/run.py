@@ -18,7 +18,7 @@ from ..deployment.labels import check_labels
 from ..errors import InputError, option
 from ..frontends import source as sources
 from ..frontends.converted import AlreadyQuantized
-from ..frontends.frontend import FLOAT32, ConvertOptions, Frontend, Source
+from ..frontends.frontend import FLOAT32, RECURRENT, ConvertOptions, Frontend, Source
 from ..frontends.source import slug
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..runtimes.runtime import QuantizationLimits
@@ -53,6 +53,7 @@ def quantize(
     sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
     example: Any = None,  # noqa: ANN401 - a tensor of a framework
+    recurrent: str = defaults.RECURRENT,
     seed: int = 0,
     force: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
@@ -79,6 +80,8 @@ def quantize(
             names them. Without calibration data nothing is quantized: the scheme is then "float32".
         example: of a torch.nn.Module: an input, or a tuple of several, of which one sample is taken; otherwise the
             first sample of `calibration`, where that is an array.
+        recurrent: how GRU and RNN layers of PyTorch and ONNX are converted: "step" for a model that runs one step of
+            a sequence per inference and keeps its state until it is reset, "unroll" for the operators of all steps.
         seed: seed of all random generators.
         force: overwrite `out`.
         on_step: called with the name of the next step.
@@ -98,11 +101,13 @@ def quantize(
             f"omit {option('scheme', scheme)}",
             option="weights",
         )
+    if recurrent not in RECURRENT:
+        raise InputError(f"no conversion '{recurrent}'", f"use {' or '.join(RECURRENT)}", option="recurrent")
     if out is not None:
         check_out(Path(out), force=force)
     target = board if isinstance(board, Board) or board is None else load_board(str(board))
     limits = RUNTIMES.get(runtime).quantization_limits(target)
-    options = _Options(scheme, limits, value_range, sample_rate, allow_float, seed, on_step, tuple(labels))
+    options = _Options(scheme, limits, value_range, sample_rate, allow_float, seed, on_step, tuple(labels), recurrent)
     if sources.is_object(model):
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
@@ -141,6 +146,7 @@ class _Options:
     seed: int
     on_step: Callable[[str], None]
     labels: tuple[str, ...]
+    recurrent: str
 
 
 def _from_source(
@@ -163,7 +169,7 @@ def _from_source(
             )
         options = replace(options, scheme=FLOAT32)
     dense = options.scheme in options.limits.per_channel_dense
-    how = ConvertOptions(options.scheme, dense, options.allow_float, options.seed, options.on_step)
+    how = ConvertOptions(options.scheme, dense, options.allow_float, options.seed, options.on_step, options.recurrent)
     converted = frontend.convert(source, wanted, how)
     kind = frontend.kind(source)
     if isinstance(converted, AlreadyQuantized):

@@ -112,7 +112,8 @@ class NoiseRequest:
         inputs, float_inputs: the same samples for each: one array per input, samples first.
         tensors: what to compare.
         samples: on how many samples the tensors are compared.
-        classify: whether to name the class of every sample.
+        classify: whether to name the class of every sample, or of the last of a sequence.
+        steps: how many samples are one sequence; it begins with a fresh state.
     """
 
     model: bytes
@@ -122,6 +123,7 @@ class NoiseRequest:
     tensors: tuple[TensorPair, ...]
     samples: int
     classify: bool
+    steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -149,9 +151,10 @@ def measure_noise(request: NoiseRequest) -> NoiseReply:
     sums = np.zeros((4, len(request.tensors)))
     classes, float_classes = [], []
     for sample in range(len(request.inputs[0])):
-        float_outputs = real.infer(sample_of(request.float_inputs, sample))
-        outputs = quantized.infer(sample_of(request.inputs, sample))
-        if request.classify:
+        fresh = sample % request.steps == 0
+        float_outputs = real.infer(sample_of(request.float_inputs, sample), fresh)
+        outputs = quantized.infer(sample_of(request.inputs, sample), fresh)
+        if request.classify and (sample + 1) % request.steps == 0:
             float_classes.append(int(float_outputs[0].argmax()))
             classes.append(int(outputs[0].argmax()))
         if sample >= request.samples:

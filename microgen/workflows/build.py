@@ -77,6 +77,7 @@ def build(
     sample_rate: int = defaults.SAMPLE_RATE,
     allow_float: bool = False,
     example: Any = None,  # noqa: ANN401 - a tensor of a framework
+    recurrent: str = defaults.RECURRENT,
     accept_noise: bool = False,
     recipe: str | None = None,
     phrase: str | None = None,
@@ -115,7 +116,7 @@ def build(
             models: a mapping by their names.
         calibration: samples of the inputs, see `microgen.datasets.request`. Of several models: by their names, or
             "random" for all.
-        scheme, value_range, sample_rate, allow_float, example: of the quantization; see `microgen.quantize`.
+        scheme, value_range, sample_rate, allow_float, example, recurrent: of the quantization; see `microgen.quantize`.
         accept_noise: take a model that quantization has destroyed: below 10 dB at the output.
         recipe: what is trained when there is no model; "sine" otherwise.
         phrase: what the recipe "wakeword" is to listen for.
@@ -156,10 +157,10 @@ def build(
     request = BuildRequest(
         model=model, board=board, out=out, name=name, labels=labels, calibration=calibration, scheme=scheme,
         value_range=value_range, sample_rate=sample_rate, allow_float=allow_float, example=example,
-        accept_noise=accept_noise, recipe=recipe, phrase=phrase, samples=samples, seed=seed, verify=verify,
-        verify_on=verify_on, compile=compile, force=force, accept_interface=accept_interface, check=check,
-        mlperf=mlperf, selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime, optimize=optimize,
-        flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
+        recurrent=recurrent, accept_noise=accept_noise, recipe=recipe, phrase=phrase, samples=samples, seed=seed,
+        verify=verify, verify_on=verify_on, compile=compile, force=force, accept_interface=accept_interface,
+        check=check, mlperf=mlperf, selftest_at_boot=selftest_at_boot, arena_bytes=arena_bytes, runtime=runtime,
+        optimize=optimize, flash_budget=flash_budget, count=count, project_kind=project_kind, application=application,
         application_options=application_options,
     )  # fmt: skip
     with BuildCache() as cache:
@@ -440,9 +441,8 @@ def _make_source(setting: _Setting, number: int, cache: BuildCache, progress: Pr
         return quantization.quantize(
             request.model, request.calibration, scheme=request.scheme, board=setting.board,
             runtime=setting.runtime.name, name=request.firmware_name, labels=setting.labels[number],
-            value_range=request.value_range,
-            sample_rate=request.sample_rate, allow_float=request.allow_float, example=request.example,
-            seed=request.seed, on_step=on_step,
+            value_range=request.value_range, sample_rate=request.sample_rate, allow_float=request.allow_float,
+            example=request.example, recurrent=request.recurrent, seed=request.seed, on_step=on_step,
         )  # fmt: skip
 
     limits = setting.runtime.quantization_limits(setting.board)

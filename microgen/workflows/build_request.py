@@ -50,6 +50,7 @@ class BuildRequest:
     sample_rate: int = defaults.SAMPLE_RATE
     allow_float: bool = False
     example: Any = None
+    recurrent: str = defaults.RECURRENT
     accept_noise: bool = False
     recipe: str | None = None
     phrase: str | None = None

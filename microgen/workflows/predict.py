@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import defaults
-from ..datasets import ChannelsFirst
+from ..datasets import ChannelsFirst, Sequences
 from ..devices import HOST
 from ..projects import open_project
 from ..projects.manifest import project_model
@@ -47,7 +47,8 @@ def predict(
 ) -> list[Prediction]:
     """Run samples through a project's firmware, on this machine, on an emulated CPU or on a board.
 
-    The model's state, if it has any, is put back to its start before each sample.
+    The model's state, if it has any, is put back to its start before each sample. A model of recurrent layers that runs
+    one step per inference takes whole sequences, as in training; their steps run one after the other.
 
     Args:
         path: the project's folder.
@@ -67,19 +68,26 @@ def predict(
     opened = open_project(path).of(model)
     run = project_model(opened)
     labels = [str(label) for label in opened.manifest.get("labels", [])]
-    first = ChannelsFirst.of(opened.manifest.get("source", {}))
+    source = opened.manifest.get("source", {})
+    first, sequences, steps = ChannelsFirst.of(source), Sequences.of(source), 1
     given = [samples] if isinstance(samples, np.ndarray) else list(samples)
+    if sequences:
+        given[0], steps = sequences.deployed(np.asarray(given[0]), run.inputs[0].shape)
     inputs = quantize_samples(run, first.deployed_inputs(given))
-    predictions = []
+    answers = []
     with open_device(opened, run, on, baud=baud, record=record) as client:
-        for one in zip(*inputs, strict=True):
+        for number, one in enumerate(zip(*inputs, strict=True)):
             raw = [np.ascontiguousarray(a).tobytes() for a in one]
-            answer = client.infer(raw, len(run.outputs), output_bytes=sum(t.bytes for t in run.outputs))
-            answered = [
-                real_values(tensor, values)
-                for tensor, values in zip(run.outputs, output_arrays(run, [answer.outputs]), strict=True)
-            ]
-            outputs = tuple(values[0] for values in first.owned_outputs(answered))
-            best = int(outputs[0].argmax())
-            predictions.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))
+            size, fresh = sum(t.bytes for t in run.outputs), number % steps == 0
+            answers.append(client.infer(raw, len(run.outputs), fresh, output_bytes=size))
+    answered = [
+        real_values(tensor, values)
+        for tensor, values in zip(run.outputs, output_arrays(run, [a.outputs for a in answers]), strict=True)
+    ]
+    owned = sequences.owned(first.owned_outputs(answered), steps)
+    predictions = []
+    for number, answer in enumerate(answers[steps - 1 :: steps]):
+        outputs = tuple(values[number] for values in owned)
+        best = int(outputs[0].reshape(-1, outputs[0].shape[-1])[-1].argmax()) if sequences else int(outputs[0].argmax())
+        predictions.append(Prediction(outputs, labels[best] if best < len(labels) else "", answer.time_us))
     return predictions

@@ -272,7 +272,14 @@ def _subjects(
         inputs = make_samples(model, count, seed)
         names = read_labels(labels) or tuple(map(str, opened.manifest.get("labels", ()) if opened else ()))
         check_labels(model, names)
-        first = calibrations.ChannelsFirst.of(opened.manifest.get("source", {}) if opened else {})
+        source = opened.manifest.get("source", {}) if opened else {}
+        if data is not None and calibrations.Sequences.of(source):
+            raise InputError(
+                f"{model.name} runs one step of a sequence per inference, and a sequence has one class",
+                "microgen.predict of Python runs whole sequences: compare its labels with the classes",
+                option="data",
+            )
+        first = calibrations.ChannelsFirst.of(source)
         labeled = _labeled(model, data, _data(data, opened), names, first) if data is not None else None
         if labeled is not None:
             inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labeled.inputs, strict=True))

@@ -80,6 +80,7 @@ def quantize_model(
     options: ConvertOptions,
     engine: Engine = CONVERTER,
     scales: Scales | None = None,
+    same: tuple[tuple[str, str], ...] = (),
 ) -> Converted:
     """Rewrite what TFLM lacks, and quantize a float model, unless it is to stay in float32.
 
@@ -89,6 +90,7 @@ def quantize_model(
         options: as for `Frontend.convert`.
         engine: in whose processes ai-edge-quantizer runs.
         scales: what the model was quantized with before, which is kept.
+        same: names of inputs and outputs that get one scale and zero point.
 
     Raises:
         InputError: a rewrite computes something else on the data.
@@ -106,6 +108,8 @@ def quantize_model(
     if options.scheme == FLOAT32:
         return Converted(model.data, model.data, data, warnings=warnings)
     options.on_step("quantizing the model")
-    request = QuantizeRequest(model.data, data.arrays, options.scheme, options.per_channel_dense, scales or Scales())
+    request = QuantizeRequest(
+        model.data, data.arrays, options.scheme, options.per_channel_dense, scales or Scales(), same
+    )
     reply = converter.run(quantize, request, packages=FRONTEND.packages, extra=FRONTEND.extra, engine=engine)
     return Converted(reply.tflite, model.data, data, warnings=(*warnings, *reply.warnings))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ..converted import Scales
+
+if TYPE_CHECKING:
+    from ..rewriting.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class QuantizeRequest:
         data: the representative dataset, one array per input, samples first.
         scheme, per_channel_dense: as for `keras.converter.convert`.
         scales: what is kept of a model that was quantized already.
+        same: names of inputs and outputs that get one scale and zero point.
     """
 
     model: bytes
@@ -26,6 +32,7 @@ class QuantizeRequest:
     scheme: str
     per_channel_dense: bool
     scales: Scales = field(default_factory=Scales)
+    same: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,27 @@ def quantize(request: QuantizeRequest) -> QuantizeReply:
         source = standins.model()
     if bits == 8:
         ranges |= kept.ranges(Graph(source), request.scales)
+    _unite(Graph(source), request.same, ranges, bits)
     result = quantizer.Quantizer(source, manager.get_quantization_recipe()).quantize(ranges)
     model = _in_one_flatbuffer(bytes(result.quantized_model))
     model = standins.restored(model) if standins else model
     if not request.scales:
         return QuantizeReply(model)
     return QuantizeReply(*kept.with_scales(model, source, request.scales))
+
+
+def _unite(graph: Graph, same: Sequence[tuple[str, str]], ranges: dict[str, dict[str, Any]], bits: int) -> None:
+    """Give an input and an output the range of both; of TANH, the only one that it may have."""
+    number = {graph.label(i): i for i in range(len(graph.main.tensors))}
+    for first, second in same:
+        maker = graph.producer(number[second])
+        low = np.minimum(ranges[first]["min"], ranges[second]["min"].reshape(ranges[first]["min"].shape))
+        high = np.maximum(ranges[first]["max"], ranges[second]["max"].reshape(ranges[first]["max"].shape))
+        if maker is not None and graph.name(maker) == "TANH":
+            most = 2.0 ** (bits - 1)
+            low, high = np.full(low.shape, -1.0), np.full(high.shape, (most - 1) / most)
+        for name in (first, second):
+            ranges[name] = {"min": low, "max": high}
 
 
 def _with_codes(model: bytes) -> bytes:

@@ -35,14 +35,13 @@ class _Onnx(Frontend):
 
     def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
         from ...workers import converter
-        from ..frontend import FLOAT32
         from ..tracing.finish import quantized
         from ..tracing.packages import ENGINE
         from ..tracing.request import ConvertRequest
         from .job import convert
 
         options.on_step("converting the model, and comparing it with onnxruntime")
-        request = ConvertRequest(source.path.absolute(), calibration, options.seed, options.scheme != FLOAT32)
+        request = ConvertRequest.of(source, calibration, options)
         reply = converter.run(convert, request, packages=self.packages, extra=self.extra, engine=ENGINE)
         return quantized(reply.model, source.path.stem, reply.warnings, options)
 

@@ -30,6 +30,7 @@ def convert(request: ConvertRequest) -> ConvertReply:
         request.calibration,
         request.seed,
         must_vary=request.must_vary,
+        unroll=request.unroll,
         check=lambda data: check_reading(file, prepared, graph, data),
     )
     return ConvertReply(model, prepared.warnings)

@@ -19,6 +19,7 @@ from torch import Tensor as T
 from ...errors import InputError
 from ..tracing.ranges import Quantize
 from ..tracing.recurrent import Lstm
+from ..tracing.stepping import Recurrent, fitted
 
 Array = npt.NDArray[Any]
 Operator = Callable[..., Any]
@@ -66,7 +67,9 @@ class Call(torch.nn.Module):
         self._title = f"{file}: {operator} '{name}'"
         self._constants = {k: constants[n] for k, n in enumerate(inputs) if n in constants}
         self.outputs = outputs
-        self.lstm = Lstm()
+        self.layer: Any = None
+        if operator in _USUAL:
+            self.layer = Lstm() if operator == "LSTM" else Recurrent(self._kind())
         self.exact = True
         self.quantize = self._quantization() if operator == "QuantizeLinear" else None
         if operator not in OPERATORS:
@@ -75,6 +78,10 @@ class Call(torch.nn.Module):
                 REMEDIES.get(operator, _OTHER),
                 operator=operator,
             )
+
+    def _kind(self) -> str:
+        activations = self.get("activations", ["Tanh"])
+        return "gru" if self.operator == "GRU" else "rnn_relu" if activations[0] == "Relu" else "rnn_tanh"
 
     def values(self, number: int) -> Array | None:
         """Return an input that is a constant; None for others."""
@@ -461,7 +468,7 @@ def _flatten(call: Call, x: T) -> T:
 @_op("Reshape")
 def _reshape(call: Call, x: T, shape: T) -> T:
     keeps = not call.get("allowzero", 0)
-    return x.reshape([x.shape[k] if d == 0 and keeps else d for k, d in enumerate(call.constant(1))])
+    return x.reshape(fitted([x.shape[k] if d == 0 and keeps else d for k, d in enumerate(call.constant(1))], x))
 
 
 @_op("Transpose")
@@ -718,9 +725,9 @@ def _recurrent(call: Call, x: T, w: T, r: T, b: T | None = None, lengths: T | No
     if call.get("layout", 0) or lengths is not None or peepholes is not None or call.get("clip"):
         call.refuse("has a batch in front, lengths, peepholes or a limit", "export a plain layer")
     hidden, both = call.get("hidden_size"), call.get("direction", "forward") == "bidirectional"
-    if call.get("direction", "forward") == "reverse" or call.get("activations", _USUAL[call.operator]) not in (
-        _USUAL[call.operator], _USUAL[call.operator] * 2,
-    ):  # fmt: skip
+    usual = _USUAL[call.operator]
+    activations = call.get("activations", usual[0])
+    if call.get("direction", "forward") == "reverse" or activations not in [n * u for u in usual for n in (1, 2)]:
         call.refuse("runs backwards, or has other activations", "use a plain or bidirectional layer")
     if call.operator == "GRU" and not call.get("linear_before_reset", 0):
         call.refuse("resets before its product (linear_before_reset=0)", "export from PyTorch, which resets after it")
@@ -735,16 +742,15 @@ def _recurrent(call: Call, x: T, w: T, r: T, b: T | None = None, lengths: T | No
     settings = (b is not None, 1, 0.0, False, both, False)
     if call.operator == "LSTM":
         cell = torch.zeros_like(start) if c0 is None else c0
-        y, h, c = call.lstm(x, [start, cell], weights, *settings)
+        y, h, c = call.layer(x, [start, cell], weights, *settings)
     else:
-        function = torch.ops.aten.gru.input if call.operator == "GRU" else torch.ops.aten.rnn_tanh.input
-        y, h = function(x, start, weights, *settings)
+        y, h = call.layer(x, start, weights, *settings)
     # ONNX has the directions as a dimension of their own, before the batch.
     y = y.reshape(y.shape[0], y.shape[1], directions, hidden).permute(0, 2, 1, 3)
     return (y, h, c) if call.operator == "LSTM" else (y, h)
 
 
-_USUAL = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
+_USUAL = {"LSTM": [["Sigmoid", "Tanh", "Tanh"]], "GRU": [["Sigmoid", "Tanh"]], "RNN": [["Tanh"], ["Relu"]]}
 
 SPATIAL = frozenset(
     {

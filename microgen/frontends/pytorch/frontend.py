@@ -52,7 +52,6 @@ class _PyTorch(Frontend):
 
     def convert(self, source: Source, calibration: Request | None, options: ConvertOptions) -> Converted:
         from ...workers import converter
-        from ..frontend import FLOAT32
         from ..tracing.finish import quantized
         from ..tracing.packages import ENGINE
         from ..tracing.request import ConvertRequest
@@ -61,7 +60,7 @@ class _PyTorch(Frontend):
 
         warnings = read_program(source.path).warnings
         options.on_step("converting the model, and comparing it with PyTorch")
-        request = ConvertRequest(source.path.absolute(), calibration, options.seed, options.scheme != FLOAT32)
+        request = ConvertRequest.of(source, calibration, options)
         reply = converter.run(convert, request, packages=self.packages, extra=self.extra, engine=ENGINE)
         return quantized(reply, source.path.stem, warnings, options)
 

@@ -13,5 +13,6 @@ def convert(request: ConvertRequest) -> FloatModel:
 
     program = read_program(request.path)
     return convert_graph(
-        request.path.name, traced(program), request.calibration, request.seed, must_vary=request.must_vary
-    )
+        request.path.name, traced(program), request.calibration, request.seed, must_vary=request.must_vary,
+        unroll=request.unroll,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ import torch
 from ..tracing.convert import Step, Traced
 from ..tracing.module import GraphModule
 from ..tracing.recurrent import Lstm
+from ..tracing.stepping import KINDS, Recurrent, fitted
 from . import operators
 from .program import DType, Node, Program, Ref, computed, references
 
@@ -33,6 +34,8 @@ class _Call(torch.nn.Module):
             schema = self._function._schema.arguments
             if names == ["lstm", "input"]:
                 self._function = Lstm()
+            elif names[1] == "input" and names[0] in KINDS:
+                self._function = Recurrent(names[0])
             unknown = set(given) - {a.name for a in schema}
             if unknown:
                 raise TypeError(f"{node.operator} has no argument '{min(unknown)}'")
@@ -45,9 +48,12 @@ class _Call(torch.nn.Module):
                 self._names.append(argument.name if argument.kwarg_only else None)
                 values.append(given.get(argument.name, argument.default_value))
         self._values = values
+        self._moves = len(names) > 1 and names[0] in ("view", "reshape", "_unsafe_view") and names[1] == "default"
 
     def forward(self, known: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor, several, or a size
         arguments = [_value(v, known) for v in self._values]
+        if self._moves:
+            arguments[1] = fitted(arguments[1], arguments[0])
         placed = [a for a, name in zip(arguments, self._names, strict=True) if name is None]
         named = {name: a for a, name in zip(arguments, self._names, strict=True) if name is not None}
         return self._function(*placed, **named)

@@ -7,12 +7,11 @@ are: once as many frames have come as a window has, the answers are those of the
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...errors import InputError
 from .graph import Graph, Object
+from .memory import assign, handle, read, start
 
 _TIME = 1  # the axis of time in [1, time, width, channels]
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -61,7 +60,7 @@ def stream(data: bytes, step: int) -> bytes:
             entry = graph.main.tensors[tensor]
             entry.shape = shape
             entry.shapeSignature = None
-    _start(graph, kept)
+    start(graph, kept)
     graph.model.signatureDefs = None
     graph.drop_tensors()
     return graph.pack()
@@ -87,7 +86,7 @@ def _convolution(
     last = graph.add_tensor(f"kept_{number}", source, sides)
     joined = graph.add_tensor(f"joined_{number}", source, [shape[0], rest + count, *shape[2:]])
     following = graph.add_tensor(f"keep_{number}", source, sides)
-    handle = _handle(graph, graph.main, f"frames_{number}")
+    handled = handle(graph, graph.main, f"frames_{number}")
     schema = graph.schema
     concatenation = schema.ConcatenationOptionsT()
     concatenation.axis = _TIME
@@ -96,49 +95,13 @@ def _convolution(
     bounds = [graph.add_constant(f"{what}_{number}", values) for what, values in
               (("begin", begin), ("end", end), ("strides", np.ones(4, np.int32)))]  # fmt: skip
     new = [
-        handle,
-        graph.operator("READ_VARIABLE", graph.outputs(handle), [last], schema.ReadVariableOptionsT()),
+        handled,
+        read(graph, handled, last),
         graph.operator("CONCATENATION", [last, source], [joined], concatenation, 2),
         graph.operator("STRIDED_SLICE", [joined, *bounds], [following], schema.StridedSliceOptionsT(), 2),
-        graph.operator("ASSIGN_VARIABLE", [*graph.outputs(handle), following], [], schema.AssignVariableOptionsT()),
+        assign(graph, handled, following),
     ]
     graph.replace(op, [*new, op])
     op.inputs = [joined, *graph.inputs(op)[1:]]
     kept.append((f"frames_{number}", last))
     return count // stride, new
-
-
-def _handle(graph: Graph, subgraph: Object, name: str) -> Object:
-    """Return a new operator that names a variable; its tensor is in `subgraph`."""
-    schema, entry = graph.schema, graph.schema.TensorT()
-    entry.name, entry.type, entry.shape, entry.buffer = name, schema.TensorType.RESOURCE, [], 0
-    subgraph.tensors.append(entry)
-    options = schema.VarHandleOptionsT()
-    options.container, options.sharedName = "", name
-    return graph.operator("VAR_HANDLE", [], [len(subgraph.tensors) - 1], options)
-
-
-def _start(graph: Graph, kept: list[tuple[str, int]]) -> None:
-    """Let all variables begin with the real value 0, by a subgraph that runs once."""
-    if not kept:
-        return
-    schema = graph.schema
-    begin: Any = schema.SubGraphT()
-    begin.tensors, begin.operators, begin.inputs, begin.outputs, begin.name = [], [], [], [], "start"
-    for name, tensor in kept:
-        like, value = graph.main.tensors[tensor], schema.TensorT()
-        zero = int(like.quantization.zeroPoint[0])
-        buffer = schema.BufferT()
-        buffer.data = np.full(int(np.prod(like.shape)), zero, np.int8).view(np.uint8)
-        value.name, value.type, value.shape = f"{name}_start", like.type, list(like.shape)
-        value.quantization, value.buffer = like.quantization, len(graph.model.buffers)
-        graph.model.buffers.append(buffer)
-        begin.tensors.append(value)
-        place = len(begin.tensors) - 1
-        handle = _handle(graph, begin, name)
-        assign = graph.operator("ASSIGN_VARIABLE", [*graph.outputs(handle), place], [], schema.AssignVariableOptionsT())
-        begin.operators += [handle, assign]
-    options = schema.CallOnceOptionsT()
-    options.initSubgraphIndex = len(graph.model.subgraphs)
-    graph.model.subgraphs.append(begin)
-    graph.main.operators.insert(0, graph.operator("CALL_ONCE", [], [], options))

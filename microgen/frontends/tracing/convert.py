@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets import Calibration, ChannelsFirst, InputSpec, Request
-from ...errors import EngineError, InputError
+from ...datasets import Calibration, ChannelsFirst, InputSpec, Request, Sequences
+from ...errors import EngineError, InputError, option
 from ..converted import Scales
 from ..rewriting.graph import Graph
 from .layout import channels_first
@@ -22,11 +22,15 @@ from .naming import named
 if TYPE_CHECKING:
     import torch
 
+    from .stepping import OneStep
+
 Array = npt.NDArray[Any]
 # Largest difference from PyTorch's values, as a part of the largest of them.
 TOLERANCE = 1e-4
 # The number of samples on which the converted model is compared with PyTorch.
 COMPARED = 16
+# The number of inferences on which the ranges of a model of one step are measured.
+_STEPS = 1024
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class FloatModel:
         difference: from the original on the data, as a part of its largest value.
         scales: what the file says, if it is quantized already.
         warnings: what its user should know.
+        states: how many states it keeps from one step of a sequence to the next: its last inputs and outputs.
+        sequences: what it makes of sequences; the data is then the steps and the states before each.
     """
 
     tflite: bytes
@@ -95,6 +101,8 @@ class FloatModel:
     difference: float
     scales: Scales = field(default_factory=Scales)
     warnings: tuple[str, ...] = ()
+    states: int = 0
+    sequences: Sequences = field(default_factory=Sequences)
 
 
 def convert_graph(
@@ -104,6 +112,7 @@ def convert_graph(
     seed: int,
     *,
     must_vary: bool,
+    unroll: bool = False,
     check: Callable[[Sequence[Array]], None] = lambda data: None,
 ) -> FloatModel:
     """Convert a graph, and compare the result with PyTorch on the calibration data.
@@ -114,21 +123,24 @@ def convert_graph(
         request: the calibration data; None: random values.
         seed: of what is random.
         must_vary: see `microgen.datasets.resolve`.
+        unroll: convert recurrent layers other than plain LSTMs with all their steps, instead of to a model of one step.
         check: called with the data, in its owner's order, before anything is converted.
 
     Raises:
-        InputError: the data does not fit, or the converted model gives different results.
+        InputError: the data does not fit, the converted model gives different results, or a recurrent layer cannot run
+            step by step.
         EngineError: litert-torch rejected it.
     """
     import torch
 
+    from .module import tensors
     from .ranges import found, without_rounding
 
     torch.manual_seed(seed)
     module = without_rounding(graph.module(None, None)).eval()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = _tensors(module(*(_example(s, d) for s, d in zip(graph.shapes, graph.dtypes, strict=True))))
+        results = tensors(module(*_examples(graph, ChannelsFirst())))
         ranks = dict(zip(graph.inputs, map(len, graph.shapes), strict=True))
         ranks.update(zip(graph.outputs, (r.ndim for r in results), strict=True))
         first = ChannelsFirst(*channels_first(graph.steps, graph.inputs, graph.outputs, ranks))
@@ -137,25 +149,156 @@ def convert_graph(
             graph, first, Request({"kind": "random", "origin": "random"}), seed, must_vary=False
         ).arrays  # fmt: skip
         check(first.owned_inputs(data))
+        looped = _loops(graph, module, unroll)
+        steps = None if unroll or not looped else _one_step(file, graph, module, first, looped)
+        examples = _examples(graph, first)
+        if steps is not None:
+            step = [(1, *(graph.shapes[0][2:] or (1,))), *steps.shapes]
+            examples = [_example(s, d) for s, d in zip(step, (*graph.dtypes, *["float32"] * len(step)), strict=False)]
         try:
-            tflite = without_moves(_convert(module, graph, first))
+            plain = {} if steps else _plain_lstms(module, graph)
+            outer = steps or _channels_last(module, first)
+            tflite = without_moves(_convert(outer, examples, module, plain.values()))
         except Exception as error:
             print(error)
             raise EngineError("litert-torch", _reason(error), _refusal_hint(graph, error)) from None
-        off = _difference(module, tflite, first, data)
+        states: list[str] = []
+        sequences = Sequences()
+        if steps is not None:
+            sequences = Sequences(graph.shapes[0][1], tuple(k for k, each in enumerate(steps.each) if each))
+            calibration, off = _stepped(steps, tflite, module, calibration, data[0])
+            if off > TOLERANCE:
+                raise _no_steps(file, looped, "uses the steps together")
+            states = [f"state_{k}" for k in range(len(steps.shapes))]
+        else:
+            off = _difference(module, tflite, first, data)
         if off > TOLERANCE:
             raise _differing(file, graph, data, first, off)
     paths = [step.path for step in graph.steps]
     makers = {name: step.path for step in graph.steps for name in step.writes}
-    tflite, layers, numbered = named(
-        tflite, graph.inputs, [makers.get(name, "") or name for name in graph.outputs], paths
-    )
+    outputs = [*(makers.get(name, "") or name for name in graph.outputs), *(f"{name}_next" for name in states)]
+    tflite, layers, numbered = named(tflite, [*graph.inputs, *states], outputs, paths)
     parts = found(module)
     scales = Scales({name: s for name, k in numbered.items() if (s := parts[k].scale) is not None}, graph.weights)
-    return FloatModel(tflite, calibration, first, layers, off, scales, tuple(_unrolled(graph, module, tflite)))
+    told = tuple(_told(looped, sequences, len(Graph(tflite).operators)))
+    return FloatModel(tflite, calibration, first, layers, off, scales, told, len(states), sequences)
 
 
-_RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "LSTM", "GRU", "RNN"})
+def _told(looped: Sequence[_Loop], sequences: Sequences, operators: int) -> Iterator[str]:
+    """Say what recurrent layers become that are no fused operators."""
+    names = ", ".join(loop.title for loop in looped)
+    if sequences:
+        yield (
+            f"{names}: the model runs one step of a sequence per inference, and keeps its state until a reset; all "
+            f"{sequences.steps} steps at once would take about {sum(loop.operators for loop in looped):,} operators"
+        )
+    elif looped:
+        yield (
+            f"{names}: unrolled, which gives the model {operators:,} operators; an LSTM in one direction, whose cell "
+            "state nobody reads, is one operator"
+        )
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A recurrent layer that is no fused operator.
+
+    Attributes:
+        title: for people.
+        operators: about how many all of its steps are.
+        steps: of its sequence; 0 for a layer that has no step of its own.
+        obstacle: why it has none.
+    """
+
+    title: str
+    operators: int
+    steps: int
+    obstacle: str
+
+
+def _loops(graph: Traced, module: torch.nn.Module, unroll: bool) -> list[_Loop]:
+    """Return the recurrent layers of a module, which has run once, if one of them is no fused operator.
+
+    Those that are fused are among them unless it is unrolled: they have no steps either.
+    """
+    from .recurrent import Lstm, is_fused
+    from .stepping import Recurrent
+
+    plain = _plain_lstms(module, graph)
+    found = []
+    fused = []
+    for k, step in enumerate(graph.steps):
+        for part in getattr(module, f"n{k}").modules() if hasattr(module, f"n{k}") else ():
+            if isinstance(part, Recurrent):
+                found.append(_Loop(step.title, part.operators, part.steps, part.obstacle))
+            elif isinstance(part, Lstm) and part.operators:
+                why = "is an LSTM, which runs over a whole sequence"
+                if k in plain and is_fused(plain[k]):
+                    fused += [] if unroll else [_Loop(step.title, 1, 0, why)]
+                else:
+                    found.append(_Loop(step.title, part.operators, 0, why))
+    return [*found, *fused] if found else []
+
+
+def _one_step(
+    file: str, graph: Traced, module: torch.nn.Module, first: ChannelsFirst, looped: Sequence[_Loop]
+) -> OneStep:
+    """Return a graph as a model of one step.
+
+    Raises:
+        InputError: it cannot be one; names the layer, and the operators of all steps.
+    """
+    import torch
+
+    from .stepping import NoSteps, OneStep
+
+    for loop in looped:
+        if loop.obstacle:
+            raise _no_steps(file, [loop, *looped], loop.obstacle)
+        if len(graph.shapes) != 1 or first or graph.shapes[0][1:2] != (loop.steps,):
+            raise _no_steps(file, looped, "does not run over the dimension 1 of the model's only input")
+    (dtype,), (shape,) = graph.dtypes, graph.shapes
+    sequence = torch.rand(shape) if dtype == "float32" else _example(shape, dtype)
+    try:
+        return OneStep(module, sequence)
+    except NoSteps as error:
+        raise _no_steps(file, looped, f"is in a model that {error}") from None
+
+
+def _no_steps(file: str, looped: Sequence[_Loop], why: str) -> InputError:
+    count = sum(loop.operators for loop in dict.fromkeys(looped))
+    return InputError(
+        f"{file}: {looped[0].title} {why}, so it cannot run one step per inference; all steps at once take about "
+        f"{count:,} operators",
+        f"{option('recurrent', 'unroll')} accepts that; an LSTM in one direction is one operator",
+        option="recurrent",
+        layer=looped[0].title,
+    )
+
+
+def _stepped(
+    steps: OneStep, tflite: bytes, module: torch.nn.Module, calibration: Calibration, data: Array
+) -> tuple[Calibration, float]:
+    """Run sequences step by step; return the data of each inference, and the difference from whole sequences."""
+    import torch
+
+    from .module import tensors
+    from .stepping import run
+
+    most = min(len(data), max(COMPARED, _STEPS // data.shape[1] if calibration.arrays else 0))
+    taken = np.linspace(0, len(data) - 1, most).astype(np.int64)
+    chosen = data[taken]
+    inputs, answers = run(tflite, steps, chosen)
+    wanted = [
+        [t.detach().numpy() for t in tensors(module(torch.from_numpy(np.array(sequence[None]))))]
+        for sequence in chosen[:COMPARED]
+    ]
+    pairs = zip(zip(*wanted, strict=True), zip(*answers[:COMPARED], strict=True), strict=True)
+    off = max(_apart(mine, theirs) for mine, theirs in pairs)
+    if not calibration.arrays:
+        return calibration, off
+    targets = None if calibration.targets is None else calibration.targets[taken]
+    return replace(calibration, arrays=tuple(inputs), targets=targets), off
 
 
 def _plain_lstms(module: torch.nn.Module, graph: Traced) -> dict[int, torch.nn.Module]:
@@ -166,23 +309,6 @@ def _plain_lstms(module: torch.nn.Module, graph: Traced) -> dict[int, torch.nn.M
         for k, step in enumerate(graph.steps)
         if step.operator in ("lstm", "LSTM") and hasattr(module, f"n{k}") and not read.intersection(step.writes[2:])
     }
-
-
-def _unrolled(graph: Traced, module: torch.nn.Module, tflite: bytes) -> Iterator[str]:
-    """Say what recurrent layers take that are no fused operator: litert-torch writes the operators of each step."""
-    from .recurrent import is_fused
-
-    plain = _plain_lstms(module, graph)
-    layers = [
-        step.title
-        for k, step in enumerate(graph.steps)
-        if step.operator in _RECURRENT and not (k in plain and is_fused(plain[k]))
-    ]
-    if layers:
-        yield (
-            f"{', '.join(layers)}: unrolled, which gives the model {len(Graph(tflite).operators)} operators; an LSTM "
-            "in one direction, whose cell state nobody reads, is one operator"
-        )
 
 
 def _read(graph: Traced, first: ChannelsFirst, request: Request | None, seed: int, *, must_vary: bool) -> Calibration:
@@ -196,15 +322,11 @@ def _read(graph: Traced, first: ChannelsFirst, request: Request | None, seed: in
     return first.resolve(request, specs, seed=seed, must_vary=must_vary)
 
 
-def _convert(module: torch.nn.Module, graph: Traced, first: ChannelsFirst) -> bytes:
-    """Return the .tflite of a module, channels last at the ends that are named."""
+def _channels_last(module: torch.nn.Module, first: ChannelsFirst) -> torch.nn.Module:
+    """Return a module with channels last at the ends that are named."""
     import torch
 
-    from .ranges import found, marked, tagged
-    from .recurrent import fused, with_operators
-
-    logging.disable(logging.WARNING)
-    import litert_torch
+    from .module import tensors
 
     class ChannelsLast(torch.nn.Module):
         def __init__(self) -> None:
@@ -213,19 +335,37 @@ def _convert(module: torch.nn.Module, graph: Traced, first: ChannelsFirst) -> by
 
         def forward(self, *inputs: Any) -> Any:  # noqa: ANN401
             own = [x.movedim(-1, 1) if k in first.inputs else x for k, x in enumerate(inputs)]
-            results = _tensors(self.inner(*own))
+            results = tensors(self.inner(*own))
             last = tuple(y.movedim(1, -1) if k in first.outputs else y for k, y in enumerate(results))
             return last[0] if len(last) == 1 else last
 
-    examples = []
-    for k, (shape, dtype) in enumerate(zip(graph.shapes, graph.dtypes, strict=True)):
-        example = _example(shape, dtype)
-        examples.append(example.movedim(1, -1).contiguous() if k in first.inputs else example)
-    outer = ChannelsLast().eval()
+    return ChannelsLast()
+
+
+def _convert(
+    outer: torch.nn.Module, examples: Sequence[torch.Tensor], module: torch.nn.Module, plain: Iterable[torch.nn.Module]
+) -> bytes:
+    """Return the .tflite of a module.
+
+    Args:
+        outer: the module, around `module`.
+        examples: its inputs.
+        module: the graph.
+        plain: the calls of LSTMs in it that may become fused operators.
+    """
+    import torch
+
+    from .ranges import found, marked, tagged
+    from .recurrent import fused, with_operators
+
+    logging.disable(logging.WARNING)
+    import litert_torch
+
+    outer = outer.eval()
     random = [torch.rand(e.shape) if e.is_floating_point() else e for e in examples]
     with torch.no_grad():
         outer(*random)  # LSTMs look at what they are given
-    with fused(_plain_lstms(module, graph).values()) as layers, marked(found(module)):
+    with fused(plain) as layers, marked(found(module)):
         converted = litert_torch.convert(outer, tuple(examples))
     return tagged(with_operators(bytes(converted.model_content()), layers))
 
@@ -235,6 +375,7 @@ def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, da
     import torch
 
     from ...workers.litert import Interpreter
+    from .module import tensors
 
     interpreter = Interpreter(tflite)
     wanted: list[list[Array]] = []
@@ -242,20 +383,24 @@ def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, da
     own = first.owned_inputs(data)
     for sample in range(min(len(data[0]), COMPARED)):
         inputs = [torch.from_numpy(np.array(a[sample : sample + 1])) for a in own]
-        wanted.append([t.detach().numpy() for t in _tensors(module(*inputs))])
+        wanted.append([t.detach().numpy() for t in tensors(module(*inputs))])
         outputs = interpreter.infer([np.ascontiguousarray(a[sample : sample + 1]) for a in data])
         answers.append(first.owned_outputs([np.array(a) for a in outputs]))
-    largest = 0.0
-    for mine, theirs in zip(zip(*wanted, strict=True), zip(*answers, strict=True), strict=True):
-        a, b = np.stack(mine).astype(np.float64), np.stack(theirs).astype(np.float64)
-        if a.size != b.size:
-            return float("inf")
-        b = b.reshape(a.shape)
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        off = np.where(same, 0.0, np.abs(a - b))
-        scale = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
-        largest = max(largest, float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) / max(scale, 1e-30))
-    return largest
+    return max(
+        _apart(mine, theirs) for mine, theirs in zip(zip(*wanted, strict=True), zip(*answers, strict=True), strict=True)
+    )
+
+
+def _apart(mine: Sequence[Array], theirs: Sequence[Array]) -> float:
+    """Return the largest difference of an output of several samples, as a part of its largest value."""
+    a, b = np.stack(mine).astype(np.float64), np.stack(theirs).astype(np.float64)
+    if a.size != b.size:
+        return float("inf")
+    b = b.reshape(a.shape)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    off = np.where(same, 0.0, np.abs(a - b))
+    scale = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
+    return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) / max(scale, 1e-30)
 
 
 def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsFirst, off: float) -> InputError:
@@ -269,8 +414,10 @@ def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsF
         names = [name for name in step.writes if name]
         try:
             part = without_rounding(graph.module(count, names)).eval()
-            tflite = _convert(part, graph, ChannelsFirst())
-            return _difference(part, tflite, ChannelsFirst(), own) > TOLERANCE
+            none = ChannelsFirst()
+            plain = _plain_lstms(part, graph)
+            tflite = _convert(_channels_last(part, none), _examples(graph, none), part, plain.values())
+            return _difference(part, tflite, none, own) > TOLERANCE
         except Exception as error:  # what is constant, or no tensor, has no model of its own
             print(error)
             return False
@@ -292,15 +439,17 @@ _NEAREST = "resize to a whole multiple of the size, or with mode='bilinear'"
 _REMEDIES = {name: _NEAREST for name in ("upsample_nearest1d", "upsample_nearest2d", "Resize", "Upsample")}
 
 
+def _examples(graph: Traced, first: ChannelsFirst) -> list[torch.Tensor]:
+    """Return inputs of zeros, with channels last where they are in the model."""
+    made = [_example(s, d) for s, d in zip(graph.shapes, graph.dtypes, strict=True)]
+    return [x.movedim(1, -1).contiguous() if k in first.inputs else x for k, x in enumerate(made)]
+
+
 def _example(shape: Sequence[int], dtype: str) -> Any:  # noqa: ANN401 - a tensor
     import torch
 
     kind = torch.float32 if dtype == "float32" else getattr(torch, "int32" if dtype == "int64" else dtype)
     return torch.zeros(tuple(shape), dtype=kind)
-
-
-def _tensors(result: Any) -> list[torch.Tensor]:  # noqa: ANN401
-    return list(result) if isinstance(result, (list, tuple)) else [result]
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from ...tflite import parse
 from ..converted import Converted, LayerNames
 from ..float_tflite.frontend import quantize_model
 from ..frontend import ConvertOptions
+from ..rewriting.memory import remember
 from .convert import FloatModel
 from .packages import ENGINE
 
@@ -26,7 +27,9 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
         InputError, EngineError, SetupError: see `quantize_model`.
     """
     model = replace(parse(converted.tflite, name, "the converted model"), name=name)
-    result = quantize_model(model, converted.calibration, options, ENGINE, converted.scales)
+    pairs = [(a.name, b.name) for a, b in zip(model.inputs[::-1], model.outputs[::-1], strict=False)]
+    same = tuple(pairs[: converted.states])
+    result = quantize_model(model, converted.calibration, options, ENGINE, converted.scales, same)
     first = converted.channels_first
     told = []
     for numbers, tensors, what in ((first.inputs, model.inputs, "input"), (first.outputs, model.outputs, "output")):
@@ -38,7 +41,13 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
             )
     return replace(
         result,
+        tflite=remember(result.tflite, converted.states),
+        float_tflite=remember(result.float_tflite, converted.states),
+        calibration=replace(
+            result.calibration, arrays=result.calibration.arrays[: len(model.inputs) - converted.states]
+        ),
         layers=LayerNames(converted.layers),
         warnings=(*warnings, *told, *converted.warnings, *result.warnings),
         channels_first=first,
+        sequences=converted.sequences,
     )

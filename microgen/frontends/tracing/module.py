@@ -10,6 +10,11 @@ import numpy.typing as npt
 import torch
 
 
+def tensors(result: Any) -> list[torch.Tensor]:  # noqa: ANN401
+    """Return what a module returns as a list."""
+    return list(result) if isinstance(result, (list, tuple)) else [result]
+
+
 class GraphModule(torch.nn.Module):
     """Nodes in the order of their running; each is a module of its own, "n3", which tensors are then named after.
 

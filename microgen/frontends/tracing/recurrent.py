@@ -1,8 +1,8 @@
 """LSTM layers as one UNIDIRECTIONAL_SEQUENCE_LSTM each, instead of the operators of all steps. Runs in a worker.
 
 litert-torch writes out each step of a recurrent layer. An LSTM is therefore converted as a STABLEHLO_COMPOSITE, which
-litert-torch passes through, and which is replaced afterwards. Other layers (GRU, RNN, LSTMs in both directions, with
-projections, with a start that is not 0, or whose cell state is read) stay as they are.
+litert-torch passes through, and which is replaced afterwards. LSTMs in both directions, with projections, with a start
+that is not 0, or whose cell state is read stay as they are; for GRU and RNN, see `stepping`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ..rewriting.graph import Graph, Object
 _NAME = "microgen.lstm"
 _TANH = 4  # ActivationFunctionType of the schema
 _GATES = 4
+# Operators that litert-torch writes for one step of a layer in one direction.
+UNROLLED = {"gru": 19, "lstm": 17, "rnn_tanh": 4, "rnn_relu": 4}
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,17 @@ class _Layer:
 
 
 class Lstm(torch.nn.Module):
-    """A call of `aten.lstm.input`; as a composite while `fused` runs, if one operator computes the same."""
+    """A call of `aten.lstm.input`; as a composite while `fused` runs, if one operator computes the same.
+
+    Attributes:
+        operators: about how many all of its steps are, known after it ran once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._layers: list[_Layer] = []
         self._first: int | None = None
+        self.operators = 0
 
     def forward(
         self,
@@ -66,6 +73,7 @@ class Lstm(torch.nn.Module):
         )
         if not torch.compiler.is_compiling():
             count = _GATES if has_biases else 2
+            self.operators = UNROLLED["lstm"] * x.shape[1 if batch_first else 0] * layers * (2 if both else 1)
             plain = not both and len(weights) == count * layers and all(not bool(s.any()) for s in state)
             self._layers = [_layer(weights[k : k + count]) for k in range(0, len(weights), count)] if plain else []
         return result
