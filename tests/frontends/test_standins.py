@@ -9,8 +9,10 @@ import pytest
 
 import microgen
 from microgen.errors import InputError
+from microgen.frontends.float_tflite.quantizer import QuantizeRequest, quantize
 from microgen.frontends.float_tflite.regions import evaluate, regions
 from microgen.frontends.rewriting.graph import Graph
+from microgen.tflite import parse
 from microgen.workers.litert import Interpreter
 from tests.support.models import ModelBuilder, schema
 from tests.support.tools import needs_host
@@ -132,6 +134,14 @@ def test_functions_are_those_of_litert(name, options):
     assert part.source == model.input
     (answer,) = Interpreter(data).infer([DATA[:1]])
     np.testing.assert_allclose(evaluate(graph, part, DATA[:1]), answer, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "operators"), [("ABS", {"ABS": 1}), ("EXP", {"CAST": 1, "ADD": 1, "GATHER": 1})])
+def test_abs_alone_is_the_operator_and_no_table(name, operators):
+    model = Model()
+    source = model.build(model(name, model.dense, options=getattr(schema, f"{name.title()}OptionsT")()))
+    found = parse(quantize(QuantizeRequest(source, (DATA,), "int8", per_channel_dense=False)).tflite)
+    assert found.ops == {"FULLY_CONNECTED": 1, **operators}
 
 
 def float_lstm(steps, width, units):

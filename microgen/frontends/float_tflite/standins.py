@@ -1,4 +1,4 @@
-"""Operators that ai-edge-quantizer leaves in float32, although integers can compute them: LSTM, LEAKY_RELU, tables.
+"""Operators that ai-edge-quantizer leaves in float32, although integers can compute them: LSTM, ABS, tables, ...
 
 While the model is quantized, another operator stands in for each of them, one whose input and output the quantizer
 gives scales of their own. The ranges come from the real model. Afterwards the real operator takes its place in int8.
@@ -65,11 +65,14 @@ class Standins:
         self._hidden: list[Hidden] = []
         found: list[tuple[int, int, Object | None, Region | None]] = []
         parts = regions(graph) if bits == 8 else []
+        alone = {id(part.operators[0]) for part in parts if len(part.operators) == 1}
+        parts = [part for part in parts if graph.name(part.operators[-1]) != "ABS" or len(part.operators) > 1]
         inside = {id(op) for part in parts for op in part.operators}
         found += [(part.source, part.target, None, part) for part in parts]
         for op in graph.operators:
             is_lstm = bits == 8 and _is_plain_lstm(graph, op)
-            if is_lstm or (graph.name(op) == "LEAKY_RELU" and id(op) not in inside):
+            is_kept = graph.name(op) == "LEAKY_RELU" and id(op) not in inside
+            if is_lstm or is_kept or (graph.name(op) == "ABS" and id(op) in alone):
                 found.append((graph.inputs(op)[0], graph.outputs(op)[0], op, None))
         for source, target, operator, region in found:
             self._hidden.append(Hidden(graph.label(source), graph.label(target), operator, region))
@@ -156,9 +159,8 @@ class Standins:
             elif hidden.op is not None and self._is_lstm(hidden):
                 graph.replace(op, [self._lstm(graph, op, hidden.op, hidden.cell)])
             elif hidden.op is not None:
-                options = graph.schema.LeakyReluOptionsT()
-                options.alpha = hidden.op.builtinOptions.alpha
-                graph.replace(op, [graph.operator("LEAKY_RELU", graph.inputs(op), graph.outputs(op), options, 2)])
+                name, options = self._graph.name(hidden.op), hidden.op.builtinOptions
+                graph.replace(op, [graph.operator(name, graph.inputs(op), graph.outputs(op), options, 2)])
         graph.drop_tensors()
         return graph.pack()
 
