@@ -137,6 +137,8 @@ def convert_graph(
     from .ranges import found, without_rounding
 
     torch.manual_seed(seed)
+    # On single samples, more threads wait for each other most of the time; and they add in other orders.
+    torch.set_num_threads(1)
     module = without_rounding(graph.module(None, None)).eval()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
