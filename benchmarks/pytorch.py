@@ -26,9 +26,9 @@ litert_torch.convert(program.module(), (torch.zeros(1, 1, 49, 10),)).export("ds_
 _MAKE = """
 import sys
 import numpy as np
-from tests.support.torch_nets import networks
+from tests.support.torch_nets import network
 from tests.support.torch_tools import export, torch
-module, shape = networks()["ds-cnn"]
+module, shape = network("ds-cnn")
 export(module, torch().zeros(1, *shape), sys.argv[1] + "/ds_cnn.pt2")
 np.save(sys.argv[1] + "/data.npy", np.random.default_rng(0).normal(size=(100, *shape)).astype(np.float32))
 """

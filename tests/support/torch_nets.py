@@ -5,8 +5,11 @@ from __future__ import annotations
 from tests.support.torch_tools import torch
 
 
-def networks():
-    """Return modules in eval mode by name, each with the shape of its input, without the batch."""
+NAMES = ("mobilenet", "ds-cnn", "tcn", "squeeze-excite", "shuffle", "unet", "resnet-1d", "attention")
+
+
+def network(name, **options):
+    """Return a module in eval mode, and the shape of its input without the batch."""
     t = torch()
     nn, F = t.nn, t.nn.functional
 
@@ -19,7 +22,7 @@ def networks():
         return nn.Sequential(conv(i, i, 3, stride, groups=i, act=nn.ReLU6), conv(i, o, 1, act=nn.ReLU6))
 
     class MobileNet(nn.Module):
-        """MobileNetV1 0.25 with fewer blocks, for 32x32 images."""
+        """MobileNetV1 0.25 with fewer blocks, for 16x16 images."""
 
         def __init__(self):
             super().__init__()
@@ -143,21 +146,20 @@ def networks():
             x = self.norm(x + self.attention(x, x, x, need_weights=False)[0])
             return self.head(x.mean(1))
 
-    t.manual_seed(0)
     made = {
-        "mobilenet": (MobileNet(), (3, 32, 32)),
-        "ds-cnn": (DsCnn(), (1, 49, 10)),
-        "tcn": (Tcn(), (6, 32)),
-        "squeeze-excite": (SqueezeExcite(), (3, 16, 16)),
-        "shuffle": (Shuffle(), (3, 16, 16)),
-        "unet": (UNet(), (3, 16, 16)),
-        "resnet-1d": (ResNet1d(), (3, 32)),
-        "attention": (Attention(), (8, 8)),
+        "mobilenet": (MobileNet, (3, 16, 16)),
+        "ds-cnn": (DsCnn, (1, 49, 10)),
+        "tcn": (Tcn, (6, 32)),
+        "squeeze-excite": (SqueezeExcite, (3, 16, 16)),
+        "shuffle": (Shuffle, (3, 16, 16)),
+        "unet": (UNet, (3, 16, 16)),
+        "resnet-1d": (ResNet1d, (3, 32)),
+        "attention": (Attention, (8, 8)),
     }
+    kind, shape = made[name]
+    t.manual_seed(0)
+    module = kind(**options)
     with t.no_grad():
-        for module, shape in made.values():
-            module.train()
-            for _ in range(20):  # the normalizations learn some mean and variance
-                module(t.randn(16, *shape))
-            module.eval()
-    return made
+        for _ in range(4):  # the normalizations learn some mean and variance
+            module(t.randn(8, *shape))
+    return module.eval(), shape

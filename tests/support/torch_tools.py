@@ -15,6 +15,7 @@ def torch():
             pytest.skip(f"{package} is not installed (pip install 'microgen[torch]')")
     import torch
 
+    torch.set_num_threads(1)  # on models as small as these, more of them only wait for each other
     return torch
 
 

@@ -7,10 +7,10 @@ import pytest
 
 import microgen
 from tests.support.tools import needs_host
-from tests.support.torch_nets import networks
+from tests.support.torch_nets import NAMES, network
 from tests.support.torch_tools import torch
 
-NAMES = ["mobilenet", "ds-cnn", "tcn", "squeeze-excite", "shuffle", "unet", "resnet-1d", "attention"]
+SMALLER = {"ds-cnn": {"width": 16}}
 
 
 @pytest.mark.slow
@@ -18,7 +18,7 @@ NAMES = ["mobilenet", "ds-cnn", "tcn", "squeeze-excite", "shuffle", "unet", "res
 def test_a_network_on_both_runtimes(name, tmp_path):
     t = torch()
     needs_host()
-    module, shape = networks()[name]
+    module, shape = network(name, **SMALLER.get(name, {}))
     data = np.random.default_rng(0).normal(size=(64, *shape)).astype(np.float32)
     quantized = microgen.quantize(module, data, board="pico", name=name)
     ends = [quantized.model.main.operators[0].name, quantized.model.main.operators[-1].name]
