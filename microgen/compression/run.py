@@ -289,6 +289,12 @@ def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
         raise InputError(
             f"model '{name}': compression does not support custom layers or functions", "use those of Keras"
         )
+    if frontend.extra == "torch":
+        raise InputError(
+            f"{source.path}: compression trains Keras models, but this is {frontend.title}",
+            f"{command('quantize', str(source.path))} quantizes it without training, with int8 or int4 weights; prune "
+            "or distill it where it was trained",
+        )
     raise InputError(
         f"{source.path}: compression trains Keras models, but this is not one",
         f"give the {sources.suffixes(KERAS)} file that it was converted from",
