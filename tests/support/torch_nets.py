@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.support.torch_tools import torch
 
-
 NAMES = ("mobilenet", "ds-cnn", "tcn", "squeeze-excite", "shuffle", "unet", "resnet-1d", "attention")
 
 
