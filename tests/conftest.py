@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import importlib
 import itertools
 import os
 from pathlib import Path
@@ -21,6 +23,9 @@ hypothesis.settings.register_profile(
     "microgen", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("microgen")
+# PyTorch's builds with CUDA bring Triton, which crashes where TensorFlow was loaded before it.
+with contextlib.suppress(ImportError):
+    importlib.import_module("triton")
 unused.hide()  # some tests use Keras in their own process
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"

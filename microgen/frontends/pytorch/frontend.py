@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError, option
+from ...errors import InputError, SetupError, option
 from ..frontend import ConvertOptions, Frontend, Source
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ class _PyTorch(Frontend):
 
     def _prepare(self) -> None:
         """Let the converter be loaded while the model is still looked at."""
-        import importlib.util
-
         from ... import workers
         from ..tracing.packages import ENGINE
 
@@ -94,6 +93,11 @@ class _PyTorch(Frontend):
             )
         given = example if isinstance(example, (tuple, list)) else (example,)
         inputs = tuple(torch.as_tensor(x)[:1].cpu() for x in given)
+        if "tensorflow" in sys.modules and "triton" not in sys.modules and importlib.util.find_spec("triton"):
+            raise SetupError(
+                f"module {name}: torch.export would load Triton, which crashes in a process that has loaded TensorFlow",
+                "import triton before tensorflow, or export the module in another process and build its .pt2",
+            )
         self._prepare()
         path = folder / "model.pt2"
         try:

@@ -208,3 +208,13 @@ def test_data_is_moved_for_its_owner(tmp_path):
 def test_a_command_names_its_job_without_pytorch(frontend):
     code = f"import sys, microgen.frontends.{frontend}.job; print([m for m in ('torch', 'onnx') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_a_process_in_which_an_export_would_crash_is_refused(monkeypatch):
+    torch()
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: sys.__spec__ if name == "triton" else None)
+    with pytest.raises(SetupError, match="Triton, which crashes in a process that has loaded TensorFlow") as caught:
+        microgen.quantize(small(), IMAGES)
+    assert caught.value.hint.startswith("import triton before tensorflow")
