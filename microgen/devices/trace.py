@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ class Detected:
     """One detection.
 
     Attributes:
-        position: moments that had come.
+        position: moments that had been read.
         label: what was detected.
         score: its mean score, 0 to 1.
     """
@@ -35,13 +35,15 @@ class Trace:
     """What was made of a sensor's values.
 
     Attributes:
-        frame_positions: shape (frames,), the moments that had come when each was complete.
+        frame_positions: shape (frames,), the moments that had been read when each was complete; those that were lost
+            do not count.
         frames: one entry per frame: the bytes that become the model's input.
         score_positions: shape (inferences,).
         scores, means: shape (inferences, classes), 0 to 1: of each inference, and smoothed.
         detected: in their order.
         lost: moments for which the queue had no room.
         busy_us: microseconds that the CPU is estimated to have worked; None if time is not that of a CPU.
+        losses: shape (losses, 2): each time that some were lost, the position, and how many were by then.
     """
 
     frame_positions: npt.NDArray[np.int64]
@@ -52,6 +54,12 @@ class Trace:
     detected: tuple[Detected, ...]
     lost: int
     busy_us: int | None
+    losses: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+
+    def passed(self, position: int) -> int:
+        """Return how many moments had passed when so many had been read: with those that were lost until then."""
+        known = int(np.searchsorted(self.losses[:, 0], position))
+        return position + (int(self.losses[known - 1, 1]) if known else 0)
 
 
 def read_trace(path: Path) -> Trace:
@@ -71,6 +79,7 @@ def read_trace(path: Path) -> Trace:
         for (position, label), (_, score) in zip(found["detected"], found["score"], strict=False)
     )
     busy = _BUSY.search(text)
+    losses = [(position, int.from_bytes(data, "little")) for position, data in found["lost"]]
     return Trace(
         _positions(found["frame"]),
         tuple(data for _, data in found["frame"]),
@@ -78,8 +87,9 @@ def read_trace(path: Path) -> Trace:
         _scores(found["scores"]),
         _scores(found["means"]),
         detected,
-        max((int.from_bytes(data, "little") for _, data in found["lost"]), default=0),
+        max((lost for _, lost in losses), default=0),
         int(busy[1]) if busy else None,
+        np.array(losses, np.int64).reshape(-1, 2),
     )
 
 

@@ -47,8 +47,14 @@ def simulation_lines(result: Simulation) -> Pairs:
         lines.append(("CPU", f"busy {100 * result.load:.0f} % of the time, {known}"))
     if trace.lost:
         share = 100 * trace.lost / len(recording.values)
-        lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: the model is slower than it"))
+        lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: {_why_lost(result)}"))
     return lines
+
+
+def _why_lost(result: Simulation) -> str:
+    """Return why values were lost: no time for all inferences, or for one while the queue fills."""
+    enough = result.load is not None and result.load < 1
+    return "one inference takes longer than the queue lasts" if enough else "the model is slower than it"
 
 
 def write_simulation(path: str | Path, result: Simulation) -> None:
@@ -68,6 +74,7 @@ def write_simulation(path: str | Path, result: Simulation) -> None:
         d=result.to_json(),
         summary=result.recording.summary,
         p=_picture(result),
+        why_lost=_why_lost(result),
     )
     write_file(Path(path), page, "choose another path for the report")
 

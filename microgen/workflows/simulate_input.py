@@ -36,7 +36,7 @@ class Simulation:
         name: the firmware's name.
         path: the recording's file.
         recording: what the firmware was given.
-        trace: what its application made of it; positions are in moments from the start.
+        trace: what its application made of it; `seconds` gives the times of its positions.
         printed: the lines that it printed, without those of the serial commands.
         frames: shape (frames, numbers): what goes into the model, in the input's type.
         labels: of the scores.
@@ -60,8 +60,8 @@ class Simulation:
         return self.trace.busy_us / 1e6 / self.recording.seconds if self.trace.busy_us is not None else None
 
     def seconds(self, position: int) -> float:
-        """Return the time of a position."""
-        return position / self.recording.rate_hz
+        """Return the time in the recording at which a position of the trace was reached."""
+        return self.trace.passed(position) / self.recording.rate_hz
 
     def to_json(self) -> dict[str, Any]:
         """Return what was found as plain data."""
@@ -79,7 +79,7 @@ class Simulation:
             "lost": trace.lost,
             "load": None if self.load is None else round(self.load, 4),
             "scores": {
-                "time_s": [round(float(p) / rate, 6) for p in trace.score_positions],
+                "time_s": [round(self.seconds(int(p)), 6) for p in trace.score_positions],
                 "score": [[round(float(s), 6) for s in row] for row in trace.scores],
                 "mean": [[round(float(s), 6) for s in row] for row in trace.means],
             },

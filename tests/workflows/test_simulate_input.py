@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,20 @@ def test_the_self_test_holds_what_becomes_of_known_samples_against_python(listen
     config.write_text(config.read_text().replace("kUnit = 64.0", "kUnit = 65.0"))
     failed = microgen.selftest(project)
     assert not failed.passed and failed.fault.startswith("the sensor's values lead to a different input: step 0 byte ")
+
+
+def test_what_the_queue_has_no_room_for_is_time_that_passed(listening, tmp_path):
+    """Of 256 values that come at once, it has room for 160."""
+    project = shutil.copytree(listening, tmp_path / "p")
+    config = project / "lib/application/sensing_config.h"
+    config.write_text(re.sub(r"(kQueuedMoments) = \d+", r"\1 = 160", config.read_text()))
+    result = microgen.simulate_input(project, write(tmp_path / "a.wav", signals(16000)["speech"]))
+    read = result.trace.frame_positions[-1]
+    assert 0.3 < result.trace.lost / 16000 < 0.6 and read + result.trace.lost < 16000
+    assert read / 16000 < 0.7 and 0.9 < result.to_json()["scores"]["time_s"][-1] <= result.seconds(read) <= 1
+    assert dict(simulation_lines(result))["lost"].endswith("%: the model is slower than it")
+    sufficient = replace(result, trace=replace(result.trace, busy_us=900_000))
+    assert dict(simulation_lines(sufficient))["lost"].endswith("%: one inference takes longer than the queue lasts")
 
 
 def test_an_autoencoder_s_error_becomes_a_score(tmp_path):
