@@ -256,14 +256,14 @@ TEST_CASE("what is lost is told, once a second") {
   Give(0, 9);
   sensing::Loop();
   CHECK(sensing::Lost() == 1);
-  CHECK(fake::sent == "lost 1 values: the model is slower than the sensor\r\n");
+  CHECK(fake::sent == "lost 1 values: inference takes too long\r\n");
   fake::sent.clear();
   Give(0, 5);
   sensing::Loop();
   CHECK(fake::sent.empty());
   fake::clock = {6000000};
   sensing::Loop();
-  CHECK(fake::sent == "lost 3 values: the model is slower than the sensor\r\n");
+  CHECK(fake::sent == "lost 3 values: inference takes too long\r\n");
   g_missed = 4;  // by a sensor that nothing interrupts for
   CHECK(sensing::Lost() == 7);
 }

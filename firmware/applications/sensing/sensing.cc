@@ -169,7 +169,7 @@ void ReportLost() {
   g_reported = lost;
   g_reported_us = platform_micros();
   serial::Writer out;
-  out.Text("lost ").Unsigned(lost).Text(" values: the model is slower than the sensor").Line();
+  out.Text("lost ").Unsigned(lost).Text(" values: inference takes too long").Line();
 }
 
 // Makes the input's bytes of the numbers of a frame.
