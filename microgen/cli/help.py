@@ -58,7 +58,10 @@ EXAMPLES = {
     "tune": ("microgen tune model-esp32 --on /dev/ttyUSB0",),
     "simulate": ("microgen simulate model-esp32",),
     "compress": ("microgen compress model.keras --method prune:0.8 --data train.npz",),
-    "sweep": ("microgen sweep model.keras --try prune:0.5,prune:0.8+qat --data train.npz",),
+    "sweep": (
+        "microgen sweep model.keras --try prune:0.5,prune:0.8+qat --data train.npz",
+        "microgen sweep model.pt2 --calibration data.npy --board pico",
+    ),
     "merge": ("microgen merge a.tflite b.tflite -o both.tflite",),
 }
 

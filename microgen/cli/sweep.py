@@ -11,13 +11,14 @@ from .. import defaults
 from ..report.text import print_json, print_pairs
 from . import completion
 from .options import (
+    KERAS,
+    TAKEN,
     BatchSize,
     Epochs,
     Json,
     Range,
     SampleRate,
     Seed,
-    TrainedModel,
     TrainingData,
     TrainingRecipe,
     out_option,
@@ -28,24 +29,41 @@ from .spelling import command_line
 
 
 def sweep(
-    model: TrainedModel = None,
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"A {KERAS}. Without one, the recipe is trained first. With --calibration: {TAKEN}.",
+            show_default=False,
+        ),
+    ] = None,
     data: TrainingData = None,
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     recipe: TrainingRecipe = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            help="Sample inputs, as for quantize: compares quantizations of any float model, and trains nothing. The "
+            "score is the SQNR at the output, or the accuracy on all labelled samples of --data.",
+            show_default=False,
+        ),
+    ] = None,
     board: Annotated[
         str,
         typer.Option(
             help="Board (microgen boards) whose arena, flash and RAM are reported.", autocompletion=completion.boards
         ),
     ] = defaults.BOARD,
+    runtime: Annotated[
+        str,
+        typer.Option(help="Runtime on the board that must fit: tflm or compiled.", autocompletion=completion.runtimes),
+    ] = defaults.RUNTIME,
     candidates: Annotated[
         str | None,
         typer.Option(
             "--try",
             help="Candidates: methods joined by +, separated by commas: prune:0.5,prune:0.8+qat (microgen compress "
-            "--methods). "
-            "Default: a grid.",
+            "--methods); with --calibration: float32, int8, int16x8, int4, int4-packed. Default: a grid.",
             show_default=False,
         ),
     ] = None,
@@ -74,7 +92,8 @@ def sweep(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compress a model in many ways, and compare accuracy, size and time on a board."""
+    """Compress or quantize a model in many ways, and compare accuracy, size and time on a board."""
+    from ..quantization import SCHEMES
     from ..report.compression import SWEEP_HEADS, best_row, sweep_lines, sweep_rows
     from ..report.text import table
     from ..sweeping.run import sweep as run
@@ -84,7 +103,9 @@ def sweep(
             model,
             data,
             recipe=recipe,
+            calibration=calibration,
             board=board,
+            runtime=runtime,
             candidates=candidates,
             out=out,
             epochs=epochs,
@@ -107,7 +128,14 @@ def sweep(
     if result.limits and not any(row.fits for row in result.rows):
         lines.append(("fits", "no candidate is within the limits; relax them, or try other methods"))
     if best := best_row(result):
-        lines.append(
-            ("next", command_line("build", f"{result.out}/{best.folder}/model.tflite", board=result.board.name))
-        )
+        options = {"board": result.board.name, "runtime": runtime}
+        usual = {"runtime": defaults.RUNTIME, "scheme": defaults.SCHEME, "value_range": "0,1", "seed": "0"}
+        usual["sample_rate"] = str(defaults.SAMPLE_RATE)
+        built = f"{result.out}/{best.folder}/model.tflite"
+        if calibration is not None and best.name in SCHEMES:  # from the model itself, the project keeps its origin
+            built = str(model)
+            options |= {"calibration": calibration, "scheme": best.name, "value_range": value_range}
+            options |= {"sample_rate": str(sample_rate), "seed": str(seed)}
+        told = {name: value for name, value in options.items() if usual.get(name) != value}
+        lines.append(("next", command_line("build", built, **told)))
     print_pairs(lines)

@@ -279,7 +279,8 @@ def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
     if is_object and (other := sources.frontend_of(model)) is not KERAS and other is not None:
         raise InputError(
             f"model '{sources.name_of(model)}': compression trains Keras models, but this is {other.title}",
-            f"{command('quantize', 'model', 'data')} quantizes it without training",
+            f"{command('quantize', 'model', 'data')} quantizes it without training, and "
+            f"{command('sweep', 'model', option('calibration', 'DATA'))} compares its quantizations",
         )
     frontend, source = sources.save(model, folder) if is_object else sources.find(model)
     if frontend is KERAS:
@@ -292,8 +293,9 @@ def model_file(model: Any, folder: Path) -> Path:  # noqa: ANN401
     if frontend.extra == "torch":
         raise InputError(
             f"{source.path}: compression trains Keras models, but this is {frontend.title}",
-            f"{command('quantize', str(source.path))} quantizes it without training, with int8 or int4 weights; prune "
-            "or distill it where it was trained",
+            f"{command('quantize', str(source.path))} quantizes it without training, and "
+            f"{command('sweep', str(source.path), option('calibration', 'DATA'))} compares its quantizations; prune or "
+            "distill it where it was trained",
         )
     raise InputError(
         f"{source.path}: compression trains Keras models, but this is not one",

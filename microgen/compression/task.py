@@ -98,7 +98,12 @@ AS_USUAL = Reading()
 
 
 def read_data(
-    source: DataSource, seed: int, reading: Reading = AS_USUAL, input_of: Callable[[], InputSpec] | None = None
+    source: DataSource,
+    seed: int,
+    reading: Reading = AS_USUAL,
+    input_of: Callable[[], InputSpec] | None = None,
+    *,
+    trains: bool = True,
 ) -> dict[str, Array]:
     """Read data to train on, and hold a fifth of it out where nothing is held out already.
 
@@ -107,6 +112,7 @@ def read_data(
         seed: of the choice of what is held out.
         reading: of images and WAV files.
         input_of: returns the model's input, for data that must be brought into its shape.
+        trains: whether a model is trained on it; if not, all of it is held out where nothing is chosen already.
 
     Returns:
         Arrays "x", "y", "x_test", "y_test"; class numbers are int64, everything else float32.
@@ -129,8 +135,10 @@ def read_data(
     for x, y in (("x", "y"), ("x_test", "y_test")):
         if x in data and len(data[x]) != len(data[y]):
             raise InputError(f"{where}: {len(data[x])} samples in '{x}', {len(data[y])} in '{y}'", _HINT)
-    if len(data["x"]) < _LEAST:
+    if trains and len(data["x"]) < _LEAST:
         raise InputError(f"{where}: {len(data['x'])} samples", f"give at least {_LEAST}, better thousands")
+    if not trains and "x_test" not in data:
+        data |= {"x_test": data["x"], "y_test": data["y"]}
     if "x_test" not in data:
         order = np.random.default_rng(seed).permutation(len(data["x"]))
         held, kept = np.split(order, [max(1, round(_HELD_OUT * len(order)))])

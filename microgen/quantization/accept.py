@@ -43,7 +43,7 @@ class Quantized:
         quality: the loss by quantization; None if the model was already quantized.
         record: the model's origin, as plain data for a project's manifest.
         warnings: warnings for the user.
-        float_bytes: size of the float .tflite before quantization; 0 if the model was already quantized.
+        float_tflite: the float .tflite before quantization; empty if the model was already quantized.
         frontend: the name of the frontend that it came through.
     """
 
@@ -54,8 +54,13 @@ class Quantized:
     quality: Quality | None = None
     record: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    float_bytes: int = 0
+    float_tflite: bytes = b""
     frontend: str = DEFAULT_FRONTEND
+
+    @property
+    def float_bytes(self) -> int:
+        """The size of the float .tflite before quantization; 0 if the model was already quantized."""
+        return len(self.float_tflite)
 
     @property
     def is_float(self) -> bool:
@@ -147,7 +152,7 @@ def finish(
         "requantized": [_layer_of(graph, op, layers) for graph, op in requantizing(model)],
     }
     by_data = calibration.classes if len(calibration.classes) == model.outputs[0].elements else ()
-    return Quantized(model, data, tuple(labels) or by_data, {}, cost, record, tuple(warnings), len(twin))
+    return Quantized(model, data, tuple(labels) or by_data, {}, cost, record, tuple(warnings), twin)
 
 
 def _targets(

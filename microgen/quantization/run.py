@@ -112,7 +112,7 @@ def quantize(
         on_step("saving the model")
         with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
             quantized = _from_source(
-                *sources.save(model, Path(folder), _example(example, calibration)),
+                *sources.save(model, Path(folder), example_of(example, calibration)),
                 calibration,
                 name or slug(sources.name_of(model)),
                 options,
@@ -128,7 +128,7 @@ def quantize(
     return quantized
 
 
-def _example(given: Any, calibration: calibrations.Source | None) -> Any:  # noqa: ANN401
+def example_of(given: Any, calibration: calibrations.Source | None) -> Any:  # noqa: ANN401
     """Return an example input: the one given, or the first sample of an array."""
     if given is not None or not isinstance(calibration, np.ndarray) or calibration.ndim < 2:
         return given

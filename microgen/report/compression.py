@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import Spelling, spell
+from ..support.metrics import SQNR
 from .text import Pairs
 
 if TYPE_CHECKING:
@@ -134,13 +135,16 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
     rows = []
     for row in sweep.rows:
         last = row.error[0] or ", ".join(_SHORT[axis] for axis in row.best_for)
-        if row.price is None or original is None:
+        if row.price is None:
             rows.append([row.name, *["-"] * 7, last])
             continue
         score = row.price.tflm_score
         cost = row.device
         sizes = [f"{x:,}" for x in (cost.flash_bytes, cost.ram_bytes, cost.instructions)] if cost else ["-"] * 3
-        cells = [f"{score:.4f}", f"{score - original.tflm_score:+.4f}", f"{row.price.gzip_bytes:,}", *sizes, _fits(row)]
+        change = f"{score - original.tflm_score:+.4f}" if original else "-"
+        if sweep.metric is SQNR:  # of the float model, it is no number to subtract
+            change = "-"
+        cells = [f"{score:.4f}", change, f"{row.price.gzip_bytes:,}", *sizes, _fits(row)]
         rows.append([row.name, *cells, last])
     return rows
 
@@ -154,7 +158,7 @@ def sweep_lines(sweep: Sweep) -> Pairs:
     """Return what `microgen sweep` says below its table."""
     failed = sum(1 for row in sweep.rows if row.error[0])
     return [
-        ("score", f"{sweep.metric.name} in int8 on TFLM; sizes in bytes, for {sweep.board.title}"),
+        ("score", f"{sweep.what}; sizes in bytes, for {sweep.board.title}"),
         *_measured_line(sweep),
         *([("limits", str(sweep.limits))] if sweep.limits else []),
         ("candidates", f"{len(sweep.rows)}: {sweep.resumed} resumed, {failed} failed"),

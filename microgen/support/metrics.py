@@ -79,7 +79,22 @@ def _auc(outputs: Array, inputs: Array, targets: Array) -> float:
     return float((ranks[faulty].sum() - n * (n + 1) / 2) / (n * m))
 
 
+# Without noise the ratio is infinite; larger ratios than this are not distinguished.
+_MOST_DB = 120.0
+
+
+def _sqnr_db(outputs: Array, inputs: Array, targets: Array) -> float:
+    """Return the ratio of signal to quantization noise, 10 log10(sum t^2 / sum (t - o)^2), from -120 to 120 dB."""
+    wanted = targets.reshape(-1).astype(np.float64)
+    signal, noise = float((wanted**2).sum()), float(((wanted - outputs.reshape(-1)) ** 2).sum())
+    if noise == 0:
+        return _MOST_DB
+    return float(np.clip(10 * np.log10(signal / noise), -_MOST_DB, _MOST_DB)) if signal else -_MOST_DB
+
+
 ACCURACY = Metric("accuracy", _mean(_right), each=_right)
 MEAN_ABSOLUTE_ERROR = Metric("mean absolute error", _mean(_absolute_error), False, _absolute_error)
 AUC = Metric("AUC of the reconstruction error", _auc)
-METRICS = {metric.name: metric for metric in (ACCURACY, MEAN_ABSOLUTE_ERROR, AUC)}
+# Its targets are the outputs of the float model.
+SQNR = Metric("SQNR at the output in dB", _sqnr_db)
+METRICS = {metric.name: metric for metric in (ACCURACY, MEAN_ABSOLUTE_ERROR, AUC, SQNR)}

@@ -1,4 +1,4 @@
-"""What a sweep tries: chains of methods, and the key under which a result is found again."""
+"""What a sweep tries: chains of methods, or quantizations, and the key under which a result is found again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,26 @@ from .._version import __version__
 from ..compression.base import Step
 from ..compression.methods import load_method
 from ..compression.steps import read_steps
-from ..errors import InputError, option
+from ..errors import InputError, nearest, option
+from ..frontends.frontend import FLOAT32
 from ..support import toml
 
 _EXAMPLE = "'prune:0.5,prune:0.8+qat'"
 # The model as it is, which every sweep measures first.
 ORIGINAL = "original"
+# What a model can be quantized to, by name: a scheme, and the weights of it.
+QUANTIZATIONS = {
+    FLOAT32: (FLOAT32, "int8"),
+    "int8": ("int8", "int8"),
+    "int16x8": ("int16x8", "int8"),
+    "int4": ("int8", "int4"),
+    "int4-packed": ("int8", "int4-packed"),
+}
+_DEFAULT = (FLOAT32, "int8", "int16x8", "int4")
 # What decides the bytes of a result, beside microgen itself.
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", "ai-edge-litert", "tflite-micro")
+# What converts and quantizes models that are not trained here.
+CONVERTERS = ("torch", "litert-torch", "ai-edge-quantizer", "onnx", "onnxruntime", "keras")
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Candidate:
 
     Attributes:
         name: as it was written, in the spelling of microgen; "original" for the model as it is.
-        steps: its methods; none for the model as it is.
+        steps: its methods; none for the model as it is, and for a quantization, whose name says all.
     """
 
     name: str
@@ -61,6 +73,28 @@ def read_candidates(source: str | Sequence[str] | None) -> tuple[Candidate, ...]
             option="candidates",
         )
     return tuple(candidates.values())
+
+
+def read_quantizations(source: str | Sequence[str] | None) -> tuple[Candidate, ...]:
+    """Read which quantizations to try; float32 comes first, and what is named twice comes once.
+
+    Args:
+        source: names of `QUANTIZATIONS`, or such a list in one text, parted by commas; None: all but int4-packed.
+
+    Raises:
+        InputError: there is no such quantization, or only float32, with which nothing is compared.
+    """
+    texts = _DEFAULT if source is None else source.split(",") if isinstance(source, str) else source
+    names = [FLOAT32, *filter(None, (text.strip() for text in texts))]
+    for name in names:
+        if name not in QUANTIZATIONS:
+            known = f"quantizations: {', '.join(QUANTIZATIONS)}; compression methods are tried without calibration data"
+            raise InputError(f"no quantization '{name}'", nearest(name, QUANTIZATIONS, known), option="candidates")
+    if len(set(names)) == 1:
+        raise InputError(
+            "nothing to try", f"give quantizations: {option('candidates', 'int8,int16x8')}", option="candidates"
+        )
+    return tuple(Candidate(name) for name in dict.fromkeys(names))
 
 
 def between(candidates: Sequence[Candidate], fits: Sequence[bool]) -> tuple[Candidate, ...]:
@@ -99,7 +133,13 @@ def between(candidates: Sequence[Candidate], fits: Sequence[bool]) -> tuple[Cand
     return tuple(made)
 
 
-def result_key(candidate: Candidate, model: bytes, data: dict[str, Any], settings: dict[str, Any]) -> str:
+def result_key(
+    candidate: Candidate,
+    model: bytes,
+    data: dict[str, Any],
+    settings: dict[str, Any],
+    packages: Sequence[str] = (),
+) -> str:
     """Return the key of a candidate's result: equal only where everything that decides it is.
 
     Args:
@@ -107,21 +147,22 @@ def result_key(candidate: Candidate, model: bytes, data: dict[str, Any], setting
         model: the bytes of the model's file.
         data: the recipe's name, or digests of the arrays.
         settings: epochs, seed and so on.
+        packages: what computes it, beside what `versions` always names.
     """
     decides = {
         "model": hashlib.sha256(model).hexdigest(),
         "data": data,
         "steps": [step.to_json() for step in candidate.steps],
         "settings": settings,
-        "versions": versions(),
+        "versions": versions(packages),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def versions() -> dict[str, str]:
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of what computes a result, without importing it; "" where it is not installed."""
     installed = {"microgen": __version__}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *more):
         try:
             installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

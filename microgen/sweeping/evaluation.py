@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..compression.base import Step
 from ..compression.price import Price
 from ..compression.run import compress, price
 from ..errors import InputError, MicrogenError, SetupError
-from .candidates import versions
+from .candidates import Candidate, result_key, versions
 
 Data = Mapping[str, npt.NDArray[Any]]
 
@@ -42,6 +42,23 @@ class Work:
     before: Price | None
     versions: Mapping[str, str]
 
+    # Every candidate is trained from the model as it is, and compared with it.
+    needs_original = True
+
+    @property
+    def function(self) -> Callable[[Work, Data | None], Result]:
+        """What evaluates it."""
+        return evaluate
+
+    def of(self, candidate: Candidate, before: Price | None) -> Work:
+        """Return the work of a candidate, given the price of the model as it is."""
+        return replace(self, steps=candidate.steps, before=before)
+
+    def key(self, candidate: Candidate, data: dict[str, Any]) -> str:
+        """Return the key of a candidate's result; see `result_key`."""
+        settings = {k: getattr(self, k) for k in ("epochs", "batch_size", "seed")}
+        return result_key(candidate, self.model, data, settings)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -49,7 +66,7 @@ class Result:
 
     Attributes:
         price, metric: of the candidate, and what its scores are.
-        keras, tflite: the bytes of both models.
+        keras, tflite: the bytes of both models; no Keras model where nothing was trained.
         error: why there is none, with a hint.
         is_final: whether trying again would end the same: a refusal does, a crash may not.
         lacks_something: whether it failed because the machine lacks something, a package say.

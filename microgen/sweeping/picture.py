@@ -57,7 +57,7 @@ def draw(sweep: Sweep, kind: str) -> bytes:
             _panel(panels[str(k)], measured, best, axis, title, sweep, numbers)
         _list(panels["list"], measured, numbers)
         panels["list"].legend(*panels["0"].get_legend_handles_labels(), loc="lower left", frameon=False)
-        figure.suptitle(f"{sweep.name} on {sweep.board.title}: {sweep.metric.name} in int8 on TFLM, and what it costs")
+        figure.suptitle(f"{sweep.name} on {sweep.board.title}: {sweep.what}, and what it costs")
         written = io.BytesIO()
         metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
         figure.savefig(written, format=kind, metadata=metadata, dpi=130)

@@ -44,7 +44,8 @@ class Store:
                 return None
             if stored["price"] is None:
                 return Result(error=(stored["error"][0], stored["error"][1]))
-            keras, tflite = ((folder / f"model.{kind}").read_bytes() for kind in ("keras", "tflite"))
+            models = {kind: (folder / f"model.{kind}").read_bytes() for kind in stored["models"]}
+            keras, tflite = models.get("keras", b""), models["tflite"]
             return Result(Price.from_json(stored["price"]), stored["metric"], keras, tflite)
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -59,19 +60,21 @@ class Store:
             return
         folder = self.out / self.place(name, key)
         stage = folder.with_name(f"{_STAGE}{os.getpid()}-{folder.name}")
+        models = {"keras": result.keras, "tflite": result.tflite}
+        models = {kind: data for kind, data in models.items() if data}
         values: dict[str, Any] = {
             "key": key,
             "candidate": name,
             "metric": result.metric,
+            "models": list(models),
             "price": result.price.to_json() if result.price else None,
             "error": list(result.error),
         }
         try:
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir(parents=True)
-            if result.price is not None:
-                (stage / "model.keras").write_bytes(result.keras)
-                (stage / "model.tflite").write_bytes(result.tflite)
+            for kind, data in models.items():
+                (stage / f"model.{kind}").write_bytes(data)
             (stage / _RESULT).write_text(json.dumps(values, indent=2) + "\n")
             shutil.rmtree(folder, ignore_errors=True)
             stage.rename(folder)

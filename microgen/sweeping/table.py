@@ -62,7 +62,7 @@ class Row:
 
     @property
     def score(self) -> float:
-        """The metric in int8 on TFLM; of a row with a price only."""
+        """The metric of the deployed model on TFLM; of a row with a price only."""
         assert self.price is not None
         return self.price.tflm_score
 
@@ -98,11 +98,12 @@ class Sweep:
         name: of the model or recipe.
         board: what the arena and the fit are for.
         metric: what the scores are.
-        rows: one per candidate, in the order in which they were named; the original model first.
+        rows: one per candidate, in the order in which they were named; the original model, or float32, first.
         resumed: how many of them resumed.
         out: the folder with the models, the table as sweep.json, and the picture.
         picture: the path of the picture; None where none was wanted.
         limits: limits of a candidate; None for no limits.
+        quantizes: whether candidates are quantizations of the model, not compressions of it.
     """
 
     name: str
@@ -113,6 +114,12 @@ class Sweep:
     out: Path
     picture: Path | None
     limits: Limits | None = None
+    quantizes: bool = False
+
+    @property
+    def what(self) -> str:
+        """What the scores are, for people."""
+        return f"{self.metric.name} on TFLM" if self.quantizes else f"{self.metric.name} in int8 on TFLM"
 
     def merit(self, row: Row) -> float:
         """Return the score of a row, so that more is better."""

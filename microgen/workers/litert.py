@@ -73,16 +73,18 @@ class RunRequest:
         model: the .tflite.
         inputs: one array per input, samples first; without inputs the model is only loaded.
         sequence: how many samples to run once more, one after the other without a reset.
+        steps: after how many samples the state is fresh again.
     """
 
     model: bytes
     inputs: Samples
     sequence: int = 0
+    steps: int = 1
 
 
 def run(request: RunRequest) -> Answers:
     """Run samples through LiteRT's reference kernels."""
-    return run_samples(Interpreter(request.model), request.inputs, request.sequence)
+    return run_samples(Interpreter(request.model), request.inputs, request.sequence, request.steps)
 
 
 @dataclass(frozen=True)
