@@ -272,9 +272,10 @@ class _Runner:
             self._on_step("measuring the model as it is")
             self._run([c for c in candidates[:1] if c.name not in results], results, total, None)
             before = results[candidates[0].name].price
-        if before is not None or not self._work.needs_original:
+        lacks_original = self._work.needs_original and before is None
+        if not lacks_original:
             self._run([c for c in candidates if c.name not in results], results, total, before)
-        if all(result.price is None for result in results.values()):
+        if lacks_original or all(result.price is None for result in results.values()):
             failed = results[candidates[0].name]
             raise (SetupError if failed.lacks_something else InputError)(*failed.error)
         return [results[c.name] for c in candidates]
