@@ -309,7 +309,7 @@ def _listening_lines(counts: ApplicationCounts) -> Pairs:
         each = f"about {counts.instructions:,} instructions per second"
         about = f"{each} in addition to the model, estimated: {counts.uncounted}"
         return [("listening", about)]
-    return [
+    lines = [
         (
             "listening",
             f"{counts.instructions:,} instructions per second in addition to the model, and {counts.inferences:.3g} "
@@ -317,6 +317,20 @@ def _listening_lines(counts: ApplicationCounts) -> Pairs:
             f"busy {100 * counts.load:.2g} % of the time, +-{counts.estimate_error_percent} %",
         )
     ]
+    if counts.lost:
+        lines.append(("lost", f"{100 * counts.lost:.2g} % of the sensor's values: {why_lost(counts.load)}"))
+    return lines
+
+
+def why_lost(load: float | None) -> str:
+    """Return why values of a sensor are lost: no time for all inferences, or for one while the queue fills.
+
+    Args:
+        load: the part of its time that the CPU works; None where that is not known.
+    """
+    if load is not None and load < 1:
+        return "one inference takes longer than the queue lasts"
+    return "the model is slower than the sensor"
 
 
 def board_lines(board: Board) -> Pairs:

@@ -12,6 +12,7 @@ from .._version import __version__
 from ..devices.emulator import EMULATOR
 from ..support.files import write_file
 from ..support.render import render
+from .models import why_lost
 from .text import Pairs
 
 if TYPE_CHECKING:
@@ -47,14 +48,8 @@ def simulation_lines(result: Simulation) -> Pairs:
         lines.append(("CPU", f"busy {100 * result.load:.0f} % of the time, {known}"))
     if trace.lost:
         share = 100 * trace.lost / len(recording.values)
-        lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: {_why_lost(result)}"))
+        lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: {why_lost(result.load)}"))
     return lines
-
-
-def _why_lost(result: Simulation) -> str:
-    """Return why values were lost: no time for all inferences, or for one while the queue fills."""
-    enough = result.load is not None and result.load < 1
-    return "one inference takes longer than the queue lasts" if enough else "the model is slower than it"
 
 
 def write_simulation(path: str | Path, result: Simulation) -> None:
@@ -74,7 +69,7 @@ def write_simulation(path: str | Path, result: Simulation) -> None:
         d=result.to_json(),
         summary=result.recording.summary,
         p=_picture(result),
-        why_lost=_why_lost(result),
+        why_lost=why_lost(result.load),
     )
     write_file(Path(path), page, "choose another path for the report")
 

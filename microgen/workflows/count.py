@@ -179,6 +179,7 @@ class ApplicationCounts:
         inferences: of the model, a second; None where it was not run, as `load` and `estimate_error_percent`.
         load: the part of its time that the CPU works, with the model.
         estimate_error_percent: how far `load` may be off.
+        lost: the part of the sensor's values that found the queue full, as inferences take too long.
         uncounted: why instructions are estimated; "" where they were counted on an emulated CPU.
     """
 
@@ -188,6 +189,7 @@ class ApplicationCounts:
     inferences: float | None = None
     load: float | None = None
     estimate_error_percent: int | None = None
+    lost: float | None = None
     uncounted: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -239,6 +241,7 @@ def count_application(deployment: Deployment, counts: Counts | None) -> Applicat
         round(float(rate), 3),
         round((own + float(rate) * counts.instructions) / a_second, 4),
         cost.error_percent,
+        round(trace.lost / len(recording.values), 4),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import microgen
@@ -35,6 +36,10 @@ def test_a_project_is_inspected_with_its_application(listening):
         "25 inferences per second: busy " in lines["listening"]
         and found.to_json()["application"]["load"] == counts.load
     )
+    assert counts.lost == 0 and "lost" not in lines
+    short = dataclasses.replace(counts, lost=0.125)
+    shown = dict(inspect_lines(dataclasses.replace(found, application=short)))["lost"]
+    assert shown == "12 % of the sensor's values: one inference takes longer than the queue lasts"
     # Within the factor that the estimate promises.
     estimated = count_application(found.deployment, None)
     assert counts.instructions / 3 < estimated.instructions < 3 * counts.instructions

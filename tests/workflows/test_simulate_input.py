@@ -69,7 +69,7 @@ def test_what_the_queue_has_no_room_for_is_time_that_passed(listening, tmp_path)
     read = result.trace.frame_positions[-1]
     assert 0.3 < result.trace.lost / 16000 < 0.6 and read + result.trace.lost < 16000
     assert read / 16000 < 0.7 and 0.9 < result.to_json()["scores"]["time_s"][-1] <= result.seconds(read) <= 1
-    assert dict(simulation_lines(result))["lost"].endswith("%: the model is slower than it")
+    assert dict(simulation_lines(result))["lost"].endswith("%: the model is slower than the sensor")
     sufficient = replace(result, trace=replace(result.trace, busy_us=900_000))
     assert dict(simulation_lines(sufficient))["lost"].endswith("%: one inference takes longer than the queue lasts")
 
