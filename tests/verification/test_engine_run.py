@@ -86,7 +86,7 @@ def test_each_interpreter_gets_its_copy_of_the_model_and_all_samples(stand_in):
         engines = running.result()
         assert running.result() is engines and running.arena_min_bytes == engines.arena_min_bytes == 999
         asked = {job: (engine, plain(request)) for job, (engine, request) in found.asked.items()}
-        assert asked["litert_run"] == (LITERT, {**fed(model, inputs, normalise(model).data), "sequence": 0})
+        assert asked["litert_run"] == (LITERT, {**fed(model, inputs, normalise(model).data), "sequence": 0, "steps": 1})
         assert asked["tflm_run"] == (TFLM, {**fed(model, inputs), "arena_bytes": 999, "sequence": 0, "steps": 1})
         predicted = {"predicted_bytes": plan(model, Target.HOST).arena_min_bytes, "steps": 1}
         assert asked["tflm_arena"] == (TFLM, fed(model, [a[:1] for a in inputs]) | predicted)
