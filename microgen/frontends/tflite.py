@@ -81,7 +81,9 @@ def take(model: TfliteModel, path: Path, calibration: Request | None, options: C
             # Values already quantized to the input's dtype are taken too.
             data = tuple(calibration.read_arrays([i.name for i in inputs])[0])
         else:
-            real = [InputSpec(i.name, i.shape, "float32") for i in inputs]
+            # Real values of what is quantized, and integers as they are.
+            kinds = ["float32" if t.quantization else i.dtype for i, t in zip(inputs, model.inputs, strict=True)]
+            real = [InputSpec(i.name, i.shape, kind) for i, kind in zip(inputs, kinds, strict=True)]
             data = resolve(calibration, real, seed=options.seed, must_vary=False).arrays
     others = other_signatures(model.signatures)
     model, changes = rewritten(model, data, options.seed)  # which may drop the graphs of others

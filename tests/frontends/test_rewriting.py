@@ -315,3 +315,9 @@ def test_an_input_of_a_type_that_numpy_lacks_is_named():
     other = dataclasses.replace(model, subgraphs=(dataclasses.replace(model.main, tensors=tuple(tensors)),))
     with pytest.raises(InputError, match="has type bfloat16, which microgen cannot read or write"):
         input_specs(other)
+
+
+def test_random_samples_of_indices_are_integers(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(embedding(dtype="int8"))
+    found = microgen.quantize(tmp_path / "m.tflite", "random")
+    assert [a.dtype for a in found.calibration] == [np.int32] and len(np.unique(found.calibration[0])) > 1
