@@ -71,7 +71,7 @@ def main() -> None:
                 print(f"seed {seed}: {outcome.difference}{'' if name else _shrunk(seed, cpu, options)}", flush=True)
                 bad += 1
             elif outcome.refused:
-                refused[outcome.refused.split("'")[-1][:90]] += 1
+                refused[outcome.refused.partition("): ")[2][:90] or outcome.refused[:90]] += 1
             else:
                 equal += 1
         print(f"{seeds[-1] + 1 - first} of {last - first}: {equal} equal, {bad} differ", flush=True)
