@@ -7,6 +7,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Python compiles what it imports; all that the packages hold takes pip longer than to install them.
+INSTALL := $(PIP) install --no-compile
 DEMO ?= sine-esp32
 # As many tests at a time; each may start TensorFlow (2 GB) or a compiler.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
@@ -79,7 +81,7 @@ coverage: $(VENV)/test.stamp debian tools
 # Changes the reader, the planner and the verdict in small ways, and lists the changes that no test notices. Takes hours;
 # MUTATE='microgen.runtimes.tflm.planner.kernels.*' takes one file.
 mutants: $(VENV)/test.stamp
-	$(PIP) install -c constraints.txt mutmut==3.8.1
+	$(INSTALL) -c constraints.txt mutmut==3.8.1
 	$(BIN)/mutmut run --max-children 1 $(if $(MUTATE),'$(MUTATE)')
 	$(BIN)/mutmut results | sed '/: not checked$$/d'
 
@@ -93,7 +95,7 @@ docs: $(VENV)/test.stamp
 
 # The hashes of what microgen and its extras need, and of what builds it, for every Python and machine; asks the index.
 lock: $(VENV)/test.stamp
-	$(PIP) install uv==0.13.9
+	$(INSTALL) uv==0.13.9
 	$(BIN)/python requirements/lock.py
 
 format: $(VENV)/test.stamp
@@ -116,7 +118,7 @@ debian:
 tools:
 	@cmp -s tests/support/tools.txt $(TOOLS)/installed.txt || { \
 	  rm -rf $(TOOLS) && $(PYTHON) -m venv $(TOOLS) && \
-	  $(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps -r tests/support/tools.txt && \
+	  $(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps -r tests/support/tools.txt && \
 	  cp tests/support/tools.txt $(TOOLS)/installed.txt; \
 	} >/dev/null 2>&1 || echo "no ESPHome, no ESP-IDF component manager; the tests that need them skip"
 
@@ -128,12 +130,12 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing TensorFlow and what else is needed into $(VENV): some minutes"
-	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
+	$(INSTALL) -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing TensorFlow, PyTorch and what else is needed into $(VENV): some minutes"
-	$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS),torch,dev]'
+	$(INSTALL) -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS),torch,dev]'
 	touch $(VENV)/demo.stamp $@
 
 clean:
