@@ -35,8 +35,10 @@ from .recurrent import Steps, steps_of
 # The layer proof looks at every sample whose outputs differ, up to this many, and fills up with others.
 _SAMPLES = 16
 _MOST_BYTES = 32 * 2**20
-# Into so many parts the samples of a model without state are cut, which run at the same time.
+# Into so many parts the samples of a model without state are cut, which run at the same time; each part's interpreters
+# copy the model, so a file that is larger than this is not worth it.
 _PARTS = 2
+_MOST_MODEL_BYTES = 4 * 2**20
 COMPUTED = "computed"  # in bounds.toml, where the bound depends on the data
 
 
@@ -210,7 +212,8 @@ def _run(model: TfliteModel, places: Sequence[_Place], inputs: Samples, arena_mi
     """Run the operators in TFLM, within the whole model and alone, and then in LiteRT on the same inputs."""
     operators = tuple(place.alone for place in places)
     run = functools.partial(_run_part, model, operators, arena_of_all(model, arena_min_bytes))
-    count = 1 if model.is_stateful else max(min(_PARTS, len(inputs[0])), 1)
+    whole = model.is_stateful or len(model.data) > _MOST_MODEL_BYTES
+    count = 1 if whole else max(min(_PARTS, len(inputs[0])), 1)
     with ThreadPoolExecutor(count) as pool:
         parts = list(pool.map(run, zip(*(np.array_split(a, count) for a in inputs), strict=True)))
     fed, tflm, litert = (list(zip(*of_all, strict=True)) for of_all in zip(*parts, strict=True))  # operators first
