@@ -7,7 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Python compiles what it imports; all that the packages hold takes pip longer than to install them.
+# The tests compile what they import; to compile all that the packages hold takes pip longer than to install them.
 INSTALL := $(PIP) install --no-compile
 DEMO ?= sine-esp32
 # As many tests at a time; each may start TensorFlow (2 GB) or a compiler.
@@ -130,7 +130,7 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing TensorFlow and what else is needed into $(VENV): some minutes"
-	$(INSTALL) -c constraints.txt -e '.[$(EXTRAS)]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
