@@ -4,6 +4,9 @@ import contextlib
 import importlib
 import itertools
 import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -28,6 +31,7 @@ with contextlib.suppress(ImportError):
     importlib.import_module("triton")
 unused.hide()  # some tests use Keras in their own process
 
+WARM = str(Path(__file__).parent / "support/warm")
 SHARED = Path(__file__).parent.parent.parent / "shared" / "models"
 # Files whose slow tests take many seconds each, and share nothing but what is made once for all processes.
 LONG = (
@@ -37,6 +41,17 @@ LONG = (
     "tests/repository/test_docs.py",
     "tests/repository/test_examples.py",
 )
+
+
+def pytest_configure(config):
+    """Let fork servers begin with their modules loaded (support/warm), except where coverage counts them."""
+    if hasattr(config, "workerinput") or sys.platform != "linux" or "coverage" in sys.modules:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="microgen-warm-"))
+    (folder / "owner").write_text(str(os.getpid()))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["MICROGEN_TESTS_WARM"] = str(folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join([WARM, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def pytest_collection_modifyitems(items):

@@ -212,7 +212,11 @@ class Runner:
         self._background: list[subprocess.Popen[str]] = []
         home = folder.with_name(f"{folder.name}-home")
         home.mkdir()
-        kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "LANG", "LC_", "MICROGEN_", "COVERAGE_"))}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if k.startswith(("PIP_", "PYTHONPATH", "LANG", "LC_", "MICROGEN_", "COVERAGE_"))
+        }
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # What was compiled for one page is not compiled again for the next.
         cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
