@@ -1,7 +1,7 @@
 # make demo: set up, then from nothing to a flashable, verified project.
 # make test: set up, then every check.
-# Both need Python 3.10 to 3.13 and make; the rest is installed into .venv. Without a C++ compiler, that is one, too, for
-# what microgen compiles; the tests of the firmware itself need g++ and clang++.
+# Both need Python 3.10 to 3.13 and make, and install the rest into .venv. If the system has no C++ compiler, they install one
+# for what microgen compiles. The tests of the firmware itself need g++ and clang++.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -129,12 +129,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "installing TensorFlow and what else is needed into $(VENV): some minutes"
+	@echo "installing TensorFlow and the other packages into $(VENV); this takes some minutes"
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "installing TensorFlow, PyTorch and what else is needed into $(VENV): some minutes"
+	@echo "installing TensorFlow, PyTorch and the other packages into $(VENV); this takes some minutes"
 	$(INSTALL) -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS),torch,dev]'
 	touch $(VENV)/demo.stamp $@
 
