@@ -275,7 +275,7 @@ def test_an_application_s_driver_pins_and_library_come_with_it(tmp_path):
     assert arduino_spec.problems(library.name, contents(library)) == []
     assert "OnDetection" in (library / "examples/Microphone/main.cpp").read_text()
     readme = (out / "README.md").read_text()
-    assert "m_model > Microphone is the sketch: it answers the serial commands, and\nreads its microphone." in readme
+    assert "m_model > Microphone. It answers the serial commands and\n   reads the microphone." in readme
     # The driver is compiled with no flag; the first line of its header's macros is the board's wiring.
     compiler = needs("g++", "g++")
     flags = ["-std=gnu++17", "-DARDUINO=10819", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]

@@ -119,7 +119,7 @@ def test_the_page_of_a_real_model_says_what_the_json_says(name, shared_models, t
     assert all((tmp_path / f).stat().st_size < 1_500_000 for f in ("r.html", "v.html"))
     text = "".join(page.text)
     assert found["sha256"] in text
-    assert f"Smallest: {found['memory']['arena_min_bytes']:,} bytes" in text
+    assert f"The model needs {found['memory']['arena_min_bytes']:,} bytes" in text
     assert f"operator {found['memory']['peak']['operator']} ({found['memory']['peak']['op']})" in text
     for memory in found["fit"]["memories"]:
         assert f"{memory['bytes']:,} of {memory['limit_bytes']:,} bytes" in text

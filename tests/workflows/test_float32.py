@@ -51,7 +51,7 @@ def test_a_float_model_needs_no_data_and_ends_in_a_passed_build(built):
     assert built.deployment.arena.scratch_bytes == 0  # no optimised library has kernels for float32
     readme = (built.project / "README.md").read_text()
     assert "int8 would make the model about 1.3 and its activations 4 times smaller" in readme
-    assert "That\nbound is proven from the rounding of each operation" in readme
+    assert "The bound\nis proven from the rounding of each operation" in readme
     assert microgen.inspect(built.project).to_json()["float_cost"].startswith("computes in float32")
     assert json.loads((built.project / "microgen.json").read_text())["source"]["scheme"] == "float32"
 

@@ -102,7 +102,7 @@ class CompiledPlan:
             memory="buffer for tensors",
             native="On a PC, the model's code is plain C.",
             verified="the model's code in plain C",
-            on_board=f"The board's compiler takes {variant}",
+            on_board=f"The board's compiler uses {variant}",
         )
 
     @property

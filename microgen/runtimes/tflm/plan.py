@@ -73,7 +73,7 @@ class TflmPlan:
             memory="tensor arena",
             native="On a PC, TensorFlow Lite Micro is built from source.",
             verified="the firmware's C++ with TensorFlow Lite Micro's reference kernels",
-            on_board=f"The board has kernels of its own ({self.library.kernels})",
+            on_board=f"The board has its own kernels ({self.library.kernels})",
         )
 
     @property
