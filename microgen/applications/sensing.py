@@ -241,7 +241,7 @@ def check_edges(application: str, model: TfliteModel, elements: int, detection: 
             raise InputError(
                 f"{model.name}: output '{scores.name}' is {scores.dtype} {list(scores.shape)}, with which no input of "
                 f"{list(first.shape)} can be compared",
-                "leave out threshold, which is for autoencoders, or quantize the model",
+                "omit threshold, which is for autoencoders, or quantize the model",
                 option="application_options",
                 tensor=scores.name,
             )

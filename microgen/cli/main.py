@@ -126,9 +126,9 @@ _OF_NAMES = {
     errno.EPERM: "check its permissions",
 }
 _OF_MACHINE = {
-    errno.ENOSPC: "make room on the disk; temporary files go where TMPDIR says",
-    errno.EDQUOT: "make room on the disk; temporary files go where TMPDIR says",
-    errno.EROFS: "choose a place that can be written; temporary files go where TMPDIR says",
+    errno.ENOSPC: "make room on the disk; TMPDIR sets the folder for temporary files",
+    errno.EDQUOT: "make room on the disk; TMPDIR sets the folder for temporary files",
+    errno.EROFS: "choose a place that can be written; TMPDIR sets the folder for temporary files",
     errno.EMFILE: "allow more open files: ulimit -n",
 }
 
@@ -142,10 +142,10 @@ def _of_system(error: OSError | MemoryError) -> tuple[str, str, int]:
     try:
         os.getcwd()  # noqa: PTH109
     except OSError:
-        return "the current folder is gone", "change into one that is there", 2
+        return "the current folder is gone", "change to a folder that exists", 2
     said = one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     if "No usable temporary directory" in said:
-        return "no folder for temporary files can be written", "make room in it, or set TMPDIR to another", 3
+        return "no folder for temporary files can be written", "make room in it, or set TMPDIR to another folder", 3
     if error.errno in _OF_NAMES:
         return said, _OF_NAMES[error.errno], 2
     return said, _OF_MACHINE.get(error.errno or 0, "MICROGEN_TRACEBACK=1 shows where"), 3

@@ -36,7 +36,7 @@ def read_steps(sources: Sequence[StepSource], options: Mapping[str, Any] | None 
     if unused:
         raise InputError(
             f"none of the methods {', '.join(s.method for s in steps)} has the option {', '.join(sorted(unused))}",
-            "leave it out",
+            "omit it",
         )
     for step, following in itertools.pairwise(steps):
         if load_method(step.method).is_last:

@@ -136,7 +136,7 @@ def _firmware_fault(running: EngineRun, engines: Engines, firmware: FirmwareRun)
     if firmware.array is not None and not is_flashed(firmware.array, model):
         return _array_fault(model, firmware.array)
     if firmware.device is None or firmware.device.model_sha256 != hashlib.sha256(model.data).hexdigest():
-        return "the firmware names another model's hash than its array has"
+        return "the hash that the firmware reports is not that of its array"
     difference = _first_difference(model, engines, firmware)
     # On this machine the firmware has TFLM's own kernels; elsewhere a float32 kernel may sum in another order.
     if difference is None or firmware.device.on == HOST or running.bounds is None:

@@ -440,7 +440,7 @@ def test_a_folder_that_is_gone_is_two_lines(folder, tmp_path):
     command = f"cd gone && rmdir ../gone && {sys.executable} -m microgen build {folder}/small.tflite"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "error: the current folder is gone\nhint: change into one that is there\n"
+    assert done.stderr == "error: the current folder is gone\nhint: change to a folder that exists\n"
 
 
 def test_no_folder_for_temporary_files_is_two_lines(folder, monkeypatch, capsys):

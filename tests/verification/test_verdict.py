@@ -236,8 +236,8 @@ def test_another_array_is_told_in_words_of_the_model():
 
 @pytest.mark.parametrize("device", [None, dataclasses.replace(DEVICE, model_sha256="0" * 64)])
 def test_a_firmware_that_names_another_model_is_found(device):
-    assert fault(device=device) == "the firmware names another model's hash than its array has"
-    assert fault(device=device, array=None) == "the firmware names another model's hash than its array has"
+    assert fault(device=device) == "the hash that the firmware reports is not that of its array"
+    assert fault(device=device, array=None) == "the hash that the firmware reports is not that of its array"
 
 
 class Board:

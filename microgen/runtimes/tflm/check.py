@@ -81,7 +81,7 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
     for op in _without_bias(model):
         if op.name in snapshot.needs_bias:
             raise InputError(
-                f"{model.name}: operator {op.index} ({op.name}) has no bias, without which {snapshot.title} refuses it "
+                f"{model.name}: operator {op.index} ({op.name}) has no bias, without which {snapshot.title} rejects it "
                 "on the device",
                 "give the layer a bias, of zeros if need be",
                 operator=op.name,

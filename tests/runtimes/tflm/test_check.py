@@ -61,7 +61,7 @@ def test_a_convolution_without_a_bias_is_refused_where_the_library_refuses_it():
         )
         for dtype in data
     }
-    says = "m: operator 0 (DEPTHWISE_CONV_2D) has no bias, without which Chirale_TensorFlowLite 2.0.0 refuses it"
+    says = "m: operator 0 (DEPTHWISE_CONV_2D) has no bias, without which Chirale_TensorFlowLite 2.0.0 rejects it"
     assert refusal(check_board, found["int8"], load_board("nano33ble").snapshot).startswith(says)
     check_board(parse(found["int8"]), load_board("pico").snapshot)
     check_board(parse(found["float32"]), load_board("nano33ble").snapshot)
