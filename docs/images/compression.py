@@ -36,8 +36,8 @@ def draw(theme: dict[str, str]) -> str:
         f'<rect width="{WIDTH}" height="{height}" rx="10" fill="{theme["page"]}"/>',
         text(LEFT, 34, "weights in flash", theme["text"], 15, "start", bold=True),
         text(RIGHT, 34, "instructions per inference", theme["text"], 15, "start", bold=True),
-        text(LEFT, 56, "against dense int8; the accuracy is behind each bar", theme["soft"], 13, "start"),
-        text(RIGHT, 56, "against dense int8", theme["soft"], 13, "start"),
+        text(LEFT, 56, "relative to dense int8, with the accuracy", theme["soft"], 13, "start"),
+        text(RIGHT, 56, "relative to dense int8", theme["soft"], 13, "start"),
     ]
     most = [max(row[k] for row in table) for k in (2, 3)]
     for place, (name, accuracy, flash, instructions) in enumerate(table):

@@ -10,15 +10,15 @@ WIDTH, HEIGHT = 960, 306
 TOP, BOTTOM, TALL = 44, 196, 74
 # Left edge, width, head and lines of each box.
 WAY = (
-    (12, 200, "a model", "Keras, SavedModel, .tflite,", "or a recipe, trained here"),
+    (12, 200, "a model", "Keras, PyTorch, ONNX, .tflite", "or a recipe, trained here"),
     (262, 186, "int8 .tflite", "every operator checked", "for the board's TFLM"),
     (500, 204, "PlatformIO project", "C array, arena, firmware,", "golden vectors"),
     (758, 190, "your board", "ESP32, Pico, Arduino,", "Nucleo, Teensy"),
 )
 PROOF = (
-    (262, 186, "Python says", "LiteRT and TFLM", "on the .tflite"),
-    (500, 204, "the firmware says", "the same C++,", "compiled for this PC"),
-    (758, 190, "the board says", "asked over", "its serial port"),
+    (262, 186, "Python", "LiteRT and TFLM", "on the .tflite"),
+    (500, 204, "this PC", "the firmware's C++,", "compiled and run"),
+    (758, 190, "the board", "the same firmware,", "over its serial port"),
 )
 STEPS = ("compress, quantize", "build", "flash")
 
@@ -52,7 +52,7 @@ def draw(theme: dict[str, str]) -> str:
     parts.append(text(last, (TOP + TALL + BOTTOM) / 2 + 5, "verify --on PORT", theme["key"], 14, "end", True))
     for left, right in itertools.pairwise(PROOF):
         parts.append(text((left[0] + left[1] + right[0]) / 2, BOTTOM + TALL / 2 + 9, "=", theme["key"], 28, bold=True))
-    says = "byte for byte, and a verdict: bit-exact, within-bound, or diverged, with the operator named"
+    says = "outputs compared byte for byte; the verdict is bit-exact, within-bound or diverged"
     parts.append(text((PROOF[0][0] + PROOF[2][0] + PROOF[2][1]) / 2, HEIGHT - 12, says, theme["soft"], 13))
     return "\n".join([*parts, "</svg>", ""])
 
