@@ -166,7 +166,9 @@ def release_text(release: Mapping[str, int]) -> str:
 
 def _stack_there(board: Board) -> str:
     core = board.core
-    return f"the core reserves {core.stack_bytes:,} bytes for it" if core.stack_bytes else f"it is in {core.stack_in}"
+    if core.stack_bytes:
+        return f"the core reserves {core.stack_bytes:,} bytes"
+    return f"the stack is in {core.stack_in}"
 
 
 def _fit_lines(document: dict[str, Any], origin: str, stack_there: str, uncounted: str) -> Pairs:
@@ -205,7 +207,7 @@ def _fit_lines(document: dict[str, Any], origin: str, stack_there: str, uncounte
         needed = f"{counts['stack_bytes']:,} bytes per inference, {counts['firmware_stack_bytes']:,} the whole firmware"
         lines.append(("stack", f"{needed}, on an emulated {counts['cpu']}; {stack_there}"))
     else:
-        lines.append(("stack", f"not counted: {uncounted}; {stack_there}"))
+        lines.append(("stack", f"not counted ({uncounted}); {stack_there}"))
     if counts:
         lines.append(
             (
