@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .workflows.bench import Bench, bench, selftest
     from .workflows.build import build
     from .workflows.build_all import BoardResult, build_all
-    from .workflows.build_request import BuildResult
+    from .workflows.build_result import BuildResult
     from .workflows.flash import compile_project, flash, monitor
     from .workflows.inspect import Inspection, inspect
     from .workflows.merge import Merged, merge
@@ -64,7 +64,7 @@ _LAZY = {
     "memory_fit": "deployment.fit",
     "Merged": "workflows.merge",
     "merge": "workflows.merge",
-    "BuildResult": "workflows.build_request",
+    "BuildResult": "workflows.build_result",
     "build": "workflows.build",
     "Image": "preprocessing.image",
     "to_rgb565": "preprocessing.image",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..verification import Device, Layer, Verdict
     from ..workflows.bench import Bench
     from ..workflows.build_all import BoardResult
-    from ..workflows.build_request import BuildResult
+    from ..workflows.build_result import BuildResult
     from ..workflows.tune import Tuned
 
 

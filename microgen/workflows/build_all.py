@@ -12,7 +12,8 @@ from ..deployment.fit import DoesNotFit, Fit
 from ..errors import InputError, MicrogenError
 from .build import run_build
 from .build_cache import BuildCache
-from .build_request import BuildRequest, BuildResult, Progress
+from .build_request import BuildRequest, Progress
+from .build_result import BuildResult
 
 
 @dataclass(frozen=True)

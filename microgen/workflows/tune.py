@@ -15,7 +15,7 @@ from ..projects.manifest import project_board, project_board_name, project_model
 from ..quantization import Quantized, quantize
 from ..tflite import TfliteModel
 from .build import build
-from .build_request import BuildResult
+from .build_result import BuildResult
 
 
 @dataclass(frozen=True)

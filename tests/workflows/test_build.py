@@ -262,7 +262,7 @@ def test_without_a_compiler_nothing_is_trained(tmp_path, monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(hostbuild.shutil, "which", lambda name: None)
     monkeypatch.setattr(hostbuild.importlib.util, "find_spec", _without(hostbuild.importlib.util.find_spec, "ziglang"))
-    monkeypatch.setattr(pipeline, "train", lambda *a, **o: pytest.fail("it was trained first"))
+    monkeypatch.setattr("microgen.workflows.build_phases.train", lambda *a, **o: pytest.fail("it was trained first"))
     with pytest.raises(SetupError, match=r"no C\+\+ compiler"):
         microgen.build(out=tmp_path / "p")
 
@@ -425,7 +425,7 @@ def test_a_build_tells_the_epochs_of_its_recipes_training(tmp_path, monkeypatch)
         on_epoch(3, 7)
         raise InputError("trained", "")
 
-    monkeypatch.setattr("microgen.workflows.build.train", train)
+    monkeypatch.setattr("microgen.workflows.build_phases.train", train)
     with pytest.raises(InputError, match="trained"):
         microgen.build(recipe="sine", out=tmp_path / "p", on_epoch=lambda done, total: told.append((done, total)))
     assert told == [(3, 7)]
