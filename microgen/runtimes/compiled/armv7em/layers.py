@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..pack.text import struct
 from ..path import IN_PLACE, Code, Constant, Overlap
 from ..requantize import BASE, Uniform
 from ..steps import Conv, Depthwise, FullyConnected, Pool, Sum
-from ..values import Requantization
+from ..values import Int64, Requantization
 from . import streams
 from .constants import Constants
 
@@ -53,23 +53,11 @@ class Instance:
 
 def conv(step: Conv, c: Constants, unroll: int) -> Code:
     """CONV_2D without groups on conv.inc."""
-    k = step.index
-    stream = streams.conv3(
-        step.filter.reshape(len(step.filter), -1).astype(np.int64), step.bias, c, step.requantization
-    )
-    fields, kernel, scratch = _conv_fields(step, c, unroll)
-    fields |= {"weights": f"stream{k}", "end": f"stream{k} + {len(stream)}"}
-    return Code(
-        call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
-        constants=(Constant(f"stream{k}", "int32_t", stream),),
-        declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
-        shared=(kernel.declaration("mg_conv3_kernel"),),
-        headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("dsp_conv.c", "widen.S", clamp=step.requantization),
-        sources=(kernel.source,),
-        scratch_bytes=scratch,
-        overlaps=(conv_overlap(step),),
-        proven=len(step.filter),
+    weights = step.filter.reshape(len(step.filter), -1).astype(np.int64)
+    kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
+    fields, stream, scratch = _streamed(step, kernel, streams.conv3(weights, step.bias, c, step.requantization))
+    return _conv_code(
+        step, kernel, "conv", struct("mg_dsp_conv_params", f"conv{step.index}", fields), (stream,), scratch
     )
 
 
@@ -77,74 +65,34 @@ def conv_blocks(step: Conv, c: Constants) -> Code:
     """CONV_2D without groups on conv.inc, with weights in blocks."""
     k, coded = step.index, step.coding
     assert isinstance(coded, Blocks)
-    stream = streams.blocks3(coded, step.bias, c, step.requantization)
-    fields, _, scratch = _conv_fields(step, c, 1)
     kernel = Instance("mg_blocks3", "conv.inc", (immediate(c),))
-    fields |= {
-        "kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}", "gaps": f"gaps{k}",
-    }  # fmt: skip
-    return Code(
-        call=f"mg_dsp_conv({{input0}}, {{output0}}, {{scratch}}, &conv{k});" + clamp_call(step, step.requantization),
-        constants=(
-            Constant(f"stream{k}", "int32_t", stream),
-            Constant(f"gaps{k}", "uint8_t", coded.gaps(3, 1, 255), 1),
-        ),
-        declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
-        shared=(kernel.declaration("mg_conv3_kernel"),),
-        headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("dsp_conv.c", "widen.S", clamp=step.requantization),
-        sources=(kernel.source,),
-        scratch_bytes=scratch,
-        overlaps=(conv_overlap(step),),
-        proven=len(step.filter),
-    )
+    fields, stream, scratch = _streamed(step, kernel, streams.blocks3(coded, step.bias, c, step.requantization))
+    params = struct("mg_dsp_conv_params", f"conv{k}", fields | {"gaps": f"gaps{k}"})
+    gaps = Constant(f"gaps{k}", "uint8_t", coded.gaps(3, 1, 255), 1)
+    return _conv_code(step, kernel, "conv", params, (stream, gaps), scratch)
 
 
 def conv_nibbles(step: Conv, c: Constants, unroll: int) -> Code:
     """CONV_2D without groups on nibbles.inc; the step's bias is that of the coded sums."""
-    k, coded = step.index, step.coding
+    coded = step.coding
     assert isinstance(coded, Nibbles)
-    stream = streams.nibbles3(coded, step.bias, c, step.requantization)
-    fields, _, scratch = _conv_fields(step, c, 1)
     kernel = Instance("mg_nibbles3", "nibbles.inc", (immediate(c), max(unroll, _NIBBLES_UNROLL)))
-    fields |= {"kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}"}
-    return Code(
-        call=f"mg_dsp_conv_nibbles({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
-        + clamp_call(step, step.requantization),
-        constants=(Constant(f"stream{k}", "int32_t", stream),),
-        declarations=(struct("mg_dsp_conv_params", f"conv{k}", fields),),
-        shared=(kernel.declaration("mg_conv3_kernel"),),
-        headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("dsp_conv.c", "dsp_conv_nibbles.c", "widen.S", clamp=step.requantization),
-        sources=(kernel.source,),
-        scratch_bytes=scratch + 24 * (coded.words.shape[1] % 2) + 24,
-        overlaps=(conv_overlap(step),),
-        proven=len(step.filter),
-    )
+    fields, stream, scratch = _streamed(step, kernel, streams.nibbles3(coded, step.bias, c, step.requantization))
+    params = struct("mg_dsp_conv_params", f"conv{step.index}", fields)
+    scratch += 24 * (coded.words.shape[1] % 2) + 24
+    return _conv_code(step, kernel, "conv_nibbles", params, (stream,), scratch)
 
 
 def conv_pairs(step: Conv, c: Constants, unroll: int) -> Code:
     """CONV_2D without groups on pairs.inc."""
     k, coded = step.index, step.coding
     assert isinstance(coded, Pairs)
-    stream = streams.pairs3(coded, step.bias, c, step.requantization)
-    fields, _, scratch = _conv_fields(step, c, 1)
     kernel = Instance("mg_pairs3", "pairs.inc", (immediate(c), unroll))
-    fields |= {"kernel": kernel.symbol, "weights": f"stream{k}", "end": f"stream{k} + {len(stream)}"}
+    fields, stream, scratch = _streamed(step, kernel, streams.pairs3(coded, step.bias, c, step.requantization))
     params = struct("mg_dsp_conv_pairs_params", f"conv{k}", {"conv": f"{{{text_of(fields)}}}", "book": f"book{k}"})
-    return Code(
-        call=f"mg_dsp_conv_pairs({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
-        + clamp_call(step, step.requantization),
-        constants=(Constant(f"stream{k}", "int32_t", stream), Constant(f"book{k}", "int8_t", coded.book, 1)),
-        declarations=(params,),
-        shared=(kernel.declaration("mg_conv3_kernel"),),
-        headers=(f"{_FOLDER}/dsp_pairs.h",),
-        files=_files("dsp_conv.c", "dsp_conv_pairs.c", "dsp_pairs.c", "widen.S", clamp=step.requantization),
-        sources=(kernel.source,),
-        scratch_bytes=_PAIR_TABLE + scratch,
-        overlaps=(conv_overlap(step),),
-        proven=len(step.filter),
-    )
+    book = Constant(f"book{k}", "int8_t", coded.book, 1)
+    code = _conv_code(step, kernel, "conv_pairs", params, (stream, book), _PAIR_TABLE + scratch, "dsp_pairs.c")
+    return replace(code, headers=(f"{_FOLDER}/dsp_pairs.h",))
 
 
 def dense_pairs(step: FullyConnected) -> Code:
@@ -200,37 +148,66 @@ def conv_indexed(step: Conv, c: Constants, unroll: int) -> Code:
     """CONV_2D without groups, an even number of channels, on conv.inc, with weights as indices."""
     k, coded = step.index, step.coding
     assert isinstance(coded, Indexed)
-    fields, kernel, scratch = _conv_fields(step, c, unroll)
-    words = streams.constants(step.bias, c)
+    kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
+    fields, scratch = _conv_fields(step, kernel)
     params = struct("mg_dsp_conv_indexed_params", f"conv{k}", {
         "conv": f"{{{text_of(fields)}}}", "weights": indexed_text(k, coded), "constants": f"words{k}",
         "head": 0 if isinstance(c, Uniform) else 2 * step.requantization.zero_point + 1,
         "chunk": coded.chunk, "scratch": scratch,
     })  # fmt: skip
+    constants = (*indexed_constants(k, coded), Constant(f"words{k}", "int32_t", streams.constants(step.bias, c)))
+    scratch += coded.chunk // 2 * (8 * coded.fours + 16) + 4
+    code = _conv_code(step, kernel, "conv_indexed", params, constants, scratch)
+    return replace(code, headers=(f"{_FOLDER}/dsp_indexed.h",), overlaps=())
+
+
+def _streamed(step: Conv, kernel: Instance, stream: Int64) -> tuple[dict[str, int | str], Constant, int]:
+    """Return the parameters of a convolution whose weights are a stream, that stream, and its scratch in bytes."""
+    name = f"stream{step.index}"
+    fields, scratch = _conv_fields(step, kernel)
+    return fields | {"weights": name, "end": f"{name} + {len(stream)}"}, Constant(name, "int32_t", stream), scratch
+
+
+def _conv_code(
+    step: Conv,
+    kernel: Instance,
+    function: str,
+    params: str,
+    constants: tuple[Constant, ...],
+    scratch: int,
+    *files: str,
+) -> Code:
+    """Return the code of a convolution that dsp_FUNCTION.c computes with a kernel.
+
+    Args:
+        params: the definition of `convK`, which the function takes.
+        files: what the function needs besides its own file and that of `mg_dsp_conv`.
+    """
+    own = dict.fromkeys(("dsp_conv.c", f"dsp_{function}.c"))
     return Code(
-        call=f"mg_dsp_conv_indexed({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
+        call=f"mg_dsp_{function}({{input0}}, {{output0}}, {{scratch}}, &conv{step.index});"
         + clamp_call(step, step.requantization),
-        constants=(*indexed_constants(k, coded), Constant(f"words{k}", "int32_t", words)),
+        constants=constants,
         declarations=(params,),
         shared=(kernel.declaration("mg_conv3_kernel"),),
-        headers=(f"{_FOLDER}/dsp_indexed.h",),
-        files=_files("dsp_conv.c", "dsp_conv_indexed.c", "widen.S", clamp=step.requantization),
+        headers=(f"{_FOLDER}/dsp.h",),
+        files=_files(*own, *files, "widen.S", clamp=step.requantization),
         sources=(kernel.source,),
-        scratch_bytes=scratch + coded.chunk // 2 * (8 * coded.fours + 16) + 4,
+        scratch_bytes=scratch,
+        overlaps=(conv_overlap(step),),
         proven=len(step.filter),
     )
 
 
-def _conv_fields(step: Conv, c: Constants, unroll: int) -> tuple[dict[str, int | str], Instance, int]:
-    """Return the parameters of a convolution on conv.inc but its weights, its kernel, and its scratch in bytes."""
+def _conv_fields(step: Conv, kernel: Instance) -> tuple[dict[str, int | str], int]:
+    """Return the parameters of a convolution on conv.inc but its weights, and its scratch in bytes."""
     co, kh, kw, ci = step.filter.shape
     n, h, w, _ = step.input.shape
     _, oh, ow, _ = step.output.shape
-    kernel = Instance("mg_conv3", "conv.inc", (immediate(c), unroll))
     steps = -(-kh * kw * ci // 4)
     is_whole = kw * ci % 4 == 0
     in_place = is_whole and step.dilations[1] == 1
-    last = [size - (kernel - 1) * dilation - 1 if in_place else -1 for size, kernel, dilation in
+    last = [size - (taps - 1) * dilation - 1 if in_place else -1 for size, taps, dilation in
             zip((h, w), (kh, kw), step.dilations, strict=True)]  # fmt: skip
     flat = is_whole and (kh, kw, *step.strides, *step.padding, oh, ow) == (1, 1, 1, 1, 0, 0, h, w)
     fields: dict[str, int | str] = {
@@ -244,7 +221,7 @@ def _conv_fields(step: Conv, c: Constants, unroll: int) -> tuple[dict[str, int |
         "pad_h": step.padding[0], "pad_w": step.padding[1], "zero_point": step.input.zero_point, "flat": int(flat),
     }  # fmt: skip
     behind = 12 * steps if _crosses_border(step) or not is_whole else 0
-    return fields, kernel, 24 * steps + max(behind, 3 * (co + 1) if co % 2 else 0)
+    return fields, 24 * steps + max(behind, 3 * (co + 1) if co % 2 else 0)
 
 
 def dot_kernel(shift: int, unroll: int, tied: bool, wide: bool = True) -> Instance:

@@ -11,8 +11,10 @@ from ..path import Code, Constant
 from ..steps import Conv, FullyConnected
 from ..values import Int64
 from . import matrix
-from .matrix import Channels, clamp_call, conv_overlap, fours
+from .matrix import Channels, channel_code, clamp_call, conv_overlap, fours
 from .text import fields, struct
+
+_WITH_SCRATCH = "{input0}, {output0}, {scratch}"
 
 
 def conv(step: Conv) -> Code:
@@ -45,18 +47,9 @@ def _conv_runs(step: Conv, coded: Runs) -> Code:
         "runs": f"runs{k}", "pairs": f"pairs{k}", "channels": f"channels{k}", "shape": _shape(step),
         "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_conv_runs{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
-        + clamp_call(step, step.requantization),
-        constants=(*_runs_constants(k, coded), table.constant(f"channels{k}", step.bias)),
-        declarations=(params,),
-        headers=("runs.h",),
-        files=table.files("conv_runs"),
-        scratch_bytes=8 * kh * kw * ci,
-        overlaps=(conv_overlap(step),),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = (*_runs_constants(k, coded), table.constant(f"channels{k}", step.bias))
+    code = channel_code(step, table, "conv_runs", f"conv{k}", params, constants, "runs.h", _WITH_SCRATCH)
+    return replace(code, scratch_bytes=8 * kh * kw * ci, overlaps=(conv_overlap(step),))
 
 
 def _shape(step: Conv) -> str:
@@ -81,18 +74,9 @@ def _conv_blocks(step: Conv, coded: Blocks) -> Code:
         "blocks": f"{{.weights = blocks{k}, .gaps = gaps{k}}}", "channels": f"channels{k}", "shape": _shape(step),
         "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_conv_blocks{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &conv{k});"
-        + clamp_call(step, step.requantization),
-        constants=_blocks_constants(k, coded, table.table(step.bias)),
-        declarations=(params,),
-        headers=("blocks.h",),
-        files=table.files("conv_blocks"),
-        scratch_bytes=32 * -(-kh * kw * ci // 4),
-        overlaps=(conv_overlap(step),),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = _blocks_constants(k, coded, table.table(step.bias))
+    code = channel_code(step, table, "conv_blocks", f"conv{k}", params, constants, "blocks.h", _WITH_SCRATCH)
+    return replace(code, scratch_bytes=32 * -(-kh * kw * ci // 4), overlaps=(conv_overlap(step),))
 
 
 def _dense_blocks(step: FullyConnected, coded: Blocks) -> Code:
@@ -103,16 +87,8 @@ def _dense_blocks(step: FullyConnected, coded: Blocks) -> Code:
         "blocks": f"{{.weights = blocks{k}, .gaps = gaps{k}}}", "channels": f"channels{k}", "batches": step.batches,
         "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_dense_blocks{table.suffix}({{input0}}, {{output0}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=_blocks_constants(k, coded, table.table(step.bias)),
-        declarations=(params,),
-        headers=("blocks.h",),
-        files=table.files("dense_blocks"),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = _blocks_constants(k, coded, table.table(step.bias))
+    return channel_code(step, table, "dense_blocks", f"dense{k}", params, constants, "blocks.h")
 
 
 def _blocks_constants(k: int, coded: Blocks, channels: Int64) -> tuple[Constant, ...]:
@@ -133,16 +109,8 @@ def _dense_runs(step: FullyConnected, coded: Runs) -> Code:
         "runs": f"runs{k}", "pairs": f"pairs{k}", "channels": f"channels{k}", "batches": step.batches,
         "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_dense_runs{table.suffix}({{input0}}, {{output0}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=(*_runs_constants(k, coded), table.constant(f"channels{k}", step.bias)),
-        declarations=(params,),
-        headers=("runs.h",),
-        files=table.files("dense_runs"),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = (*_runs_constants(k, coded), table.constant(f"channels{k}", step.bias))
+    return channel_code(step, table, "dense_runs", f"dense{k}", params, constants, "runs.h")
 
 
 def _conv_indexed(step: Conv, coded: Indexed) -> Code:
@@ -173,16 +141,8 @@ def _dense_indexed(step: FullyConnected, coded: Indexed) -> Code:
         "weights": indexed_text(k, coded), "channels": f"channels{k}", "batches": step.batches,
         "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_dense_indexed{table.suffix}({{input0}}, {{output0}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=(*indexed_constants(k, coded), Constant(f"channels{k}", "int32_t", fours(table.table(step.bias)))),
-        declarations=(params,),
-        headers=("indexed.h",),
-        files=table.files("dense_indexed"),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = (*indexed_constants(k, coded), Constant(f"channels{k}", "int32_t", fours(table.table(step.bias))))
+    return channel_code(step, table, "dense_indexed", f"dense{k}", params, constants, "indexed.h")
 
 
 def _runs_constants(k: int, coded: Runs) -> tuple[Constant, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 from ..path import Code, Constant
 from ..steps import Arg, BatchMatmul, ResizeBilinear, ResizeNearest, TransposeConv
 from .elementwise import loops_constant
-from .matrix import Channels, clamp_call
+from .matrix import Channels, channel_code
 from .text import struct
 
 
@@ -25,19 +25,8 @@ def transpose_conv(step: TransposeConv) -> Code:
         "pad_h": step.padding[0], "pad_w": step.padding[1],
         "zero_point": step.input.zero_point, "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_transpose_conv{table.suffix}({{input0}}, {{output0}}, &conv{k});"
-        + clamp_call(step, step.requantization),
-        constants=(
-            Constant(f"weights{k}", "int8_t", step.filter),
-            table.constant(f"channels{k}", step.bias),
-        ),
-        declarations=(params,),
-        headers=("transpose_conv.h",),
-        files=table.files("transpose_conv"),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = (Constant(f"weights{k}", "int8_t", step.filter), table.constant(f"channels{k}", step.bias))
+    return channel_code(step, table, "transpose_conv", f"conv{k}", params, constants, "transpose_conv.h")
 
 
 def batch_matmul(step: BatchMatmul) -> Code:
@@ -51,16 +40,9 @@ def batch_matmul(step: BatchMatmul) -> Code:
         "zero_point_a": step.zero_points[0], "zero_point_b": step.zero_points[1],
         "channel": f"channel{k}", "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_batch_matmul{table.suffix}({{input0}}, {{input1}}, {{output0}}, loops{k}, &matmul{k});"
-        + clamp_call(step, step.requantization),
-        constants=(loops_constant(f"loops{k}", step.loops), table.constant(f"channel{k}", np.zeros(1, np.int64))),
-        declarations=(params,),
-        headers=("batch_matmul.h",),
-        files=table.files("batch_matmul"),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = (loops_constant(f"loops{k}", step.loops), table.constant(f"channel{k}", np.zeros(1, np.int64)))
+    places = f"{{input0}}, {{input1}}, {{output0}}, loops{k}"
+    return channel_code(step, table, "batch_matmul", f"matmul{k}", params, constants, "batch_matmul.h", places)
 
 
 def resize_bilinear(step: ResizeBilinear) -> Code:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import requantize
 from ..path import IN_PLACE, Code, Constant, Overlap
-from ..steps import Conv, Depthwise, FullyConnected, Pool, Step
+from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Pool, Step, TransposeConv
 from ..values import Int64, Requantization
 from .text import struct
 
@@ -147,16 +147,40 @@ def fully_connected(step: FullyConnected) -> Code:
         "weights": f"weights{k}", "channels": f"channels{k}", "batches": step.batches,
         "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
+    constants = (
+        Constant(f"weights{k}", "uint8_t", grouped(step.filter)),
+        Constant(f"channels{k}", "int32_t", fours(table.table(step.bias))),
+    )
+    return channel_code(step, table, "fully_connected", f"dense{k}", params, constants, "fully_connected.h")
+
+
+def channel_code(
+    step: Conv | FullyConnected | TransposeConv | BatchMatmul,
+    table: Channels,
+    kernel: str,
+    name: str,
+    params: str,
+    constants: tuple[Constant, ...],
+    header: str,
+    places: str = "{input0}, {output0}",
+) -> Code:
+    """Return the code of a layer that one kernel computes, in its cheap form or its exact one.
+
+    Args:
+        step: the layer.
+        table: its channels.
+        kernel: the function without "mg_", and its file without ".c".
+        name, params: of the parameters that the function takes last; their definition.
+        constants: what `params` names.
+        header: what declares the function.
+        places: its arguments before the parameters.
+    """
     return Code(
-        call=f"mg_fully_connected{table.suffix}({{input0}}, {{output0}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=(
-            Constant(f"weights{k}", "uint8_t", grouped(step.filter)),
-            Constant(f"channels{k}", "int32_t", fours(table.table(step.bias))),
-        ),
+        call=f"mg_{kernel}{table.suffix}({places}, &{name});" + clamp_call(step, step.requantization),
+        constants=constants,
         declarations=(params,),
-        headers=("fully_connected.h",),
-        files=table.files("fully_connected"),
+        headers=(header,),
+        files=table.files(kernel),
         proven=table.proven,
         exact=table.exact,
     )
