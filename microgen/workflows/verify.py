@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +15,13 @@ from .. import datasets as calibrations
 from .. import defaults
 from .. import projects as project
 from ..deployment import golden_inferences, golden_shape
-from ..deployment.labels import check_labels, output_classes, read_labels
-from ..devices import HOST, ONLY, Address
+from ..deployment.labels import check_labels, read_labels
+from ..devices import HOST, ONLY, Address, Sources
 from ..devices.emulator import EMULATOR
 from ..errors import InputError, option
 from ..frontends.source import load
 from ..projects.manifest import project_board, project_model, project_sources
-from ..support.metrics import answered_classes, class_count
-from ..tflite import Tensor, TfliteModel
+from ..tflite import TfliteModel
 from ..tflite.check import check_runnable
 from ..verification import (
     DIVERGED,
@@ -37,8 +35,6 @@ from ..verification import (
     check_count,
     judge,
     make_samples,
-    quantize_samples,
-    real_values,
     run_models,
     sample_count,
     sample_warning,
@@ -46,9 +42,8 @@ from ..verification import (
 from ..verification.counterexample import save_counterexample
 from ..verification.golden import golden_fault
 from .device import open_device
-from .float_answers import compared, confusion, float_classes
-
-_LABELS = "labels"
+from .float_answers import float_classes
+from .labeled_data import Labeled, accuracy_of, data_request, read_labeled
 
 
 def verify(
@@ -148,8 +143,8 @@ def verify_models(
         _check_named(opened)
     subjects = _subjects(Path(path), opened, model, samples, seed, data, labels)
     on_step(f"running LiteRT and TFLM on {max(len(s.inputs[0]) for s in subjects)} samples")
-    obstacle = "a model alone has no firmware; give a project"
     sources = project_sources(opened) if opened else None
+    obstacle = "a model alone has no firmware; give a project"
     if sources:
         obstacle = sources.host.obstacle if on == HOST else ""
     with contextlib.ExitStack() as stack:
@@ -167,10 +162,7 @@ def verify_models(
                 firmware = run_models(sources, questions, record=record)
             else:
                 on_step(f"running the firmware on {on}")
-                cpu = project_board(opened).processor.title if on == EMULATOR else ""
-                first = opened.of(model)
-                with open_device(first, project_model(first), on, baud=baud, record=record) as client:
-                    firmware = ask_models(client, on, questions, cpu)
+                firmware = _ask_device(opened, model, questions, on, baud, record)
         for run in running:
             run.result()
     float_answers = None
@@ -180,11 +172,8 @@ def verify_models(
     on_step("comparing")
     verdicts = {}
     for subject, run, answered in zip(subjects, running, firmware, strict=True):
-        stale = golden_fault(sources, subject.model, run.arena_min_bytes, subject.address) if sources else ""
         judgement = judge(run, answered, seed, obstacle, all_layers=layers)
-        verdict = judgement.verdict
-        if stale and verdict.passed:
-            verdict = dataclasses.replace(verdict, status=DIVERGED, reason=stale)
+        verdict = _with_golden_fault(judgement.verdict, subject, run, sources)
         if counterexample is not None and judgement.proof is not None:
             on_step("making the input small that shows the difference")
             file = Path(counterexample)
@@ -193,6 +182,24 @@ def verify_models(
             verdict = dataclasses.replace(verdict, counterexample=str(saved) if saved else "")
         verdicts[subject.name] = subject.with_accuracy(verdict, run.result(), float_answers)
     return verdicts
+
+
+def _ask_device(
+    opened: project.Project, model: str | None, questions: Sequence[Question], on: str, baud: int, record: Path | None
+) -> list[FirmwareRun]:
+    """Run a project's firmware on an emulated CPU or a board."""
+    cpu = project_board(opened).processor.title if on == EMULATOR else ""
+    first = opened.of(model)
+    with open_device(first, project_model(first), on, baud=baud, record=record) as client:
+        return ask_models(client, on, questions, cpu)
+
+
+def _with_golden_fault(verdict: Verdict, subject: _Subject, run: EngineRun, sources: Sources | None) -> Verdict:
+    """Return a verdict that diverges where a project's golden vectors are stale."""
+    fault = golden_fault(sources, subject.model, run.arena_min_bytes, subject.address) if sources else ""
+    if not fault or not verdict.passed:
+        return verdict
+    return dataclasses.replace(verdict, status=DIVERGED, reason=fault)
 
 
 def labels_of(
@@ -238,7 +245,7 @@ class _Subject:
     model: TfliteModel
     inputs: Samples
     made: int
-    labeled: _Labelled | None
+    labeled: Labeled | None
     fewer: str
 
     def with_accuracy(
@@ -248,7 +255,7 @@ class _Subject:
         if self.labeled is not None:
             accuracy = None
             if self.labeled.classes is not None:
-                accuracy = _accuracy(self.model.outputs[0], engines, self.labeled, self.made, float_answers)
+                accuracy = accuracy_of(self.model.outputs[0], engines, self.labeled, self.made, float_answers)
             verdict = dataclasses.replace(verdict, accuracy=accuracy, warnings=self.labeled.warnings)
         if self.fewer:
             verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, self.fewer))
@@ -280,7 +287,7 @@ def _subjects(
                 option="data",
             )
         first = calibrations.ChannelsFirst.of(source)
-        labeled = _labeled(model, data, _data(data, opened), names, first) if data is not None else None
+        labeled = read_labeled(model, data, data_request(data, opened), names, first) if data is not None else None
         if labeled is not None:
             inputs = tuple(np.concatenate([a, b]) for a, b in zip(inputs, labeled.inputs, strict=True))
         return _Subject(model.name, opened.address if opened else ONLY, model, inputs, count, labeled, fewer)
@@ -290,91 +297,3 @@ def _subjects(
     if opened is None:
         return [subject(load(path), None)]
     return [subject(project_model(one), one) for one in ([opened.of(name)] if name else opened.models)]
-
-
-@dataclass(frozen=True)
-class _Labelled:
-    """Samples in the dtype of the inputs, the output's element for each where it is known, and what to warn of; the
-    same samples in real units, and their names where they have some."""
-
-    inputs: Samples
-    classes: npt.NDArray[np.int64] | None
-    warnings: tuple[str, ...]
-    real: tuple[npt.NDArray[Any], ...] = ()
-    names: tuple[str, ...] = ()
-
-
-def _data(path: str | Path, opened: project.Project | None) -> calibrations.Request:
-    """Ask for labeled data, to be read as the project's calibration data was."""
-    source = opened.manifest.get("source", {}) if opened else {}
-    low, high = source.get("value_range", defaults.VALUE_RANGE)
-    return calibrations.request(path, (float(low), float(high)), source.get("sample_rate", defaults.SAMPLE_RATE))
-
-
-def _labeled(
-    model: TfliteModel,
-    path: str | Path,
-    wanted: calibrations.Request,
-    labels: tuple[str, ...],
-    first: calibrations.ChannelsFirst,
-) -> _Labelled:
-    """Read samples and the class of each."""
-    names: tuple[str, ...] = ()
-    targets: npt.NDArray[Any] | None
-    is_owned = calibrations.is_owned(wanted)
-    if wanted.has_arrays:
-        ordered, targets = wanted.read_arrays([t.name for t in model.inputs])
-        if targets is not None and targets.ndim and len(targets) == len(ordered[0]):
-            targets = calibrations.class_numbers(targets)
-    else:
-        specs = [calibrations.InputSpec(t.name, t.shape[1:], "float32") for t in model.inputs]
-        if is_owned:  # as their owner has them
-            specs = first.owned_specs(specs)
-        read = calibrations.resolve(wanted, specs, must_vary=False, every=True)
-        ordered, targets, names = list(read.arrays), read.targets, read.classes
-    if targets is None:
-        raise InputError(
-            f"{path}: has no class for each sample",
-            f"give the classes as the array '{_LABELS}' of an .npz, the column 'label' of a CSV, or the subfolders "
-            "of a folder",
-        )
-    inputs = quantize_samples(model, first.deployed_inputs(ordered) if is_owned else ordered)
-    if targets.shape != (len(inputs[0]),):
-        raise InputError(
-            f"{path}: '{_LABELS}' must have one class for each of {len(inputs[0])} samples", "give one class per sample"
-        )
-    classes, warning = output_classes(targets, names, labels, model.outputs[0], str(path))
-    if names and classes is not None and len(labels) != class_count(model.outputs[0].elements):
-        shown = ", ".join(f"{k} = {name}" for k, name in enumerate(names[:4])) + (", ..." if len(names) > 4 else "")
-        warning = (
-            f"the outputs have no labels: the data's classes are taken in alphabetical order ({shown}); "
-            "give the labels if the model's order is different"
-        )
-    real = tuple(
-        values if values.dtype.kind == "f" else real_values(t, taken)
-        for values, taken, t in zip(ordered, inputs, model.inputs, strict=True)
-    )
-    files = wanted.files()
-    samples = tuple(files) if len(files) == len(inputs[0]) else ()
-    return _Labelled(inputs, classes, (warning,) if warning else (), real, samples)
-
-
-def _accuracy(
-    output: Tensor, engines: Engines, labeled: _Labelled, first: int, float_answers: npt.NDArray[np.int64] | None
-) -> dict[str, Any]:
-    """Return accuracy and confusion matrix (rows: the label, columns: TFLM's answer), and the float model's."""
-    labels = labeled.classes
-    assert labels is not None
-    answers = answered_classes(real_values(output, engines.reference.outputs[0][first:]))
-    classes = class_count(output.elements)
-    accuracy: dict[str, Any] = {
-        "samples": len(labels),
-        "accuracy": float((answers == labels).mean()),
-        "confusion": confusion(classes, labels, answers),
-    }
-    if engines.litert.outputs:
-        theirs = answered_classes(real_values(output, engines.litert.outputs[0][first:]))
-        accuracy["litert_accuracy"] = float((theirs == labels).mean())
-    if float_answers is not None:
-        accuracy["float"] = compared(classes, labels, float_answers, answers, labeled.names)
-    return accuracy
