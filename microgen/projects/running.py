@@ -69,6 +69,25 @@ def run(
     return process.returncode, "".join(log)
 
 
+def run_or_explain(command: Sequence[str], symptoms: Sequence[Symptom], on_line: Callable[[str], None]) -> None:
+    """Run a build tool, see `run`.
+
+    Raises:
+        InputError, SetupError: it failed; see `explain`.
+    """
+    code, log = run(command, on_line)
+    if code != 0:
+        raise explain(log, symptoms)
+
+
+def interact(command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    """Run a program at the terminal until it or its user ends it; return its exit code, 0 where the user did."""
+    try:
+        return subprocess.run(command, env=environment).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
 def explain(log: str, symptoms: Sequence[Symptom]) -> InputError | SetupError:
     """Turn what a tool printed before it failed into an error of ours.
 

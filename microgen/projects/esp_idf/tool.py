@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from ..folder import Project
 from ..kind import Compiled
 from ..manifest import project_board
 from ..port import only_port
-from ..running import COMPILER_SYMPTOMS, Symptom, explain, run
+from ..running import COMPILER_SYMPTOMS, Symptom, interact, run_or_explain
 
 _BUILD = "build"
 _PROGRAM = "idf.py"
@@ -50,10 +49,7 @@ class _IdfPy:
     def monitor(self, project: Project, port: str | None) -> int:
         _program()
         port = port or only_port(str(project.manifest.get("upload", "")))
-        try:
-            return subprocess.run(_command(project, ["-p", port, "monitor"])).returncode
-        except KeyboardInterrupt:
-            return 0
+        return interact(_command(project, ["-p", port, "monitor"]))
 
 
 TOOL = _IdfPy()
@@ -74,6 +70,4 @@ def _command(project: Project, arguments: list[str]) -> list[str]:
 
 
 def _idf(project: Project, arguments: list[str], on_line: Callable[[str], None]) -> None:
-    code, log = run(_command(project, arguments), on_line)
-    if code != 0:
-        raise explain(log, _SYMPTOMS)
+    run_or_explain(_command(project, arguments), _SYMPTOMS, on_line)

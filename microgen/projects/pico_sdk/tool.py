@@ -19,7 +19,7 @@ from ..folder import Project
 from ..kind import Compiled
 from ..manifest import project_board
 from ..port import only_port
-from ..running import COMPILER_SYMPTOMS, Symptom, explain, run
+from ..running import COMPILER_SYMPTOMS, Symptom, interact, run_or_explain
 
 _BUILD = "build"
 _INFO = "INFO_UF2.TXT"  # on the drive of a board in BOOTSEL mode
@@ -44,8 +44,8 @@ class _CMake:
 
     def compile(self, project: Project, on_line: Callable[[str], None]) -> Compiled:
         _require("cmake", "cmake")
-        _run(["cmake", "-S", str(project.path), "-B", str(project.path / _BUILD)], on_line)
-        _run(["cmake", "--build", str(project.path / _BUILD), "--parallel"], on_line)
+        run_or_explain(["cmake", "-S", str(project.path), "-B", str(project.path / _BUILD)], _SYMPTOMS, on_line)
+        run_or_explain(["cmake", "--build", str(project.path / _BUILD), "--parallel"], _SYMPTOMS, on_line)
         size = _require("arm-none-eabi-size", "binutils-arm-none-eabi")
         elf = _image(project).with_suffix(".elf")
         found = _SIZE.search(subprocess.run([size, str(elf)], capture_output=True, text=True, check=True).stdout)
@@ -62,7 +62,7 @@ class _CMake:
         self.compile(project, on_line)
         image = _image(project)
         if picotool := shutil.which("picotool"):
-            _run([picotool, "load", "-f", "-x", str(image)], on_line)
+            run_or_explain([picotool, "load", "-f", "-x", str(image)], _SYMPTOMS, on_line)
             return
         drive = bootsel_drive()
         if drive is None:
@@ -80,10 +80,7 @@ class _CMake:
         speed = project.manifest.get("monitor_speed", defaults.BAUD)
         port = port or only_port(str(project.manifest.get("upload", "")))
         require_pyserial(option("port", port))
-        try:
-            return subprocess.run([sys.executable, "-m", "serial.tools.miniterm", port, str(speed)]).returncode
-        except KeyboardInterrupt:
-            return 0
+        return interact([sys.executable, "-m", "serial.tools.miniterm", port, str(speed)])
 
 
 TOOL = _CMake()
@@ -115,9 +112,3 @@ def _require(program: str, package: str) -> str:
     if found is None:
         raise SetupError(f"{program} is not installed", f"Debian: apt-get install {package}")
     return found
-
-
-def _run(command: Sequence[str], on_line: Callable[[str], None]) -> None:
-    code, log = run(command, on_line)
-    if code != 0:
-        raise explain(log, _SYMPTOMS)

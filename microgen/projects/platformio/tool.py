@@ -6,7 +6,6 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from ...errors import InputError, MicrogenError, SetupError, command, one_line, 
 from ..folder import Project
 from ..kind import Compiled
 from ..port import only_port
-from ..running import run
+from ..running import interact, run
 from .user_settings import check_user_settings
 
 _UDEV = "https://docs.platformio.org/en/latest/core/installation/udev-rules.html"
@@ -144,10 +143,7 @@ class _PlatformIO:
         _check_port(port)
         # Away from the project, whose platform the monitor would ask for, installed or not.
         command = [*_pio(), "device", "monitor", "-d", tempfile.gettempdir(), "--port", port, "--baud", str(speed)]
-        try:
-            return subprocess.run(command, env=_environment_variables()).returncode
-        except KeyboardInterrupt:
-            return 0
+        return interact(command, _environment_variables())
 
 
 TOOL = _PlatformIO()
