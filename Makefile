@@ -85,10 +85,12 @@ mutants: $(VENV)/test.stamp
 	$(BIN)/mutmut run --max-children 1 $(if $(MUTATE),'$(MUTATE)')
 	$(BIN)/mutmut results | sed '/: not checked$$/d'
 
-# What the documentation has from elsewhere: references, pictures, and what its commands print.
+# What the documentation has from elsewhere: references, figures of the benchmarks, pictures, and what its commands print.
 docs: $(VENV)/test.stamp
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/images/way.py
+	$(BIN)/python docs/images/runtimes.py
 	$(BIN)/python docs/images/compression.py
 	$(BIN)/python docs/images/listening.py
 	$(BIN)/python -m tests.support.docs
