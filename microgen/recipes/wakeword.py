@@ -122,7 +122,7 @@ def recipe(phrase: str = PHRASE, sizes: _Sizes = _Sizes(), epochs: int = _EPOCHS
             "microphone": {
                 "front_end": "microwakeword",
                 "average": f"{_AVERAGE}",
-                "cutoff": f"{_CUTOFFS[0]}",
+                "cutoff": f"{_CUTOFFS[0]}",  # until the training chooses one of them
                 "refractory_ms": f"{round(1000 * _REFRACTORY_S)}",
                 "ignore": OTHER,
             }
