@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..boards import Board
-from ..datasets.recording import Recording
 from ..errors import InputError, option
 from ..tflite import TfliteModel
 from .application import ApplicationPart, Files
-from .serial import firmware_files, no_sensor, serial_program
+from .serial import Sensorless, firmware_files
 
 _PIXELS = "mlperf/pixels.cc"
 _RECONSTRUCTION = "mlperf/reconstruction.cc"
@@ -32,19 +30,15 @@ _TASK = "task"
 
 
 @dataclass(frozen=True)
-class _MlPerf:
+class _MlPerf(Sensorless):
     """The serial commands as one task wants them; see `Application`."""
 
     task: str = "kws01"
     name: str = "mlperf"
-    sensor: str = ""
 
     @property
     def options(self) -> Mapping[str, str]:
         return {_TASK: self.task}
-
-    def settings_beside(self, model: Path) -> Mapping[str, str]:
-        return {}
 
     def with_options(self, options: Mapping[str, str]) -> _MlPerf:
         for name in options:
@@ -70,18 +64,6 @@ class _MlPerf:
 
     def sources(self) -> Files:
         return firmware_files("application.h", self._source)
-
-    def program(self) -> bytes:
-        return serial_program()
-
-    def recording(self, path: Path) -> Recording:
-        raise no_sensor(self.name)
-
-    def golden_inputs(self, model: TfliteModel, steps: int) -> None:
-        return None
-
-    def trial(self, model: TfliteModel) -> None:
-        return None
 
     def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
         if self._source != _RECONSTRUCTION:

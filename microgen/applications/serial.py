@@ -25,26 +25,42 @@ def serial_program() -> bytes:
     return firmware_files("serial/main.cpp")["main.cpp"]
 
 
-def no_sensor(application: str) -> InputError:
-    """Return what is to be raised where an application is asked for a recording and has no sensor."""
-    return InputError(
-        f"the application '{application}' has no sensor",
-        "build with an application that has one, for example microphone",
-    )
+class Sensorless:
+    """What an application without a sensor answers; see `Application`."""
+
+    name: str
+    sensor = ""
+
+    def settings_beside(self, model: Path) -> Mapping[str, str]:
+        """Return nothing."""
+        return {}
+
+    def program(self) -> bytes:
+        """Return the program that feeds the serial commands."""
+        return serial_program()
+
+    def recording(self, path: Path) -> Recording:
+        """Refuse: nothing hears it."""
+        raise InputError(
+            f"the application '{self.name}' has no sensor",
+            "build with an application that has one, for example microphone",
+        )
+
+    def golden_inputs(self, model: TfliteModel, steps: int) -> None:
+        """Return None: inputs come from no sensor."""
+
+    def trial(self, model: TfliteModel) -> None:
+        """Return None: there is nothing to listen to."""
 
 
 @dataclass(frozen=True)
-class _Serial:
+class _Serial(Sensorless):
     """See `Application`."""
 
     name: str = "serial"
-    sensor: str = ""
 
     @property
     def options(self) -> Mapping[str, str]:
-        return {}
-
-    def settings_beside(self, model: Path) -> Mapping[str, str]:
         return {}
 
     def with_options(self, options: Mapping[str, str]) -> _Serial:
@@ -57,18 +73,6 @@ class _Serial:
 
     def sources(self) -> Files:
         return firmware_files("application.h", "serial/application.cc")
-
-    def program(self) -> bytes:
-        return serial_program()
-
-    def recording(self, path: Path) -> Recording:
-        raise no_sensor(self.name)
-
-    def golden_inputs(self, model: TfliteModel, steps: int) -> None:
-        return None
-
-    def trial(self, model: TfliteModel) -> None:
-        return None
 
     def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
         return ()

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microgen.applications.application import ApplicationPart, Files
-from microgen.applications.serial import firmware_files, no_sensor
+from microgen.applications.serial import Sensorless, firmware_files
 from microgen.boards import Board
-from microgen.datasets.recording import Recording
 from microgen.errors import InputError
 from microgen.tflite import TfliteModel
 
@@ -17,19 +16,15 @@ _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Counting:
+class Counting(Sensorless):
     """Counts."""
 
     threshold: str = "0"
     name: str = "counting"
-    sensor: str = ""
 
     @property
     def options(self) -> Mapping[str, str]:
         return {"threshold": self.threshold}
-
-    def settings_beside(self, model: Path) -> Mapping[str, str]:
-        return {}
 
     def with_options(self, options: Mapping[str, str]) -> Counting:
         return Counting(**options)
@@ -47,15 +42,6 @@ class Counting:
 
     def program(self) -> bytes:
         return firmware_files("serial/main.cpp")["main.cpp"].replace(b"// Your firmware.", b"// Your counter.")
-
-    def recording(self, path: Path) -> Recording:
-        raise no_sensor(self.name)
-
-    def golden_inputs(self, model: TfliteModel, steps: int) -> None:
-        return None
-
-    def trial(self, model: TfliteModel) -> None:
-        return None
 
     def parts(self, model: TfliteModel) -> tuple[ApplicationPart, ...]:
         return (ApplicationPart("counting", 100, 1000),)
