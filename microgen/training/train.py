@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import defaults
 from ..boards import Board, load_board
@@ -19,10 +20,10 @@ from ..recipes import OwnData, Recipe, load_recipe, recipe_names
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out_folder
 from ..support.json import json_text, load_json
-from ..verification import EngineRun, quantize_samples, real_values
+from ..verification import EngineRun, Engines, quantize_samples, real_values
 from . import TRAINERS
 from .listening import stream
-from .trainer import TrainRequest
+from .trainer import TrainReply, TrainRequest
 
 RECORD, LABELS = "training.json", "labels.txt"
 
@@ -157,39 +158,24 @@ def train(
         read = reply.own
         chosen = replace(chosen, labels=read.labels, input=read.input, applications=read.applications)
     quantized = finish(reply.converted, recipe, "recipe", "int8", limits)
-    test_x, test_y = reply.test_x, reply.test_y
-    with EngineRun(quantized.model, quantize_samples(quantized.model, [test_x])) as running:
-        engines = running.result()
-    score = chosen.metric.score
-    litert, tflm = (
-        real_values(quantized.model.outputs[0], answers.outputs[0]) for answers in (engines.litert, engines.reference)
-    )
-    parameters, validation = {}, None
-    valid_x, valid_y = reply.valid_x, reply.valid_y
-    if valid_x is not None and valid_y is not None:
-        # What the firmware compares with must come from the model that it runs.
-        with EngineRun(quantized.model, quantize_samples(quantized.model, [valid_x])) as running:
-            answers = real_values(quantized.model.outputs[0], running.result().reference.outputs[0])
-        validation = score(answers, valid_x, valid_y)
-        if chosen.parameters is not None:
-            parameters = chosen.parameters(answers, valid_x, valid_y)
+    float_score, litert_score, tflm_score = _scores(quantized, chosen, reply)
+    validation, parameters = _validated(quantized, chosen, reply)
     if chosen.streaming is not None and reply.recordings is not None and reply.checked is not None:
         on_step("running TFLM on recordings")
         quantized, heard = stream(quantized, chosen.streaming, reply.checked, reply.recordings)
         parameters |= heard
-    chosen = replace(chosen, applications=_with_parameters(chosen, parameters))
     trained = Trained(
-        chosen,
+        replace(chosen, applications=_with_parameters(chosen, parameters)),
         quantized,
         reply.saved,
-        score(reply.test_float, test_x, test_y),
-        score(litert, test_x, test_y),
-        score(tflm, test_x, test_y),
+        float_score,
+        litert_score,
+        tflm_score,
         validation,
         parameters,
         seed,
         epochs or chosen.epochs,
-        len(test_x),
+        len(reply.test_x),
         own.path.name if own else "",
         reply.own.held_out if reply.own else "",
         reply.own.prepared if reply.own else {},
@@ -198,6 +184,33 @@ def train(
     if out is not None:
         _write(Path(out), trained)
     return trained
+
+
+def _scores(quantized: Quantized, recipe: Recipe, reply: TrainReply) -> tuple[float, float, float]:
+    """Return the recipe's metric on held-out data: of the float model, and of the int8 model in LiteRT and in TFLM."""
+    engines = _run(quantized, reply.test_x)
+    answers = (engines.litert.outputs[0], engines.reference.outputs[0])
+    litert, tflm = (real_values(quantized.model.outputs[0], values) for values in answers)
+    score, test_x, test_y = recipe.metric.score, reply.test_x, reply.test_y
+    return score(reply.test_float, test_x, test_y), score(litert, test_x, test_y), score(tflm, test_x, test_y)
+
+
+def _validated(quantized: Quantized, recipe: Recipe, reply: TrainReply) -> tuple[float | None, dict[str, float]]:
+    """Return the recipe's metric and its parameters on the data to choose by; None and none where it has no such data.
+
+    What the firmware compares with must come from the model that it runs: the int8 model in TFLM.
+    """
+    valid_x, valid_y = reply.valid_x, reply.valid_y
+    if valid_x is None or valid_y is None:
+        return None, {}
+    answers = real_values(quantized.model.outputs[0], _run(quantized, valid_x).reference.outputs[0])
+    parameters = recipe.parameters(answers, valid_x, valid_y) if recipe.parameters is not None else {}
+    return recipe.metric.score(answers, valid_x, valid_y), parameters
+
+
+def _run(quantized: Quantized, inputs: npt.NDArray[Any]) -> Engines:
+    with EngineRun(quantized.model, quantize_samples(quantized.model, [inputs])) as running:
+        return running.result()
 
 
 def _own_data(recipe: Recipe, data: str | Path | None, wanted: OwnData) -> OwnData | None:
