@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +124,13 @@ class Moments:
     columns: tuple[str, ...]
     runs: tuple[Run, ...]
     rate_hz: int | None = None
+
+    def scaling(self, offset: Iterable[float], scale: Iterable[float]) -> list[dict[str, Any]]:
+        """Return for records what each column is scaled by: (value - offset) * scale."""
+        return [
+            {"column": name, "offset": float(o), "scale": float(s)}
+            for name, o, s in zip(self.columns, offset, scale, strict=True)
+        ]
 
 
 def read_moments(own: OwnData, *, unlabeled: str = "") -> Moments:

@@ -89,26 +89,15 @@ def own(wanted: OwnData, seed: int) -> Own:
 
     rng = np.random.default_rng(seed)
     learned = rng.permutation(cut(train, max(1, stride // 4)))[:10000]
-    mixed = []
     real = rng.permutation(cut(faults, stride)) if faults else None
     if real is not None and len(real) < 2:
         raise InputError(
             f"{wanted.path}: has no fault of {length} time steps, or only one", "record more faults, or none"
         )
-    for number, part in enumerate((valid, test)):
-        windows = cut(part, stride)
-        if real is None:
-            faulty = np.arange(len(windows)) % 2
-            for window, is_faulty in zip(windows, faulty, strict=True):
-                column = int(rng.integers(window.shape[1]))
-                if is_faulty:
-                    window[:, column] = _fault(window[:, column], rng)
-            mixed.append((windows.reshape(len(windows), -1), faulty))
-        else:
-            chosen = real[number::2]
-            both = np.concatenate([windows, chosen])
-            faulty = np.repeat([0, 1], [len(windows), len(chosen)])
-            mixed.append((both.reshape(len(both), -1), faulty))
+    mixed = [
+        _injected(cut(part, stride), rng) if real is None else _beside(cut(part, stride), real[number::2])
+        for number, part in enumerate((valid, test))
+    ]
     learned = np.tile(learned, (max(1, -(-_DRAWN // len(learned))), 1, 1)).reshape(-1, length * len(moments.columns))
     what = "faults" if faults else "faults that were injected"
     return Own(
@@ -119,10 +108,7 @@ def own(wanted: OwnData, seed: int) -> Own:
         f"windows of the last fifth of each normal recording, and {what}",
         {
             "window": length,
-            "scaling": [
-                {"column": name, "offset": float(o), "scale": float(s)}
-                for name, o, s in zip(moments.columns, offset, scale, strict=True)
-            ],
+            "scaling": moments.scaling(offset, scale),
         },
     )
 
@@ -240,6 +226,22 @@ def _half_faulty(series: Array, rng: np.random.Generator) -> tuple[npt.NDArray[n
     faulty = np.arange(len(windows)) % 2
     mixed = [_fault(w, rng) if f else w for w, f in zip(windows, faulty, strict=True)]
     return np.stack(mixed).astype(np.float32), faulty
+
+
+def _injected(windows: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return windows [n, steps, columns] side by side, every second with a fault in a column; and 1 for each fault."""
+    faulty = np.arange(len(windows)) % 2
+    for window, is_faulty in zip(windows, faulty, strict=True):
+        column = int(rng.integers(window.shape[1]))
+        if is_faulty:
+            window[:, column] = _fault(window[:, column], rng)
+    return windows.reshape(len(windows), -1), faulty
+
+
+def _beside(normal: Array, faults: Array) -> tuple[Array, Array]:
+    """Return windows [n, steps, columns] side by side, normal ones before faults; and 1 for each fault."""
+    both = np.concatenate([normal, faults])
+    return both.reshape(len(both), -1), np.repeat([0, 1], [len(normal), len(faults)])
 
 
 def _fault(window: Array, rng: np.random.Generator) -> Array:

@@ -107,10 +107,7 @@ def own(wanted: OwnData, seed: int) -> Own:
         {
             "window": length,
             "rate_hz": rate,
-            "scaling": [
-                {"column": name, "offset": o, "scale": s}
-                for name, o, s in zip(moments.columns, offset, scale, strict=True)
-            ],
+            "scaling": moments.scaling(offset, scale),
         },
         application,
     )
