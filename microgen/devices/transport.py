@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from ..errors import InputError, last_words
 
@@ -73,25 +73,11 @@ class HostProcess:
 
     def read(self, timeout_s: float) -> bytes:
         """Return what has come; see Transport."""
-        descriptor = self._out.fileno()
-        ready, _, _ = select.select([descriptor], [], [], timeout_s)
-        if not ready:
-            return b""
-        data = os.read(descriptor, 65536)
-        if not data:
-            raise EOFError
-        return data
+        return read_ready(self._out.fileno(), timeout_s)
 
     def close(self) -> None:
         """End the program."""
-        for pipe in (self._in, self._out):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_process(self._process, self._in, self._out)
 
     def diagnosis(self) -> str:
         """Say how the program ended and what it printed last."""
@@ -113,3 +99,30 @@ def firmware_process(*arguments: str) -> list[str]:
     script = Path(__file__).parents[1] / "workers" / "firmware.py"
     # Isolated: neither the script's folder nor the current one is where Python looks for modules.
     return [sys.executable, "-I", "-u", str(script), *arguments]
+
+
+def read_ready(descriptor: int, timeout_s: float) -> bytes:
+    """Return what a pipe has; b"" after `timeout_s` seconds without anything.
+
+    Raises:
+        EOFError: the other side closed it.
+    """
+    ready, _, _ = select.select([descriptor], [], [], timeout_s)
+    if not ready:
+        return b""
+    data = os.read(descriptor, 65536)
+    if not data:
+        raise EOFError
+    return data
+
+
+def end_process(process: subprocess.Popen[bytes], *pipes: IO[bytes]) -> None:
+    """Close the pipes of a process and wait for its end; kill it after two seconds."""
+    for pipe in pipes:
+        with contextlib.suppress(OSError):
+            pipe.close()
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -207,6 +207,16 @@ def ram_bytes(front: Settings, tables: Tables) -> int:
     return 2 * front.window + 4 * tables.half + noise + 5 * 4
 
 
+def check_identifier(name: str, reserved: str) -> None:
+    """Refuse a name that is not one of C, or that microgen's own file has.
+
+    Raises:
+        InputError: says so.
+    """
+    if not _IDENTIFIER.fullmatch(name) or name == reserved:
+        raise InputError(f"name={name}: is not a C identifier, or is reserved", "use letters, digits and _")
+
+
 def _check_name(name: str) -> None:
     """Refuse what a C or C++ compiler does not take for a name, or would take for one of microgen's own files."""
     if not _IDENTIFIER.fullmatch(name):

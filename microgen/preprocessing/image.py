@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .emit import check_identifier
 
 FORMATS = ("rgb565", "grey")
 CROPS = ("center", "none")
 RESIZES = ("bilinear", "nearest")
 _LARGEST = 2048
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 Longs = npt.NDArray[np.int64]
 
 _HEADER = """\
@@ -142,8 +141,7 @@ class Image:
         Raises:
             InputError: the name is none.
         """
-        if not _IDENTIFIER.fullmatch(name) or name == "image":
-            raise InputError(f"name={name}: is not a C identifier, or is reserved", "use letters, digits and _")
+        check_identifier(name, "image")
         left, top, columns, rows = self.area
         text = {
             **vars(self),

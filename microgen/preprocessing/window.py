@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from . import exact
+from .emit import check_identifier
 
 # Values are 16-bit counts, the same for every sensor: its driver converts.
 COUNTS_PER_G = 4096
@@ -21,7 +21,6 @@ _HISTORY_BITS, _SMOOTHING_BITS, _MULTIPLIER_BITS = 8, 16, 16
 _LONGEST = 1024
 _MOST_AXES = 16
 _LIMITS = np.iinfo(np.int32)
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 # Counts that stand for 1 of a unit.
 ACCELERATION = {"g": float(COUNTS_PER_G), "m/s2": COUNTS_PER_G / 9.80665}
 ROTATION = {"deg/s": float(COUNTS_PER_DEGREE), "rad/s": COUNTS_PER_DEGREE * 57.29577951308232}
@@ -200,8 +199,7 @@ class Window:
         Raises:
             InputError: the name is none.
         """
-        if not _IDENTIFIER.fullmatch(name) or name == "window":
-            raise InputError(f"name={name}: is not a C identifier, or is reserved", "use letters, digits and _")
+        check_identifier(name, "window")
         text = {
             "name": name,
             "up": name.upper(),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 import shutil
 import subprocess
 from pathlib import Path
 
 from ...boards.cpus import Machine
 from ...errors import last_words
-from ..transport import COMMAND_BYTES
+from ..transport import COMMAND_BYTES, end_process, read_ready
 from .build import Image
 from .log import Log
 
@@ -92,14 +90,7 @@ class EmulatedBoard:
 
     def read(self, timeout_s: float) -> bytes:
         """Return what has come; see `Transport`."""
-        descriptor = self.fileno()
-        ready, _, _ = select.select([descriptor], [], [], timeout_s)
-        if not ready:
-            return b""
-        data = os.read(descriptor, 65536)
-        if not data:
-            raise EOFError
-        return data
+        return read_ready(self.fileno(), timeout_s)
 
     def end(self) -> None:
         """Let the firmware end once it has taken all that was sent; `read` raises EOFError then."""
@@ -113,14 +104,7 @@ class EmulatedBoard:
     def close(self) -> None:
         """Stop the emulator."""
         self._process.terminate()
-        for pipe in (self._in, self._out, self._file):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_process(self._process, self._in, self._out, self._file)
 
     def diagnosis(self) -> str:
         """Return the fault that the firmware reported, or what the emulator printed last."""
