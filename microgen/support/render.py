@@ -22,11 +22,6 @@ _BYTES_AT_ONCE = byte_lines.BYTES_PER_LINE * 2**14
 _BLOB = "\0bytes {}\0"
 
 
-def c_bytes(data: bytes) -> str:
-    """Return the initialiser list of a C array of bytes, 16 a line, without braces."""
-    return byte_lines.write(np.frombuffer(data, np.uint8)).decode()
-
-
 def _blob(context: Any, data: bytes) -> str:  # noqa: ANN401 - of jinja2
     context["blobs"].append(data)
     return _BLOB.format(len(context["blobs"]) - 1)

@@ -1,1 +1,1 @@
-"""What users ask for: one file per command, each with one public function."""
+"""What users ask for: one file per command; build_*.py are the parts of `build`, the others serve several commands."""

@@ -12,7 +12,8 @@ from microgen.deployment.golden import Golden
 from microgen.devices import byte_arrays
 from microgen.devices.byte_arrays import take_out
 from microgen.devices.host_build import compiler
-from microgen.support.render import c_bytes, render
+from microgen.support import byte_lines
+from microgen.support.render import render
 from tests.support.tools import needs_host
 
 HEADER = "extern const unsigned char g_model_data[];\nextern const unsigned int g_model_data_size;\n"
@@ -87,7 +88,7 @@ def test_the_compiled_program_has_the_bytes_of_both_kinds_of_arrays(tmp_path):
     rng = np.random.default_rng(0)
     data, rows = rng.bytes(700), [rng.bytes(100) for _ in range(3)]
     model_source(folder, data)
-    body = "".join(f"{{\n{c_bytes(row)}}},\n" for row in rows)
+    body = "".join(f"{{\n{byte_lines.write(np.frombuffer(row, np.uint8)).decode()}}},\n" for row in rows)
     (folder / "golden.cc").write_text(
         f"extern const unsigned char g_rows[3][100];\nconst unsigned char g_rows[3][100] = {{\n{body}}};\n"
     )

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgen.errors import InputError
-from microgen.support import render, resources
-from microgen.support.render import c_bytes, c_comment, c_float, c_string, ini_value, markdown
+from microgen.support import byte_lines, render, resources
+from microgen.support.render import c_comment, c_float, c_string, ini_value, markdown
 from tests.support.tools import compiler
 
 
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 1000])
-def test_c_bytes_gives_every_byte_back(length):
-    data = np.random.default_rng(length).integers(0, 256, length, np.uint8).tobytes()
-    text = c_bytes(data)
-    assert bytes(int(x, 16) for x in text.replace("\n", "").split(",") if x.strip()) == data
+def test_lines_of_bytes_give_every_byte_back(length):
+    data = np.random.default_rng(length).integers(0, 256, length, np.uint8)
+    text = byte_lines.write(data).decode()
+    assert bytes(int(x, 16) for x in text.replace("\n", "").split(",") if x.strip()) == data.tobytes()
     assert all(len(line) <= 82 for line in text.splitlines())
 
 

@@ -150,8 +150,7 @@ class _Reader:
         self._check_references({*weights, *(i.name for i in inputs)}, nodes, outputs)
         if not inputs:
             raise InputError(f"{self._file}: has no input", "export a model that takes a tensor")
-        version = str(self._document.get("torch_version", ""))
-        return Program(tuple(inputs), outputs, nodes, weights, version, tuple(self._warnings(inputs)))
+        return Program(tuple(inputs), outputs, nodes, weights, tuple(self._warnings(inputs)))
 
     def _warnings(self, inputs: list[Input]) -> Iterator[str]:
         if self._narrowed:

@@ -67,7 +67,6 @@ class Program:
         outputs: names of what it returns.
         nodes: in the order of their running.
         weights: parameters, buffers and constants by the names that the nodes use.
-        torch_version: what wrote it.
         warnings: warnings for the user.
     """
 
@@ -75,7 +74,6 @@ class Program:
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     weights: Mapping[str, Array]
-    torch_version: str = ""
     warnings: tuple[str, ...] = ()
 
 
