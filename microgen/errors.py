@@ -214,6 +214,16 @@ def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean '{near[0]}'?" if near else otherwise
 
 
+def nearest_path(path: Path, hint: str) -> str:
+    """Return the hint to a path that does not exist: the nearest name in its folder, if one is near, before `hint`."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return hint
+    near = difflib.get_close_matches(path.name, sorted(names), 1, cutoff=0.8)
+    return f"did you mean '{path.with_name(near[0])}'? If not, {hint}" if near else hint
+
+
 def last_words(log: str) -> str:
     """Return the line of an engine's output that most likely says why it stopped."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]

@@ -18,6 +18,7 @@ from microgen.cli.spelling import SHELL, command_line
 from microgen.errors import DeviceError, EngineError, InputError, MicrogenError, SetupError, command, option, spell
 from microgen.workers.engine import Engine
 from microgen.workers.failures import Failure, raised
+from tests.support import models
 
 PACKAGE = Path(microgen.__file__).parent
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if PACKAGE / "cli" not in path.parents]
@@ -136,3 +137,32 @@ def test_engine_errors_cross_with_their_data(error: EngineError) -> None:
 
 def test_command_line_quotes() -> None:
     assert command_line("build", "a b", board="pico", out="c;d") == "microgen build 'a b' --board pico --out 'c;d'"
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        (lambda: microgen.load("digits/digits.tfl"), "did you mean 'digits/digits.tflite'? If not, give "),
+        (lambda: microgen.verify("digts"), "did you mean 'digits'? If not, give the folder"),
+        (
+            lambda: microgen.build("digits/digits.tflite", labels="digits/label.txt"),
+            "did you mean 'digits/labels.txt'?",
+        ),
+        (lambda: microgen.load("digits/other.tflite"), "give a .tflite"),
+        (lambda: microgen.load("nowhere/digits.tflite"), "give a .tflite"),
+    ],
+)
+def test_a_path_that_does_not_exist_is_compared_with_its_neighbours(call, hint, tmp_path, monkeypatch):
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits/digits.tflite").write_bytes(models.fully_connected())
+    (tmp_path / "digits/labels.txt").write_text("a\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no such f") as caught:
+        call()
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_file_is_no_project(tmp_path):
+    (tmp_path / "m.txt").write_text("")
+    with pytest.raises(InputError, match=r"m\.txt: not a folder"):
+        microgen.bench(tmp_path / "m.txt")

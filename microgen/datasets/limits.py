@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, nearest_path
 from .arrays import MAX_SAMPLES, InputSpec
 
 # The arrays of a file together, unpacked: as much as a worker may write. They are read in blocks, and few samples kept.
@@ -71,6 +71,6 @@ def check_regular(path: Path, hint: str) -> None:
     except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
         raise InputError(f"{path}: cannot be opened ({error})", hint, path=path) from None
     if not is_there:
-        raise InputError(f"{path}: no such file", hint, path=path)
+        raise InputError(f"{path}: no such file", nearest_path(path, hint), path=path)
     if not is_regular:
         raise InputError(f"{path}: not a regular file", hint, path=path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..errors import InputError, nearest_path
 from ..support.files import read_file
 from ..support.metrics import class_count
 from ..tflite import Tensor, TfliteModel
@@ -32,7 +32,10 @@ def read_labels(labels: str | Path | Sequence[str] | None) -> tuple[str, ...]:
         lines = read_file(path, _LARGEST_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(
-            f"{path}: no such file", "give a text file with one label per line", option="labels", path=path
+            f"{path}: no such file",
+            nearest_path(path, "give a text file with one label per line"),
+            option="labels",
+            path=path,
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, nearest_path
 from . import DEFAULT_FRONTEND, FRONTENDS
 from .frontend import Frontend, Source
 
@@ -39,7 +39,7 @@ def find(path: str | Path) -> tuple[Frontend, Source]:
     if source.path.is_dir():
         raise InputError(f"{path}: a folder without a model", f"give {accepted()}")
     if not source.path.exists():
-        raise InputError(f"{path}: no such file", f"give {accepted()}")
+        raise InputError(f"{path}: no such file", nearest_path(source.path, f"give {accepted()}"))
     return FRONTENDS.get(DEFAULT_FRONTEND), source
 
 

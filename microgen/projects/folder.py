@@ -19,7 +19,7 @@ from typing import Any
 
 from ..devices.address import ONLY, Address
 from ..devices.layout import FIRST_LAYOUT, Layout
-from ..errors import InputError, option
+from ..errors import InputError, nearest_path, option
 from ..support.files import check_folder
 from ..support.json import json_text, load_json
 from .claim import Claim
@@ -118,7 +118,9 @@ def open_project(path: str | Path, *, read_only: bool = False, claim: Claim | No
     path = Path(path)
     hint = "give the folder that microgen build wrote (it has a microgen.json)"
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder", hint)
+        if path.exists():
+            raise InputError(f"{path}: not a folder", hint)
+        raise InputError(f"{path}: no such folder", nearest_path(path, hint))
     if read_only and (path / _COMMIT).is_dir():
         raise InputError(f"{path}: a rebuild was interrupted", "microgen verify PROJECT finishes it")
     try:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .. import defaults
 from ..boards import Board, load_board
-from ..errors import InputError, option
+from ..errors import InputError, nearest_path, option
 from ..quantization import Quantized, finish
 from ..recipes import OwnData, Recipe, load_recipe, recipe_names
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
@@ -236,7 +236,9 @@ def _own_data(recipe: Recipe, data: str | Path | None, wanted: OwnData) -> OwnDa
         )
     path = Path(data)
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder", f"give {recipe.takes}", option="data", path=path)
+        raise InputError(
+            f"{path}: no such file or folder", nearest_path(path, f"give {recipe.takes}"), option="data", path=path
+        )
     return replace(wanted, path=path.absolute())
 
 
