@@ -175,7 +175,7 @@ def verify_models(
         judgement = judge(run, answered, seed, obstacle, all_layers=layers)
         verdict = _with_golden_fault(judgement.verdict, subject, run, sources)
         if counterexample is not None and judgement.proof is not None:
-            on_step("making the input small that shows the difference")
+            on_step("reducing the input that shows the difference")
             file = Path(counterexample)
             file = file.with_name(f"{file.stem}-{subject.name}{file.suffix}") if len(subjects) > 1 else file
             saved = save_counterexample(subject.model, judgement.proof, file)

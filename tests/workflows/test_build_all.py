@@ -54,7 +54,7 @@ def test_json_has_every_figure(folder):
         "name": "model",
         "bytes": (small := len(tflite.flashed(tflite.parse(data := models.fully_connected())).data)),
         "error_bytes": 0,
-        "source": f"what a device reads of the file; {len(data) - small} bytes of names and metadata stay in "
+        "source": f"the parts of the file that a device reads; {len(data) - small} bytes of names and metadata stay in "
         "model.tflite",
     }
     assert tiny["result"] is None and tiny["fit"]["outcome"] == "too large" and tiny["error"]["hint"]

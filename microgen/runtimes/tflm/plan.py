@@ -132,7 +132,7 @@ class TflmPlan:
         """Return what the model takes of the flash."""
         array = len(flashed_bytes(self.model))
         left_out = f"; {len(self.model.data) - array:,} bytes of names and metadata stay in model.tflite"
-        return (Part("model", array, 0, f"what a device reads of the file{left_out}"),)
+        return (Part("model", array, 0, f"the parts of the file that a device reads{left_out}"),)
 
     def code_parts(self) -> tuple[Part, ...]:
         """Return what the code takes."""
