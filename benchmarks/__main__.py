@@ -60,6 +60,12 @@ class Session:
         """Return the models that are timed; what is missing is said in `problems`."""
         return [m for m in self.models(problems) if m.name in _TIMED]
 
+    def onnx_models(self, problems: list[str]) -> list[Model]:
+        """Return the models in ONNX; what is missing is said in `problems`."""
+        found, missing = self._onnx_models
+        problems += missing
+        return found
+
     def tools(self, problems: list[str]) -> list[Tool]:
         """Return the tools; which cannot be installed, and why, is said in `problems`."""
         found, missing = self._tools
@@ -70,6 +76,11 @@ class Session:
     def _models(self) -> tuple[list[Model], list[str]]:
         missing: list[str] = []
         return models.collect(missing), missing
+
+    @cached_property
+    def _onnx_models(self) -> tuple[list[Model], list[str]]:
+        missing: list[str] = []
+        return models.collect_onnx(missing), missing
 
     @cached_property
     def _tools(self) -> tuple[list[Tool], list[str]]:
@@ -85,11 +96,13 @@ class Session:
 
 
 def _speed(s: Session, problems: list[str]) -> None:
-    s.results.rows += speed.rows(s.timed(problems), s.tools(problems), s.runs)
+    timed = [*s.timed(problems), *s.onnx_models(problems)]
+    s.results.rows += speed.rows(timed, s.tools(problems), s.runs)
 
 
 def _outcome(s: Session, problems: list[str]) -> None:
-    s.results.outcomes = outcome.outcomes(s.models(problems), s.tools(problems))
+    given = [*s.models(problems), *s.onnx_models(problems)]
+    s.results.outcomes = outcome.outcomes(given, s.tools(problems))
 
 
 def _commands(s: Session, problems: list[str]) -> None:

@@ -19,19 +19,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-import flatbuffers
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert import schema_py_generated as schema
 
 from microgen.runtimes.compiled.compiler import Options
 from microgen.runtimes.runtime import Optimize
-from microgen.tflite import TfliteModel, load, parse
+from microgen.tflite import TfliteModel, load
 
 from . import peers, semihosting
 from .instructions import Figures, measure, samples, tflm
 from .semihosting import CPUS, Cpu, text_bytes
-from .tools.bakenn import TOOL
+from .tools.bakenn import TOOL, normalised
 
 _SCRIPT = (
     "import sys, bakenn; from pathlib import Path;"
@@ -57,25 +55,6 @@ const void *model_output(unsigned k);
 void model_reset(void);
 void model_invoke(void);
 """
-
-
-def normalised(model: TfliteModel) -> TfliteModel:
-    """Return the copy that both get."""
-    tree = schema.ModelT.InitFromPackedBuf(model.data, 0)
-    tree.signatureDefs, tree.metadata = [], []
-    (graph,) = tree.subgraphs
-    names = [op.name for op in model.main.operators]
-    if names[-1] == "SOFTMAX":
-        graph.outputs = [graph.operators.pop().inputs[0]]
-    for tensor in graph.tensors:
-        tensor.shapeSignature = None
-    for name, op in zip(names, graph.operators, strict=False):
-        if name == "RESHAPE" and op.builtinOptions is None:
-            op.builtinOptions, op.builtinOptionsType = schema.ReshapeOptionsT(), schema.BuiltinOptions.ReshapeOptions
-            op.builtinOptions.newShape = list(graph.tensors[op.outputs[0]].shape)
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return parse(bytes(builder.Output()), model.name)
 
 
 def bakenn(

@@ -13,19 +13,16 @@ from .tools import Outcome, Tool
 
 
 def outcomes(models: Sequence[Model], tools: Sequence[Tool]) -> list[dict[str, Any]]:
-    """Let each tool do each model once, and look at what came out; a refusal is kept in the tool's own words."""
+    """Let each tool do each model that it reads once, and look at what came out; a refusal is in the tool's words."""
     found = []
     for model in models:
-        for tool in tools:
+        for tool in (t for t in tools if t.reads(model)):
             with tempfile.TemporaryDirectory() as folder:
                 found.append({"model": model.name, "tool": tool.name, **vars(_one(tool, model, Path(folder)))})
     return found
 
 
 def _one(tool: Tool, model: Model, folder: Path) -> Outcome:
-    obstacle = tool.obstacle(model)
-    if obstacle:
-        return Outcome(f"nothing: {obstacle}", check="-")
     try:
         *_, said = run(tool.command(model, folder), folder)
     except CommandFailed as error:

@@ -111,9 +111,10 @@ _ABOUT = [
 ]
 
 _OUTCOME = [
-    "Each tool processed each model once. The same checks examined every output: g++ or gcc compiled it against the",
-    "TFLM declarations that microgen uses, TFLM ran its model once, and its operators and arena were compared with the",
-    "model's. If a tool rejects a model, the table quotes its message.",
+    "Each tool processed each model of a format that it reads once. The same checks examined every output: g++ or gcc",
+    "compiled it against the TFLM declarations that microgen uses, TFLM ran its model once, and its operators and",
+    "arena were compared with the model's. Code from ONNX models was compared with onnxruntime on 100 samples. If a",
+    "tool rejects a model, the table quotes its message.",
 ]
 
 _PROTOCOL = [f"Medians of {INFERENCES} inferences of the host program, in microseconds."]

@@ -30,4 +30,4 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
     return Outcome(".tflite, no C", runs=f"in TFLM: {in_tflm((folder / 'model.tflite').read_bytes())}")
 
 
-TOOL = Tool("TFLiteConverter script", (), "keras", _command, _examine, "starts TensorFlow")
+TOOL = Tool("TFLiteConverter script", (), ("keras",), _command, _examine, "starts TensorFlow")

@@ -17,7 +17,7 @@ def _command(model: Model, folder: Path) -> list[str]:
 def _examine(model: Model, folder: Path, said: str) -> Outcome:
     estimate = json.loads(said[said.index("{") :])["estimate"]
     origin = f"{estimate['method']}: {estimate.get('caveat') or 'no caveat'}"
-    return Outcome("a report", arena=f"{arena(model, int(estimate['total_arena_bytes']))} ({origin})")
+    return Outcome("a report", arena=f"{arena(model.tflite, int(estimate['total_arena_bytes']))} ({origin})")
 
 
-TOOL = Tool("mcufit check", ("mcufit==0.5.2",), "tflite", _command, _examine, "an estimate, or TFLM in node.js")
+TOOL = Tool("mcufit check", ("mcufit==0.5.2",), ("tflite",), _command, _examine, "an estimate, or TFLM in node.js")

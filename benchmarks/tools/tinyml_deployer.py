@@ -39,12 +39,12 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
         "ESP-IDF project",
         as_c if as_c == "yes" else f"as C, which its CMakeLists selects: no ({as_c}); as C++: {as_cpp}",
         f"its model in TFLM: {in_tflm(model.tflite.read_bytes())}",
-        operators(model, registered),
-        arena(model, size),
+        operators(model.tflite, registered),
+        arena(model.tflite, size),
     )
 
 
 TOOL = Tool(
-    "tinyml-deployer deploy", ("tinyml-deployer==0.1.0", "tensorflow==2.21.0"), "tflite", _command, _examine,
+    "tinyml-deployer deploy", ("tinyml-deployer==0.1.0", "tensorflow==2.21.0"), ("tflite",), _command, _examine,
     "starts TensorFlow",
 )  # fmt: skip

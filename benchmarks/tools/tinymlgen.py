@@ -32,5 +32,5 @@ def _examine(model: Model, folder: Path, said: str) -> Outcome:
 
 
 TOOL = Tool(
-    "tinymlgen port", ("tinymlgen==0.2", "tensorflow==2.21.0"), "keras", _command, _examine, "starts TensorFlow"
+    "tinymlgen port", ("tinymlgen==0.2", "tensorflow==2.21.0"), ("keras",), _command, _examine, "starts TensorFlow"
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 import microgen
 from microgen import workers
@@ -57,7 +58,8 @@ class Tool:
     Attributes:
         name: for the tables.
         requirements: what pip installs, pinned; none for what is on the machine.
-        takes: "tflite" or "keras".
+        takes: the formats that it reads ("tflite", "keras", "onnx"), the one that suits it best first; none for a tool
+            that reads no models, which has no command either.
         command: (model, folder) -> what makes its product in that folder.
         examine: (model, folder, what it printed) -> what came out.
         remark: what its time includes.
@@ -65,14 +67,14 @@ class Tool:
 
     name: str
     requirements: tuple[str, ...]
-    takes: str
-    command: Callable[[Model, Path], Sequence[str]]
-    examine: Callable[[Model, Path, str], Outcome]
-    remark: str
+    takes: tuple[str, ...] = ()
+    command: Callable[[Model, Path], Sequence[str]] | None = None
+    examine: Callable[[Model, Path, str], Outcome] | None = None
+    remark: str = ""
 
-    def obstacle(self, model: Model) -> str:
-        """Say why this model cannot be given to it; "" when it can."""
-        return "takes Keras models only" if self.takes == "keras" and model.keras is None else ""
+    def reads(self, model: Model) -> bool:
+        """Return whether the model comes in a format that it reads."""
+        return model.file(self.takes) is not None
 
 
 def compile_all(sources: Sequence[Path], *flags: str, language: str = "") -> str:
@@ -111,34 +113,50 @@ def in_tflm(data: bytes) -> str:
     return "yes"
 
 
-def operators(model: Model, registered: set[str]) -> str:
-    """Compare resolver methods with those that the model needs."""
-    needed = set(resolver_methods(microgen.load(model.tflite)))
+def operators(tflite: Path, registered: set[str]) -> str:
+    """Compare resolver methods with those that a model needs."""
+    needed = set(resolver_methods(microgen.load(tflite)))
     missing, idle = sorted(needed - registered), sorted(registered - needed)
     said = [f"missing: {', '.join(missing)}"] if missing else []
     return "; ".join([*said, f"{len(idle)} unused"]) if said or idle else "exactly the model's"
 
 
-def arena(model: Model, given: int) -> str:
+def arena(tflite: Path, given: int) -> str:
     """Compare an arena with the smallest that works."""
-    on_board = needed_on_board(model)
+    on_board = needed_on_board(tflite)
     verdict = "too small" if given < on_board else f"{given / on_board:.2f} times"
     return f"{given:,} bytes; needed {on_board:,}: {verdict}"
 
 
-def needed_on_board(model: Model) -> int:
+def needed_on_board(tflite: Path) -> int:
     """Return the smallest arena that works on the board with TFLM's reference kernels, computed for its 32 bits.
 
     On this machine's 64 bits the same computation is held against TFLM itself, to the byte
     (tests/runtimes/tflm/test_planner.py).
     """
-    return deploy(model.name, microgen.load(model.tflite), microgen.load_board(BOARD)).arena.min_bytes
+    return deploy(tflite.stem, microgen.load(tflite), microgen.load_board(BOARD)).arena.min_bytes
 
 
-def answers(model: Model, samples: int = 100) -> tuple[Samples, Samples, Samples]:
+def answers(tflite: Path, samples: int = 100) -> tuple[Samples, Samples, Samples]:
     """Return samples, and what TFLM and LiteRT's reference kernels answer."""
-    loaded = microgen.load(model.tflite)
+    loaded = microgen.load(tflite)
     inputs = make_samples(loaded, samples, 0)
     with EngineRun(loaded, inputs) as running:
         engines = running.result()
     return inputs, engines.reference.outputs, engines.litert.outputs
+
+
+def onnxruntime_answers(model: Model) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the data of an ONNX model, and what onnxruntime answers: [samples, ...] each."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.onnx, providers=["CPUExecutionProvider"])
+    (given,), inputs = session.get_inputs(), np.load(model.data)
+    return inputs, np.concatenate([session.run(None, {given.name: sample[None]})[0] for sample in inputs])
+
+
+def against_onnxruntime(expected: npt.NDArray[np.float32], outputs: npt.NDArray[np.float32]) -> str:
+    """Compare what the code of an ONNX model answers with what onnxruntime does."""
+    apart = np.abs(outputs.astype(np.float32).reshape(expected.shape) - expected).reshape(len(expected), -1).max(axis=1)
+    said = f"of {len(expected)} samples {int((apart > 0).sum())} differ from onnxruntime"
+    return f"{said}, by at most {apart.max():.2g} (outputs reach {np.abs(expected).max():.2g})" if apart.any() else said

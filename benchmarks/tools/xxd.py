@@ -39,4 +39,4 @@ def _placed(source: Path) -> str:
     return f"on a Cortex-M in {section}: {memory}, aligned to {2 ** int(power[0]) if power else 1} bytes"
 
 
-TOOL = Tool("xxd -i", (), "tflite", _command, _examine, "copies the file first")
+TOOL = Tool("xxd -i", (), ("tflite",), _command, _examine, "copies the file first")

@@ -11,12 +11,15 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import microgen
 from benchmarks import __main__ as command_line
 from benchmarks import (
     compression,
+    image,
     instructions,
     limits,
     machine,
@@ -29,10 +32,12 @@ from benchmarks import (
 )
 from benchmarks.commands import command_names
 from benchmarks.models import Model
-from benchmarks.tools import TOOLS, Outcome, Tool
+from benchmarks.tools import TOOLS, Outcome, Tool, bakenn
 from benchmarks.tools import tool as look
 from microgen.compression.price import Price
+from microgen.preprocessing.image import Image
 from microgen.preprocessing.log_mel import LogMel
+from microgen.tflite import parse
 from tests.support import models
 from tests.support.audio import signals
 from tests.support.tools import needs, needs_cpu, needs_host
@@ -95,14 +100,13 @@ def test_what_a_tool_refuses_and_what_it_makes(model):
     def examine(model, folder, said):
         return Outcome(said.strip())
 
-    refusing = Tool("refusing", (), "tflite", command, examine, "")
-    keras_only = Tool("keras only", (), "keras", command, examine, "")
-    making = Tool("making", (), "tflite", lambda model, folder: python("print('a file')"), examine, "")
+    refusing = Tool("refusing", (), ("tflite",), command, examine, "")
+    keras_only = Tool("keras only", (), ("keras",), command, examine, "")
+    making = Tool("making", (), ("onnx", "tflite"), lambda model, folder: python("print('a file')"), examine, "")
     found = outcome.outcomes([model], [refusing, keras_only, making])
-    assert [o["makes"] for o in found] == [
-        "nothing: unsupported operator",
-        "nothing: takes Keras models only",
-        "a file",
+    assert [(o["tool"], o["makes"]) for o in found] == [
+        ("refusing", "nothing: unsupported operator"),
+        ("making", "a file"),
     ]
 
 
@@ -121,14 +125,37 @@ def test_xxds_outcome(model):
     assert found["compiles"].startswith("yes; ") and found["runs"] == "in TFLM: yes"
 
 
+def test_a_tool_gets_a_model_in_the_first_of_its_formats():
+    both = Model("m", tflite=Path("m.tflite"), onnx=Path("m.onnx"))
+    assert both.file(("keras", "onnx", "tflite")) == Path("m.onnx") and both.file(("keras",)) is None
+    assert not any(tool.reads(both) for tool in TOOLS if tool.name == "esp-easy-ai")
+
+
+def test_bakenn_gets_a_copy_without_open_sizes_and_the_last_softmax():
+    b = models.ModelBuilder()
+    x, y = b.tensor("x", [1, 2, 2], signature=[-1, 2, 2]), b.tensor("y", [1, 4], signature=[-1, 4])
+    b.op("RESHAPE", [x, b.tensor("shape", [2], "int32", values=[1, 4])], [y])
+    z = b.tensor("z", [1, 4], scale=1 / 256, zero_point=-128, signature=[-1, 4])
+    b.op("SOFTMAX", [y], [z], schema.SoftmaxOptionsT())
+    copy = bakenn.normalised(parse(b.build([x], [z]), "m", "m"))
+    tree = schema.ModelT.InitFromPackedBuf(copy.data, 0).subgraphs[0]
+    assert [t.shapeSignature for t in tree.tensors] == [None] * 4
+    assert list(tree.outputs) == [y] and list(tree.operators[0].builtinOptions.newShape) == [1, 4]
+
+
 def test_what_tools_make_is_looked_at(model, tmp_path):
     assert look.c_bytes("const unsigned char m[2] = {\n 0x01, 0xfF };\nint n = {0x05};") == b"\x01\xff"
     assert look.in_tflm(model.tflite.read_bytes()) == "yes"
     assert look.in_tflm(b"nothing").startswith("no: ")
-    assert look.operators(model, {"AddFullyConnected"}) == "exactly the model's"
-    assert look.operators(model, {"AddMean", "AddAdd"}) == "missing: AddFullyConnected; 2 unused"
-    needed = look.needed_on_board(model)
-    assert look.arena(model, needed - 1).endswith("too small") and look.arena(model, needed).endswith("1.00 times")
+    assert look.operators(model.tflite, {"AddFullyConnected"}) == "exactly the model's"
+    assert look.operators(model.tflite, {"AddMean", "AddAdd"}) == "missing: AddFullyConnected; 2 unused"
+    needed = look.needed_on_board(model.tflite)
+    assert look.arena(model.tflite, needed - 1).endswith("too small")
+    assert look.arena(model.tflite, needed).endswith("1.00 times")
+    expected = np.float32([[0.5, -2], [1, 1]])
+    assert look.against_onnxruntime(expected, expected.astype(np.float64)) == "of 2 samples 0 differ from onnxruntime"
+    said = look.against_onnxruntime(expected, expected + np.float32([[0, 0], [0, 0.25]]))
+    assert said == "of 2 samples 1 differ from onnxruntime, by at most 0.25 (outputs reach 2)"
     (tmp_path / "bad.c").write_text("int f(void) { return undeclared; }")
     needs("gcc", "gcc")
     assert "undeclared" in look.compile_all([tmp_path / "bad.c"])
@@ -191,6 +218,13 @@ def test_the_front_end_is_measured_on_an_emulated_cpu(tmp_path):
     figures = preprocessing.measure_microgen(front, samples, cpu, "-O2", tmp_path)
     assert figures.features.shape == (3, 40) and (figures.features == front.frames(samples)).all()
     assert figures.instructions > 100_000 and figures.ram_bytes == 2164 and 0 < figures.stack_bytes < 600
+
+
+def test_the_resizing_of_images_is_measured_on_an_emulated_cpu(tmp_path):
+    cpu = semihosting.CPUS["m0plus"]
+    needs_cpu(cpu.board_cpu)
+    instructions_, ram_bytes, differ = image.measure(Image(source_width=20, source_height=16), cpu, tmp_path)
+    assert 100_000 < instructions_ < 4_000_000 and ram_bytes == 20 + 5 * 96 + 2 * 20 and differ == 0
 
 
 def test_every_command_is_timed():
