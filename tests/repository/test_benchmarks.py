@@ -18,8 +18,8 @@ from ai_edge_litert import schema_py_generated as schema
 import microgen
 from benchmarks import __main__ as command_line
 from benchmarks import (
+    camera,
     compression,
-    image,
     instructions,
     limits,
     machine,
@@ -35,7 +35,6 @@ from benchmarks.models import Model
 from benchmarks.tools import TOOLS, Outcome, Tool, bakenn
 from benchmarks.tools import tool as look
 from microgen.compression.price import Price
-from microgen.preprocessing.image import Image
 from microgen.preprocessing.log_mel import LogMel
 from microgen.tflite import parse
 from tests.support import models
@@ -220,11 +219,9 @@ def test_the_front_end_is_measured_on_an_emulated_cpu(tmp_path):
     assert figures.instructions > 100_000 and figures.ram_bytes == 2164 and 0 < figures.stack_bytes < 600
 
 
-def test_the_resizing_of_images_is_measured_on_an_emulated_cpu(tmp_path):
-    cpu = semihosting.CPUS["m0plus"]
-    needs_cpu(cpu.board_cpu)
-    instructions_, ram_bytes, differ = image.measure(Image(source_width=20, source_height=16), cpu, tmp_path)
-    assert 100_000 < instructions_ < 4_000_000 and ram_bytes == 20 + 5 * 96 + 2 * 20 and differ == 0
+def test_a_camera_is_counted_on_an_emulated_cpu(tmp_path):
+    needs_cpu("rv32imc")
+    assert 1_000_000 < camera.instructions("esp32c3", 1, tmp_path) < 4_000_000
 
 
 def test_every_command_is_timed():
