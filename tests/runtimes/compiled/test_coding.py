@@ -83,6 +83,31 @@ def test_blocks_far_apart_have_blocks_of_zeros_between():
     assert coded.count == 6 and max(coded.gaps()) == 41 and max(coded.gaps(3, 1)) == 126
 
 
+@pytest.mark.parametrize(
+    ("fours", "places"),
+    [([0, 2, 5], [0, 2, 5]), ([40], [40]), ([41], [40, 41]), ([82], [40, 81, 82]), ([1, 42], [1, 42]),
+     ([1, 43], [1, 42, 43]), ([], [])],
+)  # fmt: skip
+def test_gaps_of_blocks_lead_from_one_to_the_next(fours, places):
+    w = np.zeros((4, 4 * 90), np.int8)
+    w[1, [4 * k + 3 for k in fours]] = 1  # the second pair has none
+    coded = coding.blocks(w)
+    assert [p.tolist() for p in coded.places] == [places, []] and coded.count == len(places)
+    assert (np.cumsum(coded.gaps()[:-2].astype(int)) - 1).tolist() == places
+    begins = np.arange(len(places)) > 0
+    expected = [*(3 * (np.diff(places, prepend=-1) + 2 * begins)), 7, 7]
+    assert coded.gaps(3, 2, 7).tolist() == expected
+    assert coded.bytes == 9 * len(places) + 2
+
+
+def test_large_channels_choose_their_books_first():
+    """Small ones fit what is there; put together first, they would leave no book to the large ones."""
+    w = np.array([[1, 2, 1, 2, 1, 2], [3, 4, 3, 4, 3, 4], [1, 2, 5, 6, 1, 2], [3, 4, 7, 8, 3, 4]], np.int8)
+    coded = coding.indexed(np.tile(w, 30))
+    assert coded is not None and coded.bits == 2 and coded.book.tolist() == [0, 1, 0, 1]
+    assert coded.books.tolist() == [[1, 2, 5, 6], [3, 4, 7, 8]]
+
+
 @pytest.mark.parametrize("kind", ["conv", "fully_connected"])
 def test_coded_layers_are_equal_to_tflm(tmp_path, kind):
     needs_host()

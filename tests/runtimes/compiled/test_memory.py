@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pytest
 
+from microgen.runtimes.compiled import memory
 from microgen.runtimes.compiled.memory import Item, _Planner
-from microgen.runtimes.compiled.path import IN_PLACE, Overlap
+from microgen.runtimes.compiled.path import IN_PLACE, Code, Overlap, Program
+from microgen.runtimes.compiled.steps import Alias, Step
+from microgen.runtimes.compiled.values import Value
 
 
 def random_items(seed: int) -> tuple[list[Item], dict[tuple[int, int], Overlap]]:
@@ -43,3 +49,137 @@ def test_an_operator_in_place_takes_no_second_buffer():
     items = [Item(0, -1, 0, 100), Item(1, 0, 1, 100)]
     assert _Planner(items, {(0, 1): IN_PLACE}).best()[1] == 100
     assert _Planner(items, {}).best()[1] == 204
+
+
+def first_fit(order: Iterable[Item]) -> int:
+    """The size that items take, each as low as it goes."""
+    placed: list[tuple[int, Item]] = []
+    for item in order:
+        others = [(at, other) for at, other in placed if other.dies >= item.born and other.born <= item.dies]
+        at = next(
+            at for at in itertools.count(0, 8)
+            if all(at + item.bytes <= begin or begin + other.bytes <= at for begin, other in others)
+        )  # fmt: skip
+        placed.append((at, item))
+    return max(at + item.bytes for at, item in placed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_few_items_take_as_little_as_any_order_gives(seed):
+    items = random_items(seed)[0][:4]
+    assert _Planner(items, {}).best()[1] == min(map(first_fit, itertools.permutations(items)))
+
+
+def value(index: int, size: int, **more: object) -> Value:
+    return Value(index, f"v{index}", (size,), "int8", 0.0, 0, **more)
+
+
+def step(index: int, inputs: Sequence[Value], outputs: Sequence[Value], kind: type[Step] = Step) -> Step:
+    return kind(index=index, name="STEP", inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+def random_program(seed: int) -> tuple[Program, dict[int, Code]]:
+    """Steps that read any values before them, some in place, some constant, some kept between inferences."""
+    rng = random.Random(seed)
+    numbers = itertools.count()
+    inputs = [value(next(numbers), rng.randint(1, 60)) for _ in range(rng.randint(1, 2))]
+    known = [*inputs, *(value(next(numbers), rng.randint(1, 60), persistent=True) for _ in range(rng.randint(0, 2)))]
+    steps, codes, made = [], {}, list(inputs)
+    for index in range(3, 3 + rng.randint(1, 8)):
+        read = [rng.choice(known) for _ in range(rng.randint(1, 3))]
+        if rng.random() < 0.2:
+            read.append(value(next(numbers), 9, data=np.zeros(9, np.int8)))
+        if rng.random() < 0.2 and not read[0].persistent:
+            output = value(next(numbers), read[0].bytes)
+            steps.append(step(index, read[:1], [output], Alias))
+            known.append(output)
+            made.append(output)
+            continue
+        written = [value(next(numbers), rng.randint(1, 60)) for _ in range(rng.randint(1, 2))]
+        overlaps = tuple(rng.choice([None, IN_PLACE]) for _ in read)
+        scratch = rng.choice([0, rng.randint(1, 60)])
+        codes[index] = Code("", scratch_bytes=scratch, overlaps=overlaps, scratch_overlap=rng.choice([None, IN_PLACE]))
+        steps.append(step(index, read, written))
+        known += written
+        made += written
+    outputs = rng.sample(made, min(2, len(made)))
+    return Program(tuple(inputs), tuple(outputs), tuple(steps)), codes
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("seed", range(60))
+def test_each_step_finds_what_was_written_for_it(seed, apart, monkeypatch):
+    """Runs twice: each step fills its outputs with a number of their own, and its inputs still have theirs."""
+    monkeypatch.setattr(memory, "_ITEMS_TRIED", 1)
+    monkeypatch.setattr(memory, "_TRIES", 9)
+    program, codes = random_program(seed)
+    layout = memory.plan(program, codes, state_apart=apart)
+    buffer, state = bytearray(layout.bytes), bytearray(layout.state_bytes)
+    numbers, has = itertools.cycle(range(1, 251)), {}
+
+    def place(v: Value) -> tuple[bytearray, int]:
+        assert (v.index in layout.state) == (apart and v.persistent) != (v.index in layout.values)
+        return (state, layout.state[v.index]) if v.index in layout.state else (buffer, layout.values[v.index])
+
+    def fill(where: bytearray, at: int, size: int) -> int:
+        assert at >= 0 and at % 8 == 0 and at + size <= len(where)
+        number = next(numbers)
+        where[at : at + size] = bytes([number]) * size
+        return number
+
+    def write(v: Value) -> None:
+        has[v.index] = fill(*place(v), v.bytes)
+
+    def is_kept(v: Value) -> bool:
+        where, at = place(v)
+        return v.data is not None or where[at : at + v.bytes] == bytes([has[v.index]]) * v.bytes
+
+    kept = [v for v in dict.fromkeys(v for s in program.steps for v in s.inputs) if v.persistent]
+    for v in kept:
+        write(v)
+    for _ in range(2):
+        for v in program.inputs:
+            write(v)
+        for s in program.steps:
+            if isinstance(s, Alias):
+                has[s.output.index] = has[s.input.index]
+                assert place(s.output) == place(s.input) and is_kept(s.input)
+                continue
+            code = codes[s.index]
+            read = [v for v in s.inputs if v.data is None]
+            assert all(map(is_kept, read))
+            if code.scratch_bytes:
+                number = fill(buffer, layout.scratch[s.index], code.scratch_bytes)
+                lost = [v for v in read if not is_kept(v)]
+                assert not lost or (code.scratch_overlap and {place(v)[1] for v in lost} == {place(s.input)[1]})
+                read = [v for v in read if v not in lost]
+            for v in s.outputs:
+                write(v)
+            assert all(
+                is_kept(v) for v, over in zip(s.inputs, code.overlaps, strict=True) if over is None and v in read
+            )
+            assert all(map(is_kept, s.outputs))
+            if code.scratch_bytes:
+                at = layout.scratch[s.index]
+                assert buffer[at : at + code.scratch_bytes] == bytes([number]) * code.scratch_bytes
+            for v in s.inputs:
+                if v.persistent:
+                    assert is_kept(v)
+                    write(v)
+        assert all(map(is_kept, program.outputs))
+
+
+def test_what_a_layout_takes():
+    x, y, s, t = value(0, 100), value(1, 100), value(2, 20, persistent=True), value(3, 9, persistent=True)
+    program = Program((x,), (y,), (step(7, [x, s, t], [y]),))
+    apart = memory.plan(program, {7: Code("", overlaps=(IN_PLACE,))}, state_apart=True)
+    assert (apart.bytes, apart.state_bytes, apart.values, apart.state) == (104, 24 + 16, {0: 0, 1: 0}, {2: 0, 3: 24})
+    assert memory.plan(program, {}).bytes == 2 * 104 + 24 + 16
+
+
+def test_how_many_bytes_are_alive():
+    x, a, b, c, s = value(0, 100), value(1, 50), value(2, 9), value(3, 50), value(4, 1, persistent=True)
+    steps = (step(5, [x], [a]), step(6, [a], [c], Alias), step(7, [c, s, x], [b]), step(9, [b], [value(8, 17)]))
+    assert memory.alive(Program((x,), (b,), steps), {5: Code("", scratch_bytes=999)}) == {
+        5: 104 + 56 + 8, 6: 104 + 56 + 8, 7: 104 + 56 + 16 + 8, 9: 16 + 24 + 8,
+    }  # fmt: skip

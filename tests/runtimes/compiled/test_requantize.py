@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from microgen.runtimes.compiled import requantize
-from microgen.runtimes.compiled.arithmetic import multiply, quantize_multipliers, sigmoid_table
+from microgen.runtimes.compiled.arithmetic import multiply, quantize_multiplier, quantize_multipliers, sigmoid_table
 from microgen.runtimes.compiled.values import Requantization
 
 
@@ -102,6 +102,24 @@ def test_outputs_below_the_zero_point_have_no_uniform_shift():
     multiplier, shift = quantize_multipliers([0.01])
     r = Requantization(multiplier, shift, 0, -128, 127, np.array([-(2**15)]), np.array([2**15]))
     assert requantize.uniform(r, np.zeros(1, np.int64)) is None
+
+
+@pytest.mark.parametrize("shift", [-3, 0, 1, 9])
+def test_a_range_that_tflm_shifts_out_of_int32_is_not_provable(shift):
+    most = (2**31 - 1) >> max(shift, 0)
+    for low, high, expected in ((-most, 0, True), (0, most, True), (-most - 1, 0, False), (0, most + 1, False)):
+        r = Requantization(
+            np.full(2, 2**30), np.array([0, shift]), 0, -128, 127, np.array([-3, low]), np.array([3, high])
+        )
+        assert requantize.is_provable(r) == expected
+
+
+def test_multipliers_have_31_bits():
+    assert quantize_multiplier(0.0) == (0, 0)
+    assert quantize_multiplier(0.75) == (3 << 29, 0) and quantize_multiplier(3.0) == (3 << 29, 2)
+    assert quantize_multiplier(1 - 2.0**-31) == (2**31 - 1, 0)
+    assert quantize_multiplier(1 - 2.0**-40) == (2**30, 1), "rounded up to the next power of two"
+    assert quantize_multiplier(2.0**-32) == (2**30, -31) and quantize_multiplier(2.0**-33) == (0, 0)
 
 
 def test_multiply_rounds_halves_as_tflm_does():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from microgen.runtimes.compiled.path import Code, Constant
@@ -28,3 +30,10 @@ def test_the_same_numbers_in_another_shape_are_another_array():
     square = Constant("b", "int8_t", np.zeros((2, 2), np.int8))
     shared = share_constants({0: Code("a", (flat,)), 1: Code("b", (square,))})
     assert [len(c.constants) for c in shared.values()] == [1, 1]
+
+
+def test_a_step_keeps_the_arrays_that_only_it_has():
+    own, shared = code(2, [5, 6]).constants, code(1, [3, 4]).constants
+    both = Code("f(table2, other);", (replace(shared[0], name="other"), *own))
+    found = share_constants({0: code(1, [3, 4]), 7: both})
+    assert found[7].constants == own and found[7].call == "f(table2, table1);"
