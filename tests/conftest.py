@@ -90,7 +90,7 @@ def digits(trained_digits):
 
 @pytest.fixture(scope="session")
 def trained_digits(tmp_path_factory):
-    """What the digits recipe writes after all of its epochs, as a folder: for the documentation it is made anyway."""
+    """What the digits recipe writes, as a folder: for the documentation it is made anyway."""
     return Files(shared_folder(tmp_path_factory) / "docs-files").path("digits")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..datasets import Calibration, representative
 from ..frontends.keras.archive import keras_bytes
@@ -13,6 +14,9 @@ from ..frontends.keras.loading import from_keras
 from ..recipes import load_recipe
 from ..workers import converter, report_progress
 from .trainer import ReadOfData, Trainer, TrainReply, TrainRequest
+
+# Batches that TensorFlow takes from one call in Python: with small networks, the call takes longer than a batch.
+_BATCHES = 16
 
 
 class _Keras(Trainer):
@@ -46,6 +50,8 @@ def train_job(request: TrainRequest) -> TrainReply:
         assert recipe.own is not None
         own = recipe.own(request.own, seed)
     data, model = (own.data, own.model()) if own else (recipe.data(seed), recipe.model())
+    _end_with(model, epochs / recipe.epochs)
+    model.steps_per_execution = _BATCHES
     report_progress(0, epochs)
     report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_progress(epoch + 1, epochs))
     model.fit(data.train_x, data.train_y, epochs=epochs, batch_size=recipe.batch_size, verbose=0, callbacks=[report])
@@ -63,3 +69,19 @@ def train_job(request: TrainRequest) -> TrainReply:
         recipe.streaming.checked(seed) if recipe.streaming else None,
         ReadOfData.of(own) if own else None,
     )
+
+
+def _end_with(model: Any, share: float) -> None:  # noqa: ANN401 - Keras has no types
+    """Let the learning rate reach its end in as many epochs as are trained.
+
+    Args:
+        model: a compiled model.
+        share: its epochs, over the recipe's own number.
+    """
+    from keras.optimizers import schedules
+
+    rate = model.optimizer.get_config()["learning_rate"]
+    if share != 1 and isinstance(rate, dict):
+        settings = rate["config"]
+        settings["decay_steps"] = round(settings["decay_steps"] * share)
+        model.optimizer.learning_rate = schedules.deserialize(rate)

