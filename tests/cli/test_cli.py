@@ -1,4 +1,4 @@
-"""The commands as a user meets them: in a process of their own, in a clean folder."""
+"""The commands as a user meets them, in a clean folder; in a process of their own where that could matter."""
 
 from __future__ import annotations
 
@@ -18,19 +18,14 @@ from pathlib import Path
 import pytest
 import typer
 
-from microgen.__main__ import main
 from microgen.boards import board_names
 from microgen.cli.doctor import doctor as print_findings
+from microgen.cli.main import main
 from microgen.workflows import doctor
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.command_line import RUN, run, run_process
 from tests.support.tools import needs_host
-
-RUN = [sys.executable, "-m", "microgen"]
-
-
-def run(*args, cwd, **options):
-    return subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=300, **options)
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def test_help_and_version_are_cheap_and_complete(tmp_path):
     for args in ([], ["--help"], ["build", "--help"]):
         done = run(*args, cwd=tmp_path)
         assert "Usage" in done.stdout and not done.stderr
-    found = dict(line.split(maxsplit=1) for line in run("--version", cwd=tmp_path).stdout.splitlines())
+    found = dict(line.split(maxsplit=1) for line in run_process("--version", cwd=tmp_path).stdout.splitlines())
     assert re.fullmatch(r"\d+\.\d+\.\d+", found["microgen"]) and found["Python"].startswith("3.")
     assert set(found) == {
         "microgen",
@@ -68,7 +63,7 @@ def test_help_and_version_are_cheap_and_complete(tmp_path):
 
 def test_build_says_project_verdict_and_how_to_flash(folder):
     needs_host()
-    done = run("build", "small.tflite", "--board", "pico", cwd=folder)
+    done = run_process("build", "small.tflite", "--board", "pico", cwd=folder)
     assert done.returncode == 0 and done.stderr == ""
     last = done.stdout.splitlines()[-3:]
     assert last[0].split() == ["project", "small-pico"]
@@ -139,10 +134,19 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("args", REFUSED, ids=" ".join)
-def test_bad_input_is_two_lines_and_exit_code_2_and_nothing_is_written(args, folder):
+IN_A_PROCESS = [("build", "truncated.tflite"), ("nonsense",)]
+
+
+@pytest.mark.parametrize(
+    ("args", "run_it"),
+    [
+        *(pytest.param(args, run, id=" ".join(args)) for args in REFUSED),
+        *(pytest.param(args, run_process, id=f"{' '.join(args)}, as a process") for args in IN_A_PROCESS),
+    ],
+)
+def test_bad_input_is_two_lines_and_exit_code_2_and_nothing_is_written(args, run_it, folder):
     before = tree(folder)
-    done = run(*args, cwd=folder)
+    done = run_it(*args, cwd=folder)
     assert done.returncode == 2, done
     lines = done.stderr.splitlines()
     assert len(lines) == 2 and lines[0].startswith("error: ") and lines[1].startswith("hint: ") and len(lines[1]) > 8
@@ -189,7 +193,7 @@ def test_a_diverging_project_is_exit_code_1(folder):
     text = source.read_text()
     place = text.index("0x", len(text) // 2)
     source.write_text(text[:place] + f"0x{(int(text[place + 2 : place + 4], 16) + 1) % 256:02x}" + text[place + 4 :])
-    done = run("verify", "small-esp32", "--samples", "4", cwd=folder)
+    done = run_process("verify", "small-esp32", "--samples", "4", cwd=folder)
     assert done.returncode == 1 and "the compiled array is not the model" in done.stdout
 
 
@@ -203,14 +207,14 @@ def test_killed_in_the_middle_of_a_build(folder):
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not (folder / "p").exists() or (folder / "p/microgen.json").exists()
-    assert subprocess.run(args, cwd=folder, capture_output=True).returncode == 0
+    assert run(*args[len(RUN) :], cwd=folder).returncode == 0
     assert run("verify", "p", "--samples", "4", cwd=folder).returncode == 0
 
 
 def test_simulate_on_this_terminal(folder):
     needs_host()
     run("build", "small.tflite", "--board", "esp32", "--no-verify", cwd=folder)
-    done = run("simulate", "small-esp32", cwd=folder, input="name%profile%nonsense%")
+    done = run_process("simulate", "small-esp32", cwd=folder, input="name%profile%nonsense%")
     lines = done.stdout.splitlines()
     assert re.match(r"microgen: small on esp32, model [0-9a-f]{64}, arena \d+ bytes$", lines[0])
     assert lines[1:3] == ["m-init-done", "m-ready"]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from microgen import workers
 from microgen.applications.mlperf import TASKS
 from microgen.boards import board_names
 from microgen.compression.methods import method_names
 from microgen.quantization import SCHEMES
 from microgen.recipes import recipe_names
+from tests.support.command_line import run
 from tests.support.tools import needs
 
 BIN = Path(sys.executable).parent
@@ -47,7 +49,8 @@ def offered(shell, line):
 
 @pytest.mark.parametrize("shell", _SHELLS)
 def test_commands_options_and_names_are_offered(shell):
-    assert "verify" in offered(shell, "microgen ver") and "build" not in offered(shell, "microgen ver")
+    commands = offered(shell, "microgen ver")
+    assert "verify" in commands and "build" not in commands
     assert "--board" in offered(shell, "microgen build --boa")
     found = offered(shell, "microgen build --board esp32")
     assert "esp32c3" in found and "pico" not in found
@@ -69,14 +72,14 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("line", "names"), VALUES.items(), ids=VALUES)
-def test_every_option_that_takes_a_name_offers_the_names(line, names):
+def test_every_option_that_takes_a_name_offers_the_names(line, names, tmp_path, monkeypatch):
     words = f"microgen {line}".split(" ")
     asked = {"_MICROGEN_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
     # A server of engines that is started at a press of the tab key would be too much.
-    code = "import sys; from microgen import workers; workers.prepare = None; sys.argv = ['microgen']; "
-    code += "from microgen.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked})
-    assert done.stdout.split() == names
+    monkeypatch.setattr(workers, "prepare", None)
+    assert run(cwd=tmp_path).stdout.split() == names
 
 
 def test_completion_is_installed_where_the_shell_reads_it(tmp_path):

@@ -10,9 +10,9 @@ import pytest
 import microgen
 from microgen import projects as project
 from microgen.errors import InputError
-from tests.cli.test_cli import run
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.command_line import run
 
 FAST = {"verify": False, "samples": 4}
 

@@ -14,6 +14,7 @@ import pytest
 from microgen.errors import InputError
 from microgen.report.text import print_json, print_line, print_pairs, print_text, table
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.tools import needs_host
 
 # Every control, format and surrogate character, and the separators of lines and paragraphs.
@@ -65,7 +66,6 @@ def test_a_hostile_model_is_described_in_plain_text(tmp_path):
     path.write_bytes(known)
     (tmp_path / "custom.tflite").write_bytes(b.build([x], [z]))
     (tmp_path / "labels.txt").write_text(f"{NAME}\nb\nc\n", newline="")
-    command = [sys.executable, "-m", "microgen"]
     build = ["build", path.name, "--name", "m", "--labels", "labels.txt", "--out", f"p{NAME}"]
     for arguments in (
         ["inspect", path.name, "--board", "esp32"],
@@ -77,7 +77,7 @@ def test_a_hostile_model_is_described_in_plain_text(tmp_path):
         ["predict", f"p{NAME}", "random"],
         ["boards", NAME],
     ):
-        done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = run(*arguments, cwd=tmp_path)
         assert is_plain(done.stdout + done.stderr), arguments
         assert done.stdout or done.returncode == 2
 

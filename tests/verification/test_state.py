@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from microgen.verification.layer_proof.exact import compare
 from microgen.verification.layer_proof.faults import faults_of
 from microgen.verification.layer_proof.prove import prove_layers
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.judging import judged
 from tests.support.tools import needs_host
 
@@ -120,10 +119,7 @@ def test_an_lstm_with_another_quantization_of_its_output_is_a_known_fault(tmp_pa
     assert any("hidden state" in text for text in found.faults)
     assert found.layers[0].faults and recurrent.steps_of(*_only(models.lstm(hidden_scale=0.009))) is None
     (tmp_path / "m.tflite").write_bytes(models.lstm(hidden_scale=0.009))
-    done = subprocess.run(
-        [sys.executable, "-m", "microgen", "verify", "m.tflite", "--samples", "8", "--report", "r.html"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("verify", "m.tflite", "--samples", "8", "--report", "r.html", cwd=tmp_path)
     assert "quantized otherwise than its hidden state" in done.stdout
     assert "quantized otherwise than its hidden state" in (tmp_path / "r.html").read_text()
 

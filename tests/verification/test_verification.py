@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ from microgen.verification.layer_proof.faults import faults
 from microgen.verification.layer_proof.prove import bounds
 from microgen.workflows.simulate import simulate
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.judging import judged
 from tests.support.projects import sources
 from tests.support.tools import needs_host
@@ -283,10 +282,7 @@ def test_a_model_that_only_tflm_runs_is_unreferenced_and_still_written(tmp_path)
     needs_host()
     path = tmp_path / "m.tflite"
     path.write_bytes(models.one_operator("ELU"))
-    done = subprocess.run(
-        [sys.executable, "-m", "microgen", "build", "m.tflite", "--out", "p", "--json"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("build", "m.tflite", "--out", "p", "--json", cwd=tmp_path)
     verdict = json.loads(done.stdout)["verdict"]
     assert done.returncode == 0 and verdict["status"] == "unreferenced"
     assert "LiteRT" in verdict["reason"] and "ELU" in verdict["reason"] and verdict["firmware"] == "equal"

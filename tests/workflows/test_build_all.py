@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -17,6 +15,7 @@ from microgen.workers import litert, tflm
 from microgen.workflows import build_all as fleet
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.tools import needs_host
 
 
@@ -33,8 +32,7 @@ def folder(tmp_path):
 
 
 def microgen_build(folder, *arguments):
-    command = [sys.executable, "-m", "microgen", "build", "small.tflite", "--no-verify", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    return run("build", "small.tflite", "--no-verify", *arguments, cwd=folder)
 
 
 def test_a_project_and_a_row_for_each_board(folder):

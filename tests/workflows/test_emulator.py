@@ -22,6 +22,7 @@ from microgen.tflite import load
 from microgen.verification import make_samples
 from microgen.workflows.bench import bench, read_bench, selftest, write_bench
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.projects import with_application
 from tests.support.tools import needs_cpu
 
@@ -38,10 +39,10 @@ main()
 """
 
 
-def microgen_command(*arguments, **options):
-    command = [sys.executable, "-c", _MAIN, *map(str, arguments)]
+def simulate(project, typed):
+    command = [sys.executable, "-c", _MAIN, "simulate", project, "--on", "emulator"]
     environment = {**os.environ, "PYTHONPATH": str(PLUGIN)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, input=typed)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -167,9 +168,9 @@ def test_bench_counts_instructions_exactly(project, tmp_path):
     assert 100 < first.model_code_bytes < 1000
     write_bench(first, tmp_path / "bench.json")
     assert read_bench(tmp_path / "bench.json") == first
-    shown = microgen_command("bench", project, "--on", "emulator", "--against", tmp_path / "bench.json").stdout
+    shown = run("bench", project, "--on", "emulator", "--against", tmp_path / "bench.json", cwd=tmp_path).stdout
     assert f"{first.instructions:,}" in shown and "0 FULLY_CONNECTED" in shown and "+-35 %" in shown
-    plain = json.loads(microgen_command("bench", project, "--on", "emulator", "--json").stdout)
+    plain = json.loads(run("bench", project, "--on", "emulator", "--json", cwd=tmp_path).stdout)
     assert plain["instructions"] == first.instructions and plain["cpu"] == "Cortex-M4F"
 
 
@@ -200,10 +201,10 @@ def test_predict_and_selftest(project):
 
 
 def test_simulate_serves_its_serial_port_until_its_input_ends(project):
-    done = microgen_command("simulate", project, "--on", "emulator", input="name%hash%selftest%")
+    done = simulate(project, "name%hash%selftest%")
     assert done.returncode == 0, done.stderr
     assert "m-name-dut-[nano33ble]" in done.stdout and done.stdout.endswith("m-selftest-[pass,8]\nm-ready\n")
-    assert "a firmware cannot be simulated there" in microgen_command("simulate", project, "--on", "COM3").stderr
+    assert "a firmware cannot be simulated there" in run("simulate", project, "--on", "COM3", cwd=project).stderr
 
 
 def test_a_sessions_record_can_be_replayed(project, tmp_path):
@@ -214,7 +215,7 @@ def test_a_sessions_record_can_be_replayed(project, tmp_path):
 
 def test_tflm_is_refused_with_what_runs_there(tmp_path):
     path = built("nano33ble", tmp_path, "tflm")
-    done = microgen_command("verify", path, "--on", "emulator")
+    done = run("verify", path, "--on", "emulator", cwd=tmp_path)
     assert done.returncode == 3
     assert "no TFLM for Cortex-M4F on this machine; the compiled runtime runs there" in done.stderr
 

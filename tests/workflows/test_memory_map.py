@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -14,6 +12,7 @@ from microgen.errors import SetupError
 from microgen.tflite import flashed, parse
 from microgen.workflows.memory_map import memory_map
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.projects import with_application
 from tests.support.tools import needs_cpu
 
@@ -37,10 +36,10 @@ def test_parts_and_symbols_are_those_of_the_linked_firmware(tmp_path):
     sizes = [size for _, size, _ in usual.symbols]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] >= 8_000
     assert {memory for _, _, memory in usual.symbols} == {"flash", "RAM"}
-    command = [sys.executable, "-m", "microgen", "inspect", project, "--map"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = ("inspect", project, "--map")
+    shown = run(*command, cwd=tmp_path).stdout
     assert "largest symbols" in shown and "lib/golden" in shown and "Cortex-M4F" in shown
-    document = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout)
+    document = json.loads(run(*command, "--json", cwd=tmp_path).stdout)
     assert [m["release"] for m in document] == [False, True]
 
 

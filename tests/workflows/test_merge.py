@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ from microgen.workflows import merge as merging
 from tests.compression.test_channels import outputs, randomise
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.keras_tools import keras, quantize, tf_keras
 from tests.support.tools import needs_host
 
@@ -168,8 +167,7 @@ def test_models_of_the_same_name_are_numbered_and_nothing_is_written_without_a_p
 
 
 def test_the_command_tells_a_program_what_it_made(tmp_path):
-    command = [sys.executable, "-m", "microgen", "merge", *two_of_a_name(tmp_path), "-o", tmp_path / "both.tflite"]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    done = run("merge", *two_of_a_name(tmp_path), "-o", tmp_path / "both.tflite", "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert done.returncode == 0 and found["out"] == str(tmp_path / "both.tflite")
     assert found["merged"]["bytes"] == (tmp_path / "both.tflite").stat().st_size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -20,9 +19,9 @@ from microgen.projects import open_project
 from microgen.projects.manifest import project_board
 from microgen.tflite import load, parse
 from microgen.workflows.verify import verify_models
-from tests.cli.test_cli import RUN
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.command_line import run, run_process
 from tests.support.projects import sources
 from tests.support.tools import needs_host
 
@@ -50,12 +49,6 @@ def built(request, files, tmp_path_factory):
 @pytest.fixture
 def project(built, tmp_path):
     return shutil.copytree(built.project, tmp_path / "p")
-
-
-def run(*args, code=0, **options):
-    done = subprocess.run([*RUN, *map(str, args)], capture_output=True, text=True, timeout=300, **options)
-    assert done.returncode == code, done.stderr
-    return done
 
 
 def addresses():
@@ -161,7 +154,7 @@ def test_a_program_that_mixes_two_up_is_told_so(project):
     main = project / "src/main.cpp"
     text = main.read_text().replace("namespace {\n", f"#include <cstring>\n{USE}\nnamespace {{\n", 1)
     main.write_text(text.replace("  g_session.Begin(", "  Try();\n  g_session.Begin(", 1))
-    said = run("simulate", project, input="%").stdout.splitlines()
+    said = run_process("simulate", project, cwd=project, input="%").stdout.splitlines()
     lost = "overwritten-by-another-model"
     assert said[len(NAMES) : -3] == [lost, "ok", "ok", "ok", "its own", lost, lost, "ok", "ok"], said
 
@@ -210,7 +203,8 @@ def test_the_command_line_has_all_of_them(project, tmp_path):
         pytest.skip("the same for each runtime, and this one compiles longer")
     golden = project / "lib/golden/golden_data.cc"
     golden.write_text(_with_last_byte_changed(golden.read_text()))
-    done = run("verify", project, "--samples", "4", "--report", tmp_path / "r.html", code=1)
+    done = run("verify", project, "--samples", "4", "--report", tmp_path / "r.html", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
     said = [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith(("name", "verdict"))]
     assert said == ["new", "bit-exact", "8.wake-word", "bit-exact", "svdf", "diverged"]
     assert "golden vector 0 in lib/golden/golden_data.cc is stale" in done.stdout

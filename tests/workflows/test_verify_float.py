@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -13,6 +10,7 @@ from microgen.errors import InputError
 from microgen.report.accuracy import changed_line
 from microgen.report.projects import verdict_lines
 from tests.support import models
+from tests.support.command_line import run
 
 
 def classifier(dtype: str, weights: np.ndarray) -> bytes:
@@ -64,7 +62,7 @@ def test_the_command_prints_them(files):
     (folder / "l.txt").write_text("left\nright\nup\n")
     arguments = ["verify", str(folder / "q.tflite"), "--samples", "4", "--data", str(folder / "d.npz")]
     arguments += ["--float", str(folder / "f.tflite"), "--labels", str(folder / "l.txt")]
-    shown = subprocess.run([sys.executable, "-m", "microgen", *arguments], capture_output=True, text=True)
+    shown = run(*arguments, cwd=folder)
     assert shown.returncode == 0, shown.stderr
     for words in (" float ", " int8 ", "rows: the label", "changed sample", "right only in float", "left"):
         assert words in shown.stdout
