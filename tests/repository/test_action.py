@@ -35,8 +35,11 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def run(checkout, **inputs):
-    """Run the last step, whose environment is filled in from the inputs as GitHub does it."""
+def run(checkout, programs=Path(sys.executable).parent, **inputs):
+    """Run the last step, whose environment is filled in from the inputs as GitHub does it.
+
+    `programs` is the folder in which it finds microgen.
+    """
     step = STEPS[-1]
     given = {name: str(i.get("default", "")) for name, i in ACTION["inputs"].items()} | inputs
     environment = {}
@@ -46,7 +49,7 @@ def run(checkout, **inputs):
     home = checkout.parent / "runner"
     home.mkdir(exist_ok=True)
     environment |= {"RUNNER_TEMP": str(home), "GITHUB_STEP_SUMMARY": str(home / "summary")}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment["PATH"] = f"{programs}:{os.environ['PATH']}"
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
     done = subprocess.run(command, cwd=checkout, env={**os.environ, **environment}, capture_output=True, text=True)
     summary = (home / "summary").read_text() if (home / "summary").exists() else ""
@@ -79,14 +82,31 @@ def test_several_boards_and_no_model(checkout):
     assert done.returncode == 2 and "nonsense" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "hostile", ["$(touch pwned)", "`touch pwned`", "a; touch pwned", '"; touch pwned; "', "*", "--help"]
-)
-@pytest.mark.parametrize("name", ["project", "model", "board", "arguments"])
-def test_what_a_workflow_gives_is_never_run(checkout, name, hostile):
-    given = {"project": "fw", "model": "small.tflite", "board": "pico", "arguments": "--no-verify"}
-    done, _ = run(checkout, **given | {name: hostile})
-    assert (done.returncode == 2 or "Usage" in done.stdout) and not (checkout / "pwned").exists()
+HOSTILE = ["$(touch pwned)", "`touch pwned`", "a; touch pwned", '"; touch pwned; "', "*", "--help"]
+GIVEN = {"project": "fw", "model": "small.tflite", "board": "pico", "arguments": "--no-verify"}
+# In place of microgen: it prints its arguments, one per line.
+_PRINT = '#!/bin/sh\nprintf "%s\\n" "$@"\nexit 2\n'
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_a_workflow_gives_is_never_run(tmp_path, name, hostile):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/microgen").write_text(_PRINT)
+    (tmp_path / "bin/microgen").chmod(0o755)
+    given = GIVEN | {name: hostile}
+    done, _ = run(tmp_path, programs=tmp_path / "bin", **given)
+    board = given["board"].replace(" ", "")
+    wanted = ["build", "--check", f"--out={given['project']}", f"--board={board}", given["arguments"]]
+    assert done.stdout.splitlines() == [*wanted, "--", given["model"]]
+    assert done.returncode == 2 and not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_a_workflow_gives_is_refused_or_is_help(checkout, name):
+    for hostile in ("$(touch pwned)", "--help"):
+        done, _ = run(checkout, **GIVEN | {name: hostile})
+        assert (done.returncode == 2 or "Usage" in done.stdout) and not (checkout / "pwned").exists()
 
 
 def test_nothing_is_pasted_into_a_shell_and_every_input_is_used():
