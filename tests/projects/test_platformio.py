@@ -61,14 +61,33 @@ def test_the_ini_is_as_it_was(board):
     assert ini == kept.read_text()
 
 
+# PlatformIO, which takes longer to load than to read a project: all projects in one process.
+_CONFIGURATIONS = """import json, sys
+from platformio.__main__ import main
+for folder in sys.argv[1:]:
+    code = main(["platformio", "project", "config", "--json-output", "-d", folder])
+    assert code == 0, (folder, code)
+"""
+
+
+@pytest.fixture(scope="module")
+def configurations(core, tmp_path_factory):
+    """What PlatformIO reads in the platformio.ini of each board."""
+    folders = {board: tmp_path_factory.mktemp(board) for board in board_names()}
+    for board, folder in folders.items():
+        (folder / "platformio.ini").write_bytes(project_files(deployed(load_board(board)))["platformio.ini"])
+    done = subprocess.run(
+        [sys.executable, "-c", _CONFIGURATIONS, *folders.values()],
+        capture_output=True, text=True, env={**os.environ, **pio.environment(core)},
+    )  # fmt: skip
+    assert done.returncode == 0 and "Warning" not in done.stderr, done.stderr
+    return dict(zip(folders, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
 @pytest.mark.parametrize("board", board_names())
-def test_platformio_accepts_the_ini(board, core, tmp_path):
+def test_platformio_accepts_the_ini(board, configurations):
     expected = load_board(board)
-    (tmp_path / "platformio.ini").write_bytes(project_files(deployed(expected))["platformio.ini"])
-    done = pio.Pio(core, {})(tmp_path, "project", "config", "--json-output")
-    assert done.returncode == 0, done.stderr
-    assert "Warning" not in done.stderr
-    sections = {name: dict(options) for name, options in json.loads(done.stdout)}
+    sections = {name: dict(options) for name, options in configurations[board]}
     found = sections[f"env:{board}"]
     assert sections["platformio"]["default_envs"] == [board]
     assert found["platform"] == expected.platformio.platform and found["board"] == expected.platformio.board
