@@ -139,47 +139,72 @@ def test_what_is_no_project_is_refused(tmp_path):
         project.open_project(tmp_path / "none")
 
 
-# Rebuilds a project in a child that kills itself before its n-th change to the file system.
+# Rebuilds projects, each in a child that kills itself before its n-th change to the file system.
 _KILLED = """
 import os, pathlib, sys
 from microgen import projects as project
-left = [int(sys.argv[1])]
-def watch(event, args):
-    writes = event == "open" and args[1] and "w" in str(args[1])
-    if writes or event in ("os.rename", "os.mkdir", "os.rmdir", "os.remove"):
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), 9)
-sys.addaudithook(watch)
-files = {f"lib/f{i}": b"new" for i in range(4)}
-project.write(pathlib.Path(sys.argv[2]), files, {"src/main.cpp": b"main"}, {"build": 2}, force=False)
+def build(steps, out):
+    left = [steps]
+    def watch(event, args):
+        writes = event == "open" and args[1] and "w" in str(args[1])
+        if writes or event in ("os.rename", "os.mkdir", "os.rmdir", "os.remove"):
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), 9)
+    sys.addaudithook(watch)
+    files = {f"lib/f{i}": b"new" for i in range(4)}
+    project.write(pathlib.Path(out), files, {"src/main.cpp": b"main"}, {"build": 2}, force=False)
+for line in sys.stdin:
+    steps, _, out = line.rstrip().partition(" ")
+    child = os.fork()
+    if child == 0:
+        try:
+            build(int(steps), out)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def test_a_build_killed_anywhere_leaves_the_old_project_or_the_new_one(tmp_path):
+@pytest.fixture(scope="module")
+def killed():
+    """Build into a folder, killed before a change to the file system; return the exit code."""
+    command = [sys.executable, "-c", _KILLED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+
+        def build(step, out):
+            process.stdin.write(f"{step} {out}\n")
+            return int(process.stdout.readline())
+
+        yield build
+        process.stdin.close()
+
+
+def test_a_build_killed_anywhere_leaves_the_old_project_or_the_new_one(killed, tmp_path):
     old = {f"lib/f{i}": b"old" for i in range(3)} | {"lib/gone": b"old"}
     outcomes = set()
     for step in range(60):
         out = tmp_path / f"p{step}"
         project.write(out, old, {"src/main.cpp": b"main"}, {"build": 1}, force=False)
-        done = subprocess.run([sys.executable, "-c", _KILLED, str(step), str(out)])
+        code = killed(step, out)
         build = project.open_project(out).manifest["build"]
         found = {n: d for n, d in tree(out).items() if n.startswith("lib/")}
         expected = old if build == 1 else {f"lib/f{i}": b"new" for i in range(4)}
         assert found == expected, f"killed at step {step}"
         assert project.open_project(out).edited() == []
-        outcomes.add((done.returncode, build))
-        if done.returncode == 0:
+        outcomes.add((code, build))
+        if code == 0:
             break
     assert outcomes == {(-signal.SIGKILL, 1), (-signal.SIGKILL, 2), (0, 2)}
 
 
-def test_a_first_build_killed_anywhere_leaves_no_project_or_a_whole_one(tmp_path):
+def test_a_first_build_killed_anywhere_leaves_no_project_or_a_whole_one(killed, tmp_path):
     for step in range(60):
         out = tmp_path / f"p{step}"
-        done = subprocess.run([sys.executable, "-c", _KILLED, str(step), str(out)])
+        code = killed(step, out)
         assert not out.exists() or set(json.loads((out / "microgen.json").read_text())["files"]) <= set(tree(out))
-        if done.returncode == 0:
+        if code == 0:
             assert out.exists()
             break
         # The next build into the same place is not hindered by what the dead one left, and clears it away.
