@@ -13,6 +13,7 @@ import pytest
 import microgen
 from microgen import projects as project
 from microgen.boards import board_names, load_board
+from microgen.deployment import deploy
 from microgen.devices import Client, DeviceError
 from microgen.devices import host_build as hostbuild
 from microgen.devices.transport import HostProcess, firmware_process
@@ -24,6 +25,7 @@ from microgen.workflows import doctor
 from microgen.workflows.simulate import simulate
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.projects import project_files
 from tests.support.tools import compiler, needs, needs_host
 
 INT8 = ["kws_ref_model", "pretrainedResnet_quant", "hello_world_int8", "ad01_int8", "micro_speech_quantized"]
@@ -42,11 +44,29 @@ def model(tmp_path):
 OF_EACH_TFLM = list({load_board(name).tflm: name for name in board_names()}.values())
 
 
+def of_each_firmware(path):
+    """A board of each firmware that differs by more than the board's name, as it is compiled here."""
+    boards = {}
+    for name in board_names():
+        deployment = deploy("m", load(path), load_board(name), 2048)
+        layout = project.PROJECTS.get(project.DEFAULT_PROJECT).layout(deployment.application)
+        compiled = (layout.main, *(f"{folder}/" for folder in layout.libraries))
+        names = [text.encode() for text in (deployment.board.title, name)]
+        code = {n: data for n, data in project_files(deployment).items() if n.startswith(compiled)}
+        assert "lib/model/model_config.h" in code and "lib/serial/session.cc" in code
+        for own in names:
+            code = {n: data.replace(own, b"BOARD") for n, data in code.items()}
+        boards.setdefault(tuple(sorted(code.items())), name)
+    return list(boards.values())
+
+
 @pytest.mark.parametrize("name", INT8)
-def test_real_models_build_and_verify_for_every_tflm_and_one_for_every_board(name, shared_models, tmp_path):
+def test_real_models_build_and_verify_for_every_tflm_and_one_for_every_firmware(name, shared_models, tmp_path):
+    """The projects of all boards are built in test_build_all.py."""
     needs_host()
-    for board in board_names() if name == "hello_world_int8" else OF_EACH_TFLM:
-        result = microgen.build(shared_models / f"{name}.tflite", board, out=tmp_path / board, samples=12)
+    path = shared_models / f"{name}.tflite"
+    for board in of_each_firmware(path) if name == "hello_world_int8" else OF_EACH_TFLM:
+        result = microgen.build(path, board, out=tmp_path / board, samples=12)
         assert result.verdict.status in ("bit-exact", "within-bound"), result.verdict
         assert result.verdict.firmware == "equal"
         assert set(result.verdict.ops) <= {"FULLY_CONNECTED"}
