@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from microgen.devices.compilation import Compilation
 from microgen.runtimes.compiled.compiler import CompiledModel
 from microgen.support import resources
 
@@ -20,7 +21,7 @@ FLAGS = [
 ]  # fmt: skip
 OBSERVE = ["-DMODEL_OBSERVE=observe", "-DMODEL_OBSERVE_TENSORS"]
 KERNELS = resources.path("firmware") / "runtimes" / "compiled"
-# Objects of kernels, which are the same in all programs of this process.
+# Objects of kernels, which are the same in all programs of this process; other processes find them in the cache.
 _OBJECTS = tempfile.TemporaryDirectory(prefix="kernels")
 
 
@@ -82,11 +83,14 @@ def run(
 
 
 @functools.cache
+def _compilation() -> Compilation:
+    return Compilation([[compiler()]], Path(_OBJECTS.name), {"kernels": KERNELS}, [KERNELS])
+
+
+@functools.cache
 def _kernel(name: str) -> str:
     """The object of a kernel's file."""
-    path = f"{_OBJECTS.name}/{name}.o"
-    subprocess.run([compiler(), *FLAGS, "-c", str(KERNELS / name), "-o", path], check=True)
-    return path
+    return str(_compilation().compile(KERNELS / name, [compiler()], FLAGS).file)
 
 
 def _observed(model: CompiledModel) -> list[tuple[int, list]]:
