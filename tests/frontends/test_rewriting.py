@@ -88,12 +88,37 @@ def unused():
     return b.build([x], [y])
 
 
-def matmul(adjoint=False):
+def reshaped_to_itself():
     b = Float()
-    x, w = b.add([1, 4, 3]), b.const(RNG.normal(size=(1, 2, 3) if adjoint else (3, 2)))
+    x, y, z, wide = b.add([1, 3]), b.add([1, 3]), b.add([1, 3]), b.add([1, 1, 3])
+    b.op("RESHAPE", [x, b.const([1, 3], "int32")], [y], schema.ReshapeOptionsT())
+    b.op("RELU", [y], [z])
+    b.op("EXPAND_DIMS", [z, b.const(1, "int32")], [wide])
+    return b.build([x], [wide])
+
+
+def looked_up():
+    b = Float()
+    x, y = b.add([4], "int32"), b.add([4, 3])
+    b.op("EMBEDDING_LOOKUP", [x, b.const(RNG.normal(size=(2, 3)))], [y])
+    return b.build([x], [y])
+
+
+def chosen_by_an_input():
+    """What SELECT chooses by is no comparison."""
+    b = Float()
+    less, x, add, y = b.add([1, 4], "bool"), b.add([1, 4], "int32"), b.add([1, 4], "int32"), b.add([1, 4], "int32")
+    b.op("ADD", [x, b.const(5, "int32")], [add], schema.AddOptionsT())
+    b.op("SELECT_V2", [less, add, x], [y])
+    return b.build([less, x], [y])
+
+
+def matmul(adjoint=False, source_adjoint=False):
+    b = Float()
+    x, w = b.add([1, 3, 4] if source_adjoint else [1, 4, 3]), b.const(RNG.normal(size=(1, 2, 3) if adjoint else (3, 2)))
     y = b.add([1, 4, 2])
     options = schema.BatchMatMulOptionsT()
-    options.adjY = adjoint
+    options.adjX, options.adjY = source_adjoint, adjoint
     b.op("BATCH_MATMUL", [x, w], [y], options)
     return b.build([x], [y])
 
@@ -109,10 +134,12 @@ def padded_pool(value, pads=(1, 1), size=4, padding=1):
     return b.build([x], [y])
 
 
-def window(pads=(0, 0), body="MAXIMUM", size=4):
+def window(pads=(0, 0), body="MAXIMUM", size=4, is_given=False):
+    """A maximum of windows of 2 by 2; is_given: the value that it starts with is an input."""
     b = Float()
     side = (size + sum(pads) - 2) // 2 + 1
-    x, start, y = b.add([1, size, size, 3]), b.const(np.float32(-np.inf)), b.add([1, side, side, 3])
+    x, y = b.add([1, size, size, 3]), b.add([1, side, side, 3])
+    start = b.add([]) if is_given else b.const(np.float32(-np.inf))
     number = b.op("STABLEHLO_REDUCE_WINDOW", [x, start], [y])
     options = schema.StablehloReduceWindowOptionsT()
     options.windowDimensions = options.windowStrides = np.array([1, 2, 2, 1])
@@ -120,7 +147,7 @@ def window(pads=(0, 0), body="MAXIMUM", size=4):
     options.padding, options.bodySubgraphIndex = np.array([0, 0, *pads, *pads, 0, 0]), 1
     b.graph.operators[number].builtinOptions2 = options
     b.graph.operators[number].builtinOptions2Type = schema.BuiltinOptions2.StablehloReduceWindowOptions
-    b.subgraph([x], [y])
+    b.subgraph([x, start] if is_given else [x], [y])
     p, q, r = (b.add([]) for _ in range(3))
     b.op(body, [p, q], [r])
     b.subgraph([p, q], [r])
@@ -167,8 +194,12 @@ REWRITTEN = {
     "padded-with-zeros": (one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], np.float32(0)), ["PAD"]),
     "padded-pool": (padded_pool(LOWEST, size=5), ["MAX_POOL_2D"]),
     "window": (window(), ["MAX_POOL_2D"]),
+    "window-that-leaves-an-edge": (window(size=5), ["MAX_POOL_2D"]),
+    "reshaped-to-itself": (reshaped_to_itself(), ["RELU", "RESHAPE"]),
+    "looked-up": (looked_up(), ["GATHER"]),
     "window-padded-behind": (window((0, 1), size=3), ["MAX_POOL_2D"]),
     "joined": (joined(21), ["ADD"] * 21 + ["CONCATENATION"] * 3),
+    "joined-to-as-many-as-go": (joined(100), ["ADD"] * 100 + ["CONCATENATION"] * 11),
     "joined-twice": (joined(101), ["ADD"] * 101 + ["CONCATENATION"] * 12),
     "open-batch": (open_dense(), ["RESHAPE", "RELU"]),
     "open-batch-int8": (open_dense("int8"), ["RESHAPE", "RELU"]),
@@ -188,6 +219,8 @@ def test_what_tflm_lacks_becomes_what_it_has_and_computes_the_same(name):
     assert ops.count("RESHAPE") <= max(expected.count("RESHAPE"), 2 if "RESIZE_NEAREST_NEIGHBOR" in ops else 0)
     assert [t.shape for t in found.inputs] == [t.shape for t in model.inputs]
     assert all(-1 not in t.signature for t in found.main.tensors)
+    named = {i for op in found.main.operators for i in (*op.inputs, *op.outputs) if i >= 0}
+    assert named | {*found.main.inputs} == {*range(len(found.main.tensors))}, "nothing is left over"
     again = rewrite(RewriteRequest(reply.model, ()))
     assert again.model == reply.model and not again.changes
 
@@ -204,10 +237,33 @@ def test_what_tflm_lacks_becomes_what_it_has_and_computes_the_same(name):
         padded_pool(LOWEST, size=5, padding=0),
         window((1, 0), size=3),
         window(body="MINIMUM"),
+        window(is_given=True),
+        one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], 0, dtype="int8"),
+        matmul(source_adjoint=True),
+        chosen_by_an_input(),
     ],
 )  # fmt: skip
 def test_what_has_no_equal_stays_as_it_is(data):
     assert rewrite(RewriteRequest(data, ())).changes == ()
+
+
+def test_what_was_rewritten_is_named():
+    model = schema.ModelT.InitFromPackedBuf(REWRITTEN["expand-dims"][0], 0)
+    model.subgraphs[0].tensors[2].name = "wide;StatefulPartitionedCall:0"
+    assert rewrite(RewriteRequest(models.packed(model), ())).changes == ("EXPAND_DIMS 'wide'",)
+    removed = ("NEG 't3', which nothing reads", "EXP 't2', which nothing reads")
+    assert rewrite(RewriteRequest(REWRITTEN["unused"][0], ())).changes == removed
+
+
+def test_metadata_stays():
+    model = schema.ModelT.InitFromPackedBuf(REWRITTEN["tiled"][0], 0)
+    entry, buffer = schema.MetadataT(), schema.BufferT()
+    entry.name, entry.buffer, buffer.data = "min_runtime_version", len(model.buffers), np.frombuffer(b"1.5.0", np.uint8)
+    model.metadata, model.buffers = [entry], [*model.buffers, buffer]
+    found = schema.ModelT.InitFromPackedBuf(rewrite(RewriteRequest(models.packed(model), ())).model, 0)
+    assert bytes(found.buffers[found.metadata[0].buffer].data) == b"1.5.0"
+    kept = {t.buffer for t in found.subgraphs[0].tensors} | {found.metadata[0].buffer}
+    assert all(b.data is None or not len(b.data) or k in kept for k, b in enumerate(found.buffers))
 
 
 def test_a_sound_model_is_not_touched():
