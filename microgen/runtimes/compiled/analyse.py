@@ -171,7 +171,7 @@ def _stored(program: Program, steps: list[Step], bounds: Mapping[int, _Bounds]) 
             continue
         out = step.output.index
         if (isinstance(step, Conv) and step.groups == 1) or isinstance(step, FullyConnected):
-            stored[out] = _in_groups(need[out])
+            stored[out] = need[out]
         elif _passes(step):
             source, n = stored[step.input.index], len(need[out])
             stored[out] = np.tile(source, n // len(source))
@@ -199,8 +199,9 @@ def _need(step: Step, bounds: Mapping[int, _Bounds], need: dict[int, _Bools]) ->
         return
     source = step.input.index
     if isinstance(step, Conv | FullyConnected) and not (isinstance(step, Conv) and step.groups > 1):
-        given = bounds[source]
-        live = need[step.output.index] & ~bounds[step.output.index].constant
+        given, out = bounds[source], step.output.index
+        need[out] = _in_groups(need[out])  # what fills a group up is compared with TFLM, too
+        live = need[out] & ~bounds[out].constant
         used = (step.filter.reshape(len(live), -1, len(given.low))[live] != 0).any((0, 1))
         folds = given.constant
         if isinstance(step, Conv) and _is_padded(step):
