@@ -174,6 +174,21 @@ def open_dense(dtype="float32"):
     return b.build([x], [z])
 
 
+def open_fill():
+    """Numbers for an open batch: of a shape that is computed in two steps."""
+    b = Float()
+    x, shape, wanted = b.tensor("x", [1, 3], "float32", (), signature=[-1, 3]), b.add([2], "int32"), b.add([2], "int32")
+    filled, y = (b.tensor(name, [1, 3], "float32", (), signature=[-1, 3]) for name in ("filled", "y"))
+    b.op("SHAPE", [x], [shape], schema.ShapeOptionsT())
+    b.graph.operators[0].builtinOptions.outType = 2
+    b.op("MUL", [shape, b.const([1, 1], "int32")], [wanted], schema.MulOptionsT())
+    b.op("FILL", [wanted, b.const(np.float32(0.5))], [filled], schema.FillOptionsT())
+    b.op("ADD", [x, filled], [y], schema.AddOptionsT())
+    wide = b.tensor("wide", [1, 1, 3], "float32", (), signature=[-1, 1, 3])
+    b.op("EXPAND_DIMS", [y, b.const(1, "int32")], [wide])
+    return b.build([x], [wide])
+
+
 LOWEST = float(np.finfo(np.float32).min)
 REWRITTEN = {
     "float16": (float16_weights(), ["FULLY_CONNECTED"]),
@@ -202,6 +217,7 @@ REWRITTEN = {
     "joined-to-as-many-as-go": (joined(100), ["ADD"] * 100 + ["CONCATENATION"] * 11),
     "joined-twice": (joined(101), ["ADD"] * 101 + ["CONCATENATION"] * 12),
     "open-batch": (open_dense(), ["RESHAPE", "RELU"]),
+    "open-batch-filled": (open_fill(), ["FILL", "ADD", "RESHAPE"]),
     "open-batch-int8": (open_dense("int8"), ["RESHAPE", "RELU"]),
 }  # fmt: skip
 

@@ -13,10 +13,10 @@ from microgen.workers.tflm import Interpreter
 from tests.support import models
 from tests.support.models import ModelBuilder, schema
 
-FRAMES, STEP = 3 * 10 + 2, 3
+STEP = 3
 
 
-def convolutions(*, time_padding: int = 1, last: int = 7) -> bytes:
+def convolutions(*, time_padding: int = 1, first: int = 5, last: int = 7) -> bytes:
     """Convolutions over time: of stride 3, over each channel, of one moment, and one that leaves a moment."""
     rng = np.random.default_rng(7)
     b = ModelBuilder()
@@ -24,7 +24,7 @@ def convolutions(*, time_padding: int = 1, last: int = 7) -> bytes:
     def shape(tensor):
         return list(b.graph.tensors[tensor].shape)
 
-    x = b.tensor("x", [1, FRAMES, 1, 4], scale=0.1, zero_point=-9)
+    x = b.tensor("x", [1, 27 + first, 1, 4], scale=0.1, zero_point=-9)
 
     def convolution(name, source, length, kernel, stride=1, channels=4):
         options = schema.Conv2DOptionsT() if kernel == "CONV_2D" else schema.DepthwiseConv2DOptionsT()
@@ -42,7 +42,7 @@ def convolutions(*, time_padding: int = 1, last: int = 7) -> bytes:
         b.op(kernel, [source, w, bias], [y], options)
         return y
 
-    y = convolution("first", x, 5, "CONV_2D", 3)
+    y = convolution("first", x, first, "CONV_2D", 3)
     y = convolution("each", y, 4, "DEPTHWISE_CONV_2D")
     y = convolution("point", y, 1, "CONV_2D")
     y = convolution("last", y, last, "CONV_2D", channels=2)
@@ -54,8 +54,10 @@ def convolutions(*, time_padding: int = 1, last: int = 7) -> bytes:
     return b.build([x], [z])
 
 
-def test_the_answers_are_those_of_the_windows(tmp_path):
-    window, streaming = convolutions(), stream(convolutions(), STEP)
+@pytest.mark.parametrize("first", [3, 5])
+def test_the_answers_are_those_of_the_windows(tmp_path, first):
+    window = convolutions(first=first)
+    frames, streaming = 27 + first, stream(window, STEP)
     model = parse(streaming)
     assert model.is_stateful and model.inputs[0].shape == (1, STEP, 1, 4) and model.outputs[0].shape == (1, 2)
     samples = np.random.default_rng(1).integers(-128, 128, (90, 1, 4)).astype(np.int8)
@@ -63,14 +65,27 @@ def test_the_answers_are_those_of_the_windows(tmp_path):
     compared = set()
     for end in range(STEP, 90 + 1, STEP):
         (answer,) = parts.infer([samples[None, end - STEP : end]], fresh=end == STEP)
-        if end >= FRAMES:
-            (wanted,) = whole.infer([samples[None, end - FRAMES : end]])
+        if end >= frames:
+            (wanted,) = whole.infer([samples[None, end - frames : end]])
             assert (answer == wanted).all()
             compared.add(answer.tobytes())
     assert len(compared) > 5, "answers that do not change compare nothing"
+    if first == 3:
+        return
     (tmp_path / "m.tflite").write_bytes(streaming)
     result = microgen.build(tmp_path / "m.tflite", "pico", out=tmp_path / "p", samples=8, runtime="compiled")
     assert result.verdict.passed and result.verdict.firmware == "equal"
+
+
+def test_what_is_kept_begins_with_zero():
+    model = schema.ModelT.InitFromPackedBuf(stream(convolutions(), STEP), 0)
+    main, begin = model.subgraphs
+    assert main.operators[0].builtinOptions.initSubgraphIndex == 1, "CALL_ONCE is the first operator"
+    values = [t for t in begin.tensors if t.buffer]
+    assert len(values) == 3, "of the convolutions over more than one moment"
+    for tensor in values:
+        data = np.asarray(model.buffers[tensor.buffer].data).view(np.int8)
+        assert data.size == np.prod(tensor.shape) and (data == tensor.quantization.zeroPoint[0]).all()
 
 
 @pytest.mark.parametrize(

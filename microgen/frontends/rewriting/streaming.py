@@ -34,7 +34,6 @@ def stream(data: bytes, step: int) -> bytes:
     (first,) = (int(i) for i in graph.main.inputs)
     moments = {first: step}
     kept: list[tuple[str, int]] = []
-    before: list[Object] = []
     for op in graph.operators:
         name = graph.name(op)
         source = graph.inputs(op)[0]
@@ -47,8 +46,7 @@ def stream(data: bytes, step: int) -> bytes:
             )
         count = moments[source]
         if name in _CONVOLUTIONS:
-            count, new = _convolution(graph, op, name, source, count, kept)
-            before += new
+            count = _convolution(graph, op, name, source, count, kept)
         for output in graph.outputs(op):
             moments[output] = count
     if any(moments[i] != 1 for i in graph.results):
@@ -62,14 +60,11 @@ def stream(data: bytes, step: int) -> bytes:
             entry.shapeSignature = None
     start(graph, kept)
     graph.model.signatureDefs = None
-    graph.drop_tensors()
     return graph.pack()
 
 
-def _convolution(
-    graph: Graph, op: Object, name: str, source: int, count: int, kept: list[tuple[str, int]]
-) -> tuple[int, list[Object]]:
-    """Put what a convolution has to keep before it; return the moments that it leaves, and the new operators."""
+def _convolution(graph: Graph, op: Object, name: str, source: int, count: int, kept: list[tuple[str, int]]) -> int:
+    """Put what a convolution has to keep before it; return the moments that it leaves."""
     weights, options = graph.shape(graph.inputs(op)[1]), op.builtinOptions
     length, stride = weights[1], int(options.strideH)
     if count % stride or int(options.dilationHFactor) != 1 or (length > 1 and int(options.padding) != 1):
@@ -79,7 +74,7 @@ def _convolution(
         )
     rest = length - stride
     if rest <= 0:
-        return count // stride, []
+        return count // stride
     shape = graph.shape(source)
     sides = [shape[0], rest, *shape[2:]]
     number = len(kept)
@@ -104,4 +99,4 @@ def _convolution(
     graph.replace(op, [*new, op])
     op.inputs = [joined, *graph.inputs(op)[1:]]
     kept.append((f"frames_{number}", last))
-    return count // stride, new
+    return count // stride
