@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TextIO
 
 
@@ -83,7 +83,7 @@ class Columns:
         whole: those whose texts are not folded, such as numbers.
     """
 
-    def __init__(self, columns: Sequence[Sequence[str]], whole: Sequence[int] = ()) -> None:
+    def __init__(self, columns: Sequence[Sequence[str]], whole: Collection[int] = ()) -> None:
         self._natural = [max(map(cells, column)) for column in columns]
         self._least = [
             self._natural[k] if k in whole else max(map(_longest_part, column)) for k, column in enumerate(columns)

@@ -62,7 +62,7 @@ def build_lines(result: BuildResult) -> Pairs:
         return [*lines, *_drift_lines(result.drift)]
     kind = PROJECTS.get(result.project_kind)
     if kind.tool is None:
-        return [*lines, ("next", f"{kind.built_by}: {result.project / 'README.md'} has the commands")]
+        return [*lines, ("next", f"{kind.built_by}: {quote(str(result.project / 'README.md'))} has the commands")]
     return [*lines, ("upload", f"microgen flash {quote(str(result.project))}")]
 
 
@@ -273,4 +273,5 @@ def bench_table(results: Sequence[Bench]) -> None:
     ]
     if len(results) == 2:
         rows.append(["median, relative", f"{results[0].median_us / max(results[1].median_us, 1e-9):.3g} times", ""])
-    table(["", *(f"{b.device} on {b.on}" for b in results)], rows, right=range(1, len(results) + 1))
+    devices = range(1, len(results) + 1)
+    table(["", *(f"{b.device} on {b.on}" for b in results)], rows, right=devices, whole=(0,), folded=devices)

@@ -54,6 +54,7 @@ def table(
     right: Sequence[int] = (),
     whole: Sequence[int] = (),
     optional: Sequence[int] = (),
+    folded: Sequence[int] = (),
 ) -> None:
     """Print a table, its cells escaped; where a terminal is too narrow, columns are left out and cells folded.
 
@@ -62,10 +63,11 @@ def table(
         rows: the cells of each row.
         right: the columns whose cells end at the right, such as numbers; they are not folded.
         whole: others that are not folded, such as shapes.
+        folded: those of `right` that are folded nevertheless.
         optional: the columns that may be left out, in this order.
     """
     lines = [[visible(cell) for cell in row] for row in (heads, *rows)]
-    columns = Columns(list(zip(*lines, strict=True)), whole=(*right, *whole))
+    columns = Columns(list(zip(*lines, strict=True)), whole=({*right} - {*folded}) | {*whole})
     terminal = terminal_width(sys.stdout)
     shown = list(range(len(heads)))
     for k in optional:
@@ -75,8 +77,8 @@ def table(
     widths = columns.widths(shown, _room(terminal, shown))
 
     def line(row: Sequence[str]) -> Iterator[str]:
-        folded = [fold(row[k], width, split=True) for k, width in zip(shown, widths, strict=True)]
-        for parts in zip_longest(*folded, fillvalue=""):
+        below = [fold(row[k], width, split=True) for k, width in zip(shown, widths, strict=True)]
+        for parts in zip_longest(*below, fillvalue=""):
             spaces = [" " * (width - cells(part)) for part, width in zip(parts, widths, strict=True)]
             padded = [s + c if k in right else c + s for k, c, s in zip(shown, parts, spaces, strict=True)]
             yield f" {(' ' * _GAP).join(padded)} "

@@ -9,6 +9,7 @@ import pytest
 
 from microgen.devices.recording import Replay
 from microgen.errors import InputError
+from microgen.report import text
 from microgen.report.projects import bench_table
 from microgen.workflows.bench import Bench, read_bench, write_bench
 
@@ -52,3 +53,15 @@ def test_recordings_that_are_none_are_refused(text, tmp_path):
     (tmp_path / "r.txt").write_text(text)
     with pytest.raises(InputError, match=r"r\.txt: not a recorded session"):
         Replay(tmp_path / "r.txt")
+
+
+def test_two_results_fit_a_narrow_terminal_with_whole_labels(monkeypatch, capsys):
+    monkeypatch.setattr(text, "terminal_width", lambda stream: 80)
+    wide = dataclasses.replace(
+        BENCH, on="/dev/ttyACM0", kernels="CMSIS-NN 18.0.0 (November 2024)", tflm="pico-tflmicro"
+    )
+    bench_table([wide, wide])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    labels = [line[1:21].strip() for line in lines]
+    assert {"inferences/s", "median, relative", "flash, RAM as linked", "outside operators"} <= set(labels)

@@ -73,7 +73,7 @@ def _check(model: TfliteModel, snapshot: TflmSnapshot) -> None:
             )
     for op, name in _int32_sums(model):
         raise InputError(
-            f"{model.name}: operator {op.index} (ADD, '{name}') computes in int32, as an index into a table does: "
+            f"{model.name}: operator {op.index} (ADD, '{name}') computes in int32, as an index into a table does, and "
             f"{snapshot.title} has no kernel for it",
             "use an activation that TFLM has in int8 (ReLU, LeakyReLU, Hardswish, SiLU, ...)",
             operator=op.name,
