@@ -1,7 +1,8 @@
 """Writes the figures of benchmarks/RESULTS.json into README.md and the guides: python docs/figures.py [FOLDER]
 
-Each figure has a place: a row of a table or part of a sentence, with `{}` for what was measured and `*` for a cell that
-is not. FOLDER takes the pages instead of this repository. `make docs` runs it.
+So are the number of boards and the costs of boards/cpus/. Each figure has a place: a row of a table or part of a
+sentence, with `{}` for what was measured and `*` for a cell that is not. FOLDER takes the pages instead of this
+repository. `make docs` runs it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import microgen
+from microgen.boards import load_cpu
+
 HERE = Path(__file__).parent
 RESULTS: dict[str, Any] = json.loads((HERE.parent / "benchmarks" / "RESULTS.json").read_text("utf-8"))
-PAGES = {name: HERE / name for name in ("../README.md", "compression.md", "runtimes.md")}
 # Rows of tables name the models so.
 TITLES = {
     "kws_ref_model": "kws",
@@ -89,6 +92,7 @@ def shares(network: str, optimize: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def readme(page: Page) -> None:
     """Renew the README."""
+    page.put("project for {} boards", str(len(microgen.list_boards())))
     of = {name.strip("`"): row for name, row in shares("digits", "size")}
     flash = {name: f"{row['weights']:.2f}" for name, row in of.items()}
     page.put("`prune:0.8` takes {} of the flash", flash["prune:0.8"])
@@ -200,12 +204,36 @@ def runtimes(page: Page) -> None:
     page.put("kws needs {} bytes of RAM and at most {} bytes of stack", *most)
 
 
+def instructions(page: Page) -> None:
+    """Renew the costs of instructions, of which two CPUs of the table have the same."""
+    for name, title in (
+        ("cortex-m0plus", "Cortex-M0+"),
+        ("cortex-m4f", "Cortex-M3, Cortex-M4F"),
+        ("cortex-m33", "Cortex-M33"),
+        ("cortex-m7", "Cortex-M7"),
+        ("rv32imc", "RV32IMC"),
+        ("rv32imafc", "RV32IMAFC"),
+    ):
+        cost = load_cpu(name).cost
+        assert cost, name
+        page.put(f"| {title} | {{}} | {{}} % |", f"{cost.cycles_per_instruction:g}", str(cost.error_percent))
+
+
+PAGES: dict[str, Callable[[Page], None]] = {
+    "../README.md": readme,
+    "compression.md": compression,
+    "instructions.md": instructions,
+    "runtimes.md": runtimes,
+}
+
+
 def main() -> None:
     """Write the pages into the folder that is the argument, or where they are."""
-    for renew, (name, path) in zip((readme, compression, runtimes), PAGES.items(), strict=True):
+    for name, renew in PAGES.items():
+        path = HERE / name
         page = Page(path.read_text("utf-8"))
         renew(page)
-        target = Path(sys.argv[1]) / Path(name).name if len(sys.argv) > 1 else path
+        target = Path(sys.argv[1]) / path.name if len(sys.argv) > 1 else path
         target.write_text(page.text, "utf-8")
 
 

@@ -107,7 +107,7 @@ def test_commands_and_options_named_in_sentences_exist(page):
     ("script", "written"),
     [
         ("reference.py", ["commands.md", "api.md"]),
-        ("figures.py", ["../README.md", "compression.md", "runtimes.md"]),
+        ("figures.py", ["../README.md", "compression.md", "instructions.md", "runtimes.md"]),
         ("images/way.py", ["images/way-light.svg", "images/way-dark.svg"]),
         ("images/runtimes.py", ["images/runtimes-light.svg", "images/runtimes-dark.svg"]),
         ("images/compression.py", ["images/compression-light.svg", "images/compression-dark.svg"]),
