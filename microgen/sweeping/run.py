@@ -261,11 +261,12 @@ class _Runner:
         self._store.clear()
         results: dict[str, Result] = {}
         for candidate in candidates:
+            is_new = candidate.name not in self.keys  # not of an earlier round of this sweep
             self.keys[candidate.name] = self._work.key(candidate, self._data)
             stored = self._store.read(candidate.name, self.keys[candidate.name])
             if stored is not None:
                 results[candidate.name] = stored
-                self.resumed += 1
+                self.resumed += is_new
         total = len(candidates)
         before = None
         if self._work.needs_original:

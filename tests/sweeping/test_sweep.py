@@ -104,6 +104,7 @@ def test_limits_make_a_sweep_look_for_what_fits(cheap, priced, tmp_path):
     assert [row.breaks for row in found.rows] == ["flash", "flash", "", "", "flash"]
     assert sweep_rows(found)[1][-2] == "no: flash" and ("limits", "flash 29,000 bytes") in sweep_lines(found)
     ran = len(cheap())
+    assert found.resumed == 0
     again = sweep_tools.sweep(tmp_path, "prune:0.1,prune:0.5", jobs=1, picture=None, fit="board=pico,flash=29000")
     assert len(cheap()) == ran and [row.name for row in again.rows] == names
     assert {"flash_bytes", "ram_bytes", "instructions"} <= set(found.to_json()["axes"])
