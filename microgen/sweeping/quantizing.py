@@ -135,20 +135,7 @@ def evaluate_quantization(work: QuantizeWork, data: Data | None) -> Result:
 def _measure(work: QuantizeWork, quantized: Quantized) -> tuple[Price, Metric]:
     model, twin = quantized.model, parse(quantized.float_tflite, quantized.model.name)
     first, sequences = ChannelsFirst.of(quantized.record), Sequences.of(quantized.record)
-    inputs, targets, steps = quantized.calibration, None, sequences.steps or 1
-    if work.data is not None:
-        read = read_data(work.data, work.seed, work.reading, lambda: _input_of(work.data, model, first), trains=False)
-        inputs, targets = (read["x_test"],), read["y_test"]
-        if len(model.inputs) > 1:
-            raise InputError(
-                f"the model has {len(model.inputs)} inputs, and labelled data is of one",
-                f"omit {option('data')}: the quantizations are then compared with the float model",
-            )
-        if sequences:
-            given, steps = sequences.deployed(inputs[0], model.inputs[0].shape)
-            inputs = (given,)
-        elif not _is_deployed(inputs[0], model, first):
-            inputs = tuple(first.deployed_inputs(inputs))
+    inputs, targets, steps = _samples(work, quantized, first, sequences)
     samples = quantize_samples(model, inputs)
     limit = deadline(model, len(samples[0]))
     smallest = tflm.ArenaRequest(
@@ -187,6 +174,31 @@ def _measure(work: QuantizeWork, quantized: Quantized) -> tuple[Price, Metric]:
         device_cost(model, work.board),
     )
     return price, metric
+
+
+def _samples(
+    work: QuantizeWork, quantized: Quantized, first: ChannelsFirst, sequences: Sequences
+) -> tuple[_Arrays, npt.NDArray[Any] | None, int]:
+    """Return what is measured on, as the model takes it: one array per input, targets, and the steps of a sequence.
+
+    Without labelled data, that is the calibration data, without targets.
+    """
+    model, steps = quantized.model, sequences.steps or 1
+    if work.data is None:
+        return quantized.calibration, None, steps
+    read = read_data(work.data, work.seed, work.reading, lambda: _input_of(work.data, model, first), trains=False)
+    inputs: _Arrays = (read["x_test"],)
+    if len(model.inputs) > 1:
+        raise InputError(
+            f"the model has {len(model.inputs)} inputs, and labelled data is of one",
+            f"omit {option('data')}: the quantizations are then compared with the float model",
+        )
+    if sequences:
+        given, steps = sequences.deployed(inputs[0], model.inputs[0].shape)
+        inputs = (given,)
+    elif not _is_deployed(inputs[0], model, first):
+        inputs = tuple(first.deployed_inputs(inputs))
+    return inputs, read["y_test"], steps
 
 
 def _in_litert(model: TfliteModel, data: bytes, samples: _Arrays, steps: int, limit: float) -> _Arrays:
