@@ -9,7 +9,7 @@ import numpy as np
 from .. import linear
 from ..coding import Blocks, Indexed, Nibbles, Pairs
 from ..pack.coded import indexed_constants, indexed_text
-from ..pack.matrix import Channels, clamp_call, conv_overlap, is_narrow
+from ..pack.matrix import WITH_SCRATCH, Channels, channel_code, clamp_call, conv_overlap, is_narrow
 from ..pack.text import fields as text_of
 from ..pack.text import struct
 from ..path import IN_PLACE, Code, Constant, Overlap
@@ -105,21 +105,15 @@ def dense_pairs(step: FullyConnected) -> Code:
         "weights": f"codes{k}", "book": f"book{k}", "channels": f"channels{k}", "batches": step.batches,
         "depth": depth, "units": units, "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_dsp_dense_pairs{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=(
-            Constant(f"codes{k}", "uint8_t", coded.codes.reshape(-1)),
-            Constant(f"book{k}", "int8_t", coded.book, 1),
-            table.constant(f"channels{k}", step.bias),
-        ),
-        declarations=(params,),
-        headers=(f"{_FOLDER}/dsp_pairs.h",),
-        files=_files("pairs.S", "dsp_pairs.c", f"dsp_dense_pairs{table.suffix}.c", clamp=step.requantization),
-        scratch_bytes=_PAIR_TABLE,
-        proven=table.proven,
-        exact=table.exact,
+    constants = (
+        Constant(f"codes{k}", "uint8_t", coded.codes.reshape(-1)),
+        Constant(f"book{k}", "int8_t", coded.book, 1),
+        table.constant(f"channels{k}", step.bias),
     )
+    header = f"{_FOLDER}/dsp_pairs.h"
+    code = channel_code(step, table, "dsp_dense_pairs", f"dense{k}", params, constants, header, WITH_SCRATCH)
+    files = _files("pairs.S", "dsp_pairs.c", f"dsp_dense_pairs{table.suffix}.c", clamp=step.requantization)
+    return replace(code, files=files, scratch_bytes=_PAIR_TABLE)
 
 
 def dense_nibbles(step: FullyConnected) -> Code:
@@ -132,16 +126,10 @@ def dense_nibbles(step: FullyConnected) -> Code:
         "weights": f"words{k}", "channels": f"channels{k}", "batches": step.batches, "depth": depth, "units": units,
         "zero": table.zero,
     })  # fmt: skip
-    return Code(
-        call=f"mg_dsp_dense_nibbles{table.suffix}({{input0}}, {{output0}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=(Constant(f"words{k}", "uint32_t", coded.words), table.constant(f"channels{k}", step.bias)),
-        declarations=(params,),
-        headers=(f"{_FOLDER}/dsp.h",),
-        files=_files("nibbles.S", f"dsp_dense_nibbles{table.suffix}.c", clamp=step.requantization),
-        proven=table.proven,
-        exact=table.exact,
-    )
+    constants = (Constant(f"words{k}", "uint32_t", coded.words), table.constant(f"channels{k}", step.bias))
+    code = channel_code(step, table, "dsp_dense_nibbles", f"dense{k}", params, constants, f"{_FOLDER}/dsp.h")
+    files = _files("nibbles.S", f"dsp_dense_nibbles{table.suffix}.c", clamp=step.requantization)
+    return replace(code, files=files)
 
 
 def conv_indexed(step: Conv, c: Constants, unroll: int) -> Code:
@@ -274,22 +262,15 @@ def wide_dense(step: FullyConnected, unroll: int) -> Code:
         "kernel": kernel.symbol, "weights": f"stream{k}", "channels": f"channels{k}", "zero": table.zero,
         "depth": depth, "part": min(_PART, -(-depth // 4) * 4), "units": units,
     })  # fmt: skip
-    return Code(
-        call=f"mg_dsp_dense{table.suffix}({{input0}}, {{output0}}, {{scratch}}, &dense{k});"
-        + clamp_call(step, step.requantization),
-        constants=(
-            Constant(f"stream{k}", "int32_t", stream),
-            table.constant(f"channels{k}", step.bias),
-        ),
-        declarations=(params,),
+    constants = (Constant(f"stream{k}", "int32_t", stream), table.constant(f"channels{k}", step.bias))
+    header = f"{_FOLDER}/dsp.h"
+    return replace(
+        channel_code(step, table, "dsp_dense", f"dense{k}", params, constants, header, WITH_SCRATCH),
         shared=(kernel.declaration("mg_dot4_kernel"),),
-        headers=(f"{_FOLDER}/dsp.h",),
         files=_files("widen.S", f"dsp_dense{table.suffix}.c", clamp=step.requantization),
         sources=(kernel.source,),
         scratch_bytes=2 * min(_PART, -(-depth // 4) * 4) + 32 * -(-units // 4),
         overlaps=(Overlap(None, step.input.bytes),),
-        proven=table.proven,
-        exact=table.exact,
     )
 
 

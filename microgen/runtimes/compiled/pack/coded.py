@@ -11,10 +11,8 @@ from ..path import Code, Constant
 from ..steps import Conv, FullyConnected
 from ..values import Int64
 from . import matrix
-from .matrix import Channels, channel_code, clamp_call, conv_overlap, fours
+from .matrix import WITH_SCRATCH, Channels, channel_code, clamp_call, conv_overlap, fours
 from .text import fields, struct
-
-_WITH_SCRATCH = "{input0}, {output0}, {scratch}"
 
 
 def conv(step: Conv) -> Code:
@@ -48,7 +46,7 @@ def _conv_runs(step: Conv, coded: Runs) -> Code:
         "zero": table.zero,
     })  # fmt: skip
     constants = (*_runs_constants(k, coded), table.constant(f"channels{k}", step.bias))
-    code = channel_code(step, table, "conv_runs", f"conv{k}", params, constants, "runs.h", _WITH_SCRATCH)
+    code = channel_code(step, table, "conv_runs", f"conv{k}", params, constants, "runs.h", WITH_SCRATCH)
     return replace(code, scratch_bytes=8 * kh * kw * ci, overlaps=(conv_overlap(step),))
 
 
@@ -75,7 +73,7 @@ def _conv_blocks(step: Conv, coded: Blocks) -> Code:
         "zero": table.zero,
     })  # fmt: skip
     constants = _blocks_constants(k, coded, table.table(step.bias))
-    code = channel_code(step, table, "conv_blocks", f"conv{k}", params, constants, "blocks.h", _WITH_SCRATCH)
+    code = channel_code(step, table, "conv_blocks", f"conv{k}", params, constants, "blocks.h", WITH_SCRATCH)
     return replace(code, scratch_bytes=32 * -(-kh * kw * ci // 4), overlaps=(conv_overlap(step),))
 
 

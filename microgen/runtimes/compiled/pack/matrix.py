@@ -13,6 +13,8 @@ from ..steps import BatchMatmul, Conv, Depthwise, FullyConnected, Pool, Step, Tr
 from ..values import Int64, Requantization
 from .text import struct
 
+# Arguments of a function that needs scratch memory, before its parameters.
+WITH_SCRATCH = "{input0}, {output0}, {scratch}"
 _ALL = slice(None)
 _LANE_BYTES = 88  # of mg_lane_work in mg_lanes.h, without the fields
 
