@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -165,9 +166,24 @@ def test_an_espeak_that_speaks_nothing_is_told_with_its_own_words(tmp_path, monk
     (tmp_path / "espeak-ng").write_text("#!/bin/sh\necho no voice $3 >&2\nexit 1\n")
     (tmp_path / "espeak-ng").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(_speech, "from_library", lambda sayings: None)
     with pytest.raises(EngineError, match=r"produced no speech as (en-.*) \(exit code 1\): no voice \1$") as caught:
         keyword.data(0)
     assert caught.value.hint == "reinstall its package"
+
+
+def test_the_library_of_espeak_says_what_the_program_says():
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed (Debian: espeak-ng)")
+    rng = np.random.default_rng(0)
+    texts = ("yes", "go", "hey robot", "grüß dich", "the weather is nice today, and we go out")
+    wanted = [_speech.draw(text, _speech.TRAIN_VARIANTS, rng) for text in texts * 3]
+    wanted.append(replace(wanted[0], voice="en-gb+f1"))  # a voice that is found by its language
+    spoken = _speech.from_library(wanted)
+    assert spoken is not None, "the program's package has the library"
+    assert spoken == [_speech.from_program(saying) for saying in wanted]
+    assert _speech.from_library([*wanted, replace(wanted[0], voice="none-such")]) is None
+    assert _speech.from_library([]) == []
 
 
 @pytest.mark.parametrize(
