@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -367,9 +369,30 @@ def _convert(
     random = [torch.rand(e.shape) if e.is_floating_point() else e for e in examples]
     with torch.no_grad():
         outer(*random)  # LSTMs look at what they are given
-    with fused(plain) as layers, marked(found(module)):
+    with fused(plain) as layers, marked(found(module)), operators_listed_once():
         converted = litert_torch.convert(outer, tuple(examples))
     return tagged(with_operators(bytes(converted.model_content()), layers))
+
+
+@contextlib.contextmanager
+def operators_listed_once() -> Iterator[None]:
+    """Let PyTorch list the operators of its C++ library once, which it does for each namespace of each decomposition.
+
+    That is a third of the time of a small model's conversion. PyTorch does not keep the list because a program may
+    register more operators meanwhile. A conversion registers none.
+    """
+    from torch._export import utils
+
+    name = "_materialize_cpp_cia_ops"
+    listed = getattr(utils, name, None)
+    if listed is None:  # a later PyTorch
+        yield
+        return
+    setattr(utils, name, functools.cache(listed))
+    try:
+        yield
+    finally:
+        setattr(utils, name, listed)
 
 
 def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, data: Sequence[Array]) -> float:
