@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import tempfile
 import warnings
@@ -30,6 +31,19 @@ NOT_BY_NEW = {"sdpa"}
 def zoo():
     torch()
     return modules()
+
+
+@pytest.fixture(scope="module")
+def functions():
+    """Let PyTorch's new exporter keep the functions of onnxscript, whose sources it reads anew in each export."""
+    from microgen.frontends.tracing.convert import operators_listed_once
+
+    with pytest.MonkeyPatch.context() as patch, operators_listed_once():
+        if importlib.util.find_spec("onnxscript") is not None:
+            from torch.onnx._internal._lazy_import import onnxscript_apis
+
+            patch.setattr(onnxscript_apis, "get_torchlib_ops", functools.cache(onnxscript_apis.get_torchlib_ops))
+        yield
 
 
 def example(module, shape):
@@ -100,7 +114,7 @@ def exporter(name, number):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(COUNT))
-def test_a_module_through_onnx(zoo, number):
+def test_a_module_through_onnx(zoo, functions, number):
     from microgen.frontends.onnx.module import check_reading, traced
     from microgen.frontends.onnx.reading import prepare
 
