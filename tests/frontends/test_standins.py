@@ -136,6 +136,17 @@ def test_functions_are_those_of_litert(name, options):
     np.testing.assert_allclose(evaluate(graph, part, DATA[:1]), answer, rtol=1e-5)
 
 
+@pytest.mark.parametrize("fused", [1, 2, 3])
+def test_a_fused_activation_is_part_of_the_function(fused):
+    model, options = Model(), schema.MulOptionsT()
+    options.fusedActivationFunction = fused
+    data = model.build(model("EXP", model("MUL", model.input, model.number(9), options=options)))
+    graph = Graph(data)
+    (part,) = regions(graph)
+    (answer,) = Interpreter(data).infer([DATA[:1]])
+    np.testing.assert_allclose(evaluate(graph, part, DATA[:1]), answer, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "operators"), [("ABS", {"ABS": 1}), ("EXP", {"CAST": 1, "ADD": 1, "GATHER": 1})])
 def test_abs_alone_is_the_operator_and_no_table(name, operators):
     model = Model()
