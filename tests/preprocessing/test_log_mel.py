@@ -208,6 +208,12 @@ def test_tables_are_close_to_the_exact_numbers():
     np.testing.assert_allclose(log_segments()[:129], 65536 * (np.log2(1 + i) - i), atol=0.51)
 
 
+def test_gains_end_at_15_bits():
+    gains = tables(LogMel(pcan_offset=1.0)).gains
+    starts = gains[2::4]  # of each bit length
+    assert gains[0] == gains.max() == starts[0] == 32767 > starts[-1] >= 0 and (np.diff(starts) <= 0).all()
+
+
 def test_log1p_is_close_to_the_exact_one():
     x = np.geomspace(1e-9, 1e9, 500).astype(np.float32)
     np.testing.assert_allclose([exact.log1p(v) for v in x], np.log1p(x.astype(np.float64)), rtol=1.2e-7)

@@ -87,6 +87,24 @@ def test_numbers_are_those_of_floats():
     assert window.windows(values[:39]).shape == (0, 40, 6)
 
 
+def test_units_are_those_of_physics():
+    window = Window(acceleration="m/s2", rotation="rad/s")
+    found = window.to_counts([[9.80665, 0, -9.80665, np.pi, 0, -np.pi / 180]])
+    assert found.tolist() == [[4096, 0, -4096, 180 * 16, 0, -16]], "g and degrees a second in counts"
+    assert window.multipliers.tolist() == [round(16384 * 9.80665)] * 3 + [round(1024 * 4096 * np.pi / 180)] * 3
+    assert Window().multipliers.tolist() == [16384] * 3
+    assert Window(offset=(0.5, 1, -2), scale=(1, 3, 1)).offsets.tolist() == [-512, -3072, 2048]
+
+
+def test_as_many_moments_as_a_window_has_are_one():
+    assert Window(length=9, stride=4).windows(np.zeros((9, 3), np.int16)).shape == (1, 9, 3)
+
+
+def test_what_is_beyond_the_counts_is_clipped():
+    found = Window().to_counts([[1e9, -1e9, 1.0], [7.9998, -8.0, 0.5 / 4096]])
+    assert found.tolist() == [[32767, -32768, 4096], [32767, -32768, 0]]
+
+
 def test_the_low_pass_takes_what_is_fast_and_leaves_what_is_slow():
     seconds = np.arange(1000)[:, None] / 100
     slow, fast = (np.tile(np.sin(2 * np.pi * hz * seconds), (1, 3)) for hz in (0.5, 40))

@@ -144,8 +144,8 @@ def test_ranges_are_as_narrow_as_they_can_be():
             assert accumulators(step, np.where(row > 0, low, high))[k, 0] == end[k]
 
 
-def convolutions(padding: int, weights: list[np.ndarray], bias: np.ndarray) -> Program:
-    """Convolutions, padded (0) or not (1); the bias is that of the first."""
+def convolutions(padding: int, weights: list[np.ndarray], bias: np.ndarray, table: bool = False) -> Program:
+    """Convolutions, padded (0) or not (1); the bias is that of the first; table: LOGISTIC comes after each."""
     b = ModelBuilder()
     size, x = 4, b.tensor("x", [1, 4, 4, 2], "int8", 0.05)
     source = x
@@ -160,6 +160,9 @@ def convolutions(padding: int, weights: list[np.ndarray], bias: np.ndarray) -> P
         addend = b.tensor(f"b{k}", [count], "int32", 0.0005, values=bias if k == 0 else np.zeros(count))
         b.op("CONV_2D", [source, w, addend], [target], options)
         source = target
+        if table:
+            source = b.tensor(f"t{k}", [1, size, size, count], "int8", 1 / 256, -128)
+            b.op("LOGISTIC", [target], [source])
     return lower(parse(b.build([x], [source])))
 
 
@@ -193,3 +196,15 @@ def test_what_fills_a_group_up_is_computed_too():
         whole, found = run(program, inputs), run(small, inputs)
         for v in (s.output for s in small.steps):
             assert np.array_equal(found[v.index], whole[v.index][..., list(v.channels or range(v.shape[-1]))])
+
+
+def test_a_constant_passes_a_table():
+    rng = np.random.default_rng(3)
+    first, second = rng.integers(1, 100, (8, 1, 1, 2)), rng.integers(1, 100, (4, 3, 3, 8))
+    first[[0, 3, 4, 7]] = 0
+    program = convolutions(1, [first, second], np.arange(8) * 300, table=True)
+    small = analyse(program)
+    assert [s.output.channels for s in small.steps] == [(1, 2, 5, 6), (1, 2, 5, 6), None, None]
+    for inputs in samples(program.inputs, rng):
+        last = program.outputs[0].index
+        assert np.array_equal(run(program, inputs)[last], run(small, inputs)[last])
