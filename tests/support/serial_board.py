@@ -17,8 +17,6 @@ from microgen.devices import host_command
 
 from .projects import sources
 
-GREETING = b"m-init-done\r\nm-ready\r\n"
-
 
 def build(folder: Path, data: bytes, name: str, **options: Any) -> Path:
     """Build a project of this name for the pico."""
