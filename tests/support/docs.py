@@ -44,7 +44,7 @@ VARYING = {
         (r"\d+ %", "PART"),
     ],
     "time": [(r"\b[\d.,]+ (?:us|ms|s)\b", "TIME")],
-    "training": [(r"SQNR, lowest .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"\b\d\.\d{4}\b", "SCORE")],
+    "training": [(r"SQNR, lowest .*", "WORST"), (r"-?\d+(?:\.\d+)? dB", "NOISE"), (r"[+-]?\b\d\.\d{4}\b", "SCORE")],
     "verdict": [
         (
             r"(?:bit-exact|within-bound) on (\d+ samples(?:, [^(]+ \(emulated\))?) "
