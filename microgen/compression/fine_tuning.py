@@ -38,6 +38,7 @@ def fine_tune(
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, task.updates(epochs))
     callback = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: task.on_epoch())
     model.compile(tf_keras.optimizers.Adam(rate), loss or task_loss(task))
+    model.optimizer.build(model.trainable_variables)  # what makes variables is traced twice
     model.fit(
         task.train_x,
         task.train_y if targets is None else targets,
