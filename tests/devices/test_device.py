@@ -21,6 +21,7 @@ from microgen.tflite import load
 from microgen.workflows.bench import percentile, read_bench, write_bench
 from tests.projects.test_project import tree
 from tests.support import models
+from tests.support.command_line import run
 from tests.support.projects import sources, with_application
 from tests.support.serial_board import SerialBoard, build
 from tests.support.tools import needs_host
@@ -184,25 +185,20 @@ def test_the_self_test_at_boot_and_by_command(tmp_path, made):
 
 
 def test_the_commands(made, tmp_path):
-    def run(*args):
-        return subprocess.run(
-            [sys.executable, "-m", "microgen", *map(str, args)], cwd=tmp_path, capture_output=True, text=True
-        )
-
     with SerialBoard(made / "wide") as board:
-        done = run("verify", made / "wide", "--on", board.port, "--samples", 5, "--json")
+        done = run("verify", made / "wide", "--on", board.port, "--samples", 5, "--json", cwd=tmp_path)
         assert done.returncode == 0 and json.loads(done.stdout)["verdict"]["device"]["on"] == board.port
-        done = run("bench", made / "wide", "--on", board.port, "--runs", 20, "--out", "a.json")
+        done = run("bench", made / "wide", "--on", board.port, "--runs", 20, "--out", "a.json", cwd=tmp_path)
         assert done.returncode == 0 and "median" in done.stdout and (tmp_path / "a.json").is_file()
-        done = run("bench", made / "wide", "--on", board.port, "--runs", 20, "--against", "a.json")
+        done = run("bench", made / "wide", "--on", board.port, "--runs", 20, "--against", "a.json", cwd=tmp_path)
         assert done.returncode == 0 and "relative" in done.stdout
-        done = run("bench", made / "wide", "--on", board.port, "--runs", 3, "--json")
+        done = run("bench", made / "wide", "--on", board.port, "--runs", 3, "--json", cwd=tmp_path)
         assert done.returncode == 0 and len(json.loads(done.stdout)["times_us"]) == 3
         tuned = shutil.copytree(made / "wide", tmp_path / "tuned")
-        done = run("tune", tuned, "--on", board.port, "--json")
+        done = run("tune", tuned, "--on", board.port, "--json", cwd=tmp_path)
         arena = json.loads(done.stdout)["arena"]
         assert done.returncode == 0 and 0 < arena["used_bytes"] < arena["bytes"] < arena["before_bytes"]
-        done = run("selftest", made / "wide", "--on", board.port)
+        done = run("selftest", made / "wide", "--on", board.port, cwd=tmp_path)
         assert done.returncode == 0 and done.stdout.startswith("pass: ")
     for args, code in (
         (("verify", made / "wide", "--on", "/dev/ttyNONE"), 3),
@@ -215,7 +211,7 @@ def test_the_commands(made, tmp_path):
         (("build", made / "wide.tflite", "--mlperf", "ad01"), 2),
         (("build", made / "multi.tflite", "--mlperf", "vww01"), 2),
     ):
-        done = run(*args)
+        done = run(*args, cwd=tmp_path)
         lines = done.stderr.splitlines()
         assert done.returncode == code, done
         assert len(lines) == 2 and lines[0].startswith("error: ") and lines[1].startswith("hint: ")
