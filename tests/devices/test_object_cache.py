@@ -40,17 +40,24 @@ def project(built, tmp_path):
     return Path(shutil.copytree(built, tmp_path / "a project"))
 
 
+@pytest.fixture(scope="module")
+def wrapper(tmp_path_factory):
+    """A program that notes its arguments, and runs them."""
+    path = tmp_path_factory.mktemp("wrapper") / "wrapper"
+    path.write_text('#!/bin/sh\necho "$@" >>"$COMPILED"\nexec "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
 class Compilation:
     """Compiles projects with a cache of its own, and tells which sources a compiler ran for."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, wrapper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.cache = folder / "cache/microgen/objects"
         self._log = folder / "log"
-        wrapper = folder / "wrapper"
-        wrapper.write_text(f'#!/bin/sh\necho "$@" >>{shlex.quote(str(self._log))}\nexec "$@"\n')
-        wrapper.chmod(0o755)
         self._wrapper = str(wrapper)
+        monkeypatch.setenv("COMPILED", str(self._log))
         self._environment = monkeypatch
         self.use(compiler())
         monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
@@ -74,8 +81,25 @@ class Compilation:
 
 
 @pytest.fixture
-def compile_(tmp_path, monkeypatch):
-    return Compilation(tmp_path, monkeypatch)
+def compile_(tmp_path, wrapper, monkeypatch):
+    return Compilation(tmp_path, wrapper, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def filled(built, wrapper, tmp_path_factory):
+    """A cache with all objects of the project."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch:
+        Compilation(folder, wrapper, patch)(built)
+    return folder / "cache"
+
+
+@pytest.fixture
+def again(compile_, filled, project):
+    """Compiles, with a cache in which the project is."""
+    shutil.copytree(filled, compile_.folder / "cache")
+    assert compile_(project) == set()
+    return compile_
 
 
 def test_what_has_not_changed_is_compiled_once(compile_, project, tmp_path):
@@ -95,17 +119,15 @@ def test_what_has_not_changed_is_compiled_once(compile_, project, tmp_path):
         ("src/main.cpp", {"main"}),
     ],
 )
-def test_what_depends_on_a_change_is_compiled_again(compile_, project, changed, compiled):
-    compile_(project)
+def test_what_depends_on_a_change_is_compiled_again(again, project, changed, compiled):
     before = (project / changed).read_text()
     (project / changed).write_text(before + "\n// changed\n")
-    assert compile_(project) == compiled | {"library"}
+    assert again(project) == compiled | {"library"}
     (project / changed).write_text(before)
-    assert compile_(project) == set(), "the first object is still there"
+    assert again(project) == set(), "the first object is still there"
 
 
-def test_a_model_of_other_bytes_is_what_runs(compile_, project):
-    compile_(project)
+def test_a_model_of_other_bytes_is_what_runs(again, project):
     source = project / "lib/model/model_data.cc"
     text = source.read_text()
     at = text.rindex("0x")
@@ -135,49 +157,46 @@ def test_a_header_of_the_system_counts(compile_, project, tmp_path, monkeypatch)
     assert "main" in compile_(project)
 
 
-def test_a_new_header_may_hide_another(compile_, project):
-    compile_(project)
+def test_a_new_header_may_hide_another(again, project):
     (project / "lib/model/golden.h").write_text('#error "hides the one in lib/golden"\n')
     with pytest.raises(InputError, match="hides the one"):
-        compile_(project)
+        again(project)
 
 
 @pytest.mark.parametrize("line", ["const char* kBuilt = __DATE__ __TIME__;", '// asm(".incbin \\"a.bin\\"")'])
 @pytest.mark.parametrize("file", ["src/main.cpp", "src/mine.h"])
-def test_what_the_compiler_does_not_report_is_compiled_each_time(compile_, project, line, file):
+def test_what_the_compiler_does_not_report_is_compiled_each_time(again, project, line, file):
     (project / "src/mine.h").write_text("")
     main = project / "src/main.cpp"
     main.write_text('#include "mine.h"\n' + main.read_text())
     (project / file).write_text((project / file).read_text() + line + "\n")
-    compile_(project)
-    assert compile_(project) == {"main", "library"}
+    again(project)
+    assert again(project) == {"main", "library"}
 
 
-def test_another_compiler_has_objects_of_its_own(compile_, project):
-    compile_(project)
-    compile_.use([needs("clang++", "clang")])
-    assert compile_(project) == SOURCES | {"library"}
-    assert compile_(project) == set()
-    compile_.use([*compiler(), "-O2"])
-    assert compile_(project) == SOURCES | {"library"}
+def test_another_compiler_has_objects_of_its_own(again, project):
+    again.use([needs("clang++", "clang")])
+    assert again(project) == SOURCES | {"library"}
+    assert again(project) == set()
+    again.use([*compiler(), "-O2"])
+    assert again(project) == SOURCES | {"library"}
 
 
-@pytest.mark.parametrize("value", ["1", "yes"])
-def test_without_the_cache(compile_, project, monkeypatch, value):
-    monkeypatch.setenv("MICROGEN_NO_CACHE", value)
+def test_without_the_cache(compile_, project, monkeypatch):
+    monkeypatch.setenv("MICROGEN_NO_CACHE", "1")
     for _ in range(2):
         assert compile_(project) == SOURCES | {"library"}
     assert not compile_.cache.exists()
 
 
-def test_damaged_entries_are_compiled_again(compile_, project):
-    compile_(project)
-    entries = {path: path.read_bytes() for path in compile_.entries()}
-    for damage in (lambda b: b[:-1], lambda b: b"", lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:]):
-        for path, data in entries.items():
-            path.write_bytes(damage(data))
-        assert compile_(project) == SOURCES | {"library"}
-    assert compile_(project) == set()
+def test_damaged_entries_are_compiled_again(again, project):
+    entries = {path: path.read_bytes() for path in again.entries()}
+    damages = (lambda b: b[:-1], lambda b: b"", lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:])
+    assert len(entries) > 10 * len(damages)
+    for number, (path, data) in enumerate(entries.items()):
+        path.write_bytes(damages[number % len(damages)](data))
+    assert again(project) == SOURCES | {"library"}
+    assert again(project) == set()
 
 
 def test_an_entry_under_the_name_of_another_is_damaged(tmp_path):
@@ -192,8 +211,7 @@ def test_a_folder_that_cannot_be_made_is_none(compile_, project, tmp_path, monke
     (tmp_path / "file").write_text("")
     for folder in ("file", "file/below"):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / folder))
-        for _ in range(2):
-            assert compile_(project) == SOURCES | {"library"}
+        assert compile_(project) == SOURCES | {"library"}
 
 
 def test_the_folder_is_that_of_the_platform(monkeypatch, tmp_path):
@@ -206,8 +224,9 @@ def test_the_folder_is_that_of_the_platform(monkeypatch, tmp_path):
     assert cache_folder("objects") == Path("/elsewhere/microgen/objects")
     monkeypatch.setenv("MICROGEN_NO_CACHE", "0")
     assert cache_folder("objects") is not None
-    monkeypatch.setenv("MICROGEN_NO_CACHE", "1")
-    assert cache_folder("objects") is None
+    for value in ("1", "yes"):
+        monkeypatch.setenv("MICROGEN_NO_CACHE", value)
+        assert cache_folder("objects") is None
 
 
 def test_the_oldest_leave_a_full_cache(tmp_path):
