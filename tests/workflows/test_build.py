@@ -29,8 +29,8 @@ from tests.support.projects import project_files
 from tests.support.tools import compiler, needs, needs_host
 
 INT8 = ["kws_ref_model", "pretrainedResnet_quant", "hello_world_int8", "ad01_int8", "micro_speech_quantized"]
-# With this many samples, which of the models differ from LiteRT at the output is known.
-MANY = 400
+# With 400 samples, which of the models differ from LiteRT at the output is known; the ResNet does in the first 40.
+MANY = {"pretrainedResnet_quant": 100}
 
 
 @pytest.fixture
@@ -83,8 +83,9 @@ def test_real_models_build_and_verify_for_every_tflm_and_one_for_every_firmware(
 )
 def test_verdicts_on_many_samples(name, expected, shared_models, tmp_path):
     needs_host()
-    verdict = microgen.build(shared_models / f"{name}.tflite", "pico", out=tmp_path / "p", samples=MANY).verdict
-    assert verdict.status == expected and verdict.firmware == "equal" and verdict.samples == MANY
+    many = MANY.get(name, 400)
+    verdict = microgen.build(shared_models / f"{name}.tflite", "pico", out=tmp_path / "p", samples=many).verdict
+    assert verdict.status == expected and verdict.firmware == "equal" and verdict.samples == many
     if expected == "within-bound":
         assert verdict.ops == ("FULLY_CONNECTED",) and verdict.max_abs_diff_lsb >= 1
         assert all(layer.max_abs_diff_lsb <= layer.bound_lsb for layer in verdict.layers)
