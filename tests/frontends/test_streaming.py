@@ -7,6 +7,7 @@ import pytest
 
 import microgen
 from microgen.errors import InputError
+from microgen.frontends.rewriting.memory import remember
 from microgen.frontends.rewriting.streaming import stream
 from microgen.tflite import parse
 from microgen.workers.tflm import Interpreter
@@ -86,6 +87,22 @@ def test_what_is_kept_begins_with_zero():
     for tensor in values:
         data = np.asarray(model.buffers[tensor.buffer].data).view(np.int8)
         assert data.size == np.prod(tensor.shape) and (data == tensor.quantization.zeroPoint[0]).all()
+
+
+def test_what_a_model_returns_is_what_it_takes_next():
+    """The sums of all inputs so far; twice that is the answer."""
+    b = ModelBuilder()
+    x, before, after, y = (b.tensor(name, [1, 3], "float32") for name in ("x", "before", "after", "y"))
+    b.op("ADD", [x, before], [after], schema.AddOptionsT())
+    b.op("MUL", [after, b.tensor("two", [], "float32", values=np.float32(2))], [y], schema.MulOptionsT())
+    data = b.build([x, before], [y, after])
+    kept = remember(data, 1)
+    assert parse(kept).is_stateful and [len(t) for t in (parse(kept).inputs, parse(kept).outputs)] == [1, 1]
+    assert remember(data, 0) == data
+    interpreter, sample = Interpreter(kept, 1 << 16), np.array([[1, -2, 0.5]], np.float32)
+    for count in (1, 2, 3, 1):
+        (answer,) = interpreter.infer([sample], fresh=count == 1)
+        np.testing.assert_array_equal(answer, 2 * count * sample)
 
 
 @pytest.mark.parametrize(
