@@ -12,6 +12,7 @@ import microgen
 from microgen.boards import load_board
 from microgen.errors import InputError
 from microgen.frontends.rewriting import RewriteRequest, difference, needs_rewriting, rewrite
+from microgen.frontends.rewriting.memory import remember
 from microgen.frontends.tflite import input_specs
 from microgen.runtimes.tflm.check import check_board
 from microgen.tflite import parse
@@ -269,6 +270,17 @@ def test_what_was_rewritten_is_named():
     assert rewrite(RewriteRequest(models.packed(model), ())).changes == ("EXPAND_DIMS 'wide'",)
     removed = ("NEG 't3', which nothing reads", "EXP 't2', which nothing reads")
     assert rewrite(RewriteRequest(REWRITTEN["unused"][0], ())).changes == removed
+
+
+def test_a_graph_that_runs_once_stays():
+    b = Float()
+    x, before, after, y = b.add([1, 3]), b.add([1, 3]), b.add([1, 3]), b.add([1, 1, 3])
+    b.op("ADD", [x, before], [after], schema.AddOptionsT())
+    b.op("EXPAND_DIMS", [after, b.const(1, "int32")], [y])
+    reply = rewrite(RewriteRequest(remember(b.build([x, before], [y, after]), 1), ()))
+    found = parse(reply.model)
+    assert reply.difference == 0 and reply.changes and len(found.subgraphs) == 2
+    assert found.main.operators[0].name == "CALL_ONCE" and found.ops["RESHAPE"] == 1
 
 
 def test_metadata_stays():

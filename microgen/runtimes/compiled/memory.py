@@ -115,7 +115,7 @@ def _items(
 
     def use(v: Value, when: int) -> None:
         root = roots[v.index]
-        if v.data is not None or (root not in values and _is_flash(v, root)):
+        if v.data is not None:
             return
         known = values.setdefault(root, v)
         if v.bytes > known.bytes:
@@ -151,10 +151,6 @@ def _items(
             if overlap is not None and root in dies and dies[root] == k and born.get(out) == k and not again:
                 allowed[root, out] = overlap
     return items, allowed
-
-
-def _is_flash(v: Value, root: int) -> bool:
-    return v.data is not None
 
 
 class _Planner:

@@ -41,7 +41,7 @@ class _Places:
 
     def earliest(self, step: Step) -> int:
         """Return the place right after the last step that makes one of its inputs."""
-        return max((self._made.get(v.index, -1) for v in step.inputs), default=-1) + 1
+        return max(self._made.get(v.index, -1) for v in step.inputs) + 1
 
 
 def _kept(program: Program) -> Mapping[int, int]:
