@@ -129,8 +129,10 @@ def _folded(model: Proto) -> Proto:
     import onnx
     import onnxruntime
 
-    # What moves pairs of QuantizeLinear and DequantizeLinear would need operators of onnxruntime's own.
+    # What moves pairs of QuantizeLinear and DequantizeLinear would need operators of onnxruntime's own. What becomes
+    # LayerNormalization is squared, whatever the exponent was.
     disabled = ["QDQS8ToU8Transformer", "QDQPropagationTransformer", "ConstantFoldingDQ", "TransposeOptimizer"]
+    disabled += [] if _only_squares(model) else ["LayerNormFusionL1"]
     with tempfile.TemporaryDirectory(prefix="microgen-onnx-") as folder:
         path = Path(folder) / "folded.onnx"
         options = _options(fold=True)
@@ -141,6 +143,15 @@ def _folded(model: Proto) -> Proto:
             reason = (str(error).splitlines() or ["no reason"])[0][:300]
             raise EngineError("onnxruntime", reason, f"export it again: {_EXPORT}") from None
         return onnx.load(str(path))
+
+
+def _only_squares(model: Proto) -> bool:
+    """Return whether the exponent of each Pow is a constant 2."""
+    import onnx
+
+    constants = {t.name: t for t in model.graph.initializer}
+    exponents = [constants.get(n.input[1]) for n in model.graph.node if n.op_type == "Pow"]
+    return all(t is not None and (onnx.numpy_helper.to_array(t) == 2).all() for t in exponents)
 
 
 def _load_external(path: Path, model: Proto) -> None:
@@ -172,10 +183,11 @@ def _opset(file: str, model: Proto) -> int:
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
     opset = max(versions, default=0)
     if not OLDEST <= opset <= NEWEST:
-        raise InputError(
-            f"{file}: has the operators of opset {opset}; microgen reads {OLDEST} to {NEWEST}",
-            f"export it with another opset_version, or onnx.version_converter.convert_version(model, {NEWEST})",
-        )
+        remedy = "export it with another opset_version"
+        # The version converter gives these another coordinate transformation.
+        if opset > NEWEST or not {"Resize", "Upsample"} & {n.op_type for n in model.graph.node}:
+            remedy += f", or onnx.version_converter.convert_version(model, {NEWEST})"
+        raise InputError(f"{file}: has the operators of opset {opset}; microgen reads {OLDEST} to {NEWEST}", remedy)
     return opset
 
 

@@ -172,6 +172,28 @@ def test_softmax_before_opset_13_is_over_all_that_follows(tmp_path):
     check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 4]}, [g("Softmax", "x", axis=1)]), w(4, 3, 4))
 
 
+def _normalized(g, exponent):
+    d = g("Sub", "x", g("ReduceMean", "x", axes=[-1]))
+    spread = g("Sqrt", g("Add", g("ReduceMean", g("Pow", d, f32(exponent)), axes=[-1]), f32(0.1)))
+    return g("Add", g("Mul", g("Div", d, spread), w(8)), w(8))
+
+
+@pytest.mark.parametrize("exponent", [2, 4])
+def test_folding_keeps_the_exponent_of_a_normalization(tmp_path, exponent):
+    g = Graph(17)
+    import onnxruntime
+
+    from microgen.frontends.onnx.reading import prepare
+
+    path, x = g.save(tmp_path / "m.onnx", {"x": [1, 4, 8]}, [_normalized(g, exponent)]), w(1, 4, 8)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    (expected,) = onnxruntime.InferenceSession(str(path), options).run(None, {"x": x})
+    prepared = prepare(path)
+    assert prepared.run([x])[0] == pytest.approx(expected, abs=1e-5)
+    check(path, x)
+
+
 def test_split_in_all_its_versions(tmp_path):
     for opset, inputs, attributes in ((11, [], {"split": [2, 6]}), (13, [i64(2, 6)], {}), (18, [], {"num_outputs": 2})):
         g = Graph(opset)
@@ -318,6 +340,12 @@ def test_sizes_opsets_and_damage_are_refused(tmp_path):
     for opset in (10, 24):
         with pytest.raises(InputError, match=f"has the operators of opset {opset}; microgen reads 11 to 23"):
             prepare(save(f"{opset}.onnx", [1, 3], opset))
+    old = Graph(10)
+    resize = old.save(tmp_path / "resize.onnx", {"x": [1, 1, 3, 3]}, [old("Resize", "x", f32([1, 1, 2, 2]))])
+    for path, is_named in ((resize, False), (save("relu.onnx", [1, 3], 10), True)):
+        with pytest.raises(InputError) as caught:
+            prepare(path)
+        assert ("version_converter" in caught.value.hint) == is_named
     for name, data in (
         ("text.onnx", b"nothing"),
         ("empty.onnx", b""),
