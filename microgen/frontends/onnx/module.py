@@ -19,6 +19,11 @@ _KINDS = {1: "float32", 10: "float32", 11: "float32", 16: "float32", 2: "uint8",
           7: "int64", 9: "bool"}  # fmt: skip
 
 
+# How many samples show what folding constants changed, and by how much: a step of a quantized value is no change.
+_FOLDED = 4
+_FOLDING = 0.05
+
+
 def traced(file: str, prepared: Prepared) -> Traced:
     """Return a model for conversion.
 
@@ -77,10 +82,17 @@ def check_reading(file: str, prepared: Prepared, graph: Traced, data: Sequence[A
     """Hold the module against onnxruntime, on a model's data in its owner's order.
 
     Raises:
-        InputError: an output differs; names the first operator that does.
+        InputError: an output differs; names the first operator that does. Or onnxruntime's optimizer, which folds the
+            constants, has changed what the model computes.
     """
     tolerance = max(TOLERANCE, prepared.rounding)
     samples = [[a[k : k + 1] for a in data] for k in range(min(len(data[0]), COMPARED))]
+    changed = max(_off(prepared.run_exported(s), prepared.run(s)) for s in samples[:_FOLDED])
+    if changed > _FOLDING:
+        raise InputError(
+            f"{file}: onnxruntime's optimizer changes the model's outputs: off by {changed:.2g} of the largest",
+            "it takes a group of operators for a similar one; export the layer with its own operator",
+        )
     if _largest(prepared, graph, samples, graph.outputs) <= tolerance:
         return
     for step in graph.steps:
@@ -103,13 +115,20 @@ def _largest(prepared: Prepared, graph: Traced, samples: Sequence[Sequence[Array
         with torch.no_grad():
             result = module(*(torch.from_numpy(np.ascontiguousarray(a)) for a in sample))
         ours = result if isinstance(result, tuple) else (result,)
-        for a, b in zip(theirs, ours, strict=True):
-            wide, other = a.astype(np.float64), b.numpy().astype(np.float64)
-            if wide.shape != other.shape:
-                return float("inf")
-            scale = max(float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0)), 1e-30)
-            off = np.where((wide == other) | (np.isnan(wide) & np.isnan(other)), 0.0, np.abs(wide - other))
-            largest = max(largest, float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) / scale)
+        largest = max(largest, _off(theirs, [a.numpy() for a in ours]))
+    return largest
+
+
+def _off(wanted: Sequence[Array], found: Sequence[Array]) -> float:
+    """Return the largest difference of an output, as a part of the output's largest value."""
+    largest = 0.0
+    for a, b in zip(wanted, found, strict=True):
+        wide, other = a.astype(np.float64), b.astype(np.float64)
+        if wide.shape != other.shape:
+            return float("inf")
+        scale = max(float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0)), 1e-30)
+        off = np.where((wide == other) | (np.isnan(wide) & np.isnan(other)), 0.0, np.abs(wide - other))
+        largest = max(largest, float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) / scale)
     return largest
 
 

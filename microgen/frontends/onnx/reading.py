@@ -30,6 +30,7 @@ class Prepared:
         opset: the version of its operators.
         shapes, dtypes: of the inputs, as ONNX's numbers of types.
         warnings: warnings for the user.
+        exported: the ONNX model before constants were folded.
         rounding: how far onnxruntime's own answers may be off, as a part of the largest, since it computes in float16.
     """
 
@@ -38,6 +39,7 @@ class Prepared:
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[int, ...]
     warnings: tuple[str, ...]
+    exported: Proto
     rounding: float = 0.0
 
     def run(self, inputs: Sequence[Array], outputs: Sequence[str] = ()) -> list[Array]:
@@ -48,7 +50,6 @@ class Prepared:
             outputs: names of values to return; empty for the outputs.
         """
         import onnx
-        import onnxruntime
 
         model = self.model
         if outputs:
@@ -56,6 +57,16 @@ class Prepared:
             model.CopyFrom(self.model)
             del model.graph.output[:]
             model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+        return self._answers(model, inputs)
+
+    def run_exported(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run one sample in onnxruntime, in the model before constants were folded."""
+        return self._answers(self.exported, inputs)
+
+    def _answers(self, model: Proto, inputs: Sequence[Array]) -> list[Array]:
+        import onnx
+        import onnxruntime
+
         session = onnxruntime.InferenceSession(model.SerializeToString(), _options(fold=False), _PROVIDERS)
         kinds = [onnx.helper.tensor_dtype_to_np_dtype(kind) for kind in self.dtypes]
         names = [i.name for i in self.model.graph.input]
@@ -121,7 +132,8 @@ def prepare(path: Path) -> Prepared:
     # Twice: what the first pass makes of functions (GroupNormalization) has sizes to compute, too.
     result = _folded(_folded(model))
     opsets = [o.version for o in result.opset_import if o.domain in ("", "ai.onnx")]
-    return Prepared(result, opsets[0] if opsets else opset, shapes, dtypes, tuple(warnings), max(map(_rounding, kinds)))
+    opset = opsets[0] if opsets else opset
+    return Prepared(result, opset, shapes, dtypes, tuple(warnings), model, max(map(_rounding, kinds)))
 
 
 def _folded(model: Proto) -> Proto:

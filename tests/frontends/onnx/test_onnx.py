@@ -194,6 +194,19 @@ def test_folding_keeps_the_exponent_of_a_normalization(tmp_path, exponent):
     check(path, x)
 
 
+def test_what_folding_changes_is_refused(tmp_path):
+    g = Graph(17)
+    from microgen.frontends.onnx.module import check_reading, traced
+    from microgen.frontends.onnx.reading import prepare
+
+    d = g("Sub", "x", g("ReduceMean", "x", axes=[-1]))
+    spread = g("Sqrt", g("Add", g("ReduceMean", g("Pow", d, f32(2)), axes=[-1]), f32(0.1)))
+    y = g("Add", g("Mul", g("Div", spread, d), w(8)), w(8))  # onnxruntime takes it for a LayerNormalization
+    prepared = prepare(g.save(tmp_path / "m.onnx", {"x": [1, 4, 8]}, [y]))
+    with pytest.raises(InputError, match="optimizer changes the model's outputs"):
+        check_reading("m.onnx", prepared, traced("m.onnx", prepared), [w(2, 4, 8)])
+
+
 def test_split_in_all_its_versions(tmp_path):
     for opset, inputs, attributes in ((11, [], {"split": [2, 6]}), (13, [i64(2, 6)], {}), (18, [], {"num_outputs": 2})):
         g = Graph(opset)
