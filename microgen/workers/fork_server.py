@@ -129,6 +129,7 @@ class ForkedProcess:
         self._lock = threading.Lock()
         self._pid: int | None = None
         self._code: int | None = None
+        self._is_abandoned = False
 
     @property
     def pid(self) -> int:
@@ -137,7 +138,7 @@ class ForkedProcess:
             if self._pid is None:
                 self._pid = self._receive()
             if self._pid is None:
-                self._pid, self._code = -1, self._parent.exit_code()
+                self._pid, self._code = -1, self._lost()
             return self._pid
 
     @property
@@ -156,12 +157,26 @@ class ForkedProcess:
         with self._lock:
             if self._code is None:
                 code = self._receive()
-                self._code = self._parent.exit_code() if code is None else code
+                self._code = self._lost() if code is None else code
             return self._code
+
+    def abandon(self) -> bool:
+        """See `Process`. A server that still loads its modules kills the job as soon as it has forked it."""
+        if self._is_abandoned:
+            return True
+        if self._pid is not None or select.select([self._channel], [], [], 0)[0]:
+            return False
+        self._is_abandoned = True
+        self._channel.shutdown(socket.SHUT_RDWR)  # another thread may wait for its number
+        return True
 
     def close(self) -> None:
         """See `Process`."""
         self._channel.close()
+
+    def _lost(self) -> int:
+        """Return the exit code of a job of which the server told nothing."""
+        return -signal.SIGKILL if self._is_abandoned else self._parent.exit_code()
 
     def _receive(self) -> int | None:
         """Return the next number; None where the server has ended."""

@@ -86,9 +86,10 @@ class Job(Generic[ReplyT]):
     def stop(self) -> None:
         """Kill the worker if it still runs, and remove its files."""
         with self._stopping:  # a thread that waits for the result stops it, too
-            if self._process.poll() is None:
-                kill(self._process)
-            self._process.wait()
+            if not self._process.abandon():
+                if self._process.poll() is None:
+                    kill(self._process)
+                self._process.wait()
             self._process.close()
             _remove(self._folder)
             _running.pop(self, None)

@@ -36,6 +36,9 @@ class Process(Protocol):
     def wait(self) -> int:
         """Wait for its end, and return its exit code."""
 
+    def abandon(self) -> bool:
+        """Give up a process that has not started yet, and return True; False if it has."""
+
     def close(self) -> None:
         """Let go of it, after its end."""
 
@@ -90,6 +93,10 @@ class SpawnedProcess:
     def wait(self) -> int:
         """See `Process`."""
         return self._popen.wait()
+
+    def abandon(self) -> bool:
+        """See `Process`."""
+        return False
 
     def close(self) -> None:
         """See `Process`."""

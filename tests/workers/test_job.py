@@ -44,6 +44,11 @@ def echo(given: Given) -> Given:
     return Given(given.text + "!", given.number, tuple(a * 2 for a in given.arrays))
 
 
+def touch(given: Given) -> Nothing:
+    Path(given.text).touch()
+    return Nothing()
+
+
 def crash(given: Given) -> Nothing:
     os.write(2, b"about to fall\n")
     os.kill(os.getpid(), getattr(signal, given.text))
@@ -419,6 +424,20 @@ def test_a_server_that_was_killed_is_replaced():
         with pytest.raises(EngineError, match="x: crashed with SIGKILL"):
             job.result()
     assert workers.run(engine, echo, Given("a")).text == "a!"
+
+
+def test_a_job_is_stopped_while_its_server_still_loads(tmp_path):
+    go, ran = tmp_path / "go", tmp_path / "ran"
+    (tmp_path / "loads_slowly.py").write_text(
+        f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
+    )
+    engine = Engine("x", preload=("loads_slowly",), environment={"PYTHONPATH": str(tmp_path)})
+    with workers.start(engine, touch, Given(str(ran))) as job:
+        folder = job._folder
+    assert not folder.exists()
+    go.touch()
+    assert workers.run(engine, echo, Given("a")).text == "a!"
+    assert not ran.exists()
 
 
 def test_a_module_that_does_not_load_is_reported_by_the_job_that_needs_it():
