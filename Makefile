@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests compile what they import; to compile all that the packages hold takes pip longer than to install them.
 INSTALL := $(PIP) install --no-compile
 DEMO ?= sine-esp32
-# As many tests at a time; each may start TensorFlow (2 GB) or a compiler.
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
+# As many tests at a time, one more than there are cores, since some wait; each may start TensorFlow (2 GB).
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n + 1 : 4)))
 PYTEST := pytest -n $(JOBS) --dist worksteal
 COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 COMMA := ,

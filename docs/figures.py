@@ -107,7 +107,8 @@ def readme(page: Page) -> None:
     fewer, less = ratios(page.text)
     page.put("needs {} to {} times fewer instructions", *(f"{x:.1f}" for x in fewer))
     page.put("and {} to {} times less code", *(f"{x:.0f}" for x in less))
-    page.put("its arena for the model is {} bytes ({} are needed)", *arena("tinyml-deployer deploy"))
+    reserved, needed = arena("tinyml-deployer deploy")
+    page.put("the arena that the model needs: {} bytes, where tinyml-deployer reserves {};", needed, reserved)
     page.put("its arena for the model is {} bytes, where TFLM needs {};", *arena("bakenn compile_tflite"))
     speed(page)
 

@@ -87,5 +87,5 @@ def test_a_quick_one_is_trained_by_its_example_and_heard_on_an_emulated_board(tm
     assert model.inputs[0].shape == (1, 3, 1, 40)
     cutoff = f"{record['parameters']['cutoff']:.6g}"
     assert record["applications"]["microphone"]["cutoff"] == cutoff
-    assert record["phrase"] == PHRASE and record["parameters"]["words"] == 8 and record["parameters"]["missed"] <= 4
+    assert record["phrase"] == PHRASE and record["parameters"]["words"] == 8 and record["parameters"]["missed"] <= 6
     on_device.hears(made, load_recipe("wakeword", PHRASE, quick=True), (PHRASE,), 0.7, missed=1)

@@ -14,8 +14,8 @@ from ...tflite.reader import DECODE
 
 # What a generated project does about a known issue of the kernels.
 _REMEDY = {
-    "wrong-values": "the firmware runs its golden vectors at every start and reports wrong values",
-    "overrun": "the firmware runs its golden vectors at every start, which shows whether it has an effect",
+    "wrong-values": "the golden vectors report wrong values",
+    "overrun": "the golden vectors show whether it has an effect",
 }
 
 
