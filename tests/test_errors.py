@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import microgen
-from microgen.__main__ import main
 from microgen.cli import app
+from microgen.cli.main import main
 from microgen.cli.spelling import SHELL, command_line
 from microgen.errors import DeviceError, EngineError, InputError, MicrogenError, SetupError, command, option, spell
 from microgen.workers.engine import Engine

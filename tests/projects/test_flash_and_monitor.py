@@ -15,7 +15,7 @@ import time
 import pytest
 
 import microgen
-from microgen.__main__ import main
+from microgen.cli.main import main
 from microgen.errors import InputError, MicrogenError, SetupError
 from microgen.projects.platformio import tool as platformio
 from microgen.workflows import doctor, flash

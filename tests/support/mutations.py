@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from microgen.__main__ import main as command
+from microgen.cli.main import main as command
 from microgen.errors import MicrogenError
 from microgen.runtimes.tflm.planner import Target, plan
 from microgen.tflite import parse

@@ -31,7 +31,7 @@ MEMBERS = (
     (APPLICATIONS, Counting()),
 )
 _MAIN = """import sys
-from microgen.__main__ import main
+from microgen.cli.main import main
 from tests.workflows.test_doors import open_doors
 sys.argv[0] = "microgen"
 with open_doors():

@@ -31,7 +31,7 @@ PLUGIN = Path(__file__).parent.parent / "plugin"
 
 _MAIN = """import sys
 import plain_runtime
-from microgen.__main__ import main
+from microgen.cli.main import main
 from microgen.runtimes import RUNTIMES
 RUNTIMES.register(plain_runtime.RUNTIME)
 sys.argv[0] = "microgen"
