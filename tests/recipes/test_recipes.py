@@ -44,7 +44,7 @@ def _can_train(name):
 
 
 # How far from its bound a recipe may stay that the tests train for fewer epochs.
-SHORT_OF = {"digits-torch": 0.02}
+SHORT_OF = {"digits": 0.01, "digits-torch": 0.02}
 
 
 def _ran(name, example, tmp_path_factory):
