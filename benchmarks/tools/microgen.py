@@ -68,5 +68,5 @@ TOOL = Tool(
     _TAKES,
     _command,
     _examine,
-    "100 samples in LiteRT, TFLM and the compiled firmware; ONNX through PyTorch",
+    "100 samples in LiteRT, TFLM and the compiled firmware",
 )
