@@ -285,6 +285,14 @@ def test_where_less_is_better_the_picture_is_upside_down_and_less_is_recommended
         assert row is not None and best in row.folder
 
 
+def _address(found):
+    """The address in the file of a scheduler; None where it has not written the file, or not all of it."""
+    try:
+        return json.loads(found.read_text())["address"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A Dask scheduler, and two workers, each a program of its own; the address, and where workers log."""
@@ -315,12 +323,11 @@ def cluster(tmp_path_factory):
             )
             running.callback(process.kill)
             until = time.monotonic() + 60
-            while not found.exists():
+            while not (address := _address(found)):
                 assert process.poll() is None and time.monotonic() < until, (folder / "said").read_text()
                 time.sleep(0.05)
         from distributed import Client
 
-        address = json.loads(found.read_text())["address"]
         with Client(address, timeout=60) as client:
             client.wait_for_workers(2, timeout=60)
         yield address, log
