@@ -17,6 +17,7 @@ from .options import (
     AllowFloat,
     Application,
     ApplicationOptions,
+    Arena,
     FlashBudget,
     Json,
     ModelCalibration,
@@ -125,12 +126,7 @@ def build(
             show_default=False,
         ),
     ] = None,
-    arena: Annotated[
-        int | None,
-        typer.Option(
-            help="Size of the tensor arena in bytes. Default: as planned. microgen tune measures it on a board."
-        ),
-    ] = None,
+    arena: Arena = None,
     runtime: Runtime = defaults.RUNTIME,
     optimize: Optimize = None,
     flash_budget: FlashBudget = None,

@@ -11,6 +11,7 @@ from .. import defaults
 from ..errors import InputError
 from ..frontends import FRONTENDS
 from ..frontends.source import accepted, suffixes
+from ..support.sizes import EXAMPLES, number_of_bytes
 from . import completion
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -144,10 +145,32 @@ Optimize = Annotated[
         autocompletion=completion.optimizations,
     ),
 ]
+
+
+def _bytes(text: str) -> int:
+    try:
+        return number_of_bytes(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write {EXAMPLES}") from None
+
+
 FlashBudget = Annotated[
     int | None,
     typer.Option(
-        help="Limit in bytes for compiled code and weights. Selects the fastest code that fits.", show_default=False
+        help="Limit in bytes for compiled code and weights, for example 64K. Selects the fastest code that fits.",
+        show_default=False,
+        parser=_bytes,
+        metavar="BYTES",
+    ),
+]
+Arena = Annotated[
+    int | None,
+    typer.Option(
+        help="Size of the tensor arena in bytes, for example 24K. Default: as planned. microgen tune measures it on a "
+        "board.",
+        show_default=False,
+        parser=_bytes,
+        metavar="BYTES",
     ),
 ]
 ProjectKind = Annotated[

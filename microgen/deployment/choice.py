@@ -107,7 +107,8 @@ def choose_runtime(models: TfliteModel | Sequence[TfliteModel], board: Board, **
         wishes: the further arguments of `candidates`.
 
     Raises:
-        InputError: no runtime takes the model; the error is that of the usual one.
+        InputError: no runtime takes the model; the error is that of the usual one, but that of another one where the
+            usual one generates no code and `code` asks for some.
     """
     return choose(candidates(models, board, **wishes))
 
@@ -118,7 +119,7 @@ def choose(given: Sequence[Candidate]) -> Choice:
     able = [c for c in others if c.placed]
     if not able:
         if usual.error:
-            raise usual.error
+            raise others[-1].error or usual.error if usual.error.option in vars(DEFAULT_CODE) else usual.error
         return Choice(usual.runtime, "; ".join(f"{c.runtime} does not support the model: {c.refusal}" for c in others))
     best = min(able, key=lambda c: c.bytes)
     if usual.placed is None:

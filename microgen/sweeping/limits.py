@@ -8,10 +8,10 @@ from typing import Any
 
 from ..deployment import DeviceCost
 from ..errors import InputError, nearest, option
+from ..support.sizes import EXAMPLES, number_of_bytes
 
 _EXAMPLE = "board=pico,flash=64K,ram=16K,ms=20"
 _NAMES = ("board", "flash", "ram", "ms")
-_UNITS = {"": 1, "K": 1024, "M": 1024 * 1024}
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,13 @@ def read_limits(text: str) -> tuple[str | None, Limits]:
 
 
 def _bytes(name: str, value: str, text: str) -> int:
-    match = re.fullmatch(r"([0-9]+)([KM]?)B?", value.upper())
-    if match is None or int(match[1]) == 0:
-        raise _wrong(f"{name}={value}: not a number of bytes", "write 65536, 64K or 1M", text)
-    return int(match[1]) * _UNITS[match[2]]
+    try:
+        limit = number_of_bytes(value)
+    except ValueError:
+        limit = 0
+    if limit == 0:
+        raise _wrong(f"{name}={value}: not a number of bytes", f"write {EXAMPLES}", text)
+    return limit
 
 
 def _milliseconds(value: str, text: str) -> float:

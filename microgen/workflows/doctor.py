@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -105,7 +106,8 @@ def _frontends() -> list[Finding]:
         detail = "" if missing else ", ".join(frontend.packages)
         remedy = f"pip install 'microgen[{frontend.extra}]'" if missing else ""
         if frontend.packages:
-            findings.append(Finding(frontend.name, not missing, detail, f"quantize {suffixes(frontend)}", remedy))
+            name = re.sub(r"^(an?|the) | \(.*?\)", "", frontend.title)  # without article and remark
+            findings.append(Finding(name, not missing, detail, f"quantize {suffixes(frontend)}", remedy))
     return findings
 
 

@@ -100,7 +100,8 @@ def test_verify_inspect_boards_doctor(folder):
     assert re.search(r"C\+\+ compiler +yes", run("doctor", cwd=folder).stdout)
     assert re.search(r"reaches +accuracy 0\.97 or more", run("recipes", "digits", cwd=folder).stdout)
     doctor = run("doctor", "--json", cwd=folder)
-    assert doctor.returncode == 0 and {f["name"] for f in json.loads(doctor.stdout)} >= {"C++ compiler", "LiteRT"}
+    names = {"C++ compiler", "LiteRT", "Keras model", "folder of a SavedModel", "float .tflite"}
+    assert doctor.returncode == 0 and {f["name"] for f in json.loads(doctor.stdout)} >= names
 
 
 REFUSED = [

@@ -53,6 +53,9 @@ def test_a_model_that_none_takes_is_refused_as_the_usual_runtime_refuses_it():
     with pytest.raises(InputError) as caught:
         choose_runtime(parse(models.one_operator("", custom="Mine"), "m"), load_board("pico"))
     assert "Mine" in caught.value.message
+    with pytest.raises(InputError, match="when compiled for size") as caught:
+        choose_runtime(SMALL, load_board("pico"), code=CodeOptions(flash_budget=10))
+    assert caught.value.option == "flash_budget", "the usual runtime would only say that it generates no code"
 
 
 def test_a_board_without_a_library_gets_what_needs_none(tmp_path):
