@@ -22,8 +22,8 @@ def built(path, out):
     return found.verdict.passed and found.verdict.firmware == "equal"
 
 
-def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, tmp_path):
-    found = microgen.compress(digits, "channel-prune:0.85", recipe="digits", epochs=4, out=tmp_path / "c.keras")
+def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, some_digits, tmp_path):
+    found = microgen.compress(digits, "channel-prune:0.85", some_digits, epochs=8, out=tmp_path / "c.keras")
     assert found.after.macs <= 0.5 * found.before.macs
     assert found.after.arena_bytes <= 0.5 * found.before.arena_bytes
     assert found.after.tflm_score >= found.before.tflm_score - 0.015
@@ -49,7 +49,7 @@ def test_low_rank_cuts_parameters_by_40_percent_within_3_points(digits, tmp_path
     assert built(tmp_path / "l.keras", tmp_path / "p")
 
 
-def test_two_trained_networks_side_by_side_and_averaged(digits, tmp_path):
+def test_two_trained_networks_side_by_side_and_averaged(digits, some_digits, tmp_path):
     network = keras().models.load_model(digits, compile=False)
     noise = np.random.default_rng(0)
     network.set_weights([w * noise.normal(1, 0.05, w.shape).astype(w.dtype) for w in network.get_weights()])
@@ -60,7 +60,7 @@ def test_two_trained_networks_side_by_side_and_averaged(digits, tmp_path):
     both = microgen.merge(paths, tmp_path / "both.tflite")  # compares every byte of every output
     assert both.samples and both.whole.arena_bytes < sum(p.arena_bytes for p in both.parts)
     assert built(tmp_path / "both.tflite", tmp_path / "p")
-    found = microgen.compress(digits, "merge", recipe="digits", other=str(other), out=tmp_path / "m.keras")
+    found = microgen.compress(digits, "merge", some_digits, other=str(other), out=tmp_path / "m.keras")
     assert found.after.tflm_score >= found.before.tflm_score - 0.05
     assert found.after.macs == pytest.approx(2 * found.before.macs, rel=0.01)
     assert built(tmp_path / "m.keras", tmp_path / "q")

@@ -7,7 +7,9 @@ import pytest
 from microgen.support.sizes import number_of_bytes
 
 
-@pytest.mark.parametrize(("text", "bytes"), [("0", 0), ("65536", 65536), ("64k", 65536), ("64KB", 65536), ("2M", 2**21)])
+@pytest.mark.parametrize(
+    ("text", "bytes"), [("0", 0), ("65536", 65536), ("64k", 65536), ("64KB", 65536), ("2M", 2**21)]
+)
 def test_k_and_m_are_powers_of_1024(text, bytes):
     assert number_of_bytes(text) == bytes
 

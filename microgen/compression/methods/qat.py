@@ -112,7 +112,17 @@ def _replaced(module: ModuleType, **functions: Callable[..., Any]) -> Iterator[N
 
 
 def quantization_aware(model: Any, names: Sequence[str] | None = None) -> Any:  # noqa: ANN401
-    """Return a model in which the layers of these names, or all, are quantization-aware."""
+    """Return a model in which the layers of these names, or all, are quantization-aware.
+
+    Autograph would translate the source of each function that builds it, which takes most of the time, and changes
+    nothing: the layers of Keras have no Python statement that depends on a tensor.
+    """
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(_wrapped)(model, names)
+
+
+def _wrapped(model: Any, names: Sequence[str] | None) -> Any:  # noqa: ANN401
     import tf_keras
     from tensorflow_model_optimization.quantization import keras as quantization
 
