@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .measure import Row, take_turns
 
-_DATA = bytes((i * 2654435761 >> 7) & 255 for i in range(4 * 2**20))
+_BYTES = 4 * 2**20
 _OURS = (
     "import sys; from pathlib import Path; from microgen.support.render import render;"
     "data = Path(sys.argv[1]).read_bytes();"
@@ -20,9 +20,11 @@ _OURS = (
 def rows(runs: int, problems: list[str]) -> list[Row]:
     """Time both."""
 
+    data = bytes((i * 2654435761 >> 7) & 255 for i in range(_BYTES))
+
     def with_file(*argv: str):
         def command(folder: Path) -> Sequence[str]:
-            (folder / "m.tflite").write_bytes(_DATA)
+            (folder / "m.tflite").write_bytes(data)
             return argv
 
         return command

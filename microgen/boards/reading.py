@@ -26,7 +26,7 @@ def board_names() -> list[str]:
 
 def list_boards() -> list[Board]:
     """Return the boards that ship with microgen, sorted by name."""
-    return [_read_board(_shipped(name)) for name in board_names()]
+    return [_read_shipped(_shipped(name)) for name in board_names()]
 
 
 def load_board(name_or_path: str) -> Board:
@@ -37,7 +37,8 @@ def load_board(name_or_path: str) -> Board:
     Raises:
         InputError: there is no such board, or its file is wrong; the message names the file and the field.
     """
-    return _read_board(board_file(name_or_path))
+    path = board_file(name_or_path)
+    return _read_shipped(path) if path.parent == resources.path("boards") else _read_board(path)
 
 
 def board_file(name_or_path: str) -> Path:
@@ -90,7 +91,7 @@ def native_snapshot() -> TflmSnapshot:
     folder = resources.path("boards") / "tflm"
     # To read all of them as TOML takes 15 ms.
     names = [p.stem for p in sorted(folder.glob("*.toml")) if b"\n[native]" in p.read_bytes()]
-    return _read_snapshot(names[0], folder)
+    return _shipped_snapshot(names[0])
 
 
 @functools.cache
@@ -101,11 +102,17 @@ def snapshots() -> tuple[TflmSnapshot, ...]:
         InputError: a file is wrong.
     """
     folder = resources.path("boards") / "tflm"
-    return tuple(_read_snapshot(path.stem, folder) for path in sorted(folder.glob("*.toml")))
+    return tuple(_shipped_snapshot(path.stem) for path in sorted(folder.glob("*.toml")))
 
 
 def _shipped(name: str) -> Path:
     return resources.path("boards") / f"{name}.toml"
+
+
+@functools.cache
+def _read_shipped(path: Path) -> Board:
+    """Read one of microgen's own files once: they stay as they are, as do boards."""
+    return _read_board(path)
 
 
 def _read_board(path: Path) -> Board:
@@ -125,19 +132,29 @@ def _read_cpu(name: str, place: str) -> Cpu:
     names = cpu_names()
     if name not in names:
         raise InputError(f"{place}: no CPU '{name}'", nearest(name, names, f"one of {', '.join(names)}"))
+    return _shipped_cpu(name)
+
+
+@functools.cache
+def _shipped_cpu(name: str) -> Cpu:
     path = resources.path("boards") / "cpus" / f"{name}.toml"
     return _validate(Cpu, _read_toml(path, "CPU"), path)
 
 
 def _read_snapshot(name: str, asked_by: Path) -> TflmSnapshot:
-    folder = resources.path("boards") / "tflm"
-    path = folder / f"{name}.toml"
-    names = sorted(p.stem for p in folder.glob("*.toml"))
+    names = sorted(p.stem for p in (resources.path("boards") / "tflm").glob("*.toml"))
     if name not in names:
         raise InputError(
             f"{asked_by}: field 'tflm': no TFLM snapshot '{name}'",
             nearest(name, names, f"one of {', '.join(names)}"),
         )
+    return _shipped_snapshot(name)
+
+
+@functools.cache
+def _shipped_snapshot(name: str) -> TflmSnapshot:
+    folder = resources.path("boards") / "tflm"
+    path = folder / f"{name}.toml"
     data = _read_toml(path, "TFLM snapshot")
     base = data.pop("extends", None)
     if base is not None:
