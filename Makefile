@@ -13,6 +13,9 @@ DEMO ?= sine-esp32
 # As many tests at a time, one more than there are cores, since some wait; each may start TensorFlow (2 GB).
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n + 1 : 4)))
 PYTEST := pytest -n $(JOBS) --dist worksteal
+# The tests write and remove some ten thousand folders: in memory where it has 8 GB of room and may run programs.
+ROOM := $(shell f=/dev/shm; [ -z "$$TMPDIR" ] && [ "$$(df -k --output=avail $$f 2>/dev/null | tail -1)" -gt 8000000 ] 2>/dev/null \
+	&& ! findmnt -no OPTIONS $$f | grep -q noexec && echo $$f)
 COMPILER := $(shell command -v $(CXX) || command -v g++ || command -v clang++)
 COMMA := ,
 # The tests start microgen hundreds of times: Python is to keep its bytecode, whatever the environment says.
@@ -31,7 +34,7 @@ PICO_SDK := $(HOME)/.cache/pico-sdk-source
 # Programs that tests ask in an environment of their own; those that need them skip with a reason where it cannot be made.
 TOOLS := $(HOME)/.cache/microgen-tools
 
-.PHONY: demo test setup checks lint types cpp-format cpp-test pytest fuzz coverage mutants docs lock format debian tools benchmark clean
+.PHONY: demo test setup checks lint types cpp-format cpp-test collect pytest fuzz coverage mutants docs lock format debian tools benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/microgen build --board esp32 --out $(DEMO)
@@ -43,7 +46,11 @@ setup:
 	$(MAKE) -j3 $(VENV)/test.stamp debian tools
 
 checks: setup
-	$(MAKE) -j2 --output-sync lint types cpp-format cpp-test
+	$(MAKE) -j2 --output-sync lint types cpp-format collect cpp-test
+
+# Compiles the tests and what they import once, instead of in each process that runs them.
+collect: $(VENV)/test.stamp
+	@$(BIN)/python -m pytest --collect-only -qq >$(VENV)/collected.txt || { cat $(VENV)/collected.txt; exit 1; }
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -62,7 +69,8 @@ cpp-test: $(VENV)/test.stamp debian
 	$(MAKE) -j$(JOBS) -C tests/firmware test
 
 pytest: $(VENV)/test.stamp debian tools
-	$(BIN)/python -m $(PYTEST)
+	@folder=$$(mktemp -d $(if $(ROOM),$(ROOM)/)microgen-tests-XXXXXX$(if $(ROOM),, -t)) && \
+	  trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM && TMPDIR=$$folder $(BIN)/python -m $(PYTEST)
 
 # Random models in the compiled runtime under ASan and UBSan, byte by byte against TFLM: within a minute of one core.
 # SEEDS='0 10000' takes others.
