@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -61,14 +62,14 @@ class _Motion:
         return replace(self, window=replace(self.window, **values, **lists), detection=detection)
 
     def check(self, model: TfliteModel, board: Board, labels: Sequence[str] = ()) -> None:
-        window = self.window
-        sensing.check_edges(_NAME, model, window.axes, self.detection)
+        window, fitting = self.window, _fitting(model.inputs[0].shape)
+        sensing.check_edges(_NAME, model, window.axes, self.detection, fitting=fitting)
         sensing.check_ignored(model, self.detection, labels)
         if model.inputs[0].elements != window.length * window.axes:
             raise InputError(
-                f"{model.name}: its input {list(model.inputs[0].shape)} is not a window of {window.length} moments of "
-                f"{window.axes} axes",
-                "set the application's options to those of the training: length, acceleration, rotation",
+                f"{model.name}: its input {list(model.inputs[0].shape)} is not a window of {window.length} time steps "
+                f"of {window.axes} axes",
+                sensing.hint_to(fitting),
                 option="application_options",
                 tensor=model.inputs[0].name,
             )
@@ -87,7 +88,7 @@ class _Motion:
         recording = read_motion(path, self.window)
         if len(recording.values) < self.window.length:
             raise InputError(
-                f"{path}: has {len(recording.values)} moments, less than a window of {self.window.length}",
+                f"{path}: has {len(recording.values)} time steps, fewer than a window of {self.window.length}",
                 "give a longer recording",
                 path=path,
             )
@@ -116,6 +117,12 @@ class _Motion:
         window = self.window
         step_us = max(1, window.stride * 1_000_000 // window.rate_hz)
         return Stream(window.rate_hz, window.axes, window.length * window.axes, step_us, float(UNIT))
+
+
+def _fitting(shape: Sequence[int]) -> str:
+    """Return the options of a window with the shape of a model's input."""
+    axes = {3: "acceleration or rotation", 6: "acceleration and rotation"}.get(shape[-1] if shape else 0)
+    return f"length={math.prod(shape[1:-1])}, {axes}" if axes else "length, acceleration, rotation"
 
 
 APPLICATION = _Motion()

@@ -209,7 +209,9 @@ def check_names(application: str, options: Mapping[str, str], known: tuple[str, 
             )
 
 
-def check_edges(application: str, model: TfliteModel, elements: int, detection: Detection, frame: int = 0) -> None:
+def check_edges(
+    application: str, model: TfliteModel, elements: int, detection: Detection, frame: int = 0, fitting: str = ""
+) -> None:
     """Refuse a model that takes no frames, or gives no scores and is no autoencoder.
 
     Args:
@@ -218,6 +220,7 @@ def check_edges(application: str, model: TfliteModel, elements: int, detection: 
         elements: numbers of a frame.
         detection: whether it is an autoencoder, whose frames may lie one after another.
         frame: the size of the input's dimension that they are; 0: `elements` itself.
+        fitting: the options that fit the model's input, if its shape shows them.
 
     Raises:
         InputError: says what it takes and gives.
@@ -233,7 +236,7 @@ def check_edges(application: str, model: TfliteModel, elements: int, detection: 
     if first.elements % elements or not (is_flat or (frame or elements) in first.shape):
         raise InputError(
             f"{model.name}: its input {list(first.shape)} does not consist of frames of {elements} numbers",
-            "set the application's options to those of the training",
+            hint_to(fitting),
             option="application_options",
             tensor=first.name,
         )
@@ -255,6 +258,11 @@ def check_edges(application: str, model: TfliteModel, elements: int, detection: 
                 "end the model in a softmax or a sigmoid, or give an autoencoder a threshold",
                 tensor=scores.name,
             )
+
+
+def hint_to(fitting: str) -> str:
+    """Return the hint to options that do not fit a model's input: those that do, if its shape shows them."""
+    return f"set the application's options to those of the training{fitting and ': '}{fitting}"
 
 
 def check_ignored(model: TfliteModel, detection: Detection, labels: Sequence[str]) -> None:

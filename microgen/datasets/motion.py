@@ -45,7 +45,7 @@ def read_motion(path: Path, window: Window) -> Recording:
         found = ", ".join(names) if names else f"{rows.shape[1]} columns without names"
         raise InputError(
             f"{path}: has {found}; the application needs {', '.join(wanted)}",
-            "name the columns in the first line",
+            f"record {', '.join(missing)}, too" if names else "name the columns in the first line",
             path=path,
         )
     measured = rows[:, [columns[name] for name in wanted]]

@@ -101,13 +101,13 @@ class Window:
 
     def __post_init__(self) -> None:
         for name, allowed, hint in (
-            ("rate_hz", 1 <= self.rate_hz <= 10_000, "take 1 to 10000"),
-            ("length", 1 <= self.length <= _LONGEST, f"take 1 to {_LONGEST} moments"),
-            ("stride", 1 <= self.stride <= self.length, "take one moment to a whole window"),
-            ("acceleration", self.acceleration in ("", *ACCELERATION), f"take {' or '.join(ACCELERATION)}"),
-            ("rotation", self.rotation in ("", *ROTATION), f"take {' or '.join(ROTATION)}"),
-            ("low_pass_hz", 0 <= self.low_pass_hz < self.rate_hz / 2, f"take 0 to below {self.rate_hz / 2:g} Hz"),
-            ("detrend", self.detrend in DETRENDS, f"take one of {', '.join(DETRENDS)}"),
+            ("rate_hz", 1 <= self.rate_hz <= 10_000, "use 1 to 10000"),
+            ("length", 1 <= self.length <= _LONGEST, f"use 1 to {_LONGEST} time steps"),
+            ("stride", 1 <= self.stride <= self.length, f"use 1 to {self.length}, the length of a window"),
+            ("acceleration", self.acceleration in ("", *ACCELERATION), f"use {' or '.join(ACCELERATION)}"),
+            ("rotation", self.rotation in ("", *ROTATION), f"use {' or '.join(ROTATION)}"),
+            ("low_pass_hz", 0 <= self.low_pass_hz < self.rate_hz / 2, f"use 0 to below {self.rate_hz / 2:g} Hz"),
+            ("detrend", self.detrend in DETRENDS, f"use one of {', '.join(DETRENDS)}"),
             ("offset", len(self.offset) in (0, self.axes), f"give one for each of {self.axes} axes"),
             ("scale", len(self.scale) in (0, self.axes), f"give one for each of {self.axes} axes"),
         ):

@@ -64,7 +64,7 @@ def test_the_firmware_feels_what_python_computes(tmp_path):
     page = tmp_path / "r.html"
     microgen.write_simulation(page, result)
     assert page.read_text().count('class="wave"') == 6
-    with pytest.raises(InputError, match="less than a window of 8"):
+    with pytest.raises(InputError, match="fewer than a window of 8"):
         microgen.simulate_input(project, write(tmp_path / "m.csv", measured(7)))
 
 
@@ -80,10 +80,13 @@ def test_its_options_are_recorded_whole_and_read_back():
 def test_models_and_boards_that_it_cannot_work_with_are_refused():
     made = choose_application("motion", OPTIONS)
     board = microgen.load_board("nano33ble")
-    with pytest.raises(InputError, match="not a window of 8 moments of 6 axes"):
+    with pytest.raises(InputError, match="not a window of 8 time steps of 6 axes") as caught:
         deploy("m", parse(scoring(9)), board, application=made)
-    with pytest.raises(InputError, match="does not consist of frames of 6"):
-        deploy("m", parse(scoring(8, 5)), board, application=made)
+    assert caught.value.hint.endswith("length=9, acceleration and rotation")
+    for axes, fitting in ((5, "length, acceleration, rotation"), (3, "length=7, acceleration or rotation")):
+        with pytest.raises(InputError, match="does not consist of frames of 6") as caught:
+            deploy("m", parse(scoring(7, axes)), board, application=made)
+        assert caught.value.hint.endswith(fitting)
     with pytest.raises(InputError, match="has no motion sensor"):
         deploy("m", parse(scoring()), microgen.load_board("giga-r1"), application=made)
 
@@ -105,6 +108,10 @@ def test_a_csv_file_is_read_by_its_names_and_times(tmp_path):
     assert np.abs(slower.values[::2] - plain.values).max() <= 1
     assert read_motion(write(path, 10 * values), window).notes[0].startswith("clipped: ")
     assert read_motion(write(path, np.ones((9, 6))), window).notes == ("still: all time steps are equal",)
+    for names, hint in (("ax,ay,az,gx,gy", "record gz, too"), ("", "name the columns in the first line")):
+        with pytest.raises(InputError) as caught:
+            read_motion(write(path, values[:, :5], names), window)
+        assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize(
