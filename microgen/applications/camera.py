@@ -111,9 +111,18 @@ class _Camera:
                 f"{model.name}: its input {list(first.shape)} is not an image of {image.width} x {image.height} "
                 "pixels and "
                 f"{image.channels} channel{'s' if image.channels > 1 else ''}",
-                "set the application's options to those of the training: width, height, channels",
+                sensing.hint_to(_fitting(first.shape)),
                 option="application_options",
                 tensor=first.name,
+            )
+        size = (image.source_width, image.source_height)
+        sizes = next((s.image_sizes for s in board.sensors if s.kind == self.sensor), ())
+        if sizes and size not in sizes:
+            raise InputError(
+                f"application options source_width={size[0]}, source_height={size[1]}: the camera of {board.title} has "
+                "no such images",
+                f"it has {', '.join(f'{width}x{height}' for width, height in sizes)}",
+                option="application_options",
             )
         sensing.check_edges(_NAME, model, image.width * image.channels, self.detection, image.width)
         sensing.check_ignored(model, self.detection, labels)
@@ -172,6 +181,14 @@ class _Camera:
             rate * image.source_height, 1 + image.source_width, row, step_us, float(_UNIT), _QUEUED_ROWS,
             image.source_height,
         )  # fmt: skip
+
+
+def _fitting(shape: Sequence[int]) -> str:
+    """Return the options of an image with the shape of a model's input."""
+    height, width, channels = (*shape[1:], 1)[:3] if len(shape) in (3, 4) else (0, 0, 0)
+    if channels not in (1, 3):
+        return "width, height, channels"
+    return f"width={width}, height={height}, channels={channels}"
 
 
 APPLICATION = _Camera()

@@ -351,6 +351,7 @@ class Sensor(_Model):
         driver: the file that reads it, in firmware/platform/arduino/sensors/ and in the folders of the other platforms
             that have a driver for it.
         build_flags, lib_deps: on top of the board's.
+        image_sizes: of a camera, width and height of the images that its driver gives; none: any.
         source: where that was read.
     """
 
@@ -359,6 +360,7 @@ class Sensor(_Model):
     driver: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.cc$")]
     build_flags: tuple[_Text, ...] = ()
     lib_deps: tuple[_Text, ...] = ()
+    image_sizes: tuple[tuple[int, int], ...] = ()
     source: _Url
 
 

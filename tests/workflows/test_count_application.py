@@ -52,7 +52,7 @@ def test_a_camera_s_images_are_counted_on_a_cpu_that_can_be_emulated(tmp_path):
     sensor = {"kind": "camera", "title": "a camera", "driver": "esp_camera.cc", "source": "https://x.org"}
     written = "\n".join(["", "[[sensors]]", *(f'{key} = "{value}"' for key, value in sensor.items())])
     (tmp_path / "mine.toml").write_text(re.sub(r"(?m)^aliases = .*\n", "", text) + written)
-    application = choose_application("camera", CAMERA)
+    application = choose_application("camera", {**CAMERA, "source_width": "40", "source_height": "30"})
     board = microgen.load_board(str(tmp_path / "mine.toml"))
     deployment = deploy("m", parse(camera_model()), board, application=application, runtime="compiled")
     counts = count_application(deployment, count_inference(deployment))
@@ -71,6 +71,6 @@ def test_where_a_cpu_cannot_be_emulated_it_is_an_estimate_and_says_so():
         and counts.instructions == sum(part.instructions for part in counts.parts)
     )
     recording = application.trial(deployment.model)
-    assert recording.is_polled and recording.values.shape == (90, 41) and recording.values[31, 0] == 1
+    assert recording.is_polled and recording.values.shape == (288, 97) and recording.values[97, 0] == 1
     serial = deploy("m", parse(camera_model()), microgen.load_board("pico"))
     assert count_application(serial, None) is None
