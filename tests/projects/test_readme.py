@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from microgen.applications import choose_application
+from microgen.applications.application import Application
 from microgen.boards import load_board
 from microgen.deployment import Golden, deploy
 from microgen.projects import DEFAULT_PROJECT, PROJECTS
@@ -12,6 +14,7 @@ from microgen.runtimes import RUNTIMES
 from microgen.support.render import markdown
 from microgen.tflite import parse
 from microgen.verification import NOT_VERIFIED, Verdict
+from tests.applications import test_motion
 from tests.plugin import plain_runtime
 from tests.support import models
 
@@ -23,11 +26,18 @@ def plain():
     RUNTIMES.unregister(plain_runtime.NAME)
 
 
-def project(runtime: str, board: str) -> tuple[Parts, set[str], str]:
+def project(
+    runtime: str,
+    board: str,
+    kind_name: str = DEFAULT_PROJECT,
+    data: bytes = b"",
+    application: Application | None = None,
+) -> tuple[Parts, set[str], str]:
     """Its parts, its files and its README."""
-    model = parse(models.fully_connected())
-    parts = Parts(deploy("m", model, load_board(board), runtime=runtime), Golden((bytes(4),), (bytes(4),)))
-    kind = PROJECTS.get(DEFAULT_PROJECT)
+    model = parse(data or models.fully_connected())
+    deployment = deploy("m", model, load_board(board), runtime=runtime, application=application)
+    parts = Parts(deployment, Golden((bytes(4),), (bytes(4),)))
+    kind = PROJECTS.get(kind_name)
     verdict = Verdict(NOT_VERIFIED, reason="a test")
     return parts, {*kind.files(parts), *kind.user_files(parts)}, kind.readme(parts, [verdict]).decode()
 
@@ -51,3 +61,17 @@ def test_a_runtime_is_described_in_its_own_words_and_no_others(runtime, board):
 def test_the_compiled_runtime_names_the_variant_that_the_board_takes():
     assert "the variant for the DSP extension of Armv7E-M. " in project("compiled", "nano33ble")[2]
     assert "The board's compiler uses the same code. " in project("compiled", "pico")[2]
+
+
+def test_it_names_other_boards_than_its_own_and_counts_vectors_and_libraries():
+    text = project("compiled", "pico2", "pico-sdk")[2]
+    assert "with the 1 golden vector in `lib/golden`" in text
+    assert "PICO_BOARD=pico\n" in text and "PICO_BOARD=pico_w\n" in text and "PICO_BOARD=pico2\n" not in text
+    motion = choose_application("motion", test_motion.OPTIONS)
+    text = project("tflm", "nano33ble", "arduino-library", test_motion.scoring(), motion)[2]
+    assert "It needs the libraries Chirale\\_TensorFLowLite and Arduino\\_LSM9DS1. Install them" in text
+    assert "reads the motion sensor." in text
+    assert (
+        "It needs the library Chirale\\_TensorFLowLite. Install it"
+        in project("tflm", "nano33ble", "arduino-library")[2]
+    )
