@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import IO
 
-from ..errors import InputError, option
+from ..errors import InputError, nearest_path, option
 from ..support.files import read_file
 from .transport import COMMAND_BYTES, Transport
 
@@ -69,7 +69,7 @@ class Replay:
     """A transport that answers as a recorded firmware did, without waiting."""
 
     command_bytes = COMMAND_BYTES
-    advice = f"record the session again with {option('record')}"
+    advice = f"use the arguments of the recording, or record the session again with {option('record')}"
 
     def __init__(self, path: Path) -> None:
         """Read a recording.
@@ -91,6 +91,9 @@ class Replay:
                     self._entries.append((number, line[0], data))
                 elif line.strip() and not line.startswith(";"):
                     raise ValueError(f"line {number} begins with neither > nor <")
+        except FileNotFoundError:
+            hint = nearest_path(path, f"record one with {option('record', 'FILE')}")
+            raise InputError(f"{path}: no such file", hint, path=path) from None
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: not a recorded session ({error})", f"record one with {option('record', 'FILE')}", path=path
@@ -103,11 +106,12 @@ class Replay:
         for chunk in re.findall(rb"[^\n]*\n|[^\n]+", data):
             place = next((i for i in range(self._next, len(self._entries)) if self._entries[i][1] == ">"), None)
             if place is None:
-                raise InputError(f"{self._path}: ends before {chunk[:60]!r}", self.advice)
+                raise InputError(f"{self._path}: ends before {_shown(chunk)}", self.advice)
             number, _, recorded = self._entries[place]
             if recorded != chunk:
+                has, sends = _shown(recorded), _shown(chunk)
                 raise InputError(
-                    f"{self._path}, line {number}: recorded was {recorded[:60]!r}, now is {chunk[:60]!r}", self.advice
+                    f"{self._path}, line {number}: the recording has {has}, this run sends {sends}", self.advice
                 )
             # What came before it and was not read yet is still to be read.
             self._due += b"".join(entry[2] for entry in self._entries[self._next : place])
@@ -129,3 +133,8 @@ class Replay:
     def diagnosis(self) -> str:
         """Return the position in the recording."""
         return f"the recording {self._path} ends here"
+
+
+def _shown(chunk: bytes) -> str:
+    """Return the beginning of what is sent, for a message."""
+    return repr(chunk[:60].decode("latin-1"))

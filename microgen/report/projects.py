@@ -257,6 +257,11 @@ def tune_lines(result: Tuned) -> Pairs:
     ]
 
 
+def _rate(per_s: float) -> str:
+    """Return a rate in four digits, or in all of a larger whole number."""
+    return f"{per_s:,.0f}" if per_s >= 1000 else f"{per_s:.4g}"
+
+
 def bench_table(results: Sequence[Bench]) -> None:
     """Print what `microgen bench` found, one column a device."""
     rows = [
@@ -267,7 +272,7 @@ def bench_table(results: Sequence[Bench]) -> None:
             [what, *(microseconds(getattr(b, f"{what}_us")) for b in results)]
             for what in ("median", "p95", "min", "max")
         ),
-        ["inferences/s", *(f"{b.inferences_per_s:,.4g}" for b in results)],
+        ["inferences/s", *(_rate(b.inferences_per_s) for b in results)],
         ["arena used", *(f"{b.arena_used_bytes:,} of {b.arena_bytes:,} bytes" for b in results)],
         *_counted_rows(results),
     ]

@@ -418,12 +418,13 @@ def test_a_recorded_session_is_replayed_without_the_board(wide, tmp_path):
     text = session.read_text("ascii")
     assert text.startswith("microgen session 1, window 1\n> %\n") and "< m-ready\\r\\n\n" in text
 
-    with pytest.raises(InputError, match=r"line \d+: recorded was"):
+    with pytest.raises(InputError, match=r"line \d+: the recording has '#.*, this run sends '#") as caught:
         microgen.verify(wide, samples=12, seed=1, on=f"replay:{session}")
+    assert caught.value.hint.startswith("use the arguments of the recording")
     # Cut off where the next command would come.
     sent = text.index("> ", len(text) // 2)
     session.write_text(text[:sent])
-    with pytest.raises(InputError, match="ends before b'#"):
+    with pytest.raises(InputError, match="ends before '#"):
         microgen.verify(wide, samples=12, on=f"replay:{session}")
     # Comments are for people; an answer changed by hand does not pass for one.
     lines = text.splitlines()

@@ -55,6 +55,19 @@ def test_recordings_that_are_none_are_refused(text, tmp_path):
         Replay(tmp_path / "r.txt")
 
 
+def test_a_recording_that_does_not_exist_is_named_with_its_neighbour(tmp_path):
+    (tmp_path / "board.txt").touch()
+    with pytest.raises(InputError, match=r"bord\.txt: no such file") as caught:
+        Replay(tmp_path / "bord.txt")
+    assert f"did you mean '{tmp_path / 'board.txt'}'?" in caught.value.hint
+
+
+@pytest.mark.parametrize(("per_s", "shown"), [(20408.16, "20,408"), (673.86, "673.9"), (0.31256, "0.3126")])
+def test_rates_are_written_without_an_exponent(per_s, shown, capsys):
+    bench_table([dataclasses.replace(BENCH, inferences_per_s=per_s)])
+    assert f" {shown} " in capsys.readouterr().out
+
+
 def test_two_results_fit_a_narrow_terminal_with_whole_labels(monkeypatch, capsys):
     monkeypatch.setattr(text, "terminal_width", lambda stream: 80)
     wide = dataclasses.replace(
