@@ -61,10 +61,9 @@ def memory_map(path: str | Path, *, release: bool = False) -> MemoryMap:
     opened = open_project(path)
     cpu = project_board(opened).processor
     if obstacle := project_runtime(opened).emulator_obstacle(cpu):
+        again = "" if cpu.obstacle else f"build the project with {option('runtime', 'compiled')}, or "
         raise SetupError(
-            f"{path}: {obstacle}",
-            f"build the project with {option('runtime', 'compiled')}, or compile it with the board's own tools and "
-            "read the map of their linker",
+            f"{path}: {obstacle}", f"{again}compile it with the board's own tools and read the map of their linker"
         )
     firmware = firmware_of(opened)
     flags = (*firmware.flags, *((_RELEASE,) if release else ()))

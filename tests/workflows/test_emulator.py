@@ -132,6 +132,7 @@ def test_a_build_is_verified_on_the_emulator_at_once(tmp_path):
         ({"verify_on": "pico"}, InputError, "verify_on=pico: a build cannot be verified there"),
         ({"verify_on": "emulator", "runtime": "tflm"}, SetupError, "no TFLM for Cortex-M0+ on this machine"),
         ({"verify_on": "emulator", "board": "esp32"}, SetupError, "Xtensa LX6 cannot be emulated"),
+        ({"verify_on": "emulator", "board": "esp32", "runtime": "tflm"}, SetupError, "Xtensa LX6 cannot be emulated"),
     ],
 )
 def test_a_build_that_cannot_be_verified_there_writes_nothing(options, error, message, tmp_path):

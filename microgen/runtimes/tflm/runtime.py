@@ -111,7 +111,9 @@ class Tflm:
         return host_build()
 
     def emulator_obstacle(self, cpu: Cpu) -> str:
-        """Return that TFLM's library for other CPUs comes with the board's tools only."""
+        """Return that TFLM's library for other CPUs comes with the board's tools only, or that nothing runs there."""
+        if cpu.obstacle:
+            return f"{cpu.title} cannot be emulated"
         return f"no TFLM for {cpu.title} on this machine; the compiled runtime runs there"
 
 
