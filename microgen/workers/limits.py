@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .process import Process
 
 # On a busy machine a worker waits for its turn: one that computes is given its deadline in time of the processor, up to
-# so many times as long on the clock.
+# so many times as long on the clock, without the time in which it could have run and had no processor.
 _PATIENCE = 4
 _FILE_BYTES = 2**31
 
@@ -52,8 +52,18 @@ def cpu_seconds(pid: int) -> float:
         return math.inf
 
 
+def waiting_seconds(pid: int) -> float:
+    """Return how long a process's first thread has waited for a processor; 0 where that is not known."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 class Deadline:
     """Tells whether a process has had its time, of the processor or four times as much on the clock.
+
+    Time in which it waits for a processor is not its time.
 
     Attributes:
         seconds: its time.
@@ -69,11 +79,11 @@ class Deadline:
         """
         self.seconds = seconds
         self._pid = pid
-        self._clock, self._cpu = started, 0.0
+        self._clock, self._cpu, self._waited = started, 0.0, 0.0
 
     def renew(self) -> None:
         """Let the time begin again."""
-        self._clock, self._cpu = time.monotonic(), cpu_seconds(self._pid)
+        self._clock, self._cpu, self._waited = time.monotonic(), cpu_seconds(self._pid), waiting_seconds(self._pid)
 
     @property
     def has_passed(self) -> bool:
@@ -83,4 +93,5 @@ class Deadline:
             return False
         cpu = cpu_seconds(self._pid)
         used = cpu if math.isinf(cpu) else cpu - self._cpu
-        return max(used, elapsed / _PATIENCE) >= self.seconds
+        waited = waiting_seconds(self._pid) - self._waited
+        return max(used, (elapsed - waited) / _PATIENCE) >= self.seconds

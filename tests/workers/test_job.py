@@ -19,6 +19,7 @@ import pytest
 from microgen import workers
 from microgen.errors import EngineError, InputError, SetupError
 from microgen.workers import LITERT, TFLM, Engine, child, failures, firmware
+from microgen.workers import limits as limits_module
 from microgen.workers.fork_server import server_of
 from microgen.workers.limits import cpu_seconds
 
@@ -255,6 +256,22 @@ def test_a_worker_that_waits_for_its_turn_is_not_hung(engine):
     with workers.start(engine, late, Given(number=1.0)) as job:
         assert job.result(0.5, lambda *progress: done.append(progress)).number == 1.0
     assert done == [(1, 2)]
+
+
+@pytest.mark.parametrize("starved", [True, False])
+def test_waiting_for_a_processor_is_not_a_worker_s_time(monkeypatch, starved):
+    """A busy machine is no hang: another process has the processor all the time, or this one sleeps."""
+    waits = itertools.count()
+    monkeypatch.setattr(limits_module, "cpu_seconds", lambda pid: 0.0)
+    monkeypatch.setattr(limits_module, "waiting_seconds", lambda pid: 100.0 * starved * next(waits))
+    deadline = limits_module.Deadline(0, 1.0, time.monotonic() - 90)
+    deadline.renew()
+    deadline._clock -= 90
+    assert deadline.has_passed is not starved
+
+
+def test_the_time_of_waiting_is_read_where_it_is_known():
+    assert limits_module.waiting_seconds(os.getpid()) >= 0 and limits_module.waiting_seconds(-1) == 0
 
 
 @pytest.mark.parametrize("listens", [True, False])
