@@ -41,8 +41,7 @@ def simulation_lines(result: Simulation) -> Pairs:
         ("detected", f"{d.label} at {result.seconds(d.position):.2f} s, score {d.score:.2f}") for d in trace.detected
     ]
     if not trace.detected:
-        highest = f"; the highest mean score was {trace.means.max():.2f}" if trace.means.size else ""
-        lines.append(("detected", f"nothing{highest}"))
+        lines.append(("detected", f"nothing{_highest(result)}"))
     if result.load is not None:
         known = "estimated" if result.on == EMULATOR else "measured by the board"
         lines.append(("CPU", f"busy {100 * result.load:.0f} % of the time, {known}"))
@@ -50,6 +49,18 @@ def simulation_lines(result: Simulation) -> Pairs:
         share = 100 * trace.lost / len(recording.values)
         lines.append(("lost", f"{trace.lost:,} values of the sensor, {share:.1f} %: {why_lost(result.load)}"))
     return lines
+
+
+def _highest(result: Simulation) -> str:
+    """Return the largest mean score of the labels that can be detected."""
+    means = result.trace.means
+    if not means.size:
+        return ""
+    highest = dict(zip(result.labels, means.max(axis=0), strict=True))
+    if scores := {label: score for label, score in highest.items() if label not in result.ignored}:
+        label = max(scores, key=lambda name: scores[name])
+        return f"; the highest mean score was {scores[label]:.2f}, of {label}"
+    return ""
 
 
 def write_simulation(path: str | Path, result: Simulation) -> None:

@@ -42,6 +42,7 @@ class Simulation:
         labels: of the scores.
         cutoff: that a mean score has to be above, 0 to 1.
         on: where it ran: "host", "emulator", or a port.
+        ignored: labels that are never detected.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Simulation:
     labels: tuple[str, ...]
     cutoff: float
     on: str = HOST
+    ignored: tuple[str, ...] = ()
 
     @property
     def load(self) -> float | None:
@@ -156,7 +158,8 @@ def _simulation(
     data = np.frombuffer(b"".join(trace.frames), model.inputs[0].numpy_dtype)
     frames = data.reshape(len(trace.frames), -1 if trace.frames else 0)
     labels, cutoff = _labels(opened), float(options["cutoff"])
-    return Simulation(model.name, path, recording, trace, own, frames, labels, cutoff, on)
+    ignored = tuple(label.strip() for label in str(options.get("ignore", "")).split(","))
+    return Simulation(model.name, path, recording, trace, own, frames, labels, cutoff, on, ignored)
 
 
 def _run(sources: Sources, work: Path, recording: Recording, on_step: Callable[[str], None]) -> tuple[bytes, Path]:

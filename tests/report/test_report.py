@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from microgen.quantization import Quantized
 from microgen.quantization.quality import LayerQuality, Quality
 from microgen.report.html import write_report
 from microgen.report.models import quality_lines
+from microgen.report.simulation import simulation_lines
 from microgen.report.text import microseconds
 from microgen.support import resources
 from microgen.tflite import load, parse
@@ -233,3 +235,21 @@ def test_a_browser_opens_the_page_without_an_error(name, shared_models, tmp_path
     )  # fmt: skip
     assert 'id="layers"' in done.stdout, done.stderr[-500:]
     assert not re.findall(r".*CONSOLE.*", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("means", "ignored", "shown"),
+    [
+        ([[0.2, 0.9], [0.3, 0.8]], ("other",), "nothing; the highest mean score was 0.30, of word"),
+        ([[0.2, 0.9], [0.3, 0.8]], ("",), "nothing; the highest mean score was 0.90, of other"),
+        ([[0.2, 0.9]], ("word", "other"), "nothing"),
+        (np.empty((0, 2)), (), "nothing"),
+    ],
+)
+def test_where_nothing_is_detected_the_score_is_of_what_could_have_been(means, ignored, shown):
+    trace = SimpleNamespace(means=np.array(means), detected=(), lost=0)
+    recording = SimpleNamespace(summary="1 s", notes=())
+    result = SimpleNamespace(
+        path="a.wav", recording=recording, trace=trace, printed=(), labels=("word", "other"), ignored=ignored, load=None
+    )
+    assert dict(simulation_lines(result))["detected"] == shown
