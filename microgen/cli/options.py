@@ -209,8 +209,15 @@ def out_option(help: str) -> Any:  # noqa: ANN401 - typer has no public type of 
     return typer.Option("-o", "--out", help=help, show_default=False)
 
 
-def parse_settings(texts: list[str] | None, option: str = "application_options") -> dict[str, str] | None:
+def parse_settings(
+    texts: list[str] | None, option: str = "application_options", named: str = "name"
+) -> dict[str, str] | None:
     """Parse the values of a repeatable NAME=VALUE option; None if it is absent.
+
+    Args:
+        texts: the values.
+        option: the parameter that they are of.
+        named: what NAME is, for errors.
 
     Raises:
         InputError: a value has no name, or a name is repeated.
@@ -220,8 +227,8 @@ def parse_settings(texts: list[str] | None, option: str = "application_options")
         name, equals, value = text.partition("=")
         if not name or not equals or name in settings:
             raise InputError(
-                "repeated" if name in settings else "not of the form NAME=VALUE",
-                "give each name once, as NAME=VALUE",
+                "repeated" if name in settings else f"not of the form {named.upper()}=VALUE",
+                f"give each {named} once, as {named.upper()}=VALUE",
                 option=option,
                 value=text,
             )
@@ -243,7 +250,7 @@ def parse_of_models(texts: list[str] | None, option: str, *, several: bool) -> A
         return texts[0]
     if texts == ["random"]:
         return "random"
-    return parse_settings(texts, option)
+    return parse_settings(texts, option, "model")
 
 
 def parse_range(text: str) -> tuple[float, float]:

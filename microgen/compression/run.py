@@ -21,7 +21,7 @@ from ..quantization.damage import LOST_ACCURACY
 from ..recipes import Recipe, load_recipe
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out, write_file
-from ..support.metrics import ACCURACY, METRICS, Metric
+from ..support.metrics import ACCURACY, METRICS, Metric, class_count
 from ..training.train import check_held_out, check_seed, train
 from ..workers import converter
 from .base import Step
@@ -70,13 +70,20 @@ class Compressed:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should know before the model is used: of its quantization, and of an accuracy that was lost."""
-        lost = self.before.tflm_score - self.after.tflm_score
-        if self.metric is not ACCURACY or lost <= LOST_ACCURACY:
-            return self.quantized.warnings
-        scores = f"from {self.before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
-        remedy = "use a smaller amount or more epochs"
-        return (*self.quantized.warnings, f"the accuracy in TFLM falls {scores}: {remedy}")
+        """What a user should know before the model is used: of its quantization, its data and a lost accuracy."""
+        found = list(self.quantized.warnings)
+        if self.metric is not ACCURACY:
+            return tuple(found)
+        before, classes = self.before, class_count(self.quantized.model.outputs[0].elements)
+        if before.float_score <= 1 / classes:
+            found.append(
+                f"the accuracy of the original float model is {before.float_score:.4f}, no better than guessing: "
+                "number the data's classes in the order of the model's outputs (names: in alphabetical order)"
+            )
+        if before.tflm_score - self.after.tflm_score > LOST_ACCURACY:
+            scores = f"from {before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
+            found.append(f"the accuracy in TFLM falls {scores}: use a smaller amount or more epochs")
+        return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, without the bytes."""

@@ -97,7 +97,7 @@ def _checked(what: str, value: Any, spec: Any) -> Any:  # noqa: ANN401
         return None
     if not spec.low <= value <= spec.high or (spec.is_whole and value != round(value)):
         kind = "a whole number of " if spec.is_whole else ""
-        raise InputError(f"{what} {value:g}: must be {kind}{spec.low:g} to {spec.high:g}", f"it is {spec.meaning}")
+        raise InputError(f"{what} {value:g}: must be {kind}{spec.low:g} to {spec.high:g}", f"it means: {spec.meaning}")
     return value
 
 

@@ -157,7 +157,8 @@ def check_names(names: Sequence[str]) -> None:
                 if other == name
                 else f"'{other}' and '{name}' are the same name in C"
             )
-            raise InputError(both, f"give them different names: {option('name')}", option="name")
+            hint = f"give each a name: {option('name', 'FIRST')} {option('name', 'SECOND')}"
+            raise InputError(both, hint, option="name")
         taken[c_identifier(name)] = name
 
 

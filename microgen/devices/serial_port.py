@@ -8,12 +8,14 @@ import os
 from typing import Any
 
 from .. import defaults
-from ..errors import InputError, SetupError, option
+from ..errors import InputError, SetupError, nearest, option
 from .transport import COMMAND_BYTES
 
 _WRITE_TIMEOUT_S = 10.0
 # pyserial may touch the port's settings when its time-out changes, so that one stays; longer ones are made of it.
 _READ_TIMEOUT_S = 0.05
+# The places without a port, which a name may be a misspelling of.
+_NO_PORTS = ("emulator", "host")
 
 
 class SerialPort:
@@ -52,7 +54,8 @@ class SerialPort:
                 str(error), "give a port such as /dev/ttyUSB0 or tcp://host:port", option="on", value=name
             ) from None
         except (OSError, EOFError) as error:
-            raise SetupError(f"cannot be opened: {_reason(error)}", _ports(), option="on", value=name) from None
+            hint = nearest(name, _NO_PORTS, _ports())
+            raise SetupError(f"cannot be opened: {_reason(error)}", hint, option="on", value=name) from None
 
     def write(self, data: bytes) -> None:
         """Send all of `data`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ..deployment.fit import Fit, Memory
     from ..errors import Spelling
     from ..projects.drift import Drift
+    from ..quantization import Quantized
     from ..verification import Device, Layer, Verdict
     from ..workflows.bench import Bench
     from ..workflows.build_all import BoardResult
-    from ..workflows.build_result import BuildResult
+    from ..workflows.build_result import BuildResult, BuiltModel
     from ..workflows.tune import Tuned
 
 
@@ -39,31 +40,40 @@ def build_lines(result: BuildResult) -> Pairs:
         lines.append(("runtime", f"{d.plan.runtime}: {result.runtime_reason}"))
     lines += fit_lines(result.fit)
     lines += application_lines(d.application, d.model)
-    lines += [("stored", line) for m in result.models for line in m.deployment.plan.stored()]
+    lines += _per_model(result, lambda m: [("stored", line) for line in m.deployment.plan.stored()])
     if result.compiled and result.compiled.flash_bytes is not None:
         c = result.compiled
         lines.append(
             ("compiled", f"flash {c.flash_bytes:,} of {c.flash_limit:,} bytes, RAM {c.ram_bytes:,} of {c.ram_limit:,}")
         )
-    for m in result.models:
-        if m.source.metrics:
-            lines += [("held-out data", f"{k}: {v:.4f}") for k, v in m.source.metrics.items()]
-            lines += [("held-out data", f"{k}: {v:.6g}") for k, v in m.source.record.get("parameters", {}).items()]
-        else:
-            lines += quality_lines(m.source)
-    warnings = [text for m in result.models for text in m.source.warnings]
-    warnings += [*d.warnings, *(text for m in result.models for text in m.verdict.warnings)]
-    lines += [("warning", text) for text in warnings]
-    lines += [line for m in result.models for line in _layer_lines(m.verdict)]
+    lines += _per_model(result, lambda m: _quality_lines(m.source))
+    lines += _per_model(result, lambda m: [("warning", text) for text in m.source.warnings])
+    lines += [("warning", text) for text in d.warnings]
+    lines += _per_model(result, lambda m: [("warning", text) for text in m.verdict.warnings])
+    lines += _per_model(result, lambda m: _layer_lines(m.verdict))
     lines.append(("project", str(result.project)))
-    named = [f"{m.deployment.name}: " if result.further else "" for m in result.models]
-    lines += [("verdict", f"{name}{m.verdict.summary()}") for name, m in zip(named, result.models, strict=True)]
+    lines += _per_model(result, lambda m: [("verdict", m.verdict.summary())])
     if result.drift is not None:
         return [*lines, *_drift_lines(result.drift)]
     kind = PROJECTS.get(result.project_kind)
     if kind.tool is None:
         return [*lines, ("next", f"{kind.built_by}: {quote(str(result.project / 'README.md'))} has the commands")]
     return [*lines, ("upload", f"microgen flash {quote(str(result.project))}")]
+
+
+def _per_model(result: BuildResult, lines_of: Callable[[BuiltModel], Pairs]) -> Pairs:
+    """Return the lines of each model, which begin with its name if there are several."""
+    named = [(m, f"{m.deployment.name}: " if result.further else "") for m in result.models]
+    return [(what, f"{name}{text}") for m, name in named for what, text in lines_of(m)]
+
+
+def _quality_lines(source: Quantized) -> Pairs:
+    if not source.metrics:
+        return quality_lines(source)
+    return [
+        *(("held-out data", f"{k}: {v:.4f}") for k, v in source.metrics.items()),
+        *(("held-out data", f"{k}: {v:.6g}") for k, v in source.record.get("parameters", {}).items()),
+    ]
 
 
 def _drift_lines(drift: Drift) -> Pairs:
@@ -172,16 +182,15 @@ def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:
     """Return the rows of `bench_table` that only an emulated CPU gives."""
     if not any(b.cpu for b in results):
         return []
-    operators = max((b.instructions_by_operator for b in results), key=len)
+    # Two models need not have the same operators: a row has the instructions of its operator alone.
+    counted = [{(e["index"], e["op"]): e["instructions"] for e in b.instructions_by_operator} for b in results]
+    operators = sorted(dict.fromkeys(o for one in counted for o in one), key=lambda operator: operator[0])
     return [
         ["CPU", *(f"{b.cpu} ({b.emulator})" if b.cpu else "" for b in results)],
         ["instructions", *(_number(b.instructions) for b in results)],
         *(
-            [
-                f"  {place(0, entry['index'])} {entry['op']}",
-                *(_number(_of_operator(b, k)) for b in results),
-            ]
-            for k, entry in enumerate(operators)
+            [f"  {place(0, index)} {op}", *(_number(one.get((index, op))) for one in counted)]
+            for index, op in operators
         ),
         *([["  outside operators", *(_number(b.instructions_outside) for b in results)]] if operators else []),
         ["estimated time", *(_estimate(b) for b in results)],
@@ -192,15 +201,14 @@ def _counted_rows(results: Sequence[Bench]) -> list[list[str]]:
     ]
 
 
-def _of_operator(bench: Bench, position: int) -> int | None:
-    operators = bench.instructions_by_operator
-    return int(operators[position]["instructions"]) if position < len(operators) else None
-
-
 def _model_part(b: Bench) -> str:
     if b.model_code_bytes is None:
         return ""
     return f"code {b.model_code_bytes:,}, constants {b.model_constant_bytes:,}, RAM {b.model_ram_bytes:,} bytes"
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:.4g}"
 
 
 def _number(value: int | None) -> str:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from .. import defaults
 from ..devices import HOST, Client, SelfTest
 from ..devices.emulator import EMULATOR
-from ..errors import InputError
+from ..errors import InputError, nearest_path
 from ..projects import open_project
 from ..projects.manifest import project_library, project_model, project_runtime
 from ..support.files import write_file
@@ -199,7 +199,10 @@ def read_bench(path: Path) -> Bench:
             raise ValueError(f"with '{min(unknown)}'")
         result = TypeAdapter(Bench).validate_json(json.dumps(stored), strict=True)
         _check_bench(result)
-    except (OSError, ValueError) as error:  # pydantic's is a ValueError, and of several lines
+    except OSError as error:
+        hint = nearest_path(path, "give a file that `microgen bench` wrote")
+        raise InputError(f"{path}: cannot be read ({error.strerror})", hint, path=path) from None
+    except ValueError as error:  # pydantic's is one, of several lines
         said = str(error)
         if isinstance(error, ValidationError):
             said = f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}"

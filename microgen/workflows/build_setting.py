@@ -121,7 +121,7 @@ def prepare(request: BuildRequest, claim: project.Claim) -> Setting:
     labels = tuple(read_labels(_labels_of(of_model)) for of_model in of_models)
     host = runtime.host()
     if request.verify and request.verify_on == EMULATOR and request.runtime != AUTO:
-        check_emulator(board, runtime)
+        check_emulator(board, runtime, "verify_on")
     elif request.verify and not host.obstacle:
         hostbuild.compiler()
     tool = kind.tool if request.compile else None
@@ -156,7 +156,7 @@ def with_runtime(setting: Setting, sources: Sequence[quantization.Quantized]) ->
     runtime = RUNTIMES.get(choice.runtime)
     setting.kind.check(setting.board, runtime.name, setting.application)
     if request.verify and request.verify_on == EMULATOR:
-        check_emulator(setting.board, runtime)
+        check_emulator(setting.board, runtime, "verify_on")
     return replace(setting, runtime=runtime, host=runtime.host()), choice.reason
 
 

@@ -130,15 +130,21 @@ def emulated(firmware: Firmware, *, record: Path | None = None) -> Iterator[tupl
             yield client, board
 
 
-def check_emulator(board: Board, runtime: Runtime) -> None:
+def check_emulator(board: Board, runtime: Runtime, asked: str = "on") -> None:
     """Refuse what cannot run on the emulated CPU of a board.
+
+    Args:
+        board: the board.
+        runtime: the runtime of the firmware.
+        asked: the parameter that asks for the emulator.
 
     Raises:
         SetupError: the runtime's code is not here for that CPU, or this machine lacks a compiler or an emulator.
     """
     obstacle = runtime.emulator_obstacle(board.processor)
     if obstacle:
-        raise SetupError(obstacle, f"verify on this machine ({option('on', HOST)}) or on the board")
+        here = f"run it on this machine ({option(asked, HOST)}) or on the board"
+        raise SetupError(obstacle, f"build with {option('runtime', 'compiled')}, or {here}")
     require_tools(board.processor)
 
 

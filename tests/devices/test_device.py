@@ -75,6 +75,8 @@ def test_what_is_no_bench_file_is_refused(tmp_path, text):
     (tmp_path / "b.json").write_text(text)
     with pytest.raises(InputError, match="not a result of `microgen bench`"):
         read_bench(tmp_path / "b.json")
+    with pytest.raises(InputError, match=r"a\.json: cannot be read \(No such file or directory\)"):
+        read_bench(tmp_path / "a.json")
 
 
 def test_tune_takes_what_the_board_uses_and_builds_again(made, tmp_path):

@@ -346,6 +346,9 @@ def test_a_port_that_is_not_there():
         SerialPort("/dev/ttyNONE")
     with pytest.raises(SetupError, match="cannot be opened"):
         SerialPort("tcp://127.0.0.1:1")
+    with pytest.raises(SetupError, match="cannot be opened") as misspelled:
+        SerialPort("emulater")
+    assert misspelled.value.hint == "did you mean 'emulator'?"
     with pytest.raises(InputError, match="on=nonsense://x"):
         SerialPort("nonsense://x")
 

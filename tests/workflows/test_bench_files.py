@@ -78,3 +78,13 @@ def test_two_results_fit_a_narrow_terminal_with_whole_labels(monkeypatch, capsys
     assert max(map(len, lines)) <= 80
     labels = [line[1:21].strip() for line in lines]
     assert {"inferences/s", "median, relative", "flash, RAM as linked", "outside operators"} <= set(labels)
+
+
+def test_instructions_are_shown_next_to_the_operator_that_they_are_of(capsys):
+    other = ({"index": 0, "op": "MUL", "instructions": 7}, {"index": 1, "op": "ADD", "instructions": 8})
+    first = dataclasses.replace(BENCH, inferences_per_s=18518.5)
+    bench_table([first, dataclasses.replace(BENCH, instructions_by_operator=other)])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    found = [" ".join(row) for row in rows if {"ADD", "MUL"} & set(row)]
+    assert found == ["0 ADD 1", "0 MUL 7", "1 ADD 8"]
+    assert ["inferences/s", "18,518", "1"] in rows

@@ -138,8 +138,9 @@ def test_a_build_is_verified_on_the_emulator_at_once(tmp_path):
 def test_a_build_that_cannot_be_verified_there_writes_nothing(options, error, message, tmp_path):
     (tmp_path / "m.tflite").write_bytes(models.fully_connected())
     arguments = {"board": "pico", "runtime": "plain", "samples": 8, "out": tmp_path / "p", **options}
-    with pytest.raises(error, match=re.escape(message)):
+    with pytest.raises(error, match=re.escape(message)) as refused:
         microgen.build(tmp_path / "m.tflite", **arguments)
+    assert "on=host" not in refused.value.hint.replace("verify_on=host", "")
     assert not (tmp_path / "p").exists()
 
 
@@ -219,6 +220,7 @@ def test_tflm_is_refused_with_what_runs_there(tmp_path):
     done = run("verify", path, "--on", "emulator", cwd=tmp_path)
     assert done.returncode == 3
     assert "no TFLM for Cortex-M4F on this machine; the compiled runtime runs there" in done.stderr
+    assert "--runtime compiled" in done.stderr and "(--on host)" in done.stderr
 
 
 def test_a_machine_without_a_cross_compiler_is_told_the_packages(project, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from microgen.devices.emulator import missing_packages
 from microgen.errors import DeviceError, InputError
 from microgen.projects import open_project
 from microgen.projects.manifest import project_board
+from microgen.report.projects import build_lines
 from microgen.tflite import load, parse
 from microgen.workflows.verify import verify_models
 from tests.projects.test_project import tree
@@ -56,6 +58,10 @@ def addresses():
 
 
 def test_each_is_verified_while_the_others_take_turns(built):
+    further = replace(built.further[0], source=replace(built.further[0].source, warnings=("check it",)))
+    lines = build_lines(replace(built, further=(further, *built.further[1:])))
+    assert ("warning", "8.wake-word: check it") in lines
+    assert [text.split(":")[0] for what, text in lines if what == "verdict"] == list(NAMES)
     found = [(m.deployment.name, m.verdict.status, m.verdict.firmware, m.verdict.sequence) for m in built.models]
     assert found == [(name, "bit-exact", "equal", n) for name, n in zip(NAMES, (0, 20, 20), strict=True)]
     document = built.to_json()
@@ -317,7 +323,7 @@ def test_the_command_line_takes_options_for_each(files, tmp_path):
     for texts, several in ((["a", "b"], False), (["a"], True), (["a=1", "a=2"], True)):
         with pytest.raises(InputError) as refused:
             parse_of_models(texts, "labels", several=several)
-        assert refused.value.option == "labels"
+        assert refused.value.option == "labels" and "NAME=" not in refused.value.hint
 
 
 def test_several_boards_get_them_too(files, tmp_path):
