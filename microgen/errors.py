@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypedDict
@@ -134,6 +135,8 @@ class MicrogenError(Exception):
         self.template = message, hint
         self.message, self.hint = self.spelled(PYTHON)
         super().__init__(self.message)
+        if sys.version_info >= (3, 11):
+            self.add_note(f"hint: {self.hint}")  # a traceback prints it
         self.option = option
         self.path = None if path is None else str(path)
         self.tensor = tensor

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,3 +167,9 @@ def test_a_file_is_no_project(tmp_path):
     (tmp_path / "m.txt").write_text("")
     with pytest.raises(InputError, match=r"m\.txt: not a folder"):
         microgen.bench(tmp_path / "m.txt")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")
+def test_a_traceback_shows_the_hint() -> None:
+    error = InputError("it is empty", f"give {option('data', 'x.npz')}", option="data", value="y")
+    assert "".join(traceback.format_exception_only(error)).endswith("data=y: it is empty\nhint: give data=x.npz\n")

@@ -52,10 +52,15 @@ class LogMel(Settings):
             sample_rate=self.sample_rate, window_ms=self.window_ms, step_ms=self.step_ms, channels=self.channels
         )
         nyquist = self.sample_rate / 2
+        samples = f"take {_MIN_WINDOW} to {_MAX_WINDOW} samples; window_ms={self.window_ms} makes {self.window}"
         for name, allowed, hint in (
             ("sample_rate", self.sample_rate >= 1, "give it in Hz"),
-            ("window_ms", _MIN_WINDOW <= self.window <= _MAX_WINDOW, f"take {_MIN_WINDOW} to {_MAX_WINDOW} samples"),
-            ("step_ms", 1 <= self.step <= self.window, "take one sample to a whole window"),
+            ("window_ms", _MIN_WINDOW <= self.window <= _MAX_WINDOW, samples),
+            (
+                "step_ms",
+                1 <= self.step <= self.window,
+                f"take one sample to a whole window, window_ms={self.window_ms}",
+            ),
             ("channels", 1 <= self.channels <= _MAX_CHANNELS, f"take 1 to {_MAX_CHANNELS}"),
             ("low_hz", 0 <= self.low_hz < nyquist, f"take 0 Hz to half the sample rate, {nyquist:g}"),
             ("high_hz", self.low_hz < self.high_hz <= nyquist, f"take {self.low_hz:g} to {nyquist:g} Hz"),
@@ -83,10 +88,11 @@ class LogMel(Settings):
         Raises:
             InputError: the samples are of another type or shape.
         """
-        if samples.dtype != np.int16 or samples.ndim != 1:
-            raise InputError(
-                f"samples of type {samples.dtype} and {samples.ndim} dimensions", "to_int16() makes 16-bit samples"
-            )
+        samples = np.asarray(samples)
+        if samples.dtype != np.int16:
+            raise InputError(f"samples of type {samples.dtype}", "to_int16() converts values from -1 to 1")
+        if samples.ndim != 1:
+            raise InputError(f"samples of shape {list(samples.shape)}", "give one channel: a single dimension")
         if len(samples) < self.window:
             return np.zeros((0, self.channels), np.uint16)
         windows = np.lib.stride_tricks.sliding_window_view(samples, self.window)[:: self.step]

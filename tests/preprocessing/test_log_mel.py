@@ -187,9 +187,12 @@ def test_settings_that_cannot_be_computed_are_refused(option, value):
 
 
 def test_samples_of_another_type_are_refused():
-    for samples in (np.zeros(480), np.zeros((2, 480), np.int16)):
-        with pytest.raises(InputError):
+    for samples, hint in (
+        (np.zeros(480), "to_int16"), ([0] * 480, "to_int16"), (np.zeros((2, 480), np.int16), "one channel"),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as refused:
             LogMel().frames(samples)
+        assert hint in refused.value.hint
     with pytest.raises(InputError):
         to_int16([0, float("nan")])
     assert to_int16([-2, -1, 0, 0.5, 1]).tolist() == [-32768, -32768, 0, 16384, 32767]
