@@ -70,7 +70,7 @@ def predict(
     labels = [str(label) for label in opened.manifest.get("labels", [])]
     source = opened.manifest.get("source", {})
     first, sequences, steps = ChannelsFirst.of(source), Sequences.of(source), 1
-    given = [samples] if isinstance(samples, np.ndarray) else list(samples)
+    given = [samples] if isinstance(samples, np.ndarray) else [np.asarray(values) for values in samples]
     if sequences:
         given[0], steps = sequences.deployed(np.asarray(given[0]), run.inputs[0].shape)
     inputs = quantize_samples(run, first.deployed_inputs(given))

@@ -51,7 +51,7 @@ VARYING = {
             r"\(firmware = TFLM, every byte(?: of \d+ tensors)?; .*\)",
             r"passed on \1",
         ),
-        (r"(?m)^layer +\d.*\n", ""),
+        (r"(?m)^layer +(?:[\w.-]+: )?\d.*\n", ""),
     ],
     # What the compiled runtime makes of the digits for a Pico.
     "digits on a pico": [

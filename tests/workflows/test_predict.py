@@ -72,3 +72,5 @@ def test_several_inputs_and_outputs_and_no_labels(tmp_path):
 def test_samples_that_do_not_fit_are_refused(project, shape):
     with pytest.raises(InputError):
         microgen.predict(project, np.zeros(shape, np.float32))
+    with pytest.raises(InputError):
+        microgen.predict(project, [np.zeros(shape, np.float32).tolist()])
