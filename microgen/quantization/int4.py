@@ -63,7 +63,8 @@ def with_int4_weights(
     layers = [k for k, op in enumerate(model.main.operators) if _is_able(model, op)]
     if not layers:
         raise InputError(
-            "no layer has int8 weights to convert to four bits", "CONV_2D and FULLY_CONNECTED layers can have them"
+            f"no CONV_2D or FULLY_CONNECTED layer has {_LEAST} int8 weights or more to convert to four bits",
+            "keep int8: four bits save nothing in such small layers",
         )
     inputs = (
         quantize_samples(model, [_spread(values) for values in quantized.calibration])

@@ -107,10 +107,14 @@ def print_text(text: str) -> None:
 
 
 def print_pairs(lines: Pairs) -> None:
-    """Print names and values in two columns, escaped; on a terminal, long values go on below their start."""
-    width = max(len(key) for key, _ in lines) + 2
+    """Print names and values in two columns, escaped; on a terminal, long values go on below their start.
+
+    A command stays one line, which a terminal wraps and still copies as one.
+    """
+    width, terminal = max(len(key) for key, _ in lines) + 2, terminal_width(sys.stdout)
     for key, value in lines:
-        for line in hang(f"{visible(key):<{width}}", visible(value), terminal_width(sys.stdout)):
+        room = None if value.startswith("microgen ") else terminal
+        for line in hang(f"{visible(key):<{width}}", visible(value), room):
             write_output(line + "\n")
 
 

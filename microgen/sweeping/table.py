@@ -36,7 +36,7 @@ class Row:
     Attributes:
         name: the candidate's.
         price: what it costs and brings; None where it could not be made.
-        arena_bytes: what a firmware for the board reserves as tensor arena.
+        arena_bytes: what a firmware for the board reserves as tensor arena; 0 where it does not run there.
         fit: the use of the board's memories.
         device: what it costs on the board as code; None where no runtime that can tell takes it.
         breaks: the first of the sweep's limits that it does not keep to; "" where it keeps to all.
@@ -68,7 +68,9 @@ class Row:
 
     def has(self, axis: str) -> bool:
         """Tell whether it has a place on an axis."""
-        return self.price is not None and (axis not in _ON_DEVICE or self.device is not None)
+        if self.price is None or (axis == "arena_bytes" and not self.arena_bytes):
+            return False
+        return axis not in _ON_DEVICE or self.device is not None
 
     def value(self, axis: str) -> int:
         """Return its place on an axis: of the board, or of its price."""

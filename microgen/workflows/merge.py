@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..compression.merge import OUTPUTS, MergeRequest, merge_files
-from ..errors import EngineError, InputError, option
+from ..errors import EngineError, InputError, command, option
 from ..frontends import source as sources
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
@@ -109,8 +109,8 @@ def merge(
     quantized = len(tflites) == len(given)
     if not quantized and not are_keras:
         raise InputError(
-            "models of different formats cannot be merged",
-            f"give .tflite files only, or {' and '.join(KERAS.suffixes)} only",
+            "only .tflite files can be merged, or only Keras models",
+            f"convert the others to .tflite: {command('quantize', 'MODEL', option('calibration', 'DATA'))}",
         )
     if not 0 <= share <= 1:
         raise InputError(

@@ -12,6 +12,7 @@ import unicodedata
 import pytest
 
 from microgen.errors import InputError
+from microgen.report import text
 from microgen.report.text import print_json, print_line, print_pairs, print_text, table
 from tests.support import models
 from tests.support.command_line import run
@@ -48,6 +49,14 @@ def test_what_harms_nobody_is_printed_as_it_is(capsys):
     table(["name"], [[text]])
     out = capsys.readouterr().out
     assert out.startswith(text + "\n") and out.count("Fußgänger 行人 \U0001f6b6 (a) [b]") == 3
+
+
+def test_a_command_is_not_folded(monkeypatch, capsys):
+    monkeypatch.setattr(text, "terminal_width", lambda stream: 80)
+    command = f"microgen build {'a' * 40} --board esp32 --calibration {'b' * 40}"
+    print_pairs([("next", command), ("why", "because " * 12)])
+    [first, *others] = capsys.readouterr().out.splitlines()
+    assert first == f"next  {command}" and len(others) == 2
 
 
 def test_a_file_is_printed_with_its_lines_and_tabs(capsys):

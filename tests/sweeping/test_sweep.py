@@ -262,6 +262,8 @@ def test_the_picture_has_all_that_was_measured_and_always_the_same_bytes(cheap, 
     for expected in ("prune:0.2", "prune:0.5", "original", "tensor arena", "accuracy in int8 on TFLM"):
         assert expected in text
     assert "prune:0.9" not in text  # it was not measured
+    elsewhere = replace(found.rows[1], arena_bytes=0)  # it does not run on the board
+    assert elsewhere.has("macs") and not elsewhere.has("arena_bytes") and found.rows[1].has("arena_bytes")
     odd = replace(found, name="a$<b&c", rows=(*found.rows, replace(found.rows[1], name="<$x$&>")))
     assert "<$x$&>" in "".join(ET.fromstring(picture.draw(odd, "svg")).itertext())
 
