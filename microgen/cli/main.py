@@ -12,6 +12,8 @@ from typing import NoReturn
 
 # The exit code that a shell reports for a program that SIGPIPE ended: 128 + 13.
 _PIPE_CLOSED = 141
+# That for one that Ctrl-C ended: 128 + 2.
+_INTERRUPTED = 130
 # What ends a command from outside: it cleans up as after Ctrl-C, and exits as a shell reports the signal, 128 + number.
 _ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 # The commands that run models whatever else they do.
@@ -64,7 +66,7 @@ def main() -> NoReturn:
     except MicrogenError as error:
         _fail(*error.spelled(SHELL), error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted", "nothing was left half-written", 128 + received[0] if received else 130)
+        code = _INTERRUPTED
     except SystemExit as left:
         # typer and rich exit with 1 when the output is closed, and 1 means diverged here. Commands return their code.
         code = _PIPE_CLOSED if left.code == 1 else left.code
@@ -87,8 +89,8 @@ def main() -> NoReturn:
             "this is a fault of microgen; MICROGEN_TRACEBACK=1 shows where",
             2,
         )
-    if received:
-        code = 128 + received[0]
+    if received or code == _INTERRUPTED:  # typer makes this code of an interrupt, too
+        _fail("interrupted", "nothing was left half-written", 128 + received[0] if received else _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

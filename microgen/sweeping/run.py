@@ -222,6 +222,7 @@ def _quantizations(
     else:
         frontend, source = sources.find(model)
     if not frontend.needs_calibration(source):
+        frontend.read(source)  # or it is no model at all
         raise InputError(
             f"{source.path}: is quantized already", "give the float model that it was made of", path=source.path
         )

@@ -122,6 +122,9 @@ def test_a_model_that_is_quantized_has_nothing_to_compare(dense, tmp_path):
     microgen.quantize(dense, ROWS, out=tmp_path / "q.tflite")
     with pytest.raises(InputError, match="is quantized already"):
         microgen.sweep(tmp_path / "q.tflite", calibration=ROWS, picture=None)
+    np.savez(tmp_path / "x.npz", x=ROWS)
+    with pytest.raises(InputError, match=r"x\.npz: not a \.tflite file"):
+        microgen.sweep(tmp_path / "x.npz", calibration=ROWS, picture=None)
 
 
 def test_weights_beside_an_onnx_file_belong_to_it(tmp_path):
