@@ -21,7 +21,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
 
     Without a budget, that is what was asked for. With one, it is the fastest from there on (from "speed" on where
     nothing else was asked for) whose weights and kernels take no more: kernels are counted with the error of their
-    estimate, so that what is linked keeps to it.
+    estimate. What is linked has the calls of the kernels, too, and may take a few percent more.
 
     Args:
         wanted: what the user asked for.
