@@ -17,7 +17,7 @@ from ..frontends.keras.engine import TRAINING
 from ..frontends.keras.frontend import FRONTEND as KERAS
 from ..frontends.source import slug
 from ..quantization import Quantized
-from ..quantization.damage import LOST_ACCURACY
+from ..quantization.damage import LOST_ACCURACY, guesses
 from ..recipes import Recipe, load_recipe
 from ..runtimes import DEFAULT_RUNTIME, RUNTIMES
 from ..support.files import check_out, write_file
@@ -74,12 +74,9 @@ class Compressed:
         found = list(self.quantized.warnings)
         if self.metric is not ACCURACY:
             return tuple(found)
-        before, classes = self.before, class_count(self.quantized.model.outputs[0].elements)
-        if before.float_score <= 1 / classes:
-            found.append(
-                f"the accuracy of the original float model is {before.float_score:.4f}, no better than guessing: "
-                "number the data's classes in the order of the model's outputs (names: in alphabetical order)"
-            )
+        before = self.before
+        classes = class_count(self.quantized.model.outputs[0].elements)
+        found += guesses(before.float_score, classes, "in alphabetical order")
         if before.tflm_score - self.after.tflm_score > LOST_ACCURACY:
             scores = f"from {before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
             found.append(f"the accuracy in TFLM falls {scores}: use a smaller amount or more epochs")

@@ -24,7 +24,7 @@ from ..tflite.check import float_operators, requantizing
 from ..verification import make_samples, quantize_samples
 from ..workers import TFLM, tflm
 from . import quality
-from .damage import damage, is_destroyed
+from .damage import damage, guesses, is_destroyed
 from .quality import Quality
 
 _DEADLINE_S = 300.0
@@ -132,6 +132,9 @@ def finish(
     )
     if cost is not None:
         warnings += damage(cost, model, scheme)
+    if cost is not None and cost.accuracy is not None:
+        in_order = "in alphabetical order if the outputs have no labels"
+        warnings += guesses(cost.accuracy[0], model.outputs[0].elements, in_order)
     if calibration.is_made_up and not is_float:
         warnings.append(
             "the calibration data is random, and so are the ranges of all tensors: real inputs may saturate or lose "

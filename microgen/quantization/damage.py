@@ -40,6 +40,22 @@ def damage(quality: Quality, model: TfliteModel, scheme: str) -> list[str]:
     return [f"quantization {how}: {', and '.join(lost)}; it breaks at {place}; try {_remedies(worst, model, scheme)}"]
 
 
+def guesses(accuracy: float, classes: int, names: str) -> list[str]:
+    """Return a warning if a float model is no better than guessing, as it is on classes in another order.
+
+    Args:
+        accuracy: of the float model on the data.
+        classes: their number.
+        names: the order that the names of classes have.
+    """
+    if accuracy > 1 / classes:
+        return []
+    return [
+        f"the accuracy of the float model is {accuracy:.4f}, no better than guessing: number the data's classes in the "
+        f"order of the model's outputs (names: {names})"
+    ]
+
+
 def _remedies(worst: LayerQuality, model: TfliteModel, scheme: str) -> str:
     op = model.main.operators[worst.index]
     weights = [model.main.tensors[i] for i in op.inputs[1:2] if i >= 0 and model.main.tensors[i].is_constant]

@@ -39,7 +39,7 @@ def test_channel_prune_halves_work_and_arena_within_1_5_points(digits, some_digi
     assert "the accuracy in TFLM falls from" in dict(compressed_lines(worse, "c.keras"))["warning"]
     swapped = dataclasses.replace(found, before=dataclasses.replace(found.before, float_score=0.1))
     [warning] = swapped.warnings
-    assert warning.startswith("the accuracy of the original float model is 0.1000, no better than guessing")
+    assert warning.startswith("the accuracy of the float model is 0.1000, no better than guessing")
     assert k == pytest.approx(round(k), abs=1e-6) and abs(n * change) - 1e-6 <= k < 0.2 * n
     assert built(tmp_path / "c.keras", tmp_path / "p")
 

@@ -266,6 +266,8 @@ def test_classes_with_a_name_are_those_of_the_labels(tmp_path):
     assert found.labels == ("dark", "grey", "bright"), "not in the order of the alphabet, as the folders are"
     found = quantize(_brightness(), folder, value_range=(0.0, 255.0), labels=["night", "dusk", "day"])
     assert found.quality.accuracy is None and "the labels are night, dusk, day" in found.warnings[0]
+    found = quantize(_brightness(), folder, value_range=(0.0, 255.0))
+    assert found.quality.accuracy == (0.0, 0.0) and "no better than guessing" in found.warnings[0]
 
 
 def test_data_that_was_scaled_before_the_models_own_rescaling_is_warned_of():
