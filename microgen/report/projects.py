@@ -207,10 +207,6 @@ def _model_part(b: Bench) -> str:
     return f"code {b.model_code_bytes:,}, constants {b.model_constant_bytes:,}, RAM {b.model_ram_bytes:,} bytes"
 
 
-def _rate(per_second: float) -> str:
-    return f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:.4g}"
-
-
 def _number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 

@@ -323,7 +323,7 @@ def test_refuses_control_flow_into_a_subgraph_that_does_not_exist(missing):
     def lead_astray(model):
         model.subgraphs[0].operators[0].builtinOptions.elseSubgraphIndex = missing
 
-    with pytest.raises(InputError, match=f"control flow runs subgraph {missing} of 3$"):
+    with pytest.raises(InputError, match=f"control flow runs subgraph {missing} of 3(?m:$)"):
         parse(changed(models.control_flow(), lead_astray))
 
 
