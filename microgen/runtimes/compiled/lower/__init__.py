@@ -114,11 +114,12 @@ def lower(model: TfliteModel) -> Program:
             HINT,
         )
     context = Context(model)
-    steps = tuple(fold(_lower(context, op), context) for op in model.main.operators)
+    steps = [fold(_lower(context, op), context) for op in model.main.operators]
+    outputs = tuple(context.value(i) for i in model.main.outputs)
     return Program(
         inputs=tuple(context.value(i) for i in model.main.inputs),
-        outputs=tuple(context.value(i) for i in model.main.outputs),
-        steps=steps,
+        outputs=outputs,
+        steps=recurrent.without_copies(steps, outputs),
         initial=context.initial,
     )
 

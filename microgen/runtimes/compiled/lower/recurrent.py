@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,29 +70,39 @@ def _first_assigned(context: Context, name: str) -> Tensor | None:
 
 
 def read_variable(op: Op) -> Step:
-    """READ_VARIABLE: no copy where all that is read is used before the variable is assigned again."""
-    output = op.output
-    variable = _variable(op.context, _name(op), output)
+    """READ_VARIABLE: a copy, until all steps are known."""
+    variable = _variable(op.context, _name(op), op.output)
     base: dict[str, Any] = {
         "index": op.op.index,
         "name": op.name,
         "inputs": (variable,),
         "outputs": (op.output_value(),),
     }
-    graph, name = op.context.graph, _name(op)
-    assigned = [k.index for k in graph.operators if k.name == "ASSIGN_VARIABLE" and _name(Op(op.context, k)) == name]
-    used = [k.index for k in graph.operators if output.index in k.inputs]
-    if not assigned and output.index not in graph.outputs:
-        return Alias(**base)
-    if output.index not in graph.outputs and used and not _is_kept(op, output.index) and max(used) < min(assigned):
-        return Alias(**base)
     return _copy(base, variable)
 
 
-def _is_kept(op: Op, index: int) -> bool:
-    """Tell whether something shares the memory of what was read, and may be used later."""
-    kin = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "TRANSPOSE", "CONCATENATION", "PACK")
-    return any(index in k.inputs and k.name in kin[:3] for k in op.context.graph.operators)
+def without_copies(steps: Sequence[Step], outputs: Sequence[Value]) -> tuple[Step, ...]:
+    """Let what was read share the memory of its variable, if nothing uses it after the variable is assigned."""
+    return tuple(
+        Alias(index=step.index, name=step.name, inputs=step.inputs, outputs=step.outputs)
+        if step.name == "READ_VARIABLE" and not _outlives(step, steps[k + 1 :], outputs)
+        else step
+        for k, step in enumerate(steps)
+    )
+
+
+def _outlives(read: Step, later: Sequence[Step], outputs: Sequence[Value]) -> bool:
+    """Tell whether an output, or a step after the variable is assigned, uses what was read or shares its memory."""
+    sharing, is_assigned = {read.output.index}, False
+    for step in later:
+        is_assigned |= read.input in step.outputs
+        if sharing.isdisjoint(v.index for v in step.inputs):
+            continue
+        if is_assigned:
+            return True
+        if isinstance(step, Alias):
+            sharing.add(step.output.index)
+    return not sharing.isdisjoint(v.index for v in outputs)
 
 
 def assign_variable(op: Op) -> Step:
