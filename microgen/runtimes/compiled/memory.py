@@ -143,12 +143,12 @@ def _items(
         if code.scratch_bytes:
             items.append(Item(-1 - step.index, k, k, code.scratch_bytes))
         out = roots[step.output.index] if step.outputs else -1
-        if code.scratch_bytes and code.scratch_overlap and dies.get(roots[step.input.index]) == k:
-            allowed[roots[step.input.index], -1 - step.index] = code.scratch_overlap
-        for v, overlap in zip(step.inputs, code.overlaps, strict=False):
-            root = roots[v.index]
-            again = sum(roots[i.index] == root for i in step.inputs) > 1
-            if overlap is not None and root in dies and dies[root] == k and born.get(out) == k and not again:
+        roots_read = [roots[v.index] for v in step.inputs]
+        given_up = {root for root in roots_read if dies.get(root) == k and roots_read.count(root) == 1}
+        if code.scratch_bytes and code.scratch_overlap and roots_read[0] in given_up:
+            allowed[roots_read[0], -1 - step.index] = code.scratch_overlap
+        for root, overlap in zip(roots_read, code.overlaps, strict=False):
+            if overlap is not None and root in given_up and born.get(out) == k:
                 allowed[root, out] = overlap
     return items, allowed
 
