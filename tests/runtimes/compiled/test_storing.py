@@ -16,10 +16,14 @@ from tests.support.models import ModelBuilder
 
 
 def model(kind, strides=(2, 1, 1)):
+    return parse(packed_model(kind, strides), "m")
+
+
+def packed_model(kind, strides, size=16):
     """Convolutions of 32 channels, smaller ones after larger ones, with weights of a kind."""
     rng = np.random.default_rng(4)
     b = ModelBuilder()
-    tensors, size = [b.tensor("x", [1, 16, 16, 32], "int8", 0.05)], 16
+    tensors = [b.tensor("x", [1, size, size, 32], "int8", 0.05)]
     for k, stride in enumerate(strides):
         shape = (32, 3, 3, 32)
         w = rng.normal(0, 40, shape)
@@ -32,7 +36,7 @@ def model(kind, strides=(2, 1, 1)):
         elif kind == "blocks":
             w = w.reshape(16, 2, 72, 4) * (rng.random((16, 1, 72, 1)) < 0.4)
         values = np.clip(w.round(), -127, 127).reshape(shape)
-        size //= stride
+        size = -(-size // stride)
         weights = b.tensor(f"w{k}", shape, "int8", 0.01, values=values)
         bias = b.tensor(f"b{k}", [32], "int32", 0.0005, values=np.zeros(32))
         tensors.append(b.tensor(f"y{k}", [1, size, size, 32], "int8", 0.6))
@@ -40,7 +44,7 @@ def model(kind, strides=(2, 1, 1)):
         options.strideH = options.strideW = stride
         options.dilationHFactor = options.dilationWFactor = 1
         b.op("CONV_2D", [tensors[-2], weights, bias], [tensors[-1]], options)
-    return parse(b.build([tensors[0]], [tensors[-1]]), "m")
+    return b.build([tensors[0]], [tensors[-1]])
 
 
 FORMS = {"clustered": "4-bit indices", "pruned": "runs", "blocks": "blocks", "random": ""}
