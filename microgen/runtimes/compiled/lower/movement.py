@@ -144,10 +144,12 @@ def pad(op: Op) -> Step:
     """PAD and PADV2."""
     t = op.output
     bounds = op.constant(1, "its padding").reshape(-1, 2).tolist()
-    fill = int(op.constant(2, "its value").reshape(-1)[0]) if op.has(2) else t.zero_point
     op.need(t.dtype in ("int8", "int16", "int32"), t.dtype)
-    if not op.has(2) and t.dtype != "int8":
-        fill = 0
+    fill = t.zero_point if t.dtype == "int8" else 0
+    if op.has(2):
+        value = op.constant(2, "its value")
+        op.need(value.dtype == t.dtype, f"a value of {value.dtype} with {t.dtype}")
+        fill = int(value.reshape(-1)[0])
     shape = op.tensor(0).shape
     place = _blank(t)[tuple(slice(before, before + n) for (before, _), n in zip(bounds, shape, strict=True))]
     return _move(op, [0], [(0, _blank(op.tensor(0)), 0, place)], fill)

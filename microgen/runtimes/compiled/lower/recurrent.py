@@ -179,8 +179,8 @@ def lstm(op: Op) -> Step:
     present = tuple(k for k in range(len(op.op.inputs)) if op.has(k))
     op.need(present == _PRESENT, "peepholes, a projection, layer normalization or gates left out")
     source, hidden, cell = op.tensor(_INPUT), op.tensor(_HIDDEN), op.tensor(_CELL)
-    types = tuple(t.dtype for t in (source, hidden, cell, op.tensor(_BIASES)))
-    op.need(types in (("int8", "int8", "int16", "int32"), ("int16", "int16", "int16", "int64")), " x ".join(types))
+    types = tuple(t.dtype for t in (source, hidden, cell, op.output))
+    op.need(types in (("int8", "int8", "int16", "int8"), ("int16",) * 4), " x ".join(types))
     op.need(source.dtype == "int8" or not (source.zero_point or hidden.zero_point), "a zero point with int16")
     op.need(op.op.activation == "TANH", f"the activation {op.op.activation or 'none'}")
     _need_shapes(op)
@@ -223,7 +223,8 @@ def _need_shapes(op: Op) -> None:
 
 def _gate(op: Op, k: int, source: Tensor, hidden: Tensor) -> Gate:
     def folded(position: int, zero: int, bias: Int64) -> tuple[Int8, Int64]:
-        w = op.constant(position, "its weights").astype(np.int8)
+        w = op.constant(position, "its weights")
+        op.need(w.dtype == np.int8, f"weights of {w.dtype}")
         return w, bias - zero * w.astype(np.int64).sum(1)
 
     def factor(t: Tensor, position: int) -> tuple[int, int]:
@@ -235,6 +236,8 @@ def _gate(op: Op, k: int, source: Tensor, hidden: Tensor) -> Gate:
         return reduced(multiplier), 15 - shift
 
     bias = op.constant(_BIASES + k, "its biases").astype(np.int64)
+    wanted = "int32" if source.dtype == "int8" else "int64"
+    op.need(op.tensor(_BIASES + k).dtype == wanted, f"biases of {op.tensor(_BIASES + k).dtype}")
     input_weights, input_bias = folded(_INPUT_WEIGHTS + k, source.zero_point, bias)
     state_weights, state_bias = folded(_STATE_WEIGHTS + k, hidden.zero_point, np.zeros_like(bias))
     factors = factor(source, _INPUT_WEIGHTS + k), factor(hidden, _STATE_WEIGHTS + k)

@@ -38,6 +38,7 @@ def gather(op: Op) -> Step:
     if source < 0:
         return movement.gather(op)
     op.need(op.output.elements == op.context.tensor(source).elements, "an output of another size")
+    op.need(op.output.dtype == "int8", f"a table of int8 to {op.output.dtype}")
     table: Int8 = op.constant(0, "its table").reshape(-1).astype(np.int8)
     c = op.context
     outputs = tuple(c.value(i) for i in op.op.outputs)

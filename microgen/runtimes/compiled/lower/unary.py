@@ -208,10 +208,8 @@ def hard_swish(op: Op) -> Int64:
         if relu_e < 0:
             reluish = rounding_shift(reluish, -relu_e)
         reluish = _int16((reluish + (1 << 15)) >> 1)
-        product = reluish * scaled
-        truncated = product // (1 << 15) if product >= 0 else -(-product // (1 << 15))
-        both = -(2**15)
-        result = 2**15 - 1 if reluish == scaled == both else truncated
+        product = reluish * scaled  # no -2**15 by itself, which TFLM saturates: reluish is not negative
+        result = product // (1 << 15) if product >= 0 else -(-product // (1 << 15))
         table[k] = _int16(rounding_shift(result, -out_e) + y.zero_point)
     return np.clip(table, -128, 127)
 
@@ -229,9 +227,7 @@ def _saturate16(x: int) -> int:
 
 
 def _high16(a: int, b: int) -> int:
-    """Return gemmlowp's SaturatingRoundingDoublingHighMul of int16."""
-    if a == b == -(2**15):
-        return 2**15 - 1
+    """Return gemmlowp's SaturatingRoundingDoublingHighMul of int16, for b > 0."""
     product = a * b
     nudged = product + ((1 << 14) if product >= 0 else 1 - (1 << 14))
     return nudged // 2**15 if nudged >= 0 else -((-nudged) // 2**15)
