@@ -57,8 +57,9 @@ def check(
     seed: int = 0,
     cpu: Cpu | None = None,
     options: Options | None = None,
+    flags: Sequence[str] = (),
 ) -> list[Outcome]:
-    """Compile and run the models, on this machine or an emulated CPU, and compare with TFLM."""
+    """Compile and run the models, on this machine (with more flags) or an emulated CPU, and compare with TFLM."""
     outcomes = [Outcome() for _ in models]
     taken: list[tuple[int, CompiledModel, TfliteModel]] = []
     for k, data in enumerate(models):
@@ -76,7 +77,7 @@ def check(
     if not compiled:
         return outcomes
     fed = [samples[k] for k, _, _ in taken]
-    runs = emulated.run(folder, compiled, fed, cpu) if cpu else host.run(folder, compiled, fed)
+    runs = emulated.run(folder, compiled, fed, cpu) if cpu else host.run(folder, compiled, fed, flags)
     for (k, c, _), got in zip(taken, runs, strict=True):
         if isinstance(plain[k], reference.Crashed):
             outcomes[k].refused = f"TFLM: {plain[k]}"

@@ -68,12 +68,13 @@ def run(
     folder: Path,
     models: Sequence[CompiledModel],
     samples: Sequence[Sequence[Sequence[np.ndarray]]],
+    flags: Sequence[str] = (),
 ) -> list[list[Run]]:
     """Compile the models, each with a prefix of its own ("m0", "m1", ...), into one program and run their samples."""
     write(folder, models, samples)
-    objects = [_kernel(f) for f in sorted({f for m in models for f in m.kernel_files})]
+    objects = [_kernel(f, tuple(flags)) for f in sorted({f for m in models for f in m.kernel_files})]
     sources = ["main.c", *(f"m{k}.c" for k in range(len(models)))]
-    command = [compiler(), *FLAGS, "-I", str(KERNELS), *OBSERVE, *sources, *objects, "-o", "run"]
+    command = [compiler(), *FLAGS, *flags, "-I", str(KERNELS), *OBSERVE, *sources, *objects, "-o", "run"]
     subprocess.run(command, cwd=folder, check=True)
     fed = b"".join(x.tobytes() for per_model in samples for sample in per_model for x in sample)
     done = subprocess.run([str(folder / "run")], input=fed, capture_output=True, check=False)
@@ -88,9 +89,9 @@ def _compilation() -> Compilation:
 
 
 @functools.cache
-def _kernel(name: str) -> str:
+def _kernel(name: str, flags: tuple[str, ...]) -> str:
     """The object of a kernel's file."""
-    return str(_compilation().compile(KERNELS / name, [compiler()], FLAGS).file)
+    return str(_compilation().compile(KERNELS / name, [compiler()], [*FLAGS, *flags]).file)
 
 
 def _observed(model: CompiledModel) -> list[tuple[int, list]]:
