@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchmarks.semihosting import CPUS
@@ -11,31 +13,35 @@ from tests.support.tools import needs_cpu
 from . import check, random_models, test_storing
 
 CPU = CPUS["m4f"]
-# Random layers of each kind, how many; kinds of weights of convolutions with 32 channels, and their strides.
+# Seeds of random models that have such kernels; how many layers of 32 channels, which go by Winograd's algorithm.
 CASES = {
     "dense": (
         Options("speed"),
-        {"depthwise": 7, "conv": 2, "fully_connected": 2, "pool": 2, "add": 1},
-        {"random": (1,)},
+        {"depthwise": (*range(7), 13), "conv": (0, 5), "fully_connected": (34, 45), "pool": (0, 21), "add": (5,)},
+        1,
     ),
-    "coded": (
-        Options("size", storage="coded"),
-        {"conv": 6, "fully_connected": 8},
-        {"clustered": (2, 1), "int4": (2, 1)},
-    ),
+    "coded": (Options("size", storage="coded"), {"conv": (4, 9, 42, 48), "fully_connected": (0, 1, 2, 44, 64)}, 0),
 }
-KERNELS = {
-    "dense": {"mg_conv3", "mg_winograd", "mg_depthwise3x3", "mg_plane", "mg_dot4", "mg_sum"},
-    "coded": {"mg_conv3", "mg_blocks3", "mg_nibbles3", "mg_pairs3"},
-}
+FILES = {
+    "dense": {
+        "conv", "winograd", "depthwise", "dense_wide", "max_pool", "average_pool", "mean",
+        "conv3", "depthwise3x3", "plane", "dot4", "sum",
+    },
+    "coded": {
+        "conv", "conv_pairs", "conv_nibbles", "conv_indexed", "dense_pairs", "dense_nibbles",
+        "conv3", "blocks3", "nibbles3", "pairs3",
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_layers_on_dsp_instructions(case, tmp_path):
     needs_cpu(CPU.board_cpu)
-    options, layers, weights = CASES[case]
-    models = [random_models.one_operator(seed, kind) for kind, count in layers.items() for seed in range(count)]
-    models += [test_storing.packed_model(kind, strides, size=7) for kind, strides in weights.items()]
+    options, seeds, layers = CASES[case]
+    models = [random_models.one_operator(seed, kind) for kind, of in seeds.items() for seed in of]
+    models += [test_storing.packed_model("random", (1,), size=7)] * layers
     outcomes = check.check(tmp_path, models, count=4, cpu=CPU, options=options)
     assert not {k: o for k, o in enumerate(outcomes) if o != check.Outcome()}
-    assert {"_".join(path.name.split("_")[:2]) for path in tmp_path.glob("*.S")} >= KERNELS[case]
+    called = {name for path in tmp_path.glob("m*.c") for name in re.findall(r"\bmg_dsp_(\w+)\(", path.read_text())}
+    made = {path.name.split("_")[1] for path in tmp_path.glob("mg_*.S")}
+    assert called | made >= FILES[case]
