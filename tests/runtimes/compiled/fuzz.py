@@ -20,10 +20,10 @@ BATCH = 50
 
 
 def _model(name: str | None, seed: int) -> bytes:
-    """OPERATOR, OPERATOR:int16, int16 or none."""
+    """OPERATOR, OPERATOR:int16, int16, thinned or none."""
     kind, _, wide = (name or "").partition(":")
-    if kind == "int16":
-        return random_models.wide_model(seed)
+    if kind in ("int16", "thinned"):
+        return (random_models.wide_model if kind == "int16" else random_models.thinned)(seed)
     if kind:
         return (random_models.one_wide if wide else random_models.one_operator)(seed, kind)
     return random_models.model(seed)
@@ -45,11 +45,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.runtimes.compiled.fuzz")
     parser.add_argument("first", type=int)
     parser.add_argument("last", type=int, help="the seed behind the last")
-    parser.add_argument("operator", nargs="?", help="OPERATOR, OPERATOR:int16, or int16; all together otherwise")
+    parser.add_argument(
+        "operator",
+        nargs="?",
+        help="OPERATOR, OPERATOR:int16, int16, or thinned (channels are left out); all together otherwise",
+    )
     parser.add_argument("--storage", choices=("best", "dense", "coded"), default="best", help="of weights")
     parser.add_argument("--cpu", choices=CPUS, help="an emulated CPU; this machine with sanitizers otherwise")
     args = parser.parse_args()
-    kinds = ["int16", *random_models.OPERATORS, *(f"{kind}:int16" for kind in random_models.WIDE)]
+    kinds = ["int16", "thinned", *random_models.OPERATORS, *(f"{kind}:int16" for kind in random_models.WIDE)]
     if args.operator not in (None, *kinds):
         parser.error(f"no operator '{args.operator}'; there are {', '.join(kinds)}")
     first, last, name, cpu = args.first, args.last, args.operator, CPUS.get(args.cpu)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from microgen.runtimes.compiled.analyse import analyse
+from microgen.runtimes.compiled.lower import lower
+from microgen.tflite import parse
 from tests.support.tools import needs_host
 
 from . import check, random_models
@@ -33,6 +36,13 @@ def test_operators_together(tmp_path):
     needs_host()
     outcomes = check.check(tmp_path, [random_models.model(seed) for seed in range(40)])
     assert not {seed: o for seed, o in enumerate(outcomes) if o != check.Outcome()}
+
+
+def test_channels_are_left_out(tmp_path):
+    needs_host()
+    models = [random_models.thinned(seed) for seed in (0, 1, 4, 10, 11, 37)]
+    assert all(any(s.output.channels for s in analyse(lower(parse(data))).steps) for data in models)
+    assert check.check(tmp_path, models) == [check.Outcome()] * len(models)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 
 from . import elements, layers, movement
-from .generator import Generator
+from .generator import Generator, InFours
 
 OPERATORS: dict[str, Callable[[Generator], bool]] = {
     "conv": layers.conv,
@@ -94,6 +94,16 @@ def model(seed: int, most: int = 7) -> bytes:
     """The random model of a seed, or its first `most` operators: fewer give the same model, cut off."""
     g = Generator(seed, OPERATORS)
     return g.build(min(g.whole(1, 7), most))
+
+
+# Operators that the analysis of channels sees through.
+_SEEN_THROUGH = ("conv", "conv again", "depthwise", "fully_connected", "pool", "reshape", "relu", "logistic")
+
+
+def thinned(seed: int) -> bytes:
+    """A model of which channels can be left out."""
+    g = InFours(seed, {k: OPERATORS[k] for k in _SEEN_THROUGH})
+    return g.build(g.whole(4, 9))
 
 
 def one_operator(seed: int, name: str) -> bytes:

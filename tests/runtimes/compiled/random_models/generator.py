@@ -16,6 +16,7 @@ ACTIVATIONS = (0, 0, 0, 1, 1, 3, 2)
 
 
 MAX_ELEMENTS = 3000
+CHANNELS = 16  # the last of the numbers of channels that random layers are made of
 
 
 @dataclass
@@ -174,6 +175,25 @@ class Generator:
         if rank == 4:
             shape[3] = self.pick(1, 2, 3, 4, 5, 8, 12, 16)
         self.inputs.append(self.node(shape).index)
+
+
+class InFours(Generator):
+    """Random layers whose channels are whole groups, of which some are constant, or meet only weights of 0."""
+
+    def pick(self, *choices: Any) -> Any:
+        fours = [c for c in choices if isinstance(c, int) and c % 4 == 0 and c > 4]
+        return super().pick(*(fours if choices[-1] == CHANNELS else choices))
+
+    def weights(self, shape) -> np.ndarray:
+        w = super().weights(shape)
+        depth = shape[-1]
+        # Fully connected layers see the channels of an image one after the other.
+        period = self.pick(*(k for k in range(1, depth + 1) if depth % k == 0 and 2 * k >= min(depth, CHANNELS)), None)
+        period = period or depth
+        w.reshape(-1, depth // period, period)[..., self.rng.random(period) < self.pick(0.4, 0.8)] = 0
+        if len(w) > 1:
+            w[self.rng.random(len(w)) < self.pick(0, 0.4)] = 0
+        return w
 
 
 def settings(kind: str, **fields: Any) -> Any:
