@@ -17,11 +17,18 @@ CPU = CPUS["m4f"]
 CASES = {
     "dense": (
         Options("speed"),
-        {"depthwise": (*range(7), 13), "conv": (0, 5), "fully_connected": (34, 45), "pool": (0, 21), "add": (5,)},
+        {
+            "depthwise": (0, 1, 3, 4, 13), "conv": (0, 5), "fully_connected": (0, 18, 34, 45), "pool": (0, 14, 32),
+            "add": (5, 65),
+        },
         1,
     ),
-    "coded": (Options("size", storage="coded"), {"conv": (4, 9, 42, 48), "fully_connected": (0, 1, 2, 44, 64)}, 0),
-}
+    "coded": (
+        Options("size", storage="coded"),
+        {"depthwise": (38, 48, 79), "conv": (4, 9, 42, 48), "fully_connected": (0, 1, 2, 44, 64)},
+        0,
+    ),
+}  # fmt: skip
 FILES = {
     "dense": {
         "conv", "winograd", "depthwise", "dense_wide", "max_pool", "average_pool", "mean",
