@@ -38,7 +38,7 @@ def packed_model(kind, strides, size=16):
         values = np.clip(w.round(), -127, 127).reshape(shape)
         size = -(-size // stride)
         weights = b.tensor(f"w{k}", shape, "int8", 0.01, values=values)
-        bias = b.tensor(f"b{k}", [32], "int32", 0.0005, values=np.zeros(32))
+        bias = b.tensor(f"b{k}", [32], "int32", 0.0005, values=np.arange(-1600, 1600, 100))
         tensors.append(b.tensor(f"y{k}", [1, size, size, 32], "int8", 0.6))
         options = schema.Conv2DOptionsT()
         options.strideH = options.strideW = stride
