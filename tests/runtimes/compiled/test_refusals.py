@@ -87,6 +87,14 @@ def test_a_tensor_of_another_type_than_int16_is_refused(kind):
             lower(parse(data, "net"))
 
 
+@pytest.mark.parametrize("kind", ["mean", "sum", "reduce_max", "reduce_min"])
+def test_reductions_of_uint8_are_refused(kind):
+    model = schema.ModelT.InitFromPackedBuf(random_models.one_operator(0, kind), 0)
+    for tensor in model.subgraphs[0].tensors:
+        tensor.type = models.TYPES["uint8"] if tensor.type == models.TYPES["int8"] else tensor.type
+    assert "uint8, which the compiled runtime does not support" in refusal(packed(model)).message
+
+
 @pytest.mark.parametrize("position", [9, 16, 20])  # a peephole, a projection, layer normalization
 def test_an_lstm_with_more_than_its_gates_is_refused(position):
     model = schema.ModelT.InitFromPackedBuf(random_models.one_operator(0, "lstm"), 0)

@@ -44,9 +44,9 @@ def table(b: ModelBuilder, x: int, y: int) -> None:
     append_table(b, x, b.tensor("entries", [256], values=np.arange(128, -128, -1)), y)
 
 
-def model(operator: Callable[[ModelBuilder, int, int], None], before: int) -> bytes:
+def model(operator: Callable[[ModelBuilder, int, int], None], before: int, *, is_output: bool = False) -> bytes:
     """Reads a variable, and joins what an operator makes of it with the input; the variable is assigned this many
-    operators before the end."""
+    operators before the end. is_output: what the operator makes is an output, too."""
     b = ModelBuilder()
     x, y, z = (b.tensor(name, shape) for name, shape in (("x", SHAPE), ("y", SHAPE), ("z", [1, 2 * SHAPE[1]])))
     handle, old = b.tensor("handle", [], "resource", ()), b.tensor("old", SHAPE)
@@ -61,14 +61,15 @@ def model(operator: Callable[[ModelBuilder, int, int], None], before: int) -> by
     b.op("ASSIGN_VARIABLE", [handle, x], [], schema.AssignVariableOptionsT())
     operators = b.graph.operators
     operators.insert(len(operators) - 1 - before, operators.pop())
-    return b.build([x], [z])
+    return b.build([x], [z, y] if is_output else [z])
 
 
 @pytest.mark.parametrize("operator", [transpose, slice_, concatenation, reshape, table])
 def test_what_was_read_is_used_after_the_assignment(operator, tmp_path):
     needs_host()
-    outcomes = check.check(tmp_path, [model(operator, before) for before in (1, 2 if operator is table else 0)])
-    assert outcomes == [check.Outcome()] * 2
+    made = [model(operator, before) for before in (1, 2 if operator is table else 0)]
+    outcomes = check.check(tmp_path, [*made, model(operator, 0, is_output=True)])
+    assert outcomes == [check.Outcome()] * 3
 
 
 def test_what_is_used_before_the_assignment_is_no_copy():
