@@ -247,8 +247,8 @@ def space_to_batch(op: Op) -> Step:
     big = out.reshape(bh, bw, n, *out.shape[1:])
     copies = []
     for y, x in np.ndindex(bh, bw):
-        rows, to_h = _strided(y - pads[0][0], bh, out.shape[1], source.shape[1])
-        columns, to_w = _strided(x - pads[1][0], bw, out.shape[2], source.shape[2])
+        rows, to_h = _strided(y, bh, out.shape[1], source.shape[1])
+        columns, to_w = _strided(x, bw, out.shape[2], source.shape[2])
         copies.append((0, source[:, rows, columns], 0, big[y, x][:, to_h, to_w]))
     return _move(op, [0], copies)
 

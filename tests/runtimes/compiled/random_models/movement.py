@@ -144,7 +144,7 @@ def strided_slice(g: Generator) -> bool:
     begin_mask = end_mask = shrink = 0
     for k, n in enumerate(x.shape):
         stride = g.pick(1, 1, 2, 3, -1, -2)
-        a, b = (g.whole(-n, n - 1) for _ in range(2))
+        a, b = (g.whole(-n - 2, n + 1) for _ in range(2))  # what is outside is clamped
         if g.rng.random() < 0.15:
             a = g.whole(0, n - 1)
             shrink |= 1 << k
