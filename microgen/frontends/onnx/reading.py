@@ -141,9 +141,11 @@ def _folded(model: Proto) -> Proto:
     import onnx
     import onnxruntime
 
-    # What moves pairs of QuantizeLinear and DequantizeLinear would need operators of onnxruntime's own. What becomes
-    # LayerNormalization is squared, whatever the exponent was.
+    # What moves pairs of QuantizeLinear and DequantizeLinear would need operators of onnxruntime's own. What makes one
+    # of two pairs gives it a scale that the file does not have. What becomes LayerNormalization is squared, whatever
+    # the exponent was.
     disabled = ["QDQS8ToU8Transformer", "QDQPropagationTransformer", "ConstantFoldingDQ", "TransposeOptimizer"]
+    disabled += ["DoubleQDQPairsRemover"]
     disabled += [] if _only_squares(model) else ["LayerNormFusionL1"]
     with tempfile.TemporaryDirectory(prefix="microgen-onnx-") as folder:
         path = Path(folder) / "folded.onnx"

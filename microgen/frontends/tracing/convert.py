@@ -181,9 +181,9 @@ def convert_graph(
     paths = [step.path for step in graph.steps]
     makers = {name: step.path for step in graph.steps for name in step.writes}
     outputs = [*(makers.get(name, "") or name for name in graph.outputs), *(f"{name}_next" for name in states)]
-    tflite, layers, numbered = named(tflite, [*graph.inputs, *states], outputs, paths)
-    parts = found(module)
-    scales = Scales({name: s for name, k in numbered.items() if (s := parts[k].scale) is not None}, graph.weights)
+    brought = [part.scale for part in found(module)]
+    tflite, layers, scaled = named(tflite, [*graph.inputs, *states], outputs, paths, brought)
+    scales = Scales(scaled, graph.weights)
     told = tuple(_told(looped, sequences, len(Graph(tflite).operators)))
     return FloatModel(tflite, calibration, first, layers, off, scales, told, len(states), sequences)
 

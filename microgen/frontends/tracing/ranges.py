@@ -132,7 +132,10 @@ def _tag(graph: Graph, tensor: int, name: str) -> None:
     graph.main.tensors[tensor].name = f"{graph.label(tensor)};{name}".encode()
 
 
-def number_of(label: str) -> int | None:
-    """Return the number in the name of a tensor, the first of several."""
-    match = _TAG.search(label)
-    return int(match[1]) if match else None
+def scale_of(label: str, scales: Sequence[Scale | None]) -> Scale | None:
+    """Return the scale of a tensor whose name has the numbers of scales; None if it has none.
+
+    Of several, which a file has for a value that it quantizes twice, it is the finest: that one cuts off most.
+    """
+    tagged = (scales[int(number)] for number in _TAG.findall(label))
+    return min((scale for scale in tagged if scale is not None), key=lambda scale: scale.scale, default=None)

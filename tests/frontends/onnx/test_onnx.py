@@ -268,7 +268,10 @@ def test_weights_beside_the_model_are_read_and_others_are_not(tmp_path):
 
 
 def quantized_already(folder):
-    """Two dense layers as quantizers write them: uint8 and int8, the ReLU left out, weights that do not reach 127."""
+    """Two dense layers as quantizers write them: uint8 and int8, the ReLU left out, weights that do not reach 127.
+
+    Its input is quantized twice: to multiples of 0.04, then of 0.02.
+    """
     g = Graph(13)
 
     def stored(x, scale, zero):
@@ -280,15 +283,22 @@ def quantized_already(folder):
         return g("DequantizeLinear", values, scales, np.zeros(scales.shape, np.int8), axis=0)
 
     bias = g("DequantizeLinear", RNG.integers(-500, 500, 5).astype(np.int32), f32(0.02 * 0.01), np.int32(0))
-    x = stored("x", 0.02, np.uint8(131))
+    x = stored(stored("x", 0.04, np.int8(3)), 0.02, np.uint8(131))
     x = stored(g("Gemm", x, weights(5, 8, scales=[0.01, 0.02, 0.015, 0.01, 0.03]), bias, transB=1), 0.05, np.uint8(0))
     y = stored(g("Gemm", x, weights(4, 5, scales=0.01), transB=1), 0.07, np.int8(3))
     return g.save(folder / "m.onnx", {"x": [1, 8]}, [y, stored(g("Sigmoid", y), 0.0035, np.int8(-128))])
 
 
 def test_scales_of_a_quantized_file_are_kept(tmp_path):
+    from microgen.frontends.onnx.reading import prepare
+    from microgen.workers.litert import Interpreter
+
     path, data = quantized_already(tmp_path), RNG.uniform(-2, 2, (60, 8)).astype(f32)
     check(path, data)  # it rounds as onnxruntime does
+    prepared = prepare(path)
+    for row in data:
+        for ours, exported in zip(prepared.run([row[None]]), prepared.run_exported([row[None]]), strict=True):
+            assert (ours == exported).all(), "folding gives no value another scale"
     found = microgen.quantize(path, data, board="esp32")
     tensors, quantization = found.model.main.tensors, {}
     for op in found.model.main.operators:
@@ -305,12 +315,10 @@ def test_scales_of_a_quantized_file_are_kept(tmp_path):
     assert all(np.abs(found.model.constant(at[k])).max() <= 100 for k in (1, 3)), "the weights are the file's own"
     (lost,) = [w for w in found.warnings if "the file's scales are kept, but for" in w]
     assert lost.count("'") == 3 and "Sigmoid" not in lost, "LOGISTIC has a scale of its own"
-    from microgen.frontends.onnx.reading import prepare
-    from microgen.workers.litert import Interpreter
-
     x = found.model.inputs[0]
+    data = np.rint(data / 0.04).astype(f32) * f32(0.04)
     numbers = np.clip(np.rint(data / f32(x.scale)) + x.zero_point, -128, 127).astype(np.int8)
-    prepared, interpreter = prepare(path), Interpreter(found.model.data)
+    interpreter = Interpreter(found.model.data)
     ours = np.array([interpreter.infer([row[None]])[0][0] for row in numbers]).astype(int)
     theirs = np.array([prepared.run([row[None]])[0][0] for row in data]) / 0.07 + 3
     assert np.abs(ours - theirs).max() <= 1.01 and (np.abs(ours - theirs) > 0.01).mean() < 0.05
