@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import importlib
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -380,15 +380,28 @@ def operators_listed_once() -> Iterator[None]:
 
     That is a third of the time of a small model's conversion. PyTorch does not keep the list because a program may
     register more operators meanwhile. A conversion registers none.
-    """
-    from torch._export import utils
 
+    The function that lists them is PyTorch's own. If a later version does not have it, or gives it arguments or a
+    result, the conversion takes longer.
+    """
     name = "_materialize_cpp_cia_ops"
-    listed = getattr(utils, name, None)
-    if listed is None:  # a later PyTorch
+    try:
+        utils = importlib.import_module("torch._export.utils")
+        listed = getattr(utils, name)
+    except (ImportError, AttributeError):
         yield
         return
-    setattr(utils, name, functools.cache(listed))
+    is_done = False
+
+    def once(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        nonlocal is_done
+        if not is_done or arguments or named:
+            result = listed(*arguments, **named)
+            is_done |= result is None and not arguments and not named
+            return result
+        return None
+
+    setattr(utils, name, once)
     try:
         yield
     finally:
