@@ -74,14 +74,11 @@ def _keep_weights(graph: Graph, op: Object, source: Graph, number: dict[str, int
     if _is_on(original, np.asarray(parameters.scale, np.float64).reshape(shape)):
         return True
     for candidate in sorted(scales.weights, key=lambda s: -max(s)):
-        if len(parameters.scale) == 1 and len(set(candidate)) > 1:
-            continue  # one scale for all
-        if len(candidate) not in (1, len(parameters.scale)):
+        different = candidate[:1] if len(set(candidate)) == 1 else candidate
+        if len(different) not in (1, len(parameters.scale)):
             continue
-        steps = np.broadcast_to(np.asarray(candidate, np.float64), len(parameters.scale))
-        if len(parameters.scale) > 1 or len(set(candidate)) == 1:
-            if not _is_on(original, steps.reshape(shape)):
-                continue
+        steps = np.broadcast_to(np.asarray(different, np.float64), len(parameters.scale))
+        if _is_on(original, steps.reshape(shape)):
             graph.fill(tensor, np.rint(original / steps.reshape(shape)).astype(np.int8))
             parameters.scale = [float(np.float32(s)) for s in steps]
             _rescale_bias(graph, op, source, number, steps)

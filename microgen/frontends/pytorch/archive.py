@@ -189,8 +189,6 @@ class _Reader:
         strides = [_whole(d["as_int"]) for d in meta["strides"]]
         offset = _whole(meta["storage_offset"]["as_int"])
         values = elements(data[: len(data) // item_bytes(dtype) * item_bytes(dtype)], dtype)
-        if len(shape) != len(strides):
-            raise ValueError(f"weight '{key}': shape and strides differ")
         if math.prod(shape) == 0:
             return np.zeros(shape, values.dtype)
         last = offset + sum((d - 1) * s for d, s in zip(shape, strides, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import microgen
-from microgen.errors import InputError
+from microgen.errors import EngineError, InputError
 from microgen.projects import open_project
 from tests.support.onnx_tools import Graph, network, onnx
 from tests.support.tools import needs_host
@@ -50,10 +50,13 @@ def test_an_operator_of_one_tensor(tmp_path, operator):
     assert check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 8]}, [y]), x)
 
 
-@pytest.mark.parametrize(("operator", "opset"), [("Gelu", 20), ("Sqrt", 11), ("Log", 13), ("Not", 13)])
+@pytest.mark.parametrize(
+    ("operator", "opset"), [("Gelu", 20), ("Sqrt", 11), ("Log", 13), ("Not", 13), ("RMSNormalization", 23)]
+)
 def test_more_operators_of_one_tensor(tmp_path, operator, opset):
     g = Graph(opset)
-    y = g("Cast", g("Not", g("Greater", "x", f32(0))), to=1) if operator == "Not" else g(operator, "x")
+    more = [w(8)] if operator == "RMSNormalization" else []
+    y = g("Cast", g("Not", g("Greater", "x", f32(0))), to=1) if operator == "Not" else g(operator, "x", *more)
     check(g.save(tmp_path / "m.onnx", {"x": [1, 3, 8]}, [y]), np.abs(w(4, 3, 8)) + 0.1)
 
 
@@ -75,6 +78,7 @@ def cases():
     yield "conv", lambda g: g("Conv", "x", w(8, 8, 3, 3), w(8), pads=[1, 0, 2, 1], strides=[2, 1]), square
     yield "same", lambda g: g("Conv", "x", w(8, 8, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]), square
     yield "lower", lambda g: g("Conv", "x", w(8, 8, 3, 3), auto_pad="SAME_LOWER", strides=[2, 2]), square
+    yield "same, unpadded", lambda g: g("Conv", "x", w(8, 8, 2, 2), auto_pad="SAME_UPPER", strides=[2, 2]), square
     yield "groups", lambda g: g("Conv", "x", w(8, 2, 3, 3), group=4, dilations=[2, 2]), square
     yield "conv1d", lambda g: g("Conv", "x", w(8, 8, 3), pads=[2, 0]), [1, 8, 8]
     yield "deconv", lambda g: g("ConvTranspose", "x", w(8, 4, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1]), square
@@ -118,6 +122,7 @@ def cases():
     yield "tile", lambda g: g("Tile", "x", i64(1, 2, 3)), [1, 8, 2]
     yield "nearest", lambda g: g("Resize", "x", "", f32([1, 1, 2, 3]), mode="nearest", nearest_mode="floor",
                                  coordinate_transformation_mode="asymmetric"), square  # fmt: skip
+    yield "nearest centre", lambda g: g("Resize", "x", "", f32([1, 1, 2, 3])), square
     yield "linear", lambda g: g("Resize", "x", "", f32([1, 1, 2, 1.5]), mode="linear"), square
     yield "corners", lambda g: g("Resize", "x", "", "", i64(1, 8, 5, 12), mode="linear",
                                  coordinate_transformation_mode="align_corners"), square  # fmt: skip
@@ -137,9 +142,11 @@ def cases():
     yield "argmax", lambda g: g("Cast", g("ArgMax", "x", axis=1), to=1), square
     yield "cumsum", lambda g: g("CumSum", "x", np.int64(2)), square
     yield "trilu", lambda g: g("Trilu", "x", np.int64(1), upper=0), square
+    yield "trilu of the middle", lambda g: g("Trilu", "x"), square
     yield "mod", lambda g: g("Mod", "x", f32(0.7), fmod=1), square
     yield "shape", lambda g: g("Mul", "x", g("Cast", g("Gather", g("Shape", "x"), np.int64(2)), to=1)), square
     yield "constant", lambda g: g("Add", "x", g("ConstantOfShape", i64(8))), square
+    yield "lp 1", lambda g: g("LpNormalization", "x", p=1, axis=2), square
     yield "lrn", lambda g: g("LRN", "x", size=3, alpha=0.1), square
     yield "dropout", lambda g: g("Dropout", "x"), square
     yield "logsoftmax", lambda g: g("LogSoftmax", "x", axis=1), square
@@ -191,7 +198,7 @@ def test_folding_keeps_the_exponent_of_a_normalization(tmp_path, exponent):
     (expected,) = onnxruntime.InferenceSession(str(path), options).run(None, {"x": x})
     prepared = prepare(path)
     assert prepared.run([x])[0] == pytest.approx(expected, abs=1e-5)
-    check(path, x)
+    assert ("LayerNormalization" in check(path, x)) == (exponent == 2)
 
 
 def test_what_folding_changes_is_refused(tmp_path):
@@ -331,6 +338,12 @@ def test_scales_of_a_quantized_file_are_kept(tmp_path):
         (lambda g: g("Mine", "x", domain="my.ops"), r"custom operator my\.ops\.Mine", "operators of ONNX"),
         (lambda g: g("Resize", "x", "", f32([1, 1, 2, 2]), mode="cubic"), "bicubically", "linear"),
         (lambda g: g("Resize", "x", "", "", i64(1, 4, 9, 9), nearest_mode="floor"), "no integer", "whole multiple"),
+        (lambda g: g("Resize", "x", "", f32([1, 1, 2, 2]), coordinate_transformation_mode="align_corners"),
+         "nearest by corners", "half_pixel"),
+        (lambda g: g("Resize", "x", "", f32([1, 1, 2, 2]), coordinate_transformation_mode="asymmetric"),
+         "rounds positions", "floor"),
+        (lambda g: g("Resize", "x", "", f32([1, 1, 2, 2]), mode="linear", coordinate_transformation_mode="asymmetric"),
+         "interpolates with 'asymmetric'", "half_pixel"),
         (lambda g: g("ConvTranspose", "x", w(4, 4, 3, 3), strides=[2, 2], output_padding=[1, 1]), "has out", "Resize"),
         (lambda g: g("NonZero", "x"), "NonZero", "after the model"),
         (lambda g: g("RandomUniformLike", "x"), "RandomUniformLike", "as an input"),
@@ -354,6 +367,11 @@ def test_sizes_opsets_and_damage_are_refused(tmp_path):
         g = Graph(opset)
         return g.save(tmp_path / name, {"x": shape}, [g("Relu", "x")])
 
+    shapeless = onnx().load(str(save("shapeless.onnx", [1, 3])))
+    shapeless.graph.input[0].type.tensor_type.ClearField("shape")
+    (tmp_path / "shapeless.onnx").write_bytes(shapeless.SerializeToString())
+    with pytest.raises(InputError, match="input 'x' has no shape"):
+        prepare(tmp_path / "shapeless.onnx")
     with pytest.raises(InputError, match="has a batch of 4"):
         prepare(save("batch.onnx", [4, 3]))
     with pytest.raises(InputError, match="has a dynamic size in dimension 2"):
@@ -376,6 +394,25 @@ def test_sizes_opsets_and_damage_are_refused(tmp_path):
         with pytest.raises(InputError) as caught:
             prepare(tmp_path / name)
         assert "torch.onnx.export" in caught.value.hint
+
+
+def test_a_file_that_onnxruntime_rejects_is_refused_with_its_reason(tmp_path):
+    from microgen.frontends.onnx.reading import prepare
+
+    g = Graph(18)
+    with pytest.raises(EngineError, match=r"onnxruntime: .*MatMul"):
+        prepare(g.save(tmp_path / "m.onnx", {"x": [1, 3]}, [g("MatMul", "x", w(4, 2))]))
+
+
+def test_the_first_operator_that_differs_from_onnxruntime_is_named(tmp_path, monkeypatch):
+    from microgen.frontends.onnx.operators import OPERATORS
+
+    g = Graph(18)
+    path = g.save(tmp_path / "m.onnx", {"x": [1, 8]}, [g("Sigmoid", g("Relu", g("Neg", "x")))])
+    monkeypatch.setitem(OPERATORS, "Relu", lambda call, x: x)
+    with pytest.raises(InputError, match="differs from onnxruntime") as caught:
+        check(path, w(2, 8))
+    assert caught.value.operator == "Relu"
 
 
 def test_double_becomes_float32_with_a_word(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from microgen.errors import InputError
-from microgen.frontends.pytorch import operators
+from microgen.frontends.pytorch import archive, operators
 from microgen.frontends.pytorch.archive import read_program
 from microgen.frontends.pytorch.program import Ref
 from tests.support.once import once, shared_folder
@@ -47,6 +47,10 @@ MODEL = "models/model.json"
 
 def nodes(document):
     return document["graph_module"]["graph"]["nodes"]
+
+
+def results(document):
+    return document["graph_module"]["signature"]["output_specs"]
 
 
 def test_a_program_is_read_as_data(pt2):
@@ -139,13 +143,23 @@ def dangling(document):
     nodes(document)[2]["inputs"][0]["arg"] = {"as_tensor": {"name": "nobody"}}
 
 
+def ragged(document):
+    document["config"]["0.weight"]["tensor_meta"]["strides"].pop()
+
+
+def nobody(document):
+    results(document)[0]["user_output"]["arg"]["as_tensor"]["name"] = "nobody"
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
         ("data/weights/model_weights_config.json", reach),
+        ("data/weights/model_weights_config.json", ragged),
         ("data/weights/model_weights_config.json", strides),
         ("data/weights/model_weights_config.json", offset),
         (MODEL, dangling),
+        (MODEL, nobody),
         (MODEL, lambda d: d.clear()),
         (MODEL, lambda d: d["graph_module"]["graph"].pop("nodes")),
         (MODEL, lambda d: nodes(d)[0]["inputs"][0].update(arg={})),
@@ -155,6 +169,27 @@ def test_a_damaged_archive_is_named(pt2, tmp_path, name, change):
     with pytest.raises(InputError, match=r"d\.pt2: a damaged \.pt2") as caught:
         read_program(rewrite(pt2, tmp_path / "d.pt2", lambda e: edit(e, name, change)))
     assert "torch.export.save" in caught.value.hint
+
+
+def test_an_output_of_none_is_left_out_and_an_index_is_narrowed_with_a_word(pt2, tmp_path):
+    def change(document):
+        results(document).append({"user_output": {"arg": {"as_none": True}}})
+        document["graph_module"]["graph"]["tensor_values"]["input"]["dtype"] = 5  # int64
+
+    whole = read_program(pt2)
+    assert [i.name for i in whole.inputs] == ["input"] and not whole.warnings
+    program = read_program(rewrite(pt2, tmp_path / "none.pt2", lambda e: edit(e, MODEL, change)))
+    assert program.outputs == whole.outputs and program.inputs[0].dtype == "int64"
+    assert program.warnings == ("input 'input' is int64 in PyTorch, and int32 on the device",)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"), [("_JSON_BYTES", r"model\.json has [\d,]+ bytes"), ("_WEIGHT_BYTES", "bytes of weights")]
+)
+def test_an_archive_of_too_many_bytes_is_refused(pt2, monkeypatch, limit, words):
+    monkeypatch.setattr(archive, limit, 100)
+    with pytest.raises(InputError, match=words):
+        read_program(pt2)
 
 
 def test_damage_anywhere_is_an_input_error(pt2, tmp_path):
