@@ -83,6 +83,14 @@ def float_model():
     return b.build([x], [y])
 
 
+def two_types(first, second, operator):
+    """An operator from one type to another; only int8 is quantized."""
+    b = models.ModelBuilder()
+    x, y = (b.tensor(n, [1, 4], kind, 0.05 if kind == "int8" else ()) for n, kind in (("x", first), ("y", second)))
+    b.op(operator, [x], [y])
+    return b.build([x], [y])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "frontend", "kind", "needs"),
     [
@@ -90,6 +98,8 @@ def float_model():
         ("m.bin", models.fully_connected(), "tflite", "tflite", False),
         ("m.TFLITE", float_model(), "float_tflite", "tflite-float", True),
         ("m", float_model(), "float_tflite", "tflite-float", True),
+        ("m.tflite", two_types("int8", "float32", "DEQUANTIZE"), "tflite", "tflite", False),
+        ("m.tflite", two_types("int32", "int32", "ABS"), "tflite", "tflite", False),
         ("m.keras", b"", "keras", "keras", None),
         ("m.H5", b"", "keras", "h5", None),
         ("m.hdf5", b"", "keras", "h5", None),

@@ -233,3 +233,6 @@ def test_layers_are_found_by_the_names_of_tensors():
     assert plain.of("Identity") == "dense_1" and plain.of("StatefulPartitionedCall:0") == "dense_1"
     assert twice.of("model_1/dense_1/MatMul") == "dense" and twice.of("model_1/dense_1_2/MatMul") == "dense_1"
     assert twice.of("StatefulPartitionedCall:1") == "dense_1" and twice.of("nowhere") == ""
+    fused = LayerNames(("lstm", "again"), fused=("lstm", "again"))
+    names = [f"tfl.unidirectional_sequence_lstm{number}" for number in ("", "1", "2")]
+    assert [fused.of(name) for name in names] == ["lstm", "again", ""]

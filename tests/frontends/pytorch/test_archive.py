@@ -184,6 +184,18 @@ def test_an_output_of_none_is_left_out_and_an_index_is_narrowed_with_a_word(pt2,
 
 
 @pytest.mark.parametrize(
+    ("kind", "words"),
+    [("constant_input", "input 'x' is not a tensor"), ("custom_obj", r"a Python object as an input \(custom_obj\)")],
+)
+def test_an_input_other_than_a_tensor_is_refused(pt2, tmp_path, kind, words):
+    def change(document):
+        document["graph_module"]["signature"]["input_specs"].append({kind: {"name": "x"}})
+
+    with pytest.raises(InputError, match=words):
+        read_program(rewrite(pt2, tmp_path / "i.pt2", lambda e: edit(e, MODEL, change)))
+
+
+@pytest.mark.parametrize(
     ("limit", "words"), [("_JSON_BYTES", r"model\.json has [\d,]+ bytes"), ("_WEIGHT_BYTES", "bytes of weights")]
 )
 def test_an_archive_of_too_many_bytes_is_refused(pt2, monkeypatch, limit, words):

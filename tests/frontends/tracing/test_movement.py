@@ -51,6 +51,21 @@ class Model:
         half = self.b.tensor("half", [], "float32", values=[0.5])
         return self._step("MUL", [self.last, half], self.shape, schema.MulOptionsT())
 
+    def plus(self, first, second, name="ADD"):
+        """Add what two functions make of the values so far."""
+        shape, start = self.shape, self.last
+        left = first(self).last
+        self.shape, self.last = shape, start
+        right = second(self).last
+        return self._step(name, [left, right], self.shape, getattr(schema, f"{name.title()}OptionsT")())
+
+    def softplus(self):
+        """Compute the logarithm of 1 + exp(x), with constants of the whole shape."""
+        ones = self.b.tensor("ones", self.shape, "float32", values=np.ones(self.shape))
+        self._step("EXP", [self.last], self.shape, schema.ExpOptionsT())
+        self._step("ADD", [ones, self.last], self.shape, schema.AddOptionsT())
+        return self._step("LOG", [self.last], self.shape)
+
     def mean(self, *axes):
         options = schema.ReducerOptionsT()
         constant = self.b.tensor("axes", [len(axes)], "int32", values=axes)
@@ -82,8 +97,21 @@ CASES = {
     "kept in another order": (Model(1, 4, 5, 4).transpose(0, 2, 1, 3).mean(3), 1),
     "pad": (Model(1, 5, 4).transpose(0, 2, 1).pad((0, 0), (0, 0), (3, 1)).transpose(0, 2, 1).relu(), 0),
     "through": (Model(1, 4, 4, 3).transpose(0, 3, 1, 2).twice().relu().transpose(0, 2, 3, 1).relu(), 0),
+    "moved alike": (
+        Model(1, 4, 4, 4).plus(lambda m: m.relu().transpose(0, 3, 1, 2), lambda m: m.transpose(0, 3, 1, 2))
+        .transpose(0, 2, 3, 1).relu(), 0,
+    ),
+    "moved otherwise": (
+        Model(1, 4, 4, 4).plus(lambda m: m.transpose(0, 3, 1, 2), lambda m: m.transpose(0, 2, 1, 3), "SUB")
+        .transpose(0, 2, 3, 1).relu(), 3,
+    ),
+    "reshaped alike": (
+        Model(1, 2, 8).plus(lambda m: m.relu().reshape(1, 4, 4), lambda m: m.reshape(1, 4, 4), "SUB").reshape(1, 2, 8)
+        .relu(), 0,
+    ),
+    "a function": (Model(1, 4, 4, 3).transpose(0, 3, 1, 2).softplus().transpose(0, 2, 3, 1).relu(), 0),
     "needed": (Model(1, 4, 4).transpose(0, 2, 1).dense(3), 1),
-}
+}  # fmt: skip
 
 
 def run(model, x):
