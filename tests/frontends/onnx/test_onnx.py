@@ -78,13 +78,14 @@ def cases():
     yield "conv", lambda g: g("Conv", "x", w(8, 8, 3, 3), w(8), pads=[1, 0, 2, 1], strides=[2, 1]), square
     yield "same", lambda g: g("Conv", "x", w(8, 8, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]), square
     yield "lower", lambda g: g("Conv", "x", w(8, 8, 3, 3), auto_pad="SAME_LOWER", strides=[2, 2]), square
-    yield "same, unpadded", lambda g: g("Conv", "x", w(8, 8, 2, 2), auto_pad="SAME_UPPER", strides=[2, 2]), square
+    yield "same, unpadded", lambda g: g("Conv", "x", w(8, 8, 2, 2), auto_pad="SAME_LOWER", strides=[2, 2]), square
     yield "groups", lambda g: g("Conv", "x", w(8, 2, 3, 3), group=4, dilations=[2, 2]), square
     yield "conv1d", lambda g: g("Conv", "x", w(8, 8, 3), pads=[2, 0]), [1, 8, 8]
     yield "deconv", lambda g: g("ConvTranspose", "x", w(8, 4, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1]), square
-    yield "deconv odd", lambda g: g("ConvTranspose", "x", w(8, 4, 3, 3), strides=[2, 2], pads=[0, 0, 1, 1]), square
+    yield "deconv odd", lambda g: g("ConvTranspose", "x", w(8, 4, 3, 3), strides=[2, 2], pads=[1, 0, 0, 2]), square
     yield "maxpool", lambda g: g("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), square
     yield "max odd", lambda g: g("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]), square
+    yield "max same", lambda g: g("MaxPool", "x", kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_LOWER"), square
     yield "max ceil", lambda g: g("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), square
     yield "average", lambda g: g("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), square
     yield "avg odd", lambda g: g("AveragePool", "x", kernel_shape=[3, 3], pads=[0, 0, 1, 1], strides=[2, 2]), square
@@ -99,6 +100,7 @@ def cases():
     yield "layernorm", lambda g: g("LayerNormalization", "x", w(8), w(8)), square
     yield "group 18", lambda g: g("GroupNormalization", "x", w(4), w(4), num_groups=4), square
     yield "gemm", lambda g: g("Gemm", "x", w(8, 8), w(1, 8), alpha=0.5, beta=2.0), [1, 8]
+    yield "gemm row", lambda g: g("Gemm", "x", w(8, 8), w(1, 8)), [1, 8]
     yield "matmul", lambda g: g("MatMul", "x", w(8, 8)), square
     yield "tokens", lambda g: g("MatMul", w(1, 8, 8), "x"), [1, 8, 8]
     yield (
@@ -113,6 +115,7 @@ def cases():
     yield "concat", lambda g: g("Concat", "x", g("Relu", "x"), axis=-2), square
     yield "slice", lambda g: g("Slice", "x", i64(1, -3), i64(7, 2**62), i64(2, 3), i64(2, 1)), square
     yield "backwards", lambda g: g("Slice", "x", i64(-1), i64(-(2**62)), i64(2), i64(-2)), square
+    yield "backwards in part", lambda g: g("Slice", "x", i64(-1), i64(2), i64(2), i64(-1)), square
     yield "gather", lambda g: g("Gather", "x", i64(3, -1, 0), axis=2), square
     yield "one", lambda g: g("Gather", "x", np.int64(-2), axis=1), square
     yield "pad", lambda g: g("Pad", "x", i64(0, 0, 1, 2, 0, 0, 3, 0), f32(1.5)), square
@@ -126,9 +129,9 @@ def cases():
     yield "linear", lambda g: g("Resize", "x", "", f32([1, 1, 2, 1.5]), mode="linear"), square
     yield "corners", lambda g: g("Resize", "x", "", "", i64(1, 8, 5, 12), mode="linear",
                                  coordinate_transformation_mode="align_corners"), square  # fmt: skip
-    yield "depth DCR", lambda g: g("DepthToSpace", "x", blocksize=2), square
+    yield "depth DCR", lambda g: g("DepthToSpace", "x", blocksize=3), [1, 18, 2, 3]
     yield "depth CRD", lambda g: g("DepthToSpace", "x", blocksize=2, mode="CRD"), square
-    yield "space", lambda g: g("SpaceToDepth", "x", blocksize=2), square
+    yield "space", lambda g: g("SpaceToDepth", "x", blocksize=4), square
     yield "prelu", lambda g: g("PRelu", "x", w(8, 1, 1)), square
     yield "clip", lambda g: g("Clip", "x", f32(-0.5), f32(0.25)), square
     yield "where", lambda g: g("Where", g("Less", "x", f32(0)), g("Mul", "x", f32(0.1)), "x"), square
@@ -150,6 +153,8 @@ def cases():
     yield "lrn", lambda g: g("LRN", "x", size=3, alpha=0.1), square
     yield "dropout", lambda g: g("Dropout", "x"), square
     yield "logsoftmax", lambda g: g("LogSoftmax", "x", axis=1), square
+    steps = (f32([0.1, 0.2, 0.3, 0.4] * 2), np.arange(8, dtype=np.int8))
+    yield "rounded", lambda g: g("DequantizeLinear", g("QuantizeLinear", "x", *steps), *steps), square
     yield "lstm", lambda g: g("LSTM", "x", w(1, 32, 8), w(1, 32, 8), w(1, 64), hidden_size=8, outputs=3)[0], [1, 1, 8]
     yield "gru", lambda g: g("GRU", "x", w(1, 24, 8), w(1, 24, 8), w(1, 48), hidden_size=8, linear_before_reset=1,
                              outputs=2)[0], [1, 1, 8]  # fmt: skip
@@ -394,6 +399,19 @@ def test_sizes_opsets_and_damage_are_refused(tmp_path):
         with pytest.raises(InputError) as caught:
             prepare(tmp_path / name)
         assert "torch.onnx.export" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(1, "float32"), (2, "uint8"), (3, "int8"), (5, "int16"), (6, "int32"), (7, "int64"), (9, "bool"), (10, "float32")],
+)
+def test_inputs_have_the_types_of_the_file(tmp_path, number, name):
+    from microgen.frontends.onnx.module import traced
+    from microgen.frontends.onnx.reading import prepare
+
+    g = Graph(18)
+    path = g.save(tmp_path / "m.onnx", {"x": ([1, 4], number)}, [g("Relu", g("Cast", "x", to=1))])
+    assert traced("m", prepare(path)).dtypes == (name,)
 
 
 def test_a_file_that_onnxruntime_rejects_is_refused_with_its_reason(tmp_path):
