@@ -16,17 +16,22 @@ BIAS = RNG.integers(-500, 500, 3)
 INPUT = 0.5
 
 
-def dense(dtype, weights, bias, scales=(), name="FULLY_CONNECTED"):
-    """A layer in float32, or in int8 with these scales of its weights; it has channels first, or last if depthwise."""
+def dense(dtype, weights, bias, scales=(), name="FULLY_CONNECTED", matrix="w"):
+    """A layer in float32, or in int8 with these scales of its weights; it has channels first, or last if depthwise.
+
+    Without a bias: "none" for an input that is not there, "left out" for one of -1.
+    """
     b = ModelBuilder()
     is_float = dtype == "float32"
     last = name == "DEPTHWISE_CONV_2D"
     weights = np.asarray(weights).T.reshape(1, 1, 4, 3) if last else weights
     x = b.tensor("x", [1, 1, 4, 3] if last else [1, 4], dtype, INPUT, 3)
-    w = b.tensor("w", np.shape(weights), dtype, scales, values=weights, dimension=3 if last else 0)
-    add = b.tensor("b", [3], "float32" if is_float else "int32", [INPUT * s for s in scales], values=bias)
+    w = b.tensor(matrix, np.shape(weights), dtype, scales, values=weights, dimension=3 if last else 0)
+    more = {"none": [], "left out": [-1]}.get(bias) if isinstance(bias, str) else None
+    if more is None:
+        more = [b.tensor("b", [3], "float32" if is_float else "int32", [INPUT * s for s in scales], 5, values=bias)]
     y = b.tensor("y", [1, 1, 1, 3] if last else [1, 3], dtype, 0.25, -7)
-    b.op(name, [x, w, add], [y], getattr(schema, f"{name.title().replace('_', '').replace('2d', '2D')}OptionsT")())
+    b.op(name, [x, w, *more], [y], getattr(schema, f"{name.title().replace('_', '').replace('2d', '2D')}OptionsT")())
     return b.build([x], [y])
 
 
@@ -81,6 +86,29 @@ def test_weights_that_are_no_multiples_of_a_scale_are_named(steps, made, candida
 def test_the_quantizers_own_scales_are_left_if_the_weights_are_multiples_of_them():
     counts, scales, _, _, warnings = kept(0.01, [0.01], [(0.011,)])
     assert scales == pytest.approx([0.01]) and (counts == COUNTS).all() and not warnings
+
+
+@pytest.mark.parametrize("bias", ["none", "left out"])
+def test_a_layer_without_a_bias_has_the_weights_of_the_file(bias):
+    floats, other = dense("float32", COUNTS * 0.01, bias), dense("int8", np.rint(COUNTS * 0.01 / 0.008), bias, [0.008])
+    data, warnings = with_scales(other, floats, Scales({}, ((0.01,),)))
+    graph = Graph(data)
+    np.testing.assert_array_equal(graph.constant(graph.inputs(graph.operators[0])[1]), COUNTS)
+    assert not warnings
+
+
+def test_a_bias_is_what_int32_holds():
+    floats = dense("float32", COUNTS * 0.01, [-3e9, 0.01, 3e9])
+    data, _ = with_scales(dense("int8", COUNTS, [0, 0, 0], [0.008]), floats, Scales({}, ((0.01,),)))
+    graph = Graph(data)
+    bias = graph.inputs(graph.operators[0])[2]
+    assert graph.constant(bias).tolist() == [-(2**31) + 1, 2, 2**31 - 1]
+    assert list(graph.main.tensors[bias].quantization.zeroPoint) == [0]
+
+
+def test_weights_of_another_name_are_named():
+    floats, other = dense("float32", COUNTS * 0.01, BIAS), dense("int8", COUNTS, BIAS, [0.01], matrix="v")
+    assert "weights of 'y'" in with_scales(other, floats, Scales({}, ((0.01,),)))[1][0]
 
 
 @pytest.mark.parametrize(("scale", "zero", "is_lost"), [(0.25, -7, False), (0.25, -6, True), (0.2501, -7, True)])

@@ -262,13 +262,12 @@ def _one(graph: Graph, tensor: int) -> int:
 
 def _same(graph: Graph, a: Object, b: Object) -> bool:
     """Return whether two moves of equal shapes do the same."""
-    shape = graph.shape(graph.inputs(a)[0])
     if graph.name(a) != graph.name(b) or graph.shape(graph.outputs(a)[0]) != graph.shape(graph.outputs(b)[0]):
         return False
     if graph.name(a) == "RESHAPE":
         return True
     one, other = (graph.constant(graph.inputs(op)[1]) for op in (a, b))
-    return one is not None and other is not None and len(shape) > 0 and one.tolist() == other.tolist()
+    return one is not None and other is not None and one.tolist() == other.tolist()
 
 
 def _swap(graph: Graph, first: Object, second: Object) -> None:

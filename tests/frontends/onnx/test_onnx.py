@@ -206,6 +206,17 @@ def test_folding_keeps_the_exponent_of_a_normalization(tmp_path, exponent):
     assert ("LayerNormalization" in check(path, x)) == (exponent == 2)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found", "off"),
+    [([0, -200], [2, -200], 0.01), ([np.nan, np.inf, 4], [np.nan, np.inf, 5], 0.25), ([1, 4], [np.nan, 4], np.inf),
+     ([[1]], [1], np.inf), ([0, 0], [0, 0], 0)],
+)  # fmt: skip
+def test_a_difference_is_a_part_of_the_largest_value(wanted, found, off):
+    from microgen.frontends.onnx.module import _off
+
+    assert _off([np.array(wanted, f32)], [np.array(found, f32)]) == pytest.approx(off)
+
+
 def test_what_folding_changes_is_refused(tmp_path):
     g = Graph(17)
     from microgen.frontends.onnx.module import check_reading, traced

@@ -109,6 +109,13 @@ CASES = {
         Model(1, 2, 8).plus(lambda m: m.relu().reshape(1, 4, 4), lambda m: m.reshape(1, 4, 4), "SUB").reshape(1, 2, 8)
         .relu(), 0,
     ),
+    "reshaped and moved": (
+        Model(1, 2, 8).plus(lambda m: m.relu().reshape(1, 8, 2), lambda m: m.transpose(0, 2, 1), "SUB").relu(), 1,
+    ),
+    "a function at the end": (Model(1, 4, 4, 3).transpose(0, 3, 1, 2).softplus(), 1),
+    "a function and another reader": (
+        Model(1, 4, 4).transpose(0, 2, 1).plus(lambda m: m.softplus(), lambda m: m.dense(4)), 1,
+    ),
     "a function": (Model(1, 4, 4, 3).transpose(0, 3, 1, 2).softplus().transpose(0, 2, 3, 1).relu(), 0),
     "needed": (Model(1, 4, 4).transpose(0, 2, 1).dense(3), 1),
 }  # fmt: skip
@@ -129,6 +136,14 @@ def test_what_is_left_computes_the_same(name):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert parse(fewer).ops.get("TRANSPOSE", 0) == transposes
     assert without_moves(fewer) == fewer, "there is nothing left to do"
+    graph = parse(fewer).main
+    read = {i for op in graph.operators for i in (*op.inputs, *op.outputs) if i >= 0}
+    assert read == set(range(len(graph.tensors))), "no tensor is left that nobody reads"
+
+
+def test_reshapes_that_two_operands_share_go():
+    made, _ = CASES["reshaped alike"]
+    assert list(parse(without_moves(made.bytes())).ops) == ["RELU", "SUB"]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
