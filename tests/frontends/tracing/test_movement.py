@@ -133,7 +133,7 @@ def test_what_is_left_computes_the_same(name):
     x = RNG.normal(size=parse(original).inputs[0].shape).astype(np.float32)
     for a, b in zip(run(original, x), run(fewer, x), strict=True):
         assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)  # sums in another order
     assert parse(fewer).ops.get("TRANSPOSE", 0) == transposes
     assert without_moves(fewer) == fewer, "there is nothing left to do"
     graph = parse(fewer).main
