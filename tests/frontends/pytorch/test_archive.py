@@ -132,7 +132,7 @@ def reach(document):
 
 
 def strides(document):
-    document["config"]["0.weight"]["tensor_meta"]["strides"][0]["as_int"] = -27
+    document["config"]["0.weight"]["tensor_meta"]["strides"][0]["as_int"] = -1
 
 
 def offset(document):
