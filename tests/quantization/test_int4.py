@@ -126,7 +126,7 @@ def test_a_model_without_such_layers_is_refused():
     x, y = b.tensor("x", [1, 8], "int8", 0.1), b.tensor("y", [1, 8], "int8", 0.1)
     b.op("RELU", [x], [y])
     quantized = microgen.quantization.Quantized(parse(b.build([x], [y]), "m"))
-    with pytest.raises(InputError, match="no layer"):
+    with pytest.raises(InputError, match="no CONV_2D or FULLY_CONNECTED layer has"):
         with_int4_weights(quantized)
 
 
