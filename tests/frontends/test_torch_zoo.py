@@ -36,7 +36,7 @@ def zoo():
 @pytest.fixture(scope="module")
 def functions():
     """Let PyTorch's new exporter keep the functions of onnxscript, whose sources it reads anew in each export."""
-    from microgen.frontends.tracing.convert import operators_listed_once
+    from microgen.frontends.tracing.listing import operators_listed_once
 
     with pytest.MonkeyPatch.context() as patch, operators_listed_once():
         if importlib.util.find_spec("onnxscript") is not None:

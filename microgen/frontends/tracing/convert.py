@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +16,7 @@ from ...errors import EngineError, InputError, option
 from ..converted import Scales
 from ..rewriting.graph import Graph
 from .layout import channels_first
+from .listing import operators_listed_once
 from .movement import without_moves
 from .naming import named
 
@@ -372,40 +371,6 @@ def _convert(
     with fused(plain) as layers, marked(found(module)), operators_listed_once():
         converted = litert_torch.convert(outer, tuple(examples))
     return tagged(with_operators(bytes(converted.model_content()), layers))
-
-
-@contextlib.contextmanager
-def operators_listed_once() -> Iterator[None]:
-    """Let PyTorch list the operators of its C++ library once, which it does for each namespace of each decomposition.
-
-    That is a third of the time of a small model's conversion. PyTorch does not keep the list because a program may
-    register more operators meanwhile. A conversion registers none.
-
-    The function that lists them is PyTorch's own. If a later version does not have it, or gives it arguments or a
-    result, the conversion takes longer.
-    """
-    name = "_materialize_cpp_cia_ops"
-    try:
-        utils = importlib.import_module("torch._export.utils")
-        listed = getattr(utils, name)
-    except (ImportError, AttributeError):
-        yield
-        return
-    is_done = False
-
-    def once(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
-        nonlocal is_done
-        if not is_done or arguments or named:
-            result = listed(*arguments, **named)
-            is_done |= result is None and not arguments and not named
-            return result
-        return None
-
-    setattr(utils, name, once)
-    try:
-        yield
-    finally:
-        setattr(utils, name, listed)
 
 
 def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, data: Sequence[Array]) -> float:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from microgen.frontends.tracing.convert import operators_listed_once
+from microgen.frontends.tracing.listing import operators_listed_once
 
 NAME = "_materialize_cpp_cia_ops"
 
