@@ -117,13 +117,15 @@ def choose(given: Sequence[Candidate]) -> Choice:
     """Choose one of the `candidates` of a model on a board; see `choose_runtime`."""
     usual, *others = given
     able = [c for c in others if c.placed]
+    is_for_code = usual.error is not None and usual.error.option in vars(DEFAULT_CODE)
     if not able:
         if usual.error:
-            raise others[-1].error or usual.error if usual.error.option in vars(DEFAULT_CODE) else usual.error
+            raise others[-1].error or usual.error if is_for_code else usual.error
         return Choice(usual.runtime, "; ".join(f"{c.runtime} does not support the model: {c.refusal}" for c in others))
     best = min(able, key=lambda c: c.bytes)
     if usual.placed is None:
-        return Choice(best.runtime, f"{usual.runtime} does not support the model: {usual.refusal}")
+        why = "has no code to optimize" if is_for_code else f"does not support the model: {usual.refusal}"
+        return Choice(best.runtime, f"{usual.runtime} {why}")
     plan = usual.placed[0].firmware
     if plan.library.vector_unit and not plan.known_faults:
         return Choice(
