@@ -25,6 +25,20 @@ ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "
 TRAIN_VARIANTS = ("m1", "m3", "m6", "m8", "f1", "f3", "f5")
 VALID_VARIANTS = ("m4", "m7", "f4")
 TEST_VARIANTS = ("m2", "m5", "f2")
+# What is said beside the words that are to be heard.
+SENTENCES = (
+    "the weather is nice today and we go out", "what time is it in new york", "i will call you back in ten minutes",
+    "please turn on the light in the kitchen", "we had dinner with our friends last night",
+    "the train to the city leaves at half past seven", "could you bring me a glass of water",
+    "they have lived in this house for twenty years", "my sister plays the piano every evening",
+    "that was the best film i have seen this year", "open the window it is too warm in here",
+    "the children are playing in the garden", "how far is the next petrol station",
+    "remember to buy milk bread and some apples", "he said that he would be here by noon",
+    "the meeting was moved to thursday afternoon", "a small dog ran across the empty street",
+    "you can leave the keys on the table", "nobody knows why the lake is so blue",
+    "set a timer for fifteen minutes", "play some music from the eighties", "hello how are you doing today",
+    "okay let us start with the first question", "hey do you want to come with us",
+)  # fmt: skip
 Samples = npt.NDArray[np.float32]
 
 

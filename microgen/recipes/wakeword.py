@@ -20,6 +20,7 @@ from ..support.metrics import ACCURACY
 from . import Data, Recipe, Recordings, Streaming
 from ._speech import (
     RATE,
+    SENTENCES,
     TEST_VARIANTS,
     TRAIN_VARIANTS,
     VALID_VARIANTS,
@@ -42,19 +43,6 @@ _LONGEST = 40
 _PHRASE = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,5}")
 # The frames after the phrase's end at which it is to be heard.
 _LATE = (3, 16)
-_SENTENCES = (
-    "the weather is nice today and we go out", "what time is it in new york", "i will call you back in ten minutes",
-    "please turn on the light in the kitchen", "we had dinner with our friends last night",
-    "the train to the city leaves at half past seven", "could you bring me a glass of water",
-    "they have lived in this house for twenty years", "my sister plays the piano every evening",
-    "that was the best film i have seen this year", "open the window it is too warm in here",
-    "the children are playing in the garden", "how far is the next petrol station",
-    "remember to buy milk bread and some apples", "he said that he would be here by noon",
-    "the meeting was moved to thursday afternoon", "a small dog ran across the empty street",
-    "you can leave the keys on the table", "nobody knows why the lake is so blue",
-    "set a timer for fifteen minutes", "play some music from the eighties", "hello how are you doing today",
-    "okay let us start with the first question", "hey do you want to come with us",
-)  # fmt: skip
 _WORDS = (
     "hello", "okay", "hey", "happy", "seven", "house", "window", "music", "water", "paper", "rabbit", "robin", "garden",
     "computer", "kitchen", "number", "today", "never", "orange", "people", "little", "radio", "lamp", "door",
@@ -216,7 +204,7 @@ class _Task:
         sizes = self.sizes
         texts = [self.phrase] * sizes.tested + [self.near[k % len(self.near)] for k in range(sizes.tested)]
         sayings = [draw(text, variants, rng) for text in texts]
-        before = [draw(str(rng.choice(_SENTENCES)), variants, rng) for _ in texts]
+        before = [draw(str(rng.choice(SENTENCES)), variants, rng) for _ in texts]
         heads = speak_all(before)
         parts = [_stream([(o.text, a), (s.text, b)], rng) for o, a, s, b in
                  zip(before, heads, sayings, speak_all(sayings), strict=True)]  # fmt: skip
@@ -307,7 +295,7 @@ def _misspelt(phrase: str, rng: np.random.Generator) -> str:
 def _ordinary(rng: np.random.Generator) -> str:
     """Return a sentence: one of the list, or some words."""
     if rng.random() < 0.6:
-        return str(rng.choice(_SENTENCES))
+        return str(rng.choice(SENTENCES))
     return " ".join(map(str, rng.choice(_WORDS, int(rng.integers(2, 7)))))
 
 

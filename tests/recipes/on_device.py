@@ -61,20 +61,22 @@ def sees(folder: Path, recipe: Recipe) -> None:
     assert sum(told.get(k) == label for k, label in enumerate(wanted)) >= 8
 
 
-def hears(folder: Path, recipe: Recipe, words: tuple[str, ...], late_s: float, missed: int = 1) -> None:
-    """Words are heard at the right second, by both runtimes and on an emulated CPU alike; a sentence is not."""
+def hears(folder: Path, recipe: Recipe, words: tuple[str, ...], late_s: float, missed: int, mistaken: int) -> None:
+    """Words are heard at the right second, by both runtimes and on an emulated CPU alike; other speech hardly ever."""
     built = {runtime: project(folder, recipe, "microphone", "nano33ble", runtime) for runtime in ("compiled", "tflm")}
     path = folder.parent / "a.wav"
-    heard = 0
+    heard, false = 0, []
     for voice in VOICES:
         _, *ends = conversation(voice, [OTHER, *words], path, "-s", "150")
         first = microgen.simulate_input(built["compiled"], path)
         for detected in first.trace.detected:
             near = [w for w, end in zip(words, ends, strict=True)
                     if end - 0.8 < first.seconds(detected.position) < end + late_s]  # fmt: skip
-            assert near == [detected.label], (voice, first.trace.detected, ends)
-        heard += len(first.trace.detected)
-    assert heard >= len(VOICES) * len(words) - missed
+            if near == [detected.label]:
+                heard += 1
+            else:
+                false.append((voice, detected, ends))
+    assert heard >= len(VOICES) * len(words) - missed and len(false) <= mistaken, false
     assert_same(microgen.simulate_input(built["tflm"], path), first)
     try:
         emulated = microgen.simulate_input(built["compiled"], path, on="emulator")

@@ -165,7 +165,7 @@ def test_digits_and_keyword_take_folders(tmp_path, monkeypatch):
     assert own.data.test_x[0].max() == pytest.approx(1 * 100 / 255, abs=0.03) and own.data.test_x[1].max() < 0.03
     heard = keyword.own(OwnData(tmp_path / "w"), 0)
     assert heard.data.test_x.shape == (2, 49, 40, 1) and len(heard.data.train_x) == 32
-    assert heard.applications["microphone"] == {"front_end": "keyword", "ignore": ""}
+    assert heard.applications["microphone"] == {"front_end": "keyword", "average": "4", "ignore": ""}
     with pytest.raises(InputError) as caught:
         keyword.own(OwnData(tmp_path / "w", sample_rate=8000), 0)
     assert caught.value.option == "sample_rate"

@@ -85,7 +85,7 @@ def test_a_recipe_and_its_example_reach_what_they_state(name, tmp_path_factory):
     if name == "gesture":
         on_device.feels(made, recipe)
     elif name == "keyword":
-        on_device.hears(made, recipe, ("yes", "stop"), 0.7)
+        on_device.hears(made, recipe, ("yes", "stop"), 0.7, missed=1, mistaken=1)
 
 
 @pytest.mark.slow
@@ -152,6 +152,23 @@ def test_recipes_are_listed_as_they_are():
     assert [r["name"] for r in json.loads(done.stdout)] == recipe_names()
     done = subprocess.run([sys.executable, "-m", "microgen", "recipes", "digitz"], capture_output=True, text=True)
     assert done.returncode == 2 and "did you mean 'digits'?" in done.stderr
+
+
+def test_a_second_hears_a_word_as_it_is_and_any_part_of_a_sentence():
+    rng = np.random.default_rng(0)
+    word, sentence = rng.random(70).astype(np.float32) + 1, np.arange(1, 251, dtype=np.float32)
+    assert (keyword._part(word, 100, rng) == word).all()
+    begins = set()
+    for _ in range(3000):
+        part = keyword._part(sentence, 100, rng)
+        heard = part[part > 0]
+        assert len(part) == 100 and len(heard) >= 50 and (np.diff(heard) == 1).all()
+        # What is missing at the front is silence before the sentence, at the end silence after it.
+        assert heard[0] == 1 or part[0] == heard[0]
+        assert heard[-1] == 250 or part[-1] == heard[-1]
+        begins.add(int(heard[0]) - int(np.flatnonzero(part)[0]))
+    assert min(begins) == 1 - 50 and max(begins) == 250 - 50 and len(begins) == 250
+    assert len(keyword._SPOKEN) > 15 and not set(" ".join(keyword._SPOKEN).split()) & set(keyword.WORDS)
 
 
 def test_without_espeak_the_keyword_recipe_says_so(monkeypatch):
