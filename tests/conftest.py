@@ -44,8 +44,8 @@ LONG = (
 
 
 def pytest_configure(config):
-    """Let fork servers begin with their modules loaded (support/warm), except where coverage counts them."""
-    if hasattr(config, "workerinput") or sys.platform != "linux" or "coverage" in sys.modules:
+    """Let fork servers begin with their modules loaded (support/warm)."""
+    if hasattr(config, "workerinput") or sys.platform != "linux":
         return
     folder = Path(tempfile.mkdtemp(prefix="microgen-warm-"))
     (folder / "owner").write_text(str(os.getpid()))
