@@ -151,9 +151,13 @@ def convert_graph(
         data = calibration.arrays if request is not None else _read(
             graph, first, Request({"kind": "random", "origin": "random"}), seed, must_vary=False
         ).arrays  # fmt: skip
-        check(first.owned_inputs(data))
+        own = first.owned_inputs(data)
+        check(own)
         looped = _loops(graph, module, unroll)
         steps = None if unroll or not looped else _one_step(file, graph, module, first, looped)
+        samples = _samples(data[0]) if steps is None else _sequences(data[0], bool(calibration.arrays))
+        # Before the conversion: a quantization of the file then knows whether it cuts off values of the data.
+        wanted = _answers(module, own, samples[:COMPARED])
         examples = _examples(graph, first)
         if steps is not None:
             step = [(1, *(graph.shapes[0][2:] or (1,))), *steps.shapes]
@@ -169,14 +173,14 @@ def convert_graph(
         sequences = Sequences()
         if steps is not None:
             sequences = Sequences(graph.shapes[0][1], tuple(k for k, each in enumerate(steps.each) if each))
-            calibration, off = _stepped(steps, tflite, module, calibration, data[0])
+            calibration, off = _stepped(steps, tflite, calibration, data[0], samples, wanted)
             if off > TOLERANCE:
                 raise _no_steps(file, looped, "uses the steps together")
             states = [f"state_{k}" for k in range(len(steps.shapes))]
         else:
-            off = _difference(module, tflite, first, data)
+            off = _difference(tflite, first, data, wanted)
         if off > TOLERANCE:
-            raise _differing(file, graph, data, first, off)
+            raise _differing(file, graph, own, off)
     paths = [step.path for step in graph.steps]
     makers = {name: step.path for step in graph.steps for name in step.writes}
     outputs = [*(makers.get(name, "") or name for name in graph.outputs), *(f"{name}_next" for name in states)]
@@ -279,24 +283,40 @@ def _no_steps(file: str, looped: Sequence[_Loop], why: str) -> InputError:
     )
 
 
-def _stepped(
-    steps: OneStep, tflite: bytes, module: torch.nn.Module, calibration: Calibration, data: Array
-) -> tuple[Calibration, float]:
-    """Run sequences step by step; return the data of each inference, and the difference from whole sequences."""
+def _samples(data: Array) -> npt.NDArray[np.int64]:
+    """Return the numbers of the samples that are compared."""
+    return np.arange(min(len(data), COMPARED))
+
+
+def _sequences(data: Array, is_calibration: bool) -> npt.NDArray[np.int64]:
+    """Return the numbers of the sequences that run step by step; the first are compared."""
+    most = min(len(data), max(COMPARED, _STEPS // data.shape[1] if is_calibration else 0))
+    return np.linspace(0, len(data) - 1, most).astype(np.int64)
+
+
+def _answers(module: torch.nn.Module, own: Sequence[Array], samples: npt.NDArray[np.int64]) -> list[list[Array]]:
+    """Return PyTorch's outputs of samples, in the order of their owner."""
     import torch
 
     from .module import tensors
+
+    inputs = [[torch.from_numpy(np.array(a[k : k + 1])) for a in own] for k in samples]
+    return [[t.detach().numpy() for t in tensors(module(*each))] for each in inputs]
+
+
+def _stepped(
+    steps: OneStep,
+    tflite: bytes,
+    calibration: Calibration,
+    data: Array,
+    taken: npt.NDArray[np.int64],
+    wanted: Sequence[Sequence[Array]],
+) -> tuple[Calibration, float]:
+    """Run sequences step by step; return the data of each inference, and the difference from whole sequences."""
     from .stepping import run
 
-    most = min(len(data), max(COMPARED, _STEPS // data.shape[1] if calibration.arrays else 0))
-    taken = np.linspace(0, len(data) - 1, most).astype(np.int64)
-    chosen = data[taken]
-    inputs, answers = run(tflite, steps, chosen)
-    wanted = [
-        [t.detach().numpy() for t in tensors(module(torch.from_numpy(np.array(sequence[None]))))]
-        for sequence in chosen[:COMPARED]
-    ]
-    pairs = zip(zip(*wanted, strict=True), zip(*answers[:COMPARED], strict=True), strict=True)
+    inputs, answers = run(tflite, steps, data[taken])
+    pairs = zip(zip(*wanted, strict=True), zip(*answers[: len(wanted)], strict=True), strict=True)
     off = max(_apart(mine, theirs) for mine, theirs in pairs)
     if not calibration.arrays:
         return calibration, off
@@ -373,20 +393,13 @@ def _convert(
     return tagged(with_operators(bytes(converted.model_content()), layers))
 
 
-def _difference(module: torch.nn.Module, tflite: bytes, first: ChannelsFirst, data: Sequence[Array]) -> float:
+def _difference(tflite: bytes, first: ChannelsFirst, data: Sequence[Array], wanted: Sequence[Sequence[Array]]) -> float:
     """Return the largest difference of an output from PyTorch's, as a part of that output's largest value."""
-    import torch
-
     from ...workers.litert import Interpreter
-    from .module import tensors
 
     interpreter = Interpreter(tflite)
-    wanted: list[list[Array]] = []
     answers: list[list[Array]] = []
-    own = first.owned_inputs(data)
-    for sample in range(min(len(data[0]), COMPARED)):
-        inputs = [torch.from_numpy(np.array(a[sample : sample + 1])) for a in own]
-        wanted.append([t.detach().numpy() for t in tensors(module(*inputs))])
+    for sample in range(len(wanted)):
         outputs = interpreter.infer([np.ascontiguousarray(a[sample : sample + 1]) for a in data])
         answers.append(first.owned_outputs([np.array(a) for a in outputs]))
     return max(
@@ -406,11 +419,9 @@ def _apart(mine: Sequence[Array], theirs: Sequence[Array]) -> float:
     return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) / max(scale, 1e-30)
 
 
-def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsFirst, off: float) -> InputError:
+def _differing(file: str, graph: Traced, own: Sequence[Array], off: float) -> InputError:
     """Return the error for a wrong conversion, with the first operator that differs."""
     from .ranges import without_rounding
-
-    own = first.owned_inputs(data)
 
     def differs(count: int) -> bool:
         step = graph.steps[count - 1]
@@ -419,8 +430,9 @@ def _differing(file: str, graph: Traced, data: Sequence[Array], first: ChannelsF
             part = without_rounding(graph.module(count, names)).eval()
             none = ChannelsFirst()
             plain = _plain_lstms(part, graph)
+            wanted = _answers(part, own, _samples(own[0]))
             tflite = _convert(_channels_last(part, none), _examples(graph, none), part, plain.values())
-            return _difference(part, tflite, none, own) > TOLERANCE
+            return _difference(tflite, none, own, wanted) > TOLERANCE
         except Exception as error:  # what is constant, or no tensor, has no model of its own
             print(error)
             return False

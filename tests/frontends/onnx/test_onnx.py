@@ -8,6 +8,7 @@ import pytest
 import microgen
 from microgen.errors import EngineError, InputError
 from microgen.projects import open_project
+from microgen.tflite import parse
 from tests.support.onnx_tools import Graph, network, onnx
 from tests.support.tools import needs_host
 
@@ -345,6 +346,20 @@ def test_scales_of_a_quantized_file_are_kept(tmp_path):
     ours = np.array([interpreter.infer([row[None]])[0][0] for row in numbers]).astype(int)
     theirs = np.array([prepared.run([row[None]])[0][0] for row in data]) / 0.07 + 3
     assert np.abs(ours - theirs).max() <= 1.01 and (np.abs(ours - theirs) > 0.01).mean() < 0.05
+
+
+def test_values_that_only_the_data_has_are_cut_off_as_the_file_does(tmp_path):
+    from microgen.datasets import request
+    from microgen.frontends.onnx.module import traced
+    from microgen.frontends.onnx.reading import prepare
+    from microgen.frontends.tracing.convert import convert_graph
+
+    g = Graph(13)
+    positive = g("DequantizeLinear", g("QuantizeLinear", "x", f32(0.02), np.int8(-128)), f32(0.02), np.int8(-128))
+    path = g.save(tmp_path / "m.onnx", {"x": [1, 8]}, [g("Gemm", positive, w(4, 8), transB=1)])
+    data = RNG.uniform(-2, 2, (20, 8)).astype(f32)
+    made = convert_graph("m", traced("m", prepare(path)), request(data), 0, must_vary=True)
+    assert made.difference < 1e-5 and parse(made.tflite).ops["RELU"] == 1
 
 
 @pytest.mark.parametrize(
