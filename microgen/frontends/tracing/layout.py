@@ -60,14 +60,12 @@ def channels_first(
 
 def _reaches(name: str, ahead: Callable[[str], list[tuple[Step, str]]]) -> bool:
     """Return whether an operator that has channels first comes before any other that is not elementwise."""
-    waiting, seen, found = [name], {name}, False
+    waiting, seen = [name], {name}
     while waiting:
         for step, other in ahead(waiting.pop()):
             if step.kind == "spatial":
-                found = True
-            elif step.kind != "elementwise":
-                continue
-            elif other not in seen:
+                return True
+            if step.kind == "elementwise" and other not in seen:
                 seen.add(other)
                 waiting.append(other)
-    return found
+    return False

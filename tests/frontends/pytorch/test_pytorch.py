@@ -178,12 +178,19 @@ class Step:
         ([("", "x", "a"), ("spatial", "a", "b"), ("elementwise", "b", "y")], ((), (0,))),
         ([("", "x", "y")], ((), ())),
         ([("elementwise", "x", "y")], ((), ())),
+        ([("", "x", "a"), ("spatial", "x", "y"), ("", "x", "b")], ((0,), (0,))),
+        (
+            [("elementwise", "x", "a b"), ("", "a", "c"), ("spatial", "b", "d"), ("elementwise", "c d", "y")],
+            ((0,), (0,)),
+        ),
     ],
 )
 def test_channels_are_moved_where_an_operator_asks_for_it(steps, wanted):
-    made = [Step(kind, (read,), (write,)) for kind, read, write in steps]
-    assert channels_first(made, ["x"], ["y"], {"x": 4, "y": 4}) == wanted
-    assert channels_first(made, ["x"], ["y"], {"x": 2, "y": 2}) == ((), ())
+    made = [Step(kind, reads.split(), writes.split()) for kind, reads, writes in steps]
+    for rank in (3, 4):
+        assert channels_first(made, ["x"], ["y"], {"x": rank, "y": rank}) == wanted
+    for rank in (2, 5):
+        assert channels_first(made, ["x"], ["y"], {"x": rank, "y": rank}) == ((), ())
 
 
 def test_data_is_moved_for_its_owner(tmp_path):
