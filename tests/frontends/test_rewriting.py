@@ -12,7 +12,9 @@ import microgen
 from microgen.boards import load_board
 from microgen.errors import InputError
 from microgen.frontends.rewriting import RewriteRequest, difference, needs_rewriting, rewrite
+from microgen.frontends.rewriting.graph import Graph
 from microgen.frontends.rewriting.memory import remember
+from microgen.frontends.rewriting.rewrite import _samples
 from microgen.frontends.tflite import input_specs
 from microgen.runtimes.tflm.check import check_board
 from microgen.tflite import parse
@@ -68,16 +70,29 @@ def joined(count):
     return b.build([x], [y])
 
 
-def embedding(select="SELECT_V2", rows=5, dtype="float32", of=5):
+def embedding(select="SELECT_V2", rows=5, dtype="float32", of=5, compare="LESS", shift="ADD", zero=0, swapped=None,
+              returned=False):  # fmt: skip
+    """Rows of a table by indices that may be negative.
+
+    Args:
+        swapped: "less", "add" or "plain", which takes an input of its own; "rows", which take the place of the table.
+        returned: the indices are an output, too.
+    """
     b = Float()
     table = b.tensor("table", [of, 2], dtype, 0.1, values=RNG.normal(size=(of, 2)) * 9)
-    x, less, add, chosen = b.add([1, 4], "int32"), b.add([1, 4], "bool"), b.add([1, 4], "int32"), b.add([1, 4], "int32")
+    x, other = b.add([1, 4], "int32"), b.add([1, 4], "int32")
+    less, add, chosen = b.add([1, 4], "bool"), b.add([1, 4], "int32"), b.add([1, 4], "int32")
     y = b.tensor("y", [1, 4, 2], dtype, 0.1)
-    b.op("LESS", [x, b.const(0, "int32")], [less])
-    b.op("ADD", [x, b.const(rows, "int32")], [add], schema.AddOptionsT())
-    b.op(select, [less, add, x], [chosen])
-    b.op("GATHER", [table, chosen], [y], schema.GatherOptionsT())
-    return b.build([x], [y])
+    taken = {name: other if swapped == name else x for name in ("less", "add", "plain")}
+    b.op(compare, [taken["less"], b.const(zero, "int32")], [less])
+    b.op(shift, [taken["add"], b.const(rows, "int32")], [add], getattr(schema, f"{shift.title()}OptionsT")())
+    b.op(select, [less, add, taken["plain"]], [chosen])
+    if swapped == "rows":
+        y = b.add([1, 4, 4], "int32")
+        b.op("GATHER", [chosen, b.const(np.zeros((1, 4)), "int32")], [y], schema.GatherOptionsT())
+    else:
+        b.op("GATHER", [table, chosen], [y], schema.GatherOptionsT())
+    return b.build([x, other] if swapped in taken else [x], [y, chosen] if returned else [y])
 
 
 def unused():
@@ -98,6 +113,24 @@ def reshaped_to_itself():
     return b.build([x], [wide])
 
 
+def reshaped_at_the_end():
+    """A RESHAPE that changes nothing, but is an output of its own."""
+    b = Float()
+    x, y, z, wide = b.add([1, 3]), b.add([1, 3]), b.add([1, 3]), b.add([1, 1, 3])
+    b.op("RELU", [x], [y])
+    b.op("RESHAPE", [y, b.const([1, 3], "int32")], [z], schema.ReshapeOptionsT())
+    b.op("EXPAND_DIMS", [y, b.const(1, "int32")], [wide])
+    return b.build([x], [z, wide])
+
+
+def unread_effect():
+    b = Float()
+    x, nowhere, y = b.add([1, 3]), b.add([1, 3]), b.add([1, 3])
+    b.op("CUSTOM", [x], [nowhere], custom="Logger")
+    b.op("RELU", [x], [y])
+    return b.build([x], [y])
+
+
 def looked_up():
     b = Float()
     x, y = b.add([4], "int32"), b.add([4, 3])
@@ -114,44 +147,93 @@ def chosen_by_an_input():
     return b.build([less, x], [y])
 
 
-def matmul(adjoint=False, source_adjoint=False):
+def tiled_by_an_input():
     b = Float()
-    x, w = b.add([1, 3, 4] if source_adjoint else [1, 4, 3]), b.const(RNG.normal(size=(1, 2, 3) if adjoint else (3, 2)))
-    y = b.add([1, 4, 2])
-    options = schema.BatchMatMulOptionsT()
+    x, times, y = b.add([1, 2]), b.add([2], "int32"), b.add([1, 4])
+    b.op("TILE", [x, times], [y])
+    return b.build([x, times], [y])
+
+
+def integer_weights():
+    """DEQUANTIZE of int8: their scale is no 1."""
+    b = Float()
+    x, w = b.add([1, 3]), b.tensor("w", [2, 3], scale=0.1, values=[[1, 2, 3], [4, 5, 6]])
+    wide, y = b.add([2, 3]), b.add([1, 2])
+    b.op("DEQUANTIZE", [w], [wide])
+    b.op("FULLY_CONNECTED", [x, wide, -1], [y], schema.FullyConnectedOptionsT())
+    return b.build([x], [y])
+
+
+def open_batch(*shape):
+    """An open batch that no shape is computed of."""
+    b = Float()
+    x, y = (b.tensor(name, [1, *map(abs, shape)], "float32", (), signature=[-1, *shape]) for name in "xy")
+    b.op("RELU", [x], [y])
+    return b.build([x], [y])
+
+
+def open_reshape():
+    """A RESHAPE to constants, whose shape a converter that had an open batch did not know; without options."""
+    b = Float()
+    x = b.tensor("x", [1, 3, 2], "float32", (), signature=[-1, 3, 2])
+    y, z = (b.tensor(name, [1, 1], "float32", (), signature=[-1, -1]) for name in "yz")
+    b.op("RESHAPE", [x, b.const([-1, 6], "int32")], [y])
+    b.op("RELU", [y], [z])
+    return b.build([x], [z])
+
+
+def matmul(adjoint=False, source_adjoint=False, batch=1, dtype="float32", has_options=True):
+    b = Float()
+    x = b.add([batch, 3, 4] if source_adjoint else [batch, 4, 3], dtype)
+    w = b.const(RNG.normal(size=(1, 2, 3) if adjoint else (batch, 3, 2)), dtype)
+    y, options = b.add([batch, 4, 2], dtype), schema.BatchMatMulOptionsT()
     options.adjX, options.adjY = source_adjoint, adjoint
-    b.op("BATCH_MATMUL", [x, w], [y], options)
+    b.op("BATCH_MATMUL", [x, w], [y], options if has_options else None)
     return b.build([x], [y])
 
 
-def padded_pool(value, pads=(1, 1), size=4, padding=1):
-    """PADV2 before a maximum of windows of 3 by 3 in steps of 2."""
+def padded_pool(value, pads=(1, 1), size=4, padding=1, pools=1, channels=(0, 0), returned=False):
+    """PADV2 before a maximum of windows of 3 by 3 in steps of 2; returned: it is an output, too."""
     b = Float()
-    wide = size + sum(pads)
-    x, padded, y = b.add([1, size, size, 2]), b.add([1, wide, wide, 2]), b.add([1, (wide - 3) // 2 + 1] * 2)
-    b.graph.tensors[y].shape = [1, (wide - 3) // 2 + 1, (wide - 3) // 2 + 1, 2]
-    b.op("PADV2", [x, b.const([[0, 0], pads, pads, [0, 0]], "int32"), b.const(np.float32(value))], [padded])
-    b.pool(padded, y, (3, 3), (2, 2), padding)
-    return b.build([x], [y])
+    wide, left, deep = size + sum(pads), (size + sum(pads) - 3) // 2 + 1, 2 + sum(channels)
+    x, padded, *results = b.add([1, size, size, 2]), b.add([1, wide, wide, deep]), *(
+        b.add([1, left, left, deep]) for _ in range(pools)
+    )  # fmt: skip
+    b.op("PADV2", [x, b.const([[0, 0], pads, pads, channels], "int32"), b.const(np.float32(value))], [padded])
+    for y in results:
+        b.pool(padded, y, (3, 3), (2, 2), padding)
+    return b.build([x], [*results, padded] if returned else results)
 
 
-def window(pads=(0, 0), body="MAXIMUM", size=4, is_given=False):
-    """A maximum of windows of 2 by 2; is_given: the value that it starts with is an input."""
+def window(pads=(0, 0), bodies=("MAXIMUM",), size=4, is_given=False, rank=4, **fields):
+    """A maximum of windows of 2 by 2.
+
+    Args:
+        bodies: what is computed of two values, one operator after another.
+        is_given: the value that it starts with is an input.
+        rank: of the input.
+        fields: options that differ.
+    """
     b = Float()
     side = (size + sum(pads) - 2) // 2 + 1
-    x, y = b.add([1, size, size, 3]), b.add([1, side, side, 3])
+    x, y = (b.add([1, *[wide] * (rank - 2), 3]) for wide in (size, side))
     start = b.add([]) if is_given else b.const(np.float32(-np.inf))
     number = b.op("STABLEHLO_REDUCE_WINDOW", [x, start], [y])
     options = schema.StablehloReduceWindowOptionsT()
-    options.windowDimensions = options.windowStrides = np.array([1, 2, 2, 1])
-    options.baseDilations = options.windowDilations = np.ones(4, np.int64)
-    options.padding, options.bodySubgraphIndex = np.array([0, 0, *pads, *pads, 0, 0]), 1
+    options.windowDimensions = options.windowStrides = np.array([1, *[2] * (rank - 2), 1])
+    options.baseDilations = options.windowDilations = np.ones(rank, np.int64)
+    options.padding, options.bodySubgraphIndex = np.array([0, 0, *list(pads) * (rank - 2), 0, 0]), 1
+    for name, value in fields.items():
+        setattr(options, name, None if value is None else np.array(value))
     b.graph.operators[number].builtinOptions2 = options
     b.graph.operators[number].builtinOptions2Type = schema.BuiltinOptions2.StablehloReduceWindowOptions
     b.subgraph([x, start] if is_given else [x], [y])
-    p, q, r = (b.add([]) for _ in range(3))
-    b.op(body, [p, q], [r])
-    b.subgraph([p, q], [r])
+    p, q = b.add([]), b.add([])
+    for name in bodies:
+        r = b.add([])
+        b.op(name, [p, q] if name.endswith("IMUM") else [p], [r])
+        p = r
+    b.subgraph([0, q], [r])
     return models._finish(b)
 
 
@@ -175,17 +257,17 @@ def open_dense(dtype="float32"):
     return b.build([x], [z])
 
 
-def open_fill():
+def open_fill(dtype="float32"):
     """Numbers for an open batch: of a shape that is computed in two steps."""
     b = Float()
-    x, shape, wanted = b.tensor("x", [1, 3], "float32", (), signature=[-1, 3]), b.add([2], "int32"), b.add([2], "int32")
-    filled, y = (b.tensor(name, [1, 3], "float32", (), signature=[-1, 3]) for name in ("filled", "y"))
+    x, shape, wanted = b.tensor("x", [1, 3], dtype, (), signature=[-1, 3]), b.add([2], "int32"), b.add([2], "int32")
+    filled, y = (b.tensor(name, [1, 3], dtype, (), signature=[-1, 3]) for name in ("filled", "y"))
     b.op("SHAPE", [x], [shape], schema.ShapeOptionsT())
     b.graph.operators[0].builtinOptions.outType = 2
     b.op("MUL", [shape, b.const([1, 1], "int32")], [wanted], schema.MulOptionsT())
-    b.op("FILL", [wanted, b.const(np.float32(0.5))], [filled], schema.FillOptionsT())
+    b.op("FILL", [wanted, b.const(2, dtype)], [filled], schema.FillOptionsT())
     b.op("ADD", [x, filled], [y], schema.AddOptionsT())
-    wide = b.tensor("wide", [1, 1, 3], "float32", (), signature=[-1, 1, 3])
+    wide = b.tensor("wide", [1, 1, 3], dtype, (), signature=[-1, 1, 3])
     b.op("EXPAND_DIMS", [y, b.const(1, "int32")], [wide])
     return b.build([x], [wide])
 
@@ -203,15 +285,20 @@ REWRITTEN = {
     "upsampling-int8": (one("TILE", [1, 3, 1, 2], [1, 3, 3, 2], [1, 1, 3, 1], dtype="int8"),
                         ["RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
     "repeat-vector": (one("TILE", [1, 1, 4], [1, 3, 4], [1, 3, 1]), ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "tiled-batch": (one("TILE", [1, 4], [3, 4], [3, 1]), ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "tiled-int16": (one("TILE", [1, 2, 4], [1, 20, 4], [1, 10, 1], dtype="int16"), ["CONCATENATION"]),
     "tiled": (one("TILE", [1, 2, 4], [1, 6, 4], [1, 3, 1]), ["CONCATENATION"]),
     "matmul": (matmul(), ["FULLY_CONNECTED"]),
     "matmul-transposed": (matmul(adjoint=True), ["FULLY_CONNECTED"]),
+    "matmul-without-options": (matmul(has_options=False), ["FULLY_CONNECTED"]),
     "unused": (unused(), ["RELU"]),
     "padded-with-zeros": (one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], np.float32(0)), ["PAD"]),
     "padded-pool": (padded_pool(LOWEST, size=5), ["MAX_POOL_2D"]),
     "window": (window(), ["MAX_POOL_2D"]),
+    "window-of-defaults": (window(baseDilations=None, windowDilations=None, padding=None), ["MAX_POOL_2D"]),
     "window-that-leaves-an-edge": (window(size=5), ["MAX_POOL_2D"]),
     "reshaped-to-itself": (reshaped_to_itself(), ["RELU", "RESHAPE"]),
+    "reshaped-at-the-end": (reshaped_at_the_end(), ["RELU", "RESHAPE", "RESHAPE"]),
     "looked-up": (looked_up(), ["GATHER"]),
     "window-padded-behind": (window((0, 1), size=3), ["MAX_POOL_2D"]),
     "joined": (joined(21), ["ADD"] * 21 + ["CONCATENATION"] * 3),
@@ -219,6 +306,8 @@ REWRITTEN = {
     "joined-twice": (joined(101), ["ADD"] * 101 + ["CONCATENATION"] * 12),
     "open-batch": (open_dense(), ["RESHAPE", "RELU"]),
     "open-batch-filled": (open_fill(), ["FILL", "ADD", "RESHAPE"]),
+    "open-batch-of-integers": (open_fill("int32"), ["ADD", "RESHAPE"]),
+    "open-batch-reshaped": (open_reshape(), ["RESHAPE", "RELU"]),
     "open-batch-int8": (open_dense("int8"), ["RESHAPE", "RELU"]),
 }  # fmt: skip
 
@@ -236,6 +325,8 @@ def test_what_tflm_lacks_becomes_what_it_has_and_computes_the_same(name):
     assert ops.count("RESHAPE") <= max(expected.count("RESHAPE"), 2 if "RESIZE_NEAREST_NEIGHBOR" in ops else 0)
     assert [t.shape for t in found.inputs] == [t.shape for t in model.inputs]
     assert all(-1 not in t.signature for t in found.main.tensors)
+    if name.startswith("open"):
+        assert np.prod(found.outputs[0].shape) == np.prod(model.inputs[0].shape), "as one inference has it"
     named = {i for op in found.main.operators for i in (*op.inputs, *op.outputs) if i >= 0}
     assert named | {*found.main.inputs} == {*range(len(found.main.tensors))}, "nothing is left over"
     again = rewrite(RewriteRequest(reply.model, ()))
@@ -246,6 +337,20 @@ def test_what_tflm_lacks_becomes_what_it_has_and_computes_the_same(name):
     "data",
     [
         embedding(rows=4),  # negative indices count from another end
+        embedding(rows=[5, 5, 5, 5]),
+        embedding(zero=1),
+        embedding(compare="LESS_EQUAL"),
+        embedding(shift="SUB"),
+        embedding(swapped="less"),
+        embedding(swapped="add"),
+        embedding(swapped="plain"),
+        embedding(swapped="rows", rows=1),
+        embedding(returned=True),
+        unread_effect(),
+        tiled_by_an_input(),
+        integer_weights(),
+        open_batch(3),
+        open_batch(-3),
         one("TILE", [1, 2, 4], [2, 6, 4], [2, 3, 1]),
         one("TILE", [1, 2, 4], [1, 22, 4], [1, 11, 1]),
         one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], np.float32(1)),
@@ -253,10 +358,25 @@ def test_what_tflm_lacks_becomes_what_it_has_and_computes_the_same(name):
         padded_pool(-1.0, size=5),
         padded_pool(LOWEST, size=5, padding=0),
         window((1, 0), size=3),
-        window(body="MINIMUM"),
+        window(bodies=["MINIMUM"]),
+        window(bodies=["MAXIMUM", "NEG"]),
+        window(rank=3),
+        window(windowDimensions=[1, 2, 2, 3]),
+        window(windowDimensions=[2, 2, 2, 1]),
+        window(windowStrides=[1, 2, 2, 2]),
+        window(windowStrides=[2, 2, 2, 1]),
+        window(baseDilations=[1, 2, 2, 1]),
+        window(windowDilations=[1, 2, 2, 1]),
+        window(padding=[0, 0, 0, 1, 0, 1, 0, 1], size=3),
+        window(padding=[0, 1, 0, 1, 0, 1, 0, 0], size=3),
         window(is_given=True),
         one("PADV2", [1, 2], [1, 5], [[0, 0], [1, 2]], 0, dtype="int8"),
         matmul(source_adjoint=True),
+        matmul(batch=2),
+        matmul(dtype="int8"),
+        padded_pool(LOWEST, size=5, pools=2),
+        padded_pool(LOWEST, size=5, channels=(1, 0)),
+        padded_pool(LOWEST, size=5, returned=True),
         chosen_by_an_input(),
     ],
 )  # fmt: skip
@@ -352,6 +472,48 @@ def test_a_signature_goes_with_its_graph_and_is_mentioned(tmp_path):
     (tmp_path / "m.tflite").write_bytes(data)
     found = microgen.quantize(tmp_path / "m.tflite", RNG.normal(size=(20, 4, 4, 3)).astype(np.float32))
     assert any("the signatures serving_default, other" in warning for warning in found.warnings)
+
+
+def test_graphs_that_operators_run_stay_with_their_signatures():
+    model = schema.ModelT.InitFromPackedBuf(with_signatures(window(bodies=["MINIMUM"])), 0)
+    further, options = schema.SubGraphT(), schema.StableHLOCompositeOptionsT()
+    further.tensors, further.inputs, further.outputs, further.operators = [], [], [], []
+    options.name, options.decompositionSubgraphIndex = "of the body", 2
+    inner = model.subgraphs[1].operators[0]
+    inner.builtinOptions2, inner.builtinOptions2Type = options, schema.BuiltinOptions2.StableHLOCompositeOptions
+    model.subgraphs.append(further)
+    graph = Graph(models.packed(model))
+    graph.drop_subgraphs()
+    assert len(graph.model.subgraphs) == 3
+    graph.model.subgraphs[1].operators[0].builtinOptions2 = None
+    graph.drop_subgraphs()
+    assert len(graph.model.subgraphs) == 2
+    other = graph.model.signatureDefs[1]
+    (taken, *_), (given,) = other.inputs, other.outputs
+    numbers = taken.tensorIndex, given.tensorIndex
+    graph.return_instead(given.tensorIndex, 0)
+    graph.replace(graph.operators[0], [])
+    graph.drop_tensors()
+    assert (taken.tensorIndex, given.tensorIndex) == numbers, "of tensors of another graph"
+
+
+def test_constants_of_types_that_numpy_lacks_are_left_as_they_are():
+    graph = Graph(REWRITTEN["tiled"][0])
+    (times,) = (i for i in range(3) if graph.constant(i) is not None)
+    for name in ("INT4", "STRING", "BFLOAT16"):
+        graph.main.tensors[times].type = getattr(schema.TensorType, name)
+        assert graph.constant(times) is None
+
+
+def test_real_samples_are_numbers_of_a_quantized_input():
+    b = Float()
+    x, y = b.tensor("x", [1, 3], scale=0.5, zero_point=3), b.tensor("y", [1, 3], scale=0.5, zero_point=3)
+    b.op("RELU", [x], [y])
+    given = np.array([[[0.6, -1, 100]]] * 20, np.float64)
+    samples = _samples(Graph(b.build([x], [y])), RewriteRequest(b"", (given,)))
+    assert len(samples) == 16 and samples[0][0].dtype == np.int8 and samples[0][0].tolist() == [[4, 1, 127]]
+    samples = _samples(Graph(b.build([x], [y])), RewriteRequest(b"", (given.astype(np.int8),)))
+    assert samples[0][0].tolist() == [[0, -1, 100]], "numbers are taken as they are"
 
 
 def test_as_many_tensors_as_tflm_joins_stay_together():

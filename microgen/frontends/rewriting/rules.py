@@ -56,7 +56,7 @@ def select(graph: Graph, op: Object) -> bool:
         graph.inputs(less)[0] == graph.inputs(add)[0] == plain
         and zero is not None and zero.size == 1 and not zero.any()
         and rows is not None and rows.size == 1
-        and chosen not in graph.results and readers
+        and chosen not in graph.results
         and all(graph.name(r) == "GATHER" and graph.inputs(r)[1] == chosen for r in readers)
         and all(graph.shape(graph.inputs(r)[0])[0] == rows.item() for r in readers)
     ):  # fmt: skip

@@ -25,7 +25,7 @@ def is_computed(graph: Graph) -> bool:
 
 
 def fix_batch(graph: Graph, inputs: list[npt.NDArray[Any]]) -> None:
-    """Give all tensors the shapes that one inference has, and fold what depends on shapes only.
+    """Give all tensors the shapes that one inference has, and fold what depends on shapes only; signatures stay.
 
     Args:
         graph: the model; its operators are changed.
@@ -59,7 +59,6 @@ def fix_batch(graph: Graph, inputs: list[npt.NDArray[Any]]) -> None:
     for i, tensor in enumerate(graph.main.tensors):
         if graph.constant(i) is None and i in details:
             tensor.shape = [int(d) for d in details[i]["shape"]]
-        tensor.shapeSignature = None
     for op in graph.operators:
         # What a RESHAPE's options say is about the open batch.
         if graph.name(op) == "RESHAPE" and op.builtinOptions is not None:
