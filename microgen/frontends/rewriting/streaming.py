@@ -2,7 +2,8 @@
 
 Each convolution over time keeps the frames that its next window has in common with this one in a variable beside the
 graph (`VAR_HANDLE`, `READ_VARIABLE`, `ASSIGN_VARIABLE`), as microWakeWord's models do. Weights and scales stay as they
-are: once as many frames have come as a window has, the answers are those of the window model, byte for byte.
+are: once as many frames have come as a window has, the answers are those of the window model, byte for byte. If strides
+leave the last frames of a window unused, the answer does not wait for these.
 """
 
 from __future__ import annotations
