@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import microgen
 from microgen.errors import InputError
@@ -67,6 +70,7 @@ def test_what_it_needs_and_refuses_is_reported_as_for_others(dense_text, written
     with pytest.raises(InputError, match="three"):
         microgen.quantize(written, DATA)
     assert ".dense" in sources.accepted()
+    assert sources.suffixes(FRONTENDS.get("keras")) == ".keras, .h5 or .hdf5"
 
 
 def test_without_it_its_file_is_no_model(written):
@@ -145,6 +149,12 @@ def test_the_page_on_security_says_of_each_frontend_what_it_trusts():
     page = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
     for frontend in FRONTENDS:
         assert frontend.trust in page, frontend.name
+
+
+@given(st.text(max_size=80))
+def test_a_name_is_made_of_any_file_name(stem):
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", sources.slug(stem))
+    assert sources.slug("_my  model (2)_") == "my-model-2" and sources.slug("m_1.x") == "m_1.x"
 
 
 def test_an_object_or_a_name_that_no_frontend_knows():

@@ -12,7 +12,7 @@ from microgen.datasets import request
 from microgen.errors import EngineError, InputError
 from microgen.frontends.frontend import ConvertOptions
 from microgen.frontends.keras import file
-from microgen.frontends.keras.file import read_keras_file
+from microgen.frontends.keras.file import layers_of, read_keras_file
 from microgen.frontends.keras.frontend import convert_path
 from microgen.frontends.keras.rules import activation_of
 from microgen.frontends.tflite import other_signatures
@@ -54,6 +54,16 @@ def test_a_crash_of_the_converter_is_a_refusal_of_the_layers_that_loop(tmp_path,
     with pytest.raises(InputError if named else EngineError) as caught:
         convert_path(path, request(np.zeros((1, 2), np.float32)), ConvertOptions("int8"))
     assert named in caught.value.message and (not named or caught.value.layer == "mask")
+
+
+def test_layers_of_nested_models_and_of_registered_classes_are_found():
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [
+        {"class_name": "package>LSTM", "config": {"name": "memory"}}
+    ]}}  # fmt: skip
+    outer = [inner, {"class_name": "Dense"}, "odd", {"class_name": "GRU", "config": {"name": "g"}}]
+    found = layers_of({"class_name": "Functional", "config": {"layers": outer}})
+    assert found == [("inner", "Sequential"), ("memory", "LSTM"), ("g", "GRU")]
+    assert layers_of([]) == layers_of({"config": 3}) == []
 
 
 @pytest.mark.parametrize(

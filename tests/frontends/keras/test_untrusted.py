@@ -121,6 +121,16 @@ def test_descriptions_that_name_code_are_refused_whatever_wrote_them(config, say
     assert "microgen.quantize(model" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["ClassMethod", "DenseFeatures", "FlaxLayer", "InstanceMethod", "InstanceProperty", "JaxLayer", "SequenceFeatures",
+     "SlicingOpLambda", "TFOpLambda", "TFSMLayer", "TensorFlowOpLayer", "TorchModuleWrapper"],
+)  # fmt: skip
+def test_layers_that_run_what_they_name_are_refused(kind, tmp_path):
+    with pytest.raises(InputError, match="layer 'c' would call"):
+        read_keras_file(archive(tmp_path / "m.keras", network(call("system", kind))))
+
+
 def test_what_keras_writes_is_let_through(tmp_path):
     config = network(
         dense(kernel_initializer={"class_name": "Zeros", "module": "keras.initializers", "config": {}}),
@@ -154,6 +164,16 @@ def test_archives_that_are_no_model_are_refused(make, tmp_path):
     make(tmp_path / "m.keras")
     with pytest.raises(InputError, match=r"m\.keras: not a Keras model"):
         read_keras_file(tmp_path / "m.keras")
+
+
+def test_a_description_that_unpacks_to_far_more_is_refused_unread(tmp_path, monkeypatch):
+    path = archive(tmp_path / "M.KERAS", network(dense()))
+    size = len(json.dumps(network(dense())))
+    monkeypatch.setattr("microgen.frontends.keras.file._CONFIG_BYTES", size)
+    assert read_keras_file(path).config == network(dense())
+    monkeypatch.setattr("microgen.frontends.keras.file._CONFIG_BYTES", size - 1)
+    with pytest.raises(InputError, match=rf"not a Keras model \(its config\.json has {size} bytes\)"):
+        read_keras_file(path)
 
 
 def attack(path):
