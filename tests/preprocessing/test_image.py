@@ -24,6 +24,8 @@ SETTINGS = (
     {"source_width": 96, "source_height": 96, "channels": 3},
     {"source_width": 1, "source_height": 2, "width": 3, "height": 5},
     {"width": 1, "height": 1, "crop": "none"},
+    {"source_height": 2, "width": 1, "height": 96},  # the result's shape has no column of the camera
+    {"source_width": 1, "width": 96, "height": 1},  # and no row
 )
 
 
@@ -97,9 +99,22 @@ def test_pixels_are_those_of_floats():
     assert (Image(4, 4, 9, 5).pixels(to_rgb565(white)) == 255).all()
 
 
+def test_colours_are_rounded_to_the_nearest():
+    values = np.arange(256)
+    packed = to_rgb565(np.repeat(values[:, None, None], 3, 2).astype(np.uint8))[:, 0]
+    for shift, largest in ((11, 31), (5, 63), (0, 31)):
+        assert ((packed >> shift & largest) == np.rint(values * largest / 255)).all()
+
+
+def test_the_largest_image_is_supported():
+    image = Image(2048, 2048, 2048, 2048)
+    assert image.area == (0, 0, 2048, 2048) and "ROW 2048" in image.emit()["camera_image.h"]
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{"width": 0}, {"source_height": 1}, {"source_width": 4096}, {"channels": 2}, {"format": "yuv"}, {"crop": "left"},
+    [{"width": 0}, {"source_height": 1}, {"source_width": 2049}, {"height": 2049}, {"channels": 2},
+     {"format": "yuv"}, {"crop": "left"},
      {"resize": "cubic"}, {"format": "grey", "channels": 3}],
 )  # fmt: skip
 def test_settings_that_cannot_be_computed_are_refused(settings):
@@ -111,7 +126,8 @@ def test_what_is_no_image_is_refused():
     for wrong in (np.zeros((120, 160)), np.zeros((160, 120), np.uint16)):
         with pytest.raises(InputError):
             Image().pixels(wrong)
-    with pytest.raises(InputError):
-        to_rgb565(np.zeros((3, 3), np.uint8))
+    for wrong in (np.zeros((3, 3), np.uint8), np.zeros((3, 3, 4), np.uint8), np.zeros((3, 3, 3))):
+        with pytest.raises(InputError):
+            to_rgb565(wrong)
     with pytest.raises(InputError):
         Image().emit("image")

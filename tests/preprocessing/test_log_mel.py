@@ -142,7 +142,7 @@ def test_emitted_state_is_that_of_the_settings():
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "", "1st", "_a", "while", "class", "logmel", "LogMel_a", "mfcc", "mfcc_tables"]
+    "name", ["a" * 64, "a b", "", "1st", "_a", "while", "class", "logmel", "LogMel_a", "mfcc", "mfcc_tables"]
 )
 def test_a_name_that_c_cannot_have_is_refused(name):
     with pytest.raises(InputError, match=f"^name={name}: "):
@@ -177,13 +177,27 @@ def test_tables_are_those_of_any_decimal_context():
     ("option", "value"),
     [("sample_rate", 16000.0), ("window_ms", np.int16(30)), ("step_ms", 10.5), ("channels", True),
      ("sample_rate", 0), ("window_ms", 0), ("window_ms", 600), ("step_ms", 0), ("step_ms", 31), ("channels", 0),
-     ("low_hz", -1), ("low_hz", float("nan")), ("high_hz", 100), ("high_hz", 8000.5), ("mel", "bark"),
+     ("low_hz", -1), ("low_hz", float("nan")), ("high_hz", 100), ("high_hz", 125.0),
+     ("odd_smoothing", 1.1),
+     ("even_smoothing", -0.1), ("min_signal_remaining", -0.1), ("pcan_strength", 10.5), ("pcan_offset", 1e10),
+     ("high_hz", 8000.5), ("mel", "bark"),
      ("even_smoothing", 1.1), ("odd_smoothing", -0.1), ("min_signal_remaining", 2), ("pcan_strength", -1),
      ("pcan_offset", 0)],
 )  # fmt: skip
 def test_settings_that_cannot_be_computed_are_refused(option, value):
     with pytest.raises(InputError, match=f"^{option}={value}: "):
         LogMel(**{option: value})
+
+
+def test_windows_have_16_to_8192_samples():
+    for window_ms, is_allowed in ((15, False), (16, True), (8192, True), (8193, False)):
+        settings = {"sample_rate": 1000, "window_ms": window_ms, "high_hz": 500.0, "pcan": False}
+        if is_allowed:
+            assert LogMel(**settings).window == window_ms
+            continue
+        with pytest.raises(InputError, match=f"^window_ms={window_ms}: ") as caught:
+            LogMel(**settings)
+        assert "16 to 8192 samples" in caught.value.hint
 
 
 def test_samples_of_another_type_are_refused():
@@ -196,7 +210,9 @@ def test_samples_of_another_type_are_refused():
     with pytest.raises(InputError):
         to_int16([0, float("nan")])
     assert to_int16([-2, -1, 0, 0.5, 1]).tolist() == [-32768, -32768, 0, 16384, 32767]
-    assert LogMel().frames(np.zeros(479, np.int16)).shape == (0, 40)
+    for count, frames in ((479, 0), (480, 1), (639, 1), (640, 2)):
+        assert LogMel().frames(np.zeros(count, np.int16)).shape == (frames, 40)
+        assert LogMel().samples_of(frames) <= count or not frames
 
 
 def test_tables_are_close_to_the_exact_numbers():

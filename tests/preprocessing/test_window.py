@@ -21,6 +21,7 @@ SETTINGS = (
     {**PLAIN, "rotation": "rad/s", "detrend": "line", "low_pass_hz": 3},
     {**PLAIN, "acceleration": "", "rotation": "deg/s", "scale": (0.01, -2, 30), "offset": (5, 0.1, -7)},
     {**PLAIN, "length": 1, "stride": 1, "detrend": "line", "scale": (1000, 1, 1)},
+    {**PLAIN, "scale": (131_000, -131_000, 131_000), "offset": (-16, -16, 16)},  # more than 32 bits hold
     {**PLAIN, "length": 1024, "stride": 1024, "detrend": "line", "low_pass_hz": 9.9},
 )
 
@@ -111,13 +112,15 @@ def test_the_low_pass_takes_what_is_fast_and_leaves_what_is_slow():
     window = Window(100, 500, 500, low_pass_hz=5)
     left = [np.ptp(window.windows(window.to_counts(x))[1] / 1024) for x in (slow, fast)]
     assert left[0] > 1.9 and left[1] < 0.4
+    assert Window(10_000, low_pass_hz=0.01).smoothing == 1, "the slowest low-pass is one, too"
     assert Window(100, low_pass_hz=5).smoothing == round((1 - np.exp(-2 * np.pi * 0.05)) * 65536)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"rate_hz": 0}, {"length": 0}, {"length": 1025}, {"stride": 101}, {"stride": 0}, {"acceleration": "km"},
+        {"rate_hz": 0}, {"rate_hz": 10_001}, {"low_pass_hz": -1}, {"offset": (0.0,) * 6},
+        {"length": 0}, {"length": 1025}, {"stride": 101}, {"stride": 0}, {"acceleration": "km"},
         {"rotation": "rpm"}, {"acceleration": ""}, {"low_pass_hz": 25}, {"detrend": "parabola"}, {"scale": (1.0,)},
         {"offset": (1.0, 2.0)}, {"scale": (1e9, 1, 1)}, {"offset": (1e9, 0, 0)},
     ],
@@ -132,7 +135,7 @@ def test_what_is_no_signal_is_refused():
     for values in (np.zeros((5, 3)), np.zeros((5, 2), np.int16), np.zeros(5, np.int16)):
         with pytest.raises(InputError):
             window.windows(values)
-    for measured in (np.zeros((5, 2)), np.full((5, 3), np.nan)):
+    for measured in (np.zeros(3), np.zeros((5, 2)), np.full((5, 3), np.nan)):
         with pytest.raises(InputError):
             window.to_counts(measured)
     with pytest.raises(InputError):
