@@ -285,7 +285,7 @@ REWRITTEN = {
     "upsampling-int8": (one("TILE", [1, 3, 1, 2], [1, 3, 3, 2], [1, 1, 3, 1], dtype="int8"),
                         ["RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
     "repeat-vector": (one("TILE", [1, 1, 4], [1, 3, 4], [1, 3, 1]), ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
-    "tiled-batch": (one("TILE", [1, 4], [3, 4], [3, 1]), ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+    "tiled-batch": (one("TILE", [1, 4, 2], [3, 4, 2], [3, 1, 1]), ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
     "tiled-int16": (one("TILE", [1, 2, 4], [1, 20, 4], [1, 10, 1], dtype="int16"), ["CONCATENATION"]),
     "tiled": (one("TILE", [1, 2, 4], [1, 6, 4], [1, 3, 1]), ["CONCATENATION"]),
     "matmul": (matmul(), ["FULLY_CONNECTED"]),

@@ -65,6 +65,18 @@ REFUSED = {
         network(dense(activation={"class_name": "function", "module": "os", "config": "system"})),
         r"layer 'd' names os\.system",
     ),
+    "a function of a module that ends like one of Keras": (
+        network(dense(activation={"class_name": "function", "module": "evil.activations", "config": "relu"})),
+        r"layer 'd' names evil\.activations\.relu",
+    ),
+    "a function of Keras that is no activation": (
+        network(dense(activation={"class_name": "function", "module": "keras.utils", "config": "get_file"})),
+        r"layer 'd' names keras\.utils\.get_file",
+    ),
+    "a function among the classes of Keras": (
+        network({"class_name": "deserialize", "module": "keras.layers", "config": {"name": "f"}}),
+        r"layer 'f' names keras\.layers\.deserialize",
+    ),
     "a class of another module": (
         network({"class_name": "Popen", "module": "subprocess", "config": {"name": "p"}}),
         r"layer 'p' names subprocess\.Popen",
@@ -143,8 +155,12 @@ def test_what_keras_writes_is_let_through(tmp_path):
         {"class_name": "StringLookup", "module": "keras.layers", "config": {"name": "s", "vocabulary": ["a", "b"]}},
     )  # fmt: skip
     found = read_keras_file(archive(tmp_path / "m.keras", config, "2.15.0"))
+    assert not found.is_quantization_aware
     assert found.is_legacy and found.config == config
-    assert not read_keras_file(archive(tmp_path / "m.keras", config)).is_legacy
+    wrapper = "tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper"
+    learned = network({"class_name": "QuantizeWrapperV2", "module": wrapper, "config": {"name": "q"}})
+    found = read_keras_file(archive(tmp_path / "m.keras", learned))
+    assert found.is_quantization_aware and not found.is_legacy
 
 
 BROKEN = {
