@@ -38,7 +38,7 @@ def recurrent(reads_cell=False, **options):
     return Recurrent().eval()
 
 
-def converted(module, tmp_path, frontend, data=DATA, unroll=False):
+def converted(module, tmp_path, frontend, data=DATA, unroll=False, example=None):
     from microgen.frontends.onnx.module import check_reading
     from microgen.frontends.onnx.module import traced as traced_onnx
     from microgen.frontends.onnx.reading import prepare
@@ -47,7 +47,7 @@ def converted(module, tmp_path, frontend, data=DATA, unroll=False):
     from microgen.frontends.tracing.convert import convert_graph
 
     t = torch()
-    example = t.zeros(1, *data.shape[1:])
+    example = t.zeros(1, *data.shape[1:]) if example is None else example
     if frontend == "pytorch":
         graph = traced(read_program(export(module, example, tmp_path / "m.pt2")))
     else:
@@ -83,7 +83,7 @@ def test_what_one_operator_does_not_compute_is_unrolled_if_that_is_asked_for(tmp
     assert made.difference < 1e-5
 
 
-def steps(kind="GRU", tail=lambda y: y[:, -1], **options):
+def steps(kind="GRU", tail=lambda y: y[:, -1], start=0, **options):
     """Two layers of a kind between dense ones; `tail` takes of the outputs what the last one reads."""
     nn = torch().nn
 
@@ -94,7 +94,7 @@ def steps(kind="GRU", tail=lambda y: y[:, -1], **options):
             self.layers = getattr(nn, kind)(6, 8, 2, batch_first=True, **options)
 
         def forward(self, x):
-            return self.last(tail(self.layers(self.first(x))[0]))
+            return self.last(tail(self.layers(self.first(x), *[torch().ones(2, 1, 8)] * start)[0]))
 
     torch().manual_seed(0)
     made = Steps().eval()
@@ -126,6 +126,7 @@ def test_layers_of_64_steps_become_a_model_of_one_step(tmp_path, frontend, optio
     ("options", "why"),
     [
         ({"bidirectional": True}, "runs in both directions"),
+        ({"start": 1}, "does not start from zeros"),
         ({"tail": lambda y: y.mean(1)}, "uses the steps together"),
         ({"tail": lambda y: y.flatten(1)}, "uses the steps together"),
         ({"tail": lambda y: y[:, ::2]}, "returns the steps together"),
@@ -135,6 +136,27 @@ def test_a_model_that_has_no_steps_is_refused_with_the_number_of_its_operators(t
     count = 2 * 2 * 64 * 19 if "bidirectional" in options else 2 * 64 * 19
     with pytest.raises(InputError, match=f"gru of module 'layers'.*{why}.*about {count:,} operators"):
         converted(steps(**options), tmp_path, "pytorch")
+
+
+def test_a_step_of_a_sequence_of_indices_is_one_of_them(tmp_path):
+    nn = torch().nn
+
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.layer, self.last = nn.Embedding(7, 3), nn.GRU(3, 4, batch_first=True), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.last(self.layer(self.table(x))[0])
+
+    torch().manual_seed(0)
+    data = np.random.default_rng(0).integers(0, 7, (20, 12))
+    example = torch().zeros(1, 12, dtype=torch().int64)
+    made = converted(Words().eval(), tmp_path, "pytorch", data, example=example)
+    assert [(t.shape, t.dtype) for t in parse(made.tflite, "m").inputs] == [((1, 1), "int32"), ((1, 4), "float32")]
+    assert made.difference < 1e-5 and made.sequences.steps == 12
+    steps, states = made.calibration.arrays
+    assert (steps == data.reshape(-1, 1)).all() and not states[::12].any() and states[1::12].any()
 
 
 def test_a_project_runs_sequences_step_by_step(tmp_path):
