@@ -23,7 +23,9 @@ class Windows(ModelBuilder):
     def __init__(self, frames: int, seed: int = 7) -> None:
         super().__init__()
         self.rng = np.random.default_rng(seed)
-        self.input = self.last = self.tensor("x", [1, frames, 1, 4], scale=0.1, zero_point=-9)
+        self.input = self.last = self.tensor(
+            "x", [1, frames, 1, 4], scale=0.1, zero_point=-9, signature=[-1, frames, 1, 4]
+        )
 
     @property
     def shape(self) -> list[int]:
@@ -114,7 +116,9 @@ def test_random_models_answer_as_their_windows(seed):
     model.step("ADD", [model.last, model.last], model.shape, schema.AddOptionsT())
     window = model.bytes()
     streaming = stream(window, step)
-    assert parse(streaming).is_stateful == any(length > stride for length, stride in layers)
+    made, is_stateful = parse(streaming), any(length > stride for length, stride in layers)
+    assert made.is_stateful == is_stateful and len(made.subgraphs) == 1 + is_stateful
+    assert made.inputs[0].signature == made.inputs[0].shape == (1, step, 1, 4)
     samples = rng.integers(-128, 128, (3 * frames + 8 * step, 1, 4)).astype(np.int8)
     whole, parts = Interpreter(window, 1 << 18), Interpreter(streaming, 1 << 18)
     compared = 0
