@@ -41,6 +41,8 @@ def merge(
         return
     if merged.whole:
         table(["model", "bytes", "gzip", "arena", "MACs"], merged_rows(merged), right=(1, 2, 3, 4))
-    data = {} if merged.whole else {"calibration": "DATA"}
-    next_step = command_line("build", str(out), **data, board=defaults.BOARD)
+    needed: dict[str, str | bool] = {"allow_float": True} if merged.in_float else {}
+    if not merged.whole:
+        needed["calibration"] = "DATA"
+    next_step = command_line("build", str(out), **needed, board=defaults.BOARD)
     print_pairs([*merged_lines(merged, str(out)), ("next", next_step)])

@@ -37,7 +37,7 @@ class _Shell:
 SHELL: Spelling = _Shell()
 
 
-def command_line(command: str, *arguments: str, **options: str) -> str:
+def command_line(command: str, *arguments: str, **options: str | bool) -> str:
     """Return a command as a user types it, quoted for a shell."""
-    spelled = [SHELL.option(name, quote(value)) for name, value in options.items()]
+    spelled = [SHELL.option(name, v if isinstance(v, bool) else quote(v)) for name, v in options.items()]
     return " ".join(["microgen", command, *map(quote, arguments), *spelled])

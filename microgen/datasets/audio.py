@@ -93,7 +93,7 @@ def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
             if found != rate:
                 raise InputError(
                     f"{path}: has {found} Hz, but the model needs {rate} Hz",
-                    "convert the file, or give the rate that the model was trained with: "
+                    "convert the file, or build the model with the rate that it was trained with: "
                     f"{option('sample_rate', found)}",
                     path=path,
                 )

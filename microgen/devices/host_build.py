@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import InputError, SetupError, option
+from ..errors import InputError, SetupError, command, option
 from ..support import resources
 from ..support.host import HostBuild
 from .compilation import Compilation, CompiledObject, CompilerError
@@ -68,7 +68,8 @@ def compiler() -> list[str]:
         return [sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined"]
     raise SetupError(
         "no C++ compiler: looked for c++, g++, clang++ and the ziglang package",
-        f"install g++, or pip install 'microgen[compiler]'; {option('verify', False)} skips the verification",
+        "install g++, or pip install 'microgen[compiler]'; "
+        f"{command('build', 'MODEL', option('verify', False))} skips the verification",
     )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import workers
 from ..datasets import Calibration
 from ..deployment.labels import output_classes
-from ..errors import EngineError, InputError, option
+from ..errors import EngineError, InputError, command, option
 from ..frontends import DEFAULT_FRONTEND
 from ..frontends.converted import Converted, LayerNames
 from ..frontends.frontend import FLOAT32
@@ -213,7 +213,7 @@ def check_graph(
                 layers,
                 scheme,
                 "stays in float32",
-                f"; or keep it in float32: {option('allow_float', True)}",
+                f"; or keep it in float32: {command('build', 'MODEL', option('allow_float', True))}",
             )
     return tuple(dict.fromkeys(f"{_layer_of(graph, op, layers)} ({op.name})" for graph, op in in_float))
 

@@ -13,7 +13,7 @@ from ..boards import Board
 from ..deployment import Deployment
 from ..devices import HOST, ONLY, Address, Client, Layout, check_hash, connected, recorded
 from ..devices.emulator import EMULATOR, SOURCES, EmulatedBoard, Image, Program, build_image, require_tools
-from ..errors import SetupError, option
+from ..errors import SetupError, command, option
 from ..projects import Project
 from ..projects.manifest import project_board, project_build_flags, project_model, project_runtime, project_sources
 from ..runtimes import RUNTIMES
@@ -144,7 +144,7 @@ def check_emulator(board: Board, runtime: Runtime, asked: str = "on") -> None:
     obstacle = runtime.emulator_obstacle(board.processor)
     if obstacle:
         here = f"run it on this machine ({option(asked, HOST)}) or on the board"
-        raise SetupError(obstacle, f"build with {option('runtime', 'compiled')}, or {here}")
+        raise SetupError(obstacle, f"{command('build', 'MODEL', option('runtime', 'compiled'))}, or {here}")
     require_tools(board.processor)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import SetupError, option
+from ..errors import SetupError, command, option
 from ..projects import open_project
 from ..projects.manifest import project_board, project_runtime
 from .device import compile_emulated, firmware_of
@@ -61,7 +61,7 @@ def memory_map(path: str | Path, *, release: bool = False) -> MemoryMap:
     opened = open_project(path)
     cpu = project_board(opened).processor
     if obstacle := project_runtime(opened).emulator_obstacle(cpu):
-        again = "" if cpu.obstacle else f"build the project with {option('runtime', 'compiled')}, or "
+        again = "" if cpu.obstacle else f"build it with {command('build', 'MODEL', option('runtime', 'compiled'))}, or "
         raise SetupError(
             f"{path}: {obstacle}", f"{again}compile it with the board's own tools and read the map of their linker"
         )
@@ -70,8 +70,8 @@ def memory_map(path: str | Path, *, release: bool = False) -> MemoryMap:
     with tempfile.TemporaryDirectory(prefix="microgen-map-") as folder:
         image = compile_emulated(replace(firmware, flags=flags), Path(folder))
         assert image.cpu.compiler is not None
-        command = [f"{image.cpu.compiler.prefix}nm", "-SC", "--size-sort", "-r", "--defined-only", str(image.elf)]
-        listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S).stdout
+        lister = [f"{image.cpu.compiler.prefix}nm", "-SC", "--size-sort", "-r", "--defined-only", str(image.elf)]
+        listed = subprocess.run(lister, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S).stdout
         layout = firmware.layout
         folders = dict.fromkeys((str(Path(layout.main).parent), *layout.libraries))
         linked = {name: image.part(opened.path / name) for name in folders}

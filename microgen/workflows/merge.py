@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..compression.merge import OUTPUTS, MergeRequest, merge_files
 from ..errors import EngineError, InputError, command, option
 from ..frontends import source as sources
@@ -17,7 +15,7 @@ from ..frontends.source import slug
 from ..runtimes import reference
 from ..support.files import check_out, gzip_bytes, write_file
 from ..tflite import TfliteModel
-from ..tflite.check import check_runnable
+from ..tflite.check import check_runnable, float_operators
 from ..tflite.join import join
 from ..tflite.macs import model_macs
 from ..verification import EngineRun, make_samples, sample_count
@@ -52,6 +50,7 @@ class Merged:
         data: the merged model: a .tflite, or a .keras file.
         parts, whole: costs of each model, and of the merged model; none for Keras models.
         samples: on how many samples each output was compared, byte for byte, with the model alone in TFLM.
+        in_float: whether the merged model has operators that compute in float32.
     """
 
     names: tuple[str, ...]
@@ -60,6 +59,7 @@ class Merged:
     parts: tuple[Cost, ...] = ()
     whole: Cost | None = None
     samples: int = 0
+    in_float: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, without the bytes."""
@@ -69,6 +69,7 @@ class Merged:
             "parts": [vars(p) for p in self.parts],
             "merged": vars(self.whole) if self.whole else None,
             "compared_samples": self.samples,
+            "in_float": self.in_float,
         }
 
 
@@ -154,7 +155,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step: Callable[[str], None]) -> Merged:
     for model in models:
-        check_runnable(model)
+        check_runnable(model, allow_float=True)
     joined = join(models, slug(Path(out).stem) if out is not None else "merged")
     count = sample_count(joined.model, _SAMPLES)
     on_step(f"comparing with the models alone on {count} samples")
@@ -164,13 +165,14 @@ def _join(models: list[TfliteModel], out: str | Path | None, seed: int, on_step:
         with EngineRun(model, inputs) as running:
             answers.append(running.result().reference.outputs)
     for ours, alone in zip(answers[-1], [a for answer in answers[:-1] for a in answer], strict=True):
-        if not np.array_equal(ours, alone):
+        if ours.tobytes() != alone.tobytes():
             raise EngineError(
                 "TFLM", "the merged model computes different outputs from its parts", "report these models to microgen"
             )
     costs = [_cost(model) for model in (*models, joined.model)]
     names = tuple(m.name for m in models)
-    return Merged(names, joined.shared, joined.model.data, tuple(costs[:-1]), costs[-1], count)
+    in_float = bool(float_operators(joined.model))
+    return Merged(names, joined.shared, joined.model.data, tuple(costs[:-1]), costs[-1], count, in_float)
 
 
 def _cost(model: TfliteModel) -> Cost:

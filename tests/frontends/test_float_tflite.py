@@ -107,7 +107,7 @@ def test_what_ai_edge_quantizer_leaves_in_float_has_a_hint_that_helps(tmp_path, 
     (tmp_path / "m.tflite").write_bytes(of_operator(operator))
     with pytest.raises(InputError, match=f"its operator {operator} stays in float32") as caught:
         microgen.quantize(tmp_path / "m.tflite", data, scheme=scheme)
-    assert caught.value.hint == f"{hint}; or keep it in float32: allow_float=True"
+    assert caught.value.hint == f"{hint}; or keep it in float32: microgen.build(MODEL, allow_float=True)"
 
 
 def test_a_quantized_tflite_is_taken_as_it_is(tmp_path, data):

@@ -5,22 +5,31 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import typer
+
+from microgen.cli import app
 from microgen.cli.main import main
 
 RUN = [sys.executable, "-m", "microgen"]
+# A call of a command, or an option: of that command until the next semicolon, else of the one that failed.
+_HINTED = re.compile(r"microgen ([a-z]+)|(?<![\w-])--([a-z][a-z-]*)|(;)")
+_NO_OPTIONS = re.compile(r"apt-get .*")
 
 
 def run_process(*args: object, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own."""
-    return subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=300, **options)
+    done = subprocess.run([*RUN, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=300, **options)
+    _check_hint(args, done.stderr)
+    return done
 
 
 def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -39,7 +48,22 @@ def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         stream.flush()
         said.append(stream.buffer.getvalue().decode())
     assert isinstance(code, int)
+    _check_hint(args, said[1])
     return subprocess.CompletedProcess(command, code, *said)
+
+
+def _check_hint(args: Sequence[object], errors: str) -> None:
+    """Check that a command has every option that the hint of its error names."""
+    _, found, hint = errors.rpartition("hint: ")
+    failed = str(args[0]) if args else ""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    if not found or failed not in commands:
+        return
+    owner = failed
+    for command, option, end in _HINTED.findall(_NO_OPTIONS.sub("", hint)):
+        owner = command or (failed if end else owner)
+        flags = {flag for parameter in commands[owner].params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        assert not option or option == "help" or f"--{option}" in flags, f"{owner} has no --{option}: {hint}"
 
 
 @contextlib.contextmanager

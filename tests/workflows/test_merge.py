@@ -173,6 +173,15 @@ def test_the_command_tells_a_program_what_it_made(tmp_path):
     assert found["merged"]["bytes"] == (tmp_path / "both.tflite").stat().st_size
 
 
+def test_models_in_float32_are_merged_and_the_next_command_allows_them(tmp_path):
+    for name in ("RELU", "TANH"):
+        (tmp_path / f"{name}.tflite").write_bytes(models.one_operator(name, dtype="float32"))
+    done = run("merge", "RELU.tflite", "TANH.tflite", "-o", "both.tflite", cwd=tmp_path)
+    next_step = done.stdout.splitlines()[-1].split(maxsplit=2)[2]
+    assert next_step == "build both.tflite --allow-float --board esp32", done
+    assert run(*next_step.split(), "--no-verify", cwd=tmp_path).returncode == 0
+
+
 def test_a_merged_model_that_answers_otherwise_is_not_written(tmp_path, monkeypatch):
     paths = two_of_a_name(tmp_path)
     other = parse(chain(1, 4), "other")
