@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 from pathlib import Path
@@ -15,6 +16,9 @@ from .cpus import Cpu
 from .schema import Board, BoardFile, TflmSnapshot
 
 _LIST_HINT = "`microgen boards` lists the boards"
+_OWN_HINT = "boards have 32-bit CPUs; add your own in a .toml file (docs/boards.md)"
+# Names of different boards are often 0.6 to 0.79 similar: uno and arduino, esp8266 and esp32c6.
+_NEAR = 0.8
 _TOML_HINT = "`microgen boards` can print the file of a board to start from"
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -53,18 +57,20 @@ def board_file(name_or_path: str) -> Path:
     wanted = name_or_path.strip().lower()
     if wanted in board_names():
         return _shipped(wanted)
-    known = {alias: board.name for board in list_boards() for alias in (board.name, *board.aliases)}
-    if name := known.get(wanted):
-        return _shipped(name)
-    hint = nearest(wanted, known, "the name of a board file ends with .toml;")
+    known = {alias: board for board in list_boards() for alias in (board.name, *board.aliases)}
+    if board := known.get(wanted):
+        return _shipped(board.name)
+    hint = f"{_OWN_HINT}; {_LIST_HINT}"
+    if near := difflib.get_close_matches(wanted, sorted(known), 1, cutoff=_NEAR):
+        hint = f"did you mean '{near[0]}' ({known[near[0]].title})? {_LIST_HINT}"
     own = Path(f"{name_or_path}.toml")
     if own.is_file():
-        hint = f"use its file: {option('board', own)};"
+        hint = f"use its file: {option('board', own)}; {_LIST_HINT}"
     elif wanted.startswith(("my-", "my_")):
-        hint = f"give the file of your own board: {option('board', own)};"
+        hint = f"give the file of your own board: {option('board', own)}; {_LIST_HINT}"
     if "," in wanted:
-        hint = f"repeat the option for each board: {option('board', 'pico')} {option('board', 'esp32')};"
-    raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}", option="board")
+        hint = f"repeat the option for each board: {option('board', 'pico')} {option('board', 'esp32')}; {_LIST_HINT}"
+    raise InputError(f"there is no board '{name_or_path}'", hint, option="board")
 
 
 def cpu_names() -> list[str]:

@@ -258,12 +258,18 @@ def test_names_and_aliases(typed: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "near"), [("esp32s33", "esp32s3"), ("pico22", "pico2"), ("rp2O40", "rp2040"), ("nano33bel", "nano33ble")]
+    ("typed", "near"),
+    [
+        ("esp32s33", "'esp32s3' (ESP32-S3-DevKitC-1)"),
+        ("pico22", "'pico2' (Raspberry Pi Pico 2)"),
+        ("rp2O40", "'rp2040' (Raspberry Pi Pico)"),
+        ("nano", "'nano33' (Arduino Nano 33 BLE (Sense))"),
+    ],
 )
-def test_a_near_name_is_suggested(typed: str, near: str) -> None:
+def test_a_near_name_is_suggested_with_its_board(typed: str, near: str) -> None:
     with pytest.raises(InputError, match=f"there is no board '{typed}'") as caught:
         load_board(typed)
-    assert f"did you mean '{near}'?" in caught.value.hint
+    assert f"did you mean {near}?" in caught.value.hint
     assert "microgen boards" in caught.value.hint
     assert caught.value.exit_code == 2
 
@@ -275,12 +281,14 @@ def test_several_names_in_one_are_taken_apart_in_the_hint() -> None:
     assert caught.value.option == "board" and "--" not in caught.value.hint
 
 
-@pytest.mark.parametrize("typed", ["", "zzzzzzzz", "..", "\x1b[31m"])
+@pytest.mark.parametrize(
+    "typed", ["", "..", "\x1b[31m", "uno", "arduino-uno", "esp8266", "nodemcu", "mega", "nrf52832"]
+)
 def test_nothing_near(typed: str) -> None:
     with pytest.raises(InputError, match="there is no board") as caught:
         load_board(typed)
     assert "did you mean" not in caught.value.hint
-    assert "microgen boards" in caught.value.hint
+    assert "32-bit" in caught.value.hint and "microgen boards" in caught.value.hint
     assert "\x1b" not in caught.value.message
 
 
