@@ -55,10 +55,12 @@ def option(name: str, value: object = "") -> str:
 
     Args:
         name: the parameter of the public function.
-        value: what it has or should have; a bool for a switch; "" to name the parameter only.
+        value: what it has or should have; a bool for a switch; "" to name the parameter only. Of a value that was
+            read from text, the text is its attribute `written`.
     """
     sign = "+" if value is True else "-" if value is False else ""
-    return _OPTION + sign + name + _OPTION + ("" if sign else visible(str(value))) + _OPTION
+    text = "" if sign else visible(str(getattr(value, "written", value)))
+    return _OPTION + sign + name + _OPTION + text + _OPTION
 
 
 def command(name: str, *arguments: str) -> str:

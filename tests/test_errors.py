@@ -17,6 +17,7 @@ from microgen.cli import app
 from microgen.cli.main import main
 from microgen.cli.spelling import SHELL, command_line
 from microgen.errors import DeviceError, EngineError, InputError, MicrogenError, SetupError, command, option, spell
+from microgen.support.sizes import number_of_bytes
 from microgen.workers.engine import Engine
 from microgen.workers.failures import Failure, raised
 from tests.support import models
@@ -92,6 +93,7 @@ def test_the_command_line_prints_flags(monkeypatch: pytest.MonkeyPatch, capsys: 
         (option("verify", False), "verify=False", "--no-verify"),
         (option("on", "True"), "on=True", "--on True"),
         (option("arena_bytes", 5), "arena_bytes=5", "--arena 5"),
+        (option("arena_bytes", number_of_bytes("24k")), "arena_bytes=24k", "--arena 24k"),
         (option("other", "B.keras"), "other=B.keras", "--with B.keras"),
         (option("picture", None), "picture=None", "--picture none"),
         (

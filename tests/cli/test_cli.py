@@ -158,6 +158,12 @@ def test_the_nearest_board_is_suggested(folder):
     assert "esp32" in run("build", "small.tflite", "--board", "esp23", cwd=folder).stderr.splitlines()[1]
 
 
+def test_a_number_of_bytes_is_shown_as_it_was_written(folder):
+    for runtime, option, written in (("tflm", "--arena", "0k"), ("compiled", "--flash-budget", "1K")):
+        done = run("build", "small.tflite", "--runtime", runtime, option, written, cwd=folder)
+        assert done.stderr.startswith(f"error: {option} {written}: "), done
+
+
 def test_real_models_that_must_be_refused(shared_models, tmp_path):
     kws = (shared_models / "kws_ref_model.tflite").read_bytes()
     (tmp_path / "truncated.tflite").write_bytes(kws[:30000])

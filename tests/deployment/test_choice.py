@@ -46,7 +46,7 @@ def test_a_model_that_only_one_runtime_takes_gets_that_one():
     tuned = choose_runtime(SMALL, load_board("pico"), code=CodeOptions("size"))
     assert (tuned.runtime, tuned.reason) == ("compiled", "tflm has no code to optimize")
     sized = choose_runtime(SMALL, load_board("pico"), arena_bytes=30_000)
-    assert sized.runtime == "tflm" and "30,000" in sized.reason
+    assert sized.runtime == "tflm" and "no arena" in sized.reason
 
 
 def test_a_model_that_none_takes_is_refused_as_the_usual_runtime_refuses_it():

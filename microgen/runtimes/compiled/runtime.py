@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...boards import Board, Cpu
-from ...errors import InputError
+from ...errors import InputError, option
 from ...support import resources
 from ...support.host import HostBuild
 from ...tflite import TfliteModel
@@ -57,8 +57,9 @@ class Compiled:
         """
         if arena_bytes is not None:
             raise InputError(
-                f"the compiled runtime has no arena whose size {arena_bytes:,} could be set",
-                "omit it; the runtime computes the size of its buffer",
+                "the compiled runtime has no arena whose size could be set",
+                f"omit {option('arena_bytes')}; the runtime computes the size of its buffer",
+                option="arena_bytes",
             )
         dsp = has_dsp(board)
         chosen = options.choose(code, lambda wanted: compiled(model, dsp, wanted))
