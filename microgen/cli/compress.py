@@ -13,6 +13,7 @@ from . import completion
 from .options import (
     KERAS,
     BatchSize,
+    DataLabels,
     Epochs,
     Force,
     Json,
@@ -46,6 +47,7 @@ def compress(
         typer.Option(help="The amount of a single --method.", show_default=False),
     ] = None,
     data: TrainingData = None,
+    labels: DataLabels = None,
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     recipe: TrainingRecipe = None,
@@ -132,6 +134,7 @@ def compress(
             seed=seed,
             value_range=parse_range(value_range),
             sample_rate=sample_rate,
+            labels=labels,
             force=force,
             board=board,
             on_step=progress,
@@ -143,4 +146,5 @@ def compress(
     heads, rows = compressed_rows(compressed)
     table(heads, rows, right=(1, 2, 3))
     quantized = str(path).removesuffix(".keras") + ".tflite"
-    print_pairs([*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, board=board))])
+    told = {"board": board, **({"labels": str(labels)} if labels else {})}
+    print_pairs([*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, **told))])

@@ -117,6 +117,14 @@ TrainingData = Annotated[
         show_default=False,
     ),
 ]
+DataLabels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Text file with one label per line: the order of the model's classes, if those of --data have names. "
+        "Default: alphabetical order.",
+        show_default=False,
+    ),
+]
 TrainingRecipe = Annotated[
     str | None,
     typer.Option(

@@ -14,6 +14,7 @@ from .options import (
     KERAS,
     TAKEN,
     BatchSize,
+    DataLabels,
     Epochs,
     Json,
     Range,
@@ -37,6 +38,7 @@ def sweep(
         ),
     ] = None,
     data: TrainingData = None,
+    labels: DataLabels = None,
     value_range: Range = "0,1",
     sample_rate: SampleRate = defaults.SAMPLE_RATE,
     recipe: TrainingRecipe = None,
@@ -113,6 +115,7 @@ def sweep(
             seed=seed,
             value_range=parse_range(value_range),
             sample_rate=sample_rate,
+            labels=labels,
             jobs=jobs,
             scheduler=scheduler,
             picture=None if picture == "none" else picture,
@@ -128,7 +131,7 @@ def sweep(
     if result.limits and not any(row.fits for row in result.rows):
         lines.append(("fits", "no candidate is within the limits; relax them, or try other methods"))
     if best := best_row(result):
-        options = {"board": result.board.name, "runtime": runtime}
+        options = {"board": result.board.name, "runtime": runtime, **({"labels": str(labels)} if labels else {})}
         usual = {"runtime": defaults.RUNTIME, "scheme": defaults.SCHEME, "value_range": "0,1", "seed": "0"}
         usual["sample_rate"] = str(defaults.SAMPLE_RATE)
         built = f"{result.out}/{best.folder}/model.tflite"

@@ -11,6 +11,7 @@ from typing import Any
 from .. import defaults
 from ..boards import load_board
 from ..datasets import InputSpec
+from ..deployment.labels import read_labels
 from ..errors import InputError, command, option
 from ..frontends import source as sources
 from ..frontends.keras.engine import TRAINING
@@ -76,7 +77,8 @@ class Compressed:
             return tuple(found)
         before = self.before
         classes = class_count(self.quantized.model.outputs[0].elements)
-        found += guesses(before.float_score, classes, "in alphabetical order")
+        in_order = "in the order of the labels" if self.quantized.labels else "in alphabetical order"
+        found += guesses(before.float_score, classes, in_order)
         if before.tflm_score - self.after.tflm_score > LOST_ACCURACY:
             scores = f"from {before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
             found.append(f"the accuracy in TFLM falls {scores}: use a smaller amount or more epochs")
@@ -112,6 +114,7 @@ def compress(
     force: bool = False,
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
+    labels: str | Path | Sequence[str] | None = None,
     before: Price | None = None,
     board: str | Path = defaults.BOARD,
     on_step: Callable[[str], None] = lambda step: None,
@@ -133,6 +136,8 @@ def compress(
         seed: seed of everything random; the same seed gives the same bytes.
         force: overwrite `out`.
         value_range, sample_rate: of images and of WAV files, as in `build`.
+        labels: names of the output's elements, or a text file with one per line: the order of the model's classes,
+            where those of `data` have names. Without labels, it is the alphabetical order.
         before: the price of the model as it came, where it is known already; it is not measured again then.
         board: the board whose flash, RAM and instructions are reported.
         on_step: called with what is done next.
@@ -147,7 +152,8 @@ def compress(
     steps = read_steps([methods] if isinstance(methods, (str, Step)) else methods, options)
     return _run(
         steps, model, data, recipe=recipe, out=out, epochs=epochs, batch_size=batch_size, seed=seed, force=force,
-        reading=Reading(value_range, sample_rate), before=before, board=board, on_step=on_step, on_epoch=on_epoch,
+        reading=Reading(value_range, sample_rate, read_labels(labels)), before=before, board=board, on_step=on_step,
+        on_epoch=on_epoch,
     )  # fmt: skip
 
 
@@ -185,7 +191,7 @@ def _run(
     _check_numbers(epochs, batch_size, seed)
     target = _check_target(out, force)
     chosen = load_recipe(recipe) if recipe is not None else None
-    check_origin(model, data, recipe)
+    check_origin(model, data, recipe, reading.labels)
     taught_by = (step.options[name] for step in steps for name in load_method(step.method).models)
     check_seen((model, *taught_by), recipe, seed)
     with tempfile.TemporaryDirectory(prefix="microgen-model-") as folder:
@@ -215,7 +221,9 @@ def _run(
         before, _, earlier = measure_price(reply.before, reply.test_x, reply.test_y, slug(name), metric, target_board)
     tested, error = len(reply.test_x), standard_error(scores, earlier)
     compressed = _with_record(
-        Compressed(steps, reply.keras, quantized, before or after, after, metric, tested, seed, error), chosen
+        Compressed(steps, reply.keras, quantized, before or after, after, metric, tested, seed, error),
+        chosen,
+        reading.labels,
     )
     if target is not None:
         for path, content in zip(target, (compressed.keras, compressed.quantized.model.data), strict=True):
@@ -239,8 +247,13 @@ def default_out(model: str | Path | None, recipe: str | None, steps: Sequence[St
     return Path("_".join([slug(stem), *(step.method for step in steps)]) + ".keras")
 
 
-def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> None:  # noqa: ANN401
-    """Refuse arguments of `compress` that name no model or no data, or data twice.
+def check_origin(
+    model: Any,  # noqa: ANN401
+    data: DataSource | None,
+    recipe: str | None,
+    labels: Sequence[str],
+) -> None:
+    """Refuse arguments of `compress` that name no model or no data, or data or labels twice.
 
     Raises:
         InputError: says which.
@@ -251,6 +264,8 @@ def check_origin(model: Any, data: DataSource | None, recipe: str | None) -> Non
             f"give {option('data', 'TRAIN.npz')} (arrays x and y), or {option('recipe', 'NAME')}",
             option="data",
         )
+    if recipe is not None and labels:
+        raise InputError("a recipe has its own labels", f"omit {option('labels')}", option="labels")
     if model is None and recipe is None:
         raise InputError(
             "no model",
@@ -370,7 +385,7 @@ def _with_files(step: Step, folder: Path) -> Step:
     return replace(step, options=options)
 
 
-def _with_record(compressed: Compressed, recipe: Recipe | None) -> Compressed:
+def _with_record(compressed: Compressed, recipe: Recipe | None, labels: Sequence[str]) -> Compressed:
     name = compressed.metric.name
     metrics = {
         f"{name}, float": compressed.after.float_score,
@@ -383,10 +398,10 @@ def _with_record(compressed: Compressed, recipe: Recipe | None) -> Compressed:
         "seed": compressed.seed,
         **({"recipe": recipe.name} if recipe else {}),
     }
-    labels = recipe.labels if recipe else ()
+    named = recipe.labels if recipe else tuple(labels)
     return replace(
         compressed,
         quantized=replace(
-            compressed.quantized, labels=labels, metrics=metrics, record=dict(record), frontend=KERAS.name
+            compressed.quantized, labels=named, metrics=metrics, record=dict(record), frontend=KERAS.name
         ),
     )

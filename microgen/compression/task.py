@@ -22,6 +22,7 @@ from ..datasets import (
     resolve,
     shape_hint,
 )
+from ..deployment.labels import elements_of
 from ..errors import InputError
 from ..support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR, Metric
 
@@ -88,10 +89,12 @@ class Reading:
     Attributes:
         value_range: what black and white of an image become.
         sample_rate: of WAV files, in Hz.
+        labels: the names of the output's elements; without them, classes with names are in alphabetical order.
     """
 
     value_range: tuple[float, float] = defaults.VALUE_RANGE
     sample_rate: int = defaults.SAMPLE_RATE
+    labels: tuple[str, ...] = ()
 
 
 AS_USUAL = Reading()
@@ -263,7 +266,15 @@ def _read_samples(path: Path, reading: Reading, input_of: Callable[[], InputSpec
         )
         missing = "its labels are values, not classes" if data.has_values else "it has no labels"
         raise InputError(f"{path}: {missing}", hint if path.is_file() else "put the files into one folder per class")
-    return {"x": data.arrays[0], "y": data.targets}
+    if not data.classes or not reading.labels:
+        return {"x": data.arrays[0], "y": data.targets}
+    if unknown := sorted(set(data.classes) - set(reading.labels)):
+        raise InputError(
+            f"{path}: the class '{unknown[0]}' is none of the labels {', '.join(reading.labels)}",
+            "name the classes as the labels, one per element of the model's output",
+            option="labels",
+        )
+    return {"x": data.arrays[0], "y": elements_of(data.targets, data.classes, reading.labels)}
 
 
 def _named(arrays: dict[str, Array]) -> dict[str, Array]:

@@ -62,10 +62,21 @@ def check_labels(model: TfliteModel, labels: Sequence[str]) -> None:
         )
 
 
+def elements_of(numbers: npt.NDArray[np.int64], names: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the element of the output for each sample whose class has a name among the labels.
+
+    Args:
+        numbers: the class of each sample: its place in `names`.
+        names: of the data's classes, each a label.
+        labels: of the output's elements.
+    """
+    return np.array([labels.index(name) for name in names], np.int64)[numbers]
+
+
 def output_classes(
     numbers: npt.NDArray[np.int64], names: Sequence[str], labels: Sequence[str], output: Tensor, source: str
 ) -> tuple[npt.NDArray[np.int64] | None, str]:
-    """Map the classes of data to the elements of an output. Nothing else in the package does.
+    """Map the classes of data to the elements of an output.
 
     Classes with a name (subfolders, a column of a CSV) are the elements with that label; without labels they are taken
     in alphabetical order, as Keras reads folders. Classes without a name are numbers of elements.
@@ -90,7 +101,7 @@ def output_classes(
                 None,
                 f"the data names the classes {_some(names)}, the labels are {_some(labels)}: accuracy not computed",
             )
-        return np.array([labels.index(name) for name in names], np.int64)[numbers], ""
+        return elements_of(numbers, names, labels), ""
     if names and len(names) != count:
         outputs = "1 output for two" if output.elements == 1 else f"{output.elements} outputs"
         return None, f"the data names {len(names)} classes, the model has {outputs}: accuracy not computed"

@@ -82,6 +82,7 @@ class QuantizeWork:
             "seed": self.seed,
             "range": self.reading.value_range,
             "sample_rate": self.reading.sample_rate,
+            "labels": self.reading.labels,
         }
         return result_key(candidate, self.model, data, settings, CONVERTERS)
 

@@ -22,6 +22,7 @@ from ..compression.task import DataSource, Reading, read_data
 from ..datasets import Source, request
 from ..deployment import check_model, deploy, device_cost
 from ..deployment.fit import memory_fit
+from ..deployment.labels import read_labels
 from ..errors import InputError, MicrogenError, SetupError, option
 from ..frontends import source as sources
 from ..frontends.frontend import FLOAT32
@@ -68,6 +69,7 @@ def sweep(
     fit: str | None = None,
     value_range: tuple[float, float] = defaults.VALUE_RANGE,
     sample_rate: int = defaults.SAMPLE_RATE,
+    labels: str | Path | Sequence[str] | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_done: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sweep:
@@ -97,6 +99,7 @@ def sweep(
         fit: limits of a candidate, "board=pico,flash=64K,ram=16K,ms=20"; a board in it takes the place of
             `board`. After the candidates, amounts between those that keep to it and those that do not are tried.
         value_range, sample_rate: of images and of WAV files, as in `build`.
+        labels: the order of the model's classes, as in `microgen.compress`.
         on_step: called with what is done next.
         on_done: called with how many candidates of how many are done.
 
@@ -115,16 +118,16 @@ def sweep(
         raise InputError(f"no picture format '{picture}'", f"formats: {', '.join(PICTURES)}", option="picture")
     if picture:
         pictures.check_matplotlib()
+    reading = Reading(value_range, sample_rate, read_labels(labels))
     if calibration is None:
         _check_trained(model)
-        check_origin(model, data, recipe)
+        check_origin(model, data, recipe, reading.labels)
         check_seen([model], recipe, seed)
         if recipe is not None:
             load_recipe(recipe)
     else:
         _check_untrained(model, recipe, epochs, scheduler)
     name = slug(recipe or "" if model is None else sources.name_of(model))
-    reading = Reading(value_range, sample_rate)
     store = Store(Path(out) if out is not None else Path(f"{name}-sweep"))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="microgen-model-")))

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from microgen.compression.task import read_data, task_from_data, task_from_recipe
+import microgen
+from microgen.compression.task import Reading, read_data, task_from_data, task_from_recipe
+from microgen.datasets import InputSpec
 from microgen.errors import InputError
 from microgen.recipes import load_recipe
 from microgen.support.metrics import ACCURACY, MEAN_ABSOLUTE_ERROR
@@ -82,6 +84,28 @@ def test_data_that_cannot_be_read_is_refused(name, content, says, tmp_path):
     with pytest.raises(InputError) as caught:
         read_data(tmp_path / name, 0)
     assert says in caught.value.message and "numpy.savez" in caught.value.hint
+
+
+def test_classes_with_names_are_numbered_as_the_labels(tmp_path):
+    rows = [f"{k},{2 * k},{'cat' if k % 3 else 'dog'}\n" for k in range(20)]
+    (tmp_path / "d.csv").write_text("a,b,label\n" + "".join(rows))
+
+    def classes(*labels):
+        data = read_data(tmp_path / "d.csv", 0, Reading(labels=labels), lambda: InputSpec("in", (2,), "float32"))
+        assert (data["x"][:, 1] == 2 * data["x"][:, 0]).all()
+        return [int(y) for _, y in sorted(zip(data["x"][:, 0], data["y"], strict=True))]
+
+    alphabetical = classes()
+    assert set(alphabetical) == {0, 1} and classes("cat", "dog") == alphabetical
+    assert classes("dog", "bird", "cat") == [2 - 2 * y for y in alphabetical]
+    with pytest.raises(InputError, match="the class 'cat' is none of the labels dog, bird") as caught:
+        classes("dog", "bird")
+    assert caught.value.option == "labels"
+
+
+def test_a_recipe_has_its_own_labels():
+    with pytest.raises(InputError, match="a recipe has its own labels"):
+        microgen.compress(methods="prune", recipe="digits", labels=["a"])
 
 
 class Model:
