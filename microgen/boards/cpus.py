@@ -38,7 +38,8 @@ class Compiler(_Model):
         prefix: of its programs: "arm-none-eabi-".
         flags: what selects the CPU, for compiler and linker.
         link_flags: for the linker alone.
-        packages: Debian packages that it is in.
+        packages: Debian packages of the compiler and of its C library.
+        cxx_packages: Debian packages of its C++ headers.
         cxx_headers: pattern of the folder of C++ headers, for a compiler without its own; the newest version is taken.
         cxx_target: that folder's subfolder with the headers of its target.
     """
@@ -47,8 +48,14 @@ class Compiler(_Model):
     flags: Annotated[tuple[_Text, ...], Field(min_length=1)]
     link_flags: tuple[_Text, ...] = ()
     packages: Annotated[tuple[_Text, ...], Field(min_length=1)]
+    cxx_packages: tuple[_Text, ...]
     cxx_headers: _Text | None = None
     cxx_target: _Text | None = None
+
+    @property
+    def all_packages(self) -> tuple[str, ...]:
+        """The Debian packages that compile C and C++."""
+        return (*self.packages, *self.cxx_packages)
 
 
 class Memory(_Model):

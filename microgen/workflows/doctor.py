@@ -123,7 +123,7 @@ def _emulator() -> list[Finding]:
     for cpu in cpus:
         assert cpu.compiler is not None
         compiler = f"{cpu.compiler.prefix}g++"
-        programs.setdefault(compiler, ("compile for", set(cpu.compiler.packages), []))[2].append(cpu.title)
+        programs.setdefault(compiler, ("compile for", set(cpu.compiler.all_packages), []))[2].append(cpu.title)
         for machine in cpu.machines:
             titles = programs.setdefault(machine.program, ("emulate", {machine.package}, []))[2]
             titles += [] if cpu.title in titles else [cpu.title]

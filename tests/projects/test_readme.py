@@ -75,3 +75,12 @@ def test_it_names_other_boards_than_its_own_and_counts_vectors_and_libraries():
         "It needs the library Chirale\\_TensorFLowLite. Install it"
         in project("tflm", "nano33ble", "arduino-library")[2]
     )
+
+
+def test_the_packages_for_an_emulated_cpu_are_those_of_its_language_and_architecture():
+    for board, compiler in (("esp32c3", "gcc-riscv64-unknown-elf"), ("pico", "gcc-arm-none-eabi")):
+        in_c = project("compiled", board, "c-library")[2]
+        assert compiler in in_c and "libstdc++" not in in_c and ("arm-none-eabi" in in_c) == (board == "pico")
+        in_cxx = " ".join(project("compiled", board)[2].split())
+        assert "libstdc++-arm-none-eabi-newlib" in in_cxx
+        assert ("The emulator uses those of libstdc++-arm-none-eabi-newlib." in in_cxx) == (board == "esp32c3")

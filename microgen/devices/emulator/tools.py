@@ -67,9 +67,9 @@ def _version(folder: Path) -> tuple[int, ...]:
 def _missing_of_compiler(compiler: Compiler) -> tuple[str, ...]:
     program = shutil.which(f"{compiler.prefix}g++")
     if program is None or shutil.which(f"{compiler.prefix}objdump") is None:
-        return compiler.packages
+        return compiler.all_packages
     flags = (*compiler.flags, *compiler.link_flags, *header_flags(compiler))
-    return () if _compiles(program, flags) else compiler.packages
+    return () if _compiles(program, flags) else compiler.all_packages
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from ...defaults import PROJECT
 from ...devices import Layout
 from ...devices.emulator import build
 from ...devices.emulator.board import qemu_arguments
+from ...devices.emulator.tools import install_command
 from ...errors import InputError, option
 from ...support.render import render
 from ...verification import Verdict
@@ -103,10 +104,11 @@ class _CLibrary:
 
     def readme(self, parts: Parts, verdicts: Sequence[Verdict]) -> bytes:
         emulated = emulator.emulation(parts.deployment)
-        packages = (
-            textwrap.wrap(emulated.packages, 70, break_on_hyphens=False, subsequent_indent="  ") if emulated else []
-        )
-        lines = [f"{line} \\" for line in packages[:-1]] + packages[-1:]
+        lines = []
+        if emulated is not None:  # the test is C alone
+            packages = install_command(sorted({*emulated.compiler.packages, emulated.machine.package}))
+            wrapped = textwrap.wrap(packages, 70, break_on_hyphens=False, subsequent_indent="  ")
+            lines = [f"{line} \\" for line in wrapped[:-1]] + wrapped[-1:]
         return _render("README.md", parts, **_values(parts, emulated), verdicts=verdicts, package_lines=lines)
 
 

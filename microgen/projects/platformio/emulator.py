@@ -64,7 +64,7 @@ def emulation(deployment: Deployment) -> Emulation | None:
     machine = cpu.machines[-1]
     defines = (f"{name}={value:#x}u" for name, value in machine.defines.items())
     time = f"PICOSECONDS_PER_INSTRUCTION={build.picoseconds_per_instruction(cpu, board.mcu.clock_hz)}"
-    packages = sorted({*cpu.compiler.packages, machine.package})
+    packages = sorted({*cpu.compiler.all_packages, machine.package})
     return Emulation(
         cpu.title,
         cpu.compiler,
