@@ -56,7 +56,7 @@ VARYING = {
     # What the compiled runtime makes of the digits for a Pico.
     "digits on a pico": [
         (r"[\d.]+ ms|\d,\d{3},\d{3}\b|[\d,]+ of 2,093,056|3 kernels [\d,]+|weights [\d,]+", "SIZE"),
-        (r"[\d,]+ bytes, linked|[\d,]+ \+-28,016|(?<=32,288 bytes) +[\d,]+ bytes", "SIZE"),
+        (r"[\d,]+ bytes, linked|[\d,]+ \+-28,202|(?<=32,288 bytes) +[\d,]+ bytes", "SIZE"),
     ],
     "layers": [(r"\d[\d.,]* of [\d.,]+", "FOUND"), (r"\d\.[\de-]+, -?\d+", "SCALE")],
 }

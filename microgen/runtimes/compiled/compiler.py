@@ -38,6 +38,7 @@ class CompiledModel:
         kernel_files: files of firmware/runtimes/compiled/ to compile with them; `headers`: those to lie beside them.
         ram_bytes: the static buffer. weights_bytes: constant arrays in flash. Where memory is shared with other models,
             `layout` has what is shared and what is not.
+        calls: how many of kernels an inference makes.
         instructions: about how many an inference takes; `instructions_error_percent` how far that may be off.
         layers: MACs and bytes of each operator.
         proofs: how requantization was proven.
@@ -48,6 +49,7 @@ class CompiledModel:
     kernel_files: tuple[str, ...]
     ram_bytes: int
     weights_bytes: int
+    calls: int
     instructions: int
     instructions_error_percent: int
     layers: tuple[LayerRow, ...]
@@ -98,6 +100,7 @@ def compile_model(
         kernel_files=tuple(sorted({f for c in codes.values() for f in c.files})),
         ram_bytes=layout.bytes + layout.state_bytes,
         weights_bytes=sum(row.weight_bytes for row in layers),
+        calls=sum(bool(code.call) for code in codes.values()),
         instructions=round(
             sum(path.costs.step(s, row.weight_bytes) for s, row in zip(program.steps, layers, strict=True))
         ),

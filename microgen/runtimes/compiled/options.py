@@ -20,8 +20,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
     """Return how a model is compiled.
 
     Without a budget, that is what was asked for. With one, it is the fastest from there on (from "speed" on where
-    nothing else was asked for) whose weights and kernels take no more: kernels are counted with the error of their
-    estimate. What is linked has the calls of the kernels, too, and may take a few percent more.
+    nothing else was asked for) whose weights and code take no more: code is counted with the error of its estimate.
 
     Args:
         wanted: what the user asked for.
@@ -52,7 +51,7 @@ def choose(wanted: CodeOptions, compiled: Callable[[Options], CompiledModel]) ->
 
 
 def flash_bytes(compiled: CompiledModel) -> int:
-    """Return an upper bound of what weights and kernels take, in bytes."""
+    """Return an upper bound of what weights, kernels and their calls take, in bytes."""
     kernels = size.kernels_part([compiled])
     return compiled.weights_bytes + kernels.bytes + kernels.error_bytes
 

@@ -170,7 +170,7 @@ class CompiledPlan:
 
     @property
     def code_bytes(self) -> int:
-        """What the kernels take of the flash."""
+        """What the kernels and their calls take of the flash."""
         return size.kernels_part([self.on_board]).bytes
 
     def model_parts(self) -> tuple[Part, ...]:

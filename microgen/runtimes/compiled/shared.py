@@ -142,7 +142,7 @@ class SharedCompiledPlan:
 
     @property
     def code_bytes(self) -> int:
-        """What the kernels take of the flash."""
+        """What the kernels and their calls take of the flash."""
         return self._kernels.bytes
 
     @property

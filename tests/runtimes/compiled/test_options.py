@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -11,8 +13,10 @@ from microgen.errors import InputError
 from microgen.runtimes import RUNTIMES
 from microgen.runtimes.compiled.options import flash_bytes
 from microgen.runtimes.runtime import CodeOptions
+from microgen.support import resources
 from microgen.tflite import parse
 from tests.support.models import ModelBuilder
+from tests.support.tools import needs_cpu
 
 COMPILED, TFLM = RUNTIMES.get("compiled"), RUNTIMES.get("tflm")
 BOARD = load_board("nano33ble")
@@ -59,6 +63,26 @@ def test_a_budget_is_kept_and_what_it_allows_is_used(model):
     assert taken == sorted(taken) and (taken[0], taken[-1]) == (small, large)
     middle = (small + large) // 2
     assert bytes_of(COMPILED.plan(model, BOARD, code=CodeOptions("size", middle))) == small
+
+
+@pytest.mark.parametrize("board", ["nano33ble", "pico", "esp32c3"])
+def test_the_budget_bounds_what_a_compiler_makes_of_the_code(model, board, tmp_path):
+    target = load_board(board)
+    needs_cpu(target.cpu)
+    plan = COMPILED.plan(model, target, code=CodeOptions("speed"))
+    compiler = target.processor.compiler
+    kernels = resources.path("firmware") / "runtimes" / "compiled"
+    for name, data in plan.on_board.files.items():
+        (tmp_path / name).write_bytes(data)
+    own = [tmp_path / name for name in plan.on_board.files if not name.endswith(".h")]
+    files = [*own, *(kernels / name for name in plan.on_board.kernel_files)]
+    gcc = [f"{compiler.prefix}gcc", *compiler.flags, *plan.requirements.build_flags, f"-I{kernels}", "-c", *files]
+    subprocess.run(gcc, cwd=tmp_path, check=True)
+    size = subprocess.run([f"{compiler.prefix}size", *tmp_path.glob("*.o")], capture_output=True, text=True, check=True)
+    taken = sum(int(text) + int(data) for text, data, *_ in map(str.split, size.stdout.splitlines()[1:]))
+    kernels_part = plan.code_parts()[0]
+    assert plan.on_board.weights_bytes < taken <= bytes_of(plan)
+    assert abs(taken - plan.on_board.weights_bytes - kernels_part.bytes) < 0.25 * kernels_part.bytes
 
 
 @pytest.mark.parametrize(
