@@ -57,6 +57,7 @@ def main() -> NoReturn:
         check_system()
         _prepare_engines(sys.argv[1:])
         from . import app
+        from .commands import NAMES
 
         received = _heed_signals()
         with until_closed(sys.stdout):
@@ -79,8 +80,9 @@ def main() -> NoReturn:
     except Exception as error:
         # Errors of the command line come with their own message and the command that they belong to.
         if hasattr(error, "format_message"):
-            context = getattr(error, "ctx", None)
-            command = context.command_path if context else "microgen"
+            context = getattr(error, "ctx", None)  # none of an option without its value
+            named = f"microgen {sys.argv[1]}" if sys.argv[1:2] and sys.argv[1] in NAMES else "microgen"
+            command = context.command_path if context else named
             _fail(one_line(error.format_message()), f"{command} --help", getattr(error, "exit_code", 2))
         if os.environ.get("MICROGEN_TRACEBACK"):
             raise

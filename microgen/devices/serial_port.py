@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import defaults
 from ..errors import InputError, SetupError, nearest, option
@@ -16,6 +17,8 @@ _WRITE_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 0.05
 # The places without a port, which a name may be a misspelling of.
 _NO_PORTS = ("emulator", "host")
+# The URLs that name a host and a port.
+_NETWORKS = ("rfc2217", "socket", "tcp")
 
 
 class SerialPort:
@@ -39,6 +42,9 @@ class SerialPort:
             SetupError: pyserial is missing, or the port cannot be opened.
             InputError: the name or the speed is none.
         """
+        if baud < 1:
+            raise InputError("not a baud rate", f"omit it for {defaults.BAUD}", option="baud", value=baud)
+        is_network = _is_network(name)
         require_pyserial(option("on", name))
         import serial
 
@@ -54,7 +60,9 @@ class SerialPort:
                 str(error), "give a port such as /dev/ttyUSB0 or tcp://host:port", option="on", value=name
             ) from None
         except (OSError, EOFError) as error:
-            hint = nearest(name, _NO_PORTS, _ports())
+            hint = "check host and port, and that the other side runs"
+            if not is_network:
+                hint = nearest(name, _NO_PORTS, _ports())
             raise SetupError(f"cannot be opened: {_reason(error)}", hint, option="on", value=name) from None
 
     def write(self, data: bytes) -> None:
@@ -97,6 +105,26 @@ def require_pyserial(purpose: str) -> None:
     """
     if importlib.util.find_spec("serial") is None:
         raise SetupError(f"{purpose}: pyserial is not installed", "pip install 'microgen[flash]'")
+
+
+def _is_network(name: str) -> bool:
+    """Tell whether a name is the URL of a port behind a network.
+
+    Raises:
+        InputError: it is one without a port.
+    """
+    scheme, separator, _ = name.partition("://")
+    if not separator or scheme not in _NETWORKS:
+        return False
+    try:
+        port = urlsplit(name).port
+    except ValueError:  # no number, or too large
+        port = None
+    if port is None:
+        raise InputError(
+            "names no port of a network", f"give it from 1 to 65535: {scheme}://HOST:3333", option="on", value=name
+        )
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -139,6 +139,8 @@ def verify_models(
             value=float_model,
         )
     opened = None if Path(path).is_file() else project.open_project(path)
+    if opened is None and on != HOST:
+        raise InputError(f"{path}: a model alone has no firmware", "give a project", option="on", value=on)
     if opened and model is None and (data is not None or labels is not None):
         _check_named(opened)
     subjects = _subjects(Path(path), opened, model, samples, seed, data, labels)

@@ -158,6 +158,10 @@ def test_the_nearest_board_is_suggested(folder):
     assert "esp32" in run("build", "small.tflite", "--board", "esp23", cwd=folder).stderr.splitlines()[1]
 
 
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(folder):
+    assert run("verify", ".", "--on", cwd=folder).stderr.splitlines()[1] == "hint: microgen verify --help"
+
+
 def test_a_number_of_bytes_is_shown_as_it_was_written(folder):
     for runtime, option, written in (("tflm", "--arena", "0k"), ("compiled", "--flash-budget", "1K")):
         done = run("build", "small.tflite", "--runtime", runtime, option, written, cwd=folder)

@@ -344,8 +344,15 @@ def test_a_board_with_another_model_on_it_is_refused(made):
 def test_a_port_that_is_not_there():
     with pytest.raises(SetupError, match="on=/dev/ttyNONE: cannot be opened: No such file"):
         SerialPort("/dev/ttyNONE")
-    with pytest.raises(SetupError, match="cannot be opened"):
+    with pytest.raises(SetupError, match="cannot be opened") as refused:
         SerialPort("tcp://127.0.0.1:1")
+    assert refused.value.hint.startswith("check host and port")
+    for url in ("tcp://localhost", "rfc2217://localhost", "socket://localhost:99999", "tcp://localhost:x"):
+        with pytest.raises(InputError, match="names no port of a network") as nameless:
+            SerialPort(url)
+        assert nameless.value.option == "on" and url.partition("://")[0] in nameless.value.hint
+    with pytest.raises(InputError, match="baud=0: not a baud rate"):
+        SerialPort("/dev/ttyNONE", 0)
     with pytest.raises(SetupError, match="cannot be opened") as misspelled:
         SerialPort("emulater")
     assert misspelled.value.hint == "did you mean 'emulator'?"

@@ -232,5 +232,13 @@ def test_a_machine_without_a_cross_compiler_is_told_the_packages(project, tmp_pa
 
 def test_a_board_without_an_emulator_is_refused(tmp_path):
     path = built("esp32s3", tmp_path)
-    with pytest.raises(SetupError, match="Xtensa LX7 cannot be emulated"):
+    with pytest.raises(SetupError, match="Xtensa LX7 cannot be emulated") as caught:
         microgen.verify(path, samples=4, on="emulator")
+    assert "compiled" not in caught.value.hint, "no runtime runs there"
+
+
+def test_a_model_alone_runs_on_no_port(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(models.fully_connected())
+    with pytest.raises(InputError, match=r"m\.tflite: a model alone has no firmware") as caught:
+        microgen.verify(tmp_path / "m.tflite", samples=4, on="emulator")
+    assert caught.value.option == "on"
