@@ -78,6 +78,7 @@ def test_it_names_other_boards_than_its_own_and_counts_vectors_and_libraries():
 
 
 def test_the_packages_for_an_emulated_cpu_are_those_of_its_language_and_architecture():
+    assert "emulator" not in project("compiled", "esp32", "c-library")[2]
     for board, compiler in (("esp32c3", "gcc-riscv64-unknown-elf"), ("pico", "gcc-arm-none-eabi")):
         in_c = project("compiled", board, "c-library")[2]
         assert compiler in in_c and "libstdc++" not in in_c and ("arm-none-eabi" in in_c) == (board == "pico")
