@@ -77,8 +77,7 @@ class Compressed:
             return tuple(found)
         before = self.before
         classes = class_count(self.quantized.model.outputs[0].elements)
-        in_order = "in the order of the labels" if self.quantized.labels else "in alphabetical order"
-        found += guesses(before.float_score, classes, in_order)
+        found += guesses(before.float_score, classes)
         if before.tflm_score - self.after.tflm_score > LOST_ACCURACY:
             scores = f"from {before.tflm_score:.4f} to {self.after.tflm_score:.4f}"
             found.append(f"the accuracy in TFLM falls {scores}: use a smaller amount or more epochs")

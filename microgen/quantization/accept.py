@@ -133,8 +133,7 @@ def finish(
     if cost is not None:
         warnings += damage(cost, model, scheme)
     if cost is not None and cost.accuracy is not None:
-        in_order = "in alphabetical order if the outputs have no labels"
-        warnings += guesses(cost.accuracy[0], model.outputs[0].elements, in_order)
+        warnings += guesses(cost.accuracy[0], model.outputs[0].elements)
     if calibration.is_made_up and not is_float:
         warnings.append(
             "the calibration data is random, and so are the ranges of all tensors: real inputs may saturate or lose "

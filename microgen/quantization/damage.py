@@ -40,19 +40,18 @@ def damage(quality: Quality, model: TfliteModel, scheme: str) -> list[str]:
     return [f"quantization {how}: {', and '.join(lost)}; it breaks at {place}; try {_remedies(worst, model, scheme)}"]
 
 
-def guesses(accuracy: float, classes: int, names: str) -> list[str]:
+def guesses(accuracy: float, classes: int) -> list[str]:
     """Return a warning if a float model is no better than guessing, as it is on classes in another order.
 
     Args:
         accuracy: of the float model on the data.
         classes: their number.
-        names: the order that the names of classes have.
     """
     if accuracy > 1 / classes:
         return []
     return [
         f"the accuracy of the float model is {accuracy:.4f}, no better than guessing: number the data's classes in the "
-        f"order of the model's outputs (names: {names})"
+        "order of the model's outputs (names: in alphabetical order if the outputs have no labels)"
     ]
 
 
