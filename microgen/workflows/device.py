@@ -144,7 +144,7 @@ def check_emulator(board: Board, runtime: Runtime, asked: str = "on") -> None:
     obstacle = runtime.emulator_obstacle(board.processor)
     if obstacle:
         here = f"run it on this machine ({option(asked, HOST)}) or on the board"
-        again = "" if board.processor.obstacle else f"{command('build', 'MODEL', option('runtime', 'compiled'))}, or "
+        again = "" if board.processor.obstacle else f"{command('build', 'MODEL', option('runtime', 'compiled'))}; or "
         raise SetupError(obstacle, f"{again}{here}")
     require_tools(board.processor)
 

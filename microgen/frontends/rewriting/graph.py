@@ -13,6 +13,12 @@ from ...tflite.pack import pack
 # The schema's classes are generated, and have no types.
 Object = Any
 
+# Not NumPy's own list: other packages add their types to it, such as "int4", whose packed values are read as bytes.
+_IN_NUMPY = {
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
+    "complex64", "complex128",
+}  # fmt: skip
+
 
 class Graph:
     """A model that is being changed; tensors are named by their number in the main graph, -1 for one left out."""
@@ -72,7 +78,7 @@ class Graph:
     def constant(self, tensor: int) -> npt.NDArray[Any] | None:
         """Return the values of a constant; None for what is none, or has a type that NumPy lacks."""
         data = self.model.buffers[self.main.tensors[tensor].buffer].data if tensor >= 0 else None
-        if data is None or not len(data) or self.dtype(tensor) not in np.sctypeDict:
+        if data is None or not len(data) or self.dtype(tensor) not in _IN_NUMPY:
             return None
         return np.frombuffer(np.asarray(data, np.uint8).tobytes(), self.dtype(tensor)).reshape(self.shape(tensor))
 
