@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, option
+from ..errors import InputError, command, option
 from ..preprocessing.log_mel import LogMel, to_int16
 from .arrays import Array, InputSpec, Targets
 from .folders import SUFFIXES, representative_files
@@ -94,7 +94,7 @@ def read_wav(path: Path, rate: int, most: int) -> npt.NDArray[np.float32]:
                 raise InputError(
                     f"{path}: has {found} Hz, but the model needs {rate} Hz",
                     "convert the file, or build the model with the rate that it was trained with: "
-                    f"{option('sample_rate', found)}",
+                    f"{command('build', 'MODEL', option('sample_rate', found))}",
                     path=path,
                 )
             if width > _WIDEST:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import IO
 
-from ..errors import InputError, nearest_path, option
+from ..errors import InputError, command, nearest_path, option
 from ..support.files import read_file
 from .transport import COMMAND_BYTES, Transport
 
@@ -79,6 +79,7 @@ class Replay:
         """
         self._path = path
         self._entries: list[tuple[int, str, bytes]] = []
+        again = f"record one: {command('verify', 'PROJECT', option('on', 'PORT'), option('record', 'FILE'))}"
         try:
             lines = read_file(path, _LARGEST_BYTES).decode("ascii").splitlines()
             head = re.fullmatch(rf"{_HEAD} ([1-9]\d{{0,6}})", lines[0] if lines else "")
@@ -92,12 +93,9 @@ class Replay:
                 elif line.strip() and not line.startswith(";"):
                     raise ValueError(f"line {number} begins with neither > nor <")
         except FileNotFoundError:
-            hint = nearest_path(path, f"record one with {option('record', 'FILE')}")
-            raise InputError(f"{path}: no such file", hint, path=path) from None
+            raise InputError(f"{path}: no such file", nearest_path(path, again), path=path) from None
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"{path}: not a recorded session ({error})", f"record one with {option('record', 'FILE')}", path=path
-            ) from None
+            raise InputError(f"{path}: not a recorded session ({error})", again, path=path) from None
         self._next = 0
         self._due = b""
 

@@ -449,8 +449,10 @@ def test_a_recorded_session_is_replayed_without_the_board(wide, tmp_path):
 )
 def test_what_is_no_recording_is_refused(tmp_path, text):
     (tmp_path / "s").write_text(text, "latin-1")
-    with pytest.raises(InputError, match="not a recorded session"):
+    with pytest.raises(InputError, match="not a recorded session") as caught:
         Replay(tmp_path / "s")
+    # Of any command that takes a recording: only some record one.
+    assert "verify(" in caught.value.hint and "record=FILE" in caught.value.hint
 
 
 def test_a_host_session_is_recorded_too(made, tmp_path):
