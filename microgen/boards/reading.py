@@ -60,17 +60,17 @@ def board_file(name_or_path: str) -> Path:
     known = {alias: board for board in list_boards() for alias in (board.name, *board.aliases)}
     if board := known.get(wanted):
         return _shipped(board.name)
-    hint = f"{_OWN_HINT}; {_LIST_HINT}"
+    hint = _OWN_HINT + ";"
     if near := difflib.get_close_matches(wanted, sorted(known), 1, cutoff=_NEAR):
-        hint = f"did you mean '{near[0]}' ({known[near[0]].title})? {_LIST_HINT}"
+        hint = f"did you mean '{near[0]}' ({known[near[0]].title})?"
     own = Path(f"{name_or_path}.toml")
     if own.is_file():
-        hint = f"use its file: {option('board', own)}; {_LIST_HINT}"
+        hint = f"use its file: {option('board', own)};"
     elif wanted.startswith(("my-", "my_")):
-        hint = f"give the file of your own board: {option('board', own)}; {_LIST_HINT}"
+        hint = f"give the file of your own board: {option('board', own)};"
     if "," in wanted:
-        hint = f"repeat the option for each board: {option('board', 'pico')} {option('board', 'esp32')}; {_LIST_HINT}"
-    raise InputError(f"there is no board '{name_or_path}'", hint, option="board")
+        hint = f"repeat the option for each board: {option('board', 'pico')} {option('board', 'esp32')};"
+    raise InputError(f"there is no board '{name_or_path}'", f"{hint} {_LIST_HINT}", option="board")
 
 
 def cpu_names() -> list[str]:

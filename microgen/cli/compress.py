@@ -146,5 +146,5 @@ def compress(
     heads, rows = compressed_rows(compressed)
     table(heads, rows, right=(1, 2, 3))
     quantized = str(path).removesuffix(".keras") + ".tflite"
-    told = {"board": board, **({"labels": str(labels)} if labels else {})}
-    print_pairs([*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, **told))])
+    given = {"board": board, **({"labels": str(labels)} if labels else {})}
+    print_pairs([*compressed_lines(compressed, str(path)), ("next", command_line("build", quantized, **given))])
