@@ -139,6 +139,6 @@ def sweep(
             built = str(model)
             options |= {"calibration": calibration, "scheme": best.name, "value_range": value_range}
             options |= {"sample_rate": str(sample_rate), "seed": str(seed)}
-        told = {name: value for name, value in options.items() if usual.get(name) != value}
-        lines.append(("next", command_line("build", built, **told)))
+        given = {name: value for name, value in options.items() if usual.get(name) != value}
+        lines.append(("next", command_line("build", built, **given)))
     print_pairs(lines)

@@ -187,11 +187,11 @@ def convert_graph(
     brought = [part.scale for part in found(module)]
     tflite, layers, scaled = named(tflite, [*graph.inputs, *states], outputs, paths, brought)
     scales = Scales(scaled, graph.weights)
-    told = tuple(_told(looped, sequences, len(Graph(tflite).operators)))
-    return FloatModel(tflite, calibration, first, layers, off, scales, told, len(states), sequences)
+    notes = tuple(_notes(looped, sequences, len(Graph(tflite).operators)))
+    return FloatModel(tflite, calibration, first, layers, off, scales, notes, len(states), sequences)
 
 
-def _told(looped: Sequence[_Loop], sequences: Sequences, operators: int) -> Iterator[str]:
+def _notes(looped: Sequence[_Loop], sequences: Sequences, operators: int) -> Iterator[str]:
     """Say what recurrent layers become that are no fused operators."""
     names = ", ".join(loop.title for loop in looped)
     if sequences:
@@ -470,8 +470,8 @@ def _example(shape: Sequence[int], dtype: str) -> Any:  # noqa: ANN401 - a tenso
 def _reason(error: Exception) -> str:
     """Return the line of an error that says most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if "error" in line.lower() or "not" in line.lower()), lines[0] if lines else "")
-    return f"{told[:300] or type(error).__name__}"
+    line = next((line for line in lines if "error" in line.lower() or "not" in line.lower()), lines[0] if lines else "")
+    return f"{line[:300] or type(error).__name__}"
 
 
 def _refusal_hint(graph: Traced, error: Exception) -> str:

@@ -31,11 +31,11 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
     same = tuple(pairs[: converted.states])
     result = quantize_model(model, converted.calibration, options, ENGINE, converted.scales, same)
     first = converted.channels_first
-    told = []
+    notes = []
     for numbers, tensors, what in ((first.inputs, model.inputs, "input"), (first.outputs, model.outputs, "output")):
         for number in numbers:
             tensor = tensors[number]
-            told.append(
+            notes.append(
                 f"{what} '{tensor.name}' has its channels last on the device, {list(tensor.shape)}: microgen "
                 "transposes the data"
             )
@@ -47,7 +47,7 @@ def quantized(converted: FloatModel, name: str, warnings: Sequence[str], options
             result.calibration, arrays=result.calibration.arrays[: len(model.inputs) - converted.states]
         ),
         layers=LayerNames(converted.layers),
-        warnings=(*warnings, *told, *converted.warnings, *result.warnings),
+        warnings=(*warnings, *notes, *converted.warnings, *result.warnings),
         channels_first=first,
         sequences=converted.sequences,
     )
